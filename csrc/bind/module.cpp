@@ -1,0 +1,48 @@
+#include "core/errors.hpp"
+#include "kernels/table.hpp"
+
+#include <pybind11/pybind11.h>
+
+namespace py = pybind11;
+
+namespace cnet::bind {
+void register_ops(py::module_&);
+void register_random(py::module_&);
+void register_network(py::module_&);
+} // namespace cnet::bind
+
+namespace {
+
+py::dict build_info() {
+  py::list built;
+  int count;
+  const cnet::kernels::InstructionSet* isas = cnet::kernels::built_isas(count);
+  for (int n = 0; n < count; ++n) built.append(isas[n].name);
+  py::dict info;
+  info["version"] = CNET_VERSION;
+  info["compiler"] = CNET_COMPILER;
+  info["instruction_sets"] = built;
+  info["instruction_set"] = cnet::kernels::chosen_isa();
+  info["threads"] = 1;
+  return info;
+}
+
+} // namespace
+
+PYBIND11_MODULE(_core, m) {
+  m.doc() = "cnet's compiled core; cnet's public modules are its face.";
+  cnet::kernels::chosen_isa(); // a bad CNET_ISA fails the import, not the first step
+  py::register_exception_translator([](std::exception_ptr error) {
+    try {
+      std::rethrow_exception(error);
+    } catch (const cnet::NonFinite& e) {
+      PyErr_SetString(PyExc_FloatingPointError, e.what());
+    } catch (const cnet::Busy& e) {
+      PyErr_SetString(PyExc_RuntimeError, e.what());
+    }
+  });
+  m.def("build_info", &build_info);
+  cnet::bind::register_ops(m);
+  cnet::bind::register_random(m);
+  cnet::bind::register_network(m);
+}

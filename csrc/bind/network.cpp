@@ -1,0 +1,160 @@
+#include "network/network.hpp"
+#include "bind/arrays.hpp"
+#include "core/float_mode.hpp"
+#include "train/trainer.hpp"
+
+#include <string>
+
+namespace cnet::bind {
+
+namespace {
+
+template <class T> py::array_t<T> kernel_array(const ops::DenseParameters<T>& parameters) {
+  py::array_t<T> array({parameters.inputs(), parameters.outputs()});
+  unpack<T>(parameters.kernel(), {array.mutable_data(), parameters.inputs(), parameters.outputs()});
+  return array;
+}
+
+template <class T> void set_kernel(ops::DenseParameters<T>& parameters, const Array<T>& kernel) {
+  expect_shape({"set_kernel", "kernel"}, kernel, {parameters.inputs(), parameters.outputs()});
+  pack(matrix(kernel), parameters.kernel());
+  parameters.kernel_changed();
+}
+
+template <class T> py::array_t<T> bias_array(const ops::DenseParameters<T>& parameters) {
+  return py::array_t<T>(parameters.outputs(), parameters.bias());
+}
+
+template <class T> void set_bias(ops::DenseParameters<T>& parameters, const Array<T>& bias) {
+  expect_shape({"set_bias", "bias"}, bias, {parameters.outputs()});
+  std::copy_n(bias.data(), parameters.outputs(), parameters.bias());
+}
+
+/// Lets Ctrl-C through and tells on_progress, which may answer True to stop; called without the GIL.
+Observer observer_of(const py::object& on_progress, bool every_batch = false) {
+  const auto tell = [callback = py::handle(on_progress)](const Totals& totals) {
+    const py::gil_scoped_acquire acquire;
+    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+    if (callback.is_none()) return true;
+    return !callback(totals.rows, totals.batches, totals.loss, totals.correct).is(py::bool_(true));
+  };
+  return {tell, every_batch};
+}
+
+py::tuple totals_tuple(const Totals& totals) {
+  return py::make_tuple(totals.rows, totals.loss, totals.correct);
+}
+
+template <class T>
+void predict_into(const Network<T>& network, const py::array& x, Array<T> out, const py::object& on_progress) {
+  expect_shape({"predict", "x"}, x, {-1, network.inputs()});
+  expect_shape({"predict", "out"}, out, {x.shape(0), network.outputs()});
+  const Samples view = samples({"predict", "x"}, x);
+  T* data = out.mutable_data();
+  const Observer observer = observer_of(on_progress);
+  const py::gil_scoped_release release;
+  const FloatMode mode;
+  predict(network, view, data, observer);
+}
+
+template <class T>
+Dataset dataset(const Network<T>& network, const char* call, const py::array& x, const py::array& y) {
+  expect_shape({call, "x"}, x, {-1, network.inputs()});
+  const bool ids = y.ndim() == 2 && y.shape(1) == 1 && y.dtype().kind() != 'f';
+  expect_shape({call, "y"}, y, {x.shape(0), ids ? 1 : network.outputs()});
+  return {samples({call, "x"}, x), samples({call, "y"}, y), ids};
+}
+
+template <class T> struct BoundTrainer {
+  std::shared_ptr<const Network<T>> network;
+  Trainer<T> trainer;
+
+  BoundTrainer(std::shared_ptr<const Network<T>> network_, bool from_logits)
+      : network(std::move(network_)),
+        trainer(network, from_logits ? Loss::cross_entropy_from_logits : Loss::cross_entropy) {}
+
+  void check(const py::array& x, const py::array& y) {
+    const Dataset data = dataset(*network, "fit", x, y);
+    const py::gil_scoped_release release;
+    trainer.check(data);
+  }
+
+  py::tuple train_epoch(const py::array& x, const py::array& y, Index batch_size, bool shuffle, std::uint64_t seed,
+                        std::uint32_t epoch, double learning_rate, double momentum, bool nesterov,
+                        const py::object& on_progress, bool every_batch) {
+    const Dataset data = dataset(*network, "train_epoch", x, y);
+    if (batch_size < 1) throw py::value_error("train_epoch: expected a batch_size of at least 1");
+    const EpochOptions options{batch_size, shuffle, seed, epoch, {learning_rate, momentum, nesterov}};
+    const Observer observer = observer_of(on_progress, every_batch);
+    Totals totals;
+    {
+      const py::gil_scoped_release release;
+      const FloatMode mode;
+      totals = trainer.train_epoch(data, options, observer);
+    }
+    return totals_tuple(totals);
+  }
+
+  py::tuple evaluate(const py::array& x, const py::array& y, Index batch_size, const py::object& on_progress) {
+    const Dataset data = dataset(*network, "evaluate", x, y);
+    if (batch_size < 1) throw py::value_error("evaluate: expected a batch_size of at least 1");
+    const Observer observer = observer_of(on_progress);
+    Totals totals;
+    {
+      const py::gil_scoped_release release;
+      const FloatMode mode;
+      totals = trainer.evaluate(data, batch_size, observer);
+    }
+    return totals_tuple(totals);
+  }
+};
+
+/// Registers a class for elements of T, and enters it in the module's table m.name[dtype].
+template <class T, class Class> void enter(py::module_& m, const char* name, const Class& bound) {
+  if (!py::hasattr(m, name)) m.attr(name) = py::dict();
+  m.attr(name)[py::dtype::of<T>().attr("name")] = bound;
+}
+
+template <class T> void register_network_of(py::module_& m, const std::string& suffix) {
+  using py::arg;
+  using Parameters = ops::DenseParameters<T>;
+  py::class_<Parameters, std::shared_ptr<Parameters>> parameters(m, ("DenseParameters" + suffix).c_str());
+  enter<T>(m, "DenseParameters", parameters);
+  parameters.def(py::init<Index, Index, bool>(), arg("inputs"), arg("outputs"), arg("use_bias"))
+      .def("kernel", &kernel_array<T>)
+      .def("set_kernel", &set_kernel<T>, arg("kernel").noconvert())
+      .def("bias", &bias_array<T>)
+      .def("set_bias", &set_bias<T>, arg("bias").noconvert());
+
+  py::class_<Network<T>, std::shared_ptr<Network<T>>> network(m, ("Network" + suffix).c_str());
+  enter<T>(m, "Network", network);
+  network.def(py::init<Index>(), arg("inputs"))
+      .def("add_dense", &Network<T>::add_dense, arg("name"), arg("parameters"), arg("trainable"))
+      .def("add_relu", &Network<T>::add_relu, arg("name"))
+      .def("add_softmax", &Network<T>::add_softmax, arg("name"))
+      .def("add_rescaling", &Network<T>::add_rescaling, arg("name"), arg("scale"), arg("offset"))
+      .def("predict", &predict_into<T>, arg("x"), arg("out").noconvert(), arg("on_progress"));
+
+  using Bound = BoundTrainer<T>;
+  py::class_<Bound> trainer(m, ("Trainer" + suffix).c_str());
+  enter<T>(m, "Trainer", trainer);
+  trainer
+      .def(py::init([](std::shared_ptr<Network<T>> network, bool from_logits) {
+             return std::make_unique<Bound>(std::move(network), from_logits);
+           }),
+           arg("network"), arg("from_logits"))
+      .def("check", &Bound::check, arg("x"), arg("y"))
+      .def("train_epoch", &Bound::train_epoch, arg("x"), arg("y"), arg("batch_size"), arg("shuffle"), arg("seed"),
+           arg("epoch"), arg("learning_rate"), arg("momentum"), arg("nesterov"), arg("on_progress"), arg("every_batch"))
+      .def("evaluate", &Bound::evaluate, arg("x"), arg("y"), arg("batch_size"), arg("on_progress"))
+      .def_property_readonly("steps", [](const Bound& bound) { return bound.trainer.steps(); });
+}
+
+} // namespace
+
+void register_network(py::module_& m) {
+  register_network_of<float>(m, "Float32");
+  register_network_of<double>(m, "Float64");
+}
+
+} // namespace cnet::bind

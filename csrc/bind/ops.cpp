@@ -1,0 +1,317 @@
+#include "bind/arrays.hpp"
+#include "core/float_mode.hpp"
+#include "kernels/table.hpp"
+#include "ops/dense.hpp"
+#include "ops/losses.hpp"
+#include "ops/optimizers.hpp"
+
+#include <numeric>
+
+namespace cnet::bind {
+
+namespace {
+
+/// Runs the arithmetic of a call: without the GIL, which it never needs, and with IEEE defaults.
+template <class F> void compute(F f) {
+  const py::gil_scoped_release release;
+  const FloatMode mode;
+  f();
+}
+
+template <class T> PanelMatrix<T> packed(MatrixView<const T> from) {
+  PanelMatrix<T> to(from.rows, from.columns);
+  pack(from, to.view());
+  return to;
+}
+
+template <class T> RowRange all_rows(const PanelMatrix<T>& matrix) {
+  return {0, matrix.rows()};
+}
+
+template <class T>
+Array<T> dense_forward(const Array<T>& x, const Array<T>& kernel, const std::optional<Array<T>>& bias,
+                       const py::object& out) {
+  constexpr const char* call = "dense_forward";
+  expect_matrix({call, "kernel"}, kernel, "(in, out)");
+  expect_shape({call, "x"}, x, {-1, kernel.shape(0)});
+  if (bias) expect_shape({call, "bias"}, *bias, {kernel.shape(1)});
+  std::vector<py::array> inputs{x, kernel};
+  if (bias) inputs.push_back(*bias);
+  Array<T> result = output<T>({call, "out"}, out, {x.shape(0), kernel.shape(1)}, inputs);
+  const auto x_view = matrix(x), kernel_view = matrix(kernel);
+  const T* bias_data = bias ? bias->data() : nullptr;
+  const auto result_view = mutable_matrix(result);
+  compute([&] {
+    ops::DenseParameters<T> parameters(kernel_view.rows, kernel_view.columns, bias_data != nullptr);
+    pack(kernel_view, parameters.kernel());
+    if (bias_data) std::copy_n(bias_data, kernel_view.columns, parameters.bias());
+    const auto x_panels = packed(x_view);
+    PanelMatrix<T> panels(x_view.rows, kernel_view.columns);
+    ops::dense_forward(x_panels.view(), parameters, ops::Activation::linear, all_rows(panels), panels.view());
+    unpack<T>(panels.view(), result_view);
+  });
+  return result;
+}
+
+template <class T>
+py::tuple dense_backward(const Array<T>& grad, const Array<T>& x, const Array<T>& kernel, const py::object& out) {
+  constexpr const char* call = "dense_backward";
+  expect_matrix({call, "kernel"}, kernel, "(in, out)");
+  expect_shape({call, "x"}, x, {-1, kernel.shape(0)});
+  expect_shape({call, "grad"}, grad, {x.shape(0), kernel.shape(1)});
+  py::tuple outs = py::make_tuple(py::none(), py::none(), py::none());
+  if (!out.is_none()) {
+    if (!py::isinstance<py::tuple>(out) || py::len(out) != 3) {
+      throw py::type_error("dense_backward: out: expected a tuple of three arrays (grad_x, grad_kernel, grad_bias)");
+    }
+    outs = py::reinterpret_borrow<py::tuple>(out);
+  }
+  std::vector<py::array> taken{grad, x, kernel};
+  const auto next = [&](std::size_t n, const std::vector<py::ssize_t>& shape) {
+    Array<T> array = output<T>({call, "out"}, outs[n], shape, taken);
+    taken.push_back(array);
+    return array;
+  };
+  Array<T> grad_x = next(0, shape_of(x));
+  Array<T> grad_kernel = next(1, shape_of(kernel));
+  Array<T> grad_bias = next(2, {kernel.shape(1)});
+  const auto grad_view = matrix(grad), x_view = matrix(x), kernel_view = matrix(kernel);
+  const auto grad_x_view = mutable_matrix(grad_x), grad_kernel_view = mutable_matrix(grad_kernel);
+  T* grad_bias_data = grad_bias.mutable_data();
+  compute([&] {
+    const auto grad_panels = packed(grad_view), x_panels = packed(x_view), kernel_panels = packed(kernel_view);
+    PanelMatrix<T> transposed(kernel_view.columns, kernel_view.rows);
+    transpose<T>(kernel_panels.view(), transposed.view(), 0, kernel_panels.view().panels());
+    PanelMatrix<T> grad_x_panels(x_view.rows, x_view.columns);
+    ops::dense_backward_input<T>(grad_panels.view(), transposed.view(), nullptr, all_rows(x_panels),
+                                 grad_x_panels.view());
+    unpack<T>(grad_x_panels.view(), grad_x_view);
+
+    PanelMatrix<T> grad_kernel_panels(kernel_view.rows, kernel_view.columns);
+    const Index panels = grad_kernel_panels.view().panels();
+    ops::dense_backward_kernel(x_panels.view(), grad_panels.view(), 0, kernel_view.rows, 0, panels,
+                               grad_kernel_panels.view().data);
+    unpack<T>(grad_kernel_panels.view(), grad_kernel_view);
+
+    PanelMatrix<T> grad_bias_panels(1, kernel_view.columns);
+    ops::dense_backward_bias(grad_panels.view(), 0, panels, grad_bias_panels.view().data);
+    unpack<T>(grad_bias_panels.view(), {grad_bias_data, 1, kernel_view.columns});
+  });
+  return py::make_tuple(grad_x, grad_kernel, grad_bias);
+}
+
+/// out = f(x…) element by element; `out` may be one of the inputs, but not overlap one otherwise.
+template <class T, class F>
+Array<T> elementwise(const char* call, const std::vector<Array<T>>& inputs, const py::object& out, F f) {
+  std::vector<py::array> others;
+  for (const Array<T>& input : inputs) {
+    const bool same = py::isinstance<py::array>(out) && py::reinterpret_borrow<py::array>(out).data() == input.data() &&
+                      py::reinterpret_borrow<py::array>(out).nbytes() == input.nbytes();
+    if (!same) others.push_back(input);
+  }
+  Array<T> result = output<T>({call, "out"}, out, shape_of(inputs[0]), others);
+  const Index size = result.size();
+  T* data = result.mutable_data();
+  compute([&] { f(size, data); });
+  return result;
+}
+
+template <class T> Array<T> relu_forward(const Array<T>& x, const py::object& out) {
+  const T* data = x.data();
+  return elementwise<T>("relu_forward", {x}, out,
+                        [=](Index size, T* to) { kernels::table<T>().relu_forward(size, data, to); });
+}
+
+template <class T> Array<T> relu_backward(const Array<T>& grad, const Array<T>& x, const py::object& out) {
+  expect_shape({"relu_backward", "x"}, x, shape_of(grad));
+  const T *grad_data = grad.data(), *data = x.data();
+  return elementwise<T>("relu_backward", {grad, x}, out,
+                        [=](Index size, T* to) { kernels::table<T>().relu_backward(size, grad_data, data, to); });
+}
+
+template <class T> Array<T> rescaling_forward(const Array<T>& x, double scale, double offset, const py::object& out) {
+  const T* data = x.data();
+  return elementwise<T>("rescaling_forward", {x}, out, [=](Index size, T* to) {
+    kernels::table<T>().rescale(size, data, static_cast<T>(scale), static_cast<T>(offset), to);
+  });
+}
+
+template <class T> Array<T> rescaling_backward(const Array<T>& grad, double scale, const py::object& out) {
+  const T* data = grad.data();
+  return elementwise<T>("rescaling_backward", {grad}, out, [=](Index size, T* to) {
+    kernels::table<T>().rescale(size, data, static_cast<T>(scale), T(0), to);
+  });
+}
+
+template <class T> Array<T> softmax(const Array<T>& logits, const py::object& out) {
+  expect_matrix({"softmax", "logits"}, logits, "(batch, classes)");
+  Array<T> result = output<T>({"softmax", "out"}, out, shape_of(logits), {logits});
+  const auto view = matrix(logits);
+  const auto result_view = mutable_matrix(result);
+  compute([&] {
+    auto panels = packed(view);
+    ops::softmax<T>(panels.view(), all_rows(panels), panels.view());
+    unpack<T>(panels.view(), result_view);
+  });
+  return result;
+}
+
+template <class T>
+Array<T> softmax_backward(const Array<T>& grad, const Array<T>& probabilities, const py::object& out) {
+  constexpr const char* call = "softmax_backward";
+  expect_matrix({call, "probabilities"}, probabilities, "(batch, classes)");
+  expect_shape({call, "grad"}, grad, shape_of(probabilities));
+  Array<T> result = output<T>({call, "out"}, out, shape_of(grad), {grad, probabilities});
+  const auto grad_view = matrix(grad), view = matrix(probabilities);
+  const auto result_view = mutable_matrix(result);
+  compute([&] {
+    auto grad_panels = packed(grad_view);
+    const auto panels = packed(view);
+    ops::softmax_backward<T>(grad_panels.view(), panels.view(), all_rows(panels), grad_panels.view());
+    unpack<T>(grad_panels.view(), result_view);
+  });
+  return result;
+}
+
+/// Labels as the ops take them: class ids (batch,), checked, or distributions (batch, classes).
+template <class T> struct Labels {
+  std::vector<Index> ids;
+  PanelMatrix<T> distribution;
+
+  Labels(const char* call, const py::array& labels, Argument rows_argument, const py::array& rows) {
+    expect_matrix(rows_argument, rows, "(batch, classes)");
+    if (labels.ndim() == 2) {
+      expect_shape({call, "labels"}, labels, shape_of(rows));
+      if (!py::isinstance<Array<T>>(labels)) throw py::type_error(std::string(call) + ": labels: unexpected dtype");
+      distribution = packed(matrix(py::reinterpret_borrow<Array<T>>(labels)));
+      return;
+    }
+    expect_shape({call, "labels"}, labels, {rows.shape(0)});
+    ids.resize(static_cast<std::size_t>(labels.shape(0)));
+    const py::array column = labels.attr("reshape")(-1, 1);
+    gather_ids(samples({call, "labels"}, column), {nullptr, 0, labels.shape(0)}, rows.shape(1), ids.data());
+  }
+  ops::Targets<T> targets() const {
+    if (!distribution.empty()) return {nullptr, distribution.view()};
+    static constexpr Index none = 0;
+    return {ids.empty() ? &none : ids.data(), {}};
+  }
+};
+
+template <class T> double mean(const std::vector<T>& losses) {
+  if (losses.empty()) return 0;
+  return std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(losses.size());
+}
+
+template <class T>
+py::tuple softmax_cross_entropy_forward(const Array<T>& logits, const py::array& labels, const py::object& out) {
+  constexpr const char* call = "softmax_cross_entropy_forward";
+  const Labels<T> checked(call, labels, {call, "logits"}, logits);
+  Array<T> result = output<T>({call, "out"}, out, shape_of(logits), {logits, labels});
+  const auto view = matrix(logits);
+  const auto result_view = mutable_matrix(result);
+  std::vector<T> losses(static_cast<std::size_t>(view.rows));
+  compute([&] {
+    const auto panels = packed(view);
+    PanelMatrix<T> probabilities(view.rows, view.columns);
+    ops::softmax_cross_entropy_forward<T>(panels.view(), checked.targets(), all_rows(panels), probabilities.view(),
+                                          losses.data());
+    unpack<T>(probabilities.view(), result_view);
+  });
+  return py::make_tuple(mean(losses), result);
+}
+
+template <class T> double cross_entropy_forward(const Array<T>& probabilities, const py::array& labels) {
+  constexpr const char* call = "cross_entropy_forward";
+  const Labels<T> checked(call, labels, {call, "probabilities"}, probabilities);
+  const auto view = matrix(probabilities);
+  std::vector<T> losses(static_cast<std::size_t>(view.rows));
+  compute([&] {
+    const auto panels = packed(view);
+    ops::cross_entropy_forward<T>(panels.view(), checked.targets(), all_rows(panels), losses.data());
+  });
+  return mean(losses);
+}
+
+template <class T, class F>
+Array<T> loss_backward(const char* call, const Array<T>& probabilities, const py::array& labels, const py::object& out,
+                       F backward) {
+  const Labels<T> checked(call, labels, {call, "probabilities"}, probabilities);
+  Array<T> result = output<T>({call, "out"}, out, shape_of(probabilities), {probabilities, labels});
+  const auto view = matrix(probabilities);
+  const auto result_view = mutable_matrix(result);
+  compute([&] {
+    auto panels = packed(view);
+    backward(panels.view(), checked.targets(), view.rows, all_rows(panels), panels.view());
+    unpack<T>(panels.view(), result_view);
+  });
+  return result;
+}
+
+template <class T>
+Array<T> softmax_cross_entropy_backward(const Array<T>& probabilities, const py::array& labels, const py::object& out) {
+  return loss_backward<T>("softmax_cross_entropy_backward", probabilities, labels, out,
+                          ops::softmax_cross_entropy_backward<T>);
+}
+
+template <class T>
+Array<T> cross_entropy_backward(const Array<T>& probabilities, const py::array& labels, const py::object& out) {
+  return loss_backward<T>("cross_entropy_backward", probabilities, labels, out, ops::cross_entropy_backward<T>);
+}
+
+template <class T> void sgd_update(const py::object& param, const Array<T>& grad, double learning_rate) {
+  Array<T> array = in_place<T>({"sgd_update", "param"}, param, {grad});
+  expect_shape({"sgd_update", "grad"}, grad, shape_of(array));
+  T* data = array.mutable_data();
+  const T* grad_data = grad.data();
+  const Index size = array.size();
+  compute([&] { ops::update<T>({learning_rate}, size, data, grad_data, nullptr); });
+}
+
+template <class T>
+void sgd_momentum_update(const py::object& param, const Array<T>& grad, const py::object& velocity,
+                         double learning_rate, double momentum, bool nesterov) {
+  constexpr const char* call = "sgd_momentum_update";
+  Array<T> array = in_place<T>({call, "param"}, param, {grad});
+  expect_shape({call, "grad"}, grad, shape_of(array));
+  Array<T> slot = in_place<T>({call, "velocity"}, velocity, {grad, array});
+  expect_shape({call, "velocity"}, slot, shape_of(array));
+  T *data = array.mutable_data(), *slot_data = slot.mutable_data();
+  const T* grad_data = grad.data();
+  const Index size = array.size();
+  compute([&] {
+    kernels::table<T>().sgd_momentum_update(size, data, grad_data, slot_data, static_cast<T>(learning_rate),
+                                            static_cast<T>(momentum), nesterov);
+  });
+}
+
+template <class T> void register_ops_of(py::module_& m) {
+  using py::arg;
+  const auto given = [](const char* name) { return arg(name).noconvert(); };
+  m.def("dense_forward", &dense_forward<T>, given("x"), given("kernel"), given("bias"), arg("out"));
+  m.def("dense_backward", &dense_backward<T>, given("grad"), given("x"), given("kernel"), arg("out"));
+  m.def("relu_forward", &relu_forward<T>, given("x"), arg("out"));
+  m.def("relu_backward", &relu_backward<T>, given("grad"), given("x"), arg("out"));
+  m.def("rescaling_forward", &rescaling_forward<T>, given("x"), arg("scale"), arg("offset"), arg("out"));
+  m.def("rescaling_backward", &rescaling_backward<T>, given("grad"), arg("scale"), arg("out"));
+  m.def("softmax", &softmax<T>, given("logits"), arg("out"));
+  m.def("softmax_backward", &softmax_backward<T>, given("grad"), given("probabilities"), arg("out"));
+  m.def("softmax_cross_entropy_forward", &softmax_cross_entropy_forward<T>, given("logits"), given("labels"),
+        arg("out"));
+  m.def("softmax_cross_entropy_backward", &softmax_cross_entropy_backward<T>, given("probabilities"), given("labels"),
+        arg("out"));
+  m.def("cross_entropy_forward", &cross_entropy_forward<T>, given("probabilities"), given("labels"));
+  m.def("cross_entropy_backward", &cross_entropy_backward<T>, given("probabilities"), given("labels"), arg("out"));
+  m.def("sgd_update", &sgd_update<T>, arg("param"), given("grad"), arg("learning_rate"));
+  m.def("sgd_momentum_update", &sgd_momentum_update<T>, arg("param"), given("grad"), arg("velocity"),
+        arg("learning_rate"), arg("momentum"), arg("nesterov"));
+}
+
+} // namespace
+
+void register_ops(py::module_& m) {
+  register_ops_of<float>(m);
+  register_ops_of<double>(m);
+}
+
+} // namespace cnet::bind

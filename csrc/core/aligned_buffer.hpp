@@ -1,0 +1,51 @@
+#pragma once
+
+#include "core/types.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <limits>
+#include <memory>
+#include <new>
+
+namespace cnet {
+
+inline constexpr std::size_t cache_line = 64;
+
+/// x · y, or std::bad_alloc where it overflows: no memory could hold that many.
+inline Index checked_product(Index x, Index y) {
+  Index product;
+  if (__builtin_mul_overflow(x, y, &product)) throw std::bad_alloc();
+  return product;
+}
+
+/// An array of `size` zeros that starts on a cache line.
+template <class T> class AlignedBuffer {
+public:
+  AlignedBuffer() = default;
+
+  explicit AlignedBuffer(Index size) : size_(size) {
+    if (size == 0) return;
+    if (size < 0 || size > max_size) throw std::bad_alloc();
+    const auto bytes = (static_cast<std::size_t>(size) * sizeof(T) + cache_line - 1) & ~(cache_line - 1);
+    data_.reset(static_cast<T*>(std::aligned_alloc(cache_line, bytes)));
+    if (!data_) throw std::bad_alloc();
+    std::fill_n(data_.get(), size, T(0));
+  }
+
+  T* data() { return data_.get(); }
+  const T* data() const { return data_.get(); }
+  Index size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+
+private:
+  static constexpr Index max_size = std::numeric_limits<Index>::max() / Index(sizeof(T)) - Index(cache_line);
+  struct Free {
+    void operator()(T* pointer) const { std::free(pointer); }
+  };
+  std::unique_ptr<T[], Free> data_;
+  Index size_ = 0;
+};
+
+} // namespace cnet

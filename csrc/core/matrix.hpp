@@ -1,0 +1,21 @@
+#pragma once
+
+#include "core/types.hpp"
+
+namespace cnet {
+
+/// A view of a row-major matrix without gaps: how NumPy hands arrays in and takes them back.
+template <class T> struct MatrixView {
+  T* data;
+  Index rows;
+  Index columns;
+};
+
+/// Rows [first, last) of a batch.
+struct RowRange {
+  Index first;
+  Index last;
+  Index count() const { return last - first; }
+};
+
+} // namespace cnet

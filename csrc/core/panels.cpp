@@ -1,0 +1,59 @@
+#include "core/panels.hpp"
+
+#include <algorithm>
+
+namespace cnet {
+
+namespace {
+
+/// Columns of panel p that are values, not padding.
+template <class T> Index columns_in_panel(Index columns, Index p) {
+  return std::min(panel_width<T>, columns - p * panel_width<T>);
+}
+
+} // namespace
+
+template <class T> void pack(MatrixView<const T> from, PanelView<T> to) {
+  for (Index p = 0; p < to.panels(); ++p) {
+    const Index count = columns_in_panel<T>(to.columns, p);
+    for (Index i = 0; i < to.rows; ++i) {
+      const T* source = from.data + i * from.columns + p * panel_width<T>;
+      std::copy_n(source, count, to.row(i) + p * to.stride());
+    }
+  }
+}
+
+template <class T> void unpack(PanelView<const T> from, MatrixView<T> to) {
+  for (Index p = 0; p < from.panels(); ++p) {
+    const Index count = columns_in_panel<T>(from.columns, p);
+    for (Index i = 0; i < from.rows; ++i) {
+      T* target = to.data + i * to.columns + p * panel_width<T>;
+      std::copy_n(from.row(i) + p * from.stride(), count, target);
+    }
+  }
+}
+
+template <class T> void transpose(PanelView<const T> from, PanelView<T> to, Index first_panel, Index last_panel) {
+  for (Index p = first_panel; p < last_panel; ++p) {
+    const Index count = columns_in_panel<T>(from.columns, p);
+    const T* source = from.data + p * from.stride();
+    for (Index q = 0; q < to.panels(); ++q) {
+      const Index rows = columns_in_panel<T>(to.columns, q);
+      T* target = to.row(p * panel_width<T>) + q * to.stride();
+      const T* block = source + q * panel_width<T> * panel_width<T>;
+      for (Index j = 0; j < count; ++j) {
+        for (Index i = 0; i < rows; ++i) target[j * panel_width<T> + i] = block[i * panel_width<T> + j];
+      }
+    }
+  }
+}
+
+#define CNET_INSTANTIATE(T)                                                                                            \
+  template void pack(MatrixView<const T>, PanelView<T>);                                                               \
+  template void unpack(PanelView<const T>, MatrixView<T>);                                                             \
+  template void transpose(PanelView<const T>, PanelView<T>, Index, Index);
+CNET_INSTANTIATE(float)
+CNET_INSTANTIATE(double)
+#undef CNET_INSTANTIATE
+
+} // namespace cnet

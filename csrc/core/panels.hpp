@@ -1,0 +1,63 @@
+#pragma once
+
+#include "core/aligned_buffer.hpp"
+#include "core/matrix.hpp"
+
+namespace cnet {
+
+template <class T> constexpr Index panel_count(Index columns) {
+  return (columns + panel_width<T> - 1) / panel_width<T>;
+}
+
+/// A view of a matrix in panels: [columns / width][rows][width].
+///
+/// Panel p holds columns [p·width, (p + 1)·width), row after row, one cache line a row. The last
+/// panel is padded to the full width; what stands in the padding is never read as a value. Both
+/// weights (rows = inputs) and activations (rows = samples) are kept like this, so that every
+/// operand of every product is read in the order in which it lies in memory.
+template <class T> struct PanelView {
+  T* data;
+  Index rows;
+  Index columns;
+
+  Index panels() const { return panel_count<T>(columns); }
+  Index stride() const { return rows * panel_width<T>; }
+  T* row(Index i) const { return data + i * panel_width<T>; }
+  T& at(Index i, Index j) const {
+    return data[j / panel_width<T> * stride() + i * panel_width<T> + j % panel_width<T>];
+  }
+  operator PanelView<const T>() const { return {data, rows, columns}; }
+};
+
+/// A matrix in panels that owns its memory; `view(rows)` uses it for fewer rows than it has room for.
+template <class T> class PanelMatrix {
+public:
+  PanelMatrix() = default;
+  PanelMatrix(Index rows, Index columns)
+      : buffer_(checked_product(rows, panel_count<T>(columns) * panel_width<T>)), rows_(rows), columns_(columns) {}
+
+  PanelView<T> view() { return {buffer_.data(), rows_, columns_}; }
+  PanelView<const T> view() const { return {buffer_.data(), rows_, columns_}; }
+  PanelView<T> view(Index rows) { return {buffer_.data(), rows, columns_}; }
+
+  Index rows() const { return rows_; }
+  Index columns() const { return columns_; }
+  Index size() const { return buffer_.size(); }
+  bool empty() const { return buffer_.empty(); }
+
+private:
+  AlignedBuffer<T> buffer_;
+  Index rows_ = 0;
+  Index columns_ = 0;
+};
+
+/// Copies a row-major matrix into panels.
+template <class T> void pack(MatrixView<const T> from, PanelView<T> to);
+
+/// Copies panels into a row-major matrix.
+template <class T> void unpack(PanelView<const T> from, MatrixView<T> to);
+
+/// Writes columns [first panel, last panel) of `from` as rows of `to`: to[j, i] = from[i, j].
+template <class T> void transpose(PanelView<const T> from, PanelView<T> to, Index first_panel, Index last_panel);
+
+} // namespace cnet

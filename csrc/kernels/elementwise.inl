@@ -1,0 +1,113 @@
+// Functions of one element: exp, log, and the layers that are no more than that.
+
+/// out[i] = f(in[i]…) for arrays of any length and alignment; out may be one of them.
+template <class T, class F, class... In> CNET_INLINE void map(Index size, T* out, F f, const In*... in) {
+  constexpr Index width = panel_width<T>;
+  Index i = 0;
+  for (; i + width <= size; i += width) store(out + i, f(load(in + i)...));
+  if (i == size) return;
+  const auto bytes = static_cast<unsigned long>(size - i) * sizeof(T);
+  const auto load_tail = [&](const T* from) {
+    T lanes[width] = {};
+    __builtin_memcpy(lanes, from, bytes);
+    return load(lanes);
+  };
+  T lanes[width];
+  store(lanes, f(load_tail(in + i)...));
+  __builtin_memcpy(out + i, lanes, bytes);
+}
+
+/// Adding this number and taking it away rounds |x| < 2^(mantissa_bits − 1) to an integer, and
+/// leaves that integer in the lowest bits of the sum.
+template <class T> inline constexpr T rounding_shift = T(3) * T(1ll << (Format<T>::mantissa_bits - 1));
+
+template <class T> CNET_INLINE Lanes<T> round(Lanes<T> x) {
+  const Lanes<T> shift = broadcast(rounding_shift<T>);
+  return (x + shift) - shift;
+}
+
+/// 2ⁿ for an integer n in the range of normal numbers, by writing the exponent.
+template <class T> CNET_INLINE Lanes<T> power_of_two(Lanes<T> n) {
+  return shift_left<Format<T>::mantissa_bits>(n + broadcast(rounding_shift<T> + T(Format<T>::exponent_bias)));
+}
+
+/// 1/k! as a constant.
+template <class T> constexpr T inverse_factorial(int k) {
+  double factorial = 1;
+  for (int n = 2; n <= k; ++n) factorial *= n;
+  return static_cast<T>(1 / factorial);
+}
+
+/// eˣ = 2ⁿ · eʳ with n = round(x / ln 2) and |r| ≤ ln 2 / 2, where Taylor's series converges.
+template <class T> CNET_INLINE Lanes<T> exp(Lanes<T> x) {
+  const Lanes<T> low = broadcast(Format<T>::exp_min), high = broadcast(Format<T>::exp_max);
+  x = select(x < low, low, select(high < x, high, x));
+  const Lanes<T> n = round(x * broadcast(Format<T>::log2_e));
+  Lanes<T> r = fma(n, broadcast(-Format<T>::ln2_high), x);
+  r = fma(n, broadcast(-Format<T>::ln2_low), r);
+  Lanes<T> series = broadcast(inverse_factorial<T>(Format<T>::exp_degree));
+#pragma GCC unroll 16
+  for (int k = Format<T>::exp_degree - 1; k >= 2; --k) series = fma(series, r, broadcast(inverse_factorial<T>(k)));
+  const Lanes<T> e_r = fma(r * r, series, r) + broadcast(T(1));
+  // In two steps, so that results beyond the normal numbers are rounded once, at the end.
+  const Lanes<T> half = round(n * broadcast(T(0.5)));
+  return e_r * power_of_two(half) * power_of_two(n - half);
+}
+
+/// ln x = e · ln 2 + ln m with x = 2ᵉ · m and m in [√½, √2]; ln m by the series of artanh,
+/// arranged as in FreeBSD's e_log.c.
+template <class T> CNET_INLINE Lanes<T> log(Lanes<T> x) {
+  using F = Format<T>;
+  using Bits = typename F::Bits;
+  const Lanes<T> zero = broadcast(T(0)), one = broadcast(T(1)), half = broadcast(T(0.5));
+  const T subnormal_scale = T(1ll << F::mantissa_bits);
+  const auto is_subnormal = x < broadcast(F::min_normal);
+  const Lanes<T> normal = select(is_subnormal, x * broadcast(subnormal_scale), x);
+
+  // The biased exponent, as an integer in the mantissa of 2^mantissa_bits.
+  const T integer_base = T(1ll << F::mantissa_bits);
+  Lanes<T> e =
+      (shift_right<F::mantissa_bits>(normal) | broadcast(integer_base)) - broadcast(integer_base + T(F::exponent_bias));
+  e = e - select(is_subnormal, broadcast(T(F::mantissa_bits)), zero);
+  const T mantissa_mask = from_bits(static_cast<Bits>((Bits(1) << F::mantissa_bits) - 1));
+  Lanes<T> m = (normal & broadcast(mantissa_mask)) | one;
+  const auto is_large = broadcast(T(1.4142135623730951)) < m;
+  m = select(is_large, m * half, m);
+  e = select(is_large, e + one, e);
+
+  const Lanes<T> f = m - one;
+  const Lanes<T> s = f / (f + broadcast(T(2)));
+  const Lanes<T> z = s * s;
+  Lanes<T> series = broadcast(T(2.0 / (2 * F::log_terms + 1)));
+#pragma GCC unroll 16
+  for (int k = F::log_terms - 1; k >= 1; --k) series = fma(series, z, broadcast(T(2.0 / (2 * k + 1))));
+  const Lanes<T> half_square = half * f * f;
+  const Lanes<T> log_m = f - (half_square - s * fma(z, series, half_square));
+  Lanes<T> result = fma(e, broadcast(F::ln2_high), fma(e, broadcast(F::ln2_low), log_m));
+
+  const Lanes<T> infinity = broadcast(T(__builtin_inf()));
+  result = select(x == infinity, x, result);
+  result = select(x == zero, zero - infinity, result);
+  result = select(x < zero, broadcast(T(__builtin_nan(""))), result);
+  return select(x == x, result, x);
+}
+
+template <class T> void exp(Index size, const T* x, T* out) {
+  map(size, out, [](Lanes<T> v) { return exp(v); }, x);
+}
+
+template <class T> void log(Index size, const T* x, T* out) {
+  map(size, out, [](Lanes<T> v) { return log(v); }, x);
+}
+
+template <class T> void relu_forward(Index size, const T* x, T* out) {
+  map(size, out, [](Lanes<T> v) { return relu(v); }, x);
+}
+
+template <class T> void relu_backward(Index size, const T* grad, const T* x, T* out) {
+  map(size, out, [](Lanes<T> g, Lanes<T> v) { return relu_gradient(g, v); }, grad, x);
+}
+
+template <class T> void rescale(Index size, const T* x, T scale, T offset, T* out) {
+  map(size, out, [=](Lanes<T> v) { return fma(v, broadcast(scale), broadcast(offset)); }, x);
+}

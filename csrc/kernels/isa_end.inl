@@ -1,0 +1,39 @@
+// What every instruction set's file closes with: the bodies over its registers, and its tables.
+
+#include "kernels/lanes.inl"
+
+#include "kernels/products.inl"
+
+#include "kernels/elementwise.inl"
+
+#include "kernels/rows.inl"
+
+#include "kernels/updates.inl"
+
+template <class T> constexpr Table<T> make_table() {
+  return {
+      product<T>,
+      kernel_gradient<T>,
+      bias_gradient<T>,
+      exp<T>,
+      log<T>,
+      relu_forward<T>,
+      relu_backward<T>,
+      rescale<T>,
+      softmax<T>,
+      softmax_backward<T>,
+      softmax_cross_entropy_forward<T>,
+      softmax_cross_entropy_backward<T>,
+      cross_entropy_forward<T>,
+      cross_entropy_backward<T>,
+      sgd_update<T>,
+      sgd_momentum_update<T>,
+  };
+}
+
+} // namespace
+
+const Table<float> float_table = make_table<float>();
+const Table<double> double_table = make_table<double>();
+
+} // namespace cnet::kernels::CNET_ISA

@@ -1,0 +1,133 @@
+// The matrix products: what nearly all of the time is spent in.
+
+/// sums[r, p] += Σₖ a[r · row_stride + k · depth_stride] · b[p, k], one fused multiply-add at a time.
+template <Index row_stride, Index depth_stride, class T, int rows, int panels>
+CNET_INLINE void accumulate(Lanes<T> (&sums)[rows][panels], Index depth, const T* a, const T* b, Index b_stride) {
+  for (Index k = 0; k < depth; ++k) {
+    Lanes<T> row[panels];
+#pragma GCC unroll 16
+    for (int p = 0; p < panels; ++p) row[p] = load(b + p * b_stride + k * panel_width<T>);
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; ++r) {
+      const Lanes<T> value = broadcast(a[r * row_stride + k * depth_stride]);
+#pragma GCC unroll 16
+      for (int p = 0; p < panels; ++p) sums[r][p] = fma(value, row[p], sums[r][p]);
+    }
+  }
+}
+
+template <class T> CNET_INLINE Lanes<T> relu(Lanes<T> x) {
+  // NaN is not less than or equal to zero, and so stays.
+  const Lanes<T> zero = broadcast(T(0));
+  return select(x <= zero, zero, x);
+}
+
+/// Passes the gradient where x > 0.
+template <class T> CNET_INLINE Lanes<T> relu_gradient(Lanes<T> grad, Lanes<T> x) {
+  const Lanes<T> zero = broadcast(T(0));
+  return select(zero < x, grad, zero);
+}
+
+template <int rows_, int panels_> struct Tile {
+  static constexpr int rows = rows_, panels = panels_;
+};
+
+/// Calls f with the largest tile that fits what is left, up to rows × panels.
+template <int rows, int panels, class F> CNET_INLINE void dispatch_tile(Index row_count, Index panel_count, F f) {
+  if (row_count < rows) {
+    if constexpr (rows > 1) dispatch_tile<rows - 1, panels>(row_count, panel_count, f);
+  } else if (panel_count < panels) {
+    if constexpr (panels > 1) dispatch_tile<rows, panels - 1>(row_count, panel_count, f);
+  } else {
+    f(Tile<rows, panels>());
+  }
+}
+
+template <class T, int rows, int panels>
+__attribute__((noinline)) void product_tile(const Product<T>& task, Index row, Index panel) {
+  constexpr Index width = panel_width<T>;
+  const T* x = task.x + row * width;
+  const T* weights = task.weights + panel * task.depth * width;
+  Lanes<T> sums[rows][panels];
+#pragma GCC unroll 16
+  for (int p = 0; p < panels; ++p) {
+    const Lanes<T> start = task.start ? load(task.start + (panel + p) * width) : broadcast(T(0));
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; ++r) sums[r][p] = start;
+  }
+  Index depth = task.depth;
+  for (; depth >= width; depth -= width) {
+    accumulate<width, 1>(sums, width, x, weights, task.depth * width);
+    x += task.x_stride;
+    weights += width * width;
+  }
+  accumulate<width, 1>(sums, depth, x, weights, task.depth * width);
+#pragma GCC unroll 16
+  for (int p = 0; p < panels; ++p) {
+    const Index offset = (panel + p) * task.out_stride + row * width;
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; ++r) {
+      Lanes<T> sum = sums[r][p];
+      if (task.epilogue == Epilogue::relu) sum = relu(sum);
+      if (task.epilogue == Epilogue::relu_gradient) sum = relu_gradient(sum, load(task.gate + offset + r * width));
+      store(task.out + offset + r * width, sum);
+    }
+  }
+}
+
+template <class T> void product(const Product<T>& task) {
+  constexpr int rows = Simd<T>::product_rows, panels = Simd<T>::product_panels;
+  for (Index panel = 0; panel < task.panels; panel += panels) {
+    for (Index row = 0; row < task.rows; row += rows) {
+      dispatch_tile<rows, panels>(task.rows - row, task.panels - panel, [&](auto tile) {
+        using Fit = decltype(tile);
+        product_tile<T, Fit::rows, Fit::panels>(task, row, panel);
+      });
+    }
+  }
+}
+
+template <class T, int rows, int panels>
+__attribute__((noinline)) void kernel_gradient_tile(const KernelGradient<T>& task, Index row, Index panel) {
+  constexpr Index width = panel_width<T>;
+  const T* x = task.x + row / width * task.x_stride + row % width;
+  const T* grad = task.grad + panel * task.grad_stride;
+  Lanes<T> sums[rows][panels];
+#pragma GCC unroll 16
+  for (int r = 0; r < rows; ++r) {
+#pragma GCC unroll 16
+    for (int p = 0; p < panels; ++p) sums[r][p] = broadcast(T(0));
+  }
+  accumulate<1, width>(sums, task.rows, x, grad, task.grad_stride);
+#pragma GCC unroll 16
+  for (int p = 0; p < panels; ++p) {
+    T* out = task.out + (panel + p) * task.out_stride + (row - task.first) * width;
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; ++r) store(out + r * width, sums[r][p]);
+  }
+}
+
+template <class T> void kernel_gradient(const KernelGradient<T>& task) {
+  constexpr int rows = Simd<T>::gradient_rows, panels = Simd<T>::gradient_panels;
+  constexpr Index width = panel_width<T>;
+  for (Index panel = 0; panel < task.panels; panel += panels) {
+    for (Index row = task.first; row < task.last;) {
+      // A tile stays within one panel of x, where its rows are neighbours.
+      const Index panel_end = row / width * width + width;
+      const Index rest = (panel_end < task.last ? panel_end : task.last) - row;
+      dispatch_tile<rows, panels>(rest, task.panels - panel, [&](auto tile) {
+        using Fit = decltype(tile);
+        kernel_gradient_tile<T, Fit::rows, Fit::panels>(task, row, panel);
+      });
+      row += rest < rows ? rest : rows;
+    }
+  }
+}
+
+template <class T> void bias_gradient(Index rows, Index panels, const T* grad, Index grad_stride, T* out) {
+  for (Index p = 0; p < panels; ++p) {
+    Lanes<T> sum = broadcast(T(0));
+    for (Index i = 0; i < rows; ++i) sum = sum + load(grad + p * grad_stride + i * panel_width<T>);
+    store(out + p * panel_width<T>, sum);
+  }
+}

@@ -1,0 +1,116 @@
+#pragma once
+
+#include "core/types.hpp"
+
+/// The contract between the maths (ops/) and the instruction sets.
+///
+/// A table holds one pointer per kernel; there is one table per instruction set and element type,
+/// all made from the same bodies (*.inl), all giving the same bits. A kernel is a serial function
+/// over a range that its caller chose. Matrices are in panels (core/panels.hpp): a pointer to the
+/// first row, a number of rows or columns, and the stride from a panel to the next.
+namespace cnet::kernels {
+
+/// What becomes of a finished sum before it is stored.
+enum class Epilogue {
+  none,
+  relu,          ///< max(sum, 0)
+  relu_gradient, ///< sum where gate > 0, else 0
+};
+
+/// out = epilogue(start + x · weights): each element is one chain of fused multiply-adds in
+/// increasing depth, from start (zero if null).
+template <class T> struct Product {
+  Index rows;
+  Index depth;
+  Index panels; ///< of weights and out
+  const T* x;
+  Index x_stride;
+  const T* weights; ///< [panels][depth][width]
+  const T* start;   ///< [panels][width], or null
+  T* out;
+  Index out_stride;
+  Epilogue epilogue;
+  const T* gate; ///< laid out as out; read by relu_gradient alone
+};
+
+/// out[k, j] = Σᵢ x[i, k] grad[i, j] for rows k in [first, last) of a kernel: each element is one
+/// chain of fused multiply-adds in increasing i, from zero. `first` starts a panel of x.
+template <class T> struct KernelGradient {
+  Index rows;
+  Index first;
+  Index last;
+  Index panels; ///< of grad and out
+  const T* x;
+  Index x_stride;
+  const T* grad;
+  Index grad_stride;
+  T* out;           ///< row `first` of the result
+  Index out_stride; ///< at least (last - first) · width
+};
+
+/// Rows of logits or probabilities, and what they should have been: class ids, or (if ids is null)
+/// a distribution over the classes in panels.
+template <class T> struct Rows {
+  Index rows;
+  Index columns;
+  const T* x;
+  Index x_stride;
+};
+template <class T> struct Targets {
+  const Index* ids;
+  const T* distribution;
+  Index stride;
+};
+
+template <class T> struct Table {
+  void (*product)(const Product<T>&);
+  void (*kernel_gradient)(const KernelGradient<T>&);
+  /// out[j] = Σᵢ grad[i, j], added in increasing i.
+  void (*bias_gradient)(Index rows, Index panels, const T* grad, Index grad_stride, T* out);
+
+  void (*exp)(Index size, const T* x, T* out);
+  void (*log)(Index size, const T* x, T* out);
+  void (*relu_forward)(Index size, const T* x, T* out);
+  void (*relu_backward)(Index size, const T* grad, const T* x, T* out);
+  /// out = x · scale + offset, rounded once.
+  void (*rescale)(Index size, const T* x, T scale, T offset, T* out);
+
+  void (*softmax)(Rows<T>, T* out, Index out_stride);
+  /// out = probabilities · (grad − Σ grad · probabilities)
+  void (*softmax_backward)(Rows<T> probabilities, const T* grad, Index grad_stride, T* out, Index out_stride);
+  /// Writes the softmax of the logits and each row's loss.
+  void (*softmax_cross_entropy_forward)(Rows<T> logits, Targets<T>, T* probabilities, Index stride, T* losses);
+  /// out = (probabilities − targets) / batch
+  void (*softmax_cross_entropy_backward)(Rows<T> probabilities, Targets<T>, T batch, T* out, Index out_stride);
+  /// Each row's loss, −Σ y log q, where q = clip(p / Σp, ε, 1 − ε) and ε = 1e-7.
+  void (*cross_entropy_forward)(Rows<T> probabilities, Targets<T>, T* losses);
+  void (*cross_entropy_backward)(Rows<T> probabilities, Targets<T>, T batch, T* out, Index out_stride);
+
+  /// param −= learning_rate · grad
+  void (*sgd_update)(Index size, T* param, const T* grad, T learning_rate);
+  /// velocity = momentum · velocity − learning_rate · grad; param += velocity, or, with Nesterov,
+  /// momentum · velocity − learning_rate · grad.
+  void (*sgd_momentum_update)(Index size, T* param, const T* grad, T* velocity, T learning_rate, T momentum,
+                              bool nesterov);
+};
+
+/// An instruction set that this build has kernels for.
+struct InstructionSet {
+  const char* name;
+  bool (*supported)();
+  const Table<float>* float_table;
+  const Table<double>* double_table;
+};
+
+/// The table in use: the widest that the CPU supports, or the one that CNET_ISA names.
+template <class T> const Table<T>& table();
+
+/// The name of the instruction set in use.
+///
+/// Throws std::invalid_argument if CNET_ISA names one that is unknown, not built or not supported.
+const char* chosen_isa();
+
+/// All that were built, the widest last; `count` receives their number.
+const InstructionSet* built_isas(int& count);
+
+} // namespace cnet::kernels

@@ -1,0 +1,58 @@
+#pragma once
+
+#include "core/panels.hpp"
+#include "kernels/table.hpp"
+
+namespace cnet::ops {
+
+/// Kernel (inputs × outputs) and bias of a dense layer, in the layout that the products read.
+template <class T> class DenseParameters {
+public:
+  DenseParameters(Index inputs, Index outputs, bool use_bias);
+
+  Index inputs() const { return kernel_.rows(); }
+  Index outputs() const { return kernel_.columns(); }
+  bool use_bias() const { return use_bias_; }
+
+  PanelView<T> kernel() { return kernel_.view(); }
+  PanelView<const T> kernel() const { return kernel_.view(); }
+  T* bias() { return bias_.data(); } ///< padded to whole panels; zeros without a bias
+  const T* bias() const { return bias_.data(); }
+
+  /// The kernel's transpose (outputs × inputs), which the gradient of the inputs reads. Kept beside
+  /// the kernel from its first use on: an update writes both.
+  PanelView<const T> transposed();
+  /// To be called after panels [first, last) of the kernel have changed.
+  void kernel_changed(Index first_panel, Index last_panel);
+  void kernel_changed() { kernel_changed(0, kernel().panels()); }
+
+private:
+  PanelMatrix<T> kernel_;
+  PanelMatrix<T> transposed_; ///< empty until it is needed
+  AlignedBuffer<T> bias_;
+  bool use_bias_;
+};
+
+enum class Activation { linear, relu };
+
+/// out = activation(x · kernel + bias) for the rows given.
+template <class T>
+void dense_forward(PanelView<const T> x, const DenseParameters<T>& parameters, Activation, RowRange rows,
+                   PanelView<T> out);
+
+/// out = grad · kernelᵀ for the rows given; with a gate, zero where the gate is not positive: the
+/// gradient of a ReLU that made this layer's inputs.
+template <class T>
+void dense_backward_input(PanelView<const T> grad, PanelView<const T> transposed, const T* gate, RowRange rows,
+                          PanelView<T> out);
+
+/// Rows [first, last) and panels [first_panel, last_panel) of xᵀ · grad, written to out, panel after
+/// panel of (last − first) rows. `first` is a multiple of the panel width.
+template <class T>
+void dense_backward_kernel(PanelView<const T> x, PanelView<const T> grad, Index first, Index last, Index first_panel,
+                           Index last_panel, T* out);
+
+/// Panels [first_panel, last_panel) of grad summed over its rows.
+template <class T> void dense_backward_bias(PanelView<const T> grad, Index first_panel, Index last_panel, T* out);
+
+} // namespace cnet::ops

@@ -1,0 +1,69 @@
+#include "ops/losses.hpp"
+
+#include "kernels/table.hpp"
+
+namespace cnet::ops {
+
+namespace {
+
+template <class T> kernels::Rows<T> kernel_rows(PanelView<const T> x, RowRange rows) {
+  return {rows.count(), x.columns, x.row(rows.first), x.stride()};
+}
+
+template <class T> kernels::Targets<T> kernel_targets(const Targets<T>& targets, RowRange rows) {
+  if (targets.ids) return {targets.ids + rows.first, nullptr, 0};
+  return {nullptr, targets.distribution.row(rows.first), targets.distribution.stride()};
+}
+
+} // namespace
+
+template <class T> void softmax(PanelView<const T> logits, RowRange rows, PanelView<T> out) {
+  kernels::table<T>().softmax(kernel_rows(logits, rows), out.row(rows.first), out.stride());
+}
+
+template <class T>
+void softmax_backward(PanelView<const T> grad, PanelView<const T> probabilities, RowRange rows, PanelView<T> out) {
+  kernels::table<T>().softmax_backward(kernel_rows(probabilities, rows), grad.row(rows.first), grad.stride(),
+                                       out.row(rows.first), out.stride());
+}
+
+template <class T>
+void softmax_cross_entropy_forward(PanelView<const T> logits, const Targets<T>& targets, RowRange rows,
+                                   PanelView<T> probabilities, T* losses) {
+  kernels::table<T>().softmax_cross_entropy_forward(kernel_rows(logits, rows), kernel_targets(targets, rows),
+                                                    probabilities.row(rows.first), probabilities.stride(),
+                                                    losses + rows.first);
+}
+
+template <class T>
+void softmax_cross_entropy_backward(PanelView<const T> probabilities, const Targets<T>& targets, Index batch,
+                                    RowRange rows, PanelView<T> out) {
+  kernels::table<T>().softmax_cross_entropy_backward(kernel_rows(probabilities, rows), kernel_targets(targets, rows),
+                                                     static_cast<T>(batch), out.row(rows.first), out.stride());
+}
+
+template <class T>
+void cross_entropy_forward(PanelView<const T> probabilities, const Targets<T>& targets, RowRange rows, T* losses) {
+  kernels::table<T>().cross_entropy_forward(kernel_rows(probabilities, rows), kernel_targets(targets, rows),
+                                            losses + rows.first);
+}
+
+template <class T>
+void cross_entropy_backward(PanelView<const T> probabilities, const Targets<T>& targets, Index batch, RowRange rows,
+                            PanelView<T> out) {
+  kernels::table<T>().cross_entropy_backward(kernel_rows(probabilities, rows), kernel_targets(targets, rows),
+                                             static_cast<T>(batch), out.row(rows.first), out.stride());
+}
+
+#define CNET_INSTANTIATE(T)                                                                                            \
+  template void softmax(PanelView<const T>, RowRange, PanelView<T>);                                                   \
+  template void softmax_backward(PanelView<const T>, PanelView<const T>, RowRange, PanelView<T>);                      \
+  template void softmax_cross_entropy_forward(PanelView<const T>, const Targets<T>&, RowRange, PanelView<T>, T*);      \
+  template void softmax_cross_entropy_backward(PanelView<const T>, const Targets<T>&, Index, RowRange, PanelView<T>);  \
+  template void cross_entropy_forward(PanelView<const T>, const Targets<T>&, RowRange, T*);                            \
+  template void cross_entropy_backward(PanelView<const T>, const Targets<T>&, Index, RowRange, PanelView<T>);
+CNET_INSTANTIATE(float)
+CNET_INSTANTIATE(double)
+#undef CNET_INSTANTIATE
+
+} // namespace cnet::ops

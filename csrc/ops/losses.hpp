@@ -1,0 +1,36 @@
+#pragma once
+
+#include "core/panels.hpp"
+
+namespace cnet::ops {
+
+/// What a batch should have come out as: class ids, or (if ids is null) a distribution over the
+/// classes for each row.
+template <class T> struct Targets {
+  const Index* ids;
+  PanelView<const T> distribution;
+};
+
+/// Loss functions on rows: `losses` receives one loss a row, `out` the gradient of their mean over
+/// `batch` rows.
+
+template <class T> void softmax(PanelView<const T> logits, RowRange rows, PanelView<T> out);
+template <class T>
+void softmax_backward(PanelView<const T> grad, PanelView<const T> probabilities, RowRange rows, PanelView<T> out);
+
+/// `probabilities` is not `logits`.
+template <class T>
+void softmax_cross_entropy_forward(PanelView<const T> logits, const Targets<T>& targets, RowRange rows,
+                                   PanelView<T> probabilities, T* losses);
+template <class T>
+void softmax_cross_entropy_backward(PanelView<const T> probabilities, const Targets<T>& targets, Index batch,
+                                    RowRange rows, PanelView<T> out);
+
+/// Of probabilities that no softmax made: −Σ y log clip(p / Σp, ε, 1 − ε).
+template <class T>
+void cross_entropy_forward(PanelView<const T> probabilities, const Targets<T>& targets, RowRange rows, T* losses);
+template <class T>
+void cross_entropy_backward(PanelView<const T> probabilities, const Targets<T>& targets, Index batch, RowRange rows,
+                            PanelView<T> out);
+
+} // namespace cnet::ops

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "core/panels.hpp"
+
+#include <cstddef>
+#include <cstdint>
+
+namespace cnet {
+
+enum class ElementType { uint8, int8, uint16, int16, uint32, int32, uint64, int64, float16, float32, float64 };
+
+/// The user's array, where it lies: never copied, converted a batch at a time. Strides in bytes.
+struct Samples {
+  const std::byte* data;
+  ElementType type;
+  Index rows;
+  Index features;
+  Index row_stride;
+  Index feature_stride;
+};
+
+/// Which samples make a batch: order[first], order[first + 1], …, or first, first + 1, … without an order.
+struct Selection {
+  const std::uint32_t* order;
+  Index first;
+  Index count;
+  Index operator[](Index i) const { return order ? static_cast<Index>(order[first + i]) : first + i; }
+};
+
+/// Row i of out = sample selection[i] · scale + offset, rounded once.
+template <class T> void gather(const Samples& samples, Selection selection, T scale, T offset, PanelView<T> out);
+
+/// Class ids of the samples selected. Throws std::invalid_argument for an id outside [0, classes).
+void gather_ids(const Samples& samples, Selection selection, Index classes, Index* out);
+
+} // namespace cnet

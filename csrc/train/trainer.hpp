@@ -1,0 +1,94 @@
+#pragma once
+
+#include "network/network.hpp"
+#include "train/samples.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+namespace cnet {
+
+enum class Loss {
+  cross_entropy,             ///< of probabilities; fused with a softmax that ends the network
+  cross_entropy_from_logits, ///< of logits, whatever the last layer is
+};
+
+/// Samples and what they should come out as: class ids (one integer a row) or distributions.
+struct Dataset {
+  Samples x;
+  Samples y;
+  bool ids;
+};
+
+/// Sums over the samples seen; the mean loss is loss / rows.
+struct Totals {
+  Index rows = 0;
+  Index batches = 0;
+  double loss = 0;
+  Index correct = 0;
+};
+
+/// Told of the totals between two batches; false ends the call there, as does what it throws.
+struct Observer {
+  std::function<bool(const Totals&)> tell;
+  bool every_batch = false; ///< else about every 50 ms
+};
+
+struct EpochOptions {
+  Index batch_size;
+  bool shuffle;
+  std::uint64_t seed;
+  std::uint32_t epoch; ///< with the seed, it decides the order of the samples
+  ops::Optimizer optimizer;
+};
+
+/// A network, its loss, and what training keeps from step to step.
+template <class T> class Trainer {
+public:
+  Trainer(std::shared_ptr<const Network<T>> network, Loss loss);
+
+  /// Throws std::invalid_argument if a label is not a class; looks at them all.
+  void check(const Dataset&) const;
+
+  /// One pass over the data. Throws NonFinite before an update that a loss of inf or NaN would have
+  /// led to; std::invalid_argument as check().
+  Totals train_epoch(const Dataset&, const EpochOptions&, const Observer&);
+
+  /// Loss and accuracy, without training.
+  Totals evaluate(const Dataset&, Index batch_size, const Observer&);
+
+  /// Steps that the optimizer has taken.
+  Index steps() const { return slots_.steps; }
+
+private:
+  struct Batch {
+    Index rows;
+    ops::Targets<T> targets;
+  };
+  Batch load(const Dataset&, Selection, Workspace<T>&);
+  /// Fills the workspace with the outputs and `losses_` with each row's loss; adds to the totals.
+  void forward_and_loss(const Batch&, Workspace<T>&, Totals&);
+  void loss_gradient(const Batch&, Workspace<T>&);
+  std::string first_not_finite(Index rows, Workspace<T>&) const;
+  void reserve(Index rows);
+  bool fused() const { return loss_ == Loss::cross_entropy && network_->ends_in_softmax(); }
+  /// The layer whose output the loss's gradient is taken with respect to.
+  Index top() const { return static_cast<Index>(network_->layers().size()) - (fused() ? 2 : 1); }
+
+  std::shared_ptr<const Network<T>> network_;
+  Loss loss_;
+  Workspace<T> workspace_;
+  PanelMatrix<T> probabilities_;
+  PanelMatrix<T> distribution_;
+  AlignedBuffer<Index> ids_;
+  AlignedBuffer<T> losses_;
+  Slots<T> slots_;
+  std::atomic_flag busy_ = ATOMIC_FLAG_INIT;
+};
+
+/// out[i] = the network's output for sample i, whatever the other samples are.
+template <class T> void predict(const Network<T>&, const Samples&, T* out, const Observer&);
+
+} // namespace cnet

@@ -1,0 +1,55 @@
+"""Train and serve dense neural networks on CPUs: Keras's words, NumPy arrays in and out."""
+
+from __future__ import annotations
+
+try:
+    from . import _core
+except ModuleNotFoundError as error:
+    if error.name != "cnet._core":
+        raise
+    raise ImportError(
+        "cnet: the compiled module cnet._core is missing. Build it by installing cnet from its "
+        "folder (pip install . or pip install -e .), and do not run Python from inside python/."
+    ) from error
+
+from . import (
+    activations,
+    callbacks,
+    config,
+    datasets,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    ops,
+    optimizers,
+    random,
+    reference,
+    utils,
+)
+from ._core import build_info
+from .layers import Input
+from .models import Sequential
+
+__version__: str = _core.build_info()["version"]
+
+__all__ = [
+    "Input",
+    "Sequential",
+    "activations",
+    "build_info",
+    "callbacks",
+    "config",
+    "datasets",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "ops",
+    "optimizers",
+    "random",
+    "reference",
+    "utils",
+]

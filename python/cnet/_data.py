@@ -1,0 +1,111 @@
+"""The one place where what users pass becomes arrays that the core takes.
+
+Data keeps its dtype and its strides: the core converts a batch at a time. Only what it can't read
+(byte-swapped, long double, rows that are not evenly spaced) is copied here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .config import floatx
+
+Array = npt.NDArray[Any]
+FloatArray = npt.NDArray[np.floating[Any]]
+
+
+def as_array(value: Any, argument: str) -> Array:
+    """Return `value` as an array of numbers; `argument` ("fit: x") names it in errors.
+
+    Takes arrays, nested lists, and anything with `__array__` or DLPack.
+    """
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{argument}: masked arrays are not supported; fill or drop what is masked")
+    if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
+        array = np.from_dlpack(value)
+    else:
+        try:
+            array = np.asarray(value)
+        except ValueError as error:
+            raise ValueError(f"{argument}: rows of different lengths ({error})") from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(
+            f"{argument}: expected numbers, got {type(value).__name__} of dtype {array.dtype}"
+        )
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+        return array.astype(np.float64)
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def as_samples(value: Any, argument: str, sample_shape: tuple[int, ...] | None = None) -> Array:
+    """Return `value` as (samples, …); with a sample shape, check it and flatten to two dimensions.
+
+    A single dimension is taken as samples of one feature, as Keras takes it.
+    """
+    array = as_array(value, argument)
+    if array.ndim == 0:
+        raise ValueError(f"{argument}: expected an array of samples, got the single number {array}")
+    if array.ndim == 1:
+        array = array[:, np.newaxis]
+    if sample_shape is None:
+        return array
+    if array.shape[1:] != sample_shape:
+        expected = shape_text((None, *sample_shape))
+        raise ValueError(f"{argument}: expected shape {expected}, got {array.shape}")
+    return array.reshape(len(array), int(np.prod(sample_shape)))
+
+
+def as_labels(value: Any, argument: str, classes: int, *, sparse: bool) -> Array:
+    """Return labels as the trainer takes them: integer ids (samples, 1) or rows (samples, classes)."""
+    array = as_samples(value, argument)
+    if sparse:
+        if array.shape[1:] != (1,):
+            raise ValueError(
+                f"{argument}: expected integer class ids of shape (batch,), got shape "
+                f"{np.shape(value)}; for one-hot labels use categorical_crossentropy"
+            )
+        return as_ids(array, argument)
+    if array.shape[1:] != (classes,):
+        raise ValueError(
+            f"{argument}: expected one-hot labels of shape (batch, {classes}), got shape "
+            f"{np.shape(value)}; for integer ids use sparse_categorical_crossentropy"
+        )
+    return array
+
+
+def as_ids(array: Array, argument: str) -> Array:
+    """Return class ids as integers; floats are taken where they are whole numbers."""
+    if array.dtype.kind != "f":
+        return array
+    with np.errstate(invalid="ignore"):
+        ids = array.astype(np.int64)
+    wrong = np.flatnonzero(ids != array)
+    if wrong.size:
+        row = wrong[0]
+        raise ValueError(f"{argument}: {array.flat[row]} at row {row} is not a class id")
+    return ids
+
+
+def as_floats(call: str, **arrays: Any) -> list[FloatArray]:
+    """Return arguments of an op as C-contiguous arrays of one floating-point type.
+
+    Arrays of float32 and float64 decide it, the wider winning; all else (integers, lists, half
+    precision) becomes `cnet.config.floatx()`.
+    """
+    found = {name: as_array(value, f"{call}: {name}") for name, value in arrays.items()}
+    decisive = [
+        found[name].dtype
+        for name, value in arrays.items()
+        if hasattr(value, "dtype") and found[name].dtype in (np.float32, np.float64)
+    ]
+    dtype = np.result_type(*decisive) if decisive else np.dtype(floatx())
+    return [np.require(array, dtype=dtype, requirements=["C", "A"]) for array in found.values()]
+
+
+def shape_text(shape: tuple[int | None, ...]) -> str:
+    """Return a shape for a message, "batch" standing for the samples' axis."""
+    sizes = ["batch" if size is None else str(size) for size in shape]
+    return f"({', '.join(sizes)})" if len(sizes) != 1 else f"({sizes[0]},)"

@@ -1,0 +1,135 @@
+"""Callbacks: what happens around epochs and batches of training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .models import Sequential
+
+__all__ = ["Callback", "CallbackList", "History"]
+
+Logs = dict[str, float]
+
+
+class Callback:
+    """Base of all callbacks; a subclass overrides the hooks that it wants.
+
+    Attributes
+    ----------
+    model : Sequential
+        The model being trained; ``model.stop_training = True`` ends `fit` early.
+    params : dict
+        "epochs", "steps" (batches an epoch) and "verbose".
+
+    Examples
+    --------
+    >>> from cnet import callbacks
+    >>> class PrintLoss(callbacks.Callback):
+    ...     def on_epoch_end(self, epoch, logs=None):
+    ...         print(f"epoch {epoch}: {logs['loss']:.3f}")
+    """
+
+    model: Sequential
+    params: dict[str, Any]
+
+    def set_model(self, model: Sequential) -> None:
+        """Receive the model."""
+        self.model = model
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Receive the parameters of the call."""
+        self.params = params
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Before the first epoch."""
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """After the last epoch, with its logs."""
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Before an epoch, counted from 0."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """After an epoch: loss and metrics, and their val_… where there is validation."""
+
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Before a batch of training, counted from 0."""
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """After a batch of training: means of loss and metrics over the epoch so far."""
+
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        """Before an evaluation."""
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        """After an evaluation, with its loss and metrics."""
+
+
+class History(Callback):
+    """What `fit` returns: the logs of each epoch.
+
+    Attributes
+    ----------
+    history : dict of str to list of float
+        One list for "loss", each metric, and their "val_…".
+    epoch : list of int
+        The epochs' numbers, from 0.
+    """
+
+    def __init__(self) -> None:
+        self.history: dict[str, list[float]] = {}
+        self.epoch: list[int] = []
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002, D102
+        self.epoch = []
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: D102
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(value)
+
+
+class CallbackList:
+    """Several callbacks, called in order.
+
+    Parameters
+    ----------
+    callbacks : Callback or iterable of Callback, optional
+    model : Sequential
+    params : dict
+        What they receive by `set_params`.
+    """
+
+    def __init__(
+        self,
+        callbacks: Iterable[Callback] | Callback | None,
+        model: Sequential,
+        params: dict[str, Any],
+    ) -> None:
+        if callbacks is None:
+            callbacks = []
+        self.callbacks = [callbacks] if isinstance(callbacks, Callback) else list(callbacks)
+        for callback in self.callbacks:
+            if not isinstance(callback, Callback):
+                raise TypeError(
+                    f"callbacks: expected Callback objects, got {type(callback).__name__}"
+                )
+            callback.set_params(params)
+            callback.set_model(model)
+
+    @property
+    def wants_batches(self) -> bool:
+        """Whether any callback has a hook for batches: each costs a call into Python."""
+        hooks = ("on_train_batch_begin", "on_train_batch_end")
+        return any(
+            getattr(type(callback), hook) is not getattr(Callback, hook)
+            for callback in self.callbacks
+            for hook in hooks
+        )
+
+    def call(self, hook: str, *arguments: Any) -> None:
+        """Call one hook of every callback: ``call("on_epoch_end", epoch, logs)``."""
+        for callback in self.callbacks:
+            getattr(callback, hook)(*arguments)

@@ -1,0 +1,103 @@
+"""The IDX format, in which MNIST and the data sets modelled on it are published.
+
+An IDX file is two zero bytes, a byte for the type of its values, a byte for its number of
+dimensions, the length of each dimension as a big-endian uint32, and the values in C order.
+Source: http://yann.lecun.com/exdb/mnist/, "The IDX file format".
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import math
+import os
+import struct
+import zlib
+
+import numpy as np
+import numpy.typing as npt
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_CHUNK = 1 << 20
+
+
+def read_idx(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
+    """Read an IDX file of unsigned bytes, gzipped or not.
+
+    Memory is taken for the values as they are read, whatever the header claims.
+
+    Parameters
+    ----------
+    path
+        The file. Its first two bytes tell whether it is gzipped, its name does not matter.
+
+    Returns
+    -------
+    ndarray of uint8
+        The values, in the shape of 1 to 3 dimensions that the file's header gives.
+
+    Raises
+    ------
+    ValueError
+        If the file is not IDX, has values other than unsigned bytes or more than three
+        dimensions, has no values, is truncated, has bytes left over, or is corrupt gzip.
+    OSError
+        If the file is missing or can't be read.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "labels-idx1-ubyte")
+    ...     _ = path.write_bytes(bytes.fromhex("00000801 00000003 050004"))
+    ...     read_idx(path)
+    array([5, 0, 4], dtype=uint8)
+    """
+    try:
+        with open(path, "rb") as file:
+            if file.peek(2)[:2] == _GZIP_MAGIC:
+                with gzip.open(file) as stream:
+                    return _read(stream, path, size=None)
+            return _read(file, path, size=os.fstat(file.fileno()).st_size)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ValueError(f"{path}: corrupt gzip data: {error}") from error
+    except OSError as error:
+        error.filename = os.fspath(path)  # a failed read, unlike a failed open, names no file
+        raise
+
+
+def _read(
+    stream: io.BufferedIOBase, path: str | os.PathLike[str], size: int | None
+) -> npt.NDArray[np.uint8]:
+    """Read IDX from a stream of `size` bytes; None where only reading to its end tells."""
+    magic = stream.read(4)
+    if magic[:3] != b"\x00\x00\x08" or magic[3:] not in (b"\x01", b"\x02", b"\x03"):
+        raise ValueError(
+            f"{path}: expected IDX of unsigned bytes (type 0x08) with 1 to 3 dimensions, "
+            f"got the magic bytes [{magic.hex(' ')}]"
+        )
+    ndim = magic[3]
+    header = 4 + 4 * ndim
+    lengths = stream.read(4 * ndim)
+    if len(lengths) != 4 * ndim:
+        raise ValueError(
+            f"{path}: expected a header of {header} bytes, file holds {4 + len(lengths)}"
+        )
+    shape = struct.unpack(f">{ndim}I", lengths)
+    if 0 in shape:
+        raise ValueError(f"{path}: expected dimensions of at least 1, got {shape}")
+
+    count = math.prod(shape)
+    if size is not None and size != header + count:
+        raise ValueError(
+            f"{path}: expected {header + count} bytes for shape {shape}, file holds {size}"
+        )
+    data = bytearray()
+    while chunk := stream.read(min(_CHUNK, count + 1 - len(data))):
+        data += chunk
+    if len(data) != count:
+        held = "more" if len(data) > count else header + len(data)
+        raise ValueError(
+            f"{path}: expected {header + count} bytes for shape {shape}, file holds {held}"
+        )
+    return np.frombuffer(data, np.uint8).reshape(shape)

@@ -1,0 +1,263 @@
+"""Models: layers in order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy.typing as npt
+
+from . import _core
+from ._data import FloatArray, shape_text
+from .layers import InputLayer, Layer, Shape, Weight, assign_all, auto_name, sample_size
+from .trainer import Trainer
+
+__all__ = ["Sequential"]
+
+
+class Sequential(Trainer):
+    """Layers, each the input of the next.
+
+    Parameters
+    ----------
+    layers : iterable of Layer, optional
+        The first may be an `Input`; else the model is built from the first data that it sees.
+    name : str, optional
+
+    Raises
+    ------
+    TypeError, ValueError
+        If something isn't a layer, two have one name, or their shapes don't fit.
+
+    Examples
+    --------
+    >>> import numpy as np, cnet
+    >>> cnet.utils.set_random_seed(1)
+    >>> model = cnet.Sequential([
+    ...     cnet.layers.Dense(8, activation="relu"),
+    ...     cnet.layers.Dense(2, activation="softmax"),
+    ... ])
+    >>> model.compile(optimizer=cnet.optimizers.SGD(0.5),
+    ...               loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    >>> x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    >>> y = np.array([0, 0, 0, 1])
+    >>> history = model.fit(x, y, epochs=200, verbose=0)
+    >>> model.predict(x).argmax(axis=1)
+    array([0, 0, 0, 1])
+    """
+
+    def __init__(self, layers: Iterable[Layer] | None = None, name: str | None = None) -> None:
+        self.name = auto_name("sequential") if name is None else str(name)
+        self._input: InputLayer | None = None
+        self._layers: list[Layer] = []
+        self._network: Any = None
+        for layer in layers or []:
+            self.add(layer)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, without an `Input`."""
+        return list(self._layers)
+
+    def add(self, layer: Layer) -> None:
+        """Put a layer on top. A model that trains has to be compiled anew after it."""
+        if not isinstance(layer, Layer):
+            raise TypeError(f"add: expected a Layer, got {type(layer).__name__}")
+        if isinstance(layer, InputLayer):
+            if self._input or self._layers:
+                raise ValueError(f"add: '{layer.name}' is an Input; it can only come first")
+            self._input = layer
+            return
+        if any(layer.name == other.name for other in self._layers):
+            raise ValueError(f"add: there is a layer named '{layer.name}' already")
+        if self._layers and layer.dtype != self.dtype:
+            raise ValueError(
+                f"add: expected a layer of dtype {self.dtype}, got {layer.dtype} ('{layer.name}')"
+            )
+        if not self._layers and self._input is None and layer.sample_shape is not None:
+            self._input = InputLayer(layer.sample_shape)
+        if self.built or (self._input and not self._layers):
+            layer.build(self.output_shape if self._layers else self.input_shape)
+        self._layers.append(layer)
+        self._changed()
+
+    def pop(self) -> Layer:
+        """Take the top layer off and return it.
+
+        Raises
+        ------
+        IndexError
+            If there is none.
+        """
+        if not self._layers:
+            raise IndexError("pop: the model has no layers")
+        layer = self._layers.pop()
+        self._changed()
+        return layer
+
+    def build(self, input_shape: Shape | None = None) -> None:
+        """Make the weights for data of `input_shape`, (None, …); done by itself with the first data.
+
+        Raises
+        ------
+        ValueError
+            If the model was built for other data, or has no layers.
+        """
+        if not self._layers:
+            raise ValueError(f"build: the model '{self.name}' has no layers")
+        shape = self._input.input_shape if self._input else None
+        if input_shape is not None:
+            if shape is not None and tuple(input_shape[1:]) != shape[1:]:
+                raise ValueError(
+                    f"build: expected data of shape {shape_text(shape)}, "
+                    f"got {shape_text(tuple(input_shape))}"
+                )
+            shape = (None, *input_shape[1:])
+        if shape is None:
+            raise ValueError("build: expected an input_shape, (None, …)")
+        head = self._input or InputLayer(tuple(size or 0 for size in shape[1:]))
+        for layer in self._layers:
+            layer.build(shape)
+            shape = layer.compute_output_shape(shape)
+        self._input = head
+
+    @property
+    def built(self) -> bool:
+        """Whether every layer has its weights."""
+        return bool(self._input and self._layers) and all(layer.built for layer in self._layers)
+
+    @property
+    def dtype(self) -> str:
+        """The type of the weights and outputs."""
+        return self._layers[0].dtype if self._layers else Layer().dtype
+
+    @property
+    def input_shape(self) -> Shape:
+        """Shape of the data, (None, …).
+
+        Raises
+        ------
+        AttributeError
+            Before the model has an `Input` or data.
+        """
+        if self._input is None or self._input.input_shape is None:
+            raise AttributeError(f"the model '{self.name}' is not built: its input is not known")
+        return self._input.input_shape
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of the output, (None, …); raises as `input_shape`."""
+        return self._layers[-1].output_shape if self._layers else self.input_shape
+
+    @property
+    def network(self) -> Any:
+        """The core's network of these layers, put together when first needed."""
+        if self._network is None:
+            if not self.built:
+                self.build()
+            network = _core.Network[self.dtype](sample_size(self.input_shape))
+            for layer in self._layers:
+                layer.add_to(network)
+            self._network = network
+        return self._network
+
+    @property
+    def weights(self) -> list[Weight]:
+        """The weights of all layers, in order."""
+        return [weight for layer in self._layers for weight in layer.weights]
+
+    @property
+    def trainable_weights(self) -> list[Weight]:
+        """The weights that training changes."""
+        return [weight for weight in self.weights if weight.trainable]
+
+    @property
+    def non_trainable_weights(self) -> list[Weight]:
+        """The weights that training leaves alone."""
+        return [weight for weight in self.weights if not weight.trainable]
+
+    def get_weights(self) -> list[FloatArray]:
+        """Return copies of all weights, layer by layer: [kernel, bias, kernel, …]."""
+        return [weight.numpy() for weight in self.weights]
+
+    def set_weights(self, weights: list[npt.ArrayLike]) -> None:
+        """Put all weights back, in the order of `get_weights`; all of them or, on an error, none."""
+        assign_all(self.weights, weights, "set_weights")
+
+    def count_params(self) -> int:
+        """Return how many numbers the weights hold."""
+        return sum(layer.count_params() for layer in self._layers)
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """Return a layer by its name or its position.
+
+        Raises
+        ------
+        ValueError
+            If there is no such layer, or not just one of the two is given.
+        """
+        if (name is None) == (index is None):
+            raise ValueError("get_layer: expected either a name or an index")
+        if index is not None:
+            if not -len(self._layers) <= index < len(self._layers):
+                raise ValueError(f"get_layer: no layer {index} among {len(self._layers)}")
+            return self._layers[index]
+        for layer in self._layers:
+            if layer.name == name:
+                return layer
+        known = ", ".join(f"'{layer.name}'" for layer in self._layers)
+        raise ValueError(f"get_layer: expected one of {known}, got '{name}'")
+
+    def summary(self, print_fn: Callable[[str], Any] = print) -> None:
+        """Print a table of the layers, their shapes and their numbers of parameters.
+
+        Parameters
+        ----------
+        print_fn : function of str, default print
+            Called with each line.
+        """
+        rows = [("Layer (type)", "Output shape", "Parameters")]
+        for layer in self._layers:
+            shape = str(layer.output_shape) if layer.built else "?"
+            count = f"{layer.count_params():,}" if layer.built else "not built"
+            rows.append((f"{layer.name} ({type(layer).__name__})", shape, count))
+        widths = [max(len(row[n]) for row in rows) + 2 for n in range(3)]
+        rules = ["─" * width for width in widths]
+        print_fn(f'Model: "{self.name}"')
+        print_fn(f"┌{'┬'.join(rules)}┐")
+        for n, (name, shape, count) in enumerate(rows):
+            cells = (f" {name}".ljust(widths[0]), f" {shape}".ljust(widths[1]))
+            print_fn(f"│{cells[0]}│{cells[1]}│{count.rjust(widths[2] - 1)} │")
+            if n == 0:
+                print_fn(f"├{'┼'.join(rules)}┤")
+        print_fn(f"└{'┴'.join(rules)}┘")
+        for title, weights in (
+            ("Total parameters", self.weights),
+            ("Trainable parameters", self.trainable_weights),
+            ("Non-trainable parameters", self.non_trainable_weights),
+        ):
+            count = sum(math.prod(weight.shape) for weight in weights)
+            size = count * (8 if self.dtype == "float64" else 4)
+            print_fn(f"{title}: {count:,} ({_memory_text(size)})")
+
+    def _changed(self) -> None:
+        self._network = None
+        self._compiled = None
+
+    def _rebuild_network(self) -> None:
+        self._network = None
+
+    def _as_model(self) -> Sequential:
+        return self
+
+    def __repr__(self) -> str:
+        return f"<Sequential name={self.name}, built={self.built}>"
+
+
+def _memory_text(size: float) -> str:
+    for unit in ("B", "KiB", "MiB"):
+        if size < 1024:
+            return f"{size:.4g} {unit}"
+        size /= 1024
+    return f"{size:.4g} GiB"

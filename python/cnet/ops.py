@@ -1,0 +1,260 @@
+"""The operations of a multi-layer perceptron, in C++ over NumPy arrays.
+
+`cnet.reference` has the same functions in plain NumPy; what they compute, and from which formulas,
+is told there. What is said here holds for each:
+
+- Inputs are array-like. Arrays of float32 and float64 decide the type of the computation, the wider
+  winning; everything else (lists, integers, half precision) becomes `cnet.config.floatx()`.
+- `out` receives the result in place of a new array, and is returned. It is never converted: it
+  must have the result's dtype (else `TypeError`) and shape, be C-contiguous, aligned and writable,
+  and share no memory with the inputs (else `ValueError`, and nothing is written). The elementwise
+  ops (relu, rescaling) may be given one of their own inputs.
+- `labels` are integer ids (batch,) or one-hot or soft rows (batch, classes). An id outside
+  [0, classes) is a `ValueError`.
+- What isn't numbers is a `TypeError`; shapes that don't fit are a `ValueError` that names both.
+- The GIL is released while computing. Results have the same bits on every CPU.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _core
+from ._data import Array, FloatArray, as_array, as_floats, as_ids
+
+__all__ = [
+    "cross_entropy_backward",
+    "cross_entropy_forward",
+    "dense_backward",
+    "dense_forward",
+    "relu_backward",
+    "relu_forward",
+    "rescaling_backward",
+    "rescaling_forward",
+    "sgd_momentum_update",
+    "sgd_update",
+    "softmax",
+    "softmax_backward",
+    "softmax_cross_entropy_backward",
+    "softmax_cross_entropy_forward",
+]
+
+
+def dense_forward(
+    x: npt.ArrayLike,
+    kernel: npt.ArrayLike,
+    bias: npt.ArrayLike | None = None,
+    *,
+    out: FloatArray | None = None,
+) -> FloatArray:
+    """Return ``x @ kernel + bias``; each element is one chain of fused multiply-adds.
+
+    Parameters
+    ----------
+    x : array_like, (batch, in)
+    kernel : array_like, (in, out)
+    bias : array_like, (out,), optional
+    out : array, (batch, out), optional
+
+    Returns
+    -------
+    array, (batch, out)
+
+    Examples
+    --------
+    >>> from cnet import ops
+    >>> ops.dense_forward([[1.0, 2.0]], [[1.0], [10.0]], [0.5])
+    array([[21.5]], dtype=float32)
+    """
+    if bias is None:
+        x, kernel = as_floats("dense_forward", x=x, kernel=kernel)
+        return _core.dense_forward(x, kernel, None, out)
+    x, kernel, bias = as_floats("dense_forward", x=x, kernel=kernel, bias=bias)
+    return _core.dense_forward(x, kernel, bias, out)
+
+
+def dense_backward(
+    grad: npt.ArrayLike,
+    x: npt.ArrayLike,
+    kernel: npt.ArrayLike,
+    *,
+    out: tuple[FloatArray, FloatArray, FloatArray] | None = None,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the gradients of the three inputs of `dense_forward`.
+
+    Parameters
+    ----------
+    grad : array_like, (batch, out)
+    x : array_like, (batch, in)
+    kernel : array_like, (in, out)
+    out : tuple of three arrays, optional
+
+    Returns
+    -------
+    grad_x : array, (batch, in)
+    grad_kernel : array, (in, out)
+    grad_bias : array, (out,)
+    """
+    grad, x, kernel = as_floats("dense_backward", grad=grad, x=x, kernel=kernel)
+    return _core.dense_backward(grad, x, kernel, out)
+
+
+def relu_forward(x: npt.ArrayLike, *, out: FloatArray | None = None) -> FloatArray:
+    """Return max(x, 0), element by element and in any shape; NaN stays NaN."""
+    (x,) = as_floats("relu_forward", x=x)
+    return _core.relu_forward(x, out)
+
+
+def relu_backward(
+    grad: npt.ArrayLike, x: npt.ArrayLike, *, out: FloatArray | None = None
+) -> FloatArray:
+    """Return `grad` where x > 0, else 0."""
+    grad, x = as_floats("relu_backward", grad=grad, x=x)
+    return _core.relu_backward(grad, x, out)
+
+
+def rescaling_forward(
+    x: npt.ArrayLike, scale: float, offset: float = 0.0, *, out: FloatArray | None = None
+) -> FloatArray:
+    """Return ``x * scale + offset``, rounded once."""
+    (x,) = as_floats("rescaling_forward", x=x)
+    return _core.rescaling_forward(x, scale, offset, out)
+
+
+def rescaling_backward(
+    grad: npt.ArrayLike, scale: float, *, out: FloatArray | None = None
+) -> FloatArray:
+    """Return ``grad * scale``."""
+    (grad,) = as_floats("rescaling_backward", grad=grad)
+    return _core.rescaling_backward(grad, scale, out)
+
+
+def softmax(logits: npt.ArrayLike, *, out: FloatArray | None = None) -> FloatArray:
+    """Return the softmax of each row of logits (batch, classes), the row's maximum subtracted.
+
+    Examples
+    --------
+    >>> from cnet import ops
+    >>> ops.softmax([[0.0, 0.0], [1e4, -1e4]])
+    array([[0.5, 0.5],
+           [1. , 0. ]], dtype=float32)
+    """
+    (logits,) = as_floats("softmax", logits=logits)
+    return _core.softmax(logits, out)
+
+
+def softmax_backward(
+    grad: npt.ArrayLike, probabilities: npt.ArrayLike, *, out: FloatArray | None = None
+) -> FloatArray:
+    """Return the gradient of the logits from that of the probabilities (batch, classes)."""
+    grad, probabilities = as_floats("softmax_backward", grad=grad, probabilities=probabilities)
+    return _core.softmax_backward(grad, probabilities, out)
+
+
+def softmax_cross_entropy_forward(
+    logits: npt.ArrayLike, labels: npt.ArrayLike, *, out: FloatArray | None = None
+) -> tuple[float, FloatArray]:
+    """Return the mean cross-entropy of the batch, and the probabilities.
+
+    Parameters
+    ----------
+    logits : array_like, (batch, classes)
+    labels : array_like, (batch,) of int or (batch, classes)
+    out : array, (batch, classes), optional
+        For the probabilities.
+
+    Returns
+    -------
+    loss : float
+        Summed in float64, in row order; 0 for an empty batch.
+    probabilities : array, (batch, classes)
+
+    Examples
+    --------
+    >>> from cnet import ops
+    >>> loss, probabilities = ops.softmax_cross_entropy_forward([[0.0, 0.0]], [1])
+    >>> round(loss, 4)
+    0.6931
+    """
+    call = "softmax_cross_entropy_forward"
+    (logits,) = as_floats(call, logits=logits)
+    return _core.softmax_cross_entropy_forward(logits, _labels(call, labels, logits), out)
+
+
+def softmax_cross_entropy_backward(
+    probabilities: npt.ArrayLike, labels: npt.ArrayLike, *, out: FloatArray | None = None
+) -> FloatArray:
+    """Return the gradient of the mean loss: (probabilities − labels) / batch."""
+    call = "softmax_cross_entropy_backward"
+    (probabilities,) = as_floats(call, probabilities=probabilities)
+    labels = _labels(call, labels, probabilities)
+    return _core.softmax_cross_entropy_backward(probabilities, labels, out)
+
+
+def cross_entropy_forward(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+    """Return the mean cross-entropy of rows of probabilities, normalized and clipped first."""
+    call = "cross_entropy_forward"
+    (probabilities,) = as_floats(call, probabilities=probabilities)
+    return _core.cross_entropy_forward(probabilities, _labels(call, labels, probabilities))
+
+
+def cross_entropy_backward(
+    probabilities: npt.ArrayLike, labels: npt.ArrayLike, *, out: FloatArray | None = None
+) -> FloatArray:
+    """Return the gradient of `cross_entropy_forward`'s mean loss."""
+    call = "cross_entropy_backward"
+    (probabilities,) = as_floats(call, probabilities=probabilities)
+    return _core.cross_entropy_backward(probabilities, _labels(call, labels, probabilities), out)
+
+
+def sgd_update(param: FloatArray, grad: npt.ArrayLike, learning_rate: float) -> None:
+    """Subtract ``learning_rate * grad`` from `param`, in place.
+
+    Parameters
+    ----------
+    param : array of float32 or float64, C-contiguous and writable, any shape
+        Never converted: `TypeError` or `ValueError` otherwise.
+    grad : array_like of the same shape
+    learning_rate : float
+    """
+    _core.sgd_update(param, _like(param, grad, "sgd_update: grad"), learning_rate)
+
+
+def sgd_momentum_update(
+    param: FloatArray,
+    grad: npt.ArrayLike,
+    velocity: FloatArray,
+    learning_rate: float,
+    momentum: float,
+    nesterov: bool = False,
+) -> None:
+    """Update `param` and `velocity` in place by gradient descent with (Nesterov's) momentum.
+
+    Parameters
+    ----------
+    param, velocity : arrays of float32 or float64, C-contiguous and writable, of one shape
+        Never converted: `TypeError` or `ValueError` otherwise.
+    grad : array_like of the same shape
+    learning_rate, momentum : float
+    nesterov : bool, default False
+    """
+    grad = _like(param, grad, "sgd_momentum_update: grad")
+    _core.sgd_momentum_update(param, grad, velocity, learning_rate, momentum, nesterov)
+
+
+def _labels(call: str, labels: npt.ArrayLike, rows: FloatArray) -> Array:
+    array = as_array(labels, f"{call}: labels")
+    if array.ndim == 2:
+        return np.require(array, dtype=rows.dtype, requirements=["C", "A"])
+    return as_ids(array, f"{call}: labels")
+
+
+def _like(param: Any, grad: npt.ArrayLike, argument: str) -> FloatArray:
+    """Return `grad` in the type of `param`, whose own fitness is for the core to judge."""
+    dtype = getattr(param, "dtype", None)
+    if dtype not in (np.float32, np.float64):
+        dtype = np.dtype(np.float32)
+    return np.require(as_array(grad, argument), dtype=dtype, requirements=["C", "A"])

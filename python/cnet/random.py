@@ -1,0 +1,123 @@
+"""Random numbers that are the same on every machine: Philox4x32-10, keyed by seed and element.
+
+Nothing here reads or moves NumPy's stream. `cnet.reference.random` is the same in NumPy.
+
+References
+----------
+Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import secrets
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _core
+from .config import standardize_dtype
+
+__all__ = ["next_seed", "normal", "truncated_normal", "uniform"]
+
+FloatArray = npt.NDArray[np.floating[Any]]
+
+# Streams of one seed that never meet: numbers drawn here, orders of epochs, seeds of seeds.
+_NUMBERS = 0
+_SEEDS = 2**32 - 1
+
+
+def _seeds_from(seed: int) -> Iterator[int]:
+    return (_core.random_bits(seed, _SEEDS, index) for index in itertools.count())
+
+
+_seeds = _seeds_from(secrets.randbits(64))
+
+
+def set_global_seed(seed: int) -> None:
+    """Start the sequence behind `next_seed` anew; `cnet.utils.set_random_seed` is its public face."""
+    global _seeds
+    _seeds = _seeds_from(seed)
+
+
+def next_seed() -> int:
+    """Return a fresh 64-bit seed, from the sequence that `cnet.utils.set_random_seed` starts."""
+    return next(_seeds)
+
+
+def uniform(
+    shape: tuple[int, ...],
+    minval: float = 0.0,
+    maxval: float = 1.0,
+    dtype: str | None = None,
+    seed: int | None = None,
+) -> FloatArray:
+    """Return numbers uniform in [minval, maxval), rounded to `dtype`.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    minval, maxval : float, default 0 and 1
+    dtype : {"float32", "float64"}, default `cnet.config.floatx()`
+    seed : int in [0, 2⁶⁴), default a fresh one
+        The same seed and shape give the same numbers on every machine.
+
+    Returns
+    -------
+    array of `shape` and `dtype`
+
+    Examples
+    --------
+    >>> from cnet import random
+    >>> random.uniform((2,), seed=1).round(4)
+    array([0.8903, 0.672 ], dtype=float32)
+    """
+    numbers = _draw(_core.random_uniform, shape, seed)
+    return _cast(minval + (maxval - minval) * numbers, dtype, "uniform")
+
+
+def normal(
+    shape: tuple[int, ...],
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: str | None = None,
+    seed: int | None = None,
+) -> FloatArray:
+    """Return normally distributed numbers; parameters as for `uniform`."""
+    numbers = _draw(_core.random_normal, shape, seed)
+    return _cast(mean + stddev * numbers, dtype, "normal")
+
+
+def truncated_normal(
+    shape: tuple[int, ...],
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: str | None = None,
+    seed: int | None = None,
+) -> FloatArray:
+    """Return normal numbers, those two or more `stddev` from the mean drawn anew; see `uniform`."""
+    numbers = _draw(_core.random_truncated_normal, shape, seed)
+    return _cast(mean + stddev * numbers, dtype, "truncated_normal")
+
+
+def _draw(
+    fill: Callable[[int, int, int], FloatArray], shape: tuple[int, ...], seed: int | None
+) -> FloatArray:
+    seed = next_seed() if seed is None else check_seed(seed)
+    return fill(seed, _NUMBERS, math.prod(shape)).reshape(shape)
+
+
+def _cast(numbers: FloatArray, dtype: str | None, call: str) -> FloatArray:
+    return numbers.astype(standardize_dtype(dtype, f"random.{call}"), copy=False)
+
+
+def check_seed(seed: int) -> int:
+    """Return `seed` if it is one; raise otherwise."""
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+        raise TypeError(f"seed: expected an integer, got {type(seed).__name__}")
+    if not 0 <= seed < 2**64:
+        raise ValueError(f"seed: expected an integer in [0, 2**64), got {seed}")
+    return int(seed)

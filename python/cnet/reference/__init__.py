@@ -1,0 +1,40 @@
+"""cnet in plain NumPy, to be read in one sitting: ops, random numbers and a training loop."""
+
+from __future__ import annotations
+
+from . import network, random
+from .ops import (
+    cross_entropy_backward,
+    cross_entropy_forward,
+    dense_backward,
+    dense_forward,
+    relu_backward,
+    relu_forward,
+    rescaling_backward,
+    rescaling_forward,
+    sgd_momentum_update,
+    sgd_update,
+    softmax,
+    softmax_backward,
+    softmax_cross_entropy_backward,
+    softmax_cross_entropy_forward,
+)
+
+__all__ = [
+    "cross_entropy_backward",
+    "cross_entropy_forward",
+    "dense_backward",
+    "dense_forward",
+    "network",
+    "random",
+    "relu_backward",
+    "relu_forward",
+    "rescaling_backward",
+    "rescaling_forward",
+    "sgd_momentum_update",
+    "sgd_update",
+    "softmax",
+    "softmax_backward",
+    "softmax_cross_entropy_backward",
+    "softmax_cross_entropy_forward",
+]

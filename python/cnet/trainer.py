@@ -1,0 +1,585 @@
+"""Training, evaluation and prediction of a model: Keras's calls, over epochs that run in the core."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _core, losses, metrics, optimizers, random
+from ._data import Array, FloatArray, as_labels, as_samples
+from ._progress import Progress
+from .callbacks import Callback, CallbackList, History
+
+if TYPE_CHECKING:
+    from .models import Sequential
+
+__all__ = ["Trainer"]
+
+DEFAULT_BATCH_SIZE = 32
+
+
+@dataclass
+class Totals:
+    """Sums over the samples seen, as the core counts them."""
+
+    rows: int = 0
+    loss: float = 0.0
+    correct: int = 0
+
+    def add(self, rows: int, loss: float, correct: int) -> None:
+        """Add the sums of more samples."""
+        self.rows += rows
+        self.loss += loss
+        self.correct += correct
+
+
+@dataclass
+class Compiled:
+    """What `compile` was told, and what grows out of it."""
+
+    optimizer: Any
+    loss: losses.Loss | None
+    metrics: list[metrics.Metric]
+    engine: Any = None
+    epochs_trained: int = 0
+    seed: int = field(default_factory=random.next_seed)
+    totals: Totals = field(default_factory=Totals)
+
+    def logs(self, totals: Totals) -> dict[str, float]:
+        """Return the means of the loss and the metrics."""
+        rows = max(totals.rows, 1)
+        accuracies = {metric.name: totals.correct / rows for metric in self.metrics}
+        return {"loss": totals.loss / rows, **accuracies}
+
+
+class Trainer:
+    """The part of a model that trains, evaluates and predicts; `Sequential` is the other.
+
+    Attributes
+    ----------
+    history : History
+        Of the latest `fit`, kept up to date during it.
+    stop_training : bool
+        Set by a callback to end `fit` after the batch (in a batch hook) or the epoch.
+    """
+
+    history: History
+    stop_training: bool = False
+    _compiled: Compiled | None = None
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: None = None,
+        metrics: Iterable[Any] | None = None,
+        weighted_metrics: None = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
+        """Choose how to train; layers' `trainable` is read here.
+
+        Parameters
+        ----------
+        optimizer : str or Optimizer, default "rmsprop"
+        loss : str or Loss, optional
+            Without one the model can only predict.
+        metrics : list of str or Metric, optional
+            "accuracy" becomes the one that fits the loss.
+        steps_per_execution, jit_compile, auto_scale_loss
+            Of no effect: an epoch always is one call of compiled code.
+        loss_weights, weighted_metrics, run_eagerly
+            Not supported: leave them as they are.
+
+        Raises
+        ------
+        ValueError
+            For a name that is unknown, or metrics that don't fit the loss.
+        """
+        del steps_per_execution, jit_compile, auto_scale_loss
+        _refuse(
+            "compile",
+            loss_weights=loss_weights,
+            weighted_metrics=weighted_metrics,
+            run_eagerly=run_eagerly,
+        )
+        chosen_loss = None if loss is None else losses.get(loss)
+        sparse = chosen_loss is not None and chosen_loss.sparse
+        if isinstance(metrics, str):
+            raise TypeError(f"compile: expected a list of metrics, got {metrics!r}")
+        chosen_metrics = [_metric(metric, sparse=sparse) for metric in metrics or []]
+        self._compiled = Compiled(optimizers.get(optimizer), chosen_loss, chosen_metrics)
+        self._rebuild_network()
+
+    @property
+    def optimizer(self) -> Any:
+        """The optimizer, None before `compile`."""
+        return self._compiled.optimizer if self._compiled else None
+
+    @property
+    def loss(self) -> losses.Loss | None:
+        """The loss, None before `compile`."""
+        return self._compiled.loss if self._compiled else None
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """Names of what `evaluate` returns, in its order."""
+        return list(self._require_compiled("metrics_names").logs(Totals()))
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: str | int = "auto",
+        callbacks: Iterable[Callback] | Callback | None = None,
+        validation_split: float = 0.0,
+        validation_data: tuple[Any, Any] | None = None,
+        shuffle: bool = True,
+        class_weight: None = None,
+        sample_weight: None = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: None = None,
+        validation_steps: None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int = 1,
+    ) -> History:
+        """Train for a number of epochs, each one native call that needs no GIL.
+
+        Parameters
+        ----------
+        x : array_like, (samples, …)
+            Of any numeric dtype and stride; converted a batch at a time, never copied whole.
+        y : array_like
+            Class ids (samples,) or one-hot rows (samples, classes), as the loss wants them.
+        batch_size : int, default 32
+        epochs : int, default 1
+            Number of the last epoch, counting from `initial_epoch`.
+        verbose : {"auto", 0, 1, 2}, default "auto"
+            Silent, a live bar, a line an epoch; "auto" is a bar on a terminal and in a notebook.
+        callbacks : list of Callback, optional
+        validation_split : float in [0, 1), default 0
+            The last part of the data, taken before shuffling, to validate on.
+        validation_data : tuple (x, y), optional
+            Data to validate on after epochs.
+        shuffle : bool, default True
+            Whether every epoch takes the samples in a new order.
+        initial_epoch : int, default 0
+        validation_batch_size : int, default `batch_size`
+        validation_freq : int, default 1
+            Validate after every so many epochs.
+        class_weight, sample_weight, steps_per_epoch, validation_steps
+            Not supported yet: leave them as they are.
+
+        Returns
+        -------
+        History
+            Its `history` holds the loss and metrics of each epoch.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not of its kind; the model is as it was.
+        FloatingPointError
+            If the loss is inf or NaN, before the update that it would have led to.
+        KeyboardInterrupt
+            On Ctrl-C, after a whole step; ``model.history`` holds the epochs before.
+        """
+        _refuse(
+            "fit",
+            class_weight=class_weight,
+            sample_weight=sample_weight,
+            steps_per_epoch=steps_per_epoch,
+            validation_steps=validation_steps,
+        )
+        compiled = self._require_loss("fit")
+        batch_size = _count("fit: batch_size", batch_size, DEFAULT_BATCH_SIZE)
+        validation_batch_size = _count(
+            "fit: validation_batch_size", validation_batch_size, batch_size
+        )
+        validation_freq = _count("fit: validation_freq", validation_freq, 1)
+        if validation_data is None and validation_split:
+            (x, y), validation_data = _split(x, y, validation_split)
+        x, y = self._dataset("fit", x, y)
+        if validation_data is not None:
+            if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
+                raise ValueError("fit: validation_data: expected a tuple (x, y)")
+            validation_data = self._dataset("fit: validation_data", *validation_data)
+
+        steps = math.ceil(len(x) / batch_size)
+        progress = Progress(steps, verbose)
+        self.history = History()
+        self.stop_training = False
+        params = {"epochs": epochs, "steps": steps, "verbose": progress.verbose}
+        hooks = CallbackList([self.history, *_listed(callbacks)], self._as_model(), params)
+        epoch_logs: dict[str, float] = {}
+        hooks.call("on_train_begin")
+        try:
+            for epoch in range(initial_epoch, epochs):
+                hooks.call("on_epoch_begin", epoch)
+                progress.begin(f"Epoch {epoch + 1}/{epochs}")
+                totals = self._train_epoch(x, y, batch_size, shuffle, epoch, progress, hooks)
+                epoch_logs = compiled.logs(totals)
+                if validation_data is not None and (epoch + 1) % validation_freq == 0:
+                    hooks.call("on_test_begin")
+                    logs = compiled.logs(self._evaluate(*validation_data, validation_batch_size))
+                    hooks.call("on_test_end", logs)
+                    epoch_logs |= {f"val_{name}": value for name, value in logs.items()}
+                progress.end(epoch_logs, math.ceil(totals.rows / batch_size))
+                hooks.call("on_epoch_end", epoch, epoch_logs)
+                if self.stop_training:
+                    break
+        finally:
+            progress.close()
+        hooks.call("on_train_end", epoch_logs)
+        return self.history
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: str | int = "auto",
+        sample_weight: None = None,
+        steps: None = None,
+        callbacks: Iterable[Callback] | Callback | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Return the loss and metrics over data, without training.
+
+        Parameters
+        ----------
+        x, y : array_like
+            As for `fit`.
+        batch_size : int, default 32
+            Has no influence on the result.
+        verbose, callbacks
+            As for `fit`.
+        return_dict : bool, default False
+        sample_weight, steps
+            Not supported yet: leave them as they are.
+
+        Returns
+        -------
+        float, list of float, or dict
+            The loss; with metrics ``[loss, metric, …]``; with `return_dict` by name.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for `fit`.
+        """
+        _refuse("evaluate", sample_weight=sample_weight, steps=steps)
+        compiled = self._require_loss("evaluate")
+        batch_size = _count("evaluate: batch_size", batch_size, DEFAULT_BATCH_SIZE)
+        x, y = self._dataset("evaluate", x, y)
+        progress = Progress(math.ceil(len(x) / batch_size), verbose)
+        params = {"steps": progress.steps, "verbose": progress.verbose}
+        hooks = CallbackList(callbacks, self._as_model(), params)
+        hooks.call("on_test_begin")
+        progress.begin("Evaluate")
+        try:
+            compiled.totals = self._evaluate(x, y, batch_size, progress)
+            logs = compiled.logs(compiled.totals)
+            progress.end(logs)
+        finally:
+            progress.close()
+        hooks.call("on_test_end", logs)
+        return _result(logs, return_dict)
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: str | int = "auto",
+        steps: None = None,
+        callbacks: None = None,
+    ) -> FloatArray:
+        """Return the model's output for each sample.
+
+        Parameters
+        ----------
+        x : array_like, (samples, …)
+        batch_size : int, default 32
+            Has no influence on the result: ``predict(x)[i]`` has the bits of
+            ``predict(x[i:i+1])[0]``.
+        verbose : {"auto", 0, 1, 2}, default "auto"
+            "auto" shows a bar on a terminal when it takes longer than half a second.
+        steps, callbacks
+            Not supported yet: leave them as they are.
+
+        Returns
+        -------
+        array, (samples, …) of the model's dtype
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `x` isn't such data.
+        """
+        _refuse("predict", steps=steps, callbacks=callbacks)
+        batch_size = _count("predict: batch_size", batch_size, DEFAULT_BATCH_SIZE)
+        samples = self._samples("predict: x", x)
+        progress = Progress(math.ceil(len(samples) / batch_size), verbose, delay=0.5)
+        if not progress.live:
+            return self._predict(samples)
+        progress.begin("Predict")
+        try:
+            return self._predict(
+                samples, lambda rows, *_: progress.update(math.ceil(rows / batch_size), {})
+            )
+        finally:
+            progress.close()
+
+    def __call__(self, x: Any, training: bool | None = None) -> FloatArray:
+        """Return the model's output for a batch: `predict` without its options."""
+        del training  # no layer behaves otherwise when it trains
+        return self._predict(self._samples(f"{type(self).__name__}: x", x))
+
+    def predict_on_batch(self, x: Any) -> FloatArray:
+        """Return the model's output for a batch."""
+        return self._predict(self._samples("predict_on_batch: x", x))
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: None = None,
+        class_weight: None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Take one step on one batch.
+
+        Returns
+        -------
+        float, list of float, or dict
+            As `evaluate`. As in Keras, means over all batches since `reset_metrics`.
+        """
+        _refuse("train_on_batch", sample_weight=sample_weight, class_weight=class_weight)
+        compiled = self._require_loss("train_on_batch")
+        x, y = self._dataset("train_on_batch", x, y)
+        self._run_epoch("train_on_batch", compiled.totals, x, y, len(x), shuffle=False)
+        return _result(compiled.logs(compiled.totals), return_dict)
+
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: None = None, return_dict: bool = False
+    ) -> Any:
+        """Return loss and metrics of one batch; see `train_on_batch`."""
+        _refuse("test_on_batch", sample_weight=sample_weight)
+        compiled = self._require_loss("test_on_batch")
+        x, y = self._dataset("test_on_batch", x, y)
+        totals = self._evaluate(x, y, len(x))
+        compiled.totals.add(totals.rows, totals.loss, totals.correct)
+        return _result(compiled.logs(compiled.totals), return_dict)
+
+    def reset_metrics(self) -> None:
+        """Start the means of `train_on_batch` and `test_on_batch` anew."""
+        self._require_compiled("reset_metrics").totals = Totals()
+
+    def _train_epoch(
+        self,
+        x: Array,
+        y: Array,
+        batch_size: int,
+        shuffle: bool,
+        epoch: int,
+        progress: Progress,
+        hooks: CallbackList,
+    ) -> Totals:
+        """Run one epoch with its bar and its callbacks' batch hooks."""
+        compiled = self._require_compiled("fit")
+        compiled.totals = Totals()
+        every_batch = hooks.wants_batches
+
+        def on_progress(rows: int, batches: int, loss: float, correct: int) -> bool:
+            logs = compiled.logs(Totals(rows, loss, correct))
+            progress.update(batches, logs)
+            if every_batch:
+                hooks.call("on_train_batch_end", batches - 1, logs)
+                if not self.stop_training and rows < len(x):
+                    hooks.call("on_train_batch_begin", batches)
+            return every_batch and self.stop_training
+
+        if every_batch:
+            hooks.call("on_train_batch_begin", 0)
+        observed = on_progress if every_batch or progress.live else None
+        self._run_epoch(
+            f"fit: epoch {epoch + 1}",
+            compiled.totals,
+            x,
+            y,
+            batch_size,
+            shuffle=shuffle,
+            on_progress=observed,
+            every_batch=every_batch,
+        )
+        compiled.epochs_trained += 1
+        return compiled.totals
+
+    def _run_epoch(
+        self,
+        call: str,
+        totals: Totals,
+        x: Array,
+        y: Array,
+        batch_size: int,
+        *,
+        shuffle: bool,
+        on_progress: Any = None,
+        every_batch: bool = False,
+    ) -> None:
+        """One pass of the core over the data, training; `call` begins its errors."""
+        compiled = self._require_compiled(call)
+        optimizer, engine = compiled.optimizer, self._engine()
+        try:
+            sums = engine.train_epoch(
+                x,
+                y,
+                batch_size,
+                shuffle,
+                compiled.seed,
+                compiled.epochs_trained,
+                optimizer.learning_rate,
+                optimizer.momentum,
+                optimizer.nesterov,
+                on_progress,
+                every_batch,
+            )
+        except FloatingPointError as error:
+            raise FloatingPointError(f"{call}: {error}") from None
+        finally:
+            optimizer.iterations = engine.steps
+        totals.add(*sums)
+
+    def _evaluate(
+        self, x: Array, y: Array, batch_size: int, progress: Progress | None = None
+    ) -> Totals:
+        compiled = self._require_compiled("evaluate")
+
+        def on_progress(rows: int, _: int, loss: float, correct: int) -> None:
+            if progress is not None:
+                logs = compiled.logs(Totals(rows, loss, correct))
+                progress.update(rows // batch_size, logs)
+
+        return Totals(*self._engine().evaluate(x, y, batch_size, on_progress))
+
+    def _predict(self, samples: Array, on_progress: Any = None) -> FloatArray:
+        model = self._as_model()
+        shape = model.output_shape[1:]
+        width = math.prod(size or 0 for size in shape)
+        out = np.empty((len(samples), width), dtype=model.dtype)
+        model.network.predict(samples, out, on_progress)
+        return out.reshape(len(samples), *(size or 0 for size in shape))
+
+    def _samples(self, argument: str, x: Any) -> Array:
+        """Return data as rows of numbers; build the model from it if it isn't built."""
+        model = self._as_model()
+        samples = as_samples(x, argument)
+        if not model.built:
+            model.build((None, *samples.shape[1:]))
+        sample_shape = tuple(size or 0 for size in model.input_shape[1:])
+        return as_samples(samples, argument, sample_shape)
+
+    def _dataset(self, call: str, x: Any, y: npt.ArrayLike | None) -> tuple[Array, Array]:
+        """Return data and labels as the core takes them, all labels checked."""
+        if y is None:
+            raise ValueError(f"{call}: y: expected labels, got None (generators are not supported)")
+        loss = self._require_loss(call).loss
+        assert loss is not None
+        samples = self._samples(f"{call}: x", x)
+        classes = self._as_model().output_shape[-1]
+        assert classes is not None
+        labels = as_labels(y, f"{call}: y", classes, sparse=loss.sparse)
+        if len(samples) != len(labels):
+            raise ValueError(f"{call}: x has {len(samples)} samples, y has {len(labels)}")
+        if len(samples) == 0:
+            raise ValueError(f"{call}: x holds no samples")
+        self._engine().check(samples, labels)
+        return samples, labels
+
+    def _engine(self) -> Any:
+        """Return the core's trainer of this model, made when first needed."""
+        compiled = self._require_loss("fit")
+        assert compiled.loss is not None
+        if compiled.engine is None:
+            model = self._as_model()
+            if len(model.output_shape) != 2:
+                raise ValueError(
+                    f"{type(self).__name__}: expected an output of shape (batch, classes) for "
+                    f"'{compiled.loss.name}', got {model.output_shape}; add layers.Flatten()"
+                )
+            trainer = _core.Trainer[model.dtype]
+            compiled.engine = trainer(model.network, compiled.loss.from_logits)
+        return compiled.engine
+
+    def _require_compiled(self, call: str) -> Compiled:
+        if self._compiled is None:
+            raise ValueError(f"{call}: call compile() first")
+        return self._compiled
+
+    def _require_loss(self, call: str) -> Compiled:
+        compiled = self._require_compiled(call)
+        if compiled.loss is None:
+            raise ValueError(f"{call}: the model was compiled without a loss")
+        return compiled
+
+    def _as_model(self) -> Sequential:
+        raise NotImplementedError
+
+    def _rebuild_network(self) -> None:
+        raise NotImplementedError
+
+
+def _metric(identifier: Any, *, sparse: bool) -> metrics.Metric:
+    return metrics.get(identifier, sparse=sparse)
+
+
+def _refuse(call: str, **arguments: Any) -> None:
+    """Raise for arguments of Keras's that cnet doesn't have, unless they are left as they are."""
+    for name, value in arguments.items():
+        if value is not None and value is not False:
+            raise ValueError(f"{call}: {name} is not supported yet, got {value!r}")
+
+
+def _count(argument: str, value: int | None, default: int) -> int:
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{argument}: expected an integer, got {value!r}")
+    if value < 1:
+        raise ValueError(f"{argument}: expected at least 1, got {value}")
+    return int(value)
+
+
+def _split(x: Any, y: Any, part: float) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+    """Split off the last part of the data for validation."""
+    if not 0 < part < 1:
+        raise ValueError(f"fit: validation_split: expected a number in [0, 1), got {part}")
+    samples, labels = as_samples(x, "fit: x"), as_samples(y, "fit: y")
+    at = math.floor(len(samples) * (1 - part))
+    if at in (0, len(samples)):
+        raise ValueError(
+            f"fit: validation_split={part} of {len(samples)} samples leaves one side empty"
+        )
+    return (samples[:at], labels[:at]), (samples[at:], labels[at:])
+
+
+def _listed(callbacks: Iterable[Callback] | Callback | None) -> list[Callback]:
+    if callbacks is None:
+        return []
+    return [callbacks] if isinstance(callbacks, Callback) else list(callbacks)
+
+
+def _result(logs: dict[str, float], return_dict: bool) -> Any:
+    if return_dict:
+        return logs
+    values = list(logs.values())
+    return values[0] if len(values) == 1 else values
