@@ -42,7 +42,8 @@ PARAMETERS = {name: inspect.signature(getattr(reference, name)).parameters for n
 MAKE_ARRAYS = [name for name in NAMES if "out" in PARAMETERS[name]]
 TAKE_LABELS = [name for name in NAMES if "labels" in PARAMETERS[name]]
 DENSE = [name for name in NAMES if "kernel" in PARAMETERS[name]]
-UPDATES = ["sgd_momentum_update", "sgd_update"]
+UPDATES = [name for name in NAMES if name.endswith("_update")]
+UPDATED = ["param", "velocity", "mean_square", "first_moment", "second_moment"]
 # The ops that may write over an input: element i of the result needs element i alone.
 ELEMENTWISE = ["relu_backward", "relu_forward", "rescaling_backward", "rescaling_forward"]
 
@@ -52,6 +53,11 @@ SCALARS = {
     "learning_rate": 0.1,
     "momentum": 0.9,
     "nesterov": True,
+    "rho": 0.9,
+    "step": 3,
+    "beta_1": 0.9,
+    "beta_2": 0.999,
+    "epsilon": 1e-7,
 }
 
 
@@ -84,6 +90,9 @@ def draw(
         ),
         "param": lambda: normal(*rows),
         "velocity": lambda: normal(*rows),
+        "mean_square": lambda: normal(*rows) ** 2,
+        "first_moment": lambda: normal(*rows),
+        "second_moment": lambda: normal(*rows) ** 2,
     } | {scalar: lambda value=value: value for scalar, value in SCALARS.items()}
     return {key: makers[key]() for key in PARAMETERS[name] if key != "out"}
 
@@ -96,7 +105,7 @@ def call(module: Any, name: str, arguments: Arguments, **out: Any) -> tuple[Any,
             for key, value in arguments.items()
         }
         assert getattr(module, name)(**arguments) is None
-        return tuple(arguments[key] for key in ("param", "velocity") if key in arguments)
+        return tuple(arguments[key] for key in UPDATED if key in arguments)
     result = getattr(module, name)(**arguments, **out)
     return result if isinstance(result, tuple) else (result,)
 
@@ -157,6 +166,25 @@ def bounds(name: str, arguments: Arguments, dtype: npt.DTypeLike) -> tuple[Any, 
             return (
                 rounding_bound(a["param"] + change, 8, dtype),
                 rounding_bound(velocity, 4, dtype),
+            )
+        case "rmsprop_update":
+            mean_square = a["rho"] * a["mean_square"] + (1 - a["rho"]) * a["grad"] ** 2
+            change = a["learning_rate"] * a["grad"] / np.sqrt(mean_square + a["epsilon"])
+            return (
+                rounding_bound(a["param"] + change, 12, dtype),
+                rounding_bound(mean_square, 6, dtype),
+            )
+        case "adam_update":
+            first = a["first_moment"] + (1 - a["beta_1"]) * (a["grad"] + a["first_moment"])
+            square = a["grad"] ** 2
+            second = a["second_moment"] + (1 - a["beta_2"]) * (square + a["second_moment"])
+            # √v can be no smaller than that of what stays of it, though g² - v may cancel.
+            root = np.sqrt(a["beta_2"] * a["second_moment"])
+            rate = a["learning_rate"] * np.sqrt(1 - 0.999**3) / (1 - 0.9**3)
+            return (
+                rounding_bound(a["param"] + rate * first / root, 16, dtype),
+                rounding_bound(first, 6, dtype),
+                rounding_bound(second, 6, dtype),
             )
     raise AssertionError(f"no bound for {name}")
 
@@ -290,7 +318,7 @@ def test_inputs_of_any_layout(name: str, dtype: type, layout: str, kind: str) ->
     changed = {
         key: LAYOUTS[layout](arguments[key])
         for key in arrays_of(arguments)
-        if key not in ("param", "velocity")
+        if key not in UPDATED
     }
     before = {key: value.copy() for key, value in changed.items()}
     expected = call(ops, name, arguments)
@@ -298,7 +326,7 @@ def test_inputs_of_any_layout(name: str, dtype: type, layout: str, kind: str) ->
         updated = {key: np.copy(value) for key, value in arguments.items() if key not in SCALARS}
         arguments |= updated | changed
         getattr(ops, name)(**arguments)
-        results: Sequence[Any] = [updated[k] for k in ("param", "velocity") if k in updated]
+        results: Sequence[Any] = [updated[k] for k in UPDATED if k in updated]
     else:
         results = call(ops, name, arguments | changed)
     assert_same(results, expected)
@@ -313,7 +341,7 @@ def test_other_kinds_of_numbers_become_float32(name: str, kind: str) -> None:
     rng = np.random.default_rng(0)
     changed: Arguments = {}
     for key in arrays_of(arguments):
-        if key not in ("labels", "param", "velocity"):
+        if key not in ("labels", *UPDATED):
             arguments[key] = rng.integers(0, 2, size=arguments[key].shape).astype(np.float32)
             arguments[key][..., 0] = 1  # no row of probabilities is all zeros
             changed[key] = (
@@ -321,7 +349,7 @@ def test_other_kinds_of_numbers_become_float32(name: str, kind: str) -> None:
             )
     expected = call(ops, name, arguments)
     if name in UPDATES:
-        updated = {key: arguments[key] for key in ("param", "velocity") if key in arguments}
+        updated = {key: arguments[key] for key in UPDATED if key in arguments}
         getattr(ops, name)(**(arguments | changed))
         assert_same(list(updated.values()), expected)
     else:
@@ -588,6 +616,18 @@ BAD_SHAPES: list[tuple[str, dict[str, tuple[int, ...]], tuple[str, ...]]] = [
     ("sgd_update", {"param": (17, 13), "grad": (221,)}, ("17", "221")),
     ("sgd_momentum_update", {"param": (13,), "grad": (11,), "velocity": (13,)}, ("13", "11")),
     ("sgd_momentum_update", {"param": (13,), "grad": (13,), "velocity": (11,)}, ("13", "11")),
+    ("rmsprop_update", {"param": (13,), "grad": (11,), "mean_square": (13,)}, ("13", "11")),
+    ("rmsprop_update", {"param": (13,), "grad": (13,), "mean_square": (11,)}, ("13", "11")),
+    (
+        "adam_update",
+        {"param": (13,), "grad": (11,), "first_moment": (13,), "second_moment": (13,)},
+        ("13", "11"),
+    ),
+    (
+        "adam_update",
+        {"param": (13,), "grad": (13,), "first_moment": (13,), "second_moment": (11,)},
+        ("13", "11"),
+    ),
 ]
 for taker in TAKE_LABELS:
     rows_name = "logits" if "logits" in PARAMETERS[taker] else "probabilities"
@@ -615,7 +655,7 @@ def test_bad_shapes_are_refused(
         getattr(ops, name)(**arguments)
     for side in both_sides:
         assert side in str(caught.value)
-    assert not any(np.any(arguments[key]) for key in ("param", "velocity") if key in arguments)
+    assert not any(np.any(arguments[key]) for key in UPDATED if key in arguments)
 
 
 BAD_KINDS: dict[str, Callable[[Array], Any]] = {
@@ -718,7 +758,7 @@ def test_arrays_that_cannot_be_updated_in_place_are_refused(
 ) -> None:
     arguments = draw(name, 17, 13, 13, dtype)
     spoil, error = BAD_PARAMS[bad]
-    for key in ("param", "velocity"):
+    for key in UPDATED:
         if key in arguments:
             copies = {k: np.copy(arguments[k]) for k in arrays_of(arguments)}
             spoilt = arguments | copies | {key: spoil(copies[key])}

@@ -3,6 +3,7 @@
 #include "core/float_mode.hpp"
 #include "train/trainer.hpp"
 
+#include <map>
 #include <string>
 
 namespace cnet::bind {
@@ -80,11 +81,11 @@ template <class T> struct BoundTrainer {
   }
 
   py::tuple train_epoch(const py::array& x, const py::array& y, Index batch_size, bool shuffle, std::uint64_t seed,
-                        std::uint32_t epoch, double learning_rate, double momentum, bool nesterov,
-                        const py::object& on_progress, bool every_batch) {
+                        std::uint32_t epoch, const ops::Optimizer& optimizer, const py::object& on_progress,
+                        bool every_batch) {
     const Dataset data = dataset(*network, "train_epoch", x, y);
     if (batch_size < 1) throw py::value_error("train_epoch: expected a batch_size of at least 1");
-    const EpochOptions options{batch_size, shuffle, seed, epoch, {learning_rate, momentum, nesterov}};
+    const EpochOptions options{batch_size, shuffle, seed, epoch, optimizer};
     const Observer observer = observer_of(on_progress, every_batch);
     Totals totals;
     {
@@ -145,7 +146,7 @@ template <class T> void register_network_of(py::module_& m, const std::string& s
            arg("network"), arg("from_logits"))
       .def("check", &Bound::check, arg("x"), arg("y"))
       .def("train_epoch", &Bound::train_epoch, arg("x"), arg("y"), arg("batch_size"), arg("shuffle"), arg("seed"),
-           arg("epoch"), arg("learning_rate"), arg("momentum"), arg("nesterov"), arg("on_progress"), arg("every_batch"))
+           arg("epoch"), arg("optimizer"), arg("on_progress"), arg("every_batch"))
       .def("evaluate", &Bound::evaluate, arg("x"), arg("y"), arg("batch_size"), arg("on_progress"))
       .def_property_readonly("steps", [](const Bound& bound) { return bound.trainer.steps(); });
 }
@@ -153,6 +154,20 @@ template <class T> void register_network_of(py::module_& m, const std::string& s
 } // namespace
 
 void register_network(py::module_& m) {
+  using py::arg;
+  py::class_<ops::Optimizer>(m, "Optimizer")
+      .def(py::init([](const std::string& rule, double learning_rate, double momentum, bool nesterov, double rho,
+                       double beta_1, double beta_2, double epsilon) {
+             const std::map<std::string, ops::Rule> rules{{"sgd", ops::Rule::sgd},
+                                                          {"sgd_momentum", ops::Rule::sgd_momentum},
+                                                          {"rmsprop", ops::Rule::rmsprop},
+                                                          {"adam", ops::Rule::adam}};
+             const auto found = rules.find(rule);
+             if (found == rules.end()) throw py::value_error("Optimizer: unknown rule '" + rule + "'");
+             return ops::Optimizer{found->second, learning_rate, momentum, nesterov, rho, beta_1, beta_2, epsilon};
+           }),
+           arg("rule"), py::kw_only(), arg("learning_rate"), arg("momentum") = 0.0, arg("nesterov") = false,
+           arg("rho") = 0.0, arg("beta_1") = 0.0, arg("beta_2") = 0.0, arg("epsilon") = 0.0);
   register_network_of<float>(m, "Float32");
   register_network_of<double>(m, "Float64");
 }

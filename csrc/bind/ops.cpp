@@ -259,30 +259,57 @@ Array<T> cross_entropy_backward(const Array<T>& probabilities, const py::array& 
   return loss_backward<T>("cross_entropy_backward", probabilities, labels, out, ops::cross_entropy_backward<T>);
 }
 
-template <class T> void sgd_update(const py::object& param, const Array<T>& grad, double learning_rate) {
-  Array<T> array = in_place<T>({"sgd_update", "param"}, param, {grad});
-  expect_shape({"sgd_update", "grad"}, grad, shape_of(array));
+/// An optimizer's step over arrays of one shape, in place.
+template <class T>
+void update(const char* call, const ops::Optimizer& optimizer, Index step, const py::object& param,
+            const Array<T>& grad, const std::vector<std::pair<const char*, py::object>>& named_slots) {
+  Array<T> array = in_place<T>({call, "param"}, param, {grad});
+  expect_shape({call, "grad"}, grad, shape_of(array));
+  std::vector<py::array> taken{grad, array};
+  std::vector<T*> slots;
+  for (const auto& [name, object] : named_slots) {
+    Array<T> slot = in_place<T>({call, name}, object, taken);
+    expect_shape({call, name}, slot, shape_of(array));
+    slots.push_back(slot.mutable_data());
+    taken.push_back(slot);
+  }
+  if (step < 1) throw py::value_error(std::string(call) + ": step: expected at least 1, got " + std::to_string(step));
   T* data = array.mutable_data();
   const T* grad_data = grad.data();
   const Index size = array.size();
-  compute([&] { ops::update<T>({learning_rate}, size, data, grad_data, nullptr); });
+  compute([&] { ops::update<T>(optimizer, step, size, data, grad_data, slots.data()); });
+}
+
+template <class T> void sgd_update(const py::object& param, const Array<T>& grad, double learning_rate) {
+  update("sgd_update", {ops::Rule::sgd, learning_rate}, 1, param, grad, {});
 }
 
 template <class T>
 void sgd_momentum_update(const py::object& param, const Array<T>& grad, const py::object& velocity,
                          double learning_rate, double momentum, bool nesterov) {
-  constexpr const char* call = "sgd_momentum_update";
-  Array<T> array = in_place<T>({call, "param"}, param, {grad});
-  expect_shape({call, "grad"}, grad, shape_of(array));
-  Array<T> slot = in_place<T>({call, "velocity"}, velocity, {grad, array});
-  expect_shape({call, "velocity"}, slot, shape_of(array));
-  T *data = array.mutable_data(), *slot_data = slot.mutable_data();
-  const T* grad_data = grad.data();
-  const Index size = array.size();
-  compute([&] {
-    kernels::table<T>().sgd_momentum_update(size, data, grad_data, slot_data, static_cast<T>(learning_rate),
-                                            static_cast<T>(momentum), nesterov);
-  });
+  update("sgd_momentum_update", {ops::Rule::sgd_momentum, learning_rate, momentum, nesterov}, 1, param, grad,
+         {{"velocity", velocity}});
+}
+
+template <class T>
+void rmsprop_update(const py::object& param, const Array<T>& grad, const py::object& mean_square, double learning_rate,
+                    double rho, double epsilon) {
+  ops::Optimizer optimizer{ops::Rule::rmsprop, learning_rate};
+  optimizer.rho = rho;
+  optimizer.epsilon = epsilon;
+  update("rmsprop_update", optimizer, 1, param, grad, {{"mean_square", mean_square}});
+}
+
+template <class T>
+void adam_update(const py::object& param, const Array<T>& grad, const py::object& first_moment,
+                 const py::object& second_moment, Index step, double learning_rate, double beta_1, double beta_2,
+                 double epsilon) {
+  ops::Optimizer optimizer{ops::Rule::adam, learning_rate};
+  optimizer.beta_1 = beta_1;
+  optimizer.beta_2 = beta_2;
+  optimizer.epsilon = epsilon;
+  update("adam_update", optimizer, step, param, grad,
+         {{"first_moment", first_moment}, {"second_moment", second_moment}});
 }
 
 template <class T> void register_ops_of(py::module_& m) {
@@ -305,6 +332,10 @@ template <class T> void register_ops_of(py::module_& m) {
   m.def("sgd_update", &sgd_update<T>, arg("param"), given("grad"), arg("learning_rate"));
   m.def("sgd_momentum_update", &sgd_momentum_update<T>, arg("param"), given("grad"), arg("velocity"),
         arg("learning_rate"), arg("momentum"), arg("nesterov"));
+  m.def("rmsprop_update", &rmsprop_update<T>, arg("param"), given("grad"), arg("mean_square"), arg("learning_rate"),
+        arg("rho"), arg("epsilon"));
+  m.def("adam_update", &adam_update<T>, arg("param"), given("grad"), arg("first_moment"), arg("second_moment"),
+        arg("step"), arg("learning_rate"), arg("beta_1"), arg("beta_2"), arg("epsilon"));
 }
 
 } // namespace

@@ -3,7 +3,6 @@
 #include "core/types.hpp"
 
 #include <algorithm>
-#include <cstdint>
 #include <cstdlib>
 #include <limits>
 #include <memory>
@@ -28,9 +27,9 @@ public:
   explicit AlignedBuffer(Index size) : size_(size) {
     if (size == 0) return;
     if (size < 0 || size > max_size) throw std::bad_alloc();
-    const auto bytes = (static_cast<std::size_t>(size) * sizeof(T) + cache_line - 1) & ~(cache_line - 1);
-    data_.reset(static_cast<T*>(std::aligned_alloc(cache_line, bytes)));
-    if (!data_) throw std::bad_alloc();
+    void* memory = nullptr; // not std::aligned_alloc, which older macOS lacks
+    if (posix_memalign(&memory, cache_line, static_cast<std::size_t>(size) * sizeof(T)) != 0) throw std::bad_alloc();
+    data_.reset(static_cast<T*>(memory));
     std::fill_n(data_.get(), size, T(0));
   }
 

@@ -21,6 +21,7 @@ template <> struct Simd<float> {
   CNET_INLINE static __m256 subtract(__m256 x, __m256 y) { return _mm256_sub_ps(x, y); }
   CNET_INLINE static __m256 multiply(__m256 x, __m256 y) { return _mm256_mul_ps(x, y); }
   CNET_INLINE static __m256 divide(__m256 x, __m256 y) { return _mm256_div_ps(x, y); }
+  CNET_INLINE static __m256 square_root(__m256 x) { return _mm256_sqrt_ps(x); }
   CNET_INLINE static __m256 fma(__m256 x, __m256 y, __m256 z) { return _mm256_fmadd_ps(x, y, z); }
   CNET_INLINE static Mask less(__m256 x, __m256 y) { return _mm256_cmp_ps(x, y, _CMP_LT_OQ); }
   CNET_INLINE static Mask less_equal(__m256 x, __m256 y) { return _mm256_cmp_ps(x, y, _CMP_LE_OQ); }
@@ -48,6 +49,7 @@ template <> struct Simd<double> {
   CNET_INLINE static __m256d subtract(__m256d x, __m256d y) { return _mm256_sub_pd(x, y); }
   CNET_INLINE static __m256d multiply(__m256d x, __m256d y) { return _mm256_mul_pd(x, y); }
   CNET_INLINE static __m256d divide(__m256d x, __m256d y) { return _mm256_div_pd(x, y); }
+  CNET_INLINE static __m256d square_root(__m256d x) { return _mm256_sqrt_pd(x); }
   CNET_INLINE static __m256d fma(__m256d x, __m256d y, __m256d z) { return _mm256_fmadd_pd(x, y, z); }
   CNET_INLINE static Mask less(__m256d x, __m256d y) { return _mm256_cmp_pd(x, y, _CMP_LT_OQ); }
   CNET_INLINE static Mask less_equal(__m256d x, __m256d y) { return _mm256_cmp_pd(x, y, _CMP_LE_OQ); }

@@ -21,6 +21,7 @@ template <> struct Simd<float> {
   CNET_INLINE static __m512 subtract(__m512 x, __m512 y) { return _mm512_sub_ps(x, y); }
   CNET_INLINE static __m512 multiply(__m512 x, __m512 y) { return _mm512_mul_ps(x, y); }
   CNET_INLINE static __m512 divide(__m512 x, __m512 y) { return _mm512_div_ps(x, y); }
+  CNET_INLINE static __m512 square_root(__m512 x) { return _mm512_sqrt_ps(x); }
   CNET_INLINE static __m512 fma(__m512 x, __m512 y, __m512 z) { return _mm512_fmadd_ps(x, y, z); }
   CNET_INLINE static Mask less(__m512 x, __m512 y) { return _mm512_cmp_ps_mask(x, y, _CMP_LT_OQ); }
   CNET_INLINE static Mask less_equal(__m512 x, __m512 y) { return _mm512_cmp_ps_mask(x, y, _CMP_LE_OQ); }
@@ -48,6 +49,7 @@ template <> struct Simd<double> {
   CNET_INLINE static __m512d subtract(__m512d x, __m512d y) { return _mm512_sub_pd(x, y); }
   CNET_INLINE static __m512d multiply(__m512d x, __m512d y) { return _mm512_mul_pd(x, y); }
   CNET_INLINE static __m512d divide(__m512d x, __m512d y) { return _mm512_div_pd(x, y); }
+  CNET_INLINE static __m512d square_root(__m512d x) { return _mm512_sqrt_pd(x); }
   CNET_INLINE static __m512d fma(__m512d x, __m512d y, __m512d z) { return _mm512_fmadd_pd(x, y, z); }
   CNET_INLINE static Mask less(__m512d x, __m512d y) { return _mm512_cmp_pd_mask(x, y, _CMP_LT_OQ); }
   CNET_INLINE static Mask less_equal(__m512d x, __m512d y) { return _mm512_cmp_pd_mask(x, y, _CMP_LE_OQ); }

@@ -46,7 +46,7 @@ template <class T> CNET_INLINE Lanes<T> exp(Lanes<T> x) {
   Lanes<T> r = fma(n, broadcast(-Format<T>::ln2_high), x);
   r = fma(n, broadcast(-Format<T>::ln2_low), r);
   Lanes<T> series = broadcast(inverse_factorial<T>(Format<T>::exp_degree));
-#pragma GCC unroll 16
+  CNET_UNROLL
   for (int k = Format<T>::exp_degree - 1; k >= 2; --k) series = fma(series, r, broadcast(inverse_factorial<T>(k)));
   const Lanes<T> e_r = fma(r * r, series, r) + broadcast(T(1));
   // In two steps, so that results beyond the normal numbers are rounded once, at the end.
@@ -79,7 +79,7 @@ template <class T> CNET_INLINE Lanes<T> log(Lanes<T> x) {
   const Lanes<T> s = f / (f + broadcast(T(2)));
   const Lanes<T> z = s * s;
   Lanes<T> series = broadcast(T(2.0 / (2 * F::log_terms + 1)));
-#pragma GCC unroll 16
+  CNET_UNROLL
   for (int k = F::log_terms - 1; k >= 1; --k) series = fma(series, z, broadcast(T(2.0 / (2 * k + 1))));
   const Lanes<T> half_square = half * f * f;
   const Lanes<T> log_m = f - (half_square - s * fma(z, series, half_square));

@@ -4,6 +4,12 @@
 
 #define CNET_INLINE __attribute__((always_inline)) inline
 
+#if defined(__clang__)
+#define CNET_UNROLL _Pragma("unroll")
+#else
+#define CNET_UNROLL _Pragma("GCC unroll 16")
+#endif
+
 namespace cnet::kernels::CNET_ISA {
 
 extern const Table<float> float_table;

@@ -28,6 +28,8 @@ template <class T> constexpr Table<T> make_table() {
       cross_entropy_backward<T>,
       sgd_update<T>,
       sgd_momentum_update<T>,
+      rmsprop_update<T>,
+      adam_update<T>,
   };
 }
 

@@ -13,7 +13,7 @@ template <class T> struct LaneMask {
   typename Simd<T>::Mask masks[Lanes<T>::count];
 };
 
-#define CNET_EACH_REGISTER _Pragma("GCC unroll 16") for (int n = 0; n < Lanes<T>::count; ++n)
+#define CNET_EACH_REGISTER CNET_UNROLL for (int n = 0; n < Lanes<T>::count; ++n)
 
 template <class T> CNET_INLINE Lanes<T> load(const T* from) {
   Lanes<T> x;
@@ -57,6 +57,11 @@ CNET_COMPARE(operator==, equal)
 
 template <class T> CNET_INLINE Lanes<T> select(LaneMask<T> mask, Lanes<T> x, Lanes<T> y) {
   CNET_EACH_REGISTER x.registers[n] = Simd<T>::select(mask.masks[n], x.registers[n], y.registers[n]);
+  return x;
+}
+
+template <class T> CNET_INLINE Lanes<T> square_root(Lanes<T> x) {
+  CNET_EACH_REGISTER x.registers[n] = Simd<T>::square_root(x.registers[n]);
   return x;
 }
 

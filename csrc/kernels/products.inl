@@ -5,12 +5,12 @@ template <Index row_stride, Index depth_stride, class T, int rows, int panels>
 CNET_INLINE void accumulate(Lanes<T> (&sums)[rows][panels], Index depth, const T* a, const T* b, Index b_stride) {
   for (Index k = 0; k < depth; ++k) {
     Lanes<T> row[panels];
-#pragma GCC unroll 16
+    CNET_UNROLL
     for (int p = 0; p < panels; ++p) row[p] = load(b + p * b_stride + k * panel_width<T>);
-#pragma GCC unroll 16
+    CNET_UNROLL
     for (int r = 0; r < rows; ++r) {
       const Lanes<T> value = broadcast(a[r * row_stride + k * depth_stride]);
-#pragma GCC unroll 16
+      CNET_UNROLL
       for (int p = 0; p < panels; ++p) sums[r][p] = fma(value, row[p], sums[r][p]);
     }
   }
@@ -49,10 +49,10 @@ __attribute__((noinline)) void product_tile(const Product<T>& task, Index row, I
   const T* x = task.x + row * width;
   const T* weights = task.weights + panel * task.depth * width;
   Lanes<T> sums[rows][panels];
-#pragma GCC unroll 16
+  CNET_UNROLL
   for (int p = 0; p < panels; ++p) {
     const Lanes<T> start = task.start ? load(task.start + (panel + p) * width) : broadcast(T(0));
-#pragma GCC unroll 16
+    CNET_UNROLL
     for (int r = 0; r < rows; ++r) sums[r][p] = start;
   }
   Index depth = task.depth;
@@ -62,10 +62,10 @@ __attribute__((noinline)) void product_tile(const Product<T>& task, Index row, I
     weights += width * width;
   }
   accumulate<width, 1>(sums, depth, x, weights, task.depth * width);
-#pragma GCC unroll 16
+  CNET_UNROLL
   for (int p = 0; p < panels; ++p) {
     const Index offset = (panel + p) * task.out_stride + row * width;
-#pragma GCC unroll 16
+    CNET_UNROLL
     for (int r = 0; r < rows; ++r) {
       Lanes<T> sum = sums[r][p];
       if (task.epilogue == Epilogue::relu) sum = relu(sum);
@@ -93,16 +93,16 @@ __attribute__((noinline)) void kernel_gradient_tile(const KernelGradient<T>& tas
   const T* x = task.x + row / width * task.x_stride + row % width;
   const T* grad = task.grad + panel * task.grad_stride;
   Lanes<T> sums[rows][panels];
-#pragma GCC unroll 16
+  CNET_UNROLL
   for (int r = 0; r < rows; ++r) {
-#pragma GCC unroll 16
+    CNET_UNROLL
     for (int p = 0; p < panels; ++p) sums[r][p] = broadcast(T(0));
   }
   accumulate<1, width>(sums, task.rows, x, grad, task.grad_stride);
-#pragma GCC unroll 16
+  CNET_UNROLL
   for (int p = 0; p < panels; ++p) {
     T* out = task.out + (panel + p) * task.out_stride + (row - task.first) * width;
-#pragma GCC unroll 16
+    CNET_UNROLL
     for (int r = 0; r < rows; ++r) store(out + r * width, sums[r][p]);
   }
 }

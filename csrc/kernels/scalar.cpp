@@ -19,6 +19,8 @@ template <class T> struct Simd {
   CNET_INLINE static T subtract(T x, T y) { return x - y; }
   CNET_INLINE static T multiply(T x, T y) { return x * y; }
   CNET_INLINE static T divide(T x, T y) { return x / y; }
+  CNET_INLINE static float square_root(float x) { return __builtin_sqrtf(x); }
+  CNET_INLINE static double square_root(double x) { return __builtin_sqrt(x); }
   CNET_INLINE static float fma(float x, float y, float z) { return __builtin_fmaf(x, y, z); }
   CNET_INLINE static double fma(double x, double y, double z) { return __builtin_fma(x, y, z); }
   CNET_INLINE static bool less(T x, T y) { return x < y; }

@@ -62,6 +62,22 @@ template <class T> struct Targets {
   Index stride;
 };
 
+/// A step of an optimizer over a stretch of parameters; a rule reads what it has a use for.
+template <class T> struct Step {
+  Index size;
+  T* param;
+  const T* grad;
+  T* slots[2];
+  T learning_rate;
+  T momentum;
+  bool nesterov;
+  T rho;
+  T one_minus_rho; ///< of the double, before it is rounded to T
+  T one_minus_beta_1;
+  T one_minus_beta_2;
+  T epsilon;
+};
+
 template <class T> struct Table {
   void (*product)(const Product<T>&);
   void (*kernel_gradient)(const KernelGradient<T>&);
@@ -86,12 +102,11 @@ template <class T> struct Table {
   void (*cross_entropy_forward)(Rows<T> probabilities, Targets<T>, T* losses);
   void (*cross_entropy_backward)(Rows<T> probabilities, Targets<T>, T batch, T* out, Index out_stride);
 
-  /// param −= learning_rate · grad
-  void (*sgd_update)(Index size, T* param, const T* grad, T learning_rate);
-  /// velocity = momentum · velocity − learning_rate · grad; param += velocity, or, with Nesterov,
-  /// momentum · velocity − learning_rate · grad.
-  void (*sgd_momentum_update)(Index size, T* param, const T* grad, T* velocity, T learning_rate, T momentum,
-                              bool nesterov);
+  /// One optimizer's rule each: param and slots are updated in place, as ops/optimizers.hpp tells.
+  void (*sgd_update)(const Step<T>&);
+  void (*sgd_momentum_update)(const Step<T>&);
+  void (*rmsprop_update)(const Step<T>&);
+  void (*adam_update)(const Step<T>&);
 };
 
 /// An instruction set that this build has kernels for.

@@ -8,19 +8,66 @@ template <class T> CNET_INLINE Lanes<T> flush_subnormal(Lanes<T> x) {
   return select(magnitude < broadcast(Format<T>::min_normal), zero, x);
 }
 
-template <class T> void sgd_update(Index size, T* param, const T* grad, T learning_rate) {
-  const Lanes<T> step = broadcast(-learning_rate);
-  map(size, param, [=](Lanes<T> w, Lanes<T> g) { return fma(step, g, w); }, param, grad);
+/// rule(parameters, gradients, slots) for each row of lanes; the rule changes parameters and slots.
+template <int slots, class T, class Rule> CNET_INLINE void each_parameter(const Step<T>& step, Rule rule) {
+  constexpr Index width = panel_width<T>;
+  const auto apply = [&](T* param, const T* grad, T* const* slot) {
+    Lanes<T> w = load(param), s[slots + 1];
+    CNET_UNROLL
+    for (int n = 0; n < slots; ++n) s[n] = load(slot[n]);
+    rule(w, load(grad), s);
+    store(param, w);
+    CNET_UNROLL
+    for (int n = 0; n < slots; ++n) store(slot[n], s[n]);
+  };
+  Index i = 0;
+  T* slot[slots + 1];
+  for (; i + width <= step.size; i += width) {
+    CNET_UNROLL
+    for (int n = 0; n < slots; ++n) slot[n] = step.slots[n] + i;
+    apply(step.param + i, step.grad + i, slot);
+  }
+  if (i == step.size) return;
+
+  const auto bytes = static_cast<unsigned long>(step.size - i) * sizeof(T);
+  T param[width] = {}, grad[width] = {}, tails[slots + 1][width] = {};
+  __builtin_memcpy(param, step.param + i, bytes);
+  __builtin_memcpy(grad, step.grad + i, bytes);
+  for (int n = 0; n < slots; ++n) __builtin_memcpy(slot[n] = tails[n], step.slots[n] + i, bytes);
+  apply(param, grad, slot);
+  __builtin_memcpy(step.param + i, param, bytes);
+  for (int n = 0; n < slots; ++n) __builtin_memcpy(step.slots[n] + i, tails[n], bytes);
 }
 
-template <class T>
-void sgd_momentum_update(Index size, T* param, const T* grad, T* velocity, T learning_rate, T momentum, bool nesterov) {
-  const Lanes<T> step = broadcast(-learning_rate), decay = broadcast(momentum);
-  const auto advance = [=](Lanes<T> v, Lanes<T> g) { return fma(decay, v, step * g); };
-  map(size, velocity, [=](Lanes<T> v, Lanes<T> g) { return flush_subnormal(advance(v, g)); }, velocity, grad);
-  if (nesterov) {
-    map(size, param, [=](Lanes<T> w, Lanes<T> v, Lanes<T> g) { return w + advance(v, g); }, param, velocity, grad);
-  } else {
-    map(size, param, [=](Lanes<T> w, Lanes<T> v) { return w + v; }, param, velocity);
-  }
+template <class T> void sgd_update(const Step<T>& step) {
+  const Lanes<T> rate = broadcast(-step.learning_rate);
+  each_parameter<0>(step, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>*) { w = fma(rate, g, w); });
+}
+
+template <class T> void sgd_momentum_update(const Step<T>& step) {
+  const Lanes<T> rate = broadcast(-step.learning_rate), momentum = broadcast(step.momentum);
+  const bool nesterov = step.nesterov;
+  each_parameter<1>(step, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* velocity) {
+    velocity[0] = flush_subnormal(fma(momentum, velocity[0], rate * g));
+    w = w + (nesterov ? fma(momentum, velocity[0], rate * g) : velocity[0]);
+  });
+}
+
+template <class T> void rmsprop_update(const Step<T>& step) {
+  const Lanes<T> rate = broadcast(step.learning_rate), epsilon = broadcast(step.epsilon);
+  const Lanes<T> rho = broadcast(step.rho), rest = broadcast(step.one_minus_rho);
+  each_parameter<1>(step, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* velocity) {
+    velocity[0] = flush_subnormal(fma(rho, velocity[0], rest * (g * g)));
+    w = w - rate * g / square_root(velocity[0] + epsilon);
+  });
+}
+
+template <class T> void adam_update(const Step<T>& step) {
+  const Lanes<T> rate = broadcast(step.learning_rate), epsilon = broadcast(step.epsilon);
+  const Lanes<T> rest_1 = broadcast(step.one_minus_beta_1), rest_2 = broadcast(step.one_minus_beta_2);
+  each_parameter<2>(step, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* moments) {
+    moments[0] = flush_subnormal(fma(g - moments[0], rest_1, moments[0]));
+    moments[1] = flush_subnormal(fma(g * g - moments[1], rest_2, moments[1]));
+    w = w - moments[0] * rate / (square_root(moments[1]) + epsilon);
+  });
 }

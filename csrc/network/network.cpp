@@ -120,13 +120,13 @@ constexpr Index block_rows = 64;
 
 template <class T>
 void update_panels(ops::DenseParameters<T>& parameters, PanelView<const T> x, PanelView<const T> gradient, Index first,
-                   Index last, const ops::Optimizer& optimizer, typename Slots<T>::OfLayer& slots) {
+                   Index last, const ops::Optimizer& optimizer, Index step, typename Slots<T>::OfLayer& slots) {
   constexpr Index width = panel_width<T>;
   alignas(cache_line) std::array<T, block_panels * block_rows * width> block;
-  std::array<T*, 4> slot{};
+  std::array<T*, 2> slot{};
   const auto apply = [&](Index size, T* param, const T* grad, std::vector<AlignedBuffer<T>>& buffers, Index offset) {
     for (std::size_t n = 0; n < buffers.size(); ++n) slot[n] = buffers[n].data() + offset;
-    ops::update(optimizer, size, param, grad, slot.data());
+    ops::update(optimizer, step, size, param, grad, slot.data());
   };
 
   const PanelView<T> kernel = parameters.kernel();
@@ -150,13 +150,15 @@ void update_panels(ops::DenseParameters<T>& parameters, PanelView<const T> x, Pa
 template <class T>
 void update(const Network<T>& network, Workspace<T>& workspace, Index top, Index batch, const ops::Optimizer& optimizer,
             Slots<T>& slots) {
+  slots.steps += 1;
   for (Index l = 0; l <= top; ++l) {
     const Layer<T>& layer = network.layers()[static_cast<std::size_t>(l)];
     if (!layer.trainable) continue;
     const Index panels = panel_count<T>(layer.outputs);
     for (Index first = 0; first < panels; first += block_panels) {
       update_panels<T>(*layer.parameters, workspace.output(l - 1, batch), workspace.gradient(l, batch), first,
-                       std::min(first + block_panels, panels), optimizer, slots.layers[static_cast<std::size_t>(l)]);
+                       std::min(first + block_panels, panels), optimizer, slots.steps,
+                       slots.layers[static_cast<std::size_t>(l)]);
     }
   }
 }

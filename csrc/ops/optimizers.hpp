@@ -4,17 +4,31 @@
 
 namespace cnet::ops {
 
-/// A rule for updating parameters from their gradient; momentum 0 is plain gradient descent.
-struct Optimizer {
-  double learning_rate = 0.01;
-  double momentum = 0;
-  bool nesterov = false;
-
-  /// Numbers that the rule keeps for each parameter.
-  int slots() const { return momentum != 0 ? 1 : 0; }
+/// How a gradient g changes a parameter w, and the slots that the rule keeps for it. Formulas and
+/// default values are Keras 3's; the Python classes hold the defaults.
+enum class Rule {
+  sgd,          ///< w −= learning_rate g
+  sgd_momentum, ///< v = momentum v − learning_rate g; w += v, or with Nesterov momentum v − learning_rate g
+  rmsprop,      ///< v = rho v + (1 − rho) g²; w −= learning_rate g / √(v + epsilon)
+  adam,         ///< m += (1 − beta_1) (g − m); v += (1 − beta_2) (g² − v);
+                ///< w −= learning_rate √(1 − beta_2ᵗ) / (1 − beta_1ᵗ) m / (√v + epsilon) in step t
 };
 
-/// Updates `size` parameters; slots[n] points to their n-th slot.
-template <class T> void update(const Optimizer&, Index size, T* param, const T* grad, T* const* slots);
+struct Optimizer {
+  Rule rule = Rule::sgd;
+  double learning_rate = 0;
+  double momentum = 0;
+  bool nesterov = false;
+  double rho = 0;
+  double beta_1 = 0;
+  double beta_2 = 0;
+  double epsilon = 0;
+
+  /// Numbers that the rule keeps for each parameter.
+  int slots() const;
+};
+
+/// Updates `size` parameters in step number `step`, counted from 1; slots[n] are their n-th slots.
+template <class T> void update(const Optimizer&, Index step, Index size, T* param, const T* grad, T* const* slots);
 
 } // namespace cnet::ops

@@ -179,7 +179,6 @@ Totals Trainer<T>::train_epoch(const Dataset& data, const EpochOptions& options,
     loss_gradient(batch, workspace_);
     backward(*network_, workspace_, top(), count, {0, count});
     update(*network_, workspace_, top(), count, options.optimizer, slots_);
-    slots_.steps += 1;
     if (!pulse(totals)) break;
   }
   return totals;

@@ -46,6 +46,25 @@ def sgd_momentum_update(
     momentum: float,
     nesterov: bool,
 ) -> None: ...
+def rmsprop_update(
+    param: FloatArray,
+    grad: FloatArray,
+    mean_square: FloatArray,
+    learning_rate: float,
+    rho: float,
+    epsilon: float,
+) -> None: ...
+def adam_update(
+    param: FloatArray,
+    grad: FloatArray,
+    first_moment: FloatArray,
+    second_moment: FloatArray,
+    step: int,
+    learning_rate: float,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> None: ...
 
 # csrc/bind/random.cpp
 def random_bits(seed: int, stream: int, index: int) -> int: ...
@@ -54,7 +73,22 @@ def random_normal(seed: int, stream: int, size: int) -> FloatArray: ...
 def random_truncated_normal(seed: int, stream: int, size: int) -> FloatArray: ...
 def random_permutation(seed: int, stream: int, size: int) -> Array: ...
 
-# csrc/bind/network.cpp; each class once for float32 and once for float64
+# csrc/bind/network.cpp
+class Optimizer:
+    def __init__(
+        self,
+        rule: str,
+        *,
+        learning_rate: float,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        rho: float = 0.0,
+        beta_1: float = 0.0,
+        beta_2: float = 0.0,
+        epsilon: float = 0.0,
+    ) -> None: ...
+
+# Each class once for float32 and once for float64
 class DenseParametersFloat32:
     def __init__(self, inputs: int, outputs: int, use_bias: bool) -> None: ...
     def kernel(self) -> FloatArray: ...
@@ -85,9 +119,7 @@ class TrainerFloat32:
         shuffle: bool,
         seed: int,
         epoch: int,
-        learning_rate: float,
-        momentum: float,
-        nesterov: bool,
+        optimizer: Optimizer,
         on_progress: Callable[..., Any] | None,
         every_batch: bool,
     ) -> tuple[int, float, int]: ...

@@ -26,6 +26,7 @@ from . import _core
 from ._data import Array, FloatArray, as_array, as_floats, as_ids
 
 __all__ = [
+    "adam_update",
     "cross_entropy_backward",
     "cross_entropy_forward",
     "dense_backward",
@@ -34,6 +35,7 @@ __all__ = [
     "relu_forward",
     "rescaling_backward",
     "rescaling_forward",
+    "rmsprop_update",
     "sgd_momentum_update",
     "sgd_update",
     "softmax",
@@ -243,6 +245,40 @@ def sgd_momentum_update(
     """
     grad = _like(param, grad, "sgd_momentum_update: grad")
     _core.sgd_momentum_update(param, grad, velocity, learning_rate, momentum, nesterov)
+
+
+def rmsprop_update(
+    param: FloatArray,
+    grad: npt.ArrayLike,
+    mean_square: FloatArray,
+    learning_rate: float,
+    rho: float = 0.9,
+    epsilon: float = 1e-7,
+) -> None:
+    """Update `param` and `mean_square` in place by RMSprop; parameters as `cnet.optimizers.RMSprop`."""
+    grad = _like(param, grad, "rmsprop_update: grad")
+    _core.rmsprop_update(param, grad, mean_square, learning_rate, rho, epsilon)
+
+
+def adam_update(
+    param: FloatArray,
+    grad: npt.ArrayLike,
+    first_moment: FloatArray,
+    second_moment: FloatArray,
+    step: int,
+    learning_rate: float,
+    beta_1: float = 0.9,
+    beta_2: float = 0.999,
+    epsilon: float = 1e-7,
+) -> None:
+    """Update `param`, `first_moment` and `second_moment` in place by Adam, in step number `step` from 1.
+
+    The other parameters are those of `cnet.optimizers.Adam`.
+    """
+    grad = _like(param, grad, "adam_update: grad")
+    _core.adam_update(
+        param, grad, first_moment, second_moment, step, learning_rate, beta_1, beta_2, epsilon
+    )
 
 
 def _labels(call: str, labels: npt.ArrayLike, rows: FloatArray) -> Array:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-__all__ = ["SGD", "Optimizer", "get"]
+from . import _core
+
+__all__ = ["SGD", "Adam", "Optimizer", "RMSprop", "get"]
 
 
 class Optimizer:
@@ -32,6 +34,10 @@ class Optimizer:
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
         self._learning_rate = in_range("learning_rate", value, 0.0, math.inf)
+
+    def rule(self) -> _core.Optimizer:
+        """Return what the engine needs to know for its next steps."""
+        raise NotImplementedError
 
 
 class SGD(Optimizer):
@@ -64,8 +70,100 @@ class SGD(Optimizer):
         self.momentum = in_range("momentum", momentum, 0.0, 1.0)
         self.nesterov = bool(nesterov)
 
+    def rule(self) -> _core.Optimizer:  # noqa: D102
+        if self.momentum == 0:
+            return _core.Optimizer("sgd", learning_rate=self.learning_rate)
+        return _core.Optimizer(
+            "sgd_momentum",
+            learning_rate=self.learning_rate,
+            momentum=self.momentum,
+            nesterov=self.nesterov,
+        )
 
-_CLASSES: dict[str, type[Optimizer]] = {"sgd": SGD}
+
+class RMSprop(Optimizer):
+    """Gradient descent with each step divided by the gradient's running root mean square.
+
+    ``velocity = rho * velocity + (1 - rho) * grad**2``, and
+    ``learning_rate * grad / sqrt(velocity + epsilon)`` is subtracted (Hinton, 2012).
+
+    Parameters
+    ----------
+    learning_rate : float, default 0.001
+    rho : float in [0, 1], default 0.9
+    epsilon : float, default 1e-7
+    name : str, optional
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number isn't one, or is out of its range.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        rho: float = 0.9,
+        epsilon: float = 1e-7,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(learning_rate, name)
+        self.rho = in_range("rho", rho, 0.0, 1.0)
+        self.epsilon = in_range("epsilon", epsilon, 0.0, math.inf)
+
+    def rule(self) -> _core.Optimizer:  # noqa: D102
+        return _core.Optimizer(
+            "rmsprop", learning_rate=self.learning_rate, rho=self.rho, epsilon=self.epsilon
+        )
+
+
+class Adam(Optimizer):
+    """Gradient descent with running means of the gradient and of its square.
+
+    In step t, with ``momentum += (1 - beta_1) * (grad - momentum)`` and
+    ``velocity += (1 - beta_2) * (grad**2 - velocity)``, it subtracts
+    ``learning_rate * sqrt(1 - beta_2**t) / (1 - beta_1**t) * momentum / (sqrt(velocity) + epsilon)``
+    (Kingma and Ba, 2015, in the more efficient order that ends their section 2).
+
+    Parameters
+    ----------
+    learning_rate : float, default 0.001
+    beta_1 : float in [0, 1), default 0.9
+    beta_2 : float in [0, 1), default 0.999
+    epsilon : float, default 1e-7
+    name : str, optional
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number isn't one, or is out of its range.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(learning_rate, name)
+        below_one = math.nextafter(1.0, 0.0)
+        self.beta_1 = in_range("beta_1", beta_1, 0.0, below_one)
+        self.beta_2 = in_range("beta_2", beta_2, 0.0, below_one)
+        self.epsilon = in_range("epsilon", epsilon, 0.0, math.inf)
+
+    def rule(self) -> _core.Optimizer:  # noqa: D102
+        return _core.Optimizer(
+            "adam",
+            learning_rate=self.learning_rate,
+            beta_1=self.beta_1,
+            beta_2=self.beta_2,
+            epsilon=self.epsilon,
+        )
+
+
+_CLASSES: dict[str, type[Optimizer]] = {"adam": Adam, "rmsprop": RMSprop, "sgd": SGD}
 
 
 def get(identifier: Any) -> Any:

@@ -447,9 +447,7 @@ class Trainer:
                 shuffle,
                 compiled.seed,
                 compiled.epochs_trained,
-                optimizer.learning_rate,
-                optimizer.momentum,
-                optimizer.nesterov,
+                optimizer.rule(),
                 on_progress,
                 every_batch,
             )

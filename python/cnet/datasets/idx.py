@@ -13,6 +13,7 @@ import math
 import os
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -54,7 +55,7 @@ def read_idx(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
     array([5, 0, 4], dtype=uint8)
     """
     try:
-        with open(path, "rb") as file:
+        with Path(path).open("rb") as file:
             if file.peek(2)[:2] == _GZIP_MAGIC:
                 with gzip.open(file) as stream:
                     return _read(stream, path, size=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import network, random
 from .ops import (
+    adam_update,
     cross_entropy_backward,
     cross_entropy_forward,
     dense_backward,
@@ -12,6 +13,7 @@ from .ops import (
     relu_forward,
     rescaling_backward,
     rescaling_forward,
+    rmsprop_update,
     sgd_momentum_update,
     sgd_update,
     softmax,
@@ -21,6 +23,7 @@ from .ops import (
 )
 
 __all__ = [
+    "adam_update",
     "cross_entropy_backward",
     "cross_entropy_forward",
     "dense_backward",
@@ -31,6 +34,7 @@ __all__ = [
     "relu_forward",
     "rescaling_backward",
     "rescaling_forward",
+    "rmsprop_update",
     "sgd_momentum_update",
     "sgd_update",
     "softmax",

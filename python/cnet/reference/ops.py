@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "adam_update",
     "cross_entropy_backward",
     "cross_entropy_forward",
     "dense_backward",
@@ -26,6 +27,7 @@ __all__ = [
     "relu_forward",
     "rescaling_backward",
     "rescaling_forward",
+    "rmsprop_update",
     "sgd_momentum_update",
     "sgd_update",
     "softmax",
@@ -518,9 +520,104 @@ def sgd_momentum_update(
     (array([0.75]), array([-0.25]))
     """
     step = learning_rate * np.asarray(grad, param.dtype)
-    velocity[...] = momentum * velocity - step
-    velocity[np.abs(velocity) < np.finfo(velocity.dtype).smallest_normal] = 0
+    velocity[...] = _flushed(momentum * velocity - step)
     param += (momentum * velocity - step) if nesterov else velocity
+
+
+def rmsprop_update(
+    param: FloatArray,
+    grad: npt.ArrayLike,
+    mean_square: FloatArray,
+    learning_rate: float,
+    rho: float = 0.9,
+    epsilon: float = 1e-7,
+) -> None:
+    """Take a step of RMSprop, in place: each weight's step divided by its gradient's usual size.
+
+    v ← rho · v + (1 - rho) · g², and then w ← w - learning_rate · g / √(v + epsilon).
+
+    Parameters
+    ----------
+    param : array, any shape
+        The weights w.
+    grad : array_like, the shape of `param`
+        Their gradient g.
+    mean_square : array, the shape and dtype of `param`
+        The running mean square v, zeros before the first step.
+    learning_rate : float
+    rho : float, default 0.9
+    epsilon : float, default 1e-7
+
+    References
+    ----------
+    Hinton, Srivastava and Swersky, "Neural networks for machine learning", lecture 6e, 2012, in
+    the form of ``keras.optimizers.RMSprop``.
+
+    Examples
+    --------
+    >>> param, mean_square = np.array([1.0]), np.array([0.0])
+    >>> rmsprop_update(param, [2.0], mean_square, learning_rate=0.5, rho=0.75, epsilon=0.0)
+    >>> param, mean_square
+    (array([0.]), array([1.]))
+    """
+    g = np.asarray(grad, param.dtype)
+    mean_square[...] = _flushed(rho * mean_square + (1 - rho) * g**2)
+    param -= learning_rate * g / np.sqrt(mean_square + epsilon)
+
+
+def adam_update(
+    param: FloatArray,
+    grad: npt.ArrayLike,
+    first_moment: FloatArray,
+    second_moment: FloatArray,
+    step: int,
+    learning_rate: float,
+    beta_1: float = 0.9,
+    beta_2: float = 0.999,
+    epsilon: float = 1e-7,
+) -> None:
+    """Take step number `step` of Adam, in place: running means of the gradient and of its square.
+
+    m ← m + (1 - beta_1) (g - m), v ← v + (1 - beta_2) (g² - v), and then
+    w ← w - learning_rate · √(1 - beta_2ᵗ) / (1 - beta_1ᵗ) · m / (√v + epsilon), where t is `step`.
+
+    Parameters
+    ----------
+    param : array, any shape
+        The weights w.
+    grad : array_like, the shape of `param`
+        Their gradient g.
+    first_moment, second_moment : arrays, the shape and dtype of `param`
+        The means m and v, zeros before the first step.
+    step : int
+        Counted from 1.
+    learning_rate : float
+    beta_1, beta_2 : float, default 0.9 and 0.999
+    epsilon : float, default 1e-7
+
+    References
+    ----------
+    Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015, in the order that ends
+    its section 2 and in the form of ``keras.optimizers.Adam``.
+
+    Examples
+    --------
+    >>> param, first_moment, second_moment = np.array([1.0]), np.array([0.0]), np.array([0.0])
+    >>> adam_update(param, [2.0], first_moment, second_moment, step=1, learning_rate=0.5, epsilon=0.0)
+    >>> param.round(12), first_moment.round(12), second_moment.round(12)
+    (array([0.5]), array([0.2]), array([0.004]))
+    """
+    g = np.asarray(grad, param.dtype)
+    first_moment[...] = _flushed(first_moment + (1 - beta_1) * (g - first_moment))
+    second_moment[...] = _flushed(second_moment + (1 - beta_2) * (g**2 - second_moment))
+    rate = learning_rate * np.sqrt(1 - beta_2**step) / (1 - beta_1**step)
+    param -= rate * first_moment / (np.sqrt(second_moment) + epsilon)
+
+
+def _flushed(slot: FloatArray) -> FloatArray:
+    """Set subnormal numbers to 0: a slot that dies away would end in them, and they are slow."""
+    smallest: FloatArray = np.finfo(slot.dtype).smallest_normal
+    return np.where(np.abs(slot) < smallest, slot.dtype.type(0), slot)
 
 
 def _floats(*arrays: npt.ArrayLike) -> list[FloatArray]:
