@@ -84,7 +84,9 @@ template <class T> struct Table {
   /// out[j] = Σᵢ grad[i, j], added in increasing i.
   void (*bias_gradient)(Index rows, Index panels, const T* grad, Index grad_stride, T* out);
 
+  /// Within 1 unit in the last place, subnormal results included.
   void (*exp)(Index size, const T* x, T* out);
+  /// Within 1 unit in the last place for float, 1.2 for double.
   void (*log)(Index size, const T* x, T* out);
   void (*relu_forward)(Index size, const T* x, T* out);
   void (*relu_backward)(Index size, const T* grad, const T* x, T* out);

@@ -1,0 +1,182 @@
+// Every kernel of every table that this CPU can run against the scalar one, byte for byte, over
+// sizes that straddle the lanes and the register tiles, from memory that is not aligned.
+
+#include "check.hpp"
+#include "core/panels.hpp"
+#include "core/philox.hpp"
+#include "kernels/table.hpp"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+using namespace cnet;
+
+namespace {
+
+const Index sizes[] = {0, 1, 2, 5, 6, 7, 8, 9, 15, 16, 17, 24, 25, 31, 33, 47, 48, 49, 100};
+
+/// Numbers from −2 to 2, one in eight zero, that start off a cache line.
+template <class T> class Numbers {
+public:
+  explicit Numbers(Index size, std::uint32_t seed) : buffer_(size + 1) {
+    for (Index i = 0; i <= size; ++i) {
+      const auto words = philox4x32({static_cast<std::uint32_t>(i), 0, 0, 0}, {seed, 0});
+      buffer_.data()[i] = words[1] % 8 == 0 ? T(0) : T(words[0]) / T(1u << 30) - T(2);
+    }
+  }
+  T* data() { return buffer_.data() + 1; }
+
+private:
+  AlignedBuffer<T> buffer_;
+};
+
+/// What a kernel writes with one table; `run` fills the results it is given.
+template <class T> using Run = std::function<void(const kernels::Table<T>&, std::vector<T>& results)>;
+
+template <class T> const kernels::Table<T>& table_of(const kernels::InstructionSet& isa) {
+  if constexpr (sizeof(T) == 4)
+    return *isa.float_table;
+  else
+    return *isa.double_table;
+}
+
+int comparisons = 0;
+
+template <class T> void compare(const std::string& what, Index size, const Run<T>& run) {
+  int count;
+  const kernels::InstructionSet* isas = kernels::built_isas(count);
+  std::vector<T> expected(static_cast<std::size_t>(size), T(-7));
+  run(table_of<T>(isas[0]), expected);
+  for (int n = 1; n < count; ++n) {
+    if (!isas[n].supported()) continue;
+    std::vector<T> actual(static_cast<std::size_t>(size), T(-7));
+    run(table_of<T>(isas[n]), actual);
+    const bool equal = std::memcmp(actual.data(), expected.data(), actual.size() * sizeof(T)) == 0;
+    CHECK(equal, "%s of %zu-byte elements: %s is not scalar", what.c_str(), sizeof(T), isas[n].name);
+    ++comparisons;
+  }
+}
+
+template <class T> Index padded(Index columns) {
+  return panel_count<T>(columns) * panel_width<T>;
+}
+
+template <class T> void products(Index rows, Index depth, Index columns) {
+  const Index width = panel_width<T>, panels = panel_count<T>(columns);
+  Numbers<T> x(rows * padded<T>(depth), 1), weights(depth * padded<T>(columns), 2), bias(padded<T>(columns), 3);
+  Numbers<T> gate(rows * padded<T>(columns), 4);
+  for (const auto epilogue : {kernels::Epilogue::none, kernels::Epilogue::relu, kernels::Epilogue::relu_gradient}) {
+    for (const bool has_start : {false, true}) {
+      compare<T>("product", rows * padded<T>(columns), [&](const kernels::Table<T>& table, std::vector<T>& out) {
+        table.product({rows, depth, panels, x.data(), rows * width, weights.data(), has_start ? bias.data() : nullptr,
+                       out.data(), rows * width, epilogue, gate.data()});
+      });
+    }
+  }
+  for (const Index first : {Index(0), width}) {
+    if (first >= depth) continue;
+    const Index size = (depth - first) * width;
+    compare<T>("kernel_gradient", panels * size, [&](const kernels::Table<T>& table, std::vector<T>& out) {
+      table.kernel_gradient(
+          {rows, first, depth, panels, x.data(), rows * width, gate.data(), rows * width, out.data(), size});
+    });
+  }
+  compare<T>("bias_gradient", padded<T>(columns), [&](const kernels::Table<T>& table, std::vector<T>& out) {
+    table.bias_gradient(rows, panels, gate.data(), rows * width, out.data());
+  });
+}
+
+template <class T> void rows_of(Index rows, Index columns) {
+  if (columns == 0) return;
+  const Index size = rows * padded<T>(columns), stride = rows * panel_width<T>;
+  Numbers<T> x(size, 5), grad(size, 6), distribution(size, 7), positive(size, 8);
+  for (Index i = 0; i < size; ++i) positive.data()[i] = positive.data()[i] * positive.data()[i];
+  std::vector<Index> ids(static_cast<std::size_t>(rows));
+  for (Index i = 0; i < rows; ++i) ids[static_cast<std::size_t>(i)] = i * 7 % columns;
+  const kernels::Rows<T> input{rows, columns, x.data(), stride};
+  const kernels::Rows<T> probabilities{rows, columns, positive.data(), stride};
+
+  using Table = kernels::Table<T>;
+  using Out = std::vector<T>;
+  compare<T>("softmax", size, [&](const Table& table, Out& out) { table.softmax(input, out.data(), stride); });
+  compare<T>("softmax_backward", size, [&](const Table& table, Out& out) {
+    table.softmax_backward(probabilities, grad.data(), stride, out.data(), stride);
+  });
+  for (const kernels::Targets<T> targets :
+       {kernels::Targets<T>{ids.data(), nullptr, 0}, kernels::Targets<T>{nullptr, distribution.data(), stride}}) {
+    compare<T>("softmax_cross_entropy_forward", size + rows, [&](const Table& table, Out& out) {
+      table.softmax_cross_entropy_forward(input, targets, out.data(), stride, out.data() + size);
+    });
+    compare<T>("softmax_cross_entropy_backward", size, [&](const Table& table, Out& out) {
+      table.softmax_cross_entropy_backward(input, targets, T(3), out.data(), stride);
+    });
+    compare<T>("cross_entropy_forward", rows,
+               [&](const Table& table, Out& out) { table.cross_entropy_forward(probabilities, targets, out.data()); });
+    compare<T>("cross_entropy_backward", size, [&](const Table& table, Out& out) {
+      table.cross_entropy_backward(probabilities, targets, T(3), out.data(), stride);
+    });
+  }
+}
+
+template <class T> void elementwise(Index size) {
+  using Table = kernels::Table<T>;
+  using Out = std::vector<T>;
+  Numbers<T> x(size, 9), grad(size, 10), param(size, 11), square(size, 12);
+  for (Index i = 0; i < size; ++i) square.data()[i] = square.data()[i] * square.data()[i];
+  compare<T>("exp", size, [&](const Table& table, Out& out) { table.exp(size, x.data(), out.data()); });
+  compare<T>("log", size, [&](const Table& table, Out& out) { table.log(size, square.data(), out.data()); });
+  compare<T>("relu_forward", size,
+             [&](const Table& table, Out& out) { table.relu_forward(size, x.data(), out.data()); });
+  compare<T>("relu_backward", size,
+             [&](const Table& table, Out& out) { table.relu_backward(size, grad.data(), x.data(), out.data()); });
+  compare<T>("rescale", size,
+             [&](const Table& table, Out& out) { table.rescale(size, x.data(), T(0.1), T(-0.3), out.data()); });
+
+  const auto updates = [&](const char* what, void (*Table::*rule)(const kernels::Step<T>&), bool nesterov) {
+    compare<T>(what, 3 * size, [&](const Table& table, Out& out) {
+      std::copy_n(param.data(), size, out.data());
+      std::copy_n(x.data(), size, out.data() + size);
+      std::copy_n(square.data(), size, out.data() + 2 * size);
+      kernels::Step<T> step{};
+      step.size = size;
+      step.param = out.data();
+      step.grad = grad.data();
+      const bool mean_square_first = std::string(what) == "rmsprop_update";
+      step.slots[0] = out.data() + (mean_square_first ? 2 : 1) * size;
+      step.slots[1] = out.data() + 2 * size;
+      step.learning_rate = T(0.1);
+      step.momentum = T(0.9);
+      step.nesterov = nesterov;
+      step.rho = T(0.9);
+      step.one_minus_rho = step.one_minus_beta_1 = T(0.1);
+      step.one_minus_beta_2 = T(0.001);
+      step.epsilon = T(1e-7);
+      (table.*rule)(step);
+    });
+  };
+  updates("sgd_update", &Table::sgd_update, false);
+  updates("sgd_momentum_update", &Table::sgd_momentum_update, false);
+  updates("sgd_momentum_update", &Table::sgd_momentum_update, true);
+  updates("rmsprop_update", &Table::rmsprop_update, false);
+  updates("adam_update", &Table::adam_update, false);
+}
+
+template <class T> void all() {
+  for (const Index rows : sizes) {
+    for (const Index columns : sizes) {
+      for (const Index depth : {Index(1), Index(15), Index(16), Index(33)}) products<T>(rows, depth, columns);
+      rows_of<T>(rows, columns);
+    }
+    elementwise<T>(rows);
+    products<T>(rows, 0, 17);
+  }
+}
+
+} // namespace
+
+int main() {
+  all<float>();
+  all<double>();
+  std::printf("%d comparisons\n", comparisons);
+}
