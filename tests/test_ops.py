@@ -316,9 +316,7 @@ LAYOUTS: dict[str, Callable[[Array], Array]] = {
 def test_inputs_of_any_layout(name: str, dtype: type, layout: str, kind: str) -> None:
     arguments = draw(name, 17, 13, 13, dtype, kind)
     changed = {
-        key: LAYOUTS[layout](arguments[key])
-        for key in arrays_of(arguments)
-        if key not in UPDATED
+        key: LAYOUTS[layout](arguments[key]) for key in arrays_of(arguments) if key not in UPDATED
     }
     before = {key: value.copy() for key, value in changed.items()}
     expected = call(ops, name, arguments)

@@ -1,0 +1,33 @@
+"""Fail unless a wheel and an sdist hold what they should.
+
+Usage: ``python tests/check_distributions.py WHEEL SDIST``
+"""
+
+from __future__ import annotations
+
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+wheel, sdist = map(Path, sys.argv[1:])
+in_wheel = zipfile.ZipFile(wheel).namelist()
+in_sdist = [name.split("/", 1)[1] for name in tarfile.open(sdist).getnames() if "/" in name]
+
+assert {"cnet/py.typed", "cnet/_core.pyi", "cnet/__init__.py"} <= set(in_wheel), in_wheel
+assert sum(name.startswith("cnet/_core.") and name.endswith(".so") for name in in_wheel) == 1
+outside = [name for name in in_wheel if not name.startswith("cnet")]
+assert not outside, f"the wheel holds {outside}"
+assert not [name for name in in_wheel if "test" in name or name.endswith((".npz", ".cpp", ".hpp"))]
+assert wheel.stat().st_size <= 2_000_000, f"the wheel has {wheel.stat().st_size:,} bytes"
+
+for name in (
+    "README.md",
+    "LICENSE",
+    "CMakeLists.txt",
+    "csrc/kernels/avx2.cpp",
+    "tests/test_ops.py",
+):
+    assert name in in_sdist, f"the sdist lacks {name}"
+assert not [name for name in in_sdist if name.startswith(("build/", ".ci"))]
+print(f"{wheel.name}: {wheel.stat().st_size:,} bytes, {len(in_wheel)} files")
