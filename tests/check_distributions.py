@@ -11,8 +11,10 @@ import zipfile
 from pathlib import Path
 
 wheel, sdist = map(Path, sys.argv[1:])
-in_wheel = zipfile.ZipFile(wheel).namelist()
-in_sdist = [name.split("/", 1)[1] for name in tarfile.open(sdist).getnames() if "/" in name]
+with zipfile.ZipFile(wheel) as archive:
+    in_wheel = archive.namelist()
+with tarfile.open(sdist) as tar:
+    in_sdist = [name.split("/", 1)[1] for name in tar.getnames() if "/" in name]
 
 assert {"cnet/py.typed", "cnet/_core.pyi", "cnet/__init__.py"} <= set(in_wheel), in_wheel
 assert sum(name.startswith("cnet/_core.") and name.endswith(".so") for name in in_wheel) == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 try:
-    from . import _core
+    from ._core import build_info
 except ModuleNotFoundError as error:
     if error.name != "cnet._core":
         raise
@@ -28,11 +28,10 @@ from . import (
     reference,
     utils,
 )
-from ._core import build_info
 from .layers import Input
 from .models import Sequential
 
-__version__: str = _core.build_info()["version"]
+__version__: str = build_info()["version"]
 
 __all__ = [
     "Input",
