@@ -1,4 +1,5 @@
 #include "core/errors.hpp"
+#include "core/thread_pool.hpp"
 #include "kernels/table.hpp"
 
 #include <pybind11/pybind11.h>
@@ -23,7 +24,7 @@ py::dict build_info() {
   info["compiler"] = CNET_COMPILER;
   info["instruction_sets"] = built;
   info["instruction_set"] = cnet::kernels::chosen_isa();
-  info["threads"] = 1;
+  info["threads"] = cnet::thread_limit();
   return info;
 }
 
@@ -41,7 +42,13 @@ PYBIND11_MODULE(_core, m) {
       PyErr_SetString(PyExc_RuntimeError, e.what());
     }
   });
-  m.def("build_info", &build_info);
+  m.def("build_info", &build_info,
+        "Return version, compiler, instruction sets built and chosen, and threads in use at most, as a dict.");
+  m.def("get_num_threads", &cnet::thread_limit, "Return the number of threads that a call uses at most.");
+  m.def("set_num_threads", &cnet::set_thread_limit, py::arg("num_threads"),
+        "Set the number of threads that a call uses at most. Results do not depend on it.\n\n"
+        "At first it is CNET_NUM_THREADS or, without it, the CPUs that the process may run on, capped by\n"
+        "OMP_NUM_THREADS. ValueError unless it is at least 1.");
   cnet::bind::register_ops(m);
   cnet::bind::register_random(m);
   cnet::bind::register_network(m);

@@ -19,7 +19,7 @@ template <class T> py::array_t<T> kernel_array(const ops::DenseParameters<T>& pa
 template <class T> void set_kernel(ops::DenseParameters<T>& parameters, const Array<T>& kernel) {
   expect_shape({"set_kernel", "kernel"}, kernel, {parameters.inputs(), parameters.outputs()});
   pack(matrix(kernel), parameters.kernel());
-  parameters.kernel_changed();
+  parameters.kernel_changed(whole(parameters.kernel()));
 }
 
 template <class T> py::array_t<T> bias_array(const ops::DenseParameters<T>& parameters) {

@@ -81,7 +81,7 @@ py::tuple dense_backward(const Array<T>& grad, const Array<T>& x, const Array<T>
   compute([&] {
     const auto grad_panels = packed(grad_view), x_panels = packed(x_view), kernel_panels = packed(kernel_view);
     PanelMatrix<T> transposed(kernel_view.columns, kernel_view.rows);
-    transpose<T>(kernel_panels.view(), transposed.view(), 0, kernel_panels.view().panels());
+    transpose<T>(kernel_panels.view(), whole(kernel_panels.view()), transposed.view());
     PanelMatrix<T> grad_x_panels(x_view.rows, x_view.columns);
     ops::dense_backward_input<T>(grad_panels.view(), transposed.view(), nullptr, all_rows(x_panels),
                                  grad_x_panels.view());
@@ -89,8 +89,8 @@ py::tuple dense_backward(const Array<T>& grad, const Array<T>& x, const Array<T>
 
     PanelMatrix<T> grad_kernel_panels(kernel_view.rows, kernel_view.columns);
     const Index panels = grad_kernel_panels.view().panels();
-    ops::dense_backward_kernel(x_panels.view(), grad_panels.view(), 0, kernel_view.rows, 0, panels,
-                               grad_kernel_panels.view().data);
+    ops::dense_backward_kernel<T>(x_panels.view(), grad_panels.view(), whole(grad_kernel_panels.view()),
+                                  grad_kernel_panels.view().data);
     unpack<T>(grad_kernel_panels.view(), grad_kernel_view);
 
     PanelMatrix<T> grad_bias_panels(1, kernel_view.columns);
@@ -189,7 +189,7 @@ template <class T> struct Labels {
     expect_shape({call, "labels"}, labels, {rows.shape(0)});
     ids.resize(static_cast<std::size_t>(labels.shape(0)));
     const py::array column = labels.attr("reshape")(-1, 1);
-    gather_ids(samples({call, "labels"}, column), {nullptr, 0, labels.shape(0)}, rows.shape(1), ids.data());
+    gather_ids(samples({call, "labels"}, column), {nullptr, 0}, rows.shape(1), {0, labels.shape(0)}, ids.data());
   }
   ops::Targets<T> targets() const {
     if (!distribution.empty()) return {nullptr, distribution.view()};

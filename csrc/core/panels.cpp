@@ -33,16 +33,16 @@ template <class T> void unpack(PanelView<const T> from, MatrixView<T> to) {
   }
 }
 
-template <class T> void transpose(PanelView<const T> from, PanelView<T> to, Index first_panel, Index last_panel) {
-  for (Index p = first_panel; p < last_panel; ++p) {
+template <class T> void transpose(PanelView<const T> from, Block block, PanelView<T> to) {
+  constexpr Index width = panel_width<T>;
+  for (Index p = block.first_panel; p < block.last_panel; ++p) {
     const Index count = columns_in_panel<T>(from.columns, p);
-    const T* source = from.data + p * from.stride();
-    for (Index q = 0; q < to.panels(); ++q) {
-      const Index rows = columns_in_panel<T>(to.columns, q);
-      T* target = to.row(p * panel_width<T>) + q * to.stride();
-      const T* block = source + q * panel_width<T> * panel_width<T>;
+    for (Index row = block.first; row < block.last; row += width) {
+      const Index rows = std::min(width, block.last - row);
+      const T* source = from.row(row) + p * from.stride();
+      T* target = to.row(p * width) + row / width * to.stride();
       for (Index j = 0; j < count; ++j) {
-        for (Index i = 0; i < rows; ++i) target[j * panel_width<T> + i] = block[i * panel_width<T> + j];
+        for (Index i = 0; i < rows; ++i) target[j * width + i] = source[i * width + j];
       }
     }
   }
@@ -51,7 +51,7 @@ template <class T> void transpose(PanelView<const T> from, PanelView<T> to, Inde
 #define CNET_INSTANTIATE(T)                                                                                            \
   template void pack(MatrixView<const T>, PanelView<T>);                                                               \
   template void unpack(PanelView<const T>, MatrixView<T>);                                                             \
-  template void transpose(PanelView<const T>, PanelView<T>, Index, Index);
+  template void transpose(PanelView<const T>, Block, PanelView<T>);
 CNET_INSTANTIATE(float)
 CNET_INSTANTIATE(double)
 #undef CNET_INSTANTIATE

@@ -57,7 +57,20 @@ template <class T> void pack(MatrixView<const T> from, PanelView<T> to);
 /// Copies panels into a row-major matrix.
 template <class T> void unpack(PanelView<const T> from, MatrixView<T> to);
 
-/// Writes columns [first panel, last panel) of `from` as rows of `to`: to[j, i] = from[i, j].
-template <class T> void transpose(PanelView<const T> from, PanelView<T> to, Index first_panel, Index last_panel);
+/// Rows [first, last) and panels [first_panel, last_panel) of a matrix; `first` starts a panel of the
+/// transpose, as does `last` unless it is the last row.
+struct Block {
+  Index first;
+  Index last;
+  Index first_panel;
+  Index last_panel;
+};
+
+/// Writes a block of `from` to its place in the transpose: to[j, i] = from[i, j].
+template <class T> void transpose(PanelView<const T> from, Block block, PanelView<T> to);
+
+template <class T> Block whole(PanelView<T> matrix) {
+  return {0, matrix.rows, 0, matrix.panels()};
+}
 
 } // namespace cnet

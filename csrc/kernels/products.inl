@@ -43,48 +43,64 @@ template <int rows, int panels, class F> CNET_INLINE void dispatch_tile(Index ro
   }
 }
 
+/// Adds depths [first, last) to a tile: begins its sums at depth 0, finishes them at the last.
 template <class T, int rows, int panels>
-__attribute__((noinline)) void product_tile(const Product<T>& task, Index row, Index panel) {
+__attribute__((noinline)) void product_tile(const Product<T>& task, Index row, Index panel, Index first, Index last) {
   constexpr Index width = panel_width<T>;
-  const T* x = task.x + row * width;
-  const T* weights = task.weights + panel * task.depth * width;
+  T* out = task.out + panel * task.out_stride + row * width;
   Lanes<T> sums[rows][panels];
   CNET_UNROLL
   for (int p = 0; p < panels; ++p) {
     const Lanes<T> start = task.start ? load(task.start + (panel + p) * width) : broadcast(T(0));
     CNET_UNROLL
-    for (int r = 0; r < rows; ++r) sums[r][p] = start;
+    for (int r = 0; r < rows; ++r) sums[r][p] = first == 0 ? start : load(out + p * task.out_stride + r * width);
   }
-  Index depth = task.depth;
+
+  const T* x = task.x + first / width * task.x_stride + row * width;
+  const T* weights = task.weights + (panel * task.depth + first) * width;
+  Index depth = last - first;
   for (; depth >= width; depth -= width) {
     accumulate<width, 1>(sums, width, x, weights, task.depth * width);
     x += task.x_stride;
     weights += width * width;
   }
   accumulate<width, 1>(sums, depth, x, weights, task.depth * width);
+
+  const Epilogue epilogue = last == task.depth ? task.epilogue : Epilogue::none;
   CNET_UNROLL
   for (int p = 0; p < panels; ++p) {
-    const Index offset = (panel + p) * task.out_stride + row * width;
     CNET_UNROLL
     for (int r = 0; r < rows; ++r) {
+      const Index offset = p * task.out_stride + r * width;
       Lanes<T> sum = sums[r][p];
-      if (task.epilogue == Epilogue::relu) sum = relu(sum);
-      if (task.epilogue == Epilogue::relu_gradient) sum = relu_gradient(sum, load(task.gate + offset + r * width));
-      store(task.out + offset + r * width, sum);
+      if (epilogue == Epilogue::relu) sum = relu(sum);
+      if (epilogue == Epilogue::relu_gradient) {
+        sum = relu_gradient(sum, load(task.gate + (out - task.out) + offset));
+      }
+      store(out + offset, sum);
     }
   }
 }
 
+/// Depth is taken in blocks for which all rows of x stay in the second-level cache; sums go to
+/// memory and come back between blocks, unchanged.
+inline constexpr Index block_depth = 1024;
+
 template <class T> void product(const Product<T>& task) {
   constexpr int rows = Simd<T>::product_rows, panels = Simd<T>::product_panels;
-  for (Index panel = 0; panel < task.panels; panel += panels) {
-    for (Index row = 0; row < task.rows; row += rows) {
-      dispatch_tile<rows, panels>(task.rows - row, task.panels - panel, [&](auto tile) {
-        using Fit = decltype(tile);
-        product_tile<T, Fit::rows, Fit::panels>(task, row, panel);
-      });
+  Index first = 0;
+  do {
+    const Index last = task.depth - first > block_depth ? first + block_depth : task.depth;
+    for (Index panel = 0; panel < task.panels; panel += panels) {
+      for (Index row = 0; row < task.rows; row += rows) {
+        dispatch_tile<rows, panels>(task.rows - row, task.panels - panel, [&](auto tile) {
+          using Fit = decltype(tile);
+          product_tile<T, Fit::rows, Fit::panels>(task, row, panel, first, last);
+        });
+      }
     }
-  }
+    first = last;
+  } while (first < task.depth);
 }
 
 template <class T, int rows, int panels>

@@ -77,7 +77,19 @@ template <class T> bool gates(const Layer<T>& layer) {
   return layer.kind == LayerKind::dense && layer.activation == ops::Activation::relu;
 }
 
+template <class T> Index lowest_trainable(const Network<T>& network) {
+  const auto& layers = network.layers();
+  return std::find_if(layers.begin(), layers.end(), [](const Layer<T>& l) { return l.trainable; }) - layers.begin();
+}
+
 } // namespace
+
+template <class T> void prepare_backward(const Network<T>& network, Index top) {
+  for (Index l = lowest_trainable(network) + 1; l <= top; ++l) {
+    const Layer<T>& layer = network.layers()[static_cast<std::size_t>(l)];
+    if (layer.kind == LayerKind::dense) layer.parameters->transposed();
+  }
+}
 
 template <class T>
 void backward(const Network<T>& network, Workspace<T>& workspace, Index top, Index batch, RowRange rows) {
@@ -119,48 +131,65 @@ constexpr Index block_panels = 3;
 constexpr Index block_rows = 64;
 
 template <class T>
-void update_panels(ops::DenseParameters<T>& parameters, PanelView<const T> x, PanelView<const T> gradient, Index first,
-                   Index last, const ops::Optimizer& optimizer, Index step, typename Slots<T>::OfLayer& slots) {
+void update_block(ops::DenseParameters<T>& parameters, PanelView<const T> x, PanelView<const T> gradient, Block block,
+                  const ops::Optimizer& optimizer, Index step, typename Slots<T>::OfLayer& slots) {
   constexpr Index width = panel_width<T>;
-  alignas(cache_line) std::array<T, block_panels * block_rows * width> block;
-  std::array<T*, 2> slot{};
+  alignas(cache_line) std::array<T, block_panels * block_rows * width> gradients;
   const auto apply = [&](Index size, T* param, const T* grad, std::vector<AlignedBuffer<T>>& buffers, Index offset) {
+    std::array<T*, 2> slot{};
     for (std::size_t n = 0; n < buffers.size(); ++n) slot[n] = buffers[n].data() + offset;
     ops::update(optimizer, step, size, param, grad, slot.data());
   };
 
   const PanelView<T> kernel = parameters.kernel();
-  for (Index row = 0; row < kernel.rows; row += block_rows) {
-    const Index rows = std::min(block_rows, kernel.rows - row);
-    ops::dense_backward_kernel<T>(x, gradient, row, row + rows, first, last, block.data());
-    for (Index p = first; p < last; ++p) {
-      const Index offset = p * kernel.stride() + row * width;
-      apply(rows * width, kernel.data + offset, block.data() + (p - first) * rows * width, slots.kernel, offset);
+  const Index size = (block.last - block.first) * width;
+  ops::dense_backward_kernel<T>(x, gradient, block, gradients.data());
+  for (Index p = block.first_panel; p < block.last_panel; ++p) {
+    const Index offset = p * kernel.stride() + block.first * width;
+    apply(size, kernel.data + offset, gradients.data() + (p - block.first_panel) * size, slots.kernel, offset);
+  }
+  parameters.kernel_changed(block);
+
+  if (block.first != 0 || !parameters.use_bias()) return;
+  const Index offset = block.first_panel * width;
+  ops::dense_backward_bias<T>(gradient, block.first_panel, block.last_panel, gradients.data());
+  apply(block.last_panel * width - offset, parameters.bias() + offset, gradients.data(), slots.bias, offset);
+}
+
+/// f(layer, block) for each block of each layer that is trained, always in the same order.
+template <class T, class F> void each_block(const Network<T>& network, Index top, F f) {
+  for (Index l = 0; l <= top; ++l) {
+    const Layer<T>& layer = network.layers()[static_cast<std::size_t>(l)];
+    if (!layer.trainable) continue;
+    const PanelView<T> kernel = layer.parameters->kernel();
+    for (Index panel = 0; panel < kernel.panels(); panel += block_panels) {
+      for (Index row = 0; row < kernel.rows; row += block_rows) {
+        f(l,
+          Block{row, std::min(row + block_rows, kernel.rows), panel, std::min(panel + block_panels, kernel.panels())});
+      }
     }
   }
-  parameters.kernel_changed(first, last);
+}
 
-  if (!parameters.use_bias()) return;
-  ops::dense_backward_bias<T>(gradient, first, last, block.data());
-  apply((last - first) * width, parameters.bias() + first * width, block.data(), slots.bias, first * width);
+Index cost(Block block) {
+  return (block.last - block.first) * (block.last_panel - block.first_panel);
 }
 
 } // namespace
 
 template <class T>
 void update(const Network<T>& network, Workspace<T>& workspace, Index top, Index batch, const ops::Optimizer& optimizer,
-            Slots<T>& slots) {
-  slots.steps += 1;
-  for (Index l = 0; l <= top; ++l) {
-    const Layer<T>& layer = network.layers()[static_cast<std::size_t>(l)];
-    if (!layer.trainable) continue;
-    const Index panels = panel_count<T>(layer.outputs);
-    for (Index first = 0; first < panels; first += block_panels) {
-      update_panels<T>(*layer.parameters, workspace.output(l - 1, batch), workspace.gradient(l, batch), first,
-                       std::min(first + block_panels, panels), optimizer, slots.steps,
-                       slots.layers[static_cast<std::size_t>(l)]);
-    }
-  }
+            Slots<T>& slots, Index step, Share share) {
+  Index total = 0, before = 0;
+  each_block(network, top, [&](Index, Block block) { total += cost(block); });
+  each_block(network, top, [&](Index l, Block block) {
+    const Index middle = before + cost(block) / 2;
+    before += cost(block);
+    if (middle * share.count / total != share.index) return;
+    const auto n = static_cast<std::size_t>(l);
+    update_block<T>(*network.layers()[n].parameters, workspace.output(l - 1, batch), workspace.gradient(l, batch),
+                    block, optimizer, step, slots.layers[n]);
+  });
 }
 
 #define CNET_INSTANTIATE(T)                                                                                            \
@@ -169,7 +198,8 @@ void update(const Network<T>& network, Workspace<T>& workspace, Index top, Index
   template struct Slots<T>;                                                                                            \
   template void forward(const Layer<T>&, PanelView<const T>, RowRange, PanelView<T>);                                  \
   template void backward(const Network<T>&, Workspace<T>&, Index, Index, RowRange);                                    \
-  template void update(const Network<T>&, Workspace<T>&, Index, Index, const ops::Optimizer&, Slots<T>&);
+  template void prepare_backward(const Network<T>&, Index);                                                            \
+  template void update(const Network<T>&, Workspace<T>&, Index, Index, const ops::Optimizer&, Slots<T>&, Index, Share);
 CNET_INSTANTIATE(float)
 CNET_INSTANTIATE(double)
 #undef CNET_INSTANTIATE

@@ -96,9 +96,19 @@ template <class T> void forward(const Layer<T>& layer, PanelView<const T> x, Row
 /// the lowest that has something to train.
 template <class T> void backward(const Network<T>&, Workspace<T>&, Index top, Index batch, RowRange rows);
 
-/// Takes the step: each trainable layer's gradient from the workspace, at once applied by the
-/// optimizer, never stored whole.
+/// Makes what `backward` reads beside the layers; to be called before threads do.
+template <class T> void prepare_backward(const Network<T>&, Index top);
+
+/// One thread's share of the work.
+struct Share {
+  int index;
+  int count;
+};
+
+/// Takes a share of step number `step`, counted from 1: each trainable layer's gradient from the
+/// workspace, at once applied by the optimizer, never stored whole.
 template <class T>
-void update(const Network<T>&, Workspace<T>&, Index top, Index batch, const ops::Optimizer&, Slots<T>&);
+void update(const Network<T>&, Workspace<T>&, Index top, Index batch, const ops::Optimizer&, Slots<T>&, Index step,
+            Share);
 
 } // namespace cnet

@@ -9,13 +9,13 @@ DenseParameters<T>::DenseParameters(Index inputs, Index outputs, bool use_bias)
 template <class T> PanelView<const T> DenseParameters<T>::transposed() {
   if (transposed_.empty()) {
     transposed_ = PanelMatrix<T>(outputs(), inputs());
-    kernel_changed();
+    kernel_changed(whole(kernel()));
   }
   return transposed_.view();
 }
 
-template <class T> void DenseParameters<T>::kernel_changed(Index first_panel, Index last_panel) {
-  if (!transposed_.empty()) transpose<T>(kernel(), transposed_.view(), first_panel, last_panel);
+template <class T> void DenseParameters<T>::kernel_changed(Block block) {
+  if (!transposed_.empty()) transpose<T>(kernel(), block, transposed_.view());
 }
 
 template <class T>
@@ -52,20 +52,18 @@ void dense_backward_input(PanelView<const T> grad, PanelView<const T> transposed
   kernels::table<T>().product(product);
 }
 
-template <class T>
-void dense_backward_kernel(PanelView<const T> x, PanelView<const T> grad, Index first, Index last, Index first_panel,
-                           Index last_panel, T* out) {
+template <class T> void dense_backward_kernel(PanelView<const T> x, PanelView<const T> grad, Block block, T* out) {
   kernels::KernelGradient<T> gradient{};
   gradient.rows = x.rows;
-  gradient.first = first;
-  gradient.last = last;
-  gradient.panels = last_panel - first_panel;
+  gradient.first = block.first;
+  gradient.last = block.last;
+  gradient.panels = block.last_panel - block.first_panel;
   gradient.x = x.data;
   gradient.x_stride = x.stride();
-  gradient.grad = grad.data + first_panel * grad.stride();
+  gradient.grad = grad.data + block.first_panel * grad.stride();
   gradient.grad_stride = grad.stride();
   gradient.out = out;
-  gradient.out_stride = (last - first) * panel_width<T>;
+  gradient.out_stride = (block.last - block.first) * panel_width<T>;
   kernels::table<T>().kernel_gradient(gradient);
 }
 
@@ -78,7 +76,7 @@ template <class T> void dense_backward_bias(PanelView<const T> grad, Index first
   template class DenseParameters<T>;                                                                                   \
   template void dense_forward(PanelView<const T>, const DenseParameters<T>&, Activation, RowRange, PanelView<T>);      \
   template void dense_backward_input(PanelView<const T>, PanelView<const T>, const T*, RowRange, PanelView<T>);        \
-  template void dense_backward_kernel(PanelView<const T>, PanelView<const T>, Index, Index, Index, Index, T*);         \
+  template void dense_backward_kernel(PanelView<const T>, PanelView<const T>, Block, T*);                              \
   template void dense_backward_bias(PanelView<const T>, Index, Index, T*);
 CNET_INSTANTIATE(float)
 CNET_INSTANTIATE(double)

@@ -22,9 +22,8 @@ public:
   /// The kernel's transpose (outputs × inputs), which the gradient of the inputs reads. Kept beside
   /// the kernel from its first use on: an update writes both.
   PanelView<const T> transposed();
-  /// To be called after panels [first, last) of the kernel have changed.
-  void kernel_changed(Index first_panel, Index last_panel);
-  void kernel_changed() { kernel_changed(0, kernel().panels()); }
+  /// To be called after a part of the kernel has changed.
+  void kernel_changed(Block);
 
 private:
   PanelMatrix<T> kernel_;
@@ -46,11 +45,8 @@ template <class T>
 void dense_backward_input(PanelView<const T> grad, PanelView<const T> transposed, const T* gate, RowRange rows,
                           PanelView<T> out);
 
-/// Rows [first, last) and panels [first_panel, last_panel) of xᵀ · grad, written to out, panel after
-/// panel of (last − first) rows. `first` is a multiple of the panel width.
-template <class T>
-void dense_backward_kernel(PanelView<const T> x, PanelView<const T> grad, Index first, Index last, Index first_panel,
-                           Index last_panel, T* out);
+/// A block of xᵀ · grad, written to out panel after panel.
+template <class T> void dense_backward_kernel(PanelView<const T> x, PanelView<const T> grad, Block, T* out);
 
 /// Panels [first_panel, last_panel) of grad summed over its rows.
 template <class T> void dense_backward_bias(PanelView<const T> grad, Index first_panel, Index last_panel, T* out);

@@ -51,33 +51,38 @@ template <class F> void with_type(ElementType type, F f) {
   }
 }
 
-template <class Source, class T> void gather_from(const Samples& samples, Selection selection, PanelView<T> out) {
+template <class Source, class T>
+void gather_from(const Samples& samples, Selection selection, RowRange rows, PanelView<T> out) {
   constexpr Index width = panel_width<T>;
-  for (Index i = 0; i < selection.count; ++i) {
+  const Index stride = samples.feature_stride;
+  for (Index i = rows.first; i < rows.last; ++i) {
     const std::byte* from = samples.data + selection[i] * samples.row_stride;
-    for (Index p = 0; p < out.panels(); ++p) {
+    for (Index p = 0; p < out.panels(); ++p, from += width * stride) {
       T* to = out.row(i) + p * out.stride();
       const Index count = std::min(width, samples.features - p * width);
-      const std::byte* source = from + p * width * samples.feature_stride;
-      for (Index j = 0; j < count; ++j) to[j] = static_cast<T>(read<Source>(source + j * samples.feature_stride));
+      if (stride == sizeof(Source) && count == width) {
+        // The loop of the one below that compilers make vectors of.
+        for (Index j = 0; j < width; ++j) to[j] = static_cast<T>(read<Source>(from + j * Index(sizeof(Source))));
+      } else {
+        for (Index j = 0; j < count; ++j) to[j] = static_cast<T>(read<Source>(from + j * stride));
+      }
     }
   }
 }
 
 } // namespace
 
-template <class T> void gather(const Samples& samples, Selection selection, T scale, T offset, PanelView<T> out) {
-  with_type(samples.type, [&](auto source) { gather_from<decltype(source)>(samples, selection, out); });
-  if (scale != T(1) || offset != T(0)) {
-    ops::rescaling_forward<T>(out, scale, offset, {0, selection.count}, out);
-  }
+template <class T>
+void gather(const Samples& samples, Selection selection, T scale, T offset, RowRange rows, PanelView<T> out) {
+  with_type(samples.type, [&](auto source) { gather_from<decltype(source)>(samples, selection, rows, out); });
+  if (scale != T(1) || offset != T(0)) ops::rescaling_forward<T>(out, scale, offset, rows, out);
 }
 
-void gather_ids(const Samples& samples, Selection selection, Index classes, Index* out) {
+void gather_ids(const Samples& samples, Selection selection, Index classes, RowRange rows, Index* out) {
   with_type(samples.type, [&](auto source) {
     using Source = decltype(source);
     if constexpr (std::is_integral_v<Source>) {
-      for (Index i = 0; i < selection.count; ++i) {
+      for (Index i = rows.first; i < rows.last; ++i) {
         const Index row = selection[i];
         const auto id = read<Source>(samples.data + row * samples.row_stride);
         const bool inside = id >= 0 && static_cast<std::uint64_t>(id) < static_cast<std::uint64_t>(classes);
@@ -93,7 +98,7 @@ void gather_ids(const Samples& samples, Selection selection, Index classes, Inde
   });
 }
 
-template void gather(const Samples&, Selection, float, float, PanelView<float>);
-template void gather(const Samples&, Selection, double, double, PanelView<double>);
+template void gather(const Samples&, Selection, float, float, RowRange, PanelView<float>);
+template void gather(const Samples&, Selection, double, double, RowRange, PanelView<double>);
 
 } // namespace cnet

@@ -23,14 +23,15 @@ struct Samples {
 struct Selection {
   const std::uint32_t* order;
   Index first;
-  Index count;
   Index operator[](Index i) const { return order ? static_cast<Index>(order[first + i]) : first + i; }
 };
 
-/// Row i of out = sample selection[i] · scale + offset, rounded once.
-template <class T> void gather(const Samples& samples, Selection selection, T scale, T offset, PanelView<T> out);
+/// Row i of out = sample selection[i] · scale + offset, rounded once, for the rows given.
+template <class T>
+void gather(const Samples& samples, Selection selection, T scale, T offset, RowRange rows, PanelView<T> out);
 
-/// Class ids of the samples selected. Throws std::invalid_argument for an id outside [0, classes).
-void gather_ids(const Samples& samples, Selection selection, Index classes, Index* out);
+/// out[i] = class id of sample selection[i], for the rows given. Throws std::invalid_argument for an id
+/// outside [0, classes).
+void gather_ids(const Samples& samples, Selection selection, Index classes, RowRange rows, Index* out);
 
 } // namespace cnet

@@ -2,11 +2,14 @@
 
 #include "core/errors.hpp"
 #include "ops/random.hpp"
+#include "train/schedule.hpp"
 
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <cmath>
+#include <exception>
+#include <mutex>
 
 namespace cnet {
 
@@ -34,6 +37,42 @@ private:
   const Observer& observer_;
   std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now() + interval;
 };
+
+/// The first exception of any thread of a crew.
+class Failure {
+public:
+  /// Calls f and keeps what it throws.
+  template <class F> void guard(F f) {
+    try {
+      f();
+    } catch (...) {
+      set(std::current_exception());
+    }
+  }
+  void set(std::exception_ptr error) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!error_) error_ = std::move(error);
+    any_.store(true);
+  }
+  explicit operator bool() const { return any_.load(); }
+  void rethrow() const {
+    if (error_) std::rethrow_exception(error_);
+  }
+
+private:
+  std::mutex mutex_;
+  std::exception_ptr error_;
+  std::atomic<bool> any_{false};
+};
+
+/// Multiply-adds of one sample's way through the network.
+template <class T> double multiply_adds(const Network<T>& network) {
+  double count = 0;
+  for (const Layer<T>& layer : network.layers()) {
+    if (layer.parameters) count += static_cast<double>(layer.parameters->inputs() * layer.outputs);
+  }
+  return count;
+}
 
 /// Holds the flag for its lifetime, or throws Busy.
 class Exclusive {
@@ -81,6 +120,7 @@ template <class T> void Trainer<T>::reserve(Index rows) {
   distribution_ = PanelMatrix<T>(rows, network_->outputs());
   ids_ = AlignedBuffer<Index>(rows);
   losses_ = AlignedBuffer<T>(rows);
+  correct_ = AlignedBuffer<std::uint8_t>(rows);
 }
 
 template <class T> void Trainer<T>::check(const Dataset& data) const {
@@ -88,62 +128,58 @@ template <class T> void Trainer<T>::check(const Dataset& data) const {
   std::array<Index, 256> ids;
   for (Index first = 0; first < data.y.rows; first += Index(ids.size())) {
     const Index count = std::min(Index(ids.size()), data.y.rows - first);
-    gather_ids(data.y, {nullptr, first, count}, network_->outputs(), ids.data());
+    gather_ids(data.y, {nullptr, first}, network_->outputs(), {0, count}, ids.data());
   }
 }
 
-template <class T>
-typename Trainer<T>::Batch Trainer<T>::load(const Dataset& data, Selection selection, Workspace<T>& workspace) {
-  const Index rows = selection.count;
-  gather(data.x, selection, network_->input_scale(), network_->input_offset(), workspace.output(-1, rows));
+template <class T> ops::Targets<T> Trainer<T>::targets(Index batch) {
+  if (has_ids_) return {ids_.data(), {}};
+  return {nullptr, distribution_.view(batch)};
+}
+
+template <class T> void Trainer<T>::load(const Dataset& data, Selection selection, RowRange rows, Index batch) {
+  gather(data.x, selection, network_->input_scale(), network_->input_offset(), rows, workspace_.output(-1, batch));
   if (data.ids) {
-    gather_ids(data.y, selection, network_->outputs(), ids_.data());
-    return {rows, {ids_.data(), {}}};
+    gather_ids(data.y, selection, network_->outputs(), rows, ids_.data());
+  } else {
+    gather(data.y, selection, T(1), T(0), rows, distribution_.view(batch));
   }
-  gather(data.y, selection, T(1), T(0), distribution_.view(rows));
-  return {rows, {nullptr, distribution_.view(rows)}};
 }
 
-template <class T> void Trainer<T>::forward_and_loss(const Batch& batch, Workspace<T>& workspace, Totals& totals) {
-  const Index rows = batch.rows;
-  const RowRange all{0, rows};
+template <class T> void Trainer<T>::forward_and_loss(RowRange rows, Index batch) {
   for (Index l = 0; l <= top(); ++l) {
-    forward<T>(network_->layers()[static_cast<std::size_t>(l)], workspace.output(l - 1, rows), all,
-               workspace.output(l, rows));
+    forward<T>(network_->layers()[static_cast<std::size_t>(l)], workspace_.output(l - 1, batch), rows,
+               workspace_.output(l, batch));
   }
-  const PanelView<const T> outputs = workspace.output(top(), rows);
+  const PanelView<const T> outputs = workspace_.output(top(), batch);
   PanelView<const T> predictions = outputs;
   if (loss_ == Loss::cross_entropy && !fused()) {
-    ops::cross_entropy_forward<T>(outputs, batch.targets, all, losses_.data());
+    ops::cross_entropy_forward<T>(outputs, targets(batch), rows, losses_.data());
   } else {
-    const PanelView<T> probabilities = probabilities_.view(rows);
-    ops::softmax_cross_entropy_forward<T>(outputs, batch.targets, all, probabilities, losses_.data());
+    const PanelView<T> probabilities = probabilities_.view(batch);
+    ops::softmax_cross_entropy_forward<T>(outputs, targets(batch), rows, probabilities, losses_.data());
     if (fused()) predictions = probabilities;
   }
-  for (Index i = 0; i < rows; ++i) {
-    totals.loss += static_cast<double>(losses_.data()[i]);
-    const Index target = batch.targets.ids ? batch.targets.ids[i] : argmax<T>(batch.targets.distribution, i);
-    totals.correct += argmax(predictions, i) == target;
+  for (Index i = rows.first; i < rows.last; ++i) {
+    const Index target = has_ids_ ? ids_.data()[i] : argmax<T>(distribution_.view(batch), i);
+    correct_.data()[i] = argmax(predictions, i) == target;
   }
-  totals.rows += rows;
-  totals.batches += 1;
 }
 
-template <class T> void Trainer<T>::loss_gradient(const Batch& batch, Workspace<T>& workspace) {
+template <class T> void Trainer<T>::loss_gradient(RowRange rows, Index batch) {
   if (top() < 0) return;
-  const RowRange all{0, batch.rows};
-  const PanelView<T> gradient = workspace.gradient(top(), batch.rows);
+  const PanelView<T> gradient = workspace_.gradient(top(), batch);
   if (loss_ == Loss::cross_entropy && !fused()) {
-    ops::cross_entropy_backward<T>(workspace.output(top(), batch.rows), batch.targets, batch.rows, all, gradient);
+    ops::cross_entropy_backward<T>(workspace_.output(top(), batch), targets(batch), batch, rows, gradient);
   } else {
-    ops::softmax_cross_entropy_backward<T>(probabilities_.view(batch.rows), batch.targets, batch.rows, all, gradient);
+    ops::softmax_cross_entropy_backward<T>(probabilities_.view(batch), targets(batch), batch, rows, gradient);
   }
 }
 
-template <class T> std::string Trainer<T>::first_not_finite(Index rows, Workspace<T>& workspace) const {
-  if (!is_finite<T>(workspace.output(-1, rows))) return "the input is not finite";
+template <class T> std::string Trainer<T>::first_not_finite(Index batch) {
+  if (!is_finite<T>(workspace_.output(-1, batch))) return "the input is not finite";
   for (Index l = 0; l <= top(); ++l) {
-    if (is_finite<T>(workspace.output(l, rows))) continue;
+    if (is_finite<T>(workspace_.output(l, batch))) continue;
     return "the first output that is not finite is that of layer '" +
            network_->layers()[static_cast<std::size_t>(l)].name + "'";
   }
@@ -151,10 +187,67 @@ template <class T> std::string Trainer<T>::first_not_finite(Index rows, Workspac
 }
 
 template <class T>
+Totals Trainer<T>::run(const Dataset& data, Index batch_size, const std::uint32_t* order, const EpochOptions* training,
+                       const Observer& observer) {
+  const Index samples = data.x.rows;
+  has_ids_ = data.ids;
+  Totals result;
+  Failure failure;
+  bool stopped = false; // by the observer; written before a barrier, read after it
+  Pulse pulse(observer);
+
+  // The two barriers of a batch: before the first a thread works on rows, after it on weights.
+  const auto work = [&](Crew& crew, int thread) {
+    Totals totals; // each thread adds up the same, and so comes to the same decisions
+    for (Index first = 0; first < samples; first += batch_size) {
+      const Index batch = std::min(batch_size, samples - first);
+      const RowRange rows = rows_of(batch, thread, crew.size());
+      failure.guard([&] {
+        load(data, {order, first}, rows, batch);
+        forward_and_loss(rows, batch);
+        if (!training) return;
+        loss_gradient(rows, batch);
+        backward(*network_, workspace_, top(), batch, rows);
+      });
+      crew.barrier();
+      if (failure) break;
+      for (Index i = 0; i < batch; ++i) {
+        totals.loss += static_cast<double>(losses_.data()[i]);
+        totals.correct += correct_.data()[i];
+      }
+      totals.rows += batch;
+      totals.batches += 1;
+      if (training) {
+        if (!std::isfinite(totals.loss)) break;
+        update(*network_, workspace_, top(), batch, training->optimizer, slots_, slots_.steps + totals.batches,
+               {thread, crew.size()});
+      }
+      if (thread == 0) failure.guard([&] { stopped = !pulse(totals); });
+      crew.barrier();
+      if (stopped || failure) break;
+    }
+    if (thread == 0) result = totals;
+  };
+  const double passes = training ? 3 : 1;
+  run_parallel(threads_for(passes * multiply_adds(*network_) * static_cast<double>(batch_size), batch_size), work);
+
+  const bool finite = !training || std::isfinite(result.loss);
+  if (training) slots_.steps += result.batches - (finite ? 0 : 1);
+  failure.rethrow();
+  if (!finite) {
+    const Index batch = result.rows - (result.batches - 1) * batch_size;
+    throw NonFinite("the loss is not finite at batch " + std::to_string(result.batches) + ": " +
+                    first_not_finite(batch));
+  }
+  return result;
+}
+
+template <class T>
 Totals Trainer<T>::train_epoch(const Dataset& data, const EpochOptions& options, const Observer& observer) {
   const Exclusive exclusive(busy_);
-  const Index samples = data.x.rows;
-  reserve(std::min(options.batch_size, samples));
+  const Index batch_size = std::min(options.batch_size, data.x.rows);
+  reserve(batch_size);
+  prepare_backward(*network_, top());
   if (slots_.layers.empty() || slots_.count != options.optimizer.slots()) {
     const Index steps = slots_.steps;
     slots_ = Slots<T>(*network_, options.optimizer.slots());
@@ -162,70 +255,57 @@ Totals Trainer<T>::train_epoch(const Dataset& data, const EpochOptions& options,
   }
   std::vector<std::uint32_t> order;
   if (options.shuffle) {
-    order.resize(static_cast<std::size_t>(samples));
-    random::permutation({options.seed, options.epoch}, samples, order.data());
+    order.resize(static_cast<std::size_t>(data.x.rows));
+    random::permutation({options.seed, options.epoch}, data.x.rows, order.data());
   }
-
-  Totals totals;
-  Pulse pulse(observer);
-  for (Index first = 0; first < samples; first += options.batch_size) {
-    const Index count = std::min(options.batch_size, samples - first);
-    const Batch batch = load(data, {options.shuffle ? order.data() : nullptr, first, count}, workspace_);
-    forward_and_loss(batch, workspace_, totals);
-    if (!std::isfinite(totals.loss)) {
-      throw NonFinite("the loss is not finite at batch " + std::to_string(totals.batches) + ": " +
-                      first_not_finite(count, workspace_));
-    }
-    loss_gradient(batch, workspace_);
-    backward(*network_, workspace_, top(), count, {0, count});
-    update(*network_, workspace_, top(), count, options.optimizer, slots_);
-    if (!pulse(totals)) break;
-  }
-  return totals;
+  return run(data, batch_size, options.shuffle ? order.data() : nullptr, &options, observer);
 }
 
 template <class T> Totals Trainer<T>::evaluate(const Dataset& data, Index batch_size, const Observer& observer) {
   const Exclusive exclusive(busy_);
-  const Index samples = data.x.rows;
   // The results do not depend on the batch size; the memory that they take does.
-  const Index rows = std::min({batch_size, samples, block_rows});
+  const Index rows = std::min({batch_size, data.x.rows, block_rows * thread_limit()});
   reserve(rows);
-  Totals totals;
-  Pulse pulse(observer);
-  for (Index first = 0; first < samples; first += rows) {
-    const Batch batch = load(data, {nullptr, first, std::min(rows, samples - first)}, workspace_);
-    forward_and_loss(batch, workspace_, totals);
-    if (!pulse(totals)) break;
-  }
-  return totals;
+  return run(data, rows, nullptr, nullptr, observer);
 }
 
 template <class T> void predict(const Network<T>& network, const Samples& samples, T* out, const Observer& observer) {
   Index widest = network.inputs();
   for (const Layer<T>& layer : network.layers()) widest = std::max(widest, layer.outputs);
-  const Index capacity = std::min(block_rows, samples.rows);
-  PanelMatrix<T> buffers[] = {{capacity, widest}, {capacity, widest}};
+  const double work = multiply_adds(network) * static_cast<double>(samples.rows);
+  const int threads = threads_for(work, samples.rows);
+  const Index capacity = std::min(block_rows, rows_of(samples.rows, threads - 1, threads).count());
 
-  Totals totals;
+  std::atomic<Index> next{0};
+  Failure failure;
   Pulse pulse(observer);
-  for (Index first = 0; first < samples.rows; first += capacity) {
-    const Index rows = std::min(capacity, samples.rows - first);
-    int current = 0;
-    const auto view = [&](int buffer, Index columns) {
-      return PanelView<T>{buffers[buffer].view().data, rows, columns};
-    };
-    PanelView<T> x = view(current, network.inputs());
-    gather(samples, {nullptr, first, rows}, network.input_scale(), network.input_offset(), x);
-    for (const Layer<T>& layer : network.layers()) {
-      current = 1 - current;
-      const PanelView<T> y = view(current, layer.outputs);
-      forward<T>(layer, x, {0, rows}, y);
-      x = y;
-    }
-    unpack<T>(x, {out + first * x.columns, rows, x.columns});
-    totals.rows += rows;
-    if (!pulse(totals)) break;
-  }
+  run_parallel(threads, [&](Crew&, int thread) {
+    failure.guard([&] {
+      PanelMatrix<T> buffers[] = {{capacity, widest}, {capacity, widest}};
+      Totals totals;
+      while (!failure && totals.rows < samples.rows) {
+        const Index first = next.fetch_add(capacity);
+        if (first >= samples.rows) break;
+        const Index rows = std::min(capacity, samples.rows - first);
+        const auto view = [&](int buffer, Index columns) {
+          return PanelView<T>{buffers[buffer].view().data, rows, columns};
+        };
+        int current = 0;
+        PanelView<T> x = view(current, network.inputs());
+        gather(samples, {nullptr, first}, network.input_scale(), network.input_offset(), {0, rows}, x);
+        for (const Layer<T>& layer : network.layers()) {
+          current = 1 - current;
+          const PanelView<T> y = view(current, layer.outputs);
+          forward<T>(layer, x, {0, rows}, y);
+          x = y;
+        }
+        unpack<T>(x, {out + first * x.columns, rows, x.columns});
+        totals.rows = first + rows;
+        if (thread == 0) pulse(totals);
+      }
+    });
+  });
+  failure.rethrow();
 }
 
 #define CNET_INSTANTIATE(T)                                                                                            \

@@ -63,16 +63,17 @@ public:
   Index steps() const { return slots_.steps; }
 
 private:
-  struct Batch {
-    Index rows;
-    ops::Targets<T> targets;
-  };
-  Batch load(const Dataset&, Selection, Workspace<T>&);
-  /// Fills the workspace with the outputs and `losses_` with each row's loss; adds to the totals.
-  void forward_and_loss(const Batch&, Workspace<T>&, Totals&);
-  void loss_gradient(const Batch&, Workspace<T>&);
-  std::string first_not_finite(Index rows, Workspace<T>&) const;
+  /// One pass in batches; trains if there are options.
+  Totals run(const Dataset&, Index batch_size, const std::uint32_t* order, const EpochOptions*, const Observer&);
+
+  // Each of these works on its rows of the current batch alone.
+  void load(const Dataset&, Selection, RowRange rows, Index batch);
+  void forward_and_loss(RowRange rows, Index batch);
+  void loss_gradient(RowRange rows, Index batch);
+
   void reserve(Index rows);
+  std::string first_not_finite(Index batch);
+  ops::Targets<T> targets(Index batch);
   bool fused() const { return loss_ == Loss::cross_entropy && network_->ends_in_softmax(); }
   /// The layer whose output the loss's gradient is taken with respect to.
   Index top() const { return static_cast<Index>(network_->layers().size()) - (fused() ? 2 : 1); }
@@ -83,7 +84,9 @@ private:
   PanelMatrix<T> probabilities_;
   PanelMatrix<T> distribution_;
   AlignedBuffer<Index> ids_;
+  bool has_ids_ = false;
   AlignedBuffer<T> losses_;
+  AlignedBuffer<std::uint8_t> correct_;
   Slots<T> slots_;
   std::atomic_flag busy_ = ATOMIC_FLAG_INIT;
 };

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 try:
-    from ._core import build_info
+    from ._core import build_info, get_num_threads, set_num_threads
 except ModuleNotFoundError as error:
     if error.name != "cnet._core":
         raise
@@ -41,6 +41,7 @@ __all__ = [
     "callbacks",
     "config",
     "datasets",
+    "get_num_threads",
     "initializers",
     "layers",
     "losses",
@@ -50,5 +51,6 @@ __all__ = [
     "optimizers",
     "random",
     "reference",
+    "set_num_threads",
     "utils",
 ]

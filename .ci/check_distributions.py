@@ -1,6 +1,6 @@
 """Fail unless a wheel and an sdist hold what they should.
 
-Usage: ``python tests/check_distributions.py WHEEL SDIST``
+Usage: ``python .ci/check_distributions.py WHEEL SDIST``
 """
 
 from __future__ import annotations
