@@ -81,7 +81,7 @@ py::tuple dense_backward(const Array<T>& grad, const Array<T>& x, const Array<T>
   compute([&] {
     const auto grad_panels = packed(grad_view), x_panels = packed(x_view), kernel_panels = packed(kernel_view);
     PanelMatrix<T> transposed(kernel_view.columns, kernel_view.rows);
-    transpose<T>(kernel_panels.view(), whole(kernel_panels.view()), transposed.view());
+    ops::transpose<T>(kernel_panels.view(), whole(kernel_panels.view()), transposed.view());
     PanelMatrix<T> grad_x_panels(x_view.rows, x_view.columns);
     ops::dense_backward_input<T>(grad_panels.view(), transposed.view(), nullptr, all_rows(x_panels),
                                  grad_x_panels.view());

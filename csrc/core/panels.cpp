@@ -33,25 +33,9 @@ template <class T> void unpack(PanelView<const T> from, MatrixView<T> to) {
   }
 }
 
-template <class T> void transpose(PanelView<const T> from, Block block, PanelView<T> to) {
-  constexpr Index width = panel_width<T>;
-  for (Index p = block.first_panel; p < block.last_panel; ++p) {
-    const Index count = columns_in_panel<T>(from.columns, p);
-    for (Index row = block.first; row < block.last; row += width) {
-      const Index rows = std::min(width, block.last - row);
-      const T* source = from.row(row) + p * from.stride();
-      T* target = to.row(p * width) + row / width * to.stride();
-      for (Index j = 0; j < count; ++j) {
-        for (Index i = 0; i < rows; ++i) target[j * width + i] = source[i * width + j];
-      }
-    }
-  }
-}
-
 #define CNET_INSTANTIATE(T)                                                                                            \
   template void pack(MatrixView<const T>, PanelView<T>);                                                               \
-  template void unpack(PanelView<const T>, MatrixView<T>);                                                             \
-  template void transpose(PanelView<const T>, Block, PanelView<T>);
+  template void unpack(PanelView<const T>, MatrixView<T>);
 CNET_INSTANTIATE(float)
 CNET_INSTANTIATE(double)
 #undef CNET_INSTANTIATE

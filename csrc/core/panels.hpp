@@ -66,9 +66,6 @@ struct Block {
   Index last_panel;
 };
 
-/// Writes a block of `from` to its place in the transpose: to[j, i] = from[i, j].
-template <class T> void transpose(PanelView<const T> from, Block block, PanelView<T> to);
-
 template <class T> Block whole(PanelView<T> matrix) {
   return {0, matrix.rows, 0, matrix.panels()};
 }

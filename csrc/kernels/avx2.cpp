@@ -27,6 +27,12 @@ template <> struct Simd<float> {
   CNET_INLINE static Mask less_equal(__m256 x, __m256 y) { return _mm256_cmp_ps(x, y, _CMP_LE_OQ); }
   CNET_INLINE static Mask equal(__m256 x, __m256 y) { return _mm256_cmp_ps(x, y, _CMP_EQ_OQ); }
   CNET_INLINE static __m256 select(Mask mask, __m256 x, __m256 y) { return _mm256_blendv_ps(y, x, mask); }
+  CNET_INLINE static __m256 zip_low(__m256 x, __m256 y) {
+    return _mm256_permute2f128_ps(_mm256_unpacklo_ps(x, y), _mm256_unpackhi_ps(x, y), 0x20);
+  }
+  CNET_INLINE static __m256 zip_high(__m256 x, __m256 y) {
+    return _mm256_permute2f128_ps(_mm256_unpacklo_ps(x, y), _mm256_unpackhi_ps(x, y), 0x31);
+  }
   CNET_INLINE static __m256i bits(__m256 x) { return _mm256_castps_si256(x); }
   CNET_INLINE static __m256 value(__m256i x) { return _mm256_castsi256_ps(x); }
   template <int n> CNET_INLINE static __m256 shift_left(__m256 x) { return value(_mm256_slli_epi32(bits(x), n)); }
@@ -55,6 +61,12 @@ template <> struct Simd<double> {
   CNET_INLINE static Mask less_equal(__m256d x, __m256d y) { return _mm256_cmp_pd(x, y, _CMP_LE_OQ); }
   CNET_INLINE static Mask equal(__m256d x, __m256d y) { return _mm256_cmp_pd(x, y, _CMP_EQ_OQ); }
   CNET_INLINE static __m256d select(Mask mask, __m256d x, __m256d y) { return _mm256_blendv_pd(y, x, mask); }
+  CNET_INLINE static __m256d zip_low(__m256d x, __m256d y) {
+    return _mm256_permute2f128_pd(_mm256_unpacklo_pd(x, y), _mm256_unpackhi_pd(x, y), 0x20);
+  }
+  CNET_INLINE static __m256d zip_high(__m256d x, __m256d y) {
+    return _mm256_permute2f128_pd(_mm256_unpacklo_pd(x, y), _mm256_unpackhi_pd(x, y), 0x31);
+  }
   CNET_INLINE static __m256i bits(__m256d x) { return _mm256_castpd_si256(x); }
   CNET_INLINE static __m256d value(__m256i x) { return _mm256_castsi256_pd(x); }
   template <int n> CNET_INLINE static __m256d shift_left(__m256d x) { return value(_mm256_slli_epi64(bits(x), n)); }

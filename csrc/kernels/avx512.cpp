@@ -27,6 +27,14 @@ template <> struct Simd<float> {
   CNET_INLINE static Mask less_equal(__m512 x, __m512 y) { return _mm512_cmp_ps_mask(x, y, _CMP_LE_OQ); }
   CNET_INLINE static Mask equal(__m512 x, __m512 y) { return _mm512_cmp_ps_mask(x, y, _CMP_EQ_OQ); }
   CNET_INLINE static __m512 select(Mask mask, __m512 x, __m512 y) { return _mm512_mask_blend_ps(mask, y, x); }
+  CNET_INLINE static __m512 zip_low(__m512 x, __m512 y) {
+    const __m512i from = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    return _mm512_permutex2var_ps(x, from, y);
+  }
+  CNET_INLINE static __m512 zip_high(__m512 x, __m512 y) {
+    const __m512i from = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    return _mm512_permutex2var_ps(x, from, y);
+  }
   CNET_INLINE static __m512i bits(__m512 x) { return _mm512_castps_si512(x); }
   CNET_INLINE static __m512 value(__m512i x) { return _mm512_castsi512_ps(x); }
   template <int n> CNET_INLINE static __m512 shift_left(__m512 x) { return value(_mm512_slli_epi32(bits(x), n)); }
@@ -55,6 +63,12 @@ template <> struct Simd<double> {
   CNET_INLINE static Mask less_equal(__m512d x, __m512d y) { return _mm512_cmp_pd_mask(x, y, _CMP_LE_OQ); }
   CNET_INLINE static Mask equal(__m512d x, __m512d y) { return _mm512_cmp_pd_mask(x, y, _CMP_EQ_OQ); }
   CNET_INLINE static __m512d select(Mask mask, __m512d x, __m512d y) { return _mm512_mask_blend_pd(mask, y, x); }
+  CNET_INLINE static __m512d zip_low(__m512d x, __m512d y) {
+    return _mm512_permutex2var_pd(x, _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11), y);
+  }
+  CNET_INLINE static __m512d zip_high(__m512d x, __m512d y) {
+    return _mm512_permutex2var_pd(x, _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15), y);
+  }
   CNET_INLINE static __m512i bits(__m512d x) { return _mm512_castpd_si512(x); }
   CNET_INLINE static __m512d value(__m512i x) { return _mm512_castsi512_pd(x); }
   template <int n> CNET_INLINE static __m512d shift_left(__m512d x) { return value(_mm512_slli_epi64(bits(x), n)); }

@@ -111,3 +111,21 @@ template <class T> void relu_backward(Index size, const T* grad, const T* x, T* 
 template <class T> void rescale(Index size, const T* x, T scale, T offset, T* out) {
   map(size, out, [=](Lanes<T> v) { return fma(v, broadcast(scale), broadcast(offset)); }, x);
 }
+
+/// Zipping row i with row i + width/2 is one step of a perfect shuffle; log2(width) of them turn
+/// columns into rows.
+template <class T> void transpose(const T* from, T* to) {
+  constexpr int width = Lanes<T>::width;
+  Lanes<T> rows[width], zipped[width];
+  CNET_UNROLL
+  for (int i = 0; i < width; ++i) rows[i] = load(from + i * width);
+  CNET_UNROLL
+  for (int step = 1; step < width; step *= 2) {
+    CNET_UNROLL
+    for (int i = 0; i < width / 2; ++i) zip(rows[i], rows[i + width / 2], zipped[2 * i], zipped[2 * i + 1]);
+    CNET_UNROLL
+    for (int i = 0; i < width; ++i) rows[i] = zipped[i];
+  }
+  CNET_UNROLL
+  for (int i = 0; i < width; ++i) store(to + i * width, rows[i]);
+}

@@ -15,6 +15,7 @@ template <class T> constexpr Table<T> make_table() {
       product<T>,
       kernel_gradient<T>,
       bias_gradient<T>,
+      transpose<T>,
       exp<T>,
       log<T>,
       relu_forward<T>,

@@ -83,6 +83,22 @@ template <int Bits, class T> CNET_INLINE Lanes<T> shift_right(Lanes<T> x) {
 
 #undef CNET_EACH_REGISTER
 
+/// x₀ y₀ x₁ y₁ …, its first half and its second.
+template <class T> CNET_INLINE void zip(Lanes<T> x, Lanes<T> y, Lanes<T>& low, Lanes<T>& high) {
+  constexpr int count = Lanes<T>::count;
+  typename Simd<T>::Register zipped[2 * count];
+  CNET_UNROLL
+  for (int n = 0; n < count; ++n) {
+    zipped[2 * n] = Simd<T>::zip_low(x.registers[n], y.registers[n]);
+    zipped[2 * n + 1] = Simd<T>::zip_high(x.registers[n], y.registers[n]);
+  }
+  CNET_UNROLL
+  for (int n = 0; n < count; ++n) {
+    low.registers[n] = zipped[n];
+    high.registers[n] = zipped[count + n];
+  }
+}
+
 /// The lanes' own numbers: 0, 1, …, width − 1.
 template <class T> CNET_INLINE Lanes<T> lane_numbers() {
   alignas(64) static constexpr T numbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};

@@ -27,6 +27,8 @@ template <> struct Simd<float> {
   CNET_INLINE static Mask less_equal(float32x4_t x, float32x4_t y) { return vcleq_f32(x, y); }
   CNET_INLINE static Mask equal(float32x4_t x, float32x4_t y) { return vceqq_f32(x, y); }
   CNET_INLINE static float32x4_t select(Mask mask, float32x4_t x, float32x4_t y) { return vbslq_f32(mask, x, y); }
+  CNET_INLINE static float32x4_t zip_low(float32x4_t x, float32x4_t y) { return vzip1q_f32(x, y); }
+  CNET_INLINE static float32x4_t zip_high(float32x4_t x, float32x4_t y) { return vzip2q_f32(x, y); }
   CNET_INLINE static uint32x4_t bits(float32x4_t x) { return vreinterpretq_u32_f32(x); }
   CNET_INLINE static float32x4_t value(uint32x4_t x) { return vreinterpretq_f32_u32(x); }
   template <int n> CNET_INLINE static float32x4_t shift_left(float32x4_t x) { return value(vshlq_n_u32(bits(x), n)); }
@@ -55,6 +57,8 @@ template <> struct Simd<double> {
   CNET_INLINE static Mask less_equal(float64x2_t x, float64x2_t y) { return vcleq_f64(x, y); }
   CNET_INLINE static Mask equal(float64x2_t x, float64x2_t y) { return vceqq_f64(x, y); }
   CNET_INLINE static float64x2_t select(Mask mask, float64x2_t x, float64x2_t y) { return vbslq_f64(mask, x, y); }
+  CNET_INLINE static float64x2_t zip_low(float64x2_t x, float64x2_t y) { return vzip1q_f64(x, y); }
+  CNET_INLINE static float64x2_t zip_high(float64x2_t x, float64x2_t y) { return vzip2q_f64(x, y); }
   CNET_INLINE static uint64x2_t bits(float64x2_t x) { return vreinterpretq_u64_f64(x); }
   CNET_INLINE static float64x2_t value(uint64x2_t x) { return vreinterpretq_f64_u64(x); }
   template <int n> CNET_INLINE static float64x2_t shift_left(float64x2_t x) { return value(vshlq_n_u64(bits(x), n)); }

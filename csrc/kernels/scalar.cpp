@@ -27,6 +27,8 @@ template <class T> struct Simd {
   CNET_INLINE static bool less_equal(T x, T y) { return x <= y; }
   CNET_INLINE static bool equal(T x, T y) { return x == y; }
   CNET_INLINE static T select(bool mask, T x, T y) { return mask ? x : y; }
+  CNET_INLINE static T zip_low(T x, T) { return x; }
+  CNET_INLINE static T zip_high(T, T y) { return y; }
   template <int Bits> CNET_INLINE static T shift_left(T x) { return from_bits(to_bits(x) << Bits); }
   template <int Bits> CNET_INLINE static T shift_right(T x) { return from_bits(to_bits(x) >> Bits); }
   CNET_INLINE static T bit_and(T x, T y) { return from_bits(to_bits(x) & to_bits(y)); }

@@ -84,6 +84,9 @@ template <class T> struct Table {
   /// out[j] = Σᵢ grad[i, j], added in increasing i.
   void (*bias_gradient)(Index rows, Index panels, const T* grad, Index grad_stride, T* out);
 
+  /// to[j, i] = from[i, j] for a block of width × width without gaps.
+  void (*transpose)(const T* from, T* to);
+
   /// Within 1 unit in the last place, subnormal results included.
   void (*exp)(Index size, const T* x, T* out);
   /// Within 1 unit in the last place for float, 1.2 for double.

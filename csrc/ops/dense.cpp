@@ -1,6 +1,28 @@
 #include "ops/dense.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace cnet::ops {
+
+template <class T> void transpose(PanelView<const T> from, Block block, PanelView<T> to) {
+  constexpr Index width = panel_width<T>;
+  alignas(cache_line) std::array<T, width * width> source, target;
+  for (Index p = block.first_panel; p < block.last_panel; ++p) {
+    for (Index row = block.first; row < block.last; row += width) {
+      const T* read = from.row(row) + p * from.stride();
+      T* write = to.row(p * width) + row / width * to.stride();
+      const Index rows = std::min(width, block.last - row), columns = std::min(width, from.columns - p * width);
+      if (rows == width && columns == width) {
+        kernels::table<T>().transpose(read, write);
+      } else {
+        std::copy_n(read, rows * width, source.begin());
+        kernels::table<T>().transpose(source.data(), target.data());
+        std::copy_n(target.begin(), columns * width, write);
+      }
+    }
+  }
+}
 
 template <class T>
 DenseParameters<T>::DenseParameters(Index inputs, Index outputs, bool use_bias)
@@ -73,6 +95,7 @@ template <class T> void dense_backward_bias(PanelView<const T> grad, Index first
 }
 
 #define CNET_INSTANTIATE(T)                                                                                            \
+  template void transpose(PanelView<const T>, Block, PanelView<T>);                                                    \
   template class DenseParameters<T>;                                                                                   \
   template void dense_forward(PanelView<const T>, const DenseParameters<T>&, Activation, RowRange, PanelView<T>);      \
   template void dense_backward_input(PanelView<const T>, PanelView<const T>, const T*, RowRange, PanelView<T>);        \

@@ -5,6 +5,9 @@
 
 namespace cnet::ops {
 
+/// Writes a block of `from` to its place in the transpose: to[j, i] = from[i, j].
+template <class T> void transpose(PanelView<const T> from, Block block, PanelView<T> to);
+
 /// Kernel (inputs × outputs) and bias of a dense layer, in the layout that the products read.
 template <class T> class DenseParameters {
 public:

@@ -57,7 +57,10 @@ void gather_from(const Samples& samples, Selection selection, RowRange rows, Pan
   const Index stride = samples.feature_stride;
   for (Index i = rows.first; i < rows.last; ++i) {
     const std::byte* from = samples.data + selection[i] * samples.row_stride;
-    for (Index p = 0; p < out.panels(); ++p, from += width * stride) {
+    // Shuffled rows are strangers to the hardware's prefetcher.
+    const std::byte* ahead = samples.data + selection[std::min(i + 2, rows.last - 1)] * samples.row_stride;
+    for (Index p = 0; p < out.panels(); ++p, from += width * stride, ahead += width * stride) {
+      __builtin_prefetch(ahead);
       T* to = out.row(i) + p * out.stride();
       const Index count = std::min(width, samples.features - p * width);
       if (stride == sizeof(Source) && count == width) {

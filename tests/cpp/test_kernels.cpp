@@ -162,7 +162,20 @@ template <class T> void elementwise(Index size) {
   updates("adam_update", &Table::adam_update, false);
 }
 
+template <class T> void transposes() {
+  constexpr Index width = panel_width<T>;
+  Numbers<T> x(width * width, 13);
+  compare<T>("transpose", width * width, [&](const kernels::Table<T>& table, std::vector<T>& out) {
+    table.transpose(x.data(), out.data());
+    for (Index i = 0; i < width * width; ++i) {
+      const T expected = x.data()[i % width * width + i / width];
+      CHECK(out[static_cast<std::size_t>(i)] == expected, "transpose: element %td", i);
+    }
+  });
+}
+
 template <class T> void all() {
+  transposes<T>();
   for (const Index rows : sizes) {
     for (const Index columns : sizes) {
       for (const Index depth : {Index(1), Index(15), Index(16), Index(33)}) products<T>(rows, depth, columns);
