@@ -174,3 +174,20 @@ def kolmogorov_bound(samples: int) -> float:
     inequality", Annals of Probability 18(3), 1990.
     """
     return math.sqrt(math.log(2 / 1e-6) / (2 * samples))
+
+
+# Marsaglia's u √(-2 log(s) / s): the root halves the errors of the logarithm, an ulp or 2 u, and of
+# the division; its own rounding and the product's follow.
+POLAR_ROUNDINGS = (2 + 1) / 2 + 2
+
+
+def training_bound(
+    steps: int, learning_rate: float, roundings: float, dtype: npt.DTypeLike
+) -> float:
+    """Bound the difference of two trained networks' weights, relative to the largest weight.
+
+    A step adds the errors of its gradient, of `roundings` roundings and of the weights' size at
+    most, times the learning rate (over 1 - momentum, as it acts in the end), and three roundings of
+    its own. At small learning rates it doesn't amplify the errors of the steps before.
+    """
+    return relative_bound(steps * (learning_rate * roundings + 3), dtype)

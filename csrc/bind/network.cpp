@@ -61,7 +61,8 @@ void predict_into(const Network<T>& network, const py::array& x, Array<T> out, c
 template <class T>
 Dataset dataset(const Network<T>& network, const char* call, const py::array& x, const py::array& y) {
   expect_shape({call, "x"}, x, {-1, network.inputs()});
-  const bool ids = y.ndim() == 2 && y.shape(1) == 1 && y.dtype().kind() != 'f';
+  // A single class is certain; its rows of one number are distributions.
+  const bool ids = y.ndim() == 2 && y.shape(1) == 1 && y.dtype().kind() != 'f' && network.outputs() > 1;
   expect_shape({call, "y"}, y, {x.shape(0), ids ? 1 : network.outputs()});
   return {samples({call, "x"}, x), samples({call, "y"}, y), ids};
 }

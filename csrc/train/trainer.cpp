@@ -192,8 +192,11 @@ Totals Trainer<T>::run(const Dataset& data, Index batch_size, const std::uint32_
   const Index samples = data.x.rows;
   has_ids_ = data.ids;
   Totals result;
-  Failure failure;
-  bool stopped = false; // by the observer; written before a barrier, read after it
+  // Each is written on one side of a barrier and read on the other, so that all threads read the same:
+  // one that went on to the other's barrier would wait there for ever.
+  Failure failure;      // of the work on rows
+  Failure observers;    // what the observer threw
+  bool stopped = false; // by the observer
   Pulse pulse(observer);
 
   // The two barriers of a batch: before the first a thread works on rows, after it on weights.
@@ -222,9 +225,9 @@ Totals Trainer<T>::run(const Dataset& data, Index batch_size, const std::uint32_
         update(*network_, workspace_, top(), batch, training->optimizer, slots_, slots_.steps + totals.batches,
                {thread, crew.size()});
       }
-      if (thread == 0) failure.guard([&] { stopped = !pulse(totals); });
+      if (thread == 0) observers.guard([&] { stopped = !pulse(totals); });
       crew.barrier();
-      if (stopped || failure) break;
+      if (stopped || observers) break;
     }
     if (thread == 0) result = totals;
   };
@@ -234,6 +237,7 @@ Totals Trainer<T>::run(const Dataset& data, Index batch_size, const std::uint32_
   const bool finite = !training || std::isfinite(result.loss);
   if (training) slots_.steps += result.batches - (finite ? 0 : 1);
   failure.rethrow();
+  observers.rethrow();
   if (!finite) {
     const Index batch = result.rows - (result.batches - 1) * batch_size;
     throw NonFinite("the loss is not finite at batch " + std::to_string(result.batches) + ": " +

@@ -105,6 +105,25 @@ def as_floats(call: str, **arrays: Any) -> list[FloatArray]:
     return [np.require(array, dtype=dtype, requirements=["C", "A"]) for array in found.values()]
 
 
+def as_number(argument: str, value: Any) -> float:
+    """Return `value` as a float; `TypeError` unless it is a number, which text never is."""
+    try:
+        if not isinstance(value, (str, bytes)):
+            return float(value)
+    except (TypeError, ValueError):
+        pass
+    raise TypeError(f"{argument}: expected a number, got {value!r}")
+
+
+def as_count(argument: str, value: Any, *, least: int = 0) -> int:
+    """Return `value` as an integer in [least, 2⁶³)."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{argument}: expected an integer, got {value!r}")
+    if not least <= value < 2**63:
+        raise ValueError(f"{argument}: expected an integer of at least {least}, got {value}")
+    return int(value)
+
+
 def shape_text(shape: tuple[int | None, ...]) -> str:
     """Return a shape for a message, "batch" standing for the samples' axis."""
     sizes = ["batch" if size is None else str(size) for size in shape]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import sys
 import time
 from typing import Any
@@ -19,6 +20,8 @@ class Progress:
         Batches in a pass.
     verbose : {"auto", 0, 1, 2}
         Silent, a bar, or a line; "auto" is a bar on a terminal and in a notebook, else a line.
+    call : str
+        Names the caller in errors.
     delay : float, default 0
         Seconds before a bar appears.
 
@@ -28,11 +31,14 @@ class Progress:
         If `verbose` is none of these.
     """
 
-    def __init__(self, steps: int, verbose: str | int, *, delay: float = 0.0) -> None:
+    def __init__(
+        self, steps: int, verbose: str | int, call: str = "Progress", *, delay: float = 0.0
+    ) -> None:
         if verbose not in ("auto", 0, 1, 2):
-            raise ValueError(f"verbose: expected 'auto', 0, 1 or 2, got {verbose!r}")
+            raise ValueError(f"{call}: verbose: expected 'auto', 0, 1 or 2, got {verbose!r}")
         if verbose == "auto":
-            verbose = 1 if _in_notebook() or sys.stdout.isatty() else 2
+            on_terminal = sys.stdout is not None and sys.stdout.isatty()
+            verbose = 1 if _in_notebook() or on_terminal else 2
         self.verbose = int(verbose)
         self.steps = steps
         self.delay = delay
@@ -49,37 +55,54 @@ class Progress:
         self._start = time.perf_counter()
         if self.live:
             tqdm = _tqdm()
-            # disable=None would look at stderr; where a bar goes is decided above.
+            # A terminal may not know its size; the last column is left free for the cursor.
+            size = shutil.get_terminal_size()
+            self._columns = size.columns - 1
             self._bar = tqdm(
-                total=self.steps, file=sys.stdout, delay=self.delay, bar_format=self._format("")
+                total=self.steps,
+                file=sys.stdout,
+                delay=self.delay,
+                ncols=self._columns,
+                nrows=size.lines,
+                leave=_in_notebook(),
+                bar_format=self._format(0, ""),
             )
 
     def update(self, step: int, logs: dict[str, float]) -> None:
         """Show that `step` batches of the pass are done."""
         if self._bar is not None:
-            self._bar.bar_format = self._format(self._figures(step, logs))
+            self._bar.bar_format = self._format(step, self._figures(step, logs))
             self._bar.update(step - self._bar.n)
 
     def end(self, logs: dict[str, float], step: int | None = None) -> None:
         """End the pass, after `step` batches if not after all."""
         step = self.steps if step is None else step
+        figures = self._figures(step, logs)
         if self._bar is not None:
-            self._bar.bar_format = self._format(self._figures(step, logs))
-            self._bar.update(step - self._bar.n)
-            self.close()
+            self.update(step, logs)
+            self._close(f"{self._title} {step}/{self.steps} {figures}")
         elif self.verbose == 2:
-            print(f"{self._title} - {self._figures(step, logs)}", flush=True)  # noqa: T201
+            print(f"{self._title} - {figures}", flush=True)  # noqa: T201
 
     def close(self) -> None:
         """Leave the bar as it is; after an exception, too."""
         if self._bar is not None:
-            self._bar.refresh()
-            self._bar.close()
-            self._bar = None
+            self._close(f"{self._title} {self._bar.n}/{self.steps}")
 
-    def _format(self, figures: str) -> str:
+    def _close(self, line: str) -> None:
+        """Replace the bar, which one line has to hold, by a line of any length."""
+        bar, self._bar = self._bar, None
+        bar.close()
+        shown = time.perf_counter() - self._start >= self.delay
+        if shown and not _in_notebook():
+            print(line, flush=True)  # noqa: T201
+
+    def _format(self, step: int, figures: str) -> str:
+        text = f"{self._title} {step}/{self.steps} {figures}"
+        width = min(24, self._columns - len(text) - 1)
+        bar = f"{{bar:{width}}} " if width > 0 else ""
         escaped = figures.replace("{", "{{").replace("}", "}}")
-        return f"{self._title} {{n_fmt}}/{{total_fmt}} {{bar:24}} {escaped}"
+        return f"{self._title} {{n_fmt}}/{{total_fmt}} {bar}{escaped}"
 
     def _figures(self, step: int, logs: dict[str, float]) -> str:
         seconds = time.perf_counter() - self._start
@@ -88,10 +111,11 @@ class Progress:
 
 
 def _duration(seconds: float) -> str:
-    for unit, size in (("s", 1.0), ("ms", 1e-3)):
-        if seconds >= size:
-            return f"{seconds / size:.3g}{unit}"
-    return f"{seconds * 1e6:.0f}µs"
+    if seconds >= 0.9995:
+        return f"{seconds:.3g}s" if seconds < 999.5 else f"{seconds:.0f}s"
+    if seconds >= 0.9995e-3:
+        return f"{seconds * 1e3:.3g}ms"
+    return f"{seconds * 1e6:.0f}us"  # plain ASCII: not every output can take a µ
 
 
 def _in_notebook() -> bool:

@@ -5,6 +5,7 @@ Each is a function of an array; as a layer's activation it runs in the engine.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -41,7 +42,7 @@ def softmax(x: npt.ArrayLike, axis: int = -1) -> FloatArray:
     """Return exp(x) over its sum along `axis`, for `x` of at least one dimension."""
     (x,) = as_floats("softmax", x=x)
     last = np.moveaxis(x, axis, -1)
-    rows = ops.softmax(last.reshape(-1, last.shape[-1]))
+    rows = ops.softmax(last.reshape(math.prod(last.shape[:-1]), last.shape[-1]))
     return np.moveaxis(rows.reshape(last.shape), -1, axis)
 
 

@@ -56,9 +56,17 @@ class Callback:
 
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         """Before a batch of training, counted from 0."""
+        self.on_batch_begin(batch, logs)
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """After a batch of training: means of loss and metrics over the epoch so far."""
+        self.on_batch_end(batch, logs)
+
+    def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Do the same as `on_train_batch_begin`, by its older name."""
+
+    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Do the same as `on_train_batch_end`, by its older name."""
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
         """Before an evaluation."""
@@ -100,6 +108,8 @@ class CallbackList:
     model : Sequential
     params : dict
         What they receive by `set_params`.
+    call : str
+        Names the caller in errors.
     """
 
     def __init__(
@@ -107,29 +117,33 @@ class CallbackList:
         callbacks: Iterable[Callback] | Callback | None,
         model: Sequential,
         params: dict[str, Any],
+        call: str,
     ) -> None:
         if callbacks is None:
             callbacks = []
-        self.callbacks = [callbacks] if isinstance(callbacks, Callback) else list(callbacks)
+        elif isinstance(callbacks, (Callback, str, type)) or not isinstance(callbacks, Iterable):
+            callbacks = [callbacks]
+        self.callbacks = list(callbacks)
         for callback in self.callbacks:
             if not isinstance(callback, Callback):
                 raise TypeError(
-                    f"callbacks: expected Callback objects, got {type(callback).__name__}"
+                    f"{call}: callbacks: expected Callback objects, got {type(callback).__name__}"
                 )
+        for callback in self.callbacks:
             callback.set_params(params)
             callback.set_model(model)
 
     @property
     def wants_batches(self) -> bool:
         """Whether any callback has a hook for batches: each costs a call into Python."""
-        hooks = ("on_train_batch_begin", "on_train_batch_end")
+        hooks = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
         return any(
-            getattr(type(callback), hook) is not getattr(Callback, hook)
+            getattr(getattr(callback, hook), "__func__", None) is not getattr(Callback, hook)
             for callback in self.callbacks
             for hook in hooks
         )
 
     def call(self, hook: str, *arguments: Any) -> None:
-        """Call one hook of every callback: ``call("on_epoch_end", epoch, logs)``."""
+        """Call one hook of every callback: ``call("on_epoch_end", epoch, logs)``, logs {} if none."""
         for callback in self.callbacks:
             getattr(callback, hook)(*arguments)

@@ -33,13 +33,15 @@ def set_floatx(value: str) -> None:
         If `value` is neither.
     """
     global _floatx
-    _floatx = standardize_dtype(value, "set_floatx")
+    _floatx = standardize_dtype(str(value), "set_floatx")
 
 
 def standardize_dtype(dtype: str | None, call: str) -> str:
     """Return `dtype`, or the default if it is None; `call` names the caller in the error."""
     if dtype is None:
         return _floatx
-    if dtype not in _FLOAT_TYPES:
+    # np.dtype("float32") has a name, np.float32 a __name__.
+    name = getattr(dtype, "name", None) or getattr(dtype, "__name__", dtype)
+    if name not in _FLOAT_TYPES:
         raise ValueError(f"{call}: expected dtype 'float32' or 'float64', got {dtype!r}")
-    return dtype
+    return str(name)

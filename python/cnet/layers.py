@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _core, activations, initializers
-from ._data import FloatArray, as_array, as_samples, shape_text
+from ._data import FloatArray, as_array, as_number, as_samples, shape_text
 from .config import standardize_dtype
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ class Layer:
         """Return copies of the weights: for a dense layer, kernel and bias."""
         return [weight.numpy() for weight in self.weights]
 
-    def set_weights(self, weights: list[npt.ArrayLike]) -> None:
+    def set_weights(self, weights: Sequence[npt.ArrayLike]) -> None:
         """Put all weights back, in the order of `get_weights`; all of them or, on an error, none."""
         assign_all(self.weights, weights, f"{type(self).__name__}.set_weights")
 
@@ -202,14 +202,19 @@ class Layer:
         samples = as_samples(x, f"{type(self).__name__} '{self.name}'")
         shape = (None, *samples.shape[1:])
         self.build(shape)
-        network = _core.Network[self.dtype](math.prod(samples.shape[1:]))
+        network = _core.Network[self.dtype](sample_size(shape))
         self.add_to(network)
         output_shape = (len(samples), *self.compute_output_shape(shape)[1:])
         out = np.empty((len(samples), sample_size(output_shape)), dtype=self.dtype)
-        network.predict(samples.reshape(len(samples), -1), out, None)
+        rows = samples.reshape(len(samples), sample_size(shape))
+        network.predict(rows, out, None)
         return out.reshape([size or 0 for size in output_shape])
 
-    def add_to(self, network: Any) -> None:
+    def unbuild(self) -> None:
+        """Forget the input's shape and the weights."""
+        self.input_shape, self.weights = None, []
+
+    def add_to(self, network: Any, *, trainable: bool = True) -> None:
         """Append to the engine's network what computes this layer."""
         raise NotImplementedError
 
@@ -230,7 +235,7 @@ class InputLayer(Layer):
         assert self.sample_shape is not None
         self.build((None, *self.sample_shape))
 
-    def add_to(self, network: Any) -> None:  # noqa: D102
+    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: D102
         pass
 
 
@@ -345,8 +350,8 @@ class Dense(Layer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:  # noqa: D102
         return (*input_shape[:-1], self.units)
 
-    def add_to(self, network: Any) -> None:  # noqa: D102
-        network.add_dense(self.name, self._parameters, self.trainable)
+    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: D102
+        network.add_dense(self.name, self._parameters, trainable)
         activations.add_to(network, self.activation, self.name)
 
 
@@ -378,7 +383,7 @@ class Activation(Layer):
                 f"(batch, classes), got {shape_text(input_shape)}"
             )
 
-    def add_to(self, network: Any) -> None:  # noqa: D102
+    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002, D102
         activations.add_to(network, self.activation, self.name)
 
 
@@ -415,7 +420,7 @@ class Flatten(Layer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:  # noqa: D102
         return (input_shape[0], sample_size(input_shape))
 
-    def add_to(self, network: Any) -> None:  # noqa: D102
+    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: D102
         pass  # the engine sees samples as rows of numbers, whatever their shape
 
 
@@ -436,9 +441,10 @@ class Rescaling(Layer):
 
     def __init__(self, scale: float, offset: float = 0.0, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
-        self.scale, self.offset = float(scale), float(offset)
+        self.scale = as_number("Rescaling: scale", scale)
+        self.offset = as_number("Rescaling: offset", offset)
 
-    def add_to(self, network: Any) -> None:  # noqa: D102
+    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002, D102
         network.add_rescaling(self.name, self.scale, self.offset)
 
 
@@ -458,7 +464,7 @@ def sample_size(shape: Shape) -> int:
     return math.prod(size or 0 for size in shape[1:])
 
 
-def assign_all(weights: list[Weight], values: list[npt.ArrayLike], call: str) -> None:
+def assign_all(weights: list[Weight], values: Sequence[npt.ArrayLike], call: str) -> None:
     """Assign every value to its weight, once all of them have been found fit."""
     if len(values) != len(weights):
         raise ValueError(f"{call}: expected {len(weights)} arrays, got {len(values)}")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ._data import as_array, as_samples
+from ._data import as_labels, as_samples
 
 __all__ = ["CategoricalAccuracy", "Metric", "SparseCategoricalAccuracy", "get"]
 
@@ -35,10 +35,14 @@ class Metric:
 
     def update_state(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> None:
         """Add a batch of labels and predictions (batch, classes)."""
-        predictions = as_samples(y_pred, f"{type(self).__name__}: y_pred")
-        labels = as_array(y_true, f"{type(self).__name__}: y_true")
-        classes = labels.reshape(len(predictions), -1)
-        ids = classes[:, 0] if self.sparse else classes.argmax(axis=1)
+        call = type(self).__name__
+        predictions = as_samples(y_pred, f"{call}: y_pred")
+        labels = as_labels(y_true, f"{call}: y_true", predictions.shape[-1], sparse=self.sparse)
+        if len(labels) != len(predictions):
+            raise ValueError(
+                f"{call}: y_true: expected {len(predictions)} samples as y_pred, got {len(labels)}"
+            )
+        ids = labels[:, 0] if self.sparse else labels.argmax(axis=1)
         self._total += int(np.count_nonzero(predictions.argmax(axis=1) == ids))
         self._count += len(predictions)
 
@@ -93,9 +97,10 @@ def get(identifier: Any, *, sparse: bool) -> Metric:
     metric: Metric
     if isinstance(identifier, str) and identifier in _CLASSES:
         metric = _CLASSES[identifier]()
-    elif isinstance(identifier, type) and issubclass(identifier, Metric):
+    # Exactly these: the engine would know nothing of what a subclass counts.
+    elif isinstance(identifier, type) and identifier in _CLASSES.values():
         metric = identifier()
-    elif isinstance(identifier, Metric):
+    elif type(identifier) in _CLASSES.values():
         metric = identifier
     else:
         known = ", ".join(["accuracy", *(name for name in _CLASSES if name.islower())])

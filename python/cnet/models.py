@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy.typing as npt
@@ -52,6 +54,8 @@ class Sequential(Trainer):
         self._input: InputLayer | None = None
         self._layers: list[Layer] = []
         self._network: Any = None
+        if layers is not None and not isinstance(layers, Iterable):
+            raise TypeError(f"Sequential: expected a list of layers, got {type(layers).__name__}")
         for layer in layers or []:
             self.add(layer)
 
@@ -75,10 +79,12 @@ class Sequential(Trainer):
             raise ValueError(
                 f"add: expected a layer of dtype {self.dtype}, got {layer.dtype} ('{layer.name}')"
             )
-        if not self._layers and self._input is None and layer.sample_shape is not None:
-            self._input = InputLayer(layer.sample_shape)
-        if self.built or (self._input and not self._layers):
-            layer.build(self.output_shape if self._layers else self.input_shape)
+        head = self._input
+        if head is None and not self._layers and layer.sample_shape is not None:
+            head = InputLayer(layer.sample_shape)
+        if head is not None and (self.built or not self._layers):
+            layer.build(self.output_shape if self._layers else head.output_shape)
+        self._input = head
         self._layers.append(layer)
         self._changed()
 
@@ -108,6 +114,13 @@ class Sequential(Trainer):
             raise ValueError(f"build: the model '{self.name}' has no layers")
         shape = self._input.input_shape if self._input else None
         if input_shape is not None:
+            if not isinstance(input_shape, (tuple, list)):
+                raise TypeError(f"build: expected an input_shape (None, …), got {input_shape!r}")
+            if len(input_shape) < 2 or any(size is None for size in input_shape[1:]):
+                raise ValueError(
+                    "build: expected an input_shape (None, …) of known sizes, "
+                    f"got {tuple(input_shape)}"
+                )
             if shape is not None and tuple(input_shape[1:]) != shape[1:]:
                 raise ValueError(
                     f"build: expected data of shape {shape_text(shape)}, "
@@ -117,10 +130,25 @@ class Sequential(Trainer):
         if shape is None:
             raise ValueError("build: expected an input_shape, (None, …)")
         head = self._input or InputLayer(tuple(size or 0 for size in shape[1:]))
-        for layer in self._layers:
-            layer.build(shape)
-            shape = layer.compute_output_shape(shape)
-        self._input = head
+        with self.unbuilt_on_error():
+            for layer in self._layers:
+                layer.build(shape)
+                shape = layer.compute_output_shape(shape)
+            self._input = head
+
+    @contextmanager
+    def unbuilt_on_error(self) -> Iterator[None]:
+        """Undo, after an exception, what was built within."""
+        head, fresh = self._input, [layer for layer in self._layers if not layer.built]
+        try:
+            yield
+        except BaseException:
+            if fresh:
+                for layer in fresh:
+                    layer.unbuild()
+                self._input = head
+                self._rebuild_network()
+            raise
 
     @property
     def built(self) -> bool:
@@ -157,8 +185,9 @@ class Sequential(Trainer):
             if not self.built:
                 self.build()
             network = _core.Network[self.dtype](sample_size(self.input_shape))
+            frozen = self._frozen if self._compiled else set()
             for layer in self._layers:
-                layer.add_to(network)
+                layer.add_to(network, trainable=layer.name not in frozen)
             self._network = network
         return self._network
 
@@ -166,6 +195,16 @@ class Sequential(Trainer):
     def weights(self) -> list[Weight]:
         """The weights of all layers, in order."""
         return [weight for layer in self._layers for weight in layer.weights]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether any layer is; assignment sets all of them."""
+        return any(layer.trainable for layer in self._layers)
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self._layers:
+            layer.trainable = bool(value)
 
     @property
     def trainable_weights(self) -> list[Weight]:
@@ -181,7 +220,7 @@ class Sequential(Trainer):
         """Return copies of all weights, layer by layer: [kernel, bias, kernel, …]."""
         return [weight.numpy() for weight in self.weights]
 
-    def set_weights(self, weights: list[npt.ArrayLike]) -> None:
+    def set_weights(self, weights: Sequence[npt.ArrayLike]) -> None:
         """Put all weights back, in the order of `get_weights`; all of them or, on an error, none."""
         assign_all(self.weights, weights, "set_weights")
 
@@ -224,6 +263,11 @@ class Sequential(Trainer):
             rows.append((f"{layer.name} ({type(layer).__name__})", shape, count))
         widths = [max(len(row[n]) for row in rows) + 2 for n in range(3)]
         rules = ["─" * width for width in widths]
+        if print_fn is print and not _can_print("│"):
+
+            def print_fn(line: str) -> None:
+                print(line.translate(_ASCII_RULES))  # noqa: T201
+
         print_fn(f'Model: "{self.name}"')
         print_fn(f"┌{'┬'.join(rules)}┐")
         for n, (name, shape, count) in enumerate(rows):
@@ -237,9 +281,9 @@ class Sequential(Trainer):
             ("Trainable parameters", self.trainable_weights),
             ("Non-trainable parameters", self.non_trainable_weights),
         ):
-            count = sum(math.prod(weight.shape) for weight in weights)
-            size = count * (8 if self.dtype == "float64" else 4)
-            print_fn(f"{title}: {count:,} ({_memory_text(size)})")
+            numbers = sum(math.prod(weight.shape) for weight in weights)
+            size = numbers * (8 if self.dtype == "float64" else 4)
+            print_fn(f"{title}: {numbers:,} ({_memory_text(size)})")
 
     def _changed(self) -> None:
         self._network = None
@@ -247,12 +291,29 @@ class Sequential(Trainer):
 
     def _rebuild_network(self) -> None:
         self._network = None
+        if self._compiled:
+            self._compiled.engine = None
+
+    def _freeze(self) -> None:
+        self._frozen = {layer.name for layer in self._layers if not layer.trainable}
+        self._rebuild_network()
 
     def _as_model(self) -> Sequential:
         return self
 
     def __repr__(self) -> str:
         return f"<Sequential name={self.name}, built={self.built}>"
+
+
+_ASCII_RULES = str.maketrans("┌┬┐├┼┤└┴┘─│", "+++++++++-|")
+
+
+def _can_print(text: str) -> bool:
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _memory_text(size: float) -> str:

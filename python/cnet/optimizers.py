@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from . import _core
+from ._data import as_number
 
 __all__ = ["SGD", "Adam", "Optimizer", "RMSprop", "get"]
 
@@ -176,9 +177,9 @@ def get(identifier: Any) -> Any:
     """
     if isinstance(identifier, str) and identifier.lower() in _CLASSES:
         return _CLASSES[identifier.lower()]()  # type: ignore[call-arg] # every class has defaults
-    if isinstance(identifier, type) and issubclass(identifier, Optimizer):
-        return identifier()  # type: ignore[call-arg] # every class has defaults
-    if isinstance(identifier, Optimizer):
+    if isinstance(identifier, type) and identifier in _CLASSES.values():
+        return identifier()
+    if isinstance(identifier, Optimizer) and type(identifier).rule is not Optimizer.rule:
         return identifier
     known = ", ".join(_CLASSES)
     raise ValueError(f"optimizer: expected one of {known}, or an Optimizer, got {identifier!r}")
@@ -186,10 +187,7 @@ def get(identifier: Any) -> Any:
 
 def in_range(name: str, value: Any, low: float, high: float) -> float:
     """Return `value` as a float in [low, high]; raise if it isn't one."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name}: expected a number, got {value!r}") from None
+    number = as_number(name, value)
     if not low <= number <= high or math.isinf(number):
         raise ValueError(f"{name}: expected a number in [{low}, {high}], got {value!r}")
     return number

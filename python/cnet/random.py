@@ -31,7 +31,10 @@ _SEEDS = 2**32 - 1
 
 
 def _seeds_from(seed: int) -> Iterator[int]:
-    return (_core.random_bits(seed, _SEEDS, index) for index in itertools.count())
+    # map and count, unlike a generator, may be asked by several threads at once
+    return map(
+        _core.random_bits, itertools.repeat(seed), itertools.repeat(_SEEDS), itertools.count()
+    )
 
 
 _seeds = _seeds_from(secrets.randbits(64))

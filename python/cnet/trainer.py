@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core, losses, metrics, optimizers, random
-from ._data import Array, FloatArray, as_labels, as_samples
+from ._data import Array, FloatArray, as_count, as_labels, as_number, as_samples
 from ._progress import Progress
 from .callbacks import Callback, CallbackList, History
 
@@ -53,8 +53,13 @@ class Compiled:
     def logs(self, totals: Totals) -> dict[str, float]:
         """Return the means of the loss and the metrics."""
         rows = max(totals.rows, 1)
-        accuracies = {metric.name: totals.correct / rows for metric in self.metrics}
-        return {"loss": totals.loss / rows, **accuracies}
+        logs = {"loss": totals.loss / rows}
+        for metric in self.metrics:
+            name, number = metric.name, 0
+            while name in logs:
+                name, number = f"{metric.name}_{number + 1}", number + 1
+            logs[name] = totals.correct / rows
+        return logs
 
 
 class Trainer:
@@ -110,13 +115,17 @@ class Trainer:
             weighted_metrics=weighted_metrics,
             run_eagerly=run_eagerly,
         )
-        chosen_loss = None if loss is None else losses.get(loss)
-        sparse = chosen_loss is not None and chosen_loss.sparse
-        if isinstance(metrics, str):
+        if isinstance(metrics, str) or not isinstance(metrics or [], Iterable):
             raise TypeError(f"compile: expected a list of metrics, got {metrics!r}")
-        chosen_metrics = [_metric(metric, sparse=sparse) for metric in metrics or []]
-        self._compiled = Compiled(optimizers.get(optimizer), chosen_loss, chosen_metrics)
-        self._rebuild_network()
+        try:
+            chosen_loss = None if loss is None else losses.get(loss)
+            sparse = chosen_loss is not None and chosen_loss.sparse
+            chosen_metrics = [_metric(metric, sparse=sparse) for metric in metrics or []]
+            chosen_optimizer = optimizers.get(optimizer)
+        except ValueError as error:
+            raise ValueError(f"compile: {error}") from None
+        self._compiled = Compiled(chosen_optimizer, chosen_loss, chosen_metrics)
+        self._freeze()
 
     @property
     def optimizer(self) -> Any:
@@ -142,7 +151,7 @@ class Trainer:
         verbose: str | int = "auto",
         callbacks: Iterable[Callback] | Callback | None = None,
         validation_split: float = 0.0,
-        validation_data: tuple[Any, Any] | None = None,
+        validation_data: Any = None,
         shuffle: bool = True,
         class_weight: None = None,
         sample_weight: None = None,
@@ -206,31 +215,40 @@ class Trainer:
             "fit: validation_batch_size", validation_batch_size, batch_size
         )
         validation_freq = _count("fit: validation_freq", validation_freq, 1)
-        if validation_data is None and validation_split:
-            (x, y), validation_data = _split(x, y, validation_split)
-        x, y = self._dataset("fit", x, y)
-        if validation_data is not None:
-            if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
-                raise ValueError("fit: validation_data: expected a tuple (x, y)")
-            validation_data = self._dataset("fit: validation_data", *validation_data)
+        epochs = as_count("fit: epochs", epochs)
+        initial_epoch = as_count("fit: initial_epoch", initial_epoch)
+        if not isinstance(shuffle, (bool, np.bool_)):
+            raise TypeError(f"fit: shuffle: expected True or False, got {shuffle!r}")
+        with self._as_model().unbuilt_on_error():
+            if validation_data is None and validation_split != 0:
+                (x, y), validation_data = _split(x, y, validation_split)
+            x, y = self._dataset("fit", x, y)
+            validation: tuple[Array, Array] | None = None
+            if validation_data is not None:
+                if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
+                    raise ValueError("fit: validation_data: expected a tuple (x, y)")
+                validation = self._dataset("fit: validation_data", *validation_data)
 
-        steps = math.ceil(len(x) / batch_size)
-        progress = Progress(steps, verbose)
-        self.history = History()
+            steps = math.ceil(len(x) / batch_size)
+            progress = Progress(steps, verbose, "fit")
+            history = History()
+            params = {"epochs": epochs, "steps": steps, "verbose": progress.verbose}
+            # The history comes last, so that it keeps what callbacks add to the logs.
+            hooks = CallbackList(callbacks, self._as_model(), params, "fit")
+            hooks.callbacks.append(history)
+        self.history = history
         self.stop_training = False
-        params = {"epochs": epochs, "steps": steps, "verbose": progress.verbose}
-        hooks = CallbackList([self.history, *_listed(callbacks)], self._as_model(), params)
         epoch_logs: dict[str, float] = {}
-        hooks.call("on_train_begin")
+        hooks.call("on_train_begin", {})
         try:
             for epoch in range(initial_epoch, epochs):
-                hooks.call("on_epoch_begin", epoch)
+                hooks.call("on_epoch_begin", epoch, {})
                 progress.begin(f"Epoch {epoch + 1}/{epochs}")
                 totals = self._train_epoch(x, y, batch_size, shuffle, epoch, progress, hooks)
                 epoch_logs = compiled.logs(totals)
-                if validation_data is not None and (epoch + 1) % validation_freq == 0:
-                    hooks.call("on_test_begin")
-                    logs = compiled.logs(self._evaluate(*validation_data, validation_batch_size))
+                if validation is not None and (epoch + 1) % validation_freq == 0:
+                    hooks.call("on_test_begin", {})
+                    logs = compiled.logs(self._evaluate(*validation, validation_batch_size))
                     hooks.call("on_test_end", logs)
                     epoch_logs |= {f"val_{name}": value for name, value in logs.items()}
                 progress.end(epoch_logs, math.ceil(totals.rows / batch_size))
@@ -280,11 +298,12 @@ class Trainer:
         _refuse("evaluate", sample_weight=sample_weight, steps=steps)
         compiled = self._require_loss("evaluate")
         batch_size = _count("evaluate: batch_size", batch_size, DEFAULT_BATCH_SIZE)
-        x, y = self._dataset("evaluate", x, y)
-        progress = Progress(math.ceil(len(x) / batch_size), verbose)
-        params = {"steps": progress.steps, "verbose": progress.verbose}
-        hooks = CallbackList(callbacks, self._as_model(), params)
-        hooks.call("on_test_begin")
+        with self._as_model().unbuilt_on_error():
+            x, y = self._dataset("evaluate", x, y)
+            progress = Progress(math.ceil(len(x) / batch_size), verbose, "evaluate")
+            params = {"steps": progress.steps, "verbose": progress.verbose}
+            hooks = CallbackList(callbacks, self._as_model(), params, "evaluate")
+        hooks.call("on_test_begin", {})
         progress.begin("Evaluate")
         try:
             compiled.totals = self._evaluate(x, y, batch_size, progress)
@@ -328,16 +347,18 @@ class Trainer:
         _refuse("predict", steps=steps, callbacks=callbacks)
         batch_size = _count("predict: batch_size", batch_size, DEFAULT_BATCH_SIZE)
         samples = self._samples("predict: x", x)
-        progress = Progress(math.ceil(len(samples) / batch_size), verbose, delay=0.5)
+        progress = Progress(math.ceil(len(samples) / batch_size), verbose, "predict", delay=0.5)
         if not progress.live:
             return self._predict(samples)
         progress.begin("Predict")
         try:
-            return self._predict(
+            outputs = self._predict(
                 samples, lambda rows, *_: progress.update(math.ceil(rows / batch_size), {})
             )
+            progress.end({})
         finally:
             progress.close()
+        return outputs
 
     def __call__(self, x: Any, training: bool | None = None) -> FloatArray:
         """Return the model's output for a batch: `predict` without its options."""
@@ -365,9 +386,12 @@ class Trainer:
         """
         _refuse("train_on_batch", sample_weight=sample_weight, class_weight=class_weight)
         compiled = self._require_loss("train_on_batch")
-        x, y = self._dataset("train_on_batch", x, y)
-        self._run_epoch("train_on_batch", compiled.totals, x, y, len(x), shuffle=False)
-        return _result(compiled.logs(compiled.totals), return_dict)
+        with self._as_model().unbuilt_on_error():
+            x, y = self._dataset("train_on_batch", x, y)
+        totals = Totals()
+        self._run_epoch("train_on_batch", totals, x, y, len(x), shuffle=False)
+        compiled.totals = totals
+        return _result(compiled.logs(totals), return_dict)
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: None = None, return_dict: bool = False
@@ -375,9 +399,9 @@ class Trainer:
         """Return loss and metrics of one batch; see `train_on_batch`."""
         _refuse("test_on_batch", sample_weight=sample_weight)
         compiled = self._require_loss("test_on_batch")
-        x, y = self._dataset("test_on_batch", x, y)
-        totals = self._evaluate(x, y, len(x))
-        compiled.totals.add(totals.rows, totals.loss, totals.correct)
+        with self._as_model().unbuilt_on_error():
+            x, y = self._dataset("test_on_batch", x, y)
+        compiled.totals = self._evaluate(x, y, len(x))
         return _result(compiled.logs(compiled.totals), return_dict)
 
     def reset_metrics(self) -> None:
@@ -396,7 +420,7 @@ class Trainer:
     ) -> Totals:
         """Run one epoch with its bar and its callbacks' batch hooks."""
         compiled = self._require_compiled("fit")
-        compiled.totals = Totals()
+        totals = Totals()
         every_batch = hooks.wants_batches
 
         def on_progress(rows: int, batches: int, loss: float, correct: int) -> bool:
@@ -405,15 +429,15 @@ class Trainer:
             if every_batch:
                 hooks.call("on_train_batch_end", batches - 1, logs)
                 if not self.stop_training and rows < len(x):
-                    hooks.call("on_train_batch_begin", batches)
+                    hooks.call("on_train_batch_begin", batches, {})
             return every_batch and self.stop_training
 
         if every_batch:
-            hooks.call("on_train_batch_begin", 0)
+            hooks.call("on_train_batch_begin", 0, {})
         observed = on_progress if every_batch or progress.live else None
         self._run_epoch(
             f"fit: epoch {epoch + 1}",
-            compiled.totals,
+            totals,
             x,
             y,
             batch_size,
@@ -422,7 +446,8 @@ class Trainer:
             every_batch=every_batch,
         )
         compiled.epochs_trained += 1
-        return compiled.totals
+        compiled.totals = totals
+        return totals
 
     def _run_epoch(
         self,
@@ -500,7 +525,11 @@ class Trainer:
             raise ValueError(f"{call}: x has {len(samples)} samples, y has {len(labels)}")
         if len(samples) == 0:
             raise ValueError(f"{call}: x holds no samples")
-        self._engine().check(samples, labels)
+        if loss.sparse:
+            try:
+                self._engine().check(samples, labels)
+            except ValueError as error:
+                raise ValueError(f"{call}: y: {error}") from None
         return samples, labels
 
     def _engine(self) -> Any:
@@ -532,7 +561,8 @@ class Trainer:
     def _as_model(self) -> Sequential:
         raise NotImplementedError
 
-    def _rebuild_network(self) -> None:
+    def _freeze(self) -> None:
+        """Note which layers are trainable now."""
         raise NotImplementedError
 
 
@@ -550,30 +580,23 @@ def _refuse(call: str, **arguments: Any) -> None:
 def _count(argument: str, value: int | None, default: int) -> int:
     if value is None:
         return default
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{argument}: expected an integer, got {value!r}")
-    if value < 1:
-        raise ValueError(f"{argument}: expected at least 1, got {value}")
-    return int(value)
+    return as_count(argument, value, least=1)
 
 
 def _split(x: Any, y: Any, part: float) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
     """Split off the last part of the data for validation."""
+    part = as_number("fit: validation_split", part)
     if not 0 < part < 1:
         raise ValueError(f"fit: validation_split: expected a number in [0, 1), got {part}")
     samples, labels = as_samples(x, "fit: x"), as_samples(y, "fit: y")
+    if len(samples) != len(labels):
+        raise ValueError(f"fit: x has {len(samples)} samples, y has {len(labels)}")
     at = math.floor(len(samples) * (1 - part))
     if at in (0, len(samples)):
         raise ValueError(
             f"fit: validation_split={part} of {len(samples)} samples leaves one side empty"
         )
     return (samples[:at], labels[:at]), (samples[at:], labels[at:])
-
-
-def _listed(callbacks: Iterable[Callback] | Callback | None) -> list[Callback]:
-    if callbacks is None:
-        return []
-    return [callbacks] if isinstance(callbacks, Callback) else list(callbacks)
 
 
 def _result(logs: dict[str, float], return_dict: bool) -> Any:

@@ -1,0 +1,334 @@
+"""The libraries that are measured, each doing a workload as its users would write it.
+
+A peer is a function of a workload that prepares everything and returns a function that takes some
+steps, and the number of steps that it takes. This file is run once for each peer and workload:
+``python peers.py PEER WORKLOAD``; it then measures once for each line that it reads.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from workloads import WORKLOADS, Workload
+
+Array = npt.NDArray[Any]
+Prepared = tuple[Callable[[], Any], int]
+LEARNING_RATE = 1e-3
+MEASURED_SECONDS = 0.25
+
+
+def data(workload: Workload) -> tuple[Array, Array, int]:
+    """Return samples, class ids, and the number of batches: about 16 MiB, at least 8 batches."""
+    sample_bytes = workload.widths[0] * np.dtype(workload.dtype).itemsize
+    batches = max(8, 2**24 // (sample_bytes * workload.batch))
+    if workload.task == "predict":
+        batches = 1
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(batches * workload.batch, workload.widths[0])).astype(workload.dtype)
+    return x, rng.integers(workload.widths[-1], size=len(x)), batches
+
+
+def weights(workload: Workload) -> list[tuple[Array, Array]]:
+    """Return a kernel and a bias for each layer, by Glorot's rule."""
+    rng = np.random.default_rng(1)
+    made = []
+    for inputs, outputs in pairwise(workload.widths):
+        limit = (6 / (inputs + outputs)) ** 0.5
+        kernel = rng.uniform(-limit, limit, (inputs, outputs)).astype(workload.dtype)
+        made.append((kernel, np.zeros(outputs, workload.dtype)))
+    return made
+
+
+def cnet(workload: Workload) -> Prepared:
+    """`fit(verbose=0)` with its shuffling; `model(x)` and `predict`."""
+    import cnet
+
+    x, y, batches = data(workload)
+    *hidden, classes = workload.widths[1:]
+    options: Any = {"dtype": workload.dtype}
+    model = cnet.Sequential(
+        [
+            cnet.Input(workload.widths[:1]),
+            *[cnet.layers.Dense(width, activation="relu", **options) for width in hidden],
+            cnet.layers.Dense(classes, activation="softmax", **options),
+        ]
+    )
+    optimizer = cnet.optimizers.get(workload.optimizer)
+    optimizer.learning_rate = LEARNING_RATE
+    model.compile(optimizer, "sparse_categorical_crossentropy")
+    if workload.task == "predict":
+        return (lambda: model(x)) if workload.batch == 1 else (lambda: model.predict(x)), 1
+    return lambda: model.fit(x, y, batch_size=workload.batch, verbose=0), batches
+
+
+def numpy(workload: Workload) -> Prepared:
+    """Written by hand: every product into a buffer of its own, gradients applied in place."""
+    x, y, batches = data(workload)
+    layers = weights(workload)
+    batch = workload.batch
+    outputs = [np.empty((batch, len(bias)), workload.dtype) for _, bias in layers]
+    gradients = [np.empty_like(output) for output in outputs]
+    updates = [np.empty_like(kernel) for kernel, _ in layers]
+    masks = [np.empty(output.shape, bool) for output in outputs]
+    rows = np.arange(batch)
+    rate = np.asarray(LEARNING_RATE, workload.dtype)
+
+    def forward(a: Array) -> Array:
+        for n, ((kernel, bias), z) in enumerate(zip(layers, outputs, strict=True)):
+            np.matmul(a, kernel, out=z)
+            z += bias
+            if n < len(layers) - 1:
+                np.maximum(z, 0, out=z)
+            a = z
+        a -= a.max(axis=1, keepdims=True)
+        np.exp(a, out=a)
+        a /= a.sum(axis=1, keepdims=True)
+        return a
+
+    def step(start: int) -> None:
+        inputs = x[start : start + batch]
+        grad = gradients[-1]
+        grad[...] = forward(inputs)
+        grad[rows, y[start : start + batch]] -= 1
+        grad /= batch
+        for n in reversed(range(len(layers))):
+            kernel, bias = layers[n]
+            below = outputs[n - 1] if n else inputs
+            np.matmul(below.T, gradients[n], out=updates[n])
+            if n:
+                np.matmul(gradients[n], kernel.T, out=gradients[n - 1])
+                np.greater(below, 0, out=masks[n - 1])
+                gradients[n - 1] *= masks[n - 1]
+            updates[n] *= rate
+            kernel -= updates[n]
+            bias -= rate * gradients[n].sum(axis=0)
+
+    if workload.task == "predict":
+        return lambda: forward(x), 1
+    return lambda: [step(n * batch) for n in range(batches)], batches
+
+
+def pytorch(workload: Workload, *, compiled: bool = False) -> Prepared:
+    """Eager: modules, CrossEntropyLoss, torch.optim."""
+    import torch
+
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    x, y, batches = (
+        torch.from_numpy(a) if isinstance(a, np.ndarray) else a for a in data(workload)
+    )
+    modules: list[Any] = []
+    for kernel, bias in weights(workload):
+        linear = torch.nn.Linear(*kernel.shape, dtype=getattr(torch, workload.dtype))
+        with torch.no_grad():
+            linear.weight.copy_(torch.from_numpy(kernel.T))
+            linear.bias.copy_(torch.from_numpy(bias))
+        modules += [linear, torch.nn.ReLU()]
+    model = torch.nn.Sequential(*modules[:-1])
+    if workload.task == "predict":
+        model.append(torch.nn.Softmax(dim=1))
+        run = torch.inference_mode()(lambda: model(x))
+        return run, 1
+    kinds = {"sgd": torch.optim.SGD, "rmsprop": torch.optim.RMSprop, "adam": torch.optim.Adam}
+    optimizer = kinds[workload.optimizer](model.parameters(), lr=LEARNING_RATE)
+    loss_function = torch.nn.CrossEntropyLoss()
+
+    def loss_of(inputs: Any, labels: Any) -> Any:
+        return loss_function(model(inputs), labels)
+
+    if compiled:
+        loss_of = torch.compile(loss_of)
+
+    def epoch() -> None:
+        for start in range(0, len(x), workload.batch):
+            optimizer.zero_grad()
+            loss_of(x[start : start + workload.batch], y[start : start + workload.batch]).backward()
+            optimizer.step()
+
+    return epoch, batches
+
+
+def pytorch_compiled(workload: Workload) -> Prepared:
+    """Take forward and backward through torch.compile."""
+    return pytorch(workload, compiled=True)
+
+
+def jax(workload: Workload, *, scan: bool = False) -> Prepared:
+    """One jitted step at a time."""
+    os.environ["JAX_ENABLE_X64"] = str(int(workload.dtype == "float64"))
+    import jax
+    import jax.numpy as jnp
+
+    x, y, batches = data(workload)
+    params = [(jnp.asarray(kernel), jnp.asarray(bias)) for kernel, bias in weights(workload)]
+
+    def logits_of(params: Any, a: Any) -> Any:
+        for kernel, bias in params[:-1]:
+            a = jax.nn.relu(a @ kernel + bias)
+        return a @ params[-1][0] + params[-1][1]
+
+    def loss(params: Any, inputs: Any, labels: Any) -> Any:
+        log_p = jax.nn.log_softmax(logits_of(params, inputs))
+        return -jnp.take_along_axis(log_p, labels[:, None], axis=1).mean()
+
+    def step(params: Any, batch: Any) -> Any:
+        gradients = jax.grad(loss)(params, *batch)
+        updated = jax.tree.map(lambda w, g: w - LEARNING_RATE * g, params, gradients)
+        return updated, None
+
+    if workload.task == "predict":
+        predict = jax.jit(lambda a: jax.nn.softmax(logits_of(params, a)))
+        return lambda: np.asarray(predict(x)), 1
+    stacked = (
+        jnp.asarray(x.reshape(batches, workload.batch, -1)),
+        jnp.asarray(y.reshape(batches, -1)),
+    )
+    if scan:
+        run_scan = jax.jit(lambda params, data: jax.lax.scan(step, params, data)[0])
+
+        def epoch() -> None:
+            nonlocal params
+            params = jax.block_until_ready(run_scan(params, stacked))
+
+        return epoch, batches
+    one = jax.jit(lambda params, batch: step(params, batch)[0])
+    pieces = list(zip(*stacked, strict=True))
+
+    def steps() -> None:
+        nonlocal params
+        for piece in pieces:
+            params = one(params, piece)
+        jax.block_until_ready(params)
+
+    return steps, batches
+
+
+def jax_scan(workload: Workload) -> Prepared:
+    """Take a whole epoch in one `lax.scan`."""
+    return jax(workload, scan=True)
+
+
+def keras(workload: Workload) -> Prepared:
+    """Keras on TensorFlow, `fit(verbose=0)`."""
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    import keras
+    import tensorflow
+
+    threads = int(os.environ["OMP_NUM_THREADS"])
+    tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
+    keras.config.set_floatx(workload.dtype)
+    x, y, batches = data(workload)
+    *hidden, classes = workload.widths[1:]
+    model = keras.Sequential(
+        [
+            keras.Input(workload.widths[:1]),
+            *[keras.layers.Dense(width, activation="relu") for width in hidden],
+            keras.layers.Dense(classes, activation="softmax"),
+        ]
+    )
+    optimizer = keras.optimizers.get(workload.optimizer)
+    optimizer.learning_rate = LEARNING_RATE
+    model.compile(optimizer, "sparse_categorical_crossentropy")
+    if workload.task == "predict":
+        return lambda: model.predict(x, batch_size=1024, verbose=0), 1
+    return lambda: model.fit(x, y, batch_size=workload.batch, verbose=0), batches
+
+
+def scikit_learn(workload: Workload) -> Prepared:
+    """Take an epoch of MLPClassifier by `partial_fit`."""
+    from sklearn.neural_network import MLPClassifier
+
+    x, y, batches = data(workload)
+    solver = {"sgd": "sgd", "adam": "adam"}[workload.optimizer]
+    model = MLPClassifier(
+        workload.widths[1:-1],
+        solver=solver,
+        batch_size=min(workload.batch, len(x)),
+        learning_rate_init=LEARNING_RATE,
+        momentum=0.0,
+        nesterovs_momentum=False,
+        alpha=0.0,
+    )
+    classes = np.arange(workload.widths[-1])
+    if workload.task == "predict":
+        model.partial_fit(np.repeat(x, 2, axis=0), np.repeat(y, 2), classes)
+        return lambda: model.predict_proba(x), 1
+    return lambda: model.partial_fit(x, y, classes), batches
+
+
+def onnx_runtime(workload: Workload) -> Prepared:
+    """InferenceSession.run of Gemm, Relu and Softmax."""
+    import onnx
+    import onnxruntime
+    from onnx import helper, numpy_helper
+
+    if workload.task != "predict":
+        raise KeyError(workload.task)
+    x, _, _ = data(workload)
+    nodes, constants, name = [], [], "x"
+    for n, (kernel, bias) in enumerate(weights(workload)):
+        constants += [
+            numpy_helper.from_array(kernel, f"k{n}"),
+            numpy_helper.from_array(bias, f"b{n}"),
+        ]
+        nodes.append(helper.make_node("Gemm", [name, f"k{n}", f"b{n}"], [f"z{n}"]))
+        last = n == len(workload.widths) - 2
+        name = "y" if last else f"a{n}"
+        nodes.append(helper.make_node("Softmax" if last else "Relu", [f"z{n}"], [name]))
+    shapes = {"x": ["batch", workload.widths[0]], "y": ["batch", workload.widths[-1]]}
+    ends = [helper.make_tensor_value_info(k, onnx.TensorProto.FLOAT, v) for k, v in shapes.items()]
+    graph = helper.make_graph(nodes, "mlp", ends[:1], ends[1:], constants)
+    opset = [helper.make_opsetid("", 17)]
+    model = helper.make_model(graph, opset_imports=opset, ir_version=8)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = int(os.environ["OMP_NUM_THREADS"])
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options)
+    return lambda: session.run(None, {"x": x}), 1
+
+
+PEERS: dict[str, Callable[[Workload], Prepared]] = {
+    "cnet": cnet,
+    "NumPy": numpy,
+    "PyTorch": pytorch,
+    "PyTorch compiled": pytorch_compiled,
+    "JAX": jax,
+    "JAX scan": jax_scan,
+    "Keras": keras,
+    "scikit-learn": scikit_learn,
+    "ONNX Runtime": onnx_runtime,
+}
+
+
+def yardstick() -> Prepared:
+    """NumPy's float32 product of two 2048 × 2048 matrices."""
+    a = np.random.default_rng(0).random((2048, 2048), np.float32)
+    out = np.empty_like(a)
+    return lambda: np.matmul(a, a, out=out), 1
+
+
+def main(peer: str, workload: str) -> None:
+    """Measure once for each line read; write microseconds a step."""
+    try:
+        run, steps = yardstick() if peer == "yardstick" else PEERS[peer](WORKLOADS[workload])
+        run()
+    except (ImportError, KeyError, AttributeError, NotImplementedError) as error:
+        print(json.dumps(f"{type(error).__name__}: {error}"), flush=True)
+        return
+    print(json.dumps(None), flush=True)
+    for _ in sys.stdin:
+        runs, start = 0, time.perf_counter()
+        while (seconds := time.perf_counter() - start) < MEASURED_SECONDS or runs < 2:
+            run()
+            runs += 1
+        print(json.dumps(1e6 * seconds / (runs * steps)), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,193 @@
+"""How weights begin: distributions, seeds, and users' own functions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from tolerances import mean_bound
+
+import cnet
+from cnet import initializers
+
+FAN_IN, FAN_OUT = 400, 600
+SAMPLES = FAN_IN * FAN_OUT
+
+# The standard deviation of a standard normal distribution that is cut at ±2:
+# its variance is 1 - 4 φ(2) / (2 Φ(2) - 1).
+TRUNCATED = math.sqrt(1 - 4 * math.exp(-2) / math.sqrt(2 * math.pi) / math.erf(math.sqrt(2)))
+
+
+class Spread(NamedTuple):
+    """Mean, standard deviation, and the half width of the range, of random initial weights."""
+
+    mean: float
+    deviation: float
+    limit: float
+
+
+def uniform(variance: float) -> Spread:
+    return Spread(0.0, math.sqrt(variance), math.sqrt(3 * variance))
+
+
+def truncated_normal(variance: float) -> Spread:
+    return Spread(0.0, math.sqrt(variance), 2 * math.sqrt(variance) / TRUNCATED)
+
+
+GLOROT, HE, LECUN = 2 / (FAN_IN + FAN_OUT), 2 / FAN_IN, 1 / FAN_IN
+RANDOM: dict[str, tuple[initializers.Initializer, Spread]] = {
+    "glorot_uniform": (initializers.GlorotUniform(1), uniform(GLOROT)),
+    "glorot_normal": (initializers.GlorotNormal(1), truncated_normal(GLOROT)),
+    "he_uniform": (initializers.HeUniform(1), uniform(HE)),
+    "he_normal": (initializers.HeNormal(1), truncated_normal(HE)),
+    "lecun_uniform": (initializers.LecunUniform(1), uniform(LECUN)),
+    "lecun_normal": (initializers.LecunNormal(1), truncated_normal(LECUN)),
+    "random_uniform": (initializers.RandomUniform(seed=1), uniform(0.1**2 / 12)),
+    "random_uniform of a range": (
+        initializers.RandomUniform(-1, 5, seed=1),
+        Spread(2.0, 6 / math.sqrt(12), 3.0),
+    ),
+    "random_normal": (initializers.RandomNormal(seed=1), Spread(0.0, 0.05, math.inf)),
+    "random_normal around 3": (initializers.RandomNormal(3, 2, seed=1), Spread(3, 2, math.inf)),
+    "truncated_normal": (
+        initializers.TruncatedNormal(3, 2, seed=1),
+        Spread(3.0, 2 * TRUNCATED, 4.0),
+    ),
+    "variance_scaling": (initializers.VarianceScaling(seed=1), truncated_normal(LECUN)),
+    "variance_scaling by outputs": (
+        initializers.VarianceScaling(3.0, "fan_out", "untruncated_normal", seed=1),
+        Spread(0.0, math.sqrt(3 / FAN_OUT), math.inf),
+    ),
+}
+
+
+@pytest.mark.parametrize(("initializer", "spread"), RANDOM.values(), ids=RANDOM)
+def test_distributions(initializer: initializers.Initializer, spread: Spread) -> None:
+    numbers = initializer((FAN_IN, FAN_OUT), dtype="float64") - spread.mean
+    variance = spread.deviation**2
+    assert abs(numbers.mean()) <= mean_bound(spread.deviation, SAMPLES)
+    # The square of a normal number has the standard deviation √2 σ²; the others' have less.
+    error = np.square(numbers).mean() - variance
+    assert abs(error) <= mean_bound(math.sqrt(2) * variance, SAMPLES)
+    # The outermost hundredth of the range holds 2.7 in 1000 of the truncated normal's numbers, and
+    # more of the uniform's: none of these samples misses it.
+    extent = np.abs(numbers).max()
+    if math.isinf(spread.limit):
+        assert extent > 4 * spread.deviation
+    else:
+        assert 0.99 * spread.limit < extent <= spread.limit
+
+
+@pytest.mark.parametrize(
+    ("initializer", "value"),
+    [(initializers.Zeros(), 0), (initializers.Ones(), 1), (initializers.Constant(2.5), 2.5)],
+)
+def test_constants(initializer: initializers.Initializer, value: float) -> None:
+    for shape in ((), (3,), (3, 0), (2, 3)):
+        np.testing.assert_array_equal(initializer(shape), np.full(shape, value, np.float32))
+
+
+ALL = sorted(name for name in initializers._CLASSES if name.islower())
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("shape", [(5,), (5, 3), (5, 3, 2)])
+def test_shapes_and_dtypes(name: str, shape: tuple[int, ...]) -> None:
+    initializer = initializers.get(name)
+    double = initializer(shape, dtype="float64")
+    single = initializer(shape)
+    assert double.shape == single.shape == shape
+    assert (double.dtype, single.dtype) == (np.float64, np.float32)
+    np.testing.assert_array_equal(single, double.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in ALL if name not in ("constant", "ones", "zeros")]
+)
+def test_seeds(name: str) -> None:
+    cls: Any = type(initializers.get(name))
+
+    def draw(**seed: int) -> Any:
+        return cls(**seed)((50,)).tolist()
+
+    assert draw(seed=1) == draw(seed=1)
+    assert draw(seed=1) != draw(seed=2)
+    assert draw() != draw(), "without a seed, every object has one of its own"
+    initializer = initializers.get(name)
+    assert initializer((50,)).tolist() == initializer((50,)).tolist(), "which it keeps"
+    cnet.utils.set_random_seed(1)
+    first = draw()
+    cnet.utils.set_random_seed(1)
+    assert draw() == first
+
+
+def test_layers_of_one_shape_begin_with_different_weights() -> None:
+    first, second = cnet.layers.Dense(3), cnet.layers.Dense(3)
+    first.build((None, 4))
+    second.build((None, 4))
+    assert not np.isin(first.kernel, second.kernel).any()
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_get_takes_names_classes_and_objects(name: str) -> None:
+    initializer = initializers.get(name)
+    cls = type(initializer)
+    assert type(initializers.get(cls)) is cls
+    assert type(initializers.get(cls.__name__)) is cls
+    assert initializers.get(initializer) is initializer
+
+
+@pytest.mark.parametrize("identifier", ["glorot", "", 3, ["zeros"], {"class_name": "Zeros"}])
+def test_get_refuses_others(identifier: Any) -> None:
+    with pytest.raises(ValueError, match=r"initializer: expected a name or an Initializer, got"):
+        initializers.get(identifier)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"scale": 0.0}, "expected a positive scale, got 0.0"),
+        ({"scale": -1.0}, "expected a positive scale, got -1.0"),
+        ({"scale": math.nan}, "expected a positive scale, got nan"),
+        ({"mode": "fan"}, "unknown mode 'fan'"),
+        ({"distribution": "normal"}, "unknown distribution 'normal'"),
+    ],
+)
+def test_variance_scaling_refuses(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=rf"VarianceScaling: {message}"):
+        initializers.VarianceScaling(**options)
+
+
+def test_a_function_is_called_with_shape_and_dtype() -> None:
+    calls = []
+
+    def count(shape: tuple[int, ...], dtype: str) -> Any:
+        calls.append((shape, dtype))
+        return np.arange(math.prod(shape)).reshape(shape).tolist()
+
+    dense = cnet.layers.Dense(3, kernel_initializer=count, bias_initializer=count, dtype="float64")
+    dense.build((None, 2))
+    assert calls == [((2, 3), "float64"), ((3,), "float64")]
+    kernel, bias = dense.get_weights()
+    assert kernel.dtype == bias.dtype == np.float64
+    assert (kernel.tolist(), bias.tolist()) == ([[0, 1, 2], [3, 4, 5]], [0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    ("result", "error", "message"),
+    [
+        (np.zeros((3, 2)), ValueError, r"expected shape \(2, 3\), got \(3, 2\)"),
+        (0.0, ValueError, r"expected shape \(2, 3\), got \(\)"),
+        (np.zeros((2, 3), complex), TypeError, "expected numbers"),
+        (None, TypeError, "expected numbers"),
+    ],
+)
+def test_what_a_function_returns_is_checked(
+    result: Any, error: type[Exception], message: str
+) -> None:
+    dense = cnet.layers.Dense(3, kernel_initializer=lambda shape, dtype: result)  # noqa: ARG005
+    with pytest.raises(error, match=rf"initializer: {message}"):
+        dense.build((None, 2))
+    assert not dense.built

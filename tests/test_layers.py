@@ -1,0 +1,325 @@
+"""Layers by themselves; in models they are in test_models.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+import cnet
+from cnet import activations, layers, ops
+
+DTYPES = ["float32", "float64"]
+ACTIVATIONS = ["linear", "relu", "softmax"]
+
+MAKERS: dict[str, Callable[..., layers.Layer]] = {
+    "activation": lambda **options: layers.Activation("relu", **options),
+    "dense": lambda **options: layers.Dense(3, **options),
+    "flatten": layers.Flatten,
+    "input_layer": lambda **options: layers.InputLayer((4,), **options),
+    "re_lu": layers.ReLU,
+    "rescaling": lambda **options: layers.Rescaling(2.0, **options),
+    "softmax": layers.Softmax,
+}
+
+
+def draw(*shape: int, dtype: npt.DTypeLike = np.float32) -> npt.NDArray[Any]:
+    return np.random.default_rng(0).normal(size=shape).astype(dtype)
+
+
+def built_dense(**options: Any) -> layers.Dense:
+    dense = layers.Dense(3, name="top", **options)
+    dense.build((None, 4))
+    return dense
+
+
+# -- What layers compute ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("activation", [None, *ACTIVATIONS])
+@pytest.mark.parametrize("use_bias", [True, False])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_dense(dtype: str, use_bias: bool, activation: str | None) -> None:
+    dense = layers.Dense(33, activation, use_bias, bias_initializer="random_normal", dtype=dtype)
+    x = draw(17, 31, dtype=dtype)
+    result = dense(x)
+    logits = ops.dense_forward(x, dense.kernel, dense.bias)
+    np.testing.assert_array_equal(result, activations.get(activation)(logits), strict=True)
+    assert dense.output_shape == (None, 33)
+    assert dense.count_params() == 31 * 33 + 33 * use_bias
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_activation_layers(dtype: str, name: str) -> None:
+    x = draw(17, 33, dtype=dtype)
+    function = activations.get(name)
+    same = [layers.Activation(name, dtype=dtype), layers.Activation(function, dtype=dtype)]
+    same += [layers.ReLU(dtype=dtype)] if name == "relu" else []
+    same += [layers.Softmax(dtype=dtype)] if name == "softmax" else []
+    for layer in same:
+        np.testing.assert_array_equal(layer(x), function(x), strict=True)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_rescaling_rounds_once(dtype: str) -> None:
+    scale, offset = (float(np.dtype(dtype).type(number)) for number in (1 / 255, -0.3))
+    rescaled = layers.Rescaling(scale, offset, dtype=dtype)(np.arange(256, dtype=np.uint8))
+    exact = [float(n * Fraction(scale) + Fraction(offset)) for n in range(256)]
+    expected = np.array(exact, dtype)[:, np.newaxis]
+    np.testing.assert_array_equal(rescaled, expected, strict=True)
+
+
+def test_rescaling_has_no_offset_by_default() -> None:
+    assert layers.Rescaling(0.5)([1.0, 3.0]).tolist() == [[0.5], [1.5]]
+
+
+def test_flatten() -> None:
+    x = draw(5, 4, 3)
+    np.testing.assert_array_equal(layers.Flatten()(x), x.reshape(5, 12), strict=True)
+    assert layers.Flatten()(np.empty((0, 4, 3))).shape == (0, 12)
+
+
+@pytest.mark.parametrize("name", ["activation", "re_lu", "rescaling"])
+def test_elementwise_layers_keep_the_shape(name: str) -> None:
+    x = draw(5, 4, 3)
+    layer = MAKERS[name]()
+    expected = 2 * x if name == "rescaling" else np.maximum(x, 0)
+    np.testing.assert_array_equal(layer(x), expected, strict=True)
+    assert layer.output_shape == (None, 4, 3)
+
+
+# -- Building --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [name for name in MAKERS if name != "input_layer"])
+def test_a_layer_is_built_by_its_first_input_and_takes_no_other(name: str) -> None:
+    layer = MAKERS[name]()
+    assert not layer.built
+    assert layer.weights == []
+    with pytest.raises(AttributeError, match=rf"'{layer.name}' is not built yet"):
+        _ = layer.output_shape
+    layer(draw(2, 4))
+    assert layer.built
+    assert layer.input_shape == (None, 4)
+    layer.build((None, 4))
+    message = rf"'{layer.name}': expected input of shape \(batch, 4\), got \(batch, 5\)"
+    with pytest.raises(ValueError, match=message):
+        layer(draw(2, 5))
+
+
+@pytest.mark.parametrize("layer", [layers.Dense(3), layers.Softmax(), layers.Activation("softmax")])
+def test_some_layers_take_rows_alone(layer: layers.Layer) -> None:
+    with pytest.raises(ValueError, match=r"input of shape \(batch, \w+\), got \(batch, 4, 3\)"):
+        layer(draw(2, 4, 3))
+    assert not layer.built
+
+
+def test_building_again_keeps_the_weights() -> None:
+    dense = built_dense()
+    kernel = dense.kernel
+    dense.build((None, 4))
+    np.testing.assert_array_equal(dense.kernel, kernel)
+
+
+def test_initial_weights() -> None:
+    dense = built_dense(
+        kernel_initializer=cnet.initializers.HeNormal(seed=1), bias_initializer="ones"
+    )
+    expected = cnet.initializers.HeNormal(seed=1)((4, 3))
+    np.testing.assert_array_equal(dense.kernel, expected, strict=True)
+    assert dense.get_weights()[1].tolist() == [1, 1, 1]
+    plain = built_dense()
+    assert 0 < np.abs(plain.kernel).max() <= (6 / 7) ** 0.5, "Glorot's uniform"
+    assert plain.get_weights()[1].tolist() == [0, 0, 0]
+
+
+# -- Weights ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_weights_go_out_and_come_back_in_copies(dtype: str) -> None:
+    dense = built_dense(dtype=dtype)
+    kernel, bias = draw(4, 3, dtype=dtype), draw(3, dtype=dtype)
+    dense.kernel, dense.bias = kernel, bias
+    for read in (dense.kernel, dense.get_weights()[0], np.asarray(dense.weights[0])):
+        np.testing.assert_array_equal(read, kernel, strict=True)
+        read[...] = 7
+    np.testing.assert_array_equal(dense.get_weights()[1], bias, strict=True)
+    expected = kernel.copy()
+    kernel[...] = 7
+    np.testing.assert_array_equal(dense.kernel, expected, strict=True)
+
+
+def test_a_layer_computes_with_what_was_put_in() -> None:
+    dense = built_dense()
+    dense.set_weights([np.eye(4, 3), [1, 2, 3]])
+    assert dense([[10, 20, 30, 40]]).tolist() == [[11, 22, 33]]
+    dense.kernel = 2 * np.eye(4, 3, dtype=int)
+    assert dense([[10, 20, 30, 40]]).tolist() == [[21, 42, 63]]
+
+
+def test_numbers_are_rounded_to_the_layers_type() -> None:
+    dense = built_dense()
+    kernel = draw(4, 3, dtype=np.float64)
+    dense.kernel = kernel
+    np.testing.assert_array_equal(dense.kernel, kernel.astype(np.float32), strict=True)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        (np.zeros((3, 4)), ValueError, r"expected float32 \(4, 3\), got float64 \(3, 4\)"),
+        (np.zeros(12, np.float32), ValueError, r"expected float32 \(4, 3\), got float32 \(12,\)"),
+        (0.0, ValueError, r"expected float32 \(4, 3\), got float64 \(\)"),
+        (np.zeros((4, 3), complex), TypeError, r"expected numbers, got ndarray of dtype complex"),
+        (None, TypeError, r"expected numbers, got NoneType"),
+    ],
+)
+def test_what_is_not_a_kernel_is_refused(value: Any, error: type[Exception], message: str) -> None:
+    dense = built_dense()
+    before = dense.kernel
+    with pytest.raises(error, match=rf"^Dense.kernel: {message}"):
+        dense.kernel = value
+    with pytest.raises(error, match=rf"^Dense.kernel: {message}"):
+        dense.set_weights([value, np.zeros(3)])
+    np.testing.assert_array_equal(dense.kernel, before)
+
+
+def test_set_weights_sets_all_or_nothing() -> None:
+    dense = built_dense()
+    before = dense.get_weights()
+    wrong_lists: list[tuple[list[Any], str]] = [
+        ([np.ones((4, 3)), np.ones(4)], r"^Dense.bias: expected float32 \(3,\), got .* \(4,\)"),
+        ([np.ones((4, 3))], r"^Dense.set_weights: expected 2 arrays, got 1"),
+        ([np.ones((4, 3)), np.ones(3), np.ones(3)], r"^Dense.set_weights: expected 2 .* got 3"),
+    ]
+    for wrong, message in wrong_lists:
+        with pytest.raises(ValueError, match=message):
+            dense.set_weights(wrong)
+        for weight, old in zip(dense.get_weights(), before, strict=True):
+            np.testing.assert_array_equal(weight, old)
+
+
+def test_without_a_bias() -> None:
+    dense = built_dense(use_bias=False)
+    assert dense.bias is None
+    assert len(dense.weights) == 1
+    with pytest.raises(AttributeError, match=r"Dense 'top' has no bias"):
+        dense.bias = np.zeros(3)
+    dense.set_weights([np.ones((4, 3))])
+    assert dense([[1, 1, 1, 1]]).tolist() == [[4, 4, 4]]
+
+
+def test_before_it_is_built_a_layer_has_no_weights() -> None:
+    dense = layers.Dense(3)
+    assert dense.get_weights() == []
+    assert dense.count_params() == 0
+    with pytest.raises(AttributeError, match="has no weights yet"):
+        _ = dense.kernel
+    with pytest.raises(AttributeError, match="has no weights yet"):
+        dense.bias = np.zeros(3)
+
+
+def test_a_weight_describes_itself() -> None:
+    kernel, bias = built_dense().weights
+    assert (kernel.name, kernel.path, kernel.shape) == ("kernel", "top/kernel", (4, 3))
+    assert (bias.name, bias.path, bias.shape) == ("bias", "top/bias", (3,))
+    assert repr(kernel) == "<Weight top/kernel, shape=(4, 3), dtype=float32>"
+    assert np.asarray(bias, np.float64).dtype == np.float64
+    with pytest.raises(ValueError, match=r"top/kernel: .* can only be copied"):
+        np.asarray(kernel, copy=False)
+    bias.assign([1, 2, 3])
+    assert bias.numpy().tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("trainable", [True, False])
+def test_trainable_weights(trainable: bool) -> None:
+    dense = built_dense(trainable=not trainable)
+    dense.trainable = trainable
+    assert dense.trainable_weights == (dense.weights if trainable else [])
+    assert dense.non_trainable_weights == ([] if trainable else dense.weights)
+
+
+# -- Names, options and errors ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("prefix", MAKERS)
+def test_names_are_numbered(prefix: str) -> None:
+    first, second = MAKERS[prefix]().name, MAKERS[prefix]().name
+    number = int(first.removeprefix(f"{prefix}_")) if first != prefix else 0
+    assert second == f"{prefix}_{number + 1}"
+    assert MAKERS[prefix](name="mine").name == "mine"
+
+
+@pytest.mark.parametrize("prefix", MAKERS)
+def test_options_that_all_layers_have(prefix: str) -> None:
+    layer = MAKERS[prefix](name="mine", trainable=False, dtype="float64")
+    assert (layer.name, layer.trainable, layer.dtype) == ("mine", False, "float64")
+    assert repr(layer).startswith(f"<{type(layer).__name__} name=mine, built=")
+
+
+@pytest.mark.parametrize("option", ["kernel_regularizer", "activity_regularizer", "batch_shape"])
+@pytest.mark.parametrize("prefix", MAKERS)
+def test_unknown_options_are_refused_by_name(prefix: str, option: str) -> None:
+    with pytest.raises(TypeError, match=option):
+        MAKERS[prefix](**{option: None})
+
+
+@pytest.mark.parametrize(
+    ("units", "error"),
+    [(0, ValueError), (-3, ValueError), (2.0, TypeError), ("3", TypeError), (True, TypeError)],
+)
+def test_units_are_a_positive_integer(units: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match=r"^Dense: expected units to be "):
+        layers.Dense(units)
+
+
+def test_units_may_be_numpys() -> None:
+    assert layers.Dense(np.int64(3)).units == 3
+
+
+@pytest.mark.parametrize("shape", [(4,), [4], (np.int64(4),), (2, 3)])
+def test_input(shape: Any) -> None:
+    head = layers.Input(shape)
+    assert head.built
+    assert head.input_shape == head.output_shape == (None, *shape)
+    assert head.weights == []
+
+
+@pytest.mark.parametrize(
+    ("shape", "error"),
+    [
+        (4, TypeError),
+        ((None,), TypeError),
+        ((2.0,), TypeError),
+        ("ab", TypeError),
+        ((True,), TypeError),
+        ((), ValueError),
+        ((0,), ValueError),
+        ((4, -1), ValueError),
+    ],
+)
+def test_what_is_not_a_shape_is_refused(shape: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match=r"expected a shape"):
+        layers.Input(shape)
+    with pytest.raises(error, match=r"expected a shape"):
+        layers.Dense(3, input_shape=shape)
+
+
+@pytest.mark.parametrize("value", ["fast", None, [1.0, 2.0]])
+def test_rescaling_takes_numbers(value: Any) -> None:
+    with pytest.raises(TypeError, match=r"Rescaling: .*scale"):
+        layers.Rescaling(value)
+    with pytest.raises(TypeError, match=r"Rescaling: .*offset"):
+        layers.Rescaling(1.0, value)
+
+
+@pytest.mark.parametrize("data", [["a"], None, np.zeros(3, complex)])
+def test_a_layer_is_called_with_numbers(data: Any) -> None:
+    with pytest.raises(TypeError, match=r"Dense 'top': expected numbers, got "):
+        layers.Dense(3, name="top")(data)
