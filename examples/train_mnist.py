@@ -188,7 +188,7 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="WIDTH",
         help="widths of the hidden layers, one or more (default: 512)",
     )
-    model.add_argument("--epochs", type=int, default=10, help="default: %(default)s")
+    model.add_argument("--epochs", type=positive, default=10, help="default: %(default)s")
     model.add_argument("--batch-size", type=int, default=32, help="default: %(default)s")
     model.add_argument(
         "--optimizer",
@@ -198,6 +198,13 @@ def make_parser() -> argparse.ArgumentParser:
     )
     model.add_argument("--learning-rate", type=float, help="default: the optimizer's own")
     return parser
+
+
+def positive(text: str) -> int:
+    """Return a number of at least one; without an epoch there is nothing to draw."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected at least 1, got {text}")
+    return int(text)
 
 
 def plot_path(text: str) -> Path:

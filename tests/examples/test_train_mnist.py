@@ -1,0 +1,108 @@
+"""The example as a user runs it: a script, its options, what it prints and draws."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "examples" / "train_mnist.py"
+OPTIONS = [
+    *("--full", "--data", "--fashion", "--hidden", "--epochs", "--batch-size", "--optimizer"),
+    *("--learning-rate", "--seed", "--plot"),
+]
+FASHION = Path("/usr/share/datasets/fashion-mnist")
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, SCRIPT, *arguments],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+        timeout=120,
+    )
+
+
+def accuracy(*arguments: str | Path) -> float:
+    result = run(*arguments)
+    assert result.returncode == 0, result.stderr
+    found = re.search(r"test loss (\d+\.\d+), test accuracy (\d\.\d+)$", result.stdout.strip())
+    assert found, result.stdout
+    return float(found[2])
+
+
+def write_idx(path: Path, array: np.ndarray) -> None:
+    header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+    path.write_bytes(gzip.compress(header + array.tobytes()))
+
+
+def test_the_defaults_reach_what_the_readme_says() -> None:
+    assert accuracy() >= 0.93
+
+
+@pytest.mark.skipif(not FASHION.is_dir(), reason="needs Debian's package dataset-fashion-mnist")
+def test_fashion_mnist_in_full() -> None:
+    options = ["--optimizer", "sgd", "--learning-rate", "0.1", "--epochs", "5"]
+    assert accuracy("--fashion", "--data", FASHION, "--batch-size", "128", *options) >= 0.85
+
+
+def test_help_names_every_option() -> None:
+    text = run("--help").stdout
+    assert [option for option in OPTIONS if option not in text] == []
+
+
+def test_a_folder_of_idx_files_and_every_option_of_training(tmp_path: Path) -> None:
+    digits = np.load(ROOT / "examples" / "data" / "mnist_5k.npz")
+    for part, prefix in (("train", "train"), ("test", "t10k")):
+        write_idx(tmp_path / f"{prefix}-images-idx3-ubyte.gz", digits[f"x_{part}"])
+        write_idx(tmp_path / f"{prefix}-labels-idx1-ubyte.gz", digits[f"y_{part}"])
+    options = ["--hidden", "64", "32", "--epochs", "2", "--batch-size", "100", "--optimizer", "sgd"]
+    seeded = ["--learning-rate", "0.2", "--seed", "5"]
+    first = run("--data", tmp_path, *options, *seeded)
+    assert "Epoch 2/2" in first.stdout
+    again = run(*options, *seeded)
+    assert first.stdout.splitlines()[-1] == again.stdout.splitlines()[-1]
+    assert first.stdout.splitlines()[-1].startswith("test loss")
+
+
+def test_the_plot(tmp_path: Path) -> None:
+    path = tmp_path / "figure.png"
+    accuracy("--epochs", "2", "--hidden", "16", "--plot", path)
+    assert path.read_bytes().startswith(b"\x89PNG")
+    from matplotlib.image import imread
+
+    pixels = imread(path)
+    assert min(pixels.shape[:2]) > 500
+    assert len(np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0)) > 100
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--data", "/no/such/folder"),
+        ("--epochs", "0"),
+        ("--hidden", "-3"),
+        ("--hidden",),
+        ("--optimizer", "magic"),
+        ("--learning-rate", "fast"),
+        ("--learning-rate", "-1"),
+        ("--batch-size", "0"),
+        ("--seed", "-1"),
+        ("--plot", "/no/such/folder/figure.png", "--epochs", "1"),
+        ("--nonsense",),
+    ],
+    ids=" ".join,
+)
+def test_bad_arguments_get_one_clear_line(arguments: tuple[str, ...]) -> None:
+    result = run(*arguments)
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    assert "error: " in result.stderr.splitlines()[-1]
