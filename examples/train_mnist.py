@@ -93,7 +93,7 @@ def plot(
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    style = {
+    style: Any = {
         "font.size": 8,
         "figure.titlesize": 9,
         "figure.titleweight": "bold",
