@@ -47,18 +47,23 @@ Array<T> writable(Argument argument, const py::object& object, const std::vector
 }
 
 ElementType element_type(Argument argument, const py::dtype& dtype) {
-  const auto is = [&](const char* name) { return dtype.equal(py::dtype(name)); };
-  if (is("?") || is("uint8")) return ElementType::uint8;
-  if (is("int8")) return ElementType::int8;
-  if (is("uint16")) return ElementType::uint16;
-  if (is("int16")) return ElementType::int16;
-  if (is("uint32")) return ElementType::uint32;
-  if (is("int32")) return ElementType::int32;
-  if (is("uint64")) return ElementType::uint64;
-  if (is("int64")) return ElementType::int64;
-  if (is("float16")) return ElementType::float16;
-  if (is("float32")) return ElementType::float32;
-  if (is("float64")) return ElementType::float64;
+  struct Known {
+    char kind;
+    py::ssize_t size;
+    ElementType type;
+  };
+  constexpr Known known[] = {
+      {'f', 4, ElementType::float32}, {'f', 8, ElementType::float64}, {'u', 1, ElementType::uint8},
+      {'b', 1, ElementType::uint8},   {'i', 1, ElementType::int8},    {'u', 2, ElementType::uint16},
+      {'i', 2, ElementType::int16},   {'u', 4, ElementType::uint32},  {'i', 4, ElementType::int32},
+      {'u', 8, ElementType::uint64},  {'i', 8, ElementType::int64},   {'f', 2, ElementType::float16},
+  };
+  const char order = dtype.byteorder();
+  if (order == '=' || order == '|') {
+    for (const Known& each : known) {
+      if (each.kind == dtype.kind() && each.size == dtype.itemsize()) return each.type;
+    }
+  }
   throw py::type_error(text(argument) + ": expected numbers in native byte order, got " + std::string(py::str(dtype)));
 }
 

@@ -47,15 +47,27 @@ py::tuple totals_tuple(const Totals& totals) {
 }
 
 template <class T>
-void predict_into(const Network<T>& network, const py::array& x, Array<T> out, const py::object& on_progress) {
+Array<T> predict_samples(const Network<T>& network, const py::array& x, const py::object& on_progress) {
   expect_shape({"predict", "x"}, x, {-1, network.inputs()});
-  expect_shape({"predict", "out"}, out, {x.shape(0), network.outputs()});
   const Samples view = samples({"predict", "x"}, x);
+  Array<T> out({x.shape(0), network.outputs()});
   T* data = out.mutable_data();
   const Observer observer = observer_of(on_progress);
   const py::gil_scoped_release release;
   const FloatMode mode;
   predict(network, view, data, observer);
+  return out;
+}
+
+/// The network's output for x if that is a matrix of T as wide as the network, else None: what
+/// everything else that may be asked of a model costs is then saved.
+template <class T> py::object try_predict(const Network<T>& network, const py::object& x) {
+  // Exactly NumPy's own class: subclasses, masked arrays among them, have meanings of their own.
+  if (Py_TYPE(x.ptr()) != py::detail::npy_api::get().PyArray_Type_) return py::none();
+  if (!py::isinstance<py::array_t<T>>(x)) return py::none();
+  const auto array = py::reinterpret_borrow<py::array>(x);
+  if (array.ndim() != 2 || array.shape(1) != network.inputs()) return py::none();
+  return predict_samples<T>(network, array, py::none());
 }
 
 template <class T>
@@ -135,7 +147,8 @@ template <class T> void register_network_of(py::module_& m, const std::string& s
       .def("add_relu", &Network<T>::add_relu, arg("name"))
       .def("add_softmax", &Network<T>::add_softmax, arg("name"))
       .def("add_rescaling", &Network<T>::add_rescaling, arg("name"), arg("scale"), arg("offset"))
-      .def("predict", &predict_into<T>, arg("x"), arg("out").noconvert(), arg("on_progress"));
+      .def("predict", &predict_samples<T>, arg("x"), arg("on_progress"))
+      .def("try_predict", &try_predict<T>, arg("x"));
 
   using Bound = BoundTrainer<T>;
   py::class_<Bound> trainer(m, ("Trainer" + suffix).c_str());

@@ -205,10 +205,9 @@ class Layer:
         network = _core.Network[self.dtype](sample_size(shape))
         self.add_to(network)
         output_shape = (len(samples), *self.compute_output_shape(shape)[1:])
-        out = np.empty((len(samples), sample_size(output_shape)), dtype=self.dtype)
         rows = samples.reshape(len(samples), sample_size(shape))
-        network.predict(rows, out, None)
-        return out.reshape([size or 0 for size in output_shape])
+        outputs: FloatArray = network.predict(rows, None)
+        return outputs.reshape([size or 0 for size in output_shape])
 
     def unbuild(self) -> None:
         """Forget the input's shape and the weights."""

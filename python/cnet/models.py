@@ -189,6 +189,7 @@ class Sequential(Trainer):
             for layer in self._layers:
                 layer.add_to(network, trainable=layer.name not in frozen)
             self._network = network
+            self._rows_network = network if len(self.input_shape) == 2 else None
         return self._network
 
     @property
@@ -286,11 +287,11 @@ class Sequential(Trainer):
             print_fn(f"{title}: {numbers:,} ({_memory_text(size)})")
 
     def _changed(self) -> None:
-        self._network = None
+        self._network = self._rows_network = None
         self._compiled = None
 
     def _rebuild_network(self) -> None:
-        self._network = None
+        self._network = self._rows_network = None
         if self._compiled:
             self._compiled.engine = None
 
