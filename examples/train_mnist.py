@@ -182,14 +182,14 @@ def make_parser() -> argparse.ArgumentParser:
     model = parser.add_argument_group("model and training")
     model.add_argument(
         "--hidden",
-        type=int,
+        type=positive,
         nargs="+",
         default=[512],
         metavar="WIDTH",
         help="widths of the hidden layers, one or more (default: 512)",
     )
     model.add_argument("--epochs", type=positive, default=10, help="default: %(default)s")
-    model.add_argument("--batch-size", type=int, default=32, help="default: %(default)s")
+    model.add_argument("--batch-size", type=positive, default=32, help="default: %(default)s")
     model.add_argument(
         "--optimizer",
         choices=OPTIMIZERS,
@@ -215,7 +215,7 @@ def plot_path(text: str) -> Path:
     if not path.parent.is_dir():
         raise argparse.ArgumentTypeError(f"no such folder: {path.parent}")
     if find_spec("matplotlib") is None:
-        raise argparse.ArgumentTypeError('plots need matplotlib: pip install "cnet[plot]"')
+        raise argparse.ArgumentTypeError("plots need matplotlib: pip install matplotlib")
     return path
 
 

@@ -126,12 +126,14 @@ def test_get_layer() -> None:
 
 def test_adding_and_popping_keeps_the_other_layers_weights() -> None:
     model = small_model()
-    before = bits(model)
+    before, prediction = bits(model), model(X)
     model.add(layers.Dense(2))
     assert model.output_shape == (None, 2)
     assert bits(model)[:4] == before
+    np.testing.assert_array_equal(model(X), model.layers[2](prediction))
     assert model.pop().count_params() == 3 * 2 + 2
     assert bits(model) == before
+    np.testing.assert_array_equal(model(X), prediction)
     top, hidden = model.pop(), model.pop()
     assert model.output_shape == (None, 4)
     assert not model.built

@@ -91,6 +91,13 @@ def test_seeds_follow_from_the_global_seed() -> None:
     assert all(0 <= seed < 2**64 for seed in first)
 
 
+def test_seeds_are_no_numbers_of_the_global_seed() -> None:
+    cnet.utils.set_random_seed(1)
+    seeds = [random.next_seed() / 2**64 for _ in range(1000)]
+    numbers = random.uniform((1000,), dtype="float64", seed=1)
+    assert np.abs(np.subtract.outer(seeds, numbers)).min() > 2**-53
+
+
 def test_an_explicit_seed_uses_up_none_of_the_sequence() -> None:
     cnet.utils.set_random_seed(1)
     expected = random.next_seed()

@@ -32,7 +32,9 @@ py::dict build_info() {
 
 PYBIND11_MODULE(_core, m) {
   m.doc() = "cnet's compiled core; cnet's public modules are its face.";
-  cnet::kernels::chosen_isa(); // a bad CNET_ISA fails the import, not the first step
+  // What is wrong in the environment fails the import, not the first step.
+  cnet::kernels::chosen_isa();
+  cnet::thread_limit();
   py::register_exception_translator([](std::exception_ptr error) {
     try {
       std::rethrow_exception(error);

@@ -18,8 +18,7 @@ template <class T> py::array_t<T> kernel_array(const ops::DenseParameters<T>& pa
 
 template <class T> void set_kernel(ops::DenseParameters<T>& parameters, const Array<T>& kernel) {
   expect_shape({"set_kernel", "kernel"}, kernel, {parameters.inputs(), parameters.outputs()});
-  pack(matrix(kernel), parameters.kernel());
-  parameters.kernel_changed(whole(parameters.kernel()));
+  parameters.set_kernel(matrix(kernel));
 }
 
 template <class T> py::array_t<T> bias_array(const ops::DenseParameters<T>& parameters) {
@@ -71,24 +70,24 @@ template <class T> py::object try_predict(const Network<T>& network, const py::o
 }
 
 template <class T>
-Dataset dataset(const Network<T>& network, const char* call, const py::array& x, const py::array& y) {
+Dataset dataset(const Network<T>& network, const char* call, const py::array& x, const py::array& y, bool ids) {
   expect_shape({call, "x"}, x, {-1, network.inputs()});
-  // A single class is certain; its rows of one number are distributions.
-  const bool ids = y.ndim() == 2 && y.shape(1) == 1 && y.dtype().kind() != 'f' && network.outputs() > 1;
   expect_shape({call, "y"}, y, {x.shape(0), ids ? 1 : network.outputs()});
+  if (ids && y.dtype().kind() == 'f') throw py::type_error(std::string(call) + ": y: expected integer class ids");
   return {samples({call, "x"}, x), samples({call, "y"}, y), ids};
 }
 
 template <class T> struct BoundTrainer {
-  std::shared_ptr<const Network<T>> network;
+  const Network<T> network; // as it was then: layers that are added later are another network's
+  const bool sparse;
   Trainer<T> trainer;
 
-  BoundTrainer(std::shared_ptr<const Network<T>> network_, bool from_logits)
-      : network(std::move(network_)),
+  BoundTrainer(const Network<T>& network_, bool from_logits, bool sparse_)
+      : network(network_), sparse(sparse_),
         trainer(network, from_logits ? Loss::cross_entropy_from_logits : Loss::cross_entropy) {}
 
   void check(const py::array& x, const py::array& y) {
-    const Dataset data = dataset(*network, "fit", x, y);
+    const Dataset data = dataset(network, "fit", x, y, sparse);
     const py::gil_scoped_release release;
     trainer.check(data);
   }
@@ -96,7 +95,7 @@ template <class T> struct BoundTrainer {
   py::tuple train_epoch(const py::array& x, const py::array& y, Index batch_size, bool shuffle, std::uint64_t seed,
                         std::uint32_t epoch, const ops::Optimizer& optimizer, const py::object& on_progress,
                         bool every_batch) {
-    const Dataset data = dataset(*network, "train_epoch", x, y);
+    const Dataset data = dataset(network, "train_epoch", x, y, sparse);
     if (batch_size < 1) throw py::value_error("train_epoch: expected a batch_size of at least 1");
     const EpochOptions options{batch_size, shuffle, seed, epoch, optimizer};
     const Observer observer = observer_of(on_progress, every_batch);
@@ -110,7 +109,7 @@ template <class T> struct BoundTrainer {
   }
 
   py::tuple evaluate(const py::array& x, const py::array& y, Index batch_size, const py::object& on_progress) {
-    const Dataset data = dataset(*network, "evaluate", x, y);
+    const Dataset data = dataset(network, "evaluate", x, y, sparse);
     if (batch_size < 1) throw py::value_error("evaluate: expected a batch_size of at least 1");
     const Observer observer = observer_of(on_progress);
     Totals totals;
@@ -143,7 +142,7 @@ template <class T> void register_network_of(py::module_& m, const std::string& s
   py::class_<Network<T>, std::shared_ptr<Network<T>>> network(m, ("Network" + suffix).c_str());
   enter<T>(m, "Network", network);
   network.def(py::init<Index>(), arg("inputs"))
-      .def("add_dense", &Network<T>::add_dense, arg("name"), arg("parameters"), arg("trainable"))
+      .def("add_dense", &Network<T>::add_dense, arg("name"), arg("parameters").none(false), arg("trainable"))
       .def("add_relu", &Network<T>::add_relu, arg("name"))
       .def("add_softmax", &Network<T>::add_softmax, arg("name"))
       .def("add_rescaling", &Network<T>::add_rescaling, arg("name"), arg("scale"), arg("offset"))
@@ -153,11 +152,7 @@ template <class T> void register_network_of(py::module_& m, const std::string& s
   using Bound = BoundTrainer<T>;
   py::class_<Bound> trainer(m, ("Trainer" + suffix).c_str());
   enter<T>(m, "Trainer", trainer);
-  trainer
-      .def(py::init([](std::shared_ptr<Network<T>> network, bool from_logits) {
-             return std::make_unique<Bound>(std::move(network), from_logits);
-           }),
-           arg("network"), arg("from_logits"))
+  trainer.def(py::init<const Network<T>&, bool, bool>(), arg("network").none(false), arg("from_logits"), arg("sparse"))
       .def("check", &Bound::check, arg("x"), arg("y"))
       .def("train_epoch", &Bound::train_epoch, arg("x"), arg("y"), arg("batch_size"), arg("shuffle"), arg("seed"),
            arg("epoch"), arg("optimizer"), arg("on_progress"), arg("every_batch"))

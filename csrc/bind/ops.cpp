@@ -177,9 +177,11 @@ Array<T> softmax_backward(const Array<T>& grad, const Array<T>& probabilities, c
 template <class T> struct Labels {
   std::vector<Index> ids;
   PanelMatrix<T> distribution;
+  bool has_ids;
 
   Labels(const char* call, const py::array& labels, Argument rows_argument, const py::array& rows) {
     expect_matrix(rows_argument, rows, "(batch, classes)");
+    has_ids = labels.ndim() != 2;
     if (labels.ndim() == 2) {
       expect_shape({call, "labels"}, labels, shape_of(rows));
       if (!py::isinstance<Array<T>>(labels)) throw py::type_error(std::string(call) + ": labels: unexpected dtype");
@@ -192,7 +194,7 @@ template <class T> struct Labels {
     gather_ids(samples({call, "labels"}, column), {nullptr, 0}, rows.shape(1), {0, labels.shape(0)}, ids.data());
   }
   ops::Targets<T> targets() const {
-    if (!distribution.empty()) return {nullptr, distribution.view()};
+    if (!has_ids) return {nullptr, distribution.view()};
     static constexpr Index none = 0;
     return {ids.empty() ? &none : ids.data(), {}};
   }

@@ -24,6 +24,8 @@ namespace {
 /// How long a thread looks for work, or for its crew, before it sleeps: about what waking it costs.
 constexpr std::chrono::microseconds spin_time{10};
 
+constexpr int most_threads = 1024;
+
 void pause() {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
@@ -131,14 +133,14 @@ Pool& get_pool() {
   return *pool.load();
 }
 
-/// A positive whole number from the environment, or 0.
+/// A positive whole number from the environment (the first of a list, as OpenMP has them), or 0.
 int from_environment(const char* name) {
   const char* text = std::getenv(name);
   if (text == nullptr) return 0;
   char* end;
   const long value = std::strtol(text, &end, 10);
   const bool whole = end != text && (*end == '\0' || *end == ',');
-  return whole && value > 0 ? static_cast<int>(std::min(value, 1024L)) : 0;
+  return whole && value > 0 ? static_cast<int>(std::min<long>(value, most_threads)) : 0;
 }
 
 /// The CPUs that a cgroup's quota pays for, or 0 without one.
@@ -168,6 +170,10 @@ int available_cpus() {
 int default_limit() {
   const int own = from_environment("CNET_NUM_THREADS");
   if (own > 0) return own;
+  if (const char* text = std::getenv("CNET_NUM_THREADS"); text != nullptr && *text != '\0') {
+    throw std::invalid_argument("CNET_NUM_THREADS: expected a whole number of at least 1, got '" + std::string(text) +
+                                "'");
+  }
   const int cap = from_environment("OMP_NUM_THREADS");
   const int cpus = available_cpus();
   return cap > 0 ? std::min(cap, cpus) : cpus;
@@ -197,7 +203,10 @@ int thread_limit() {
 }
 
 void set_thread_limit(int count) {
-  if (count < 1) throw std::invalid_argument("set_num_threads: expected at least 1, got " + std::to_string(count));
+  if (count < 1 || count > most_threads) {
+    throw std::invalid_argument("set_num_threads: expected a number in [1, " + std::to_string(most_threads) +
+                                "], got " + std::to_string(count));
+  }
   limit().store(count);
 }
 

@@ -28,10 +28,10 @@ private:
 };
 
 /// Threads to use at most: CNET_NUM_THREADS, or what the process may run on (affinity and cgroup
-/// quota), capped by OMP_NUM_THREADS.
+/// quota), capped by OMP_NUM_THREADS. Throws std::invalid_argument if CNET_NUM_THREADS is no number.
 int thread_limit();
 
-/// Throws std::invalid_argument unless limit ≥ 1.
+/// Throws std::invalid_argument unless limit is in [1, 1024].
 void set_thread_limit(int limit);
 
 /// Calls task(crew, n) for n = 0 … threads − 1, each on a thread of its own, the caller's being

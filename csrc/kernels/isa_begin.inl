@@ -4,7 +4,9 @@
 
 #define CNET_INLINE __attribute__((always_inline)) inline
 
-#if defined(__clang__)
+#if defined(__SANITIZE_ADDRESS__)
+#define CNET_UNROLL // checks of every unrolled access would take minutes to compile
+#elif defined(__clang__)
 #define CNET_UNROLL _Pragma("unroll")
 #else
 #define CNET_UNROLL _Pragma("GCC unroll 16")

@@ -4,12 +4,17 @@
 
 #include <algorithm>
 #include <array>
+#include <stdexcept>
 #include <utility>
 
 namespace cnet {
 
 template <class T>
 void Network<T>::add_dense(std::string name, std::shared_ptr<ops::DenseParameters<T>> parameters, bool trainable) {
+  if (parameters->inputs() != outputs()) {
+    throw std::invalid_argument("add_dense: expected a kernel of " + std::to_string(outputs()) + " inputs, got " +
+                                std::to_string(parameters->inputs()));
+  }
   Layer<T> layer{LayerKind::dense, std::move(name), parameters->outputs()};
   layer.parameters = std::move(parameters);
   layer.trainable = trainable;

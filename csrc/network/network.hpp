@@ -5,6 +5,7 @@
 #include "ops/optimizers.hpp"
 
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -31,7 +32,9 @@ template <class T> struct Layer {
 /// several networks.
 template <class T> class Network {
 public:
-  explicit Network(Index inputs) : inputs_(inputs) {}
+  explicit Network(Index inputs) : inputs_(inputs) {
+    if (inputs < 1) throw std::invalid_argument("Network: expected at least one input");
+  }
 
   void add_dense(std::string name, std::shared_ptr<ops::DenseParameters<T>> parameters, bool trainable);
   /// Becomes part of the dense layer before it, where there is one.

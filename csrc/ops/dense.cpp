@@ -28,8 +28,15 @@ template <class T>
 DenseParameters<T>::DenseParameters(Index inputs, Index outputs, bool use_bias)
     : kernel_(inputs, outputs), bias_(panel_count<T>(outputs) * panel_width<T>), use_bias_(use_bias) {}
 
+template <class T> void DenseParameters<T>::set_kernel(MatrixView<const T> kernel) {
+  const std::lock_guard<std::mutex> lock(setting_);
+  pack(kernel, kernel_.view());
+  kernel_changed(whole(kernel_.view()));
+}
+
 template <class T> PanelView<const T> DenseParameters<T>::transposed() {
   if (transposed_.empty()) {
+    const std::lock_guard<std::mutex> lock(setting_);
     transposed_ = PanelMatrix<T>(outputs(), inputs());
     kernel_changed(whole(kernel()));
   }

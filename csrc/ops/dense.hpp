@@ -3,6 +3,9 @@
 #include "core/panels.hpp"
 #include "kernels/table.hpp"
 
+#include <atomic>
+#include <mutex>
+
 namespace cnet::ops {
 
 /// Writes a block of `from` to its place in the transpose: to[j, i] = from[i, j].
@@ -18,6 +21,7 @@ public:
   bool use_bias() const { return use_bias_; }
 
   PanelView<T> kernel() { return kernel_.view(); }
+  void set_kernel(MatrixView<const T> kernel);
   PanelView<const T> kernel() const { return kernel_.view(); }
   T* bias() { return bias_.data(); } ///< padded to whole panels; zeros without a bias
   const T* bias() const { return bias_.data(); }
@@ -25,12 +29,16 @@ public:
   /// The kernel's transpose (outputs × inputs), which the gradient of the inputs reads. Kept beside
   /// the kernel from its first use on: an update writes both.
   PanelView<const T> transposed();
-  /// To be called after a part of the kernel has changed.
+  /// To be called after training has changed a part of the kernel.
   void kernel_changed(Block);
+
+  /// Taken by whoever trains: a layer may be part of several models.
+  std::atomic_flag in_training = ATOMIC_FLAG_INIT;
 
 private:
   PanelMatrix<T> kernel_;
   PanelMatrix<T> transposed_; ///< empty until it is needed
+  std::mutex setting_;        ///< of the kernel as a whole, against the transpose being made
   AlignedBuffer<T> bias_;
   bool use_bias_;
 };

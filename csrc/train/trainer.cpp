@@ -15,8 +15,8 @@ namespace cnet {
 
 namespace {
 
-/// Rows that evaluate() and predict() take through the layers at a time, so that they stay in cache.
-constexpr Index block_rows = 128;
+/// Rows that a thread takes through the layers at a time, so that they stay in cache.
+constexpr Index block_rows = 256;
 
 /// Tells the observer when it wants to be told.
 class Pulse {
@@ -74,18 +74,33 @@ template <class T> double multiply_adds(const Network<T>& network) {
   return count;
 }
 
-/// Holds the flag for its lifetime, or throws Busy.
-class Exclusive {
+/// Holds what training writes, for its lifetime; throws Busy if another call does.
+template <class T> class Exclusive {
 public:
-  explicit Exclusive(std::atomic_flag& flag) : flag_(flag) {
-    if (flag_.test_and_set(std::memory_order_acquire)) throw Busy("the model is in use by another call");
+  Exclusive(std::atomic_flag& trainer, const Network<T>& network) {
+    take(trainer);
+    for (const Layer<T>& layer : network.layers()) {
+      if (layer.parameters) take(layer.parameters->in_training);
+    }
   }
-  ~Exclusive() { flag_.clear(std::memory_order_release); }
+  ~Exclusive() { release(); }
   Exclusive(const Exclusive&) = delete;
   Exclusive& operator=(const Exclusive&) = delete;
 
 private:
-  std::atomic_flag& flag_;
+  void take(std::atomic_flag& flag) {
+    if (flag.test_and_set(std::memory_order_acquire)) {
+      release();
+      throw Busy("the model is in use by another call");
+    }
+    taken_.push_back(&flag);
+  }
+  void release() {
+    for (std::atomic_flag* flag : taken_) flag->clear(std::memory_order_release);
+    taken_.clear();
+  }
+
+  std::vector<std::atomic_flag*> taken_;
 };
 
 /// The first greatest value of a row, or its first NaN, as NumPy has it.
@@ -110,17 +125,8 @@ template <class T> bool is_finite(PanelView<const T> x) {
 
 } // namespace
 
-template <class T>
-Trainer<T>::Trainer(std::shared_ptr<const Network<T>> network, Loss loss) : network_(std::move(network)), loss_(loss) {}
-
 template <class T> void Trainer<T>::reserve(Index rows) {
-  if (rows <= workspace_.capacity()) return;
-  workspace_ = Workspace<T>(*network_, rows);
-  probabilities_ = PanelMatrix<T>(rows, network_->outputs());
-  distribution_ = PanelMatrix<T>(rows, network_->outputs());
-  ids_ = AlignedBuffer<Index>(rows);
-  losses_ = AlignedBuffer<T>(rows);
-  correct_ = AlignedBuffer<std::uint8_t>(rows);
+  if (rows > buffers_.workspace.capacity()) buffers_ = Buffers(network_, rows);
 }
 
 template <class T> void Trainer<T>::check(const Dataset& data) const {
@@ -128,60 +134,61 @@ template <class T> void Trainer<T>::check(const Dataset& data) const {
   std::array<Index, 256> ids;
   for (Index first = 0; first < data.y.rows; first += Index(ids.size())) {
     const Index count = std::min(Index(ids.size()), data.y.rows - first);
-    gather_ids(data.y, {nullptr, first}, network_->outputs(), {0, count}, ids.data());
+    gather_ids(data.y, {nullptr, first}, network_.outputs(), {0, count}, ids.data());
   }
 }
 
 template <class T> ops::Targets<T> Trainer<T>::targets(Index batch) {
-  if (has_ids_) return {ids_.data(), {}};
-  return {nullptr, distribution_.view(batch)};
+  if (has_ids_) return {buffers_.ids.data(), {}};
+  return {nullptr, buffers_.distribution.view(batch)};
 }
 
 template <class T> void Trainer<T>::load(const Dataset& data, Selection selection, RowRange rows, Index batch) {
-  gather(data.x, selection, network_->input_scale(), network_->input_offset(), rows, workspace_.output(-1, batch));
+  gather(data.x, selection, network_.input_scale(), network_.input_offset(), rows,
+         buffers_.workspace.output(-1, batch));
   if (data.ids) {
-    gather_ids(data.y, selection, network_->outputs(), rows, ids_.data());
+    gather_ids(data.y, selection, network_.outputs(), rows, buffers_.ids.data());
   } else {
-    gather(data.y, selection, T(1), T(0), rows, distribution_.view(batch));
+    gather(data.y, selection, T(1), T(0), rows, buffers_.distribution.view(batch));
   }
 }
 
 template <class T> void Trainer<T>::forward_and_loss(RowRange rows, Index batch) {
   for (Index l = 0; l <= top(); ++l) {
-    forward<T>(network_->layers()[static_cast<std::size_t>(l)], workspace_.output(l - 1, batch), rows,
-               workspace_.output(l, batch));
+    forward<T>(network_.layers()[static_cast<std::size_t>(l)], buffers_.workspace.output(l - 1, batch), rows,
+               buffers_.workspace.output(l, batch));
   }
-  const PanelView<const T> outputs = workspace_.output(top(), batch);
+  const PanelView<const T> outputs = buffers_.workspace.output(top(), batch);
   PanelView<const T> predictions = outputs;
   if (loss_ == Loss::cross_entropy && !fused()) {
-    ops::cross_entropy_forward<T>(outputs, targets(batch), rows, losses_.data());
+    ops::cross_entropy_forward<T>(outputs, targets(batch), rows, buffers_.losses.data());
   } else {
-    const PanelView<T> probabilities = probabilities_.view(batch);
-    ops::softmax_cross_entropy_forward<T>(outputs, targets(batch), rows, probabilities, losses_.data());
+    const PanelView<T> probabilities = buffers_.probabilities.view(batch);
+    ops::softmax_cross_entropy_forward<T>(outputs, targets(batch), rows, probabilities, buffers_.losses.data());
     if (fused()) predictions = probabilities;
   }
   for (Index i = rows.first; i < rows.last; ++i) {
-    const Index target = has_ids_ ? ids_.data()[i] : argmax<T>(distribution_.view(batch), i);
-    correct_.data()[i] = argmax(predictions, i) == target;
+    const Index target = has_ids_ ? buffers_.ids.data()[i] : argmax<T>(buffers_.distribution.view(batch), i);
+    buffers_.correct.data()[i] = argmax(predictions, i) == target;
   }
 }
 
 template <class T> void Trainer<T>::loss_gradient(RowRange rows, Index batch) {
   if (top() < 0) return;
-  const PanelView<T> gradient = workspace_.gradient(top(), batch);
+  const PanelView<T> gradient = buffers_.workspace.gradient(top(), batch);
   if (loss_ == Loss::cross_entropy && !fused()) {
-    ops::cross_entropy_backward<T>(workspace_.output(top(), batch), targets(batch), batch, rows, gradient);
+    ops::cross_entropy_backward<T>(buffers_.workspace.output(top(), batch), targets(batch), batch, rows, gradient);
   } else {
-    ops::softmax_cross_entropy_backward<T>(probabilities_.view(batch), targets(batch), batch, rows, gradient);
+    ops::softmax_cross_entropy_backward<T>(buffers_.probabilities.view(batch), targets(batch), batch, rows, gradient);
   }
 }
 
 template <class T> std::string Trainer<T>::first_not_finite(Index batch) {
-  if (!is_finite<T>(workspace_.output(-1, batch))) return "the input is not finite";
+  if (!is_finite<T>(buffers_.workspace.output(-1, batch))) return "the input is not finite";
   for (Index l = 0; l <= top(); ++l) {
-    if (is_finite<T>(workspace_.output(l, batch))) continue;
+    if (is_finite<T>(buffers_.workspace.output(l, batch))) continue;
     return "the first output that is not finite is that of layer '" +
-           network_->layers()[static_cast<std::size_t>(l)].name + "'";
+           network_.layers()[static_cast<std::size_t>(l)].name + "'";
   }
   return "each layer's output is finite";
 }
@@ -206,25 +213,31 @@ Totals Trainer<T>::run(const Dataset& data, Index batch_size, const std::uint32_
       const Index batch = std::min(batch_size, samples - first);
       const RowRange rows = rows_of(batch, thread, crew.size());
       failure.guard([&] {
-        load(data, {order, first}, rows, batch);
-        forward_and_loss(rows, batch);
-        if (!training) return;
-        loss_gradient(rows, batch);
-        backward(*network_, workspace_, top(), batch, rows);
+        for (Index row = rows.first; row < rows.last; row += block_rows) {
+          const RowRange block{row, std::min(row + block_rows, rows.last)};
+          load(data, {order, first}, block, batch);
+          forward_and_loss(block, batch);
+          if (training) {
+            loss_gradient(block, batch);
+            backward(network_, buffers_.workspace, top(), batch, block);
+          }
+          if (thread == 0 && !observer.every_batch) pulse(totals); // Ctrl-C need not wait for a large batch
+        }
       });
       crew.barrier();
       if (failure) break;
       for (Index i = 0; i < batch; ++i) {
-        totals.loss += static_cast<double>(losses_.data()[i]);
-        totals.correct += correct_.data()[i];
+        totals.loss += static_cast<double>(buffers_.losses.data()[i]);
+        totals.correct += buffers_.correct.data()[i];
       }
       totals.rows += batch;
       totals.batches += 1;
       if (training) {
         if (!std::isfinite(totals.loss)) break;
-        update(*network_, workspace_, top(), batch, training->optimizer, slots_, slots_.steps + totals.batches,
+        update(network_, buffers_.workspace, top(), batch, training->optimizer, slots_, slots_.steps + totals.batches,
                {thread, crew.size()});
       }
+      if (observer.every_batch) crew.barrier(); // a hook may look at the weights
       if (thread == 0) observers.guard([&] { stopped = !pulse(totals); });
       crew.barrier();
       if (stopped || observers) break;
@@ -232,7 +245,7 @@ Totals Trainer<T>::run(const Dataset& data, Index batch_size, const std::uint32_
     if (thread == 0) result = totals;
   };
   const double passes = training ? 3 : 1;
-  run_parallel(threads_for(passes * multiply_adds(*network_) * static_cast<double>(batch_size), batch_size), work);
+  run_parallel(threads_for(passes * multiply_adds(network_) * static_cast<double>(batch_size), batch_size), work);
 
   const bool finite = !training || std::isfinite(result.loss);
   if (training) slots_.steps += result.batches - (finite ? 0 : 1);
@@ -248,13 +261,13 @@ Totals Trainer<T>::run(const Dataset& data, Index batch_size, const std::uint32_
 
 template <class T>
 Totals Trainer<T>::train_epoch(const Dataset& data, const EpochOptions& options, const Observer& observer) {
-  const Exclusive exclusive(busy_);
+  const Exclusive<T> exclusive(busy_, network_);
   const Index batch_size = std::min(options.batch_size, data.x.rows);
   reserve(batch_size);
-  prepare_backward(*network_, top());
+  prepare_backward(network_, top());
   if (slots_.layers.empty() || slots_.count != options.optimizer.slots()) {
     const Index steps = slots_.steps;
-    slots_ = Slots<T>(*network_, options.optimizer.slots());
+    slots_ = Slots<T>(network_, options.optimizer.slots());
     slots_.steps = steps;
   }
   std::vector<std::uint32_t> order;
@@ -266,7 +279,7 @@ Totals Trainer<T>::train_epoch(const Dataset& data, const EpochOptions& options,
 }
 
 template <class T> Totals Trainer<T>::evaluate(const Dataset& data, Index batch_size, const Observer& observer) {
-  const Exclusive exclusive(busy_);
+  const Exclusive<T> exclusive(busy_, network_);
   // The results do not depend on the batch size; the memory that they take does.
   const Index rows = std::min({batch_size, data.x.rows, block_rows * thread_limit()});
   reserve(rows);
@@ -278,7 +291,8 @@ template <class T> void predict(const Network<T>& network, const Samples& sample
   for (const Layer<T>& layer : network.layers()) widest = std::max(widest, layer.outputs);
   const double work = multiply_adds(network) * static_cast<double>(samples.rows);
   const int threads = threads_for(work, samples.rows);
-  const Index capacity = std::min(block_rows, rows_of(samples.rows, threads - 1, threads).count());
+  const Index share = (samples.rows + threads - 1) / threads;
+  const Index capacity = std::min({block_rows, (share + row_group - 1) / row_group * row_group, samples.rows});
 
   std::atomic<Index> next{0};
   Failure failure;

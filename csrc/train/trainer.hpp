@@ -47,7 +47,8 @@ struct EpochOptions {
 /// A network, its loss, and what training keeps from step to step.
 template <class T> class Trainer {
 public:
-  Trainer(std::shared_ptr<const Network<T>> network, Loss loss);
+  /// The network must outlive the trainer.
+  Trainer(const Network<T>& network, Loss loss) : network_(network), loss_(loss) {}
 
   /// Throws std::invalid_argument if a label is not a class; looks at them all.
   void check(const Dataset&) const;
@@ -74,19 +75,28 @@ private:
   void reserve(Index rows);
   std::string first_not_finite(Index batch);
   ops::Targets<T> targets(Index batch);
-  bool fused() const { return loss_ == Loss::cross_entropy && network_->ends_in_softmax(); }
+  bool fused() const { return loss_ == Loss::cross_entropy && network_.ends_in_softmax(); }
   /// The layer whose output the loss's gradient is taken with respect to.
-  Index top() const { return static_cast<Index>(network_->layers().size()) - (fused() ? 2 : 1); }
+  Index top() const { return static_cast<Index>(network_.layers().size()) - (fused() ? 2 : 1); }
 
-  std::shared_ptr<const Network<T>> network_;
+  const Network<T>& network_;
   Loss loss_;
-  Workspace<T> workspace_;
-  PanelMatrix<T> probabilities_;
-  PanelMatrix<T> distribution_;
-  AlignedBuffer<Index> ids_;
+  /// Made anew, whole or not at all, for a batch that is larger than any before.
+  struct Buffers {
+    Buffers() = default;
+    Buffers(const Network<T>& network, Index rows)
+        : workspace(network, rows), probabilities(rows, network.outputs()), distribution(rows, network.outputs()),
+          ids(rows), losses(rows), correct(rows) {}
+
+    Workspace<T> workspace;
+    PanelMatrix<T> probabilities;
+    PanelMatrix<T> distribution;
+    AlignedBuffer<Index> ids;
+    AlignedBuffer<T> losses;
+    AlignedBuffer<std::uint8_t> correct;
+  };
+  Buffers buffers_;
   bool has_ids_ = false;
-  AlignedBuffer<T> losses_;
-  AlignedBuffer<std::uint8_t> correct_;
   Slots<T> slots_;
   std::atomic_flag busy_ = ATOMIC_FLAG_INIT;
 };

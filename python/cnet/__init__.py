@@ -9,7 +9,7 @@ except ModuleNotFoundError as error:
         raise
     raise ImportError(
         "cnet: the compiled module cnet._core is missing. Build it by installing cnet from its "
-        "folder (pip install . or pip install -e .), and do not run Python from inside python/."
+        "folder (pip install .), and do not run Python from inside python/."
     ) from error
 
 from . import (

@@ -168,7 +168,8 @@ class Trainer:
         Parameters
         ----------
         x : array_like, (samples, …)
-            Of any numeric dtype and stride; converted a batch at a time, never copied whole.
+            Of any numeric dtype and stride; converted a batch at a time. Copied whole only where
+            the features of a sample are not evenly spaced in memory.
         y : array_like
             Class ids (samples,) or one-hot rows (samples, classes), as the loss wants them.
         batch_size : int, default 32
@@ -260,7 +261,7 @@ class Trainer:
         finally:
             progress.close()
         hooks.call("on_train_end", epoch_logs)
-        return self.history
+        return history
 
     def evaluate(
         self,
@@ -389,7 +390,7 @@ class Trainer:
         Returns
         -------
         float, list of float, or dict
-            As `evaluate`. As in Keras, means over all batches since `reset_metrics`.
+            As `evaluate`, of this batch alone, before its step.
         """
         _refuse("train_on_batch", sample_weight=sample_weight, class_weight=class_weight)
         compiled = self._require_loss("train_on_batch")
@@ -548,7 +549,9 @@ class Trainer:
                     f"'{compiled.loss.name}', got {model.output_shape}; add layers.Flatten()"
                 )
             trainer = _core.Trainer[model.dtype]
-            compiled.engine = trainer(model.network, compiled.loss.from_logits)
+            compiled.engine = trainer(
+                model.network, compiled.loss.from_logits, compiled.loss.sparse
+            )
         return compiled.engine
 
     def _require_compiled(self, call: str) -> Compiled:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import random
+from ._data import as_array, as_ids
 from .config import floatx
 
 __all__ = ["set_random_seed", "to_categorical"]
@@ -67,7 +68,7 @@ def to_categorical(
     array([[1., 0., 0.],
            [0., 0., 1.]], dtype=float32)
     """
-    ids = np.asarray(x, dtype=np.int64)
+    ids = as_ids(as_array(x, "to_categorical: x"), "to_categorical: x").astype(np.int64)
     if ids.ndim > 1 and ids.shape[-1] == 1:
         ids = ids[..., 0]
     classes = num_classes if num_classes is not None else int(ids.max(initial=-1)) + 1

@@ -140,6 +140,6 @@ def _pooch() -> ModuleType:
         return importlib.import_module("pooch")
     except ImportError as error:
         raise ImportError(
-            'cnet.datasets: a download needs pooch: pip install "cnet[datasets]", or give path=, '
+            "cnet.datasets: a download needs pooch: pip install pooch, or give path=, "
             "or set CNET_DATA_HOME to a folder that holds the files"
         ) from error
