@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import textwrap
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,7 +32,7 @@ def main() -> None:
         train(args)
     except KeyboardInterrupt:
         parser.exit(130, "\nstopped\n")
-    except (ImportError, OSError, ValueError, FloatingPointError) as error:
+    except (ImportError, OSError, ValueError, ArithmeticError, MemoryError) as error:
         parser.exit(2, f"{parser.prog}: error: {error}\n")
 
 
@@ -97,21 +96,23 @@ def plot(
         "font.size": 8,
         "figure.titlesize": 9,
         "figure.titleweight": "bold",
-        "axes.titlesize": 8,
+        "axes.titlesize": 7.5,
         "axes.titlepad": 2,
         "axes.edgecolor": "0.6",
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.grid": True,
         "grid.color": "0.92",
+        "lines.linewidth": 1.2,
+        "lines.markersize": 5,
         "xtick.color": "0.3",
         "ytick.color": "0.3",
     }
     wrong = np.flatnonzero(predicted != labels)
     wrong_title = f"Wrong, {len(wrong):,} of {len(labels):,}: predicted (true)"
     with mpl.rc_context(style):
-        figure = Figure(figsize=(9, 4.2), layout="constrained")
-        grid = figure.add_gridspec(2, 2, width_ratios=(3, 7), wspace=0.04, hspace=0.04)
+        figure = Figure(figsize=(9, 4.6), layout="constrained")
+        grid = figure.add_gridspec(2, 2, width_ratios=(3, 8), wspace=0.04, hspace=0.04)
         curves, first, mistakes = (
             figure.add_subfigure(cell) for cell in (grid[:, 0], grid[0, 1], grid[1, 1])
         )
@@ -132,9 +133,10 @@ def plot_curves(figure: SubFigure, history: dict[str, list[float]]) -> None:
         axes.plot(epochs, history[name], ".-", color="0.6", label="training")
         axes.plot(epochs, history[f"val_{name}"], ".-", color="tab:blue", label="test")
         axes.set_ylabel(name)
+        axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     loss.legend(frameon=False)
     accuracy.set_xlabel("epoch")
-    accuracy.xaxis.set_major_locator(MaxNLocator(integer=True))
+    accuracy.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     figure.align_ylabels()
 
 
@@ -148,6 +150,7 @@ def plot_images(
 ) -> None:
     """Draw three rows of images, each under the class that the model gives it."""
     figure.suptitle(title, x=0.01, ha="left")
+    space = " " if max(map(len, names)) == 1 else "\n"
     grid = figure.subplots(3, 10)
     for axes in grid.flat:
         axes.axis("off")
@@ -156,8 +159,7 @@ def plot_images(
         if guess == label:
             axes.set_title(names[guess], color="0.3")
         else:
-            caption = f"{names[guess]} ({names[label]})"
-            axes.set_title(textwrap.fill(caption, 13, break_on_hyphens=False), color="tab:red")
+            axes.set_title(f"{names[guess]}{space}({names[label]})", color="tab:red")
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -171,12 +173,23 @@ def make_parser() -> argparse.ArgumentParser:
         help="draw what happened into a .png, .pdf or .svg",
     )
 
-    data = parser.add_argument_group("data", "default: the 5,000 digits beside this script")
-    data.add_argument("--fashion", action="store_true", help="Fashion-MNIST instead of digits")
+    data = parser.add_argument_group(
+        "data", "without any of these: the 5,000 digits beside the script"
+    )
+    data.add_argument(
+        "--fashion",
+        action="store_true",
+        help="Fashion-MNIST: 70,000 images of clothes, downloaded once",
+    )
     source = data.add_mutually_exclusive_group()
-    source.add_argument("--full", action="store_true", help="download all 70,000 images, once")
     source.add_argument(
-        "--data", type=Path, metavar="DIR", help="read a folder of IDX files, or an .npz file"
+        "--full", action="store_true", help="MNIST: 70,000 images of digits, downloaded once"
+    )
+    source.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="read them from a folder of IDX files, or an .npz file",
     )
 
     model = parser.add_argument_group("model and training")
@@ -194,16 +207,16 @@ def make_parser() -> argparse.ArgumentParser:
         "--optimizer",
         choices=OPTIMIZERS,
         default="adam",
-        help="%(choices)s (default: %(default)s)",
+        help="default: %(default)s",
     )
     model.add_argument("--learning-rate", type=float, help="default: the optimizer's own")
     return parser
 
 
 def positive(text: str) -> int:
-    """Return a number of at least one; without an epoch there is nothing to draw."""
+    """Return an integer of at least one."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected at least 1, got {text}")
+        raise argparse.ArgumentTypeError(f"expected an integer of at least 1, got {text}")
     return int(text)
 
 

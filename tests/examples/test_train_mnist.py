@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -90,6 +91,7 @@ def test_the_plot(tmp_path: Path) -> None:
         ("--data", "/no/such/folder"),
         ("--epochs", "0"),
         ("--hidden", "-3"),
+        ("--hidden", "1000000000000000"),
         ("--hidden",),
         ("--optimizer", "magic"),
         ("--learning-rate", "fast"),
@@ -106,3 +108,35 @@ def test_bad_arguments_get_one_clear_line(arguments: tuple[str, ...]) -> None:
     assert result.returncode == 2
     assert "Traceback" not in result.stderr
     assert "error: " in result.stderr.splitlines()[-1]
+
+
+def test_a_plot_without_matplotlib_tells_what_to_install_before_it_trains(tmp_path: Path) -> None:
+    code = (
+        "import runpy, sys; sys.modules['matplotlib'] = None; "
+        "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, SCRIPT, "--plot", tmp_path / "figure.png"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert result.returncode == 2
+    assert 'pip install "cnet[plot]"' in result.stderr
+    assert "Epoch" not in result.stdout
+
+
+def test_ctrl_c_ends_without_a_traceback() -> None:
+    command = [sys.executable, SCRIPT, "--epochs", "100000"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
+    ) as process:
+        assert process.stdout is not None
+        while "Epoch" not in process.stdout.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert errors.endswith("stopped\n")
