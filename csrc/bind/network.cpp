@@ -133,7 +133,12 @@ template <class T> void register_network_of(py::module_& m, const std::string& s
   using Parameters = ops::DenseParameters<T>;
   py::class_<Parameters, std::shared_ptr<Parameters>> parameters(m, ("DenseParameters" + suffix).c_str());
   enter<T>(m, "DenseParameters", parameters);
-  parameters.def(py::init<Index, Index, bool>(), arg("inputs"), arg("outputs"), arg("use_bias"))
+  parameters
+      .def(py::init([](Index inputs, Index outputs, bool use_bias) {
+             if (inputs < 1 || outputs < 1) throw py::value_error("DenseParameters: expected positive sizes");
+             return std::make_shared<Parameters>(inputs, outputs, use_bias);
+           }),
+           arg("inputs"), arg("outputs"), arg("use_bias"))
       .def("kernel", &kernel_array<T>)
       .def("set_kernel", &set_kernel<T>, arg("kernel").noconvert())
       .def("bias", &bias_array<T>)

@@ -1,0 +1,205 @@
+"""The compiled module called as nobody should: an error, never a crash."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cnet
+from cnet import _core, layers
+
+Parameters, Network, Trainer = (
+    _core.DenseParameters["float32"],
+    _core.Network["float32"],
+    _core.Trainer["float32"],
+)
+X, IDS = np.zeros((5, 3), np.float32), np.zeros((5, 1), np.int64)
+
+
+def network() -> Any:
+    made = Network(3)
+    made.add_dense("dense", Parameters(3, 2, True), True)
+    made.add_softmax("softmax")
+    return made
+
+
+def train(trainer: Any, x: Any = X, y: Any = IDS, batch_size: int = 5) -> Any:
+    sgd = _core.Optimizer("sgd", learning_rate=0.1)
+    return trainer.train_epoch(x, y, batch_size, False, 0, 0, sgd, None, False)
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        (lambda: Network(0), ValueError),
+        (lambda: Network(-5), ValueError),
+        (lambda: Parameters(-1, -1, False), ValueError),
+        (lambda: Parameters(2**62, 2**62, True), MemoryError),
+        (lambda: network().add_dense("none", None, True), TypeError),
+        (lambda: network().add_dense("wide", Parameters(1_000_000, 64, True), True), ValueError),
+        (lambda: network().predict(np.zeros((5, 4), np.float32), None), ValueError),
+        (lambda: network().predict(np.zeros((5, 3), complex), None), TypeError),
+        (lambda: network().predict(np.zeros(3, np.float32), None), ValueError),
+        (lambda: Trainer(None, False, True), TypeError),
+        (lambda: train(Trainer(network(), False, True), batch_size=0), ValueError),
+        (lambda: train(Trainer(network(), False, True), y=IDS[:3]), ValueError),
+        (lambda: train(Trainer(network(), False, True), y=IDS + 2), ValueError),
+        (lambda: train(Trainer(network(), False, True), y=IDS.astype(float)), TypeError),
+        (lambda: _core.Optimizer("magic", learning_rate=0.1), ValueError),
+        (lambda: _core.random_uniform(0, 0, -1), ValueError),
+    ],
+)
+def test_what_makes_no_sense_is_refused(call: Callable[[], Any], error: Any) -> None:
+    with pytest.raises(error):
+        call()
+
+
+def test_a_trainer_keeps_the_network_as_it_was() -> None:
+    made = network()
+    trainer = Trainer(made, False, True)
+    train(trainer)
+    made.add_dense("later", Parameters(2, 1000, True), True)
+    assert train(trainer)[0] == 5
+
+
+def test_the_only_class_may_not_be_any_number() -> None:
+    model = cnet.Sequential([layers.Dense(1, activation="softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.fit(X, np.zeros(5, int), verbose=0)
+    assert model.layers[0].bias.item() == 0
+    with pytest.raises(ValueError, match=r"labels: 7 at row 0 is outside \[0, 1\)"):
+        model.evaluate(X, np.full(5, 7), verbose=0)
+
+
+def test_models_that_share_a_layer_never_train_at_once() -> None:
+    """Either may find the layer taken, but nothing is torn or crashes."""
+    shared = layers.Dense(256, activation="relu")
+    x, y = np.ones((256, 4), np.float32), np.zeros(256, int)
+    start = threading.Barrier(2)
+    outcomes: list[str] = []
+
+    def work(model: cnet.Sequential) -> None:
+        start.wait()
+        for _ in range(20):
+            try:
+                model.fit(x, y, batch_size=64, verbose=0)
+                outcomes.append("trained")
+            except RuntimeError as error:  # noqa: PERF203 # that is what is counted
+                outcomes.append(str(error))
+
+    models = []
+    for _ in range(2):
+        model = cnet.Sequential(
+            [cnet.Input((4,)), layers.Dense(512), shared, layers.Dense(3, activation="softmax")]
+        )
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        models.append(model)
+    threads = [threading.Thread(target=work, args=(model,)) for model in models]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(outcomes) == 40
+    assert set(outcomes) <= {"trained", "the model is in use by another call"}
+    assert outcomes.count("trained") >= 20 // 2
+    assert all(np.isfinite(w).all() for model in models for w in model.get_weights())
+
+
+def test_hooks_of_batches_see_whole_steps() -> None:
+    seen: dict[int, list[bytes]] = {}
+    limit = cnet.get_num_threads()
+
+    class Look(cnet.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+            weights = self.model.get_weights()
+            seen[threads].append(b"".join(w.tobytes() for w in weights))
+
+    try:
+        for threads in (1, 4):
+            seen[threads] = []
+            cnet.set_num_threads(threads)
+            cnet.utils.set_random_seed(0)
+            model = cnet.Sequential([layers.Dense(600, "relu"), layers.Dense(10, "softmax")])
+            model.compile("sgd", "sparse_categorical_crossentropy")
+            x = np.linspace(-1, 1, 1280 * 50, dtype=np.float32).reshape(1280, 50)
+            model.fit(x, np.arange(1280) % 10, batch_size=128, callbacks=[Look()], verbose=0)
+    finally:
+        cnet.set_num_threads(limit)
+    assert len(set(seen[1])) == 10
+    assert seen[1] == seen[4]
+
+
+@pytest.mark.parametrize("rows", [1, 7, 8, 9, 10, 17, 257, 1000])
+def test_rows_are_predicted_once_whatever_the_threads(rows: int) -> None:
+    limit = cnet.get_num_threads()
+    model = cnet.Sequential([cnet.Input((300,)), layers.Dense(2000, "relu"), layers.Dense(3)])
+    x = np.random.default_rng(0).normal(size=(rows, 300)).astype(np.float32)
+    try:
+        results = []
+        for threads in (1, 2, 3, 8):
+            cnet.set_num_threads(threads)
+            results.append(model.predict(x, verbose=0).tobytes())
+    finally:
+        cnet.set_num_threads(limit)
+    assert len(set(results)) == 1
+
+
+@pytest.mark.parametrize("number", [0, -1, 1025, 10**9])
+def test_numbers_of_threads_that_make_no_sense(number: int) -> None:
+    limit = cnet.get_num_threads()
+    with pytest.raises(ValueError, match=r"set_num_threads: expected a number in \[1, 1024\]"):
+        cnet.set_num_threads(number)
+    assert cnet.get_num_threads() == limit
+
+
+@pytest.mark.parametrize(
+    ("environment", "threads"),
+    [
+        ({"CNET_NUM_THREADS": "3"}, "3"),
+        ({"CNET_NUM_THREADS": "3", "OMP_NUM_THREADS": "1"}, "3"),
+        ({"OMP_NUM_THREADS": "1"}, "1"),
+        ({"OMP_NUM_THREADS": "1,4"}, "1"),
+        ({"CNET_NUM_THREADS": "many"}, "CNET_NUM_THREADS: expected"),
+        ({"CNET_NUM_THREADS": "0"}, "CNET_NUM_THREADS: expected"),
+        ({"CNET_NUM_THREADS": "1.5"}, "CNET_NUM_THREADS: expected"),
+    ],
+)
+def test_threads_from_the_environment(environment: dict[str, str], threads: str) -> None:
+    names = ("CNET_NUM_THREADS", "OMP_NUM_THREADS")
+    inherited = {name: value for name, value in os.environ.items() if name not in names}
+    result = subprocess.run(
+        [sys.executable, "-c", "import cnet; print(cnet.get_num_threads())"],
+        env=inherited | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if threads.isdecimal():
+        assert result.stdout.split()[-1:] == [threads], result.stderr
+    else:
+        assert threads in result.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_trains() -> None:
+    """Its threads are its own: those of its parent did not come along."""
+    model = cnet.Sequential([layers.Dense(600, "relu"), layers.Dense(10, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    x, y = np.ones((512, 50), np.float32), np.zeros(512, int)
+    model.fit(x, y, batch_size=128, verbose=0)
+    child = os.fork()
+    if child == 0:
+        try:
+            model.fit(x, y, batch_size=128, verbose=0)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
