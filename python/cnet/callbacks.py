@@ -90,10 +90,10 @@ class History(Callback):
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
 
-    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002, D102
+    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002
         self.epoch = []
 
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: D102
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)

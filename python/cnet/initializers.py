@@ -44,7 +44,7 @@ class Constant(Initializer):
     def __init__(self, value: float = 0.0) -> None:
         self.value = float(value)
 
-    def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> FloatArray:  # noqa: D102
+    def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> FloatArray:
         return np.full(shape, self.value, dtype=standardize_dtype(dtype, "Constant"))
 
 
@@ -78,7 +78,7 @@ class RandomUniform(_Random):
         super().__init__(seed)
         self.minval, self.maxval = float(minval), float(maxval)
 
-    def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> FloatArray:  # noqa: D102
+    def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> FloatArray:
         return random.uniform(shape, self.minval, self.maxval, dtype, self.seed)
 
 
@@ -89,14 +89,14 @@ class RandomNormal(_Random):
         super().__init__(seed)
         self.mean, self.stddev = float(mean), float(stddev)
 
-    def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> FloatArray:  # noqa: D102
+    def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> FloatArray:
         return random.normal(shape, self.mean, self.stddev, dtype, self.seed)
 
 
 class TruncatedNormal(RandomNormal):
     """Normal with `mean` and `stddev`, what is two or more `stddev` away drawn anew."""
 
-    def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> FloatArray:  # noqa: D102
+    def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> FloatArray:
         return random.truncated_normal(shape, self.mean, self.stddev, dtype, self.seed)
 
 
@@ -136,7 +136,7 @@ class VarianceScaling(_Random):
         super().__init__(seed)
         self.scale, self.mode, self.distribution = float(scale), mode, distribution
 
-    def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> FloatArray:  # noqa: D102
+    def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> FloatArray:
         fan_in, fan_out = (shape[0], shape[-1]) if shape else (1, 1)
         fans = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}
         variance = self.scale / max(1.0, fans[self.mode])

@@ -234,7 +234,7 @@ class InputLayer(Layer):
         assert self.sample_shape is not None
         self.build((None, *self.sample_shape))
 
-    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: D102
+    def add_to(self, network: Any, *, trainable: bool = True) -> None:
         pass
 
 
@@ -346,10 +346,10 @@ class Dense(Layer):
             raise AttributeError(f"Dense '{self.name}' has no weights yet: it is not built")
         return self.weights[index]
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:  # noqa: D102
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.units)
 
-    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: D102
+    def add_to(self, network: Any, *, trainable: bool = True) -> None:
         network.add_dense(self.name, self._parameters, trainable)
         activations.add_to(network, self.activation, self.name)
 
@@ -382,7 +382,7 @@ class Activation(Layer):
                 f"(batch, classes), got {shape_text(input_shape)}"
             )
 
-    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002, D102
+    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002
         activations.add_to(network, self.activation, self.name)
 
 
@@ -416,10 +416,10 @@ class Flatten(Layer):
 
     _prefix = "flatten"
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:  # noqa: D102
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], sample_size(input_shape))
 
-    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: D102
+    def add_to(self, network: Any, *, trainable: bool = True) -> None:
         pass  # the engine sees samples as rows of numbers, whatever their shape
 
 
@@ -443,7 +443,7 @@ class Rescaling(Layer):
         self.scale = as_number("Rescaling: scale", scale)
         self.offset = as_number("Rescaling: offset", offset)
 
-    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002, D102
+    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002
         network.add_rescaling(self.name, self.scale, self.offset)
 
 

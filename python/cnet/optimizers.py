@@ -71,7 +71,7 @@ class SGD(Optimizer):
         self.momentum = in_range("momentum", momentum, 0.0, 1.0)
         self.nesterov = bool(nesterov)
 
-    def rule(self) -> _core.Optimizer:  # noqa: D102
+    def rule(self) -> _core.Optimizer:
         if self.momentum == 0:
             return _core.Optimizer("sgd", learning_rate=self.learning_rate)
         return _core.Optimizer(
@@ -112,7 +112,7 @@ class RMSprop(Optimizer):
         self.rho = in_range("rho", rho, 0.0, 1.0)
         self.epsilon = in_range("epsilon", epsilon, 0.0, math.inf)
 
-    def rule(self) -> _core.Optimizer:  # noqa: D102
+    def rule(self) -> _core.Optimizer:
         return _core.Optimizer(
             "rmsprop", learning_rate=self.learning_rate, rho=self.rho, epsilon=self.epsilon
         )
@@ -154,7 +154,7 @@ class Adam(Optimizer):
         self.beta_2 = in_range("beta_2", beta_2, 0.0, below_one)
         self.epsilon = in_range("epsilon", epsilon, 0.0, math.inf)
 
-    def rule(self) -> _core.Optimizer:  # noqa: D102
+    def rule(self) -> _core.Optimizer:
         return _core.Optimizer(
             "adam",
             learning_rate=self.learning_rate,
