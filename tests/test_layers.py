@@ -275,7 +275,7 @@ def test_unknown_options_are_refused_by_name(prefix: str, option: str) -> None:
     [(0, ValueError), (-3, ValueError), (2.0, TypeError), ("3", TypeError), (True, TypeError)],
 )
 def test_units_are_a_positive_integer(units: Any, error: type[Exception]) -> None:
-    with pytest.raises(error, match=r"^Dense: expected units to be "):
+    with pytest.raises(error, match=r"^Dense: units: expected an integer"):
         layers.Dense(units)
 
 

@@ -120,7 +120,7 @@ def as_count(argument: str, value: Any, *, least: int = 0) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{argument}: expected an integer, got {value!r}")
     if not least <= value < 2**63:
-        raise ValueError(f"{argument}: expected an integer of at least {least}, got {value}")
+        raise ValueError(f"{argument}: expected an integer in [{least}, 2**63), got {value}")
     return int(value)
 
 

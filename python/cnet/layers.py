@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core, activations, initializers
-from ._data import FloatArray, as_array, as_number, as_samples, shape_text
+from ._data import FloatArray, as_array, as_count, as_number, as_samples, shape_text
 from .config import standardize_dtype
 
 if TYPE_CHECKING:
@@ -294,12 +294,9 @@ class Dense(Layer):
         bias_initializer: Any = "zeros",
         **options: Unpack[LayerOptions],
     ) -> None:
-        if isinstance(units, bool) or not isinstance(units, (int, np.integer)):
-            raise TypeError(f"Dense: expected units to be an integer, got {type(units).__name__}")
-        if units < 1:
-            raise ValueError(f"Dense: expected units to be positive, got {units}")
+        units = as_count("Dense: units", units, least=1)
         super().__init__(**options)
-        self.units = int(units)
+        self.units = units
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
