@@ -42,7 +42,7 @@ template <class T> CNET_INLINE T exponentials(const Rows<T>& rows, Index i, T ma
   return sum(total);
 }
 
-/// Divides row i of out by its total; returns the total's logarithm's argument unchanged.
+/// Divides row i of out by its total.
 template <class T> CNET_INLINE void normalize(Index columns, Index i, T total, T* out, Index out_stride) {
   for (Index p = 0; p * panel_width<T> < columns; ++p) {
     T* row = out + p * out_stride + i * panel_width<T>;

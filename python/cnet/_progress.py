@@ -82,7 +82,7 @@ class Progress:
             self.update(step, logs)
             self._close(f"{self._title} {step}/{self.steps} {figures}")
         elif self.verbose == 2:
-            print(f"{self._title} - {figures}", flush=True)  # noqa: T201
+            print(f"{self._title} - {figures}", flush=True)  # noqa: T201 # showing is its task
 
     def close(self) -> None:
         """Leave the bar as it is; after an exception, too."""
@@ -95,7 +95,7 @@ class Progress:
         bar.close()
         shown = time.perf_counter() - self._start >= self.delay
         if shown and not _in_notebook():
-            print(line, flush=True)  # noqa: T201
+            print(line, flush=True)  # noqa: T201 # showing is its task
 
     def _format(self, step: int, figures: str) -> str:
         text = f"{self._title} {step}/{self.steps} {figures}"

@@ -90,7 +90,7 @@ class History(Callback):
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
 
-    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002
+    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
         self.epoch = []
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:

@@ -379,7 +379,7 @@ class Activation(Layer):
                 f"(batch, classes), got {shape_text(input_shape)}"
             )
 
-    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002
+    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # the base has it
         activations.add_to(network, self.activation, self.name)
 
 
@@ -440,7 +440,7 @@ class Rescaling(Layer):
         self.scale = as_number("Rescaling: scale", scale)
         self.offset = as_number("Rescaling: offset", offset)
 
-    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002
+    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # the base has it
         network.add_rescaling(self.name, self.scale, self.offset)
 
 

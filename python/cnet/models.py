@@ -267,7 +267,7 @@ class Sequential(Trainer):
         if print_fn is print and not _can_print("│"):
 
             def print_fn(line: str) -> None:
-                print(line.translate(_ASCII_RULES))  # noqa: T201
+                print(line.translate(_ASCII_RULES))  # noqa: T201 # as summary does
 
         print_fn(f'Model: "{self.name}"')
         print_fn(f"┌{'┬'.join(rules)}┐")

@@ -413,7 +413,7 @@ class Trainer:
         return _result(compiled.logs(compiled.totals), return_dict)
 
     def reset_metrics(self) -> None:
-        """Start the means of `train_on_batch` and `test_on_batch` anew."""
+        """Forget the figures of the latest call; each call begins with none of its own accord."""
         self._require_compiled("reset_metrics").totals = Totals()
 
     def _train_epoch(
