@@ -18,7 +18,7 @@ template <class T> py::array_t<T> kernel_array(const ops::DenseParameters<T>& pa
 
 template <class T> void set_kernel(ops::DenseParameters<T>& parameters, const Array<T>& kernel) {
   expect_shape({"set_kernel", "kernel"}, kernel, {parameters.inputs(), parameters.outputs()});
-  parameters.set_kernel(matrix(kernel));
+  pack(matrix(kernel), parameters.kernel());
 }
 
 template <class T> py::array_t<T> bias_array(const ops::DenseParameters<T>& parameters) {

@@ -47,7 +47,7 @@ Array<T> dense_forward(const Array<T>& x, const Array<T>& kernel, const std::opt
     if (bias_data) std::copy_n(bias_data, kernel_view.columns, parameters.bias());
     const auto x_panels = packed(x_view);
     PanelMatrix<T> panels(x_view.rows, kernel_view.columns);
-    ops::dense_forward(x_panels.view(), parameters, ops::Activation::linear, all_rows(panels), panels.view());
+    ops::dense_forward(x_panels.view(), parameters, ops::Activation::linear, whole(panels.view()), panels.view());
     unpack<T>(panels.view(), result_view);
   });
   return result;
@@ -80,16 +80,15 @@ py::tuple dense_backward(const Array<T>& grad, const Array<T>& x, const Array<T>
   T* grad_bias_data = grad_bias.mutable_data();
   compute([&] {
     const auto grad_panels = packed(grad_view), x_panels = packed(x_view), kernel_panels = packed(kernel_view);
-    PanelMatrix<T> transposed(kernel_view.columns, kernel_view.rows);
-    ops::transpose<T>(kernel_panels.view(), whole(kernel_panels.view()), transposed.view());
     PanelMatrix<T> grad_x_panels(x_view.rows, x_view.columns);
-    ops::dense_backward_input<T>(grad_panels.view(), transposed.view(), nullptr, all_rows(x_panels),
-                                 grad_x_panels.view());
+    AlignedBuffer<T> transposed(ops::transposed_size<T>(kernel_view.columns));
+    ops::dense_backward_input<T>(grad_panels.view(), kernel_panels.view(), nullptr, whole(grad_x_panels.view()),
+                                 transposed.data(), grad_x_panels.view());
     unpack<T>(grad_x_panels.view(), grad_x_view);
 
     PanelMatrix<T> grad_kernel_panels(kernel_view.rows, kernel_view.columns);
     const Index panels = grad_kernel_panels.view().panels();
-    ops::dense_backward_kernel<T>(x_panels.view(), grad_panels.view(), whole(grad_kernel_panels.view()),
+    ops::dense_backward_kernel<T>(x_panels.view(), grad_panels.view(), whole(grad_kernel_panels.view()), {},
                                   grad_kernel_panels.view().data);
     unpack<T>(grad_kernel_panels.view(), grad_kernel_view);
 
@@ -279,7 +278,7 @@ void update(const char* call, const ops::Optimizer& optimizer, Index step, const
   T* data = array.mutable_data();
   const T* grad_data = grad.data();
   const Index size = array.size();
-  compute([&] { ops::update<T>(optimizer, step, size, data, grad_data, slots.data()); });
+  compute([&] { ops::Update<T>(optimizer, step)(size, data, grad_data, slots.data()); });
 }
 
 template <class T> void sgd_update(const py::object& param, const Array<T>& grad, double learning_rate) {

@@ -18,4 +18,10 @@ struct RowRange {
   Index count() const { return last - first; }
 };
 
+/// One thread's share of the work.
+struct Share {
+  int index;
+  int count;
+};
+
 } // namespace cnet

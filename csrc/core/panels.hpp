@@ -23,6 +23,7 @@ template <class T> struct PanelView {
   Index panels() const { return panel_count<T>(columns); }
   Index stride() const { return rows * panel_width<T>; }
   T* row(Index i) const { return data + i * panel_width<T>; }
+  T* panel(Index p) const { return data + p * stride(); }
   T& at(Index i, Index j) const {
     return data[j / panel_width<T> * stride() + i * panel_width<T> + j % panel_width<T>];
   }
@@ -57,8 +58,7 @@ template <class T> void pack(MatrixView<const T> from, PanelView<T> to);
 /// Copies panels into a row-major matrix.
 template <class T> void unpack(PanelView<const T> from, MatrixView<T> to);
 
-/// Rows [first, last) and panels [first_panel, last_panel) of a matrix; `first` starts a panel of the
-/// transpose, as does `last` unless it is the last row.
+/// Rows [first, last) and panels [first_panel, last_panel) of a matrix.
 struct Block {
   Index first;
   Index last;
@@ -68,6 +68,11 @@ struct Block {
 
 template <class T> Block whole(PanelView<T> matrix) {
   return {0, matrix.rows, 0, matrix.panels()};
+}
+
+/// Some rows of all of a matrix's panels.
+template <class T> Block across(PanelView<T> matrix, RowRange rows) {
+  return {rows.first, rows.last, 0, matrix.panels()};
 }
 
 } // namespace cnet

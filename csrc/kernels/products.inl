@@ -57,14 +57,14 @@ __attribute__((noinline)) void product_tile(const Product<T>& task, Index row, I
   }
 
   const T* x = task.x + first / width * task.x_stride + row * width;
-  const T* weights = task.weights + (panel * task.depth + first) * width;
+  const T* weights = task.weights + panel * task.weights_stride + first * width;
   Index depth = last - first;
   for (; depth >= width; depth -= width) {
-    accumulate<width, 1>(sums, width, x, weights, task.depth * width);
+    accumulate<width, 1>(sums, width, x, weights, task.weights_stride);
     x += task.x_stride;
     weights += width * width;
   }
-  accumulate<width, 1>(sums, depth, x, weights, task.depth * width);
+  accumulate<width, 1>(sums, depth, x, weights, task.weights_stride);
 
   const Epilogue epilogue = last == task.depth ? task.epilogue : Epilogue::none;
   CNET_UNROLL
@@ -113,6 +113,15 @@ __attribute__((noinline)) void kernel_gradient_tile(const KernelGradient<T>& tas
   for (int r = 0; r < rows; ++r) {
     CNET_UNROLL
     for (int p = 0; p < panels; ++p) sums[r][p] = broadcast(T(0));
+  }
+  for (const T* ahead : task.ahead) {
+    if (ahead == nullptr) break;
+    CNET_UNROLL
+    for (int p = 0; p < panels; ++p) {
+      const T* lines = ahead + (panel + p) * task.ahead_stride + (row - task.first) * width;
+      CNET_UNROLL
+      for (int r = 0; r < rows; ++r) __builtin_prefetch(lines + r * width);
+    }
   }
   accumulate<1, width>(sums, task.rows, x, grad, task.grad_stride);
   CNET_UNROLL

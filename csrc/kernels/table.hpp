@@ -25,8 +25,9 @@ template <class T> struct Product {
   Index panels; ///< of weights and out
   const T* x;
   Index x_stride;
-  const T* weights; ///< [panels][depth][width]
-  const T* start;   ///< [panels][width], or null
+  const T* weights;
+  Index weights_stride; ///< at least depth · width
+  const T* start;       ///< [panels][width], or null
   T* out;
   Index out_stride;
   Epilogue epilogue;
@@ -46,6 +47,9 @@ template <class T> struct KernelGradient {
   Index grad_stride;
   T* out;           ///< row `first` of the result
   Index out_stride; ///< at least (last - first) · width
+  /// What the caller will work on next, row for row of the result: brought near while the sums are made.
+  const T* ahead[3];
+  Index ahead_stride;
 };
 
 /// Rows of logits or probabilities, and what they should have been: class ids, or (if ids is null)

@@ -67,19 +67,25 @@ template <class T> Slots<T>::Slots(const Network<T>& network, int slot_count) : 
   }
 }
 
-template <class T> void forward(const Layer<T>& layer, PanelView<const T> x, RowRange rows, PanelView<T> out) {
-  switch (layer.kind) {
-  case LayerKind::dense: return ops::dense_forward(x, *layer.parameters, layer.activation, rows, out);
-  case LayerKind::relu: return ops::relu_forward(x, rows, out);
-  case LayerKind::softmax: return ops::softmax(x, rows, out);
-  case LayerKind::rescaling: return ops::rescaling_forward(x, layer.scale, layer.offset, rows, out);
-  }
-}
-
 namespace {
+
+RowRange rows_of(Block block) {
+  return {block.first, block.last};
+}
 
 template <class T> bool gates(const Layer<T>& layer) {
   return layer.kind == LayerKind::dense && layer.activation == ops::Activation::relu;
+}
+
+} // namespace
+
+template <class T> void forward(const Layer<T>& layer, PanelView<const T> x, Block block, PanelView<T> out) {
+  switch (layer.kind) {
+  case LayerKind::dense: return ops::dense_forward(x, *layer.parameters, layer.activation, block, out);
+  case LayerKind::relu: return ops::relu_forward(x, rows_of(block), out);
+  case LayerKind::softmax: return ops::softmax(x, rows_of(block), out);
+  case LayerKind::rescaling: return ops::rescaling_forward(x, layer.scale, layer.offset, rows_of(block), out);
+  }
 }
 
 template <class T> Index lowest_trainable(const Network<T>& network) {
@@ -87,73 +93,64 @@ template <class T> Index lowest_trainable(const Network<T>& network) {
   return std::find_if(layers.begin(), layers.end(), [](const Layer<T>& l) { return l.trainable; }) - layers.begin();
 }
 
-} // namespace
+template <class T>
+void backward_activation(const Network<T>& network, Workspace<T>& workspace, Index l, Index batch, RowRange rows) {
+  if (!gates(network.layers()[static_cast<std::size_t>(l)])) return;
+  const PanelView<T> gradient = workspace.gradient(l, batch);
+  ops::relu_backward<T>(gradient, workspace.output(l, batch), rows, gradient);
+}
 
-template <class T> void prepare_backward(const Network<T>& network, Index top) {
-  for (Index l = lowest_trainable(network) + 1; l <= top; ++l) {
-    const Layer<T>& layer = network.layers()[static_cast<std::size_t>(l)];
-    if (layer.kind == LayerKind::dense) layer.parameters->transposed();
-  }
+template <class T> Index scratch_size(const Network<T>& network) {
+  Index size = 0;
+  for (const Layer<T>& layer : network.layers()) size = std::max(size, ops::transposed_size<T>(layer.outputs));
+  return size;
 }
 
 template <class T>
-void backward(const Network<T>& network, Workspace<T>& workspace, Index top, Index batch, RowRange rows) {
+void backward(const Network<T>& network, Workspace<T>& workspace, Index l, Index batch, Block block, T* scratch) {
   const auto& layers = network.layers();
-  const auto trainable = std::find_if(layers.begin(), layers.end(), [](const Layer<T>& l) { return l.trainable; });
-  const Index lowest = trainable - layers.begin();
-
-  const auto gate_in_place = [&](Index l) {
-    const PanelView<T> gradient = workspace.gradient(l, batch);
-    if (gates(layers[static_cast<std::size_t>(l)])) {
-      ops::relu_backward<T>(gradient, workspace.output(l, batch), rows, gradient);
-    }
-  };
-
-  if (top >= 0) gate_in_place(top);
-  for (Index l = top; l > lowest; --l) {
-    const Layer<T>& layer = layers[static_cast<std::size_t>(l)];
-    const PanelView<T> gradient = workspace.gradient(l, batch);
-    const PanelView<T> below = workspace.gradient(l - 1, batch);
-    switch (layer.kind) {
-    case LayerKind::dense: {
-      const T* gate = gates(layers[static_cast<std::size_t>(l - 1)]) ? workspace.output(l - 1, batch).data : nullptr;
-      ops::dense_backward_input<T>(gradient, layer.parameters->transposed(), gate, rows, below);
-      continue; // gated already
-    }
-    case LayerKind::relu: ops::relu_backward<T>(gradient, workspace.output(l - 1, batch), rows, below); break;
-    case LayerKind::softmax: ops::softmax_backward<T>(gradient, workspace.output(l, batch), rows, below); break;
-    case LayerKind::rescaling: ops::rescaling_backward<T>(gradient, layer.scale, rows, below); break;
-    }
-    gate_in_place(l - 1);
+  const Layer<T>& layer = layers[static_cast<std::size_t>(l)];
+  const PanelView<const T> gradient = workspace.gradient(l, batch);
+  const PanelView<T> below = workspace.gradient(l - 1, batch);
+  switch (layer.kind) {
+  case LayerKind::dense: {
+    const T* gate = gates(layers[static_cast<std::size_t>(l - 1)]) ? workspace.output(l - 1, batch).data : nullptr;
+    return ops::dense_backward_input<T>(gradient, layer.parameters->kernel(), gate, block, scratch, below);
   }
+  case LayerKind::relu: ops::relu_backward<T>(gradient, workspace.output(l - 1, batch), rows_of(block), below); break;
+  case LayerKind::softmax: ops::softmax_backward<T>(gradient, workspace.output(l, batch), rows_of(block), below); break;
+  case LayerKind::rescaling: ops::rescaling_backward<T>(gradient, layer.scale, rows_of(block), below); break;
+  }
+  backward_activation(network, workspace, l - 1, batch, rows_of(block));
 }
 
 namespace {
 
 /// A gradient lives in a block of this size on its way from the product to the optimizer, within
 /// the first-level cache.
-constexpr Index block_panels = 3;
-constexpr Index block_rows = 64;
+constexpr Index block_rows = 32;
+constexpr Index block_panels = ops::gradient_panels;
 
 template <class T>
 void update_block(ops::DenseParameters<T>& parameters, PanelView<const T> x, PanelView<const T> gradient, Block block,
-                  const ops::Optimizer& optimizer, Index step, typename Slots<T>::OfLayer& slots) {
+                  const ops::Update<T>& update, typename Slots<T>::OfLayer& slots) {
   constexpr Index width = panel_width<T>;
   alignas(cache_line) std::array<T, block_panels * block_rows * width> gradients;
   const auto apply = [&](Index size, T* param, const T* grad, std::vector<AlignedBuffer<T>>& buffers, Index offset) {
     std::array<T*, 2> slot{};
     for (std::size_t n = 0; n < buffers.size(); ++n) slot[n] = buffers[n].data() + offset;
-    ops::update(optimizer, step, size, param, grad, slot.data());
+    update(size, param, grad, slot.data());
   };
 
   const PanelView<T> kernel = parameters.kernel();
   const Index size = (block.last - block.first) * width;
-  ops::dense_backward_kernel<T>(x, gradient, block, gradients.data());
+  ops::Ahead<T> ahead{{kernel.data, nullptr, nullptr}};
+  for (std::size_t n = 0; n < slots.kernel.size(); ++n) ahead.data[n + 1] = slots.kernel[n].data();
+  ops::dense_backward_kernel<T>(x, gradient, block, ahead, gradients.data());
   for (Index p = block.first_panel; p < block.last_panel; ++p) {
     const Index offset = p * kernel.stride() + block.first * width;
     apply(size, kernel.data + offset, gradients.data() + (p - block.first_panel) * size, slots.kernel, offset);
   }
-  parameters.kernel_changed(block);
 
   if (block.first != 0 || !parameters.use_bias()) return;
   const Index offset = block.first_panel * width;
@@ -161,50 +158,49 @@ void update_block(ops::DenseParameters<T>& parameters, PanelView<const T> x, Pan
   apply(block.last_panel * width - offset, parameters.bias() + offset, gradients.data(), slots.bias, offset);
 }
 
-/// f(layer, block) for each block of each layer that is trained, always in the same order.
-template <class T, class F> void each_block(const Network<T>& network, Index top, F f) {
-  for (Index l = 0; l <= top; ++l) {
-    const Layer<T>& layer = network.layers()[static_cast<std::size_t>(l)];
-    if (!layer.trainable) continue;
-    const PanelView<T> kernel = layer.parameters->kernel();
-    for (Index panel = 0; panel < kernel.panels(); panel += block_panels) {
-      for (Index row = 0; row < kernel.rows; row += block_rows) {
-        f(l,
-          Block{row, std::min(row + block_rows, kernel.rows), panel, std::min(panel + block_panels, kernel.panels())});
-      }
+/// f(block) for a share of a kernel's blocks, panels first: about the panels that are the same share
+/// of them all, so that a thread which works on these in the forward pass finds them in its cache.
+template <class T, class F> void each_block(PanelView<T> kernel, Share share, F f) {
+  const Index total = kernel.rows * kernel.panels();
+  const Index first = total * share.index / share.count, last = total * (share.index + 1) / share.count;
+  for (Index panel = 0, before = 0; panel < kernel.panels(); panel += block_panels) {
+    const Index last_panel = std::min(panel + block_panels, kernel.panels());
+    for (Index row = 0; row < kernel.rows; row += block_rows) {
+      const Index last_row = std::min(row + block_rows, kernel.rows);
+      const Index cost = (last_row - row) * (last_panel - panel);
+      const Index middle = before + cost / 2;
+      before += cost;
+      if (first <= middle && middle < last) f(Block{row, last_row, panel, last_panel});
     }
   }
-}
-
-Index cost(Block block) {
-  return (block.last - block.first) * (block.last_panel - block.first_panel);
 }
 
 } // namespace
 
 template <class T>
-void update(const Network<T>& network, Workspace<T>& workspace, Index top, Index batch, const ops::Optimizer& optimizer,
-            Slots<T>& slots, Index step, Share share) {
-  Index total = 0, before = 0;
-  each_block(network, top, [&](Index, Block block) { total += cost(block); });
-  each_block(network, top, [&](Index l, Block block) {
-    const Index middle = before + cost(block) / 2;
-    before += cost(block);
-    if (middle * share.count / total != share.index) return;
+void update(const Network<T>& network, Workspace<T>& workspace, Index top, Index batch, const ops::Update<T>& update,
+            Slots<T>& slots, Share share) {
+  for (Index l = 0; l <= top; ++l) {
     const auto n = static_cast<std::size_t>(l);
-    update_block<T>(*network.layers()[n].parameters, workspace.output(l - 1, batch), workspace.gradient(l, batch),
-                    block, optimizer, step, slots.layers[n]);
-  });
+    const Layer<T>& layer = network.layers()[n];
+    if (!layer.trainable) continue;
+    each_block(layer.parameters->kernel(), share, [&](Block block) {
+      update_block<T>(*layer.parameters, workspace.output(l - 1, batch), workspace.gradient(l, batch), block, update,
+                      slots.layers[n]);
+    });
+  }
 }
 
 #define CNET_INSTANTIATE(T)                                                                                            \
   template class Network<T>;                                                                                           \
   template class Workspace<T>;                                                                                         \
   template struct Slots<T>;                                                                                            \
-  template void forward(const Layer<T>&, PanelView<const T>, RowRange, PanelView<T>);                                  \
-  template void backward(const Network<T>&, Workspace<T>&, Index, Index, RowRange);                                    \
-  template void prepare_backward(const Network<T>&, Index);                                                            \
-  template void update(const Network<T>&, Workspace<T>&, Index, Index, const ops::Optimizer&, Slots<T>&, Index, Share);
+  template void forward(const Layer<T>&, PanelView<const T>, Block, PanelView<T>);                                     \
+  template Index lowest_trainable(const Network<T>&);                                                                  \
+  template void backward_activation(const Network<T>&, Workspace<T>&, Index, Index, RowRange);                         \
+  template Index scratch_size(const Network<T>&);                                                                      \
+  template void backward(const Network<T>&, Workspace<T>&, Index, Index, Block, T*);                                   \
+  template void update(const Network<T>&, Workspace<T>&, Index, Index, const ops::Update<T>&, Slots<T>&, Share);
 CNET_INSTANTIATE(float)
 CNET_INSTANTIATE(double)
 #undef CNET_INSTANTIATE

@@ -92,26 +92,24 @@ template <class T> struct Slots {
   Index steps = 0;
 };
 
-/// Rows of x through one layer; x and out may be the same but for dense layers.
-template <class T> void forward(const Layer<T>& layer, PanelView<const T> x, RowRange rows, PanelView<T> out);
+/// A block of one layer's output; x and out may be the same but for dense layers. Layers that are not
+/// dense take blocks of whole rows.
+template <class T> void forward(const Layer<T>& layer, PanelView<const T> x, Block, PanelView<T> out);
 
-/// Given the gradient of the output of layer `top`, fills in those of the layers below it, down to
-/// the lowest that has something to train.
-template <class T> void backward(const Network<T>&, Workspace<T>&, Index top, Index batch, RowRange rows);
+/// The lowest layer that has something to train: gradients below it are not needed.
+template <class T> Index lowest_trainable(const Network<T>&);
 
-/// Makes what `backward` reads beside the layers; to be called before threads do.
-template <class T> void prepare_backward(const Network<T>&, Index top);
+/// Takes the gradient of layer l's output through the activation that is part of the layer.
+template <class T> void backward_activation(const Network<T>&, Workspace<T>&, Index l, Index batch, RowRange rows);
 
-/// One thread's share of the work.
-struct Share {
-  int index;
-  int count;
-};
+/// Given the gradient of layer l, a block of that of layer l − 1. Layers that are not dense take
+/// blocks of whole rows. `scratch` has room for scratch_size() numbers.
+template <class T> void backward(const Network<T>&, Workspace<T>&, Index l, Index batch, Block, T* scratch);
+template <class T> Index scratch_size(const Network<T>&);
 
-/// Takes a share of step number `step`, counted from 1: each trainable layer's gradient from the
-/// workspace, at once applied by the optimizer, never stored whole.
+/// Takes a share of a step: each trainable layer's gradient from the workspace, at once applied by
+/// the optimizer, never stored whole.
 template <class T>
-void update(const Network<T>&, Workspace<T>&, Index top, Index batch, const ops::Optimizer&, Slots<T>&, Index step,
-            Share);
+void update(const Network<T>&, Workspace<T>&, Index top, Index batch, const ops::Update<T>&, Slots<T>&, Share);
 
 } // namespace cnet

@@ -5,83 +5,75 @@
 
 namespace cnet::ops {
 
-template <class T> void transpose(PanelView<const T> from, Block block, PanelView<T> to) {
+namespace {
+
+/// Rows [first, last) of `from` become columns of `to`, at the padding's expense where there is some.
+template <class T> void transpose(PanelView<const T> from, RowRange rows, T* to, Index to_stride) {
   constexpr Index width = panel_width<T>;
-  alignas(cache_line) std::array<T, width * width> source, target;
-  for (Index p = block.first_panel; p < block.last_panel; ++p) {
-    for (Index row = block.first; row < block.last; row += width) {
+  alignas(cache_line) std::array<T, width * width> source{};
+  for (Index row = rows.first; row < rows.last; row += width, to += to_stride) {
+    for (Index p = 0; p < from.panels(); ++p) {
       const T* read = from.row(row) + p * from.stride();
-      T* write = to.row(p * width) + row / width * to.stride();
-      const Index rows = std::min(width, block.last - row), columns = std::min(width, from.columns - p * width);
-      if (rows == width && columns == width) {
-        kernels::table<T>().transpose(read, write);
-      } else {
-        std::copy_n(read, rows * width, source.begin());
-        kernels::table<T>().transpose(source.data(), target.data());
-        std::copy_n(target.begin(), columns * width, write);
+      if (rows.last - row < width) {
+        std::copy_n(read, (rows.last - row) * width, source.begin());
+        read = source.data();
       }
+      kernels::table<T>().transpose(read, to + p * width * width);
     }
   }
 }
+
+} // namespace
 
 template <class T>
 DenseParameters<T>::DenseParameters(Index inputs, Index outputs, bool use_bias)
     : kernel_(inputs, outputs), bias_(panel_count<T>(outputs) * panel_width<T>), use_bias_(use_bias) {}
 
-template <class T> void DenseParameters<T>::set_kernel(MatrixView<const T> kernel) {
-  const std::lock_guard<std::mutex> lock(setting_);
-  pack(kernel, kernel_.view());
-  kernel_changed(whole(kernel_.view()));
-}
-
-template <class T> PanelView<const T> DenseParameters<T>::transposed() {
-  if (transposed_.empty()) {
-    const std::lock_guard<std::mutex> lock(setting_);
-    transposed_ = PanelMatrix<T>(outputs(), inputs());
-    kernel_changed(whole(kernel()));
-  }
-  return transposed_.view();
-}
-
-template <class T> void DenseParameters<T>::kernel_changed(Block block) {
-  if (!transposed_.empty()) transpose<T>(kernel(), block, transposed_.view());
-}
-
 template <class T>
-void dense_forward(PanelView<const T> x, const DenseParameters<T>& parameters, Activation activation, RowRange rows,
+void dense_forward(PanelView<const T> x, const DenseParameters<T>& parameters, Activation activation, Block block,
                    PanelView<T> out) {
+  const PanelView<const T> kernel = parameters.kernel();
   kernels::Product<T> product{};
-  product.rows = rows.count();
+  product.rows = block.last - block.first;
   product.depth = x.columns;
-  product.panels = out.panels();
-  product.x = x.row(rows.first);
+  product.panels = block.last_panel - block.first_panel;
+  product.x = x.row(block.first);
   product.x_stride = x.stride();
-  product.weights = parameters.kernel().data;
-  product.start = parameters.bias();
-  product.out = out.row(rows.first);
+  product.weights = kernel.panel(block.first_panel);
+  product.weights_stride = kernel.stride();
+  product.start = parameters.bias() + block.first_panel * panel_width<T>;
+  product.out = out.panel(block.first_panel) + block.first * panel_width<T>;
   product.out_stride = out.stride();
   product.epilogue = activation == Activation::relu ? kernels::Epilogue::relu : kernels::Epilogue::none;
   kernels::table<T>().product(product);
 }
 
 template <class T>
-void dense_backward_input(PanelView<const T> grad, PanelView<const T> transposed, const T* gate, RowRange rows,
+void dense_backward_input(PanelView<const T> grad, PanelView<const T> kernel, const T* gate, Block block, T* transposed,
                           PanelView<T> out) {
+  constexpr Index width = panel_width<T>;
   kernels::Product<T> product{};
-  product.rows = rows.count();
+  product.rows = block.last - block.first;
   product.depth = grad.columns;
-  product.panels = out.panels();
-  product.x = grad.row(rows.first);
+  product.x = grad.row(block.first);
   product.x_stride = grad.stride();
-  product.weights = transposed.data;
-  product.out = out.row(rows.first);
+  product.weights = transposed;
+  product.weights_stride = grad.panels() * width * width;
   product.out_stride = out.stride();
   product.epilogue = gate ? kernels::Epilogue::relu_gradient : kernels::Epilogue::none;
-  product.gate = gate ? gate + rows.first * panel_width<T> : nullptr;
-  kernels::table<T>().product(product);
+  for (Index panel = block.first_panel; panel < block.last_panel; panel += gradient_panels) {
+    product.panels = std::min(gradient_panels, block.last_panel - panel);
+    const RowRange kernel_rows{panel * width, std::min((panel + product.panels) * width, kernel.rows)};
+    transpose(kernel, kernel_rows, transposed, product.weights_stride);
+    const Index offset = panel * out.stride() + block.first * width;
+    product.out = out.data + offset;
+    product.gate = gate ? gate + offset : nullptr;
+    kernels::table<T>().product(product);
+  }
 }
 
-template <class T> void dense_backward_kernel(PanelView<const T> x, PanelView<const T> grad, Block block, T* out) {
+template <class T>
+void dense_backward_kernel(PanelView<const T> x, PanelView<const T> grad, Block block, const Ahead<T>& ahead, T* out) {
   kernels::KernelGradient<T> gradient{};
   gradient.rows = x.rows;
   gradient.first = block.first;
@@ -89,24 +81,26 @@ template <class T> void dense_backward_kernel(PanelView<const T> x, PanelView<co
   gradient.panels = block.last_panel - block.first_panel;
   gradient.x = x.data;
   gradient.x_stride = x.stride();
-  gradient.grad = grad.data + block.first_panel * grad.stride();
+  gradient.grad = grad.panel(block.first_panel);
   gradient.grad_stride = grad.stride();
   gradient.out = out;
   gradient.out_stride = (block.last - block.first) * panel_width<T>;
+  gradient.ahead_stride = x.columns * panel_width<T>;
+  std::transform(std::begin(ahead.data), std::end(ahead.data), gradient.ahead, [&](const T* data) {
+    return data ? data + block.first_panel * gradient.ahead_stride + block.first * panel_width<T> : nullptr;
+  });
   kernels::table<T>().kernel_gradient(gradient);
 }
 
 template <class T> void dense_backward_bias(PanelView<const T> grad, Index first_panel, Index last_panel, T* out) {
-  kernels::table<T>().bias_gradient(grad.rows, last_panel - first_panel, grad.data + first_panel * grad.stride(),
-                                    grad.stride(), out);
+  kernels::table<T>().bias_gradient(grad.rows, last_panel - first_panel, grad.panel(first_panel), grad.stride(), out);
 }
 
 #define CNET_INSTANTIATE(T)                                                                                            \
-  template void transpose(PanelView<const T>, Block, PanelView<T>);                                                    \
   template class DenseParameters<T>;                                                                                   \
-  template void dense_forward(PanelView<const T>, const DenseParameters<T>&, Activation, RowRange, PanelView<T>);      \
-  template void dense_backward_input(PanelView<const T>, PanelView<const T>, const T*, RowRange, PanelView<T>);        \
-  template void dense_backward_kernel(PanelView<const T>, PanelView<const T>, Block, T*);                              \
+  template void dense_forward(PanelView<const T>, const DenseParameters<T>&, Activation, Block, PanelView<T>);         \
+  template void dense_backward_input(PanelView<const T>, PanelView<const T>, const T*, Block, T*, PanelView<T>);       \
+  template void dense_backward_kernel(PanelView<const T>, PanelView<const T>, Block, const Ahead<T>&, T*);             \
   template void dense_backward_bias(PanelView<const T>, Index, Index, T*);
 CNET_INSTANTIATE(float)
 CNET_INSTANTIATE(double)

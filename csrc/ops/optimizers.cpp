@@ -1,7 +1,5 @@
 #include "ops/optimizers.hpp"
 
-#include "kernels/table.hpp"
-
 #include <cmath>
 
 namespace cnet::ops {
@@ -29,35 +27,38 @@ int Optimizer::slots() const {
   return 0;
 }
 
-template <class T>
-void update(const Optimizer& optimizer, Index step, Index size, T* param, const T* grad, T* const* slots) {
-  kernels::Step<T> task{};
-  task.size = size;
-  task.param = param;
-  task.grad = grad;
-  for (int n = 0; n < optimizer.slots(); ++n) task.slots[n] = slots[n];
-  task.learning_rate = static_cast<T>(optimizer.learning_rate);
-  task.momentum = static_cast<T>(optimizer.momentum);
-  task.nesterov = optimizer.nesterov;
-  task.rho = static_cast<T>(optimizer.rho);
-  task.one_minus_rho = static_cast<T>(1 - optimizer.rho);
-  task.one_minus_beta_1 = static_cast<T>(1 - optimizer.beta_1);
-  task.one_minus_beta_2 = static_cast<T>(1 - optimizer.beta_2);
-  task.epsilon = static_cast<T>(optimizer.epsilon);
-
+template <class T> Update<T>::Update(const Optimizer& optimizer, Index step) : slots_(optimizer.slots()) {
+  double learning_rate = optimizer.learning_rate;
   const auto& table = kernels::table<T>();
   switch (optimizer.rule) {
-  case Rule::sgd: return table.sgd_update(task);
-  case Rule::sgd_momentum: return table.sgd_momentum_update(task);
-  case Rule::rmsprop: return table.rmsprop_update(task);
+  case Rule::sgd: rule_ = table.sgd_update; break;
+  case Rule::sgd_momentum: rule_ = table.sgd_momentum_update; break;
+  case Rule::rmsprop: rule_ = table.rmsprop_update; break;
   case Rule::adam:
-    task.learning_rate = static_cast<T>(optimizer.learning_rate * std::sqrt(1 - power(optimizer.beta_2, step)) /
-                                        (1 - power(optimizer.beta_1, step)));
-    return table.adam_update(task);
+    rule_ = table.adam_update;
+    learning_rate *= std::sqrt(1 - power(optimizer.beta_2, step)) / (1 - power(optimizer.beta_1, step));
+    break;
   }
+  step_.learning_rate = static_cast<T>(learning_rate);
+  step_.momentum = static_cast<T>(optimizer.momentum);
+  step_.nesterov = optimizer.nesterov;
+  step_.rho = static_cast<T>(optimizer.rho);
+  step_.one_minus_rho = static_cast<T>(1 - optimizer.rho);
+  step_.one_minus_beta_1 = static_cast<T>(1 - optimizer.beta_1);
+  step_.one_minus_beta_2 = static_cast<T>(1 - optimizer.beta_2);
+  step_.epsilon = static_cast<T>(optimizer.epsilon);
 }
 
-template void update(const Optimizer&, Index, Index, float*, const float*, float* const*);
-template void update(const Optimizer&, Index, Index, double*, const double*, double* const*);
+template <class T> void Update<T>::operator()(Index size, T* param, const T* grad, T* const* slots) const {
+  kernels::Step<T> step = step_;
+  step.size = size;
+  step.param = param;
+  step.grad = grad;
+  for (int n = 0; n < slots_; ++n) step.slots[n] = slots[n];
+  rule_(step);
+}
+
+template class Update<float>;
+template class Update<double>;
 
 } // namespace cnet::ops

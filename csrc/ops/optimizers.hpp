@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/types.hpp"
+#include "kernels/table.hpp"
 
 namespace cnet::ops {
 
@@ -28,7 +28,19 @@ struct Optimizer {
   int slots() const;
 };
 
-/// Updates `size` parameters in step number `step`, counted from 1; slots[n] are their n-th slots.
-template <class T> void update(const Optimizer&, Index step, Index size, T* param, const T* grad, T* const* slots);
+/// An optimizer's rule with the numbers of step `step`, counted from 1.
+template <class T> class Update {
+public:
+  Update(const Optimizer&, Index step);
+
+  /// Updates `size` parameters; slots[n] are their n-th slots.
+  void operator()(Index size, T* param, const T* grad, T* const* slots) const;
+  int slots() const { return slots_; }
+
+private:
+  void (*rule_)(const kernels::Step<T>&);
+  kernels::Step<T> step_{};
+  int slots_;
+};
 
 } // namespace cnet::ops

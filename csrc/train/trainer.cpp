@@ -2,7 +2,6 @@
 
 #include "core/errors.hpp"
 #include "ops/random.hpp"
-#include "train/schedule.hpp"
 
 #include <algorithm>
 #include <array>
@@ -125,8 +124,10 @@ template <class T> bool is_finite(PanelView<const T> x) {
 
 } // namespace
 
-template <class T> void Trainer<T>::reserve(Index rows) {
-  if (rows > buffers_.workspace.capacity()) buffers_ = Buffers(network_, rows);
+template <class T> void Trainer<T>::reserve(Index rows, int threads) {
+  if (rows > buffers_.workspace.capacity() || static_cast<std::size_t>(threads) > buffers_.scratch.size()) {
+    buffers_ = Buffers(network_, std::max(rows, buffers_.workspace.capacity()), threads);
+  }
 }
 
 template <class T> void Trainer<T>::check(const Dataset& data) const {
@@ -153,11 +154,7 @@ template <class T> void Trainer<T>::load(const Dataset& data, Selection selectio
   }
 }
 
-template <class T> void Trainer<T>::forward_and_loss(RowRange rows, Index batch) {
-  for (Index l = 0; l <= top(); ++l) {
-    forward<T>(network_.layers()[static_cast<std::size_t>(l)], buffers_.workspace.output(l - 1, batch), rows,
-               buffers_.workspace.output(l, batch));
-  }
+template <class T> void Trainer<T>::loss(RowRange rows, Index batch) {
   const PanelView<const T> outputs = buffers_.workspace.output(top(), batch);
   PanelView<const T> predictions = outputs;
   if (loss_ == Loss::cross_entropy && !fused()) {
@@ -181,6 +178,49 @@ template <class T> void Trainer<T>::loss_gradient(RowRange rows, Index batch) {
   } else {
     ops::softmax_cross_entropy_backward<T>(buffers_.probabilities.view(batch), targets(batch), batch, rows, gradient);
   }
+  backward_activation(network_, buffers_.workspace, top(), batch, rows);
+}
+
+template <class T> auto Trainer<T>::stages(Index batch, int threads, bool training) const -> std::vector<Stage> {
+  using Kind = typename Stage::Kind;
+  const auto& layers = network_.layers();
+  const auto split = [&](Index l, Index columns) {
+    const bool dense = layers[static_cast<std::size_t>(l)].kind == LayerKind::dense;
+    return dense ? split_of<T>(batch, columns, threads) : Split::rows;
+  };
+  std::vector<Stage> stages{{Kind::load, -1, Split::rows}};
+  for (Index l = 0; l <= top(); ++l) {
+    stages.push_back({Kind::forward, l, split(l, layers[static_cast<std::size_t>(l)].outputs)});
+  }
+  stages.push_back({Kind::loss, top(), Split::rows});
+  if (!training) return stages;
+  stages.push_back({Kind::loss_gradient, top(), Split::rows});
+  for (Index l = top(); l > lowest_trainable(network_); --l) {
+    stages.push_back({Kind::backward, l, split(l, layers[static_cast<std::size_t>(l - 1)].outputs)});
+  }
+  return stages;
+}
+
+template <class T> PanelView<T> Trainer<T>::result(const Stage& stage, Index batch) {
+  const bool is_gradient = stage.kind == Stage::Kind::backward;
+  return buffers_.workspace.output(stage.layer - (is_gradient ? 1 : 0), batch);
+}
+
+template <class T>
+void Trainer<T>::perform(const Stage& stage, const Dataset& data, Selection selection, Block block, Index batch,
+                         T* scratch) {
+  using Kind = typename Stage::Kind;
+  const RowRange rows{block.first, block.last};
+  const Index l = stage.layer;
+  switch (stage.kind) {
+  case Kind::load: return load(data, selection, rows, batch);
+  case Kind::forward:
+    return forward<T>(network_.layers()[static_cast<std::size_t>(l)], buffers_.workspace.output(l - 1, batch), block,
+                      buffers_.workspace.output(l, batch));
+  case Kind::loss: return loss(rows, batch);
+  case Kind::loss_gradient: return loss_gradient(rows, batch);
+  case Kind::backward: return backward(network_, buffers_.workspace, l, batch, block, scratch);
+  }
 }
 
 template <class T> std::string Trainer<T>::first_not_finite(Index batch) {
@@ -198,6 +238,12 @@ Totals Trainer<T>::run(const Dataset& data, Index batch_size, const std::uint32_
                        const Observer& observer) {
   const Index samples = data.x.rows;
   has_ids_ = data.ids;
+  const double passes = training ? 3 : 1;
+  const int threads = threads_for(passes * multiply_adds(network_) * static_cast<double>(batch_size));
+  reserve(batch_size, threads);
+  const std::vector<Stage> stages_of_all = stages(batch_size, threads, training);
+  const std::vector<Stage> stages_of_last = stages(samples % batch_size, threads, training);
+
   Totals result;
   // Each is written on one side of a barrier and read on the other, so that all threads read the same:
   // one that went on to the other's barrier would wait there for ever.
@@ -206,25 +252,40 @@ Totals Trainer<T>::run(const Dataset& data, Index batch_size, const std::uint32_
   bool stopped = false; // by the observer
   Pulse pulse(observer);
 
-  // The two barriers of a batch: before the first a thread works on rows, after it on weights.
   const auto work = [&](Crew& crew, int thread) {
+    const Share share{thread, crew.size()};
+    T* scratch = buffers_.scratch[static_cast<std::size_t>(thread)].data();
     Totals totals; // each thread adds up the same, and so comes to the same decisions
     for (Index first = 0; first < samples; first += batch_size) {
       const Index batch = std::min(batch_size, samples - first);
-      const RowRange rows = rows_of(batch, thread, crew.size());
-      failure.guard([&] {
-        for (Index row = rows.first; row < rows.last; row += block_rows) {
-          const RowRange block{row, std::min(row + block_rows, rows.last)};
-          load(data, {order, first}, block, batch);
-          forward_and_loss(block, batch);
-          if (training) {
-            loss_gradient(block, batch);
-            backward(network_, buffers_.workspace, top(), batch, block);
+      const auto& stages = batch == batch_size ? stages_of_all : stages_of_last;
+      const auto by_rows = [](const Stage& stage) { return stage.split == Split::rows; };
+
+      // All stages from here to there for a few rows at a time, so that these stay in cache.
+      const auto perform_blocks = [&](auto from, auto to, RowRange rows) {
+        failure.guard([&] {
+          for (Index row = rows.first; row < rows.last && !failure; row += block_rows) {
+            const RowRange block{row, std::min(row + block_rows, rows.last)};
+            for (auto stage = from; stage != to; ++stage) {
+              const PanelView<T> matrix = this->result(*stage, batch);
+              perform(*stage, data, {order, first},
+                      by_rows(*stage) ? across(matrix, block) : columns_of(matrix, block, share), batch, scratch);
+            }
+            if (thread == 0 && !observer.every_batch) pulse(totals); // Ctrl-C need not wait for a large batch
           }
-          if (thread == 0 && !observer.every_batch) pulse(totals); // Ctrl-C need not wait for a large batch
+        });
+      };
+      for (auto stage = stages.begin(); stage != stages.end();) {
+        if (by_rows(*stage)) {
+          const auto end = std::find_if_not(stage, stages.end(), by_rows);
+          perform_blocks(stage, end, rows_of(batch, share));
+          stage = end;
+        } else {
+          perform_blocks(stage, stage + 1, {0, batch});
+          ++stage;
         }
-      });
-      crew.barrier();
+        crew.barrier();
+      }
       if (failure) break;
       for (Index i = 0; i < batch; ++i) {
         totals.loss += static_cast<double>(buffers_.losses.data()[i]);
@@ -234,8 +295,8 @@ Totals Trainer<T>::run(const Dataset& data, Index batch_size, const std::uint32_
       totals.batches += 1;
       if (training) {
         if (!std::isfinite(totals.loss)) break;
-        update(network_, buffers_.workspace, top(), batch, training->optimizer, slots_, slots_.steps + totals.batches,
-               {thread, crew.size()});
+        update(network_, buffers_.workspace, top(), batch,
+               ops::Update<T>(training->optimizer, slots_.steps + totals.batches), slots_, share);
       }
       if (observer.every_batch) crew.barrier(); // a hook may look at the weights
       if (thread == 0) observers.guard([&] { stopped = !pulse(totals); });
@@ -244,8 +305,7 @@ Totals Trainer<T>::run(const Dataset& data, Index batch_size, const std::uint32_
     }
     if (thread == 0) result = totals;
   };
-  const double passes = training ? 3 : 1;
-  run_parallel(threads_for(passes * multiply_adds(network_) * static_cast<double>(batch_size), batch_size), work);
+  run_parallel(threads, work);
 
   const bool finite = !training || std::isfinite(result.loss);
   if (training) slots_.steps += result.batches - (finite ? 0 : 1);
@@ -263,8 +323,6 @@ template <class T>
 Totals Trainer<T>::train_epoch(const Dataset& data, const EpochOptions& options, const Observer& observer) {
   const Exclusive<T> exclusive(busy_, network_);
   const Index batch_size = std::min(options.batch_size, data.x.rows);
-  reserve(batch_size);
-  prepare_backward(network_, top());
   if (slots_.layers.empty() || slots_.count != options.optimizer.slots()) {
     const Index steps = slots_.steps;
     slots_ = Slots<T>(network_, options.optimizer.slots());
@@ -282,48 +340,92 @@ template <class T> Totals Trainer<T>::evaluate(const Dataset& data, Index batch_
   const Exclusive<T> exclusive(busy_, network_);
   // The results do not depend on the batch size; the memory that they take does.
   const Index rows = std::min({batch_size, data.x.rows, block_rows * thread_limit()});
-  reserve(rows);
   return run(data, rows, nullptr, nullptr, observer);
 }
 
-template <class T> void predict(const Network<T>& network, const Samples& samples, T* out, const Observer& observer) {
-  Index widest = network.inputs();
-  for (const Layer<T>& layer : network.layers()) widest = std::max(widest, layer.outputs);
-  const double work = multiply_adds(network) * static_cast<double>(samples.rows);
-  const int threads = threads_for(work, samples.rows);
+namespace {
+
+/// Two matrices that take turns as a layer's input and its output.
+template <class T> class Turns {
+public:
+  Turns(const Network<T>& network, Index rows) {
+    Index widest = network.inputs();
+    for (const Layer<T>& layer : network.layers()) widest = std::max(widest, layer.outputs);
+    for (PanelMatrix<T>& buffer : buffers_) buffer = PanelMatrix<T>(rows, widest);
+  }
+  /// The matrix that layer l writes; l = −1 is the input.
+  PanelView<T> output(const Network<T>& network, Index l, Index rows) {
+    const Index columns = l < 0 ? network.inputs() : network.layers()[static_cast<std::size_t>(l)].outputs;
+    return {buffers_[(l + 1) % 2].view().data, rows, columns};
+  }
+
+private:
+  PanelMatrix<T> buffers_[2];
+};
+
+/// Each thread takes a few rows through all layers, and then the next.
+template <class T>
+void predict_by_rows(const Network<T>& network, const Samples& samples, T* out, int threads, const Observer& observer) {
+  const auto layers = static_cast<Index>(network.layers().size());
   const Index share = (samples.rows + threads - 1) / threads;
   const Index capacity = std::min({block_rows, (share + row_group - 1) / row_group * row_group, samples.rows});
-
   std::atomic<Index> next{0};
   Failure failure;
   Pulse pulse(observer);
   run_parallel(threads, [&](Crew&, int thread) {
     failure.guard([&] {
-      PanelMatrix<T> buffers[] = {{capacity, widest}, {capacity, widest}};
+      Turns<T> turns(network, capacity);
       Totals totals;
       while (!failure && totals.rows < samples.rows) {
         const Index first = next.fetch_add(capacity);
         if (first >= samples.rows) break;
-        const Index rows = std::min(capacity, samples.rows - first);
-        const auto view = [&](int buffer, Index columns) {
-          return PanelView<T>{buffers[buffer].view().data, rows, columns};
-        };
-        int current = 0;
-        PanelView<T> x = view(current, network.inputs());
-        gather(samples, {nullptr, first}, network.input_scale(), network.input_offset(), {0, rows}, x);
-        for (const Layer<T>& layer : network.layers()) {
-          current = 1 - current;
-          const PanelView<T> y = view(current, layer.outputs);
-          forward<T>(layer, x, {0, rows}, y);
-          x = y;
+        const RowRange rows{0, std::min(capacity, samples.rows - first)};
+        gather(samples, {nullptr, first}, network.input_scale(), network.input_offset(), rows,
+               turns.output(network, -1, rows.last));
+        for (Index l = 0; l < layers; ++l) {
+          const PanelView<T> y = turns.output(network, l, rows.last);
+          forward<T>(network.layers()[static_cast<std::size_t>(l)], turns.output(network, l - 1, rows.last),
+                     across(y, rows), y);
         }
-        unpack<T>(x, {out + first * x.columns, rows, x.columns});
-        totals.rows = first + rows;
+        const PanelView<T> y = turns.output(network, layers - 1, rows.last);
+        unpack<T>(y, {out + first * y.columns, rows.last, y.columns});
+        totals.rows = first + rows.last;
         if (thread == 0) pulse(totals);
       }
     });
   });
   failure.rethrow();
+}
+
+/// All threads work on each layer together: for rows that are too few to be dealt out.
+template <class T> void predict_by_columns(const Network<T>& network, const Samples& samples, T* out, int threads) {
+  const auto layers = static_cast<Index>(network.layers().size());
+  const RowRange rows{0, samples.rows};
+  Turns<T> turns(network, rows.last);
+  gather(samples, {nullptr, 0}, network.input_scale(), network.input_offset(), rows,
+         turns.output(network, -1, rows.last));
+  run_parallel(threads, [&](Crew& crew, int thread) {
+    for (Index l = 0; l < layers; ++l) {
+      const Layer<T>& layer = network.layers()[static_cast<std::size_t>(l)];
+      const PanelView<T> y = turns.output(network, l, rows.last);
+      const Block all = across(y, rows);
+      const Block mine = columns_of(y, rows, {thread, crew.size()});
+      if (layer.kind == LayerKind::dense || thread == 0) {
+        forward<T>(layer, turns.output(network, l - 1, rows.last), layer.kind == LayerKind::dense ? mine : all, y);
+      }
+      crew.barrier();
+    }
+  });
+  const PanelView<T> y = turns.output(network, layers - 1, rows.last);
+  unpack<T>(y, {out, rows.last, y.columns});
+}
+
+} // namespace
+
+template <class T> void predict(const Network<T>& network, const Samples& samples, T* out, const Observer& observer) {
+  const int threads = threads_for(multiply_adds(network) * static_cast<double>(samples.rows));
+  if (samples.rows < threads * row_group) return predict_by_columns(network, samples, out, threads);
+  predict_by_rows(network, samples, out, threads, observer);
 }
 
 #define CNET_INSTANTIATE(T)                                                                                            \

@@ -2,6 +2,7 @@
 
 #include "network/network.hpp"
 #include "train/samples.hpp"
+#include "train/schedule.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -67,12 +68,23 @@ private:
   /// One pass in batches; trains if there are options.
   Totals run(const Dataset&, Index batch_size, const std::uint32_t* order, const EpochOptions*, const Observer&);
 
-  // Each of these works on its rows of the current batch alone.
+  /// What is done to a batch before the weights are updated, one thing after the other.
+  struct Stage {
+    enum class Kind { load, forward, loss, loss_gradient, backward } kind;
+    Index layer;
+    Split split;
+  };
+  std::vector<Stage> stages(Index batch, int threads, bool training) const;
+  /// Does a block of a stage; `scratch` is the thread's own.
+  void perform(const Stage&, const Dataset&, Selection, Block, Index batch, T* scratch);
+  /// What the stage writes, as far as its shape goes.
+  PanelView<T> result(const Stage&, Index batch);
+
   void load(const Dataset&, Selection, RowRange rows, Index batch);
-  void forward_and_loss(RowRange rows, Index batch);
+  void loss(RowRange rows, Index batch);
   void loss_gradient(RowRange rows, Index batch);
 
-  void reserve(Index rows);
+  void reserve(Index rows, int threads);
   std::string first_not_finite(Index batch);
   ops::Targets<T> targets(Index batch);
   bool fused() const { return loss_ == Loss::cross_entropy && network_.ends_in_softmax(); }
@@ -84,9 +96,11 @@ private:
   /// Made anew, whole or not at all, for a batch that is larger than any before.
   struct Buffers {
     Buffers() = default;
-    Buffers(const Network<T>& network, Index rows)
+    Buffers(const Network<T>& network, Index rows, int threads)
         : workspace(network, rows), probabilities(rows, network.outputs()), distribution(rows, network.outputs()),
-          ids(rows), losses(rows), correct(rows) {}
+          ids(rows), losses(rows), correct(rows) {
+      for (int n = 0; n < threads; ++n) scratch.emplace_back(scratch_size(network));
+    }
 
     Workspace<T> workspace;
     PanelMatrix<T> probabilities;
@@ -94,6 +108,7 @@ private:
     AlignedBuffer<Index> ids;
     AlignedBuffer<T> losses;
     AlignedBuffer<std::uint8_t> correct;
+    std::vector<AlignedBuffer<T>> scratch; ///< one for each thread
   };
   Buffers buffers_;
   bool has_ids_ = false;

@@ -69,8 +69,8 @@ template <class T> void products(Index rows, Index depth, Index columns) {
   for (const auto epilogue : {kernels::Epilogue::none, kernels::Epilogue::relu, kernels::Epilogue::relu_gradient}) {
     for (const bool has_start : {false, true}) {
       compare<T>("product", rows * padded<T>(columns), [&](const kernels::Table<T>& table, std::vector<T>& out) {
-        table.product({rows, depth, panels, x.data(), rows * width, weights.data(), has_start ? bias.data() : nullptr,
-                       out.data(), rows * width, epilogue, gate.data()});
+        table.product({rows, depth, panels, x.data(), rows * width, weights.data(), depth * width,
+                       has_start ? bias.data() : nullptr, out.data(), rows * width, epilogue, gate.data()});
       });
     }
   }
@@ -79,7 +79,7 @@ template <class T> void products(Index rows, Index depth, Index columns) {
     const Index size = (depth - first) * width;
     compare<T>("kernel_gradient", panels * size, [&](const kernels::Table<T>& table, std::vector<T>& out) {
       table.kernel_gradient(
-          {rows, first, depth, panels, x.data(), rows * width, gate.data(), rows * width, out.data(), size});
+          {rows, first, depth, panels, x.data(), rows * width, gate.data(), rows * width, out.data(), size, {x.data()}, 0});
     });
   }
   compare<T>("bias_gradient", padded<T>(columns), [&](const kernels::Table<T>& table, std::vector<T>& out) {
