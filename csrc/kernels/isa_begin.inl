@@ -12,6 +12,13 @@
 #define CNET_UNROLL _Pragma("GCC unroll 16")
 #endif
 
+// Before a short loop that is to become vectors: GCC would unroll it before it looks for them.
+#if defined(__clang__)
+#define CNET_VECTORIZE
+#else
+#define CNET_VECTORIZE _Pragma("GCC unroll 1")
+#endif
+
 namespace cnet::kernels::CNET_ISA {
 
 extern const Table<float> float_table;

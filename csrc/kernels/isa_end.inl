@@ -8,10 +8,26 @@
 
 #include "kernels/rows.inl"
 
+#include "kernels/gather.inl"
+
 #include "kernels/updates.inl"
 
 template <class T> constexpr Table<T> make_table() {
   return {
+      // In the order of ElementType.
+      {
+          gather<unsigned char, T>,
+          gather<signed char, T>,
+          gather<unsigned short, T>,
+          gather<short, T>,
+          gather<unsigned int, T>,
+          gather<int, T>,
+          gather<unsigned long long, T>,
+          gather<long long, T>,
+          gather<Half, T>,
+          gather<float, T>,
+          gather<double, T>,
+      },
       product<T>,
       kernel_gradient<T>,
       bias_gradient<T>,

@@ -43,9 +43,18 @@ template <int rows, int panels, class F> CNET_INLINE void dispatch_tile(Index ro
   }
 }
 
+/// Weights that will be read next, for a tile to bring into the second-level cache: of each panel's
+/// `width` rows that it passes, those from `first` to `last`.
+template <class T> struct NextWeights {
+  const T* data;
+  Index first;
+  Index last;
+};
+
 /// Adds depths [first, last) to a tile: begins its sums at depth 0, finishes them at the last.
 template <class T, int rows, int panels>
-__attribute__((noinline)) void product_tile(const Product<T>& task, Index row, Index panel, Index first, Index last) {
+__attribute__((noinline)) void product_tile(const Product<T>& task, Index row, Index panel, Index first, Index last,
+                                            NextWeights<T> next) {
   constexpr Index width = panel_width<T>;
   T* out = task.out + panel * task.out_stride + row * width;
   Lanes<T> sums[rows][panels];
@@ -60,6 +69,11 @@ __attribute__((noinline)) void product_tile(const Product<T>& task, Index row, I
   const T* weights = task.weights + panel * task.weights_stride + first * width;
   Index depth = last - first;
   for (; depth >= width; depth -= width) {
+    for (Index k = next.first; k < next.last; ++k) {
+      CNET_UNROLL
+      for (int p = 0; p < panels; ++p) __builtin_prefetch(next.data + p * task.weights_stride + k * width, 0, 2);
+    }
+    next.data += width * width;
     accumulate<width, 1>(sums, width, x, weights, task.weights_stride);
     x += task.x_stride;
     weights += width * width;
@@ -82,20 +96,36 @@ __attribute__((noinline)) void product_tile(const Product<T>& task, Index row, I
   }
 }
 
-/// Depth is taken in blocks for which all rows of x stay in the second-level cache; sums go to
-/// memory and come back between blocks, unchanged.
-inline constexpr Index block_depth = 1024;
+/// Numbers of x that are multiplied with all weights before the next are: half a megabyte of floats,
+/// which stays in the second-level cache while weights pass through it.
+inline constexpr Index block_size = 1 << 17;
 
+/// Weights that are more than this are brought nearer before their turn comes; fewer are near anyway.
+inline constexpr Index near_size = 1 << 18;
+
+/// Depth is taken in blocks; sums go to memory and come back between them, unchanged.
 template <class T> void product(const Product<T>& task) {
   constexpr int rows = Simd<T>::product_rows, panels = Simd<T>::product_panels;
+  constexpr Index width = panel_width<T>;
+  const Index fitting = block_size / (task.rows + 1) / width * width;
+  const Index block_depth = fitting < 256 ? 256 : fitting > 1024 ? 1024 : fitting;
+  const bool are_near = task.depth * task.panels * width <= near_size;
   Index first = 0;
   do {
     const Index last = task.depth - first > block_depth ? first + block_depth : task.depth;
     for (Index panel = 0; panel < task.panels; panel += panels) {
+      NextWeights<T> next{};
+      Index share = 0;
+      if (!are_near && panel + panels < task.panels) {
+        next.data = task.weights + (panel + panels) * task.weights_stride + first * width;
+        share = (rows * width + task.rows - 1) / task.rows;
+      }
       for (Index row = 0; row < task.rows; row += rows) {
+        next.first = next.last;
+        next.last = next.first + share < width ? next.first + share : width;
         dispatch_tile<rows, panels>(task.rows - row, task.panels - panel, [&](auto tile) {
           using Fit = decltype(tile);
-          product_tile<T, Fit::rows, Fit::panels>(task, row, panel, first, last);
+          product_tile<T, Fit::rows, Fit::panels>(task, row, panel, first, last, next);
         });
       }
     }
@@ -114,16 +144,20 @@ __attribute__((noinline)) void kernel_gradient_tile(const KernelGradient<T>& tas
     CNET_UNROLL
     for (int p = 0; p < panels; ++p) sums[r][p] = broadcast(T(0));
   }
-  for (const T* ahead : task.ahead) {
-    if (ahead == nullptr) break;
-    CNET_UNROLL
-    for (int p = 0; p < panels; ++p) {
-      const T* lines = ahead + (panel + p) * task.ahead_stride + (row - task.first) * width;
+  // Prefetches are spread over the sums: few can be on their way at a time.
+  constexpr Index chunk = 16;
+  const Index ahead_rows = task.ahead[0] != nullptr ? rows : 0;
+  Index sample = 0;
+  for (Index r = 0; r < ahead_rows && task.rows - sample > chunk; ++r, sample += chunk) {
+    for (const T* ahead : task.ahead) {
+      if (ahead == nullptr) break;
+      const T* lines = ahead + panel * task.ahead_stride + (row - task.first + r) * width;
       CNET_UNROLL
-      for (int r = 0; r < rows; ++r) __builtin_prefetch(lines + r * width);
+      for (int p = 0; p < panels; ++p) __builtin_prefetch(lines + p * task.ahead_stride);
     }
+    accumulate<1, width>(sums, chunk, x + sample * width, grad + sample * width, task.grad_stride);
   }
-  accumulate<1, width>(sums, task.rows, x, grad, task.grad_stride);
+  accumulate<1, width>(sums, task.rows - sample, x + sample * width, grad + sample * width, task.grad_stride);
   CNET_UNROLL
   for (int p = 0; p < panels; ++p) {
     T* out = task.out + (panel + p) * task.out_stride + (row - task.first) * width;

@@ -66,6 +66,25 @@ template <class T> struct Targets {
   Index stride;
 };
 
+/// The types that samples may have; float16 is IEEE binary16.
+enum class ElementType { uint8, int8, uint16, int16, uint32, int32, uint64, int64, float16, float32, float64 };
+inline constexpr int element_types = 11;
+
+/// Row r of out = from[r] · scale + offset, converted to T and then rounded once more at most; `from`
+/// may be unaligned. Rows of `ahead`, as many, will be gathered next.
+template <class T> struct Gather {
+  Index rows;
+  Index columns;
+  const void* const* from;
+  const void* const* ahead;
+  Index stride; ///< bytes from an element to the next
+  bool rescales;
+  T scale;
+  T offset;
+  T* out;
+  Index out_stride;
+};
+
 /// A step of an optimizer over a stretch of parameters; a rule reads what it has a use for.
 template <class T> struct Step {
   Index size;
@@ -83,6 +102,8 @@ template <class T> struct Step {
 };
 
 template <class T> struct Table {
+  void (*gather[element_types])(const Gather<T>&);
+
   void (*product)(const Product<T>&);
   void (*kernel_gradient)(const KernelGradient<T>&);
   /// out[j] = Σᵢ grad[i, j], added in increasing i.

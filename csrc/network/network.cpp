@@ -158,19 +158,26 @@ void update_block(ops::DenseParameters<T>& parameters, PanelView<const T> x, Pan
   apply(block.last_panel * width - offset, parameters.bias() + offset, gradients.data(), slots.bias, offset);
 }
 
-/// f(block) for a share of a kernel's blocks, panels first: about the panels that are the same share
-/// of them all, so that a thread which works on these in the forward pass finds them in its cache.
-template <class T, class F> void each_block(PanelView<T> kernel, Share share, F f) {
+/// Numbers of x that meet all gradients before the next do: half a megabyte of floats, which stays
+/// in the second-level cache meanwhile.
+constexpr Index resident_size = 1 << 17;
+
+/// f(block) for a share of a kernel's blocks: about the panels that are the same share of them all,
+/// so that a thread which works on these in the forward pass finds them in its cache.
+template <class T, class F> void each_block(PanelView<T> kernel, Index batch, Share share, F f) {
   const Index total = kernel.rows * kernel.panels();
   const Index first = total * share.index / share.count, last = total * (share.index + 1) / share.count;
-  for (Index panel = 0, before = 0; panel < kernel.panels(); panel += block_panels) {
-    const Index last_panel = std::min(panel + block_panels, kernel.panels());
-    for (Index row = 0; row < kernel.rows; row += block_rows) {
-      const Index last_row = std::min(row + block_rows, kernel.rows);
-      const Index cost = (last_row - row) * (last_panel - panel);
-      const Index middle = before + cost / 2;
-      before += cost;
-      if (first <= middle && middle < last) f(Block{row, last_row, panel, last_panel});
+  const Index resident_rows = std::max(block_rows, resident_size / batch / block_rows * block_rows);
+  for (Index start = 0; start < kernel.rows; start += resident_rows) {
+    const Index end = std::min(start + resident_rows, kernel.rows);
+    for (Index panel = 0; panel < kernel.panels(); panel += block_panels) {
+      const Index last_panel = std::min(panel + block_panels, kernel.panels());
+      for (Index row = start; row < end; row += block_rows) {
+        const Index last_row = std::min(row + block_rows, end);
+        // Where the block's middle is, counted panels first.
+        const Index middle = panel * kernel.rows + (row + last_row) / 2 * (last_panel - panel);
+        if (first <= middle && middle < last) f(Block{row, last_row, panel, last_panel});
+      }
     }
   }
 }
@@ -184,7 +191,7 @@ void update(const Network<T>& network, Workspace<T>& workspace, Index top, Index
     const auto n = static_cast<std::size_t>(l);
     const Layer<T>& layer = network.layers()[n];
     if (!layer.trainable) continue;
-    each_block(layer.parameters->kernel(), share, [&](Block block) {
+    each_block(layer.parameters->kernel(), batch, share, [&](Block block) {
       update_block<T>(*layer.parameters, workspace.output(l - 1, batch), workspace.gradient(l, batch), block, update,
                       slots.layers[n]);
     });

@@ -1,13 +1,14 @@
 #pragma once
 
 #include "core/panels.hpp"
+#include "kernels/table.hpp"
 
 #include <cstddef>
 #include <cstdint>
 
 namespace cnet {
 
-enum class ElementType { uint8, int8, uint16, int16, uint32, int32, uint64, int64, float16, float32, float64 };
+using kernels::ElementType;
 
 /// The user's array, where it lies: never copied, converted a batch at a time. Strides in bytes.
 struct Samples {
