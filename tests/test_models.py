@@ -313,7 +313,7 @@ def test_a_shared_layer_shares_its_weights() -> None:
 
 
 def test_a_shared_layer_passes_gradients_through_its_present_weights() -> None:
-    """The engine keeps a transposed copy of a kernel; training either model must renew it."""
+    """What the engine derives from a kernel, its transpose for one, must be that of today's."""
     shared = layers.Dense(4, name="shared")
 
     def model_around(middle: layers.Layer) -> Sequential:

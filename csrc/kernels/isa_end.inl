@@ -43,6 +43,7 @@ template <class T> constexpr Table<T> make_table() {
       softmax_cross_entropy_backward<T>,
       cross_entropy_forward<T>,
       cross_entropy_backward<T>,
+      argmax<T>,
       sgd_update<T>,
       sgd_momentum_update<T>,
       rmsprop_update<T>,

@@ -104,17 +104,3 @@ template <class T> CNET_INLINE Lanes<T> lane_numbers() {
   alignas(64) static constexpr T numbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   return load(numbers);
 }
-
-/// Folds the lanes in halves: lane n with lane n + width/2, and so on down to one.
-template <class T, class Fold> CNET_INLINE T reduce(Lanes<T> x, Fold fold) {
-  alignas(64) T lanes[Lanes<T>::width];
-  store(lanes, x);
-  for (int half = Lanes<T>::width / 2; half > 0; half /= 2) {
-    for (int n = 0; n < half; ++n) lanes[n] = fold(lanes[n], lanes[n + half]);
-  }
-  return lanes[0];
-}
-
-template <class T> CNET_INLINE T sum(Lanes<T> x) {
-  return reduce(x, [](T a, T b) { return a + b; });
-}

@@ -113,17 +113,19 @@ template <class T> void product(const Product<T>& task) {
   Index first = 0;
   do {
     const Index last = task.depth - first > block_depth ? first + block_depth : task.depth;
-    for (Index panel = 0; panel < task.panels; panel += panels) {
+    for (Index panel = 0, count; panel < task.panels; panel += count) {
+      count = next_panels(task.panels - panel);
+      if (count > panels) count = panels;
       NextWeights<T> next{};
       Index share = 0;
-      if (!are_near && panel + panels < task.panels) {
-        next.data = task.weights + (panel + panels) * task.weights_stride + first * width;
+      if (!are_near && panel + count < task.panels) {
+        next.data = task.weights + (panel + count) * task.weights_stride + first * width;
         share = (rows * width + task.rows - 1) / task.rows;
       }
       for (Index row = 0; row < task.rows; row += rows) {
         next.first = next.last;
         next.last = next.first + share < width ? next.first + share : width;
-        dispatch_tile<rows, panels>(task.rows - row, task.panels - panel, [&](auto tile) {
+        dispatch_tile<rows, panels>(task.rows - row, count, [&](auto tile) {
           using Fit = decltype(tile);
           product_tile<T, Fit::rows, Fit::panels>(task, row, panel, first, last, next);
         });

@@ -1,5 +1,6 @@
 // Functions of a row: softmax and the cross-entropies. A row's lanes are summed panel by panel, then
-// folded in halves, so that the order depends on the number of columns alone.
+// folded in halves, so that the order depends on the number of columns alone. Rows are taken in
+// groups of as many as there are lanes: what is one number a row is then one lane a row.
 
 /// The lanes of panel p that hold columns, not padding.
 template <class T> CNET_INLINE LaneMask<T> columns_of(Index columns, Index p) {
@@ -23,61 +24,118 @@ template <class T, class F> CNET_INLINE void each_panel(const Rows<T>& rows, Ind
   }
 }
 
-template <class T> CNET_INLINE T row_maximum(const Rows<T>& rows, Index i) {
-  const T lowest = T(-__builtin_inf());
-  Lanes<T> maximum = broadcast(lowest);
-  each_panel(rows, i, lowest, [&](Index, Lanes<T> x) { maximum = select(maximum < x, x, maximum); });
-  return reduce(maximum, [](T a, T b) { return a < b ? b : a; });
+/// f(first, count) for each group of rows.
+template <class T, class F> CNET_INLINE void each_group(Index rows, F f) {
+  constexpr Index width = panel_width<T>;
+  for (Index first = 0; first < rows; first += width) f(first, rows - first < width ? rows - first : width);
 }
 
-/// Writes exp(x − maximum) of row i to out; returns its sum.
-template <class T> CNET_INLINE T exponentials(const Rows<T>& rows, Index i, T maximum, T* out, Index out_stride) {
-  Lanes<T> total = broadcast(T(0));
-  each_panel(rows, i, T(-__builtin_inf()), [&](Index p, Lanes<T> x) {
-    const Lanes<T> e = exp(x - broadcast(maximum));
-    const Lanes<T> kept = select(columns_of<T>(rows.columns, p), e, broadcast(T(0)));
-    store(out + p * out_stride + i * panel_width<T>, kept);
-    total = total + kept;
-  });
-  return sum(total);
-}
-
-/// Divides row i of out by its total.
-template <class T> CNET_INLINE void normalize(Index columns, Index i, T total, T* out, Index out_stride) {
-  for (Index p = 0; p * panel_width<T> < columns; ++p) {
-    T* row = out + p * out_stride + i * panel_width<T>;
-    store(row, load(row) / broadcast(total));
+/// lanes_of(first + r) of each row of a group folded in halves (lane n with lane n + width/2, and so
+/// on down to one): the result's lane r.
+template <class T, class Fold, class F>
+CNET_INLINE Lanes<T> fold_rows(Index first, Index count, Fold fold, F lanes_of) {
+  constexpr int width = Lanes<T>::width;
+  Lanes<T> rows[width] = {};
+  for (Index r = 0; r < count; ++r) rows[r] = lanes_of(first + r);
+  CNET_UNROLL
+  for (int half = width / 2; half > 0; half /= 2) {
+    CNET_UNROLL
+    for (int r = 0; r < half; ++r) {
+      Lanes<T> low, high; // zipped with another row, each half of a row's lanes is a half of all
+      zip(rows[r], rows[r + half], low, high);
+      rows[r] = fold(low, high);
+    }
   }
+  return rows[0];
 }
 
-template <class T> CNET_INLINE T log_of(T x) {
-  T lanes[Lanes<T>::width];
-  store(lanes, log(broadcast(x)));
-  return lanes[0];
+struct Add {
+  template <class T> CNET_INLINE Lanes<T> operator()(Lanes<T> x, Lanes<T> y) const { return x + y; }
+};
+
+struct Maximum {
+  template <class T> CNET_INLINE Lanes<T> operator()(Lanes<T> x, Lanes<T> y) const { return select(x < y, y, x); }
+};
+
+/// Some numbers of a group, row by row.
+template <class T> struct Numbers {
+  T numbers[Lanes<T>::width];
+  CNET_INLINE explicit Numbers(Lanes<T> x) { store(numbers, x); }
+  CNET_INLINE Lanes<T> operator[](Index r) const { return broadcast(numbers[r]); }
+  CNET_INLINE void write(Index count, T* to) const {
+    __builtin_memcpy(to, numbers, static_cast<unsigned long>(count) * sizeof(T));
+  }
+};
+
+/// The sum of f(p, lanes) over a row's panels.
+template <class T, class F> CNET_INLINE Lanes<T> sum_panels(const Rows<T>& rows, Index i, T padding, F f) {
+  Lanes<T> total = broadcast(T(0));
+  each_panel(rows, i, padding, [&](Index p, Lanes<T> x) { total = total + f(p, x); });
+  return total;
+}
+
+template <class T> CNET_INLINE Lanes<T> maxima(const Rows<T>& rows, Index first, Index count) {
+  const T lowest = T(-__builtin_inf());
+  return fold_rows<T>(first, count, Maximum(), [&](Index i) {
+    Lanes<T> maximum = broadcast(lowest);
+    each_panel(rows, i, lowest, [&](Index, Lanes<T> x) { maximum = Maximum()(maximum, x); });
+    return maximum;
+  });
+}
+
+/// Writes exp(x − maximum) of each row to out; returns their sums.
+template <class T>
+CNET_INLINE Lanes<T> exponentials(const Rows<T>& rows, Index first, Index count, const Numbers<T>& maximum, T* out,
+                                  Index out_stride) {
+  return fold_rows<T>(first, count, Add(), [&](Index i) {
+    return sum_panels(rows, i, T(-__builtin_inf()), [&](Index p, Lanes<T> x) {
+      const Lanes<T> e = exp(x - maximum[i - first]);
+      const Lanes<T> kept = select(columns_of<T>(rows.columns, p), e, broadcast(T(0)));
+      store(out + p * out_stride + i * panel_width<T>, kept);
+      return kept;
+    });
+  });
+}
+
+/// Divides each row of out by its total.
+template <class T>
+CNET_INLINE void normalize(Index columns, Index first, Index count, const Numbers<T>& total, T* out, Index out_stride) {
+  for (Index p = 0; p * panel_width<T> < columns; ++p) {
+    for (Index r = 0; r < count; ++r) {
+      T* row = out + p * out_stride + (first + r) * panel_width<T>;
+      store(row, load(row) / total[r]);
+    }
+  }
 }
 
 template <class T> void softmax(Rows<T> rows, T* out, Index out_stride) {
-  for (Index i = 0; i < rows.rows; ++i) {
-    const T total = exponentials(rows, i, row_maximum(rows, i), out, out_stride);
-    normalize(rows.columns, i, total, out, out_stride);
-  }
+  each_group<T>(rows.rows, [&](Index first, Index count) {
+    const Numbers<T> maximum(maxima(rows, first, count));
+    const Numbers<T> total(exponentials(rows, first, count, maximum, out, out_stride));
+    normalize(rows.columns, first, count, total, out, out_stride);
+  });
 }
 
 template <class T>
 void softmax_backward(Rows<T> probabilities, const T* grad, Index grad_stride, T* out, Index out_stride) {
   constexpr Index width = panel_width<T>;
   const Lanes<T> zero = broadcast(T(0));
-  for (Index i = 0; i < probabilities.rows; ++i) {
-    const auto grad_lanes = [&](Index p) {
-      const Lanes<T> g = load(grad + p * grad_stride + i * width);
-      return select(columns_of<T>(probabilities.columns, p), g, zero);
-    };
-    Lanes<T> products = zero;
-    each_panel(probabilities, i, T(0), [&](Index p, Lanes<T> q) { products = fma(grad_lanes(p), q, products); });
-    const Lanes<T> total = broadcast(sum(products));
-    each_panel(probabilities, i, T(0),
-               [&](Index p, Lanes<T> q) { store(out + p * out_stride + i * width, q * (grad_lanes(p) - total)); });
-  }
+  const auto grad_lanes = [&](Index i, Index p) {
+    const Lanes<T> g = load(grad + p * grad_stride + i * width);
+    return select(columns_of<T>(probabilities.columns, p), g, zero);
+  };
+  each_group<T>(probabilities.rows, [&](Index first, Index count) {
+    const Numbers<T> total(fold_rows<T>(first, count, Add(), [&](Index i) {
+      Lanes<T> products = zero;
+      each_panel(probabilities, i, T(0), [&](Index p, Lanes<T> q) { products = fma(grad_lanes(i, p), q, products); });
+      return products;
+    }));
+    for (Index i = first; i < first + count; ++i) {
+      each_panel(probabilities, i, T(0), [&](Index p, Lanes<T> q) {
+        store(out + p * out_stride + i * width, q * (grad_lanes(i, p) - total[i - first]));
+      });
+    }
+  });
 }
 
 /// Loss of row i: Σ y (log Σ eᶻ − z), the maximum subtracted; a class with y = 0 takes no part, be
@@ -85,20 +143,21 @@ void softmax_backward(Rows<T> probabilities, const T* grad, Index grad_stride, T
 template <class T>
 void softmax_cross_entropy_forward(Rows<T> logits, Targets<T> targets, T* probabilities, Index stride, T* losses) {
   const Lanes<T> zero = broadcast(T(0));
-  for (Index i = 0; i < logits.rows; ++i) {
-    const T maximum = row_maximum(logits, i);
+  each_group<T>(logits.rows, [&](Index first, Index count) {
+    const Numbers<T> maximum(maxima(logits, first, count));
     // The logits are read once more after this: probabilities must not overwrite them.
-    const T total = exponentials(logits, i, maximum, probabilities, stride);
-    const Lanes<T> log_total = broadcast(log_of(total));
-    Lanes<T> loss = zero;
-    each_panel(logits, i, T(0), [&](Index p, Lanes<T> z) {
-      const Lanes<T> y = target_lanes(targets, i, p);
-      const Lanes<T> term = y * (log_total - (z - broadcast(maximum)));
-      loss = loss + select(y == zero, zero, term);
-    });
-    losses[i] = sum(loss);
-    normalize(logits.columns, i, total, probabilities, stride);
-  }
+    const Lanes<T> totals = exponentials(logits, first, count, maximum, probabilities, stride);
+    const Numbers<T> total(totals), log_total(log(totals));
+    const Numbers<T> loss(fold_rows<T>(first, count, Add(), [&](Index i) {
+      return sum_panels(logits, i, T(0), [&](Index p, Lanes<T> z) {
+        const Lanes<T> y = target_lanes(targets, i, p);
+        const Lanes<T> term = y * (log_total[i - first] - (z - maximum[i - first]));
+        return select(y == zero, zero, term);
+      });
+    }));
+    loss.write(count, losses + first);
+    normalize(logits.columns, first, count, total, probabilities, stride);
+  });
 }
 
 template <class T>
@@ -112,26 +171,26 @@ void softmax_cross_entropy_backward(Rows<T> probabilities, Targets<T> targets, T
 
 template <class T> inline constexpr T cross_entropy_epsilon = T(1e-7);
 
-template <class T> CNET_INLINE T row_sum(const Rows<T>& rows, Index i) {
-  Lanes<T> total = broadcast(T(0));
-  each_panel(rows, i, T(0), [&](Index, Lanes<T> x) { total = total + x; });
-  return sum(total);
+template <class T> CNET_INLINE Lanes<T> sums(const Rows<T>& rows, Index first, Index count) {
+  return fold_rows<T>(first, count, Add(),
+                      [&](Index i) { return sum_panels(rows, i, T(0), [](Index, Lanes<T> x) { return x; }); });
 }
 
 template <class T> void cross_entropy_forward(Rows<T> probabilities, Targets<T> targets, T* losses) {
   const Lanes<T> zero = broadcast(T(0));
   const Lanes<T> low = broadcast(cross_entropy_epsilon<T>), high = broadcast(T(1) - cross_entropy_epsilon<T>);
-  for (Index i = 0; i < probabilities.rows; ++i) {
-    const Lanes<T> total = broadcast(row_sum(probabilities, i));
-    Lanes<T> loss = zero;
-    each_panel(probabilities, i, T(0), [&](Index p, Lanes<T> x) {
-      Lanes<T> q = x / total;
-      q = select(q < low, low, select(high < q, high, q));
-      const Lanes<T> y = target_lanes(targets, i, p);
-      loss = loss + select(y == zero, zero, y * log(q));
+  each_group<T>(probabilities.rows, [&](Index first, Index count) {
+    const Numbers<T> total(sums(probabilities, first, count));
+    const Lanes<T> likelihood = fold_rows<T>(first, count, Add(), [&](Index i) {
+      return sum_panels(probabilities, i, T(0), [&](Index p, Lanes<T> x) {
+        Lanes<T> q = x / total[i - first];
+        q = select(q < low, low, select(high < q, high, q));
+        const Lanes<T> y = target_lanes(targets, i, p);
+        return select(y == zero, zero, y * log(q));
+      });
     });
-    losses[i] = -sum(loss);
-  }
+    Numbers<T>(broadcast(-T(0)) - likelihood).write(count, losses + first);
+  });
 }
 
 /// With q = p / S clipped, ∂/∂pₖ (−Σ yⱼ log qⱼ) = Σ′ yⱼ / S − yₖ / pₖ over the unclipped classes.
@@ -139,21 +198,71 @@ template <class T>
 void cross_entropy_backward(Rows<T> probabilities, Targets<T> targets, T batch, T* out, Index out_stride) {
   const Lanes<T> zero = broadcast(T(0));
   const Lanes<T> low = broadcast(cross_entropy_epsilon<T>), high = broadcast(T(1) - cross_entropy_epsilon<T>);
-  for (Index i = 0; i < probabilities.rows; ++i) {
-    const Lanes<T> total = broadcast(row_sum(probabilities, i));
+  each_group<T>(probabilities.rows, [&](Index first, Index count) {
+    const Lanes<T> totals = sums(probabilities, first, count);
+    const Numbers<T> total(totals);
     // The targets of the classes that clipping left alone.
-    const auto unclipped = [&](Index p, Lanes<T> x) {
-      const Lanes<T> q = x / total;
+    const auto unclipped = [&](Index i, Index p, Lanes<T> x) {
+      const Lanes<T> q = x / total[i - first];
       const Lanes<T> y = target_lanes(targets, i, p);
       return select(q < low, zero, select(high < q, zero, y));
     };
-    Lanes<T> weight = zero;
-    each_panel(probabilities, i, T(0), [&](Index p, Lanes<T> x) { weight = weight + unclipped(p, x); });
-    const Lanes<T> common = broadcast(sum(weight)) / total;
-    each_panel(probabilities, i, T(1), [&](Index p, Lanes<T> x) {
-      const Lanes<T> y = unclipped(p, x);
-      const Lanes<T> own = select(y == zero, zero, y / x);
-      store(out + p * out_stride + i * panel_width<T>, (common - own) / broadcast(batch));
+    const Lanes<T> weights = fold_rows<T>(first, count, Add(), [&](Index i) {
+      return sum_panels(probabilities, i, T(0), [&](Index p, Lanes<T> x) { return unclipped(i, p, x); });
     });
-  }
+    const Numbers<T> common(weights / totals);
+    for (Index i = first; i < first + count; ++i) {
+      each_panel(probabilities, i, T(1), [&](Index p, Lanes<T> x) {
+        const Lanes<T> y = unclipped(i, p, x);
+        const Lanes<T> own = select(y == zero, zero, y / x);
+        store(out + p * out_stride + i * panel_width<T>, (common[i - first] - own) / broadcast(batch));
+      });
+    }
+  });
+}
+
+/// What argmax compares: a value and its column. A NaN counts as an infinity in a column far below the
+/// first, so that the first NaN comes before all numbers, as NumPy has it.
+template <class T> struct Ranked {
+  Lanes<T> value;
+  Lanes<T> column;
+};
+
+/// The greater value of each lane; of equals the one in the lower column.
+template <class T> CNET_INLINE Ranked<T> first_maximum(Ranked<T> x, Ranked<T> y) {
+  const Lanes<T> lower = select(x.column < y.column, x.column, y.column);
+  const auto is_less = x.value < y.value;
+  const Lanes<T> column = select(x.value == y.value, lower, select(is_less, y.column, x.column));
+  return {select(is_less, y.value, x.value), column};
+}
+
+/// Exact for as many columns as T has whole numbers, halved: four million for float.
+template <class T> void argmax(Rows<T> rows, T* out) {
+  constexpr int width = Lanes<T>::width;
+  const T lowest = T(-__builtin_inf());
+  const Lanes<T> below = broadcast(T(1ll << (Format<T>::mantissa_bits - 1)));
+  each_group<T>(rows.rows, [&](Index first, Index count) {
+    Ranked<T> best[width] = {};
+    for (Index r = 0; r < count; ++r) {
+      best[r] = {broadcast(lowest), below};
+      each_panel(rows, first + r, lowest, [&](Index p, Lanes<T> x) {
+        const Lanes<T> column = lane_numbers<T>() + broadcast(T(p * width));
+        const auto is_number = x == x;
+        best[r] = first_maximum(best[r],
+                                {select(is_number, x, broadcast(-lowest)), select(is_number, column, column - below)});
+      });
+    }
+    CNET_UNROLL
+    for (int half = width / 2; half > 0; half /= 2) {
+      CNET_UNROLL
+      for (int r = 0; r < half; ++r) {
+        Ranked<T> low, high;
+        zip(best[r].value, best[r + half].value, low.value, high.value);
+        zip(best[r].column, best[r + half].column, low.column, high.column);
+        best[r] = first_maximum(low, high);
+      }
+    }
+    const Lanes<T> column = best[0].column;
+    Numbers<T>(select(column < broadcast(T(0)), column + below, column)).write(count, out + first);
+  });
 }

@@ -10,6 +10,12 @@
 /// first row, a number of rows or columns, and the stride from a panel to the next.
 namespace cnet::kernels {
 
+/// How many of the panels that are left to take next: as many as the widest register tile has, but
+/// rather two and two than three and a single one, whose multiply-adds would wait for their operands.
+[[gnu::always_inline]] constexpr Index next_panels(Index left) {
+  return left == 4 ? 2 : left < 3 ? left : 3;
+}
+
 /// What becomes of a finished sum before it is stored.
 enum class Epilogue {
   none,
@@ -131,6 +137,8 @@ template <class T> struct Table {
   /// Each row's loss, −Σ y log q, where q = clip(p / Σp, ε, 1 − ε) and ε = 1e-7.
   void (*cross_entropy_forward)(Rows<T> probabilities, Targets<T>, T* losses);
   void (*cross_entropy_backward)(Rows<T> probabilities, Targets<T>, T batch, T* out, Index out_stride);
+  /// out[i] = the column of row i's first greatest value, or of its first NaN.
+  void (*argmax)(Rows<T>, T* out);
 
   /// One optimizer's rule each: param and slots are updated in place, as ops/optimizers.hpp tells.
   void (*sgd_update)(const Step<T>&);

@@ -129,13 +129,12 @@ namespace {
 /// A gradient lives in a block of this size on its way from the product to the optimizer, within
 /// the first-level cache.
 constexpr Index block_rows = 32;
-constexpr Index block_panels = ops::gradient_panels;
 
 template <class T>
 void update_block(ops::DenseParameters<T>& parameters, PanelView<const T> x, PanelView<const T> gradient, Block block,
                   const ops::Update<T>& update, typename Slots<T>::OfLayer& slots) {
   constexpr Index width = panel_width<T>;
-  alignas(cache_line) std::array<T, block_panels * block_rows * width> gradients;
+  alignas(cache_line) std::array<T, ops::most_panels * block_rows * width> gradients;
   const auto apply = [&](Index size, T* param, const T* grad, std::vector<AlignedBuffer<T>>& buffers, Index offset) {
     std::array<T*, 2> slot{};
     for (std::size_t n = 0; n < buffers.size(); ++n) slot[n] = buffers[n].data() + offset;
@@ -170,8 +169,8 @@ template <class T, class F> void each_block(PanelView<T> kernel, Index batch, Sh
   const Index resident_rows = std::max(block_rows, resident_size / batch / block_rows * block_rows);
   for (Index start = 0; start < kernel.rows; start += resident_rows) {
     const Index end = std::min(start + resident_rows, kernel.rows);
-    for (Index panel = 0; panel < kernel.panels(); panel += block_panels) {
-      const Index last_panel = std::min(panel + block_panels, kernel.panels());
+    for (Index panel = 0, last_panel; panel < kernel.panels(); panel = last_panel) {
+      last_panel = panel + kernels::next_panels(kernel.panels() - panel);
       for (Index row = start; row < end; row += block_rows) {
         const Index last_row = std::min(row + block_rows, end);
         // Where the block's middle is, counted panels first.

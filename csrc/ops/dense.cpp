@@ -61,8 +61,8 @@ void dense_backward_input(PanelView<const T> grad, PanelView<const T> kernel, co
   product.weights_stride = grad.panels() * width * width;
   product.out_stride = out.stride();
   product.epilogue = gate ? kernels::Epilogue::relu_gradient : kernels::Epilogue::none;
-  for (Index panel = block.first_panel; panel < block.last_panel; panel += gradient_panels) {
-    product.panels = std::min(gradient_panels, block.last_panel - panel);
+  for (Index panel = block.first_panel; panel < block.last_panel; panel += product.panels) {
+    product.panels = kernels::next_panels(block.last_panel - panel);
     const RowRange kernel_rows{panel * width, std::min((panel + product.panels) * width, kernel.rows)};
     transpose(kernel, kernel_rows, transposed, product.weights_stride);
     const Index offset = panel * out.stride() + block.first * width;

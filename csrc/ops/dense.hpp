@@ -4,6 +4,7 @@
 #include "kernels/table.hpp"
 
 #include <atomic>
+#include <limits>
 
 namespace cnet::ops {
 
@@ -36,12 +37,12 @@ enum class Activation { linear, relu };
 template <class T>
 void dense_forward(PanelView<const T> x, const DenseParameters<T>& parameters, Activation, Block, PanelView<T> out);
 
-/// Panels of a gradient that are made at a time: as many as the widest register tile has.
-inline constexpr Index gradient_panels = 3;
+/// Panels of a gradient that are made at a time.
+inline constexpr Index most_panels = kernels::next_panels(std::numeric_limits<Index>::max());
 
 /// Numbers that dense_backward_input needs room for, for a layer of so many outputs.
 template <class T> Index transposed_size(Index outputs) {
-  return checked_product(panel_count<T>(outputs) * panel_width<T>, gradient_panels * panel_width<T>);
+  return checked_product(panel_count<T>(outputs) * panel_width<T>, most_panels * panel_width<T>);
 }
 
 /// A block of out = grad · kernelᵀ; with a gate, zero where the gate is not positive: the gradient of

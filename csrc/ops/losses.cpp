@@ -2,6 +2,9 @@
 
 #include "kernels/table.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace cnet::ops {
 
 namespace {
@@ -15,7 +18,29 @@ template <class T> kernels::Targets<T> kernel_targets(const Targets<T>& targets,
   return {nullptr, targets.distribution.row(rows.first), targets.distribution.stride()};
 }
 
+/// Rows whose argmax is taken at a time.
+constexpr Index group = 64;
+
 } // namespace
+
+template <class T>
+void accuracy(PanelView<const T> predictions, const Targets<T>& targets, RowRange rows, std::uint8_t* out) {
+  std::array<T, group> predicted, expected;
+  for (Index first = rows.first; first < rows.last; first += group) {
+    const RowRange some{first, std::min(first + group, rows.last)};
+    kernels::table<T>().argmax(kernel_rows(predictions, some), predicted.data());
+    if (targets.ids) {
+      std::transform(targets.ids + some.first, targets.ids + some.last, expected.begin(),
+                     [](Index id) { return static_cast<T>(id); });
+    } else {
+      kernels::table<T>().argmax(kernel_rows(targets.distribution, some), expected.data());
+    }
+    for (Index i = some.first; i < some.last; ++i) {
+      const auto n = static_cast<std::size_t>(i - first);
+      out[i] = predicted[n] == expected[n];
+    }
+  }
+}
 
 template <class T> void softmax(PanelView<const T> logits, RowRange rows, PanelView<T> out) {
   kernels::table<T>().softmax(kernel_rows(logits, rows), out.row(rows.first), out.stride());
@@ -56,6 +81,7 @@ void cross_entropy_backward(PanelView<const T> probabilities, const Targets<T>& 
 }
 
 #define CNET_INSTANTIATE(T)                                                                                            \
+  template void accuracy(PanelView<const T>, const Targets<T>&, RowRange, std::uint8_t*);                              \
   template void softmax(PanelView<const T>, RowRange, PanelView<T>);                                                   \
   template void softmax_backward(PanelView<const T>, PanelView<const T>, RowRange, PanelView<T>);                      \
   template void softmax_cross_entropy_forward(PanelView<const T>, const Targets<T>&, RowRange, PanelView<T>, T*);      \

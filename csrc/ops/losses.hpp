@@ -2,6 +2,8 @@
 
 #include "core/panels.hpp"
 
+#include <cstdint>
+
 namespace cnet::ops {
 
 /// What a batch should have come out as: class ids, or (if ids is null) a distribution over the
@@ -13,6 +15,11 @@ template <class T> struct Targets {
 
 /// Loss functions on rows: `losses` receives one loss a row, `out` the gradient of their mean over
 /// `batch` rows.
+
+/// out[i] = whether the first greatest prediction of row i (or its first NaN) is its target, or the
+/// first greatest of its targets.
+template <class T>
+void accuracy(PanelView<const T> predictions, const Targets<T>& targets, RowRange rows, std::uint8_t* out);
 
 template <class T> void softmax(PanelView<const T> logits, RowRange rows, PanelView<T> out);
 template <class T>

@@ -102,17 +102,6 @@ private:
   std::vector<std::atomic_flag*> taken_;
 };
 
-/// The first greatest value of a row, or its first NaN, as NumPy has it.
-template <class T> Index argmax(PanelView<const T> x, Index row) {
-  Index best = 0;
-  for (Index j = 0; j < x.columns; ++j) {
-    const T value = x.at(row, j);
-    if (std::isnan(value)) return j;
-    if (value > x.at(row, best)) best = j;
-  }
-  return best;
-}
-
 template <class T> bool is_finite(PanelView<const T> x) {
   for (Index i = 0; i < x.rows; ++i) {
     for (Index j = 0; j < x.columns; ++j) {
@@ -164,10 +153,7 @@ template <class T> void Trainer<T>::loss(RowRange rows, Index batch) {
     ops::softmax_cross_entropy_forward<T>(outputs, targets(batch), rows, probabilities, buffers_.losses.data());
     if (fused()) predictions = probabilities;
   }
-  for (Index i = rows.first; i < rows.last; ++i) {
-    const Index target = has_ids_ ? buffers_.ids.data()[i] : argmax<T>(buffers_.distribution.view(batch), i);
-    buffers_.correct.data()[i] = argmax(predictions, i) == target;
-  }
+  ops::accuracy<T>(predictions, targets(batch), rows, buffers_.correct.data());
 }
 
 template <class T> void Trainer<T>::loss_gradient(RowRange rows, Index batch) {

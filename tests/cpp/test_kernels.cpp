@@ -6,6 +6,7 @@
 #include "core/philox.hpp"
 #include "kernels/table.hpp"
 
+#include <cmath>
 #include <functional>
 #include <string>
 #include <vector>
@@ -78,8 +79,18 @@ template <class T> void products(Index rows, Index depth, Index columns) {
     if (first >= depth) continue;
     const Index size = (depth - first) * width;
     compare<T>("kernel_gradient", panels * size, [&](const kernels::Table<T>& table, std::vector<T>& out) {
-      table.kernel_gradient(
-          {rows, first, depth, panels, x.data(), rows * width, gate.data(), rows * width, out.data(), size, {x.data()}, 0});
+      table.kernel_gradient({rows,
+                             first,
+                             depth,
+                             panels,
+                             x.data(),
+                             rows * width,
+                             gate.data(),
+                             rows * width,
+                             out.data(),
+                             size,
+                             {x.data()},
+                             0});
     });
   }
   compare<T>("bias_gradient", padded<T>(columns), [&](const kernels::Table<T>& table, std::vector<T>& out) {
@@ -117,6 +128,93 @@ template <class T> void rows_of(Index rows, Index columns) {
       table.cross_entropy_backward(probabilities, targets, T(3), out.data(), stride);
     });
   }
+}
+
+/// What a float16 is worth, by its definition.
+float half_value(std::uint16_t bits) {
+  const int exponent = bits >> 10 & 31, mantissa = bits & 1023;
+  const float sign = bits & 0x8000 ? -1.0f : 1.0f;
+  if (exponent == 31) return mantissa == 0 ? sign * HUGE_VALF : std::nanf("");
+  if (exponent == 0) return sign * std::ldexp(float(mantissa), -24);
+  return sign * std::ldexp(float(1024 + mantissa), exponent - 25);
+}
+
+/// Samples of type Source, some rows a group, without gaps and with, against their definition.
+template <class Source, class T> void gathers(kernels::ElementType type, Index rows, Index columns, Index gap) {
+  const Index stride = Index(sizeof(Source)) + gap, row_size = columns * stride + 1; // no row is aligned
+  std::vector<std::byte> memory(static_cast<std::size_t>(rows * row_size + 1));
+  for (std::size_t i = 0; i < memory.size(); ++i) {
+    memory[i] = static_cast<std::byte>(philox4x32({static_cast<std::uint32_t>(i), 0, 0, 0}, {14, 0})[0]);
+  }
+  std::vector<const void*> from(static_cast<std::size_t>(rows));
+  for (Index r = 0; r < rows; ++r) from[static_cast<std::size_t>(r)] = memory.data() + r * row_size + 1;
+  for (const bool rescales : {false, true}) {
+    const Index out_stride = rows * panel_width<T>, size = rows * padded<T>(columns);
+    compare<T>("gather", size, [&](const kernels::Table<T>& table, std::vector<T>& out) {
+      table.gather[static_cast<int>(type)](
+          {rows, columns, from.data(), from.data(), stride, rescales, T(0.1), T(-0.3), out.data(), out_stride});
+      const PanelView<T> view{out.data(), rows, columns};
+      for (Index r = 0; r < rows; ++r) {
+        for (Index j = 0; j < columns; ++j) {
+          Source source;
+          std::memcpy(&source, static_cast<const std::byte*>(from[static_cast<std::size_t>(r)]) + j * stride,
+                      sizeof(source));
+          T expected;
+          if (type == kernels::ElementType::float16)
+            expected = static_cast<T>(half_value(static_cast<std::uint16_t>(source)));
+          else
+            expected = static_cast<T>(source);
+          if (rescales) expected = std::fma(expected, T(0.1), T(-0.3));
+          T& actual = view.at(r, j);
+          const bool is_nan = std::isnan(expected) && std::isnan(actual);
+          CHECK(is_nan || std::memcmp(&actual, &expected, sizeof(T)) == 0, "gather: type %d, row %td, column %td",
+                static_cast<int>(type), r, j);
+          if (is_nan) actual = T(0); // its payload may be any
+        }
+      }
+    });
+  }
+}
+
+template <class T> void all_gathers(Index rows, Index columns) {
+  using Type = kernels::ElementType;
+  for (const Index gap : {0, 3}) {
+    gathers<std::uint8_t, T>(Type::uint8, rows, columns, gap);
+    gathers<std::int8_t, T>(Type::int8, rows, columns, gap);
+    gathers<std::uint16_t, T>(Type::uint16, rows, columns, gap);
+    gathers<std::int16_t, T>(Type::int16, rows, columns, gap);
+    gathers<std::uint32_t, T>(Type::uint32, rows, columns, gap);
+    gathers<std::int32_t, T>(Type::int32, rows, columns, gap);
+    gathers<std::uint64_t, T>(Type::uint64, rows, columns, gap);
+    gathers<std::int64_t, T>(Type::int64, rows, columns, gap);
+    gathers<std::uint16_t, T>(Type::float16, rows, columns, gap);
+    gathers<float, T>(Type::float32, rows, columns, gap);
+    gathers<double, T>(Type::float64, rows, columns, gap);
+  }
+}
+
+/// Rows of few values, so that the greatest stands there twice; NaNs and infinities in some.
+template <class T> void argmaxes(Index rows, Index columns) {
+  const Index stride = rows * panel_width<T>;
+  std::vector<T> x(static_cast<std::size_t>(rows * padded<T>(columns)));
+  const PanelView<T> view{x.data(), rows, columns};
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const auto word = philox4x32({static_cast<std::uint32_t>(i), 0, 0, 0}, {15, 0})[0];
+    x[i] = word % 31 == 0 ? T(NAN) : word % 31 == 1 ? T(INFINITY) : word % 31 == 2 ? T(-INFINITY) : T(word % 7) - T(3);
+  }
+  if (rows > 1) {
+    for (Index j = 0; j < columns; ++j) view.at(1, j) = T(-INFINITY);
+  }
+  compare<T>("argmax", rows, [&](const kernels::Table<T>& table, std::vector<T>& out) {
+    table.argmax({rows, columns, x.data(), stride}, out.data());
+    for (Index i = 0; i < rows; ++i) {
+      Index expected = 0;
+      for (Index j = 0; j < columns && !std::isnan(view.at(i, expected)); ++j) {
+        if (std::isnan(view.at(i, j)) || view.at(i, j) > view.at(i, expected)) expected = j;
+      }
+      CHECK(out[static_cast<std::size_t>(i)] == T(expected), "argmax: row %td of %td columns", i, columns);
+    }
+  });
 }
 
 template <class T> void elementwise(Index size) {
@@ -180,6 +278,8 @@ template <class T> void all() {
     for (const Index columns : sizes) {
       for (const Index depth : {Index(1), Index(15), Index(16), Index(33)}) products<T>(rows, depth, columns);
       rows_of<T>(rows, columns);
+      if (columns > 0) argmaxes<T>(rows, columns);
+      if (rows <= 9) all_gathers<T>(rows, columns);
     }
     elementwise<T>(rows);
     products<T>(rows, 0, 17);
