@@ -21,8 +21,11 @@ namespace cnet {
 
 namespace {
 
-/// How long a thread looks for work, or for its crew, before it sleeps: about what waking it costs.
-constexpr std::chrono::microseconds spin_time{10};
+/// How long a thread looks for work before it sleeps: about what waking it costs.
+constexpr std::chrono::microseconds idle_spin_time{10};
+
+/// How long it looks for its crew, which is at work and will come.
+constexpr std::chrono::microseconds crew_spin_time{100};
 
 constexpr int most_threads = 1024;
 
@@ -34,22 +37,23 @@ void pause() {
 #endif
 }
 
-/// Spins until ready() or the spin time is over; returns whether it is ready.
-template <class Ready> bool spin(Ready ready) {
+/// Spins until ready() or the time is over; returns whether it is ready.
+template <class Ready> bool spin(std::chrono::microseconds time, Ready ready) {
   const auto start = std::chrono::steady_clock::now();
   do {
     for (int n = 0; n < 64; ++n) {
       if (ready()) return true;
       pause();
     }
-  } while (std::chrono::steady_clock::now() - start < spin_time);
+  } while (std::chrono::steady_clock::now() - start < time);
   return ready();
 }
 
 /// Waits until ready(), which the waker makes true before it looks for sleepers.
 template <class Ready>
-void spin_then_sleep(Ready ready, std::atomic<int>& sleepers, std::mutex& mutex, std::condition_variable& condition) {
-  if (spin(ready)) return;
+void spin_then_sleep(std::chrono::microseconds time, Ready ready, std::atomic<int>& sleepers, std::mutex& mutex,
+                     std::condition_variable& condition) {
+  if (spin(time, ready)) return;
   std::unique_lock<std::mutex> lock(mutex);
   ++sleepers;
   condition.wait(lock, ready);
@@ -78,7 +82,7 @@ public:
     ++job_;
     wake(sleepers_, mutex_, job_given_);
     task(crew, 0);
-    spin_then_sleep([&] { return left_.load() == 0; }, caller_sleeps_, mutex_, job_done_);
+    spin_then_sleep(crew_spin_time, [&] { return left_.load() == 0; }, caller_sleeps_, mutex_, job_done_);
   }
 
 private:
@@ -98,7 +102,7 @@ private:
   [[noreturn]] void work(int number, unsigned seen) {
     const FloatMode mode;
     for (;;) {
-      spin_then_sleep([&] { return job_.load() != seen; }, sleepers_, mutex_, job_given_);
+      spin_then_sleep(idle_spin_time, [&] { return job_.load() != seen; }, sleepers_, mutex_, job_given_);
       seen = job_.load();
       if (number < members_) (*task_)(*crew_, number);
       if (--left_ == 0) wake(caller_sleeps_, mutex_, job_done_);
@@ -194,7 +198,7 @@ void Crew::barrier() {
     ++round_;
     wake(sleepers_, mutex_, round_over_);
   } else {
-    spin_then_sleep([&] { return round_.load() != round; }, sleepers_, mutex_, round_over_);
+    spin_then_sleep(crew_spin_time, [&] { return round_.load() != round; }, sleepers_, mutex_, round_over_);
   }
 }
 

@@ -47,12 +47,17 @@ template <class T> void Network<T>::add_rescaling(std::string name, double scale
   layers_.push_back(std::move(layer));
 }
 
-template <class T> Workspace<T>::Workspace(const Network<T>& network, Index capacity) : capacity_(capacity) {
-  outputs_.emplace_back(capacity, network.inputs());
+template <class T>
+Workspace<T>::Workspace(const Network<T>& network, Index capacity, int threads, bool own_inputs)
+    : capacity_(capacity), own_inputs_(own_inputs) {
+  Index scratch_size = 0;
   for (const Layer<T>& layer : network.layers()) {
     outputs_.emplace_back(capacity, layer.outputs);
     gradients_.emplace_back(capacity, layer.outputs);
+    scratch_size = std::max(scratch_size, ops::transposed_size<T>(layer.outputs));
   }
+  for (int n = 0; n < threads; ++n) scratch_.emplace_back(scratch_size);
+  for (int n = 0; n < (own_inputs ? threads : 1); ++n) inputs_.emplace_back(capacity, network.inputs());
 }
 
 template <class T> Slots<T>::Slots(const Network<T>& network, int slot_count) : count(slot_count) {
@@ -93,35 +98,26 @@ template <class T> Index lowest_trainable(const Network<T>& network) {
   return std::find_if(layers.begin(), layers.end(), [](const Layer<T>& l) { return l.trainable; }) - layers.begin();
 }
 
-template <class T>
-void backward_activation(const Network<T>& network, Workspace<T>& workspace, Index l, Index batch, RowRange rows) {
+template <class T> void backward_activation(const Network<T>& network, const Batch<T>& batch, Index l, RowRange rows) {
   if (!gates(network.layers()[static_cast<std::size_t>(l)])) return;
-  const PanelView<T> gradient = workspace.gradient(l, batch);
-  ops::relu_backward<T>(gradient, workspace.output(l, batch), rows, gradient);
+  ops::relu_backward<T>(batch.gradient(l), batch.output(l), rows, batch.gradient(l));
 }
 
-template <class T> Index scratch_size(const Network<T>& network) {
-  Index size = 0;
-  for (const Layer<T>& layer : network.layers()) size = std::max(size, ops::transposed_size<T>(layer.outputs));
-  return size;
-}
-
-template <class T>
-void backward(const Network<T>& network, Workspace<T>& workspace, Index l, Index batch, Block block, T* scratch) {
+template <class T> void backward(const Network<T>& network, const Batch<T>& batch, Index l, Block block) {
   const auto& layers = network.layers();
   const Layer<T>& layer = layers[static_cast<std::size_t>(l)];
-  const PanelView<const T> gradient = workspace.gradient(l, batch);
-  const PanelView<T> below = workspace.gradient(l - 1, batch);
+  const PanelView<const T> gradient = batch.gradient(l);
+  const PanelView<T> below = batch.gradient(l - 1);
   switch (layer.kind) {
   case LayerKind::dense: {
-    const T* gate = gates(layers[static_cast<std::size_t>(l - 1)]) ? workspace.output(l - 1, batch).data : nullptr;
-    return ops::dense_backward_input<T>(gradient, layer.parameters->kernel(), gate, block, scratch, below);
+    const T* gate = gates(layers[static_cast<std::size_t>(l - 1)]) ? batch.output(l - 1).data : nullptr;
+    return ops::dense_backward_input<T>(gradient, layer.parameters->kernel(), gate, block, batch.scratch(), below);
   }
-  case LayerKind::relu: ops::relu_backward<T>(gradient, workspace.output(l - 1, batch), rows_of(block), below); break;
-  case LayerKind::softmax: ops::softmax_backward<T>(gradient, workspace.output(l, batch), rows_of(block), below); break;
+  case LayerKind::relu: ops::relu_backward<T>(gradient, batch.output(l - 1), rows_of(block), below); break;
+  case LayerKind::softmax: ops::softmax_backward<T>(gradient, batch.output(l), rows_of(block), below); break;
   case LayerKind::rescaling: ops::rescaling_backward<T>(gradient, layer.scale, rows_of(block), below); break;
   }
-  backward_activation(network, workspace, l - 1, batch, rows_of(block));
+  backward_activation(network, batch, l - 1, rows_of(block));
 }
 
 namespace {
@@ -184,15 +180,14 @@ template <class T, class F> void each_block(PanelView<T> kernel, Index batch, Sh
 } // namespace
 
 template <class T>
-void update(const Network<T>& network, Workspace<T>& workspace, Index top, Index batch, const ops::Update<T>& update,
-            Slots<T>& slots, Share share) {
+void update(const Network<T>& network, const Batch<T>& batch, Index top, const ops::Update<T>& update, Slots<T>& slots,
+            Share share) {
   for (Index l = 0; l <= top; ++l) {
     const auto n = static_cast<std::size_t>(l);
     const Layer<T>& layer = network.layers()[n];
     if (!layer.trainable) continue;
-    each_block(layer.parameters->kernel(), batch, share, [&](Block block) {
-      update_block<T>(*layer.parameters, workspace.output(l - 1, batch), workspace.gradient(l, batch), block, update,
-                      slots.layers[n]);
+    each_block(layer.parameters->kernel(), batch.rows(), share, [&](Block block) {
+      update_block<T>(*layer.parameters, batch.output(l - 1), batch.gradient(l), block, update, slots.layers[n]);
     });
   }
 }
@@ -203,10 +198,9 @@ void update(const Network<T>& network, Workspace<T>& workspace, Index top, Index
   template struct Slots<T>;                                                                                            \
   template void forward(const Layer<T>&, PanelView<const T>, Block, PanelView<T>);                                     \
   template Index lowest_trainable(const Network<T>&);                                                                  \
-  template void backward_activation(const Network<T>&, Workspace<T>&, Index, Index, RowRange);                         \
-  template Index scratch_size(const Network<T>&);                                                                      \
-  template void backward(const Network<T>&, Workspace<T>&, Index, Index, Block, T*);                                   \
-  template void update(const Network<T>&, Workspace<T>&, Index, Index, const ops::Update<T>&, Slots<T>&, Share);
+  template void backward_activation(const Network<T>&, const Batch<T>&, Index, RowRange);                              \
+  template void backward(const Network<T>&, const Batch<T>&, Index, Block);                                            \
+  template void update(const Network<T>&, const Batch<T>&, Index, const ops::Update<T>&, Slots<T>&, Share);
 CNET_INSTANTIATE(float)
 CNET_INSTANTIATE(double)
 #undef CNET_INSTANTIATE

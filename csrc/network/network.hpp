@@ -59,22 +59,50 @@ private:
   std::vector<Layer<T>> layers_;
 };
 
-/// What one batch of training needs: the input, each layer's output, and the loss's gradient with
-/// respect to it (before its activation, where that is part of the layer).
+/// What batches of up to `capacity` rows need on so many threads: each layer's output, and the loss's
+/// gradient with respect to it (before its activation, where that is part of the layer).
 template <class T> class Workspace {
 public:
   Workspace() = default;
-  Workspace(const Network<T>& network, Index capacity);
+  /// Threads that read all of the input have a copy each, others share one.
+  Workspace(const Network<T>& network, Index capacity, int threads, bool own_inputs);
 
   Index capacity() const { return capacity_; }
-  /// Output of layer l of the current batch; l = −1 is the input.
-  PanelView<T> output(Index layer, Index rows) { return outputs_[static_cast<std::size_t>(layer + 1)].view(rows); }
-  PanelView<T> gradient(Index layer, Index rows) { return gradients_[static_cast<std::size_t>(layer)].view(rows); }
+  std::size_t threads() const { return scratch_.size(); }
+  bool own_inputs() const { return own_inputs_; }
 
 private:
+  template <class U> friend class Batch;
   Index capacity_ = 0;
+  bool own_inputs_ = false;
+  std::vector<PanelMatrix<T>> inputs_;
   std::vector<PanelMatrix<T>> outputs_;
   std::vector<PanelMatrix<T>> gradients_;
+  std::vector<AlignedBuffer<T>> scratch_;
+};
+
+/// A batch of `rows` rows as one thread sees it.
+template <class T> class Batch {
+public:
+  Batch(Workspace<T>& workspace, Index rows, int thread)
+      : workspace_(workspace), rows_(rows), thread_(static_cast<std::size_t>(thread)) {}
+
+  Index rows() const { return rows_; }
+  /// The output of a layer; layer −1's is the input.
+  PanelView<T> output(Index layer) const { return layer < 0 ? input() : view(workspace_.outputs_, layer); }
+  PanelView<T> gradient(Index layer) const { return view(workspace_.gradients_, layer); }
+  /// Room for a transposed piece of any layer's kernel, the thread's own.
+  T* scratch() const { return workspace_.scratch_[thread_].data(); }
+
+private:
+  PanelView<T> input() const { return workspace_.inputs_[workspace_.own_inputs() ? thread_ : 0].view(rows_); }
+  PanelView<T> view(std::vector<PanelMatrix<T>>& matrices, Index layer) const {
+    return matrices[static_cast<std::size_t>(layer)].view(rows_);
+  }
+
+  Workspace<T>& workspace_;
+  Index rows_;
+  std::size_t thread_;
 };
 
 /// What the optimizer keeps: steps taken, and numbers for each parameter of each layer, in the
@@ -100,16 +128,14 @@ template <class T> void forward(const Layer<T>& layer, PanelView<const T> x, Blo
 template <class T> Index lowest_trainable(const Network<T>&);
 
 /// Takes the gradient of layer l's output through the activation that is part of the layer.
-template <class T> void backward_activation(const Network<T>&, Workspace<T>&, Index l, Index batch, RowRange rows);
+template <class T> void backward_activation(const Network<T>&, const Batch<T>&, Index l, RowRange rows);
 
 /// Given the gradient of layer l, a block of that of layer l − 1. Layers that are not dense take
-/// blocks of whole rows. `scratch` has room for scratch_size() numbers.
-template <class T> void backward(const Network<T>&, Workspace<T>&, Index l, Index batch, Block, T* scratch);
-template <class T> Index scratch_size(const Network<T>&);
+/// blocks of whole rows.
+template <class T> void backward(const Network<T>&, const Batch<T>&, Index l, Block);
 
-/// Takes a share of a step: each trainable layer's gradient from the workspace, at once applied by
-/// the optimizer, never stored whole.
-template <class T>
-void update(const Network<T>&, Workspace<T>&, Index top, Index batch, const ops::Update<T>&, Slots<T>&, Share);
+/// Takes a share of a step: each trainable layer's gradient from the batch, at once applied by the
+/// optimizer, never stored whole.
+template <class T> void update(const Network<T>&, const Batch<T>&, Index top, const ops::Update<T>&, Slots<T>&, Share);
 
 } // namespace cnet

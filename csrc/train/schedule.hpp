@@ -12,6 +12,7 @@ namespace cnet {
 enum class Split {
   rows,    ///< of the batch: a thread takes its rows from layer to layer and waits for nobody
   columns, ///< each thread makes its columns of every row, once all threads have made what it reads
+  none,    ///< each thread makes all of it, for itself
 };
 
 /// Rows are dealt out in groups of this size, so that register tiles are seldom cut.
@@ -24,11 +25,15 @@ inline int threads_for(double multiply_adds) {
   return std::max(1, static_cast<int>(std::min(multiply_adds / worth_a_thread, double(thread_limit()))));
 }
 
-/// The split of a product of `rows` rows. By rows, all weights travel to each thread; by columns the
-/// rows do, and weights stay with the thread that updates them. Whatever is less had better travel.
-template <class T> Split split_of(Index rows, Index columns, int threads) {
-  const bool enough = panel_count<T>(columns) >= threads;
-  return threads > 1 && enough && columns > rows ? Split::columns : Split::rows;
+/// The split of a product of `rows` rows.
+///
+/// By rows, weights travel to each thread; by columns the rows do, and weights stay with the thread
+/// that updates them. Where weights change, whatever is less had better travel; where they do not,
+/// each core has its copy of them. Rows too few for all threads are split by columns in any case.
+template <class T> Split split_of(Index rows, Index columns, int threads, bool weights_change) {
+  if (threads == 1 || panel_count<T>(columns) < threads) return Split::rows;
+  const bool too_few = rows < threads * row_group;
+  return too_few || (weights_change && columns >= rows) ? Split::columns : Split::rows;
 }
 
 /// The rows of a batch that are a thread's share.

@@ -113,10 +113,11 @@ template <class T> bool is_finite(PanelView<const T> x) {
 
 } // namespace
 
-template <class T> void Trainer<T>::reserve(Index rows, int threads) {
-  if (rows > buffers_.workspace.capacity() || static_cast<std::size_t>(threads) > buffers_.scratch.size()) {
-    buffers_ = Buffers(network_, std::max(rows, buffers_.workspace.capacity()), threads);
-  }
+template <class T> void Trainer<T>::reserve(Index rows, int threads, bool own_inputs) {
+  const Workspace<T>& present = buffers_.workspace;
+  const bool enough = rows <= present.capacity() && static_cast<std::size_t>(threads) <= present.threads();
+  if (enough && present.own_inputs() == own_inputs) return;
+  buffers_ = Buffers(network_, std::max(rows, present.capacity()), threads, own_inputs);
 }
 
 template <class T> void Trainer<T>::check(const Dataset& data) const {
@@ -133,9 +134,7 @@ template <class T> ops::Targets<T> Trainer<T>::targets(Index batch) {
   return {nullptr, buffers_.distribution.view(batch)};
 }
 
-template <class T> void Trainer<T>::load(const Dataset& data, Selection selection, RowRange rows, Index batch) {
-  gather(data.x, selection, network_.input_scale(), network_.input_offset(), rows,
-         buffers_.workspace.output(-1, batch));
+template <class T> void Trainer<T>::load_labels(const Dataset& data, Selection selection, RowRange rows, Index batch) {
   if (data.ids) {
     gather_ids(data.y, selection, network_.outputs(), rows, buffers_.ids.data());
   } else {
@@ -143,76 +142,78 @@ template <class T> void Trainer<T>::load(const Dataset& data, Selection selectio
   }
 }
 
-template <class T> void Trainer<T>::loss(RowRange rows, Index batch) {
-  const PanelView<const T> outputs = buffers_.workspace.output(top(), batch);
+template <class T> void Trainer<T>::loss(const Batch<T>& batch, RowRange rows) {
+  const PanelView<const T> outputs = batch.output(top());
   PanelView<const T> predictions = outputs;
   if (loss_ == Loss::cross_entropy && !fused()) {
-    ops::cross_entropy_forward<T>(outputs, targets(batch), rows, buffers_.losses.data());
+    ops::cross_entropy_forward<T>(outputs, targets(batch.rows()), rows, buffers_.losses.data());
   } else {
-    const PanelView<T> probabilities = buffers_.probabilities.view(batch);
-    ops::softmax_cross_entropy_forward<T>(outputs, targets(batch), rows, probabilities, buffers_.losses.data());
+    const PanelView<T> probabilities = buffers_.probabilities.view(batch.rows());
+    ops::softmax_cross_entropy_forward<T>(outputs, targets(batch.rows()), rows, probabilities, buffers_.losses.data());
     if (fused()) predictions = probabilities;
   }
-  ops::accuracy<T>(predictions, targets(batch), rows, buffers_.correct.data());
+  ops::accuracy<T>(predictions, targets(batch.rows()), rows, buffers_.correct.data());
 }
 
-template <class T> void Trainer<T>::loss_gradient(RowRange rows, Index batch) {
+template <class T> void Trainer<T>::loss_gradient(const Batch<T>& batch, RowRange rows) {
   if (top() < 0) return;
-  const PanelView<T> gradient = buffers_.workspace.gradient(top(), batch);
+  const PanelView<T> gradient = batch.gradient(top());
   if (loss_ == Loss::cross_entropy && !fused()) {
-    ops::cross_entropy_backward<T>(buffers_.workspace.output(top(), batch), targets(batch), batch, rows, gradient);
+    ops::cross_entropy_backward<T>(batch.output(top()), targets(batch.rows()), batch.rows(), rows, gradient);
   } else {
-    ops::softmax_cross_entropy_backward<T>(buffers_.probabilities.view(batch), targets(batch), batch, rows, gradient);
+    ops::softmax_cross_entropy_backward<T>(buffers_.probabilities.view(batch.rows()), targets(batch.rows()),
+                                           batch.rows(), rows, gradient);
   }
-  backward_activation(network_, buffers_.workspace, top(), batch, rows);
+  backward_activation(network_, batch, top(), rows);
 }
 
-template <class T> auto Trainer<T>::stages(Index batch, int threads, bool training) const -> std::vector<Stage> {
+template <class T> auto Trainer<T>::stages(Index batch_size, int threads, bool training) const -> std::vector<Stage> {
   using Kind = typename Stage::Kind;
-  const auto& layers = network_.layers();
+  const auto layer = [&](Index l) -> const Layer<T>& { return network_.layers()[static_cast<std::size_t>(l)]; };
   const auto split = [&](Index l, Index columns) {
-    const bool dense = layers[static_cast<std::size_t>(l)].kind == LayerKind::dense;
-    return dense ? split_of<T>(batch, columns, threads) : Split::rows;
+    const bool dense = layer(l).kind == LayerKind::dense;
+    return dense ? split_of<T>(batch_size, columns, threads, training) : Split::rows;
   };
-  std::vector<Stage> stages{{Kind::load, -1, Split::rows}};
-  for (Index l = 0; l <= top(); ++l) {
-    stages.push_back({Kind::forward, l, split(l, layers[static_cast<std::size_t>(l)].outputs)});
-  }
+  std::vector<Stage> stages{{Kind::input, -1, Split::rows}};
+  for (Index l = 0; l <= top(); ++l) stages.push_back({Kind::forward, l, split(l, layer(l).outputs)});
+  // Whoever reads all rows may as well gather them: the user's array is no farther than another core's cache.
+  if (top() >= 0 && stages[1].split == Split::columns) stages[0].split = Split::none;
+  stages.push_back({Kind::labels, top(), Split::rows});
   stages.push_back({Kind::loss, top(), Split::rows});
   if (!training) return stages;
   stages.push_back({Kind::loss_gradient, top(), Split::rows});
   for (Index l = top(); l > lowest_trainable(network_); --l) {
-    stages.push_back({Kind::backward, l, split(l, layers[static_cast<std::size_t>(l - 1)].outputs)});
+    stages.push_back({Kind::backward, l, split(l, layer(l - 1).outputs)});
   }
   return stages;
 }
 
-template <class T> PanelView<T> Trainer<T>::result(const Stage& stage, Index batch) {
-  const bool is_gradient = stage.kind == Stage::Kind::backward;
-  return buffers_.workspace.output(stage.layer - (is_gradient ? 1 : 0), batch);
+template <class T> PanelView<T> Trainer<T>::result(const Stage& stage, const Batch<T>& batch) const {
+  return stage.kind == Stage::Kind::backward ? batch.gradient(stage.layer - 1) : batch.output(stage.layer);
 }
 
 template <class T>
-void Trainer<T>::perform(const Stage& stage, const Dataset& data, Selection selection, Block block, Index batch,
-                         T* scratch) {
+void Trainer<T>::perform(const Stage& stage, const Dataset& data, Selection selection, const Batch<T>& batch,
+                         Block block) {
   using Kind = typename Stage::Kind;
   const RowRange rows{block.first, block.last};
   const Index l = stage.layer;
   switch (stage.kind) {
-  case Kind::load: return load(data, selection, rows, batch);
+  case Kind::input:
+    return gather(data.x, selection, network_.input_scale(), network_.input_offset(), rows, batch.output(-1));
   case Kind::forward:
-    return forward<T>(network_.layers()[static_cast<std::size_t>(l)], buffers_.workspace.output(l - 1, batch), block,
-                      buffers_.workspace.output(l, batch));
-  case Kind::loss: return loss(rows, batch);
-  case Kind::loss_gradient: return loss_gradient(rows, batch);
-  case Kind::backward: return backward(network_, buffers_.workspace, l, batch, block, scratch);
+    return forward<T>(network_.layers()[static_cast<std::size_t>(l)], batch.output(l - 1), block, batch.output(l));
+  case Kind::labels: return load_labels(data, selection, rows, batch.rows());
+  case Kind::loss: return loss(batch, rows);
+  case Kind::loss_gradient: return loss_gradient(batch, rows);
+  case Kind::backward: return backward(network_, batch, l, block);
   }
 }
 
-template <class T> std::string Trainer<T>::first_not_finite(Index batch) {
-  if (!is_finite<T>(buffers_.workspace.output(-1, batch))) return "the input is not finite";
+template <class T> std::string Trainer<T>::first_not_finite(const Batch<T>& batch) const {
+  if (!is_finite<T>(batch.output(-1))) return "the input is not finite";
   for (Index l = 0; l <= top(); ++l) {
-    if (is_finite<T>(buffers_.workspace.output(l, batch))) continue;
+    if (is_finite<T>(batch.output(l))) continue;
     return "the first output that is not finite is that of layer '" +
            network_.layers()[static_cast<std::size_t>(l)].name + "'";
   }
@@ -226,9 +227,8 @@ Totals Trainer<T>::run(const Dataset& data, Index batch_size, const std::uint32_
   has_ids_ = data.ids;
   const double passes = training ? 3 : 1;
   const int threads = threads_for(passes * multiply_adds(network_) * static_cast<double>(batch_size));
-  reserve(batch_size, threads);
-  const std::vector<Stage> stages_of_all = stages(batch_size, threads, training);
-  const std::vector<Stage> stages_of_last = stages(samples % batch_size, threads, training);
+  const std::vector<Stage> stages = this->stages(batch_size, threads, training);
+  reserve(batch_size, threads, stages[0].split == Split::none);
 
   Totals result;
   // Each is written on one side of a barrier and read on the other, so that all threads read the same:
@@ -240,49 +240,44 @@ Totals Trainer<T>::run(const Dataset& data, Index batch_size, const std::uint32_
 
   const auto work = [&](Crew& crew, int thread) {
     const Share share{thread, crew.size()};
-    T* scratch = buffers_.scratch[static_cast<std::size_t>(thread)].data();
     Totals totals; // each thread adds up the same, and so comes to the same decisions
     for (Index first = 0; first < samples; first += batch_size) {
-      const Index batch = std::min(batch_size, samples - first);
-      const auto& stages = batch == batch_size ? stages_of_all : stages_of_last;
+      const Index rows = std::min(batch_size, samples - first);
+      const Batch<T> batch(buffers_.workspace, rows, thread);
       const auto by_rows = [](const Stage& stage) { return stage.split == Split::rows; };
 
       // All stages from here to there for a few rows at a time, so that these stay in cache.
-      const auto perform_blocks = [&](auto from, auto to, RowRange rows) {
+      const auto perform_blocks = [&](auto from, auto to, RowRange mine) {
         failure.guard([&] {
-          for (Index row = rows.first; row < rows.last && !failure; row += block_rows) {
-            const RowRange block{row, std::min(row + block_rows, rows.last)};
+          for (Index row = mine.first; row < mine.last && !failure; row += block_rows) {
+            const RowRange block{row, std::min(row + block_rows, mine.last)};
             for (auto stage = from; stage != to; ++stage) {
               const PanelView<T> matrix = this->result(*stage, batch);
-              perform(*stage, data, {order, first},
-                      by_rows(*stage) ? across(matrix, block) : columns_of(matrix, block, share), batch, scratch);
+              const bool by_columns = stage->split == Split::columns;
+              perform(*stage, data, {order, first}, batch,
+                      by_columns ? columns_of(matrix, block, share) : across(matrix, block));
             }
             if (thread == 0 && !observer.every_batch) pulse(totals); // Ctrl-C need not wait for a large batch
           }
         });
       };
       for (auto stage = stages.begin(); stage != stages.end();) {
-        if (by_rows(*stage)) {
-          const auto end = std::find_if_not(stage, stages.end(), by_rows);
-          perform_blocks(stage, end, rows_of(batch, share));
-          stage = end;
-        } else {
-          perform_blocks(stage, stage + 1, {0, batch});
-          ++stage;
-        }
-        crew.barrier();
+        const auto end = by_rows(*stage) ? std::find_if_not(stage, stages.end(), by_rows) : stage + 1;
+        perform_blocks(stage, end, by_rows(*stage) ? rows_of(rows, share) : RowRange{0, rows});
+        if (stage->split != Split::none) crew.barrier();
+        stage = end;
       }
       if (failure) break;
-      for (Index i = 0; i < batch; ++i) {
+      for (Index i = 0; i < rows; ++i) {
         totals.loss += static_cast<double>(buffers_.losses.data()[i]);
         totals.correct += buffers_.correct.data()[i];
       }
-      totals.rows += batch;
+      totals.rows += rows;
       totals.batches += 1;
       if (training) {
         if (!std::isfinite(totals.loss)) break;
-        update(network_, buffers_.workspace, top(), batch,
-               ops::Update<T>(training->optimizer, slots_.steps + totals.batches), slots_, share);
+        update(network_, batch, top(), ops::Update<T>(training->optimizer, slots_.steps + totals.batches), slots_,
+               share);
       }
       if (observer.every_batch) crew.barrier(); // a hook may look at the weights
       if (thread == 0) observers.guard([&] { stopped = !pulse(totals); });
@@ -298,7 +293,7 @@ Totals Trainer<T>::run(const Dataset& data, Index batch_size, const std::uint32_
   failure.rethrow();
   observers.rethrow();
   if (!finite) {
-    const Index batch = result.rows - (result.batches - 1) * batch_size;
+    const Batch<T> batch(buffers_.workspace, result.rows - (result.batches - 1) * batch_size, 0);
     throw NonFinite("the loss is not finite at batch " + std::to_string(result.batches) + ": " +
                     first_not_finite(batch));
   }

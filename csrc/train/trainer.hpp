@@ -70,22 +70,22 @@ private:
 
   /// What is done to a batch before the weights are updated, one thing after the other.
   struct Stage {
-    enum class Kind { load, forward, loss, loss_gradient, backward } kind;
+    enum class Kind { input, forward, labels, loss, loss_gradient, backward } kind;
     Index layer;
     Split split;
   };
-  std::vector<Stage> stages(Index batch, int threads, bool training) const;
-  /// Does a block of a stage; `scratch` is the thread's own.
-  void perform(const Stage&, const Dataset&, Selection, Block, Index batch, T* scratch);
-  /// What the stage writes, as far as its shape goes.
-  PanelView<T> result(const Stage&, Index batch);
+  std::vector<Stage> stages(Index batch_size, int threads, bool training) const;
+  /// Does a block of a stage, of the rows of `data` that are selected.
+  void perform(const Stage&, const Dataset& data, Selection, const Batch<T>&, Block);
+  /// What a stage writes.
+  PanelView<T> result(const Stage&, const Batch<T>&) const;
 
-  void load(const Dataset&, Selection, RowRange rows, Index batch);
-  void loss(RowRange rows, Index batch);
-  void loss_gradient(RowRange rows, Index batch);
+  void load_labels(const Dataset&, Selection, RowRange rows, Index batch);
+  void loss(const Batch<T>&, RowRange rows);
+  void loss_gradient(const Batch<T>&, RowRange rows);
 
-  void reserve(Index rows, int threads);
-  std::string first_not_finite(Index batch);
+  void reserve(Index rows, int threads, bool own_inputs);
+  std::string first_not_finite(const Batch<T>&) const;
   ops::Targets<T> targets(Index batch);
   bool fused() const { return loss_ == Loss::cross_entropy && network_.ends_in_softmax(); }
   /// The layer whose output the loss's gradient is taken with respect to.
@@ -96,11 +96,9 @@ private:
   /// Made anew, whole or not at all, for a batch that is larger than any before.
   struct Buffers {
     Buffers() = default;
-    Buffers(const Network<T>& network, Index rows, int threads)
-        : workspace(network, rows), probabilities(rows, network.outputs()), distribution(rows, network.outputs()),
-          ids(rows), losses(rows), correct(rows) {
-      for (int n = 0; n < threads; ++n) scratch.emplace_back(scratch_size(network));
-    }
+    Buffers(const Network<T>& network, Index rows, int threads, bool own_inputs)
+        : workspace(network, rows, threads, own_inputs), probabilities(rows, network.outputs()),
+          distribution(rows, network.outputs()), ids(rows), losses(rows), correct(rows) {}
 
     Workspace<T> workspace;
     PanelMatrix<T> probabilities;
@@ -108,7 +106,6 @@ private:
     AlignedBuffer<Index> ids;
     AlignedBuffer<T> losses;
     AlignedBuffer<std::uint8_t> correct;
-    std::vector<AlignedBuffer<T>> scratch; ///< one for each thread
   };
   Buffers buffers_;
   bool has_ids_ = false;
