@@ -101,7 +101,7 @@ __attribute__((noinline)) void product_tile(const Product<T>& task, Index row, I
 inline constexpr Index block_size = 1 << 17;
 
 /// Weights that are more than this are brought nearer before their turn comes; fewer are near anyway.
-inline constexpr Index near_size = 1 << 18;
+inline constexpr Index near_size = 1 << 15;
 
 /// Depth is taken in blocks; sums go to memory and come back between them, unchanged.
 template <class T> void product(const Product<T>& task) {
@@ -160,11 +160,15 @@ __attribute__((noinline)) void kernel_gradient_tile(const KernelGradient<T>& tas
     accumulate<1, width>(sums, chunk, x + sample * width, grad + sample * width, task.grad_stride);
   }
   accumulate<1, width>(sums, task.rows - sample, x + sample * width, grad + sample * width, task.grad_stride);
+  const Lanes<T> rate = broadcast(task.rate);
   CNET_UNROLL
   for (int p = 0; p < panels; ++p) {
     T* out = task.out + (panel + p) * task.out_stride + (row - task.first) * width;
     CNET_UNROLL
-    for (int r = 0; r < rows; ++r) store(out + r * width, sums[r][p]);
+    for (int r = 0; r < rows; ++r) {
+      const Lanes<T> sum = task.descends ? fma(rate, sums[r][p], load(out + r * width)) : sums[r][p];
+      store(out + r * width, sum);
+    }
   }
 }
 

@@ -56,6 +56,9 @@ template <class T> struct KernelGradient {
   /// What the caller will work on next, row for row of the result: brought near while the sums are made.
   const T* ahead[3];
   Index ahead_stride;
+  /// Plain gradient descent: out += rate · gradient, instead of the gradient itself.
+  bool descends;
+  T rate;
 };
 
 /// Rows of logits or probabilities, and what they should have been: class ids, or (if ids is null)

@@ -138,13 +138,17 @@ void update_block(ops::DenseParameters<T>& parameters, PanelView<const T> x, Pan
   };
 
   const PanelView<T> kernel = parameters.kernel();
-  const Index size = (block.last - block.first) * width;
-  ops::Ahead<T> ahead{{kernel.data, nullptr, nullptr}};
-  for (std::size_t n = 0; n < slots.kernel.size(); ++n) ahead.data[n + 1] = slots.kernel[n].data();
-  ops::dense_backward_kernel<T>(x, gradient, block, ahead, gradients.data());
-  for (Index p = block.first_panel; p < block.last_panel; ++p) {
-    const Index offset = p * kernel.stride() + block.first * width;
-    apply(size, kernel.data + offset, gradients.data() + (p - block.first_panel) * size, slots.kernel, offset);
+  if (update.is_descent()) {
+    ops::dense_descend<T>(x, gradient, block, update.learning_rate(), kernel);
+  } else {
+    const Index size = (block.last - block.first) * width;
+    ops::Ahead<T> ahead{{kernel.data, nullptr, nullptr}};
+    for (std::size_t n = 0; n < slots.kernel.size(); ++n) ahead.data[n + 1] = slots.kernel[n].data();
+    ops::dense_backward_kernel<T>(x, gradient, block, ahead, gradients.data());
+    for (Index p = block.first_panel; p < block.last_panel; ++p) {
+      const Index offset = p * kernel.stride() + block.first * width;
+      apply(size, kernel.data + offset, gradients.data() + (p - block.first_panel) * size, slots.kernel, offset);
+    }
   }
 
   if (block.first != 0 || !parameters.use_bias()) return;

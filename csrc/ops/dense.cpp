@@ -72,8 +72,10 @@ void dense_backward_input(PanelView<const T> grad, PanelView<const T> kernel, co
   }
 }
 
+namespace {
+
 template <class T>
-void dense_backward_kernel(PanelView<const T> x, PanelView<const T> grad, Block block, const Ahead<T>& ahead, T* out) {
+kernels::KernelGradient<T> kernel_gradient(PanelView<const T> x, PanelView<const T> grad, Block block) {
   kernels::KernelGradient<T> gradient{};
   gradient.rows = x.rows;
   gradient.first = block.first;
@@ -83,12 +85,31 @@ void dense_backward_kernel(PanelView<const T> x, PanelView<const T> grad, Block 
   gradient.x_stride = x.stride();
   gradient.grad = grad.panel(block.first_panel);
   gradient.grad_stride = grad.stride();
+  gradient.ahead_stride = x.columns * panel_width<T>;
+  return gradient;
+}
+
+} // namespace
+
+template <class T>
+void dense_backward_kernel(PanelView<const T> x, PanelView<const T> grad, Block block, const Ahead<T>& ahead, T* out) {
+  kernels::KernelGradient<T> gradient = kernel_gradient(x, grad, block);
   gradient.out = out;
   gradient.out_stride = (block.last - block.first) * panel_width<T>;
-  gradient.ahead_stride = x.columns * panel_width<T>;
   std::transform(std::begin(ahead.data), std::end(ahead.data), gradient.ahead, [&](const T* data) {
     return data ? data + block.first_panel * gradient.ahead_stride + block.first * panel_width<T> : nullptr;
   });
+  kernels::table<T>().kernel_gradient(gradient);
+}
+
+template <class T>
+void dense_descend(PanelView<const T> x, PanelView<const T> grad, Block block, T learning_rate, PanelView<T> kernel) {
+  kernels::KernelGradient<T> gradient = kernel_gradient(x, grad, block);
+  gradient.out = kernel.panel(block.first_panel) + block.first * panel_width<T>;
+  gradient.out_stride = kernel.stride();
+  gradient.ahead[0] = gradient.out;
+  gradient.descends = true;
+  gradient.rate = -learning_rate;
   kernels::table<T>().kernel_gradient(gradient);
 }
 
@@ -101,6 +122,7 @@ template <class T> void dense_backward_bias(PanelView<const T> grad, Index first
   template void dense_forward(PanelView<const T>, const DenseParameters<T>&, Activation, Block, PanelView<T>);         \
   template void dense_backward_input(PanelView<const T>, PanelView<const T>, const T*, Block, T*, PanelView<T>);       \
   template void dense_backward_kernel(PanelView<const T>, PanelView<const T>, Block, const Ahead<T>&, T*);             \
+  template void dense_descend(PanelView<const T>, PanelView<const T>, Block, T, PanelView<T>);                         \
   template void dense_backward_bias(PanelView<const T>, Index, Index, T*);
 CNET_INSTANTIATE(float)
 CNET_INSTANTIATE(double)

@@ -62,6 +62,10 @@ template <class T> struct Ahead {
 template <class T>
 void dense_backward_kernel(PanelView<const T> x, PanelView<const T> grad, Block, const Ahead<T>& ahead, T* out);
 
+/// A block of kernel −= learning_rate · xᵀ · grad.
+template <class T>
+void dense_descend(PanelView<const T> x, PanelView<const T> grad, Block, T learning_rate, PanelView<T> kernel);
+
 /// Panels [first_panel, last_panel) of grad summed over its rows.
 template <class T> void dense_backward_bias(PanelView<const T> grad, Index first_panel, Index last_panel, T* out);
 

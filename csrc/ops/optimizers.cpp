@@ -27,7 +27,9 @@ int Optimizer::slots() const {
   return 0;
 }
 
-template <class T> Update<T>::Update(const Optimizer& optimizer, Index step) : slots_(optimizer.slots()) {
+template <class T>
+Update<T>::Update(const Optimizer& optimizer, Index step)
+    : slots_(optimizer.slots()), is_descent_(optimizer.rule == Rule::sgd) {
   double learning_rate = optimizer.learning_rate;
   const auto& table = kernels::table<T>();
   switch (optimizer.rule) {

@@ -37,10 +37,15 @@ public:
   void operator()(Index size, T* param, const T* grad, T* const* slots) const;
   int slots() const { return slots_; }
 
+  /// Whether it is w −= learning_rate g and no more, which a product can do at its end.
+  bool is_descent() const { return is_descent_; }
+  T learning_rate() const { return step_.learning_rate; }
+
 private:
   void (*rule_)(const kernels::Step<T>&);
   kernels::Step<T> step_{};
   int slots_;
+  bool is_descent_;
 };
 
 } // namespace cnet::ops

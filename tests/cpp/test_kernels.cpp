@@ -78,20 +78,24 @@ template <class T> void products(Index rows, Index depth, Index columns) {
   for (const Index first : {Index(0), width}) {
     if (first >= depth) continue;
     const Index size = (depth - first) * width;
-    compare<T>("kernel_gradient", panels * size, [&](const kernels::Table<T>& table, std::vector<T>& out) {
-      table.kernel_gradient({rows,
-                             first,
-                             depth,
-                             panels,
-                             x.data(),
-                             rows * width,
-                             gate.data(),
-                             rows * width,
-                             out.data(),
-                             size,
-                             {x.data()},
-                             0});
-    });
+    for (const bool descends : {false, true}) {
+      compare<T>("kernel_gradient", panels * size, [&](const kernels::Table<T>& table, std::vector<T>& out) {
+        table.kernel_gradient({rows,
+                               first,
+                               depth,
+                               panels,
+                               x.data(),
+                               rows * width,
+                               gate.data(),
+                               rows * width,
+                               out.data(),
+                               size,
+                               {x.data()},
+                               0,
+                               descends,
+                               T(-0.1)});
+      });
+    }
   }
   compare<T>("bias_gradient", padded<T>(columns), [&](const kernels::Table<T>& table, std::vector<T>& out) {
     table.bias_gradient(rows, panels, gate.data(), rows * width, out.data());
