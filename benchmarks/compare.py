@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import statistics
 import subprocess
 import sys
@@ -56,9 +57,15 @@ class Process:
     def measure(self) -> None:
         """Measure once."""
         assert self.process.stdin is not None
+        self.process.send_signal(signal.SIGCONT)
         self.process.stdin.write("\n")
         self.process.stdin.flush()
         self.times.append(float(self.read()))
+        self.pause()
+
+    def pause(self) -> None:
+        """Stop the process until it is measured: idle threads of some libraries go on spinning."""
+        self.process.send_signal(signal.SIGSTOP)
 
     def end(self) -> None:
         """End the process."""
@@ -73,6 +80,8 @@ def compare(workload: Workload, peers: list[str], threads: int, rounds: int) -> 
         # Small steps are faster on one thread; PyTorch's better figure counts.
         processes["PyTorch, 1 thread"] = Process("PyTorch", workload.name, 1)
     able = {name: process for name, process in processes.items() if process.refusal is None}
+    for process in able.values():
+        process.pause()
     for _ in range(rounds):
         for process in able.values():
             process.measure()
