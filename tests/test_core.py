@@ -203,3 +203,44 @@ def test_a_forked_child_trains() -> None:
         finally:
             os._exit(1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+RULES: dict[str, dict[str, Any]] = {
+    "sgd": {},
+    "sgd_momentum": {"momentum": 0.9, "nesterov": True},
+    "rmsprop": {"rho": 0.9, "epsilon": 1e-7},
+    "adam": {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7},
+}
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("rule", RULES)
+def test_a_staged_step_has_the_bits_of_a_fused_one(rule: str, dtype: str, threads: int) -> None:
+    """Storing the gradients before they are applied changes nothing but memory."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(200, 70)).astype(dtype), rng.integers(5, size=(200, 1))
+    kernels = [rng.normal(size=shape).astype(dtype) for shape in ((70, 130), (130, 5))]
+    optimizer = _core.Optimizer(rule, learning_rate=0.01, **RULES[rule])
+
+    def trained(staged: bool) -> list[bytes]:
+        made = _core.Network[dtype](70)
+        parameters = [_core.DenseParameters[dtype](*kernel.shape, True) for kernel in kernels]
+        for n, (kernel, layer) in enumerate(zip(kernels, parameters, strict=True)):
+            layer.set_kernel(kernel)
+            made.add_dense(f"dense_{n}", layer, True)
+            if n == 0:
+                made.add_relu("relu")
+        made.add_softmax("softmax")
+        trainer = _core.Trainer[dtype](made, False, True)
+        for epoch in range(3):
+            options = (64, True, 0, epoch, optimizer, None, False, staged)
+            trainer.train_epoch(x, y, *options)
+        return [a.tobytes() for layer in parameters for a in (layer.kernel(), layer.bias())]
+
+    limit = cnet.get_num_threads()
+    cnet.set_num_threads(threads)
+    try:
+        assert trained(staged=True) == trained(staged=False)
+    finally:
+        cnet.set_num_threads(limit)

@@ -810,7 +810,7 @@ import cnet
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever the tests were started with
 
-call = sys.argv[1]
+call, whole = sys.argv[1], sys.argv[2:] == ["whole"]
 # So much work that it takes more threads than one.
 model = cnet.Sequential([cnet.layers.Dense(64, "relu"), cnet.layers.Dense(4, "softmax")])
 model.compile("sgd", "sparse_categorical_crossentropy")
@@ -820,6 +820,8 @@ def data(samples):  # of one number, so that it takes no memory
 
 def run(samples, **options):
     x, y = data(samples)
+    if whole:
+        options["batch_size"] = samples
     getattr(model, call)(*((x,) if call == "predict" else (x, y)), verbose=0, **options)
 
 def interrupt():
@@ -859,9 +861,9 @@ assert model.optimizer.iterations == steps + 2
 """
 
 
-@pytest.mark.parametrize("call", ["fit", "evaluate", "predict"])
+@pytest.mark.parametrize("call", ["fit", "fit whole", "evaluate", "predict"])
 def test_ctrl_c_ends_a_call_at_once_and_the_model_stays_usable(call: str) -> None:
-    command = [sys.executable, "-c", INTERRUPTED, call]
+    command = [sys.executable, "-c", INTERRUPTED, *call.split()]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     assert result.returncode == 0, result.stderr
 

@@ -94,10 +94,10 @@ template <class T> struct BoundTrainer {
 
   py::tuple train_epoch(const py::array& x, const py::array& y, Index batch_size, bool shuffle, std::uint64_t seed,
                         std::uint32_t epoch, const ops::Optimizer& optimizer, const py::object& on_progress,
-                        bool every_batch) {
+                        bool every_batch, bool staged) {
     const Dataset data = dataset(network, "train_epoch", x, y, sparse);
     if (batch_size < 1) throw py::value_error("train_epoch: expected a batch_size of at least 1");
-    const EpochOptions options{batch_size, shuffle, seed, epoch, optimizer};
+    const EpochOptions options{batch_size, shuffle, seed, epoch, optimizer, staged};
     const Observer observer = observer_of(on_progress, every_batch);
     Totals totals;
     {
@@ -160,7 +160,7 @@ template <class T> void register_network_of(py::module_& m, const std::string& s
   trainer.def(py::init<const Network<T>&, bool, bool>(), arg("network").none(false), arg("from_logits"), arg("sparse"))
       .def("check", &Bound::check, arg("x"), arg("y"))
       .def("train_epoch", &Bound::train_epoch, arg("x"), arg("y"), arg("batch_size"), arg("shuffle"), arg("seed"),
-           arg("epoch"), arg("optimizer"), arg("on_progress"), arg("every_batch"))
+           arg("epoch"), arg("optimizer"), arg("on_progress"), arg("every_batch"), arg("staged") = false)
       .def("evaluate", &Bound::evaluate, arg("x"), arg("y"), arg("batch_size"), arg("on_progress"))
       .def_property_readonly("steps", [](const Bound& bound) { return bound.trainer.steps(); });
 }

@@ -89,7 +89,7 @@ py::tuple dense_backward(const Array<T>& grad, const Array<T>& x, const Array<T>
     PanelMatrix<T> grad_kernel_panels(kernel_view.rows, kernel_view.columns);
     const Index panels = grad_kernel_panels.view().panels();
     ops::dense_backward_kernel<T>(x_panels.view(), grad_panels.view(), whole(grad_kernel_panels.view()), {},
-                                  grad_kernel_panels.view().data);
+                                  grad_kernel_panels.view().data, grad_kernel_panels.view().stride());
     unpack<T>(grad_kernel_panels.view(), grad_kernel_view);
 
     PanelMatrix<T> grad_bias_panels(1, kernel_view.columns);

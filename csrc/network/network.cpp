@@ -60,18 +60,6 @@ Workspace<T>::Workspace(const Network<T>& network, Index capacity, int threads, 
   for (int n = 0; n < (own_inputs ? threads : 1); ++n) inputs_.emplace_back(capacity, network.inputs());
 }
 
-template <class T> Slots<T>::Slots(const Network<T>& network, int slot_count) : count(slot_count) {
-  for (const Layer<T>& layer : network.layers()) {
-    OfLayer& slots = layers.emplace_back();
-    if (!layer.trainable) continue;
-    const Index bias_size = panel_count<T>(layer.outputs) * panel_width<T>;
-    for (int n = 0; n < count; ++n) {
-      slots.kernel.emplace_back(checked_product(bias_size, layer.parameters->inputs()));
-      slots.bias.emplace_back(bias_size);
-    }
-  }
-}
-
 namespace {
 
 RowRange rows_of(Block block) {
@@ -120,91 +108,13 @@ template <class T> void backward(const Network<T>& network, const Batch<T>& batc
   backward_activation(network, batch, l - 1, rows_of(block));
 }
 
-namespace {
-
-/// A gradient lives in a block of this size on its way from the product to the optimizer, within
-/// the first-level cache.
-constexpr Index block_rows = 32;
-
-template <class T>
-void update_block(ops::DenseParameters<T>& parameters, PanelView<const T> x, PanelView<const T> gradient, Block block,
-                  const ops::Update<T>& update, typename Slots<T>::OfLayer& slots) {
-  constexpr Index width = panel_width<T>;
-  alignas(cache_line) std::array<T, ops::most_panels * block_rows * width> gradients;
-  const auto apply = [&](Index size, T* param, const T* grad, std::vector<AlignedBuffer<T>>& buffers, Index offset) {
-    std::array<T*, 2> slot{};
-    for (std::size_t n = 0; n < buffers.size(); ++n) slot[n] = buffers[n].data() + offset;
-    update(size, param, grad, slot.data());
-  };
-
-  const PanelView<T> kernel = parameters.kernel();
-  if (update.is_descent()) {
-    ops::dense_descend<T>(x, gradient, block, update.learning_rate(), kernel);
-  } else {
-    const Index size = (block.last - block.first) * width;
-    ops::Ahead<T> ahead{{kernel.data, nullptr, nullptr}};
-    for (std::size_t n = 0; n < slots.kernel.size(); ++n) ahead.data[n + 1] = slots.kernel[n].data();
-    ops::dense_backward_kernel<T>(x, gradient, block, ahead, gradients.data());
-    for (Index p = block.first_panel; p < block.last_panel; ++p) {
-      const Index offset = p * kernel.stride() + block.first * width;
-      apply(size, kernel.data + offset, gradients.data() + (p - block.first_panel) * size, slots.kernel, offset);
-    }
-  }
-
-  if (block.first != 0 || !parameters.use_bias()) return;
-  const Index offset = block.first_panel * width;
-  ops::dense_backward_bias<T>(gradient, block.first_panel, block.last_panel, gradients.data());
-  apply(block.last_panel * width - offset, parameters.bias() + offset, gradients.data(), slots.bias, offset);
-}
-
-/// Numbers of x that meet all gradients before the next do: half a megabyte of floats, which stays
-/// in the second-level cache meanwhile.
-constexpr Index resident_size = 1 << 17;
-
-/// f(block) for a share of a kernel's blocks: about the panels that are the same share of them all,
-/// so that a thread which works on these in the forward pass finds them in its cache.
-template <class T, class F> void each_block(PanelView<T> kernel, Index batch, Share share, F f) {
-  const Index total = kernel.rows * kernel.panels();
-  const Index first = total * share.index / share.count, last = total * (share.index + 1) / share.count;
-  const Index resident_rows = std::max(block_rows, resident_size / batch / block_rows * block_rows);
-  for (Index start = 0; start < kernel.rows; start += resident_rows) {
-    const Index end = std::min(start + resident_rows, kernel.rows);
-    for (Index panel = 0, last_panel; panel < kernel.panels(); panel = last_panel) {
-      last_panel = panel + kernels::next_panels(kernel.panels() - panel);
-      for (Index row = start; row < end; row += block_rows) {
-        const Index last_row = std::min(row + block_rows, end);
-        // Where the block's middle is, counted panels first.
-        const Index middle = panel * kernel.rows + (row + last_row) / 2 * (last_panel - panel);
-        if (first <= middle && middle < last) f(Block{row, last_row, panel, last_panel});
-      }
-    }
-  }
-}
-
-} // namespace
-
-template <class T>
-void update(const Network<T>& network, const Batch<T>& batch, Index top, const ops::Update<T>& update, Slots<T>& slots,
-            Share share) {
-  for (Index l = 0; l <= top; ++l) {
-    const auto n = static_cast<std::size_t>(l);
-    const Layer<T>& layer = network.layers()[n];
-    if (!layer.trainable) continue;
-    each_block(layer.parameters->kernel(), batch.rows(), share, [&](Block block) {
-      update_block<T>(*layer.parameters, batch.output(l - 1), batch.gradient(l), block, update, slots.layers[n]);
-    });
-  }
-}
-
 #define CNET_INSTANTIATE(T)                                                                                            \
   template class Network<T>;                                                                                           \
   template class Workspace<T>;                                                                                         \
-  template struct Slots<T>;                                                                                            \
   template void forward(const Layer<T>&, PanelView<const T>, Block, PanelView<T>);                                     \
   template Index lowest_trainable(const Network<T>&);                                                                  \
   template void backward_activation(const Network<T>&, const Batch<T>&, Index, RowRange);                              \
-  template void backward(const Network<T>&, const Batch<T>&, Index, Block);                                            \
-  template void update(const Network<T>&, const Batch<T>&, Index, const ops::Update<T>&, Slots<T>&, Share);
+  template void backward(const Network<T>&, const Batch<T>&, Index, Block);
 CNET_INSTANTIATE(float)
 CNET_INSTANTIATE(double)
 #undef CNET_INSTANTIATE

@@ -105,21 +105,6 @@ private:
   std::size_t thread_;
 };
 
-/// What the optimizer keeps: steps taken, and numbers for each parameter of each layer, in the
-/// parameters' own layout.
-template <class T> struct Slots {
-  Slots() = default;
-  Slots(const Network<T>& network, int count);
-
-  struct OfLayer {
-    std::vector<AlignedBuffer<T>> kernel;
-    std::vector<AlignedBuffer<T>> bias;
-  };
-  std::vector<OfLayer> layers;
-  int count = 0;
-  Index steps = 0;
-};
-
 /// A block of one layer's output; x and out may be the same but for dense layers. Layers that are not
 /// dense take blocks of whole rows.
 template <class T> void forward(const Layer<T>& layer, PanelView<const T> x, Block, PanelView<T> out);
@@ -133,9 +118,5 @@ template <class T> void backward_activation(const Network<T>&, const Batch<T>&, 
 /// Given the gradient of layer l, a block of that of layer l − 1. Layers that are not dense take
 /// blocks of whole rows.
 template <class T> void backward(const Network<T>&, const Batch<T>&, Index l, Block);
-
-/// Takes a share of a step: each trainable layer's gradient from the batch, at once applied by the
-/// optimizer, never stored whole.
-template <class T> void update(const Network<T>&, const Batch<T>&, Index top, const ops::Update<T>&, Slots<T>&, Share);
 
 } // namespace cnet

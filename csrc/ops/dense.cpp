@@ -92,10 +92,11 @@ kernels::KernelGradient<T> kernel_gradient(PanelView<const T> x, PanelView<const
 } // namespace
 
 template <class T>
-void dense_backward_kernel(PanelView<const T> x, PanelView<const T> grad, Block block, const Ahead<T>& ahead, T* out) {
+void dense_backward_kernel(PanelView<const T> x, PanelView<const T> grad, Block block, const Ahead<T>& ahead, T* out,
+                           Index out_stride) {
   kernels::KernelGradient<T> gradient = kernel_gradient(x, grad, block);
   gradient.out = out;
-  gradient.out_stride = (block.last - block.first) * panel_width<T>;
+  gradient.out_stride = out_stride;
   std::transform(std::begin(ahead.data), std::end(ahead.data), gradient.ahead, [&](const T* data) {
     return data ? data + block.first_panel * gradient.ahead_stride + block.first * panel_width<T> : nullptr;
   });
@@ -121,7 +122,7 @@ template <class T> void dense_backward_bias(PanelView<const T> grad, Index first
   template class DenseParameters<T>;                                                                                   \
   template void dense_forward(PanelView<const T>, const DenseParameters<T>&, Activation, Block, PanelView<T>);         \
   template void dense_backward_input(PanelView<const T>, PanelView<const T>, const T*, Block, T*, PanelView<T>);       \
-  template void dense_backward_kernel(PanelView<const T>, PanelView<const T>, Block, const Ahead<T>&, T*);             \
+  template void dense_backward_kernel(PanelView<const T>, PanelView<const T>, Block, const Ahead<T>&, T*, Index);      \
   template void dense_descend(PanelView<const T>, PanelView<const T>, Block, T, PanelView<T>);                         \
   template void dense_backward_bias(PanelView<const T>, Index, Index, T*);
 CNET_INSTANTIATE(float)

@@ -57,10 +57,11 @@ template <class T> struct Ahead {
   const T* data[3];
 };
 
-/// A block of xᵀ · grad, written to out panel after panel; the same block of what lies ahead is
-/// prefetched.
+/// A block of xᵀ · grad, written to out, its panels `out_stride` apart; the same block of what lies
+/// ahead is prefetched.
 template <class T>
-void dense_backward_kernel(PanelView<const T> x, PanelView<const T> grad, Block, const Ahead<T>& ahead, T* out);
+void dense_backward_kernel(PanelView<const T> x, PanelView<const T> grad, Block, const Ahead<T>& ahead, T* out,
+                           Index out_stride);
 
 /// A block of kernel −= learning_rate · xᵀ · grad.
 template <class T>

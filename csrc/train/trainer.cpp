@@ -17,6 +17,10 @@ namespace {
 /// Rows that a thread takes through the layers at a time, so that they stay in cache.
 constexpr Index block_rows = 256;
 
+/// Rows of a batch whose gradients take so long that Ctrl-C must be heard meanwhile: they are stored
+/// first, so that what is interrupted leaves the weights alone.
+constexpr Index staged_rows = 2048;
+
 /// Tells the observer when it wants to be told.
 class Pulse {
 public:
@@ -210,6 +214,15 @@ void Trainer<T>::perform(const Stage& stage, const Dataset& data, Selection sele
   }
 }
 
+template <class T> void Trainer<T>::add(Index rows, Totals& totals) const {
+  for (Index i = 0; i < rows; ++i) {
+    totals.loss += static_cast<double>(buffers_.losses.data()[i]);
+    totals.correct += buffers_.correct.data()[i];
+  }
+  totals.rows += rows;
+  totals.batches += 1;
+}
+
 template <class T> std::string Trainer<T>::first_not_finite(const Batch<T>& batch) const {
   if (!is_finite<T>(batch.output(-1))) return "the input is not finite";
   for (Index l = 0; l <= top(); ++l) {
@@ -229,6 +242,8 @@ Totals Trainer<T>::run(const Dataset& data, Index batch_size, const std::uint32_
   const int threads = threads_for(passes * multiply_adds(network_) * static_cast<double>(batch_size));
   const std::vector<Stage> stages = this->stages(batch_size, threads, training);
   reserve(batch_size, threads, stages[0].split == Split::none);
+  const bool staged = training && (training->staged || batch_size > staged_rows);
+  if (staged && gradients_.layers.empty()) gradients_ = Gradients<T>(network_);
 
   Totals result;
   // Each is written on one side of a barrier and read on the other, so that all threads read the same:
@@ -268,16 +283,25 @@ Totals Trainer<T>::run(const Dataset& data, Index batch_size, const std::uint32_
         stage = end;
       }
       if (failure) break;
-      for (Index i = 0; i < rows; ++i) {
-        totals.loss += static_cast<double>(buffers_.losses.data()[i]);
-        totals.correct += buffers_.correct.data()[i];
-      }
-      totals.rows += rows;
-      totals.batches += 1;
+      const Totals before = totals;
+      add(rows, totals);
       if (training) {
         if (!std::isfinite(totals.loss)) break;
-        update(network_, batch, top(), ops::Update<T>(training->optimizer, slots_.steps + totals.batches), slots_,
-               share);
+        const ops::Update<T> rule(training->optimizer, slots_.steps + totals.batches);
+        if (staged) {
+          make_gradients(network_, batch, top(), gradients_, share, [&] {
+            if (thread == 0 && !observer.every_batch) failure.guard([&] { pulse(before); });
+            return !failure;
+          });
+          crew.barrier();
+          if (failure) {
+            totals = before;
+            break;
+          }
+          apply_gradients(network_, top(), gradients_, rule, slots_, share);
+        } else {
+          update(network_, batch, top(), rule, slots_, share);
+        }
       }
       if (observer.every_batch) crew.barrier(); // a hook may look at the weights
       if (thread == 0) observers.guard([&] { stopped = !pulse(totals); });

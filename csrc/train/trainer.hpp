@@ -1,6 +1,6 @@
 #pragma once
 
-#include "network/network.hpp"
+#include "network/update.hpp"
 #include "train/samples.hpp"
 #include "train/schedule.hpp"
 
@@ -43,6 +43,7 @@ struct EpochOptions {
   std::uint64_t seed;
   std::uint32_t epoch; ///< with the seed, it decides the order of the samples
   ops::Optimizer optimizer;
+  bool staged = false; ///< store the gradients before the update; large batches do in any case
 };
 
 /// A network, its loss, and what training keeps from step to step.
@@ -85,6 +86,8 @@ private:
   void loss_gradient(const Batch<T>&, RowRange rows);
 
   void reserve(Index rows, int threads, bool own_inputs);
+  /// Adds a batch's losses and right predictions.
+  void add(Index rows, Totals& totals) const;
   std::string first_not_finite(const Batch<T>&) const;
   ops::Targets<T> targets(Index batch);
   bool fused() const { return loss_ == Loss::cross_entropy && network_.ends_in_softmax(); }
@@ -108,6 +111,7 @@ private:
     AlignedBuffer<std::uint8_t> correct;
   };
   Buffers buffers_;
+  Gradients<T> gradients_; ///< empty until a staged step
   bool has_ids_ = false;
   Slots<T> slots_;
   std::atomic_flag busy_ = ATOMIC_FLAG_INIT;

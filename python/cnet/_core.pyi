@@ -123,6 +123,7 @@ class TrainerFloat32:
         optimizer: Optimizer,
         on_progress: Callable[..., Any] | None,
         every_batch: bool,
+        staged: bool = False,
     ) -> tuple[int, float, int]: ...
     def evaluate(
         self, x: Array, y: Array, batch_size: int, on_progress: Callable[..., Any] | None

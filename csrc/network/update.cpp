@@ -1,0 +1,170 @@
+#include "network/update.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace cnet {
+
+namespace {
+
+template <class T> Index bias_size(const Layer<T>& layer) {
+  return panel_count<T>(layer.outputs) * panel_width<T>;
+}
+
+} // namespace
+
+template <class T> Slots<T>::Slots(const Network<T>& network, int slot_count) : count(slot_count) {
+  for (const Layer<T>& layer : network.layers()) {
+    OfLayer& slots = layers.emplace_back();
+    if (!layer.trainable) continue;
+    for (int n = 0; n < count; ++n) {
+      slots.kernel.emplace_back(checked_product(bias_size(layer), layer.parameters->inputs()));
+      slots.bias.emplace_back(bias_size(layer));
+    }
+  }
+}
+
+template <class T> Gradients<T>::Gradients(const Network<T>& network) {
+  for (const Layer<T>& layer : network.layers()) {
+    OfLayer& gradients = layers.emplace_back();
+    if (!layer.trainable) continue;
+    gradients.kernel = PanelMatrix<T>(layer.parameters->inputs(), layer.outputs);
+    gradients.bias = AlignedBuffer<T>(bias_size(layer));
+  }
+}
+
+namespace {
+
+/// Gradients are made in blocks of so many rows of the kernel, which stay in the first-level cache on
+/// their way from the product to the optimizer.
+constexpr Index block_rows = 32;
+
+/// Numbers of x that meet all gradients before the next do: half a megabyte of floats, which stays
+/// in the second-level cache meanwhile.
+constexpr Index resident_size = 1 << 17;
+
+/// f(block) for a share of a kernel's blocks: about the panels that are the same share of them all,
+/// so that a thread which works on these in the forward pass finds them in its cache.
+template <class T, class F> void each_block(PanelView<T> kernel, Index batch, Share share, F f) {
+  const Index total = kernel.rows * kernel.panels();
+  const Index first = total * share.index / share.count, last = total * (share.index + 1) / share.count;
+  const Index resident_rows = std::max(block_rows, resident_size / batch / block_rows * block_rows);
+  for (Index start = 0; start < kernel.rows; start += resident_rows) {
+    const Index end = std::min(start + resident_rows, kernel.rows);
+    for (Index panel = 0, last_panel; panel < kernel.panels(); panel = last_panel) {
+      last_panel = panel + kernels::next_panels(kernel.panels() - panel);
+      for (Index row = start; row < end; row += block_rows) {
+        const Index last_row = std::min(row + block_rows, end);
+        // Where the block's middle is, counted panels first.
+        const Index middle = panel * kernel.rows + (row + last_row) / 2 * (last_panel - panel);
+        if (first <= middle && middle < last) f(Block{row, last_row, panel, last_panel});
+      }
+    }
+  }
+}
+
+/// f(layer's number, layer, block) for a share of the blocks of each layer that is trained.
+template <class T, class F> void each_block(const Network<T>& network, Index top, Index batch, Share share, F f) {
+  for (Index l = 0; l <= top; ++l) {
+    const Layer<T>& layer = network.layers()[static_cast<std::size_t>(l)];
+    if (!layer.trainable) continue;
+    each_block(layer.parameters->kernel(), batch, share, [&](Block block) { f(l, layer, block); });
+  }
+}
+
+/// Whether the bias is updated along with a block of the kernel: each panel of it once.
+template <class T> bool has_bias(const Layer<T>& layer, Block block) {
+  return block.first == 0 && layer.parameters->use_bias();
+}
+
+template <class T>
+void apply(const ops::Update<T>& update, Index size, T* param, const T* grad, std::vector<AlignedBuffer<T>>& slots,
+           Index offset) {
+  std::array<T*, 2> slot{};
+  for (std::size_t n = 0; n < slots.size(); ++n) slot[n] = slots[n].data() + offset;
+  update(size, param + offset, grad, slot.data());
+}
+
+/// `grad` is the block's first panel, `stride` from one to the next.
+template <class T>
+void apply_to_kernel(const ops::Update<T>& update, const Layer<T>& layer, Block block, const T* grad, Index stride,
+                     typename Slots<T>::OfLayer& slots) {
+  const PanelView<T> kernel = layer.parameters->kernel();
+  const Index size = (block.last - block.first) * panel_width<T>;
+  for (Index p = block.first_panel; p < block.last_panel; ++p, grad += stride) {
+    apply(update, size, kernel.data, grad, slots.kernel, p * kernel.stride() + block.first * panel_width<T>);
+  }
+}
+
+template <class T>
+void apply_to_bias(const ops::Update<T>& update, const Layer<T>& layer, Block block, const T* grad,
+                   typename Slots<T>::OfLayer& slots) {
+  const Index size = (block.last_panel - block.first_panel) * panel_width<T>;
+  apply(update, size, layer.parameters->bias(), grad, slots.bias, block.first_panel * panel_width<T>);
+}
+
+} // namespace
+
+template <class T>
+void update(const Network<T>& network, const Batch<T>& batch, Index top, const ops::Update<T>& update, Slots<T>& slots,
+            Share share) {
+  each_block(network, top, batch.rows(), share, [&](Index l, const Layer<T>& layer, Block block) {
+    alignas(cache_line) std::array<T, ops::most_panels * block_rows * panel_width<T>> grad;
+    auto& of_layer = slots.layers[static_cast<std::size_t>(l)];
+    const PanelView<T> kernel = layer.parameters->kernel();
+    if (update.is_descent()) {
+      ops::dense_descend<T>(batch.output(l - 1), batch.gradient(l), block, update.learning_rate(), kernel);
+    } else {
+      const Index stride = (block.last - block.first) * panel_width<T>;
+      ops::Ahead<T> ahead{{kernel.data, nullptr, nullptr}};
+      for (std::size_t n = 0; n < of_layer.kernel.size(); ++n) ahead.data[n + 1] = of_layer.kernel[n].data();
+      ops::dense_backward_kernel<T>(batch.output(l - 1), batch.gradient(l), block, ahead, grad.data(), stride);
+      apply_to_kernel(update, layer, block, grad.data(), stride, of_layer);
+    }
+    if (!has_bias(layer, block)) return;
+    ops::dense_backward_bias<T>(batch.gradient(l), block.first_panel, block.last_panel, grad.data());
+    apply_to_bias(update, layer, block, grad.data(), of_layer);
+  });
+}
+
+template <class T>
+void make_gradients(const Network<T>& network, const Batch<T>& batch, Index top, Gradients<T>& gradients, Share share,
+                    const std::function<bool()>& proceed) {
+  each_block(network, top, batch.rows(), share, [&](Index l, const Layer<T>& layer, Block block) {
+    if (!proceed()) return;
+    auto& of_layer = gradients.layers[static_cast<std::size_t>(l)];
+    const PanelView<T> kernel = of_layer.kernel.view();
+    T* grad = kernel.panel(block.first_panel) + block.first * panel_width<T>;
+    ops::dense_backward_kernel<T>(batch.output(l - 1), batch.gradient(l), block, {}, grad, kernel.stride());
+    if (!has_bias(layer, block)) return;
+    ops::dense_backward_bias<T>(batch.gradient(l), block.first_panel, block.last_panel,
+                                of_layer.bias.data() + block.first_panel * panel_width<T>);
+  });
+}
+
+template <class T>
+void apply_gradients(const Network<T>& network, Index top, const Gradients<T>& gradients, const ops::Update<T>& update,
+                     Slots<T>& slots, Share share) {
+  each_block(network, top, 1, share, [&](Index l, const Layer<T>& layer, Block block) {
+    const auto& grad = gradients.layers[static_cast<std::size_t>(l)];
+    auto& of_layer = slots.layers[static_cast<std::size_t>(l)];
+    const PanelView<const T> kernel = grad.kernel.view();
+    apply_to_kernel(update, layer, block, kernel.panel(block.first_panel) + block.first * panel_width<T>,
+                    kernel.stride(), of_layer);
+    if (!has_bias(layer, block)) return;
+    apply_to_bias(update, layer, block, grad.bias.data() + block.first_panel * panel_width<T>, of_layer);
+  });
+}
+
+#define CNET_INSTANTIATE(T)                                                                                            \
+  template struct Slots<T>;                                                                                            \
+  template struct Gradients<T>;                                                                                        \
+  template void update(const Network<T>&, const Batch<T>&, Index, const ops::Update<T>&, Slots<T>&, Share);            \
+  template void make_gradients(const Network<T>&, const Batch<T>&, Index, Gradients<T>&, Share,                        \
+                               const std::function<bool()>&);                                                          \
+  template void apply_gradients(const Network<T>&, Index, const Gradients<T>&, const ops::Update<T>&, Slots<T>&, Share);
+CNET_INSTANTIATE(float)
+CNET_INSTANTIATE(double)
+#undef CNET_INSTANTIATE
+
+} // namespace cnet
