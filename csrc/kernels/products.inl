@@ -107,6 +107,7 @@ inline constexpr Index near_size = 1 << 15;
 template <class T> void product(const Product<T>& task) {
   constexpr int rows = Simd<T>::product_rows, panels = Simd<T>::product_panels;
   constexpr Index width = panel_width<T>;
+  if (task.rows == 0) return;
   const Index fitting = block_size / (task.rows + 1) / width * width;
   const Index block_depth = fitting < 256 ? 256 : fitting > 1024 ? 1024 : fitting;
   const bool are_near = task.depth * task.panels * width <= near_size;
@@ -118,8 +119,9 @@ template <class T> void product(const Product<T>& task) {
       if (count > panels) count = panels;
       NextWeights<T> next{};
       Index share = 0;
-      if (!are_near && panel + count < task.panels) {
-        next.data = task.weights + (panel + count) * task.weights_stride + first * width;
+      const bool is_last = panel + count == task.panels;
+      if (is_last ? task.next != nullptr : !are_near) {
+        next.data = (is_last ? task.next : task.weights + (panel + count) * task.weights_stride) + first * width;
         share = (rows * width + task.rows - 1) / task.rows;
       }
       for (Index row = 0; row < task.rows; row += rows) {

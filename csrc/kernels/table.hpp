@@ -10,12 +10,6 @@
 /// first row, a number of rows or columns, and the stride from a panel to the next.
 namespace cnet::kernels {
 
-/// How many of the panels that are left to take next: as many as the widest register tile has, but
-/// rather two and two than three and a single one, whose multiply-adds would wait for their operands.
-[[gnu::always_inline]] constexpr Index next_panels(Index left) {
-  return left == 4 ? 2 : left < 3 ? left : 3;
-}
-
 /// What becomes of a finished sum before it is stored.
 enum class Epilogue {
   none,
@@ -38,6 +32,7 @@ template <class T> struct Product {
   Index out_stride;
   Epilogue epilogue;
   const T* gate; ///< laid out as out; read by relu_gradient alone
+  const T* next; ///< weights laid out as these that will be read after them, or null
 };
 
 /// out[k, j] = Σᵢ x[i, k] grad[i, j] for rows k in [first, last) of a kernel: each element is one

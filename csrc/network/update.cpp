@@ -43,32 +43,14 @@ constexpr Index block_rows = 32;
 /// in the second-level cache meanwhile.
 constexpr Index resident_size = 1 << 17;
 
-/// f(block) for a share of a kernel's blocks: about the panels that are the same share of them all,
-/// so that a thread which works on these in the forward pass finds them in its cache.
-template <class T, class F> void each_block(PanelView<T> kernel, Index batch, Share share, F f) {
-  const Index total = kernel.rows * kernel.panels();
-  const Index first = total * share.index / share.count, last = total * (share.index + 1) / share.count;
+/// f(layer's number, layer, block) for what comes to this hand of each layer that is trained.
+template <class T, class F> void each_block(const Network<T>& network, Index top, Index batch, Hand& hand, F f) {
   const Index resident_rows = std::max(block_rows, resident_size / batch / block_rows * block_rows);
-  for (Index start = 0; start < kernel.rows; start += resident_rows) {
-    const Index end = std::min(start + resident_rows, kernel.rows);
-    for (Index panel = 0, last_panel; panel < kernel.panels(); panel = last_panel) {
-      last_panel = panel + kernels::next_panels(kernel.panels() - panel);
-      for (Index row = start; row < end; row += block_rows) {
-        const Index last_row = std::min(row + block_rows, end);
-        // Where the block's middle is, counted panels first.
-        const Index middle = panel * kernel.rows + (row + last_row) / 2 * (last_panel - panel);
-        if (first <= middle && middle < last) f(Block{row, last_row, panel, last_panel});
-      }
-    }
-  }
-}
-
-/// f(layer's number, layer, block) for a share of the blocks of each layer that is trained.
-template <class T, class F> void each_block(const Network<T>& network, Index top, Index batch, Share share, F f) {
   for (Index l = 0; l <= top; ++l) {
     const Layer<T>& layer = network.layers()[static_cast<std::size_t>(l)];
     if (!layer.trainable) continue;
-    each_block(layer.parameters->kernel(), batch, share, [&](Block block) { f(l, layer, block); });
+    const PanelView<T> kernel = layer.parameters->kernel();
+    hand.each({kernel.rows, kernel.panels(), block_rows, resident_rows}, [&](Block block) { f(l, layer, block); });
   }
 }
 
@@ -107,8 +89,8 @@ void apply_to_bias(const ops::Update<T>& update, const Layer<T>& layer, Block bl
 
 template <class T>
 void update(const Network<T>& network, const Batch<T>& batch, Index top, const ops::Update<T>& update, Slots<T>& slots,
-            Share share) {
-  each_block(network, top, batch.rows(), share, [&](Index l, const Layer<T>& layer, Block block) {
+            Hand& hand) {
+  each_block(network, top, batch.rows(), hand, [&](Index l, const Layer<T>& layer, Block block) {
     alignas(cache_line) std::array<T, ops::most_panels * block_rows * panel_width<T>> grad;
     auto& of_layer = slots.layers[static_cast<std::size_t>(l)];
     const PanelView<T> kernel = layer.parameters->kernel();
@@ -128,9 +110,9 @@ void update(const Network<T>& network, const Batch<T>& batch, Index top, const o
 }
 
 template <class T>
-void make_gradients(const Network<T>& network, const Batch<T>& batch, Index top, Gradients<T>& gradients, Share share,
+void make_gradients(const Network<T>& network, const Batch<T>& batch, Index top, Gradients<T>& gradients, Hand& hand,
                     const std::function<bool()>& proceed) {
-  each_block(network, top, batch.rows(), share, [&](Index l, const Layer<T>& layer, Block block) {
+  each_block(network, top, batch.rows(), hand, [&](Index l, const Layer<T>& layer, Block block) {
     if (!proceed()) return;
     auto& of_layer = gradients.layers[static_cast<std::size_t>(l)];
     const PanelView<T> kernel = of_layer.kernel.view();
@@ -144,8 +126,8 @@ void make_gradients(const Network<T>& network, const Batch<T>& batch, Index top,
 
 template <class T>
 void apply_gradients(const Network<T>& network, Index top, const Gradients<T>& gradients, const ops::Update<T>& update,
-                     Slots<T>& slots, Share share) {
-  each_block(network, top, 1, share, [&](Index l, const Layer<T>& layer, Block block) {
+                     Slots<T>& slots, Hand& hand) {
+  each_block(network, top, 1, hand, [&](Index l, const Layer<T>& layer, Block block) {
     const auto& grad = gradients.layers[static_cast<std::size_t>(l)];
     auto& of_layer = slots.layers[static_cast<std::size_t>(l)];
     const PanelView<const T> kernel = grad.kernel.view();
@@ -159,10 +141,10 @@ void apply_gradients(const Network<T>& network, Index top, const Gradients<T>& g
 #define CNET_INSTANTIATE(T)                                                                                            \
   template struct Slots<T>;                                                                                            \
   template struct Gradients<T>;                                                                                        \
-  template void update(const Network<T>&, const Batch<T>&, Index, const ops::Update<T>&, Slots<T>&, Share);            \
-  template void make_gradients(const Network<T>&, const Batch<T>&, Index, Gradients<T>&, Share,                        \
+  template void update(const Network<T>&, const Batch<T>&, Index, const ops::Update<T>&, Slots<T>&, Hand&);            \
+  template void make_gradients(const Network<T>&, const Batch<T>&, Index, Gradients<T>&, Hand&,                        \
                                const std::function<bool()>&);                                                          \
-  template void apply_gradients(const Network<T>&, Index, const Gradients<T>&, const ops::Update<T>&, Slots<T>&, Share);
+  template void apply_gradients(const Network<T>&, Index, const Gradients<T>&, const ops::Update<T>&, Slots<T>&, Hand&);
 CNET_INSTANTIATE(float)
 CNET_INSTANTIATE(double)
 #undef CNET_INSTANTIATE

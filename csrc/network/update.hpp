@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/deal.hpp"
 #include "network/network.hpp"
 #include "ops/optimizers.hpp"
 
@@ -35,16 +36,16 @@ template <class T> struct Gradients {
   std::vector<OfLayer> layers;
 };
 
-/// Takes a share of a step: each trainable layer's gradient from the batch, at once applied by the
+/// Takes part in a step: each trainable layer's gradient from the batch, at once applied by the
 /// optimizer, never stored whole.
-template <class T> void update(const Network<T>&, const Batch<T>&, Index top, const ops::Update<T>&, Slots<T>&, Share);
+template <class T> void update(const Network<T>&, const Batch<T>&, Index top, const ops::Update<T>&, Slots<T>&, Hand&);
 
-/// The same in two stages, with the same bits: a share of the gradients, as long as `proceed` says so
-/// between one block and the next, and a share of the update once all gradients are there.
+/// The same in two stages, with the same bits: the gradients, as long as `proceed` says so
+/// between one block and the next, and the update once all gradients are there.
 template <class T>
-void make_gradients(const Network<T>&, const Batch<T>&, Index top, Gradients<T>&, Share,
+void make_gradients(const Network<T>&, const Batch<T>&, Index top, Gradients<T>&, Hand&,
                     const std::function<bool()>& proceed);
 template <class T>
-void apply_gradients(const Network<T>&, Index top, const Gradients<T>&, const ops::Update<T>&, Slots<T>&, Share);
+void apply_gradients(const Network<T>&, Index top, const Gradients<T>&, const ops::Update<T>&, Slots<T>&, Hand&);
 
 } // namespace cnet

@@ -7,6 +7,9 @@ namespace cnet::ops {
 
 namespace {
 
+/// Numbers of a kernel that is in cache when it is read again; larger ones are prefetched.
+constexpr Index near_size = 1 << 15;
+
 /// Rows [first, last) of `from` become columns of `to`, at the padding's expense where there is some.
 template <class T> void transpose(PanelView<const T> from, RowRange rows, T* to, Index to_stride) {
   constexpr Index width = panel_width<T>;
@@ -45,6 +48,8 @@ void dense_forward(PanelView<const T> x, const DenseParameters<T>& parameters, A
   product.out = out.panel(block.first_panel) + block.first * panel_width<T>;
   product.out_stride = out.stride();
   product.epilogue = activation == Activation::relu ? kernels::Epilogue::relu : kernels::Epilogue::none;
+  const bool comes_next = block.first == 0 && block.last_panel < kernel.panels();
+  if (comes_next && kernel.rows * kernel.columns > near_size) product.next = kernel.panel(block.last_panel);
   kernels::table<T>().product(product);
 }
 
@@ -62,7 +67,7 @@ void dense_backward_input(PanelView<const T> grad, PanelView<const T> kernel, co
   product.out_stride = out.stride();
   product.epilogue = gate ? kernels::Epilogue::relu_gradient : kernels::Epilogue::none;
   for (Index panel = block.first_panel; panel < block.last_panel; panel += product.panels) {
-    product.panels = kernels::next_panels(block.last_panel - panel);
+    product.panels = next_panels(block.last_panel - panel);
     const RowRange kernel_rows{panel * width, std::min((panel + product.panels) * width, kernel.rows)};
     transpose(kernel, kernel_rows, transposed, product.weights_stride);
     const Index offset = panel * out.stride() + block.first * width;

@@ -38,7 +38,7 @@ template <class T>
 void dense_forward(PanelView<const T> x, const DenseParameters<T>& parameters, Activation, Block, PanelView<T> out);
 
 /// Panels of a gradient that are made at a time.
-inline constexpr Index most_panels = kernels::next_panels(std::numeric_limits<Index>::max());
+inline constexpr Index most_panels = next_panels(std::numeric_limits<Index>::max());
 
 /// Numbers that dense_backward_input needs room for, for a layer of so many outputs.
 template <class T> Index transposed_size(Index outputs) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/deal.hpp"
 #include "core/panels.hpp"
 #include "core/thread_pool.hpp"
 
@@ -36,17 +37,21 @@ template <class T> Split split_of(Index rows, Index columns, int threads, bool w
   return too_few || (weights_change && columns >= rows) ? Split::columns : Split::rows;
 }
 
-/// The rows of a batch that are a thread's share.
-inline RowRange rows_of(Index rows, Share share) {
-  const Index groups = (rows + row_group - 1) / row_group;
-  const auto bound = [&](Index n) { return std::min(groups * n / share.count * row_group, rows); };
-  return {bound(share.index), bound(share.index + 1)};
+/// Rows that a thread takes through the layers at a time, so that they stay in cache.
+inline constexpr Index block_rows = 256;
+
+/// Whole rows, in pieces that are few but enough for threads to come out even.
+inline Tiling rows_tiling(Index rows, int threads) {
+  constexpr Index pieces = 4, fewest = 32; // pieces of each thread; rows for which a piece is worth it
+  const Index wanted =
+      threads == 1 ? block_rows : std::max(rows / (threads * pieces), std::min(rows / threads, fewest));
+  const Index rounded = (std::min(wanted, block_rows) + row_group - 1) / row_group * row_group;
+  return {rows, 1, std::max(rounded, row_group), std::max(rows, Index(1))};
 }
 
-/// Some rows of the columns that are a thread's share.
-template <class T> Block columns_of(PanelView<T> matrix, RowRange rows, Share share) {
-  const auto bound = [&](Index n) { return matrix.panels() * n / share.count; };
-  return {rows.first, rows.last, bound(share.index), bound(share.index + 1)};
+/// A few columns of a few rows each.
+template <class T> Tiling columns_tiling(PanelView<T> matrix, Index piece_rows) {
+  return {matrix.rows, matrix.panels(), piece_rows, std::max(matrix.rows, Index(1))};
 }
 
 } // namespace cnet

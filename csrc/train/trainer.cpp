@@ -14,9 +14,6 @@ namespace cnet {
 
 namespace {
 
-/// Rows that a thread takes through the layers at a time, so that they stay in cache.
-constexpr Index block_rows = 256;
-
 /// Rows of a batch whose gradients take so long that Ctrl-C must be heard meanwhile: they are stored
 /// first, so that what is interrupted leaves the weights alone.
 constexpr Index staged_rows = 2048;
@@ -196,12 +193,19 @@ template <class T> PanelView<T> Trainer<T>::result(const Stage& stage, const Bat
   return stage.kind == Stage::Kind::backward ? batch.gradient(stage.layer - 1) : batch.output(stage.layer);
 }
 
+template <class T> Tiling Trainer<T>::columns_tiling_of(const Stage& stage, const Batch<T>& batch) const {
+  // A kernel is transposed once for each piece of a gradient.
+  const Index piece_rows = stage.kind == Stage::Kind::backward ? batch.rows() : 32;
+  return columns_tiling(result(stage, batch), piece_rows);
+}
+
 template <class T>
 void Trainer<T>::perform(const Stage& stage, const Dataset& data, Selection selection, const Batch<T>& batch,
                          Block block) {
   using Kind = typename Stage::Kind;
   const RowRange rows{block.first, block.last};
   const Index l = stage.layer;
+  if (stage.split == Split::rows) block = across(result(stage, batch), rows);
   switch (stage.kind) {
   case Kind::input:
     return gather(data.x, selection, network_.input_scale(), network_.input_offset(), rows, batch.output(-1));
@@ -253,34 +257,32 @@ Totals Trainer<T>::run(const Dataset& data, Index batch_size, const std::uint32_
   bool stopped = false; // by the observer
   Pulse pulse(observer);
 
+  Deal deal(threads, stages.size() + network_.layers().size() * 2);
   const auto work = [&](Crew& crew, int thread) {
-    const Share share{thread, crew.size()};
+    Hand hand(deal, {thread, crew.size()});
     Totals totals; // each thread adds up the same, and so comes to the same decisions
     for (Index first = 0; first < samples; first += batch_size) {
       const Index rows = std::min(batch_size, samples - first);
       const Batch<T> batch(buffers_.workspace, rows, thread);
-      const auto by_rows = [](const Stage& stage) { return stage.split == Split::rows; };
+      hand.begin();
 
-      // All stages from here to there for a few rows at a time, so that these stay in cache.
-      const auto perform_blocks = [&](auto from, auto to, RowRange mine) {
+      const auto perform_stages = [&](auto from, auto to, Block block) {
+        if (failure) return;
         failure.guard([&] {
-          for (Index row = mine.first; row < mine.last && !failure; row += block_rows) {
-            const RowRange block{row, std::min(row + block_rows, mine.last)};
-            for (auto stage = from; stage != to; ++stage) {
-              const PanelView<T> matrix = this->result(*stage, batch);
-              const bool by_columns = stage->split == Split::columns;
-              perform(*stage, data, {order, first}, batch,
-                      by_columns ? columns_of(matrix, block, share) : across(matrix, block));
-            }
-            if (thread == 0 && !observer.every_batch) pulse(totals); // Ctrl-C need not wait for a large batch
-          }
+          for (auto stage = from; stage != to; ++stage) perform(*stage, data, {order, first}, batch, block);
+          if (thread == 0 && !observer.every_batch) pulse(totals); // Ctrl-C need not wait for a large batch
         });
       };
-      for (auto stage = stages.begin(); stage != stages.end();) {
-        const auto end = by_rows(*stage) ? std::find_if_not(stage, stages.end(), by_rows) : stage + 1;
-        perform_blocks(stage, end, by_rows(*stage) ? rows_of(rows, share) : RowRange{0, rows});
-        if (stage->split != Split::none) crew.barrier();
-        stage = end;
+      const auto by_rows = [](const Stage& stage) { return stage.split == Split::rows; };
+      for (auto stage = stages.begin(), end = stage; stage != stages.end(); stage = end) {
+        end = by_rows(*stage) ? std::find_if_not(stage, stages.end(), by_rows) : stage + 1;
+        const auto perform_piece = [&](Block piece) { perform_stages(stage, end, piece); };
+        switch (stage->split) {
+        case Split::rows: hand.each(rows_tiling(rows, crew.size()), perform_piece); break;
+        case Split::columns: hand.each(columns_tiling_of(*stage, batch), perform_piece); break;
+        case Split::none: perform_piece({0, rows, 0, 0}); continue;
+        }
+        crew.barrier();
       }
       if (failure) break;
       const Totals before = totals;
@@ -289,7 +291,7 @@ Totals Trainer<T>::run(const Dataset& data, Index batch_size, const std::uint32_
         if (!std::isfinite(totals.loss)) break;
         const ops::Update<T> rule(training->optimizer, slots_.steps + totals.batches);
         if (staged) {
-          make_gradients(network_, batch, top(), gradients_, share, [&] {
+          make_gradients(network_, batch, top(), gradients_, hand, [&] {
             if (thread == 0 && !observer.every_batch) failure.guard([&] { pulse(before); });
             return !failure;
           });
@@ -298,9 +300,9 @@ Totals Trainer<T>::run(const Dataset& data, Index batch_size, const std::uint32_
             totals = before;
             break;
           }
-          apply_gradients(network_, top(), gradients_, rule, slots_, share);
+          apply_gradients(network_, top(), gradients_, rule, slots_, hand);
         } else {
-          update(network_, batch, top(), rule, slots_, share);
+          update(network_, batch, top(), rule, slots_, hand);
         }
       }
       if (observer.every_batch) crew.barrier(); // a hook may look at the weights
@@ -409,14 +411,18 @@ template <class T> void predict_by_columns(const Network<T>& network, const Samp
   Turns<T> turns(network, rows.last);
   gather(samples, {nullptr, 0}, network.input_scale(), network.input_offset(), rows,
          turns.output(network, -1, rows.last));
+  Deal deal(threads, network.layers().size());
   run_parallel(threads, [&](Crew& crew, int thread) {
+    Hand hand(deal, {thread, crew.size()});
+    hand.begin();
     for (Index l = 0; l < layers; ++l) {
       const Layer<T>& layer = network.layers()[static_cast<std::size_t>(l)];
       const PanelView<T> y = turns.output(network, l, rows.last);
-      const Block all = across(y, rows);
-      const Block mine = columns_of(y, rows, {thread, crew.size()});
-      if (layer.kind == LayerKind::dense || thread == 0) {
-        forward<T>(layer, turns.output(network, l - 1, rows.last), layer.kind == LayerKind::dense ? mine : all, y);
+      const auto make = [&](Block block) { forward<T>(layer, turns.output(network, l - 1, rows.last), block, y); };
+      if (layer.kind == LayerKind::dense) {
+        hand.each(columns_tiling(y, rows.last), make);
+      } else if (thread == 0) {
+        make(across(y, rows));
       }
       crew.barrier();
     }

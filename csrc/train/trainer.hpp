@@ -80,6 +80,7 @@ private:
   void perform(const Stage&, const Dataset& data, Selection, const Batch<T>&, Block);
   /// What a stage writes.
   PanelView<T> result(const Stage&, const Batch<T>&) const;
+  Tiling columns_tiling_of(const Stage&, const Batch<T>&) const;
 
   void load_labels(const Dataset&, Selection, RowRange rows, Index batch);
   void loss(const Batch<T>&, RowRange rows);

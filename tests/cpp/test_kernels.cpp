@@ -71,7 +71,8 @@ template <class T> void products(Index rows, Index depth, Index columns) {
     for (const bool has_start : {false, true}) {
       compare<T>("product", rows * padded<T>(columns), [&](const kernels::Table<T>& table, std::vector<T>& out) {
         table.product({rows, depth, panels, x.data(), rows * width, weights.data(), depth * width,
-                       has_start ? bias.data() : nullptr, out.data(), rows * width, epilogue, gate.data()});
+                       has_start ? bias.data() : nullptr, out.data(), rows * width, epilogue, gate.data(),
+                       weights.data()});
       });
     }
   }
