@@ -69,6 +69,12 @@ def cnet(workload: Workload) -> Prepared:
     return lambda: model.fit(x, y, batch_size=workload.batch, verbose=0), batches
 
 
+def cnet_avx2(workload: Workload) -> Prepared:
+    """Do the same with the kernels for AVX2."""
+    os.environ["CNET_ISA"] = "avx2"
+    return cnet(workload)
+
+
 def numpy(workload: Workload) -> Prepared:
     """Written by hand: every product into a buffer of its own, gradients applied in place."""
     x, y, batches = data(workload)
@@ -258,9 +264,9 @@ def scikit_learn(workload: Workload) -> Prepared:
     )
     classes = np.arange(workload.widths[-1])
     if workload.task == "predict":
-        model.partial_fit(np.repeat(x, 2, axis=0), np.repeat(y, 2), classes)
+        model.partial_fit(np.repeat(x, 2, axis=0), np.repeat(y, 2), classes=classes)
         return lambda: model.predict_proba(x), 1
-    return lambda: model.partial_fit(x, y, classes), batches
+    return lambda: model.partial_fit(x, y, classes=classes), batches
 
 
 def onnx_runtime(workload: Workload) -> Prepared:
@@ -295,6 +301,7 @@ def onnx_runtime(workload: Workload) -> Prepared:
 
 PEERS: dict[str, Callable[[Workload], Prepared]] = {
     "cnet": cnet,
+    "cnet on AVX2": cnet_avx2,
     "NumPy": numpy,
     "PyTorch": pytorch,
     "PyTorch compiled": pytorch_compiled,
