@@ -23,7 +23,8 @@ MODULES = [
     {"activations", "initializers"},
     {"ops", "random"},
     {"_data"},
-    {"config", "_core", "reference"},
+    {"config"},
+    {"_core", "reference"},
 ]
 RANK = {module: rank for rank, row in enumerate(MODULES) for module in row}
 

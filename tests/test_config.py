@@ -1,14 +1,18 @@
-"""The default floating-point type."""
+"""The default floating-point type, and threadpoolctl."""
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from cnet import config, initializers, layers, random, utils
+from cnet import _core, config, initializers, layers, random, utils
 
 
 @pytest.fixture(autouse=True)
@@ -69,3 +73,66 @@ def test_other_types_are_refused(value: Any) -> None:
 def test_layers_of_other_types_are_refused(dtype: Any) -> None:
     with pytest.raises(ValueError, match=r"Dense: expected dtype 'float32' or 'float64', got"):
         layers.Dense(2, dtype=dtype)
+
+
+# -- threadpoolctl ---------------------------------------------------------------------------------
+
+LIMITED = """
+cnet.set_num_threads(3)
+
+def listed():
+    return [info for info in threadpool_info() if info["user_api"] == "cnet"]
+
+(info,) = listed()
+assert info["version"] == cnet.__version__, info
+assert info["filepath"] == os.path.realpath(cnet._core.__file__), info
+assert info["num_threads"] == 3, info
+for options in ({}, {"user_api": "cnet"}):
+    with threadpool_limits(1, **options):
+        assert cnet.get_num_threads() == listed()[0]["num_threads"] == 1
+        with threadpool_limits({"cnet": 2}):
+            assert cnet.get_num_threads() == 2
+        assert cnet.get_num_threads() == 1
+    assert cnet.get_num_threads() == 3
+with threadpool_limits(1, user_api="blas"):
+    assert cnet.get_num_threads() == 3
+cnet.config.register_threadpoolctl()
+assert len(listed()) == 1
+"""
+THREADPOOLCTL_FIRST = "from threadpoolctl import threadpool_info, threadpool_limits\nimport cnet\n"
+CNET_FIRST = """
+import cnet
+from threadpoolctl import threadpool_info, threadpool_limits
+threadpool_info()  # what it remembers of cnet's file is no obstacle
+cnet.config.register_threadpoolctl()
+"""
+
+
+def run(program: str) -> None:
+    command = [sys.executable, "-c", f"import os, sys\n{program}"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("imports", [THREADPOOLCTL_FIRST, CNET_FIRST], ids=["before", "after"])
+def test_threadpoolctl_limits_cnet(imports: str) -> None:
+    run(imports + LIMITED)
+
+
+def test_importing_cnet_does_not_import_threadpoolctl() -> None:
+    run("import cnet; assert 'threadpoolctl' not in sys.modules")
+
+
+@pytest.mark.parametrize("old", ["types.ModuleType('threadpoolctl')", "None"])
+def test_a_threadpoolctl_that_registers_nothing_is_let_be(old: str) -> None:
+    run(f"import types; sys.modules['threadpoolctl'] = {old}; import cnet")
+
+
+def test_another_packages_core_is_not_taken_for_cnets(tmp_path: Path) -> None:
+    other = shutil.copy(_core.__file__, tmp_path)
+    load = f"""
+import importlib.util
+spec = importlib.util.spec_from_file_location("_core", {other!r})
+other = importlib.util.module_from_spec(spec)
+"""
+    run(load + THREADPOOLCTL_FIRST + LIMITED)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys as _sys
+
 try:
     from ._core import build_info, get_num_threads, set_num_threads
 except ModuleNotFoundError as error:
@@ -30,6 +32,9 @@ from . import (
 )
 from .layers import Input
 from .models import Sequential
+
+if hasattr(_sys.modules.get("threadpoolctl"), "register"):
+    config.register_threadpoolctl()
 
 __version__: str = build_info()["version"]
 

@@ -1,8 +1,14 @@
-"""What holds for the whole process: the default floating-point type."""
+"""What holds for the whole process: the default floating-point type, who may limit threads."""
 
 from __future__ import annotations
 
-__all__ = ["floatx", "set_floatx"]
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from . import _core
+
+__all__ = ["floatx", "register_threadpoolctl", "set_floatx"]
 
 _FLOAT_TYPES = ("float32", "float64")
 _floatx = "float32"
@@ -34,6 +40,54 @@ def set_floatx(value: str) -> None:
     """
     global _floatx
     _floatx = standardize_dtype(str(value), "set_floatx")
+
+
+@cache  # once a process
+def register_threadpoolctl() -> None:
+    """Let threadpoolctl, 3.3 or newer, see and limit cnet's threads.
+
+    From then on ``threadpool_limits(1)`` limits cnet too, and ``threadpool_info()`` lists it, with
+    "cnet" as its `user_api`. The limit is the process's, as that of `cnet.set_num_threads`; results
+    do not depend on it.
+
+    Importing cnet calls this if threadpoolctl has been imported before. Where cnet comes first, call
+    it yourself: cnet imports no optional library unasked.
+
+    Raises
+    ------
+    ImportError
+        If threadpoolctl is not installed.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> from threadpoolctl import threadpool_limits
+    >>> cnet.config.register_threadpoolctl()
+    >>> with threadpool_limits(1):
+    ...     cnet.get_num_threads()
+    1
+    """
+    import threadpoolctl
+
+    class CnetController(threadpoolctl.LibController):  # type: ignore[misc] # it is not typed
+        user_api = internal_api = "cnet"
+        filename_prefixes = ("_core.",)
+        check_symbols = ("PyInit__core",)
+
+        def get_num_threads(self) -> int:
+            return _core.get_num_threads()
+
+        def set_num_threads(self, num_threads: int) -> None:
+            _core.set_num_threads(num_threads)
+
+        def get_version(self) -> Any:
+            return _core.build_info()["version"]
+
+        def set_additional_attributes(self) -> None:
+            if Path(self.filepath).resolve() != Path(_core.__file__).resolve():
+                self.dynlib = None  # another package's _core: without symbols it is passed over
+
+    threadpoolctl.register(CnetController)
 
 
 def standardize_dtype(dtype: str | None, call: str) -> str:
