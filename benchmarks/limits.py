@@ -1,0 +1,391 @@
+"""Measure what cnet promises beside its speed: each figure, its bound, and whether it is met.
+
+Each section runs in a process of its own; those that compare times take turns in it, so that a
+machine that slows down slows all alike. The exit code is 1 if a bound is missed.
+
+    pip install .
+    python benchmarks/limits.py
+    python benchmarks/limits.py --sections wheel accuracy --wheel dist/cnet-*.whl
+
+It reads /proc: Linux only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+LEARNING_RATE = float(np.float32(0.01))  # the same number in float32 and in float64
+MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What was measured, and what it may be at most, if that is promised."""
+
+    name: str
+    value: float
+    unit: str
+    bound: float | None = None
+
+    @property
+    def missed(self) -> bool:
+        """Whether it is more than it may be, or not a number."""
+        return self.bound is not None and not self.value <= self.bound
+
+
+def in_a_process(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Return what the function returns in a process of its own."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def seconds(run: Callable[[], Any]) -> float:
+    """Return how long a call takes."""
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def memory(field: str) -> int:
+    """Return a field of this process's memory in bytes: VmRSS, VmHWM (its peak), RssAnon."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(f"{field}:"):
+            return 1024 * int(line.split()[1])
+    raise KeyError(field)
+
+
+def classifier(*widths: int) -> Any:
+    """Return a network with ReLU between its layers and softmax at its end, trained by plain SGD."""
+    import cnet
+
+    inputs, *hidden, classes = widths
+    dense = [cnet.layers.Dense(width, activation="relu") for width in hidden]
+    last = cnet.layers.Dense(classes, activation="softmax")
+    model = cnet.Sequential([cnet.Input((inputs,)), *dense, last])
+    model.compile(cnet.optimizers.SGD(LEARNING_RATE), "sparse_categorical_crossentropy")
+    return model
+
+
+def samples(count: int, widths: tuple[int, ...]) -> tuple[Array, Array]:
+    """Return normally distributed float32 features and class ids."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((count, widths[0]), np.float32)
+    return x, rng.integers(widths[-1], size=count)
+
+
+# -- Importing -------------------------------------------------------------------------------------
+
+
+def import_time(runs: int = 15) -> list[Figure]:
+    """Time processes that import NumPy, and others that import cnet after it."""
+
+    def process(names: str) -> float:
+        command = [sys.executable, "-c", f"import {names}"]
+        return seconds(lambda: subprocess.run(command, check=True))
+
+    def difference() -> float:
+        without = process("numpy")
+        return process("numpy, cnet") - without
+
+    difference()  # reads the files into the page cache
+    median = statistics.median(difference() for _ in range(runs))
+    return [Figure("import cnet, over import numpy", 1e3 * median, "ms", 20)]
+
+
+# -- Memory ----------------------------------------------------------------------------------------
+
+
+def training_memory() -> list[Figure]:
+    """Train on bytes, of which no shuffled copy and no float copy is to be made."""
+    import cnet  # noqa: F401
+
+    before = memory("VmRSS")
+    rng = np.random.default_rng(0)
+    x = rng.integers(256, size=(60_000, 784), dtype=np.uint8)
+    y = rng.integers(10, size=60_000)
+    model = classifier(784, 512, 10)
+    model.fit(x, y, batch_size=128, verbose=0)
+    weights = sum(weight.nbytes for weight in model.get_weights())
+    own = memory("VmHWM") - before - x.nbytes - y.nbytes - weights
+    name = "784-512-10, 60,000 images of bytes: peak beside data and weights"
+    return [Figure(name, own / MIB, "MiB", 64)]
+
+
+def memmap_growth(count: int, folder: str) -> int:
+    """Return by how much anonymous memory grows, at its peak, in an epoch over files."""
+    features = 64
+    paths = [Path(folder, name) for name in ("x", "y")]
+    with paths[0].open("wb") as file:
+        for start in range(0, count, 10_000):
+            samples(min(10_000, count - start), (features, 10))[0].tofile(file)
+    np.zeros(count, np.int64).tofile(paths[1])
+    x = np.memmap(paths[0], np.float32, "r", shape=(count, features))
+    y = np.memmap(paths[1], np.int64, "r")
+    model = classifier(features, 64, 10)
+    model.fit(x[:1000], y[:1000], verbose=0)  # what is made once is not growth
+    before = peak = memory("RssAnon")
+    done = threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not done.wait(0.002):
+            peak = max(peak, memory("RssAnon"))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    model.fit(x, y, verbose=0)
+    done.set()
+    watcher.join()
+    return max(peak, memory("RssAnon")) - before
+
+
+def memmap_memory() -> list[Figure]:
+    """Train on ever larger files: what does not fit into memory is to be trained on all the same."""
+    growths = []
+    for count in (10**4, 10**5, 10**6):
+        with tempfile.TemporaryDirectory() as folder:
+            growths.append(in_a_process(memmap_growth, count, folder) / MIB)
+    return [
+        *(
+            Figure(f"memmap of {count} × 64 floats: growth", growth, "MiB")
+            for count, growth in zip(("10⁴", "10⁵", "10⁶"), growths, strict=True)
+        ),
+        Figure("memmap: most growth over least", max(growths) - min(growths), "MiB", 16),
+    ]
+
+
+# -- Time per sample -------------------------------------------------------------------------------
+
+
+def scaling(rounds: int = 9) -> list[Figure]:
+    """Train on ever more samples: what one costs is to stay the same."""
+    widths = (8, 64, 64, 4)
+    x, y = samples(10**6, widths)
+    counts = {"10³": 10**3, "10⁴": 10**4, "10⁵": 10**5, "10⁶": 10**6}
+    times: dict[str, list[float]] = {name: [] for name in counts}
+    model = classifier(*widths)
+    model.fit(x[:1000], y[:1000], verbose=0)
+
+    def nanoseconds(count: int) -> float:
+        epochs = max(1, 10**5 // count)
+        data = x[:count], y[:count]
+        took = seconds(lambda: model.fit(*data, batch_size=32, epochs=epochs, verbose=0))
+        return 1e9 * took / (count * epochs)
+
+    for _ in range(rounds):
+        for name, count in counts.items():
+            times[name].append(nanoseconds(count))
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    ratio = max(medians.values()) / min(medians.values())
+    return [
+        *(Figure(f"8-64-64-4, {name} samples: each", t, "ns") for name, t in medians.items()),
+        Figure("8-64-64-4: most over least", ratio, "×", 1.25),
+    ]
+
+
+# -- Accuracy --------------------------------------------------------------------------------------
+
+
+def numpy_train(x: Array, y: Array, weights: list[Array], batch: int) -> list[Array]:
+    """Return the weights after an epoch of plain SGD in the type of `x`, by hand."""
+    weights = [weight.astype(x.dtype) for weight in weights]
+    kernels, biases = weights[::2], weights[1::2]
+    rate = x.dtype.type(LEARNING_RATE)
+    for start in range(0, len(x), batch):
+        inputs = [x[start : start + batch]]
+        for kernel, bias in zip(kernels, biases, strict=True):
+            z = inputs[-1] @ kernel + bias
+            inputs.append(np.maximum(z, 0))
+        grad = np.exp(z - z.max(axis=1, keepdims=True))
+        grad /= grad.sum(axis=1, keepdims=True)
+        grad[np.arange(batch), y[start : start + batch]] -= 1
+        grad /= batch
+        for n in reversed(range(len(kernels))):
+            below = (grad @ kernels[n].T) * (inputs[n] > 0)
+            kernels[n] -= rate * (inputs[n].T @ grad)
+            biases[n] -= rate * grad.sum(axis=0)
+            grad = below
+    return weights
+
+
+def change_error(weights: list[Array], truth: list[Array], initial: list[Array]) -> float:
+    """Return the error of the weights' change, relative to it, both as root mean squares."""
+    error = sum(((w - t) ** 2).sum() for w, t in zip(weights, truth, strict=True))
+    change = sum(((t - w) ** 2).sum() for t, w in zip(truth, initial, strict=True))
+    return float(np.sqrt(error / change))
+
+
+def training_errors(widths: tuple[int, ...], batch: int, steps: int) -> tuple[float, float]:
+    """Return the errors of cnet and of NumPy in float32, each the median over some initial weights.
+
+    Most of either is the rounding of the weights themselves, once a step, so the two are alike. In
+    some of the trainings a ReLU opens for one and not for the other: hence the median.
+    """
+    import cnet
+
+    x, y = samples(steps * batch, widths)
+    errors = []
+    for seed in range(5):
+        cnet.utils.set_random_seed(seed)
+        model = classifier(*widths)
+        initial = model.get_weights()
+        model.fit(x, y, batch_size=batch, shuffle=False, verbose=0)
+        truth = numpy_train(x.astype(np.float64), y, initial, batch)
+        results = model.get_weights(), numpy_train(x, y, initial, batch)
+        errors.append([change_error(weights, truth, initial) for weights in results])
+    ours, numpys = np.median(errors, axis=0)
+    return float(ours), float(numpys)
+
+
+def accuracy() -> list[Figure]:
+    """Train in float32, by cnet and by NumPy, and compare with NumPy in float64."""
+    figures = []
+    for widths, batch, steps in (
+        ((784, 512, 10), 128, 20),
+        ((256, 256, 256, 256, 10), 256, 20),
+        ((8, 64, 64, 4), 32, 20),
+        ((1024, 2048, 2048, 10), 256, 3),
+    ):
+        ours, numpys = training_errors(widths, batch, steps)
+        name = f"{'-'.join(map(str, widths))}, batch {batch}: error of {steps} steps (NumPy's)"
+        figures.append(Figure(name, 1e6 * ours, "10⁻⁶", 1e6 * numpys))
+    return figures
+
+
+# -- Threads ---------------------------------------------------------------------------------------
+
+RUN_SECONDS = 4e-3
+
+
+def thread_ratio(run: Callable[[], Any], pairs: int) -> float:
+    """Return the median of time(2 threads) / time(1 thread) over pairs of runs, side by side."""
+    import cnet
+
+    ratios = []
+    for n in range(pairs):
+        took = {}
+        for threads in (1, 2) if n % 2 else (2, 1):
+            cnet.set_num_threads(threads)
+            took[threads] = seconds(run)
+        ratios.append(took[2] / took[1])
+    return statistics.median(ratios)
+
+
+def repeated(run_times: Callable[[int], Any], most: int) -> Callable[[], Any]:
+    """Return a run of so many repetitions that it takes long enough to be timed, or of the most."""
+    run, times = partial(run_times, 1), 1
+    while times < most and seconds(run) < RUN_SECONDS:
+        times = min(2 * times, most)
+        run = partial(run_times, times)
+    return run
+
+
+def thread_runs(width: int, batch: int, x: Array, y: Array) -> dict[str, Callable[[], Any]]:
+    """Return runs of training and of prediction."""
+    model = classifier(width, width, width, 10)
+    rows = x[:batch]
+
+    def fit(steps: int) -> None:
+        count = steps * batch
+        model.fit(x[:count], y[:count], batch_size=batch, verbose=0)
+
+    def predict(calls: int) -> None:
+        for _ in range(calls):
+            model.predict(rows, verbose=0)
+
+    fit(1)
+    predict(1)
+    return {"fit": repeated(fit, len(x) // batch), "predict": repeated(predict, 10**4)}
+
+
+def threads() -> list[Figure]:
+    """Take a second thread: whatever the size, that is never to be slower.
+
+    A case beyond the bound is measured again, longer: among so many, some are by chance. Where other
+    processes want the CPUs, two threads wait for each other: look at the load average.
+    """
+    bound, ratios = 1.05, {}
+    for width in (2**n for n in range(3, 11)):
+        x, y = samples(min(2**17, 2**24 // width), (width, 10))
+        for batch in (2**n for n in range(11)):
+            for call, run in thread_runs(width, batch, x, y).items():
+                ratio = thread_ratio(run, 9)
+                if ratio > bound:
+                    ratio = thread_ratio(run, 35)
+                ratios[f"{call} {width}-{width}-{width}-10, batch {batch}"] = ratio
+    worst = sorted(ratios, key=ratios.__getitem__, reverse=True)[:10]
+    return [Figure(f"{name}: 2 threads over 1", ratios[name], "×", bound) for name in worst]
+
+
+# -- All of them -----------------------------------------------------------------------------------
+
+
+def wheel_size(wheel: str) -> list[Figure]:
+    """Weigh the wheel."""
+    return [Figure(Path(wheel).name, Path(wheel).stat().st_size / 1e6, "MB", 2)]
+
+
+SECTIONS: dict[str, Callable[[], list[Figure]]] = {
+    "import": import_time,
+    "memory": training_memory,
+    "memmap": memmap_memory,
+    "scaling": scaling,
+    "accuracy": accuracy,
+    "threads": threads,
+}
+
+
+def main() -> int:
+    """Measure the sections that the command line asks for; return 1 if a bound is missed."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    names = [*SECTIONS, "wheel"]
+    parser.add_argument("--sections", nargs="+", choices=names, metavar="NAME", default=names,
+                        help=f"only these of {', '.join(names)}")  # fmt: skip
+    parser.add_argument("--wheel", metavar="FILE", help="the wheel to weigh")
+    args = parser.parse_args()
+    if args.wheel is None and args.sections is not names and "wheel" in args.sections:
+        parser.error("the section wheel wants --wheel FILE")
+
+    missed = 0
+    load = f"load average before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} CPUs"
+    print(f"{load:76}{'figure':>9}{'bound':>9}")
+    for name in args.sections:
+        if name == "threads" and len(os.sched_getaffinity(0)) < 2:
+            print("threads: there is only one CPU")
+            continue
+        if name == "wheel":
+            figures = wheel_size(args.wheel) if args.wheel else []
+        else:
+            figures = in_a_process(SECTIONS[name])
+        for figure in figures:
+            missed += figure.missed
+            bound = "" if figure.bound is None else f"{figure.bound:9.6g}"
+            verdict = "" if figure.bound is None else ("  MISSED" if figure.missed else "  met")
+            print(f"{figure.name:69}{figure.unit:>7}{figure.value:9.6g}{bound}{verdict}")
+        sys.stdout.flush()
+    print(f"{missed} missed" if missed else "all met")
+    return min(missed, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
