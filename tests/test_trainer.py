@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -465,7 +465,7 @@ def test_compiling_keeps_the_weights_and_forgets_the_velocities() -> None:
     assert bits(model) == bits(twin)
 
 
-# -- The same bits ---------------------------------------------------------------------------------
+# -- The same bits; see also test_same_bits.py -----------------------------------------------------
 
 SIZES = [1, 15, 16, 17, 33, 100]  # they straddle the panels' widths
 
@@ -511,27 +511,6 @@ def test_a_seed_decides_every_bit(optimizer: str) -> None:
 
     assert train(1) == train(1)
     assert train(1) != train(2)
-
-
-@pytest.fixture
-def _threads() -> Iterator[None]:
-    number = cnet.get_num_threads()
-    yield
-    cnet.set_num_threads(number)
-
-
-@pytest.mark.usefixtures("_threads")
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_any_number_of_threads_gives_the_same_bits(dtype: str) -> None:
-    x, y = np.tile(X, (5, 1)), np.tile(IDS, 5)  # enough that each of several threads has its work
-    results = []
-    for threads in (1, 2, 3, 8):
-        cnet.set_num_threads(threads)
-        model = make_model(300, 100, dtype=dtype, optimizer="adam", metrics=["accuracy"])
-        history = model.fit(x, y, batch_size=150, epochs=2, verbose=0).history
-        evaluation = model.evaluate(x, y, verbose=0)
-        results.append([history, bits(model), evaluation, model.predict(x, verbose=0).tobytes()])
-    assert results[1:] == results[:1] * 3
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

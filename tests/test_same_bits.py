@@ -1,0 +1,177 @@
+"""The same bits from every instruction set and any number of threads, and in any batch."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from functools import cache
+
+import numpy as np
+import pytest
+
+import cnet
+
+NETS, DTYPES = ("small", "tall", "wide"), ("float32", "float64")
+
+# Trains, evaluates and predicts; prints the SHA-256 of each result by its name, as JSON.
+PROGRAM = """
+import hashlib, json, os
+import numpy as np, cnet
+from cnet import layers, optimizers
+
+def tasks():
+    folder = "/proc/self/task"
+    return len(os.listdir(folder)) if os.path.isdir(folder) else None
+
+tasks_before = tasks()
+threads = int(os.environ["CNET_NUM_THREADS"])
+assert cnet.get_num_threads() == threads
+assert cnet.build_info()["instruction_set"] == os.environ["CNET_ISA"]
+
+OPTIMIZERS = {
+    "SGD": lambda: optimizers.SGD(0.1),
+    "momentum": lambda: optimizers.SGD(0.1, momentum=0.9),
+    "Nesterov": lambda: optimizers.SGD(0.1, momentum=0.9, nesterov=True),
+    "RMSprop": optimizers.RMSprop,
+    "Adam": optimizers.Adam,
+}
+
+def dense(widths, dtype):
+    hidden = [layers.Dense(width, "relu", dtype=dtype) for width in widths]
+    return [*hidden, layers.Dense(10, "softmax", dtype=dtype)]
+
+def mixed(dtype):
+    return [
+        layers.Rescaling(0.5, 0.1, dtype=dtype),
+        layers.Dense(50, "relu", kernel_initializer="he_normal", dtype=dtype),
+        layers.Softmax(dtype=dtype),
+        *dense([19], dtype),
+    ]
+
+# Samples, features, batch size, layers. A step of the second and the third is more than 8e6
+# multiply-adds, which eight threads share: by rows where a batch has more of them than the layers
+# have columns, else by columns. The last batch is smaller.
+NETS = {
+    "small": (203, 37, 33, mixed),
+    "tall": (401, 40, 400, lambda dtype: dense([90, 50], dtype)),
+    "wide": (40, 64, 16, lambda dtype: dense([600, 300], dtype)),
+}
+hashes = {}
+
+def record(name, *arrays):
+    assert name not in hashes
+    hashes[name] = hashlib.sha256(b"".join(np.asarray(a).tobytes() for a in arrays)).hexdigest()
+
+for net, (samples, features, batch, make) in NETS.items():
+    rng = np.random.default_rng(0)
+    x, ids = rng.normal(size=(samples, features)), rng.integers(10, size=samples)
+    for dtype in ("float32", "float64"):
+        for n, (name, optimizer) in enumerate(OPTIMIZERS.items()):
+            for labels in ("ids", "one-hot"):
+                if net != "small" and labels == ("ids", "one-hot")[n % 2]:
+                    continue  # to save time
+                y, loss = {
+                    "ids": (ids, "sparse_categorical_crossentropy"),
+                    "one-hot": (np.eye(10)[ids], "categorical_crossentropy"),
+                }[labels]
+                cnet.utils.set_random_seed(3)
+                model = cnet.Sequential(make(dtype))
+                model.compile(optimizer(), loss, metrics=["accuracy"])
+                history = model.fit(x, y, batch, epochs=2 if net == "small" else 1, verbose=0).history
+                key = f"{net}, {dtype}, {name}, {labels}"
+                record(f"{key}: weights", *model.get_weights())
+                record(f"{key}: history", *history.values())
+        key = f"{net}, {dtype}"
+        for size in (1, 10, batch, 1000):
+            record(f"{key}: evaluate by {size}", model.evaluate(x, y, size, verbose=0))
+        record(f"{key}: predict", model.predict(x, verbose=0))
+        for size in (1, 10, batch):
+            parts = [x[start : start + size] for start in range(0, samples, size)]
+            record(f"{key}: predict {size}", *(model.predict(part, verbose=0) for part in parts))
+            record(f"{key}: call {size}", *map(model, parts))
+        record(f"{key}: call", model(x))
+if tasks_before is not None:
+    assert tasks() == tasks_before + threads - 1, (tasks_before, tasks())
+print(json.dumps(hashes))
+"""
+
+
+def run(program: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    inherited = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        env=inherited | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@cache
+def supported(isa: str) -> bool:
+    """Return whether this CPU can run an instruction set of this build."""
+    program = "import cnet; print(cnet.build_info()['instruction_set'])"
+    return run(program, CNET_ISA=isa).stdout.split()[-1:] == [isa]
+
+
+@cache
+def hashes(isa: str, threads: int) -> dict[str, str]:
+    result = run(PROGRAM, CNET_ISA=isa, CNET_NUM_THREADS=str(threads))
+    assert result.returncode == 0, result.stderr
+    found: dict[str, str] = json.loads(result.stdout.splitlines()[-1])
+    return found
+
+
+def test_this_cpus_instruction_set_is_among_those_compared() -> None:
+    isas = [isa for isa in cnet.build_info()["instruction_sets"] if supported(isa)]
+    assert isas[0] == "scalar"
+    assert cnet.build_info()["instruction_set"] in isas
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+@pytest.mark.parametrize("isa", cnet.build_info()["instruction_sets"])
+def test_every_instruction_set_and_any_number_of_threads_give_the_same_bits(
+    isa: str, threads: int
+) -> None:
+    if not supported(isa):
+        pytest.skip(f"this CPU has no {isa}")
+    expected, found = hashes("scalar", 1), hashes(isa, threads)
+    assert found.keys() == expected.keys()
+    assert [name for name in expected if found[name] != expected[name]] == []
+
+
+def test_batches_do_not_show_in_the_bits() -> None:
+    found = hashes(cnet.build_info()["instruction_set"], 3)
+    for key in (f"{net}, {dtype}" for net in NETS for dtype in DTYPES):
+        evaluations = {found[name] for name in found if name.startswith(f"{key}: evaluate")}
+        assert len(evaluations) == 1, key
+        predictions = {
+            found[name] for name in found if name.startswith((f"{key}: predict", f"{key}: call"))
+        }
+        assert len(predictions) == 1, key
+
+
+def test_different_trainings_have_different_hashes() -> None:
+    found = hashes("scalar", 1)
+    weights = {value for name, value in found.items() if name.endswith("ids: weights")}
+    assert len(weights) == 2 * (5 + 2 + 2)
+
+
+def test_the_number_of_threads_may_change_while_a_model_is_trained() -> None:
+    def train(numbers: list[int]) -> list[bytes]:
+        cnet.utils.set_random_seed(0)
+        model = cnet.Sequential([cnet.layers.Dense(300, "relu"), cnet.layers.Dense(4, "softmax")])
+        model.compile("adam", "sparse_categorical_crossentropy")
+        x = np.random.default_rng(0).normal(size=(400, 64))
+        for number in numbers:
+            cnet.set_num_threads(number)
+            model.fit(x, np.arange(400) % 4, batch_size=150, verbose=0)
+        return [weight.tobytes() for weight in model.get_weights()]
+
+    limit = cnet.get_num_threads()
+    try:
+        assert train([1, 8, 2, 3, 1]) == train([1] * 5)
+    finally:
+        cnet.set_num_threads(limit)
