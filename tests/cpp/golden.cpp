@@ -1,0 +1,167 @@
+// One hash of all that training and prediction give (weights, losses and outputs), the same whatever
+// the instruction set, compiler, architecture and number of threads. golden.txt has it.
+//
+// Usage: golden FILE, with the instruction set in CNET_ISA; exits with 77 if the CPU lacks that.
+
+#include "check.hpp"
+#include "core/thread_pool.hpp"
+#include "training.hpp"
+
+#include <algorithm>
+#include <cinttypes>
+#include <cmath>
+#include <fstream>
+
+using namespace cnet;
+
+namespace {
+
+constexpr int skipped = 77;
+constexpr int thread_counts[] = {1, 2, 3, 8};
+
+/// 64-bit FNV-1a of numbers, their least significant byte first.
+class Hash {
+public:
+  template <class T> void add(T number) {
+    static_assert(sizeof(T) == 4 || sizeof(T) == 8);
+    std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t> bits;
+    std::memcpy(&bits, &number, sizeof(T));
+    for (std::size_t n = 0; n < sizeof(T); ++n, bits >>= 8) value_ = (value_ ^ (bits & 0xff)) * 0x100000001b3;
+  }
+  template <class T> void add(const std::vector<T>& numbers) {
+    for (const T number : numbers) add(number);
+  }
+  void add(const Totals& totals) {
+    add(totals.loss);
+    add(static_cast<std::int64_t>(totals.correct));
+  }
+  std::uint64_t value() const { return value_; }
+
+private:
+  std::uint64_t value_ = 0xcbf29ce484222325;
+};
+
+/// A training to be hashed. Rows are no multiple of the batch, so that the last batch is a part.
+struct Case {
+  const char* name;
+  std::vector<Index> widths;
+  Index rows;
+  Index batch;
+  std::uint32_t epochs;
+  ops::Optimizer optimizer;
+};
+
+std::vector<Case> cases() {
+  using ops::Rule;
+  const std::vector<Index> small{20, 33, 17, 5};
+  // Batches that are worth eight threads: the first is split by columns, and longer than a block of
+  // depths; the second by rows, of which it has more than a thread takes at a time.
+  const std::vector<Index> wide{1030, 144, 8}, tall{48, 80, 40, 10};
+  return {
+      {"sgd", small, 100, 24, 2, optimizer(Rule::sgd, 0.125)},
+      {"sgd_momentum", small, 100, 24, 2, optimizer(Rule::sgd_momentum, 0.0625)},
+      {"nesterov", small, 100, 24, 2, optimizer(Rule::sgd_momentum, 0.0625, true)},
+      {"rmsprop", small, 100, 24, 2, optimizer(Rule::rmsprop, 0x1p-8)},
+      {"adam", small, 100, 24, 2, optimizer(Rule::adam, 0x1p-8)},
+      {"wide sgd", wide, 32, 22, 1, optimizer(Rule::sgd, 0.0625)},
+      {"wide adam", wide, 32, 22, 1, optimizer(Rule::adam, 0x1p-10)},
+      {"tall sgd", tall, 520, 400, 1, optimizer(Rule::sgd, 0.125)},
+      {"tall rmsprop", tall, 520, 400, 1, optimizer(Rule::rmsprop, 0x1p-8)},
+  };
+}
+
+template <class T> std::vector<T> predictions_row_by_row(const Network<T>& network, const Data<T>& data) {
+  std::vector<T> result;
+  for (Index i = 0; i < data.rows; ++i) {
+    Samples row = data.features();
+    row.data += i * row.row_stride;
+    row.rows = 1;
+    const std::vector<T> output = predictions(network, row);
+    result.insert(result.end(), output.begin(), output.end());
+  }
+  return result;
+}
+
+/// The hash of what a case gives on so many threads.
+template <class T> std::uint64_t train(const Case& task, int threads, bool ids) {
+  set_thread_limit(threads);
+  const Data<T> data(task.rows, task.widths.front(), task.widths.back());
+  const Dataset dataset = ids ? data.with_ids() : data.with_distributions();
+  const Network<T> network = make_network<T>(task.widths);
+  Trainer<T> trainer(network, Loss::cross_entropy);
+  Hash hash;
+  for (std::uint32_t epoch = 0; epoch < task.epochs; ++epoch) {
+    const EpochOptions options{task.batch, true, 7, epoch, task.optimizer};
+    const Totals totals = trainer.train_epoch(dataset, options, nobody());
+    CHECK(std::isfinite(totals.loss), "%s: the loss is not finite", task.name);
+    hash.add(totals);
+  }
+  hash.add(trainer.evaluate(dataset, task.batch, nobody()));
+  hash.add(weights(network));
+  const std::vector<T> whole = predictions(network, data.features());
+  const std::vector<T> rows = predictions_row_by_row(network, data);
+  const bool equal = std::memcmp(whole.data(), rows.data(), whole.size() * sizeof(T)) == 0;
+  CHECK(equal, "%s on %d threads: predictions depend on the batch", task.name, threads);
+  hash.add(whole);
+  return hash.value();
+}
+
+template <class T> void train_all(Hash& hash) {
+  for (const Case& task : cases()) {
+    for (const bool ids : {true, false}) {
+      std::uint64_t first = 0;
+      for (const int threads : thread_counts) {
+        const std::uint64_t value = train<T>(task, threads, ids);
+        if (threads == 1) first = value;
+        CHECK(value == first, "%s of %zu-byte elements: %d threads are not one", task.name, sizeof(T), threads);
+      }
+      hash.add(first);
+    }
+  }
+}
+
+/// Whether the large cases do what they are for, with threads in plenty.
+void check_cases() {
+  const int most = *std::max_element(std::begin(thread_counts), std::end(thread_counts));
+  set_thread_limit(most);
+  int by_rows = 0, by_columns = 0;
+  for (const Case& task : cases()) {
+    const int threads = threads_for(3.0 * static_cast<double>(multiply_adds(task.widths) * task.batch));
+    if (threads < most) continue;
+    const Split split = split_of<float>(task.batch, task.widths[1], threads, true);
+    ++(split == Split::columns ? by_columns : by_rows);
+  }
+  CHECK(by_rows == 2 && by_columns == 2, "%d large cases split by rows, %d by columns", by_rows, by_columns);
+}
+
+/// Whether this CPU has the instruction set that CNET_ISA names; fails if no CPU has.
+bool is_supported() {
+  const char* wanted = std::getenv("CNET_ISA");
+  if (wanted == nullptr || *wanted == '\0') return true;
+  int count;
+  const kernels::InstructionSet* isas = kernels::built_isas(count);
+  const auto* isa = std::find_if(isas, isas + count, [&](const auto& i) { return std::string(i.name) == wanted; });
+  CHECK(isa != isas + count, "CNET_ISA: '%s' was not built", wanted);
+  return isa->supported();
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  CHECK(argc == 2, "usage: golden FILE");
+  if (!is_supported()) {
+    std::printf("this CPU does not support %s\n", std::getenv("CNET_ISA"));
+    return skipped;
+  }
+  check_cases();
+  Hash hash;
+  train_all<float>(hash);
+  train_all<double>(hash);
+
+  char actual[17];
+  std::snprintf(actual, sizeof(actual), "%016" PRIx64, hash.value());
+  std::string expected;
+  std::ifstream(argv[1]) >> expected;
+  std::printf("%s: %s\n", kernels::chosen_isa(), actual);
+  CHECK(actual == expected, "%s expects %s, got %s", argv[1], expected.c_str(), actual);
+}

@@ -1,0 +1,121 @@
+#pragma once
+
+// Networks and data that are the same numbers on every machine: words of Philox, scaled by powers of
+// two, so that not even rounding could tell machines apart.
+
+#include "core/philox.hpp"
+#include "train/trainer.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+namespace cnet {
+
+/// Numbers in [−scale, scale), exact in float; scale is a power of two.
+template <class T> std::vector<T> numbers(Index size, std::uint32_t seed, T scale) {
+  std::vector<T> result(static_cast<std::size_t>(size));
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    const std::uint32_t word = philox4x32({static_cast<std::uint32_t>(i), 0, 0, 0}, {seed, 0})[0];
+    result[i] = (T(word >> 8) / T(1 << 23) - T(1)) * scale;
+  }
+  return result;
+}
+
+/// A row-major matrix without gaps as samples.
+template <class T> Samples samples(const std::vector<T>& values, Index rows, Index features) {
+  constexpr auto type = std::is_same_v<T, float>    ? ElementType::float32
+                        : std::is_same_v<T, double> ? ElementType::float64
+                                                    : ElementType::int64;
+  static_assert(type != ElementType::int64 || std::is_same_v<T, std::int64_t>);
+  constexpr Index size = sizeof(T);
+  return {reinterpret_cast<const std::byte*>(values.data()), type, rows, features, features * size, size};
+}
+
+/// Dense layers of these widths, the first being the inputs: ReLU between them, softmax at the end.
+template <class T> Network<T> make_network(const std::vector<Index>& widths) {
+  Network<T> network(widths[0]);
+  for (std::size_t l = 1; l < widths.size(); ++l) {
+    const Index inputs = widths[l - 1], outputs = widths[l];
+    const auto parameters = std::make_shared<ops::DenseParameters<T>>(inputs, outputs, true);
+    T scale = 1; // about √(6 / inputs): He's
+    while (scale * scale * T(inputs) > T(6)) scale /= 2;
+    const std::vector<T> kernel = numbers<T>(inputs * outputs, static_cast<std::uint32_t>(l), scale);
+    pack<T>({kernel.data(), inputs, outputs}, parameters->kernel());
+    network.add_dense("dense_" + std::to_string(l), parameters, true);
+    if (l + 1 < widths.size()) network.add_relu("relu_" + std::to_string(l));
+  }
+  network.add_softmax("softmax");
+  return network;
+}
+
+/// Kernel and bias of each dense layer, one after the other.
+template <class T> std::vector<T> weights(const Network<T>& network) {
+  std::vector<T> result;
+  for (const Layer<T>& layer : network.layers()) {
+    if (!layer.parameters) continue;
+    const ops::DenseParameters<T>& parameters = *layer.parameters;
+    std::vector<T> kernel(static_cast<std::size_t>(parameters.inputs() * parameters.outputs()));
+    unpack<T>(parameters.kernel(), {kernel.data(), parameters.inputs(), parameters.outputs()});
+    result.insert(result.end(), kernel.begin(), kernel.end());
+    result.insert(result.end(), parameters.bias(), parameters.bias() + parameters.outputs());
+  }
+  return result;
+}
+
+/// Multiply-adds of one sample's way through dense layers of these widths.
+inline Index multiply_adds(const std::vector<Index>& widths) {
+  Index count = 0;
+  for (std::size_t l = 1; l < widths.size(); ++l) count += widths[l - 1] * widths[l];
+  return count;
+}
+
+/// Samples for a network, with both kinds of labels.
+template <class T> struct Data {
+  Data(Index rows_, Index inputs_, Index classes_)
+      : rows(rows_), inputs(inputs_), classes(classes_), x(numbers<T>(rows * inputs, 100, T(1))) {
+    for (Index i = 0; i < rows; ++i) {
+      const auto words = philox4x32({static_cast<std::uint32_t>(i), 0, 0, 0}, {101, 0});
+      ids.push_back(words[0] % static_cast<std::uint32_t>(classes));
+      // Three quarters of one class and a quarter of the next.
+      for (Index c = 0; c < classes; ++c) {
+        distributions.push_back(c == ids.back() ? T(0.75) : c == (ids.back() + 1) % classes ? T(0.25) : T(0));
+      }
+    }
+  }
+
+  Samples features() const { return samples(x, rows, inputs); }
+  Dataset with_ids() const { return {features(), samples(ids, rows, 1), true}; }
+  Dataset with_distributions() const { return {features(), samples(distributions, rows, classes), false}; }
+
+  Index rows, inputs, classes;
+  std::vector<T> x;
+  std::vector<std::int64_t> ids;
+  std::vector<T> distributions;
+};
+
+inline ops::Optimizer optimizer(ops::Rule rule, double learning_rate, bool nesterov = false) {
+  ops::Optimizer result;
+  result.rule = rule;
+  result.learning_rate = learning_rate;
+  result.momentum = result.rho = result.beta_1 = 0.9;
+  result.nesterov = nesterov;
+  result.beta_2 = 0.999;
+  result.epsilon = 1e-7;
+  return result;
+}
+
+/// Goes on to the end.
+inline Observer nobody() {
+  return {[](const Totals&) { return true; }};
+}
+
+template <class T> std::vector<T> predictions(const Network<T>& network, const Samples& x) {
+  std::vector<T> out(static_cast<std::size_t>(x.rows * network.outputs()));
+  predict(network, x, out.data(), nobody());
+  return out;
+}
+
+} // namespace cnet
