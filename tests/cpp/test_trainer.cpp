@@ -1,0 +1,213 @@
+// Training and prediction on several threads, and every way in which an epoch may end before its end:
+// the same bytes as one thread gives, no race (ThreadSanitizer looks on) and no thread left waiting.
+
+#include "check.hpp"
+#include "core/errors.hpp"
+#include "core/thread_pool.hpp"
+#include "training.hpp"
+
+#include <limits>
+#include <stdexcept>
+#include <thread>
+
+using namespace cnet;
+
+namespace {
+
+/// A network whose batches are worth eight threads, and its data: four batches, the last a part.
+struct Shape {
+  const char* name;
+  Split split; ///< of its largest products
+  std::vector<Index> widths;
+  Index batch;
+
+  Index rows() const { return 3 * batch + batch / 2; }
+};
+
+const Shape shapes[] = {
+    {"by columns", Split::columns, {110, 272, 10}, 88},
+    {"by rows", Split::rows, {40, 100, 48, 10}, 300},
+};
+
+constexpr int thread_counts[] = {1, 2, 3, 8};
+
+template <class T> struct Training {
+  explicit Training(const Shape& shape)
+      : data(shape.rows(), shape.widths.front(), shape.widths.back()), network(make_network<T>(shape.widths)),
+        trainer(network, Loss::cross_entropy), batch(shape.batch) {}
+
+  Totals epoch(const Observer& observer = nobody()) {
+    return trainer.train_epoch(data.with_ids(), {batch, true, 1, 0, optimizer(ops::Rule::adam, 0x1p-8)}, observer);
+  }
+  Totals epoch_in_order() {
+    return trainer.train_epoch(data.with_ids(), {batch, false, 0, 0, optimizer(ops::Rule::adam, 0x1p-8)}, nobody());
+  }
+
+  Data<T> data;
+  Network<T> network;
+  Trainer<T> trainer;
+  Index batch;
+};
+
+/// Whether f throws an E whose message holds `text`.
+template <class E, class F> bool throws(F f, const char* text) {
+  try {
+    f();
+  } catch (const E& error) {
+    return std::strstr(error.what(), text) != nullptr;
+  }
+  return false;
+}
+
+void test_shapes() {
+  set_thread_limit(8);
+  for (const Shape& shape : shapes) {
+    const int threads = threads_for(3.0 * static_cast<double>(multiply_adds(shape.widths) * shape.batch));
+    CHECK(threads == 8, "%s: %d threads", shape.name, threads);
+    CHECK(split_of<float>(shape.batch, shape.widths[1], threads, true) == shape.split, "%s", shape.name);
+  }
+}
+
+template <class T> void test_training(const Shape& shape) {
+  std::vector<T> expected, expected_outputs;
+  double expected_loss = 0;
+  for (const int threads : thread_counts) {
+    set_thread_limit(threads);
+    Training<T> training(shape);
+    training.epoch();
+    const double loss = training.trainer.evaluate(training.data.with_ids(), 50, nobody()).loss;
+    const std::vector<T> outputs = predictions(training.network, training.data.features());
+    if (threads == 1) expected = weights(training.network), expected_outputs = outputs, expected_loss = loss;
+    CHECK(weights(training.network) == expected, "%s: %d threads are not one", shape.name, threads);
+    CHECK(outputs == expected_outputs, "%s: %d threads predict otherwise", shape.name, threads);
+    CHECK(loss == expected_loss, "%s: %d threads find another loss", shape.name, threads);
+  }
+}
+
+void test_predictions_at_once(const Shape& shape) {
+  const Data<float> data(shape.rows(), shape.widths.front(), shape.widths.back());
+  const Network<float> network = make_network<float>(shape.widths);
+  set_thread_limit(1);
+  const std::vector<float> expected = predictions(network, data.features());
+  set_thread_limit(4);
+  std::vector<std::thread> callers;
+  for (int caller = 0; caller < 4; ++caller) {
+    callers.emplace_back([&] {
+      for (int n = 0; n < 5; ++n) CHECK(predictions(network, data.features()) == expected, "%s", shape.name);
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+}
+
+void test_trainings_at_once() {
+  set_thread_limit(3);
+  std::vector<std::vector<float>> expected;
+  for (const Shape& shape : shapes) {
+    Training<float> training(shape);
+    training.epoch();
+    expected.push_back(weights(training.network));
+  }
+  std::vector<std::thread> callers;
+  for (std::size_t n = 0; n < expected.size(); ++n) {
+    callers.emplace_back([&, n] {
+      for (int again = 0; again < 3; ++again) {
+        Training<float> training(shapes[n]);
+        training.epoch();
+        CHECK(weights(training.network) == expected[n], "%s, beside another", shapes[n].name);
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+}
+
+/// A network that is being trained is refused to others, and free again after.
+void test_busy(const Shape& shape, int threads) {
+  set_thread_limit(threads);
+  Training<float> training(shape);
+  Trainer<float> other(training.network, Loss::cross_entropy);
+  const auto evaluate = [&] { other.evaluate(training.data.with_ids(), 32, nobody()); };
+  int refused = 0;
+  training.epoch({[&](const Totals&) { return refused += throws<Busy>(evaluate, "in use"), true; }, true});
+  CHECK(refused == 4, "%s on %d threads: %d refusals", shape.name, threads, refused);
+  evaluate();
+}
+
+void test_observer_stops(const Shape& shape, int threads) {
+  set_thread_limit(threads);
+  Training<float> training(shape);
+  const Totals totals = training.epoch({[](const Totals& seen) { return seen.batches < 2; }, true});
+  CHECK(totals.batches == 2 && training.trainer.steps() == 2, "%s on %d threads: %td batches, %td steps", shape.name,
+        threads, totals.batches, training.trainer.steps());
+  CHECK(training.epoch().batches == 4, "%s: an epoch after that", shape.name);
+}
+
+/// What an observer sees of the weights is what they are between two batches.
+void test_observer_looks(const Shape& shape, int threads) {
+  set_thread_limit(threads);
+  Training<float> training(shape);
+  std::vector<float> seen;
+  training.epoch({[&](const Totals&) { return seen = weights(training.network), true; }, true});
+  CHECK(seen == weights(training.network), "%s on %d threads", shape.name, threads);
+}
+
+void test_observer_throws(const Shape& shape, int threads) {
+  set_thread_limit(threads);
+  Training<float> training(shape);
+  Dataset endless = training.data.with_ids(); // one sample again and again
+  endless.x.rows = endless.y.rows = Index(1) << 40;
+  endless.x.row_stride = endless.y.row_stride = 0;
+  for (const bool every_batch : {true, false}) {
+    const Observer observer{[](const Totals&) -> bool { throw std::domain_error("enough"); }, every_batch};
+    const auto train = [&] {
+      training.trainer.train_epoch(endless, {shape.batch, false, 0, 0, optimizer(ops::Rule::sgd, 0)}, observer);
+    };
+    CHECK(throws<std::domain_error>(train, "enough"), "%s on %d threads", shape.name, threads);
+    const auto evaluate = [&] { training.trainer.evaluate(endless, shape.batch, observer); };
+    CHECK(throws<std::domain_error>(evaluate, "enough"), "%s on %d threads", shape.name, threads);
+    CHECK(training.epoch().batches == 4, "%s: an epoch after that", shape.name);
+  }
+}
+
+void test_invalid_label(const Shape& shape, int threads) {
+  set_thread_limit(threads);
+  Training<float> training(shape);
+  const auto row = static_cast<std::size_t>(2 * shape.batch + shape.batch - 1); // the third batch's last
+  const std::int64_t valid = training.data.ids[row];
+  training.data.ids[row] = 10;
+  const auto run = [&] { training.epoch_in_order(); };
+  CHECK(throws<std::invalid_argument>(run, "labels: 10 at row"), "%s on %d threads", shape.name, threads);
+  const auto check = [&] { training.trainer.check(training.data.with_ids()); };
+  CHECK(throws<std::invalid_argument>(check, "labels: 10 at row"), "%s", shape.name);
+  training.data.ids[row] = valid;
+  CHECK(training.epoch().batches == 4, "%s: an epoch after that", shape.name);
+}
+
+void test_loss_not_finite(const Shape& shape, int threads) {
+  set_thread_limit(threads);
+  Training<float> training(shape);
+  const auto element = static_cast<std::size_t>((2 * shape.batch + 1) * shape.widths.front()); // of the third batch
+  training.data.x[element] = std::numeric_limits<float>::infinity();
+  const auto run = [&] { training.epoch_in_order(); };
+  CHECK(throws<NonFinite>(run, "batch 3: the input is not finite"), "%s on %d threads", shape.name, threads);
+  CHECK(training.trainer.steps() == 2, "%s on %d threads: %td steps", shape.name, threads, training.trainer.steps());
+}
+
+} // namespace
+
+int main() {
+  test_shapes();
+  test_trainings_at_once();
+  for (const Shape& shape : shapes) {
+    test_training<float>(shape);
+    test_training<double>(shape);
+    test_predictions_at_once(shape);
+    for (const int threads : thread_counts) {
+      test_busy(shape, threads);
+      test_observer_stops(shape, threads);
+      test_observer_looks(shape, threads);
+      test_observer_throws(shape, threads);
+      test_invalid_label(shape, threads);
+      test_loss_not_finite(shape, threads);
+    }
+  }
+}
