@@ -1,0 +1,107 @@
+"""Fail unless the object files of the instruction sets are what their contract says.
+
+A file must show the linker nothing but its two tables (``csrc/kernels/isa_begin.inl`` says why), and
+the largest register tiles of its float products must stay in registers.
+
+Usage: ``python .ci/check_kernels.py BUILD``
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+TABLES = {"float_table", "double_table"}
+TILES = ("product_tile", "kernel_gradient_tile")
+WITH_TILES = ("avx2", "avx512")  # whose instructions this script can read
+
+Instruction = tuple[int, str]  # its address and its text
+
+
+def output_of(*command: str | Path) -> str:
+    """Return what a command prints; fail if it does."""
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def shared_symbols(path: Path) -> list[str]:
+    """Return what the file defines and the linker may share with others, but for its tables."""
+    allowed = {f"cnet::kernels::{path.name.split('.')[0]}::{table}" for table in TABLES}
+    shared, seen = [], set()
+    for line in output_of("nm", "-C", "--defined-only", path).splitlines():
+        _, kind, name = line.split(maxsplit=2)
+        if name in allowed:
+            seen.add(name)
+        elif kind.isupper() or kind in "uvw":  # global, or unique or weak
+            shared.append(f"{kind} {name}")
+    assert seen == allowed, f"{path}: expected the tables {allowed}, found {seen}"
+    return shared
+
+
+def functions(path: Path) -> Iterator[tuple[str, list[Instruction]]]:
+    """Yield each function's name and instructions."""
+    for block in output_of("objdump", "-d", "-C", "--no-show-raw-insn", path).split("\n\n"):
+        head, _, body = block.strip().partition("\n")
+        if match := re.fullmatch(r"[0-9a-f]+ <(.*)>:", head):
+            lines = re.findall(r"^ *([0-9a-f]+):\t(.*)$", body, re.MULTILINE)
+            yield match[1], [(int(address, 16), text) for address, text in lines]
+
+
+def largest_tiles(path: Path) -> dict[str, list[Instruction]]:
+    """Return the float tile of most multiply-adds of each kind of product."""
+    found: dict[str, tuple[int, str, list[Instruction]]] = {}
+    for name, body in functions(path):
+        match = re.search(r"::(\w+)<float, (\d+), (\d+)>\(", name)
+        if match and match[1] in TILES:
+            kind, rows, panels = match[1], int(match[2]), int(match[3])
+            if kind not in found or rows * panels > found[kind][0]:
+                found[kind] = (rows * panels, f"{kind}<float, {rows}, {panels}>", body)
+    assert found.keys() == set(TILES), f"{path}: expected {TILES}, found {set(found)}"
+    return {label: body for _, label, body in found.values()}
+
+
+def inner_loops(body: list[Instruction]) -> list[list[Instruction]]:
+    """Return the loops (from a jump's target to the jump back) with an fma in them, the innermost."""
+    ranges = []
+    for address, text in body:
+        match = re.match(r"j\w+ +([0-9a-f]+) ", text)
+        if match and int(match[1], 16) <= address:
+            loop = [i for i in body if int(match[1], 16) <= i[0] <= address]
+            if any(text.startswith("vfm") for _, text in loop):
+                ranges.append((loop[0][0], address, loop))
+    return [
+        loop
+        for first, last, loop in ranges
+        if not any(first <= f and l <= last and (f, l) != (first, last) for f, l, _ in ranges)
+    ]
+
+
+def spills(body: list[Instruction]) -> list[str]:
+    """Return the instructions of inner loops that take a vector to or from the stack."""
+    has_frame = any(re.match(r"mov +%rsp,%rbp", text) for _, text in body)
+    stack = r"\(%r[sb]p[,)]" if has_frame else r"\(%rsp[,)]"
+    loops = inner_loops(body)
+    assert loops, "no loop of multiply-adds found"
+    return [
+        f"{address:x}: {text}"
+        for loop in loops
+        for address, text in loop
+        if re.search(stack, text) and re.search(r"%[xyz]mm", text)
+    ]
+
+
+failures = []
+folder = Path(sys.argv[1]) / "CMakeFiles/cnet_engine.dir/csrc/kernels"
+objects = {path.name.split(".")[0]: path for path in sorted(folder.glob("*.cpp.o"))}
+isas = objects.keys() - {"dispatch"}
+assert isas == {"scalar", "neon"} or isas == {"scalar", *WITH_TILES}, f"{folder} holds {isas}"
+for isa in sorted(isas):
+    failures += [f"{isa}: the linker sees {symbol}" for symbol in shared_symbols(objects[isa])]
+for isa in sorted(isas.intersection(WITH_TILES)):
+    for label, body in largest_tiles(objects[isa]).items():
+        found = spills(body)
+        failures += [f"{isa}: {label} spills: {instruction}" for instruction in found]
+        print(f"{isa}: {label}: {len(inner_loops(body))} inner loops, {len(found)} spills")
+sys.exit("\n".join(failures) or None)
