@@ -381,9 +381,9 @@ def main() -> int:
             figures = in_a_process(SECTIONS[name])
         for figure in figures:
             missed += figure.missed
-            bound = "" if figure.bound is None else f"{figure.bound:9.6g}"
+            bound = "" if figure.bound is None else f"{figure.bound:9.5g}"
             verdict = "" if figure.bound is None else ("  MISSED" if figure.missed else "  met")
-            print(f"{figure.name:69}{figure.unit:>7}{figure.value:9.6g}{bound}{verdict}")
+            print(f"{figure.name:69}{figure.unit:>6}{figure.value:10.5g}{bound}{verdict}")
         sys.stdout.flush()
     print(f"{missed} missed" if missed else "all met")
     return min(missed, 1)
