@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib as _importlib
 import sys as _sys
+from types import ModuleType as _ModuleType
+from typing import TYPE_CHECKING
 
 try:
     from ._core import build_info, get_num_threads, set_num_threads
@@ -18,7 +21,6 @@ from . import (
     activations,
     callbacks,
     config,
-    datasets,
     initializers,
     layers,
     losses,
@@ -27,7 +29,6 @@ from . import (
     ops,
     optimizers,
     random,
-    reference,
     utils,
 )
 from .layers import Input
@@ -36,7 +37,22 @@ from .models import Sequential
 if hasattr(_sys.modules.get("threadpoolctl"), "register"):
     config.register_threadpoolctl()
 
+if TYPE_CHECKING:
+    from . import datasets, reference
+
 __version__: str = build_info()["version"]
+
+
+def __getattr__(name: str) -> _ModuleType:
+    """Import what not every program needs when it is first asked for."""
+    if name in ("datasets", "reference"):
+        return _importlib.import_module(f"cnet.{name}")
+    raise AttributeError(f"module 'cnet' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "Input",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import shutil
 import sys
 import time
 from typing import Any
@@ -54,6 +53,8 @@ class Progress:
         self._title = title
         self._start = time.perf_counter()
         if self.live:
+            import shutil  # not before it is needed: it is slow to import
+
             tqdm = _tqdm()
             # A terminal may not know its size; the last column is left free for the cursor.
             size = shutil.get_terminal_size()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from . import _core
@@ -67,6 +66,8 @@ def register_threadpoolctl() -> None:
     ...     cnet.get_num_threads()
     1
     """
+    from pathlib import Path
+
     import threadpoolctl
 
     class CnetController(threadpoolctl.LibController):  # type: ignore[misc] # it is not typed
@@ -84,7 +85,7 @@ def register_threadpoolctl() -> None:
             return _core.build_info()["version"]
 
         def set_additional_attributes(self) -> None:
-            if Path(self.filepath).resolve() != Path(_core.__file__).resolve():
+            if not Path(self.filepath).samefile(_core.__file__):
                 self.dynlib = None  # another package's _core: without symbols it is passed over
 
     threadpoolctl.register(CnetController)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import math
-import secrets
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -37,7 +37,7 @@ def _seeds_from(seed: int) -> Iterator[int]:
     )
 
 
-_seeds = _seeds_from(secrets.randbits(64))
+_seeds = _seeds_from(int.from_bytes(os.urandom(8), "little"))
 
 
 def set_global_seed(seed: int) -> None:
