@@ -16,34 +16,31 @@ struct Tiling {
   Index panels;
   Index piece_rows;
   Index resident_rows;
+  bool panels_apart = true; ///< else a share's panels stay together
 
   /// f(n, piece n) for a share of the pieces, n = 0, 1, …: those of some panels, if there are enough,
   /// so that a thread which always works on the same finds them in its cache; else those of some rows.
   template <class F> void each(Share share, F f) const {
-    const Index groups = (panels + 2) / 3, row_pieces = (rows + piece_rows - 1) / piece_rows;
-    const bool by_panels = groups >= share.count;
+    const Index row_pieces = (rows + piece_rows - 1) / piece_rows;
     const auto part = [](Index whole, int index, int count) { return whole * index / count; };
-    const Index first_group = by_panels ? part(groups, share.index, share.count) : 0;
-    const Index last_group = by_panels ? part(groups, share.index + 1, share.count) : groups;
-    const Index first_row = by_panels ? 0 : part(row_pieces, share.index, share.count) * piece_rows;
-    const Index last_row =
-        by_panels ? rows : std::min(part(row_pieces, share.index + 1, share.count) * piece_rows, rows);
+    Index first_panel = 0, end_panel = panels, first_row = 0, end_row = rows;
+    if (panels >= share.count) {
+      first_panel = part(panels, share.index, share.count);
+      end_panel = part(panels, share.index + 1, share.count);
+    } else {
+      first_row = part(row_pieces, share.index, share.count) * piece_rows;
+      end_row = std::min(part(row_pieces, share.index + 1, share.count) * piece_rows, rows);
+    }
     Index n = 0;
-    for (Index start = first_row; start < last_row; start += resident_rows) {
-      const Index end = std::min(start + resident_rows, last_row);
-      for (Index group = first_group; group < last_group; ++group) {
+    for (Index start = first_row; start < end_row; start += resident_rows) {
+      const Index end = std::min(start + resident_rows, end_row);
+      for (Index panel = first_panel, last_panel; panel < end_panel; panel = last_panel) {
+        last_panel = panels_apart ? panel + next_panels(end_panel - panel) : end_panel;
         for (Index row = start; row < end; row += piece_rows) {
-          f(n++, Block{row, std::min(row + piece_rows, end), panel(group), panel(group + 1)});
+          f(n++, Block{row, std::min(row + piece_rows, end), panel, last_panel});
         }
       }
     }
-  }
-
-private:
-  /// The first panel of a group, as next_panels() makes them.
-  Index panel(Index group) const {
-    const bool in_last_pair = panels % 3 == 1 && panels > 1 && 3 * group == panels - 1;
-    return std::min(in_last_pair ? 3 * group - 1 : 3 * group, panels);
   }
 };
 

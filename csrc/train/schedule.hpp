@@ -49,9 +49,13 @@ inline Tiling rows_tiling(Index rows, int threads) {
   return {rows, 1, std::max(rounded, row_group), std::max(rows, Index(1))};
 }
 
-/// A few columns of a few rows each.
-template <class T> Tiling columns_tiling(PanelView<T> matrix, Index piece_rows) {
-  return {matrix.rows, matrix.panels(), piece_rows, std::max(matrix.rows, Index(1))};
+/// A few columns each, of a few rows if the rows of the operand, `depth` long, stay in cache; a share's
+/// columns as one piece if they do not, for the product knows how to block them.
+template <class T> Tiling columns_tiling(PanelView<T> matrix, Index depth) {
+  constexpr Index resident_size = 1 << 17, few_rows = 32;
+  const Index all = std::max(matrix.rows, Index(1));
+  const bool fits = depth <= resident_size / all;
+  return {matrix.rows, matrix.panels(), fits ? few_rows : all, all, fits};
 }
 
 } // namespace cnet

@@ -194,9 +194,10 @@ template <class T> PanelView<T> Trainer<T>::result(const Stage& stage, const Bat
 }
 
 template <class T> Tiling Trainer<T>::columns_tiling_of(const Stage& stage, const Batch<T>& batch) const {
+  const PanelView<T> matrix = result(stage, batch);
   // A kernel is transposed once for each piece of a gradient.
-  const Index piece_rows = stage.kind == Stage::Kind::backward ? batch.rows() : 32;
-  return columns_tiling(result(stage, batch), piece_rows);
+  if (stage.kind == Stage::Kind::backward) return {matrix.rows, matrix.panels(), batch.rows(), batch.rows()};
+  return columns_tiling(matrix, batch.output(stage.layer - 1).columns);
 }
 
 template <class T>
@@ -255,6 +256,7 @@ Totals Trainer<T>::run(const Dataset& data, Index batch_size, const std::uint32_
   Failure failure;      // of the work on rows
   Failure observers;    // what the observer threw
   bool stopped = false; // by the observer
+  bool enough = false;  // it has said so in the middle of a batch; the first thread's alone
   Pulse pulse(observer);
 
   Deal deal(threads, stages.size() + network_.layers().size() * 2);
@@ -270,7 +272,8 @@ Totals Trainer<T>::run(const Dataset& data, Index batch_size, const std::uint32_
         if (failure) return;
         failure.guard([&] {
           for (auto stage = from; stage != to; ++stage) perform(*stage, data, {order, first}, batch, block);
-          if (thread == 0 && !observer.every_batch) pulse(totals); // Ctrl-C need not wait for a large batch
+          // Ctrl-C need not wait for a large batch.
+          if (thread == 0 && !observer.every_batch && !pulse(totals)) enough = true;
         });
       };
       const auto by_rows = [](const Stage& stage) { return stage.split == Split::rows; };
@@ -292,7 +295,7 @@ Totals Trainer<T>::run(const Dataset& data, Index batch_size, const std::uint32_
         const ops::Update<T> rule(training->optimizer, slots_.steps + totals.batches);
         if (staged) {
           make_gradients(network_, batch, top(), gradients_, hand, [&] {
-            if (thread == 0 && !observer.every_batch) failure.guard([&] { pulse(before); });
+            if (thread == 0 && !observer.every_batch) failure.guard([&] { enough |= !pulse(before); });
             return !failure;
           });
           crew.barrier();
@@ -306,7 +309,7 @@ Totals Trainer<T>::run(const Dataset& data, Index batch_size, const std::uint32_
         }
       }
       if (observer.every_batch) crew.barrier(); // a hook may look at the weights
-      if (thread == 0) observers.guard([&] { stopped = !pulse(totals); });
+      if (thread == 0) observers.guard([&] { stopped = !pulse(totals) || enough; });
       crew.barrier();
       if (stopped || observers) break;
     }
@@ -418,9 +421,10 @@ template <class T> void predict_by_columns(const Network<T>& network, const Samp
     for (Index l = 0; l < layers; ++l) {
       const Layer<T>& layer = network.layers()[static_cast<std::size_t>(l)];
       const PanelView<T> y = turns.output(network, l, rows.last);
-      const auto make = [&](Block block) { forward<T>(layer, turns.output(network, l - 1, rows.last), block, y); };
+      const PanelView<T> x = turns.output(network, l - 1, rows.last);
+      const auto make = [&](Block block) { forward<T>(layer, x, block, y); };
       if (layer.kind == LayerKind::dense) {
-        hand.each(columns_tiling(y, rows.last), make);
+        hand.each(columns_tiling(y, x.columns), make);
       } else if (thread == 0) {
         make(across(y, rows));
       }

@@ -118,7 +118,8 @@ private:
   std::atomic_flag busy_ = ATOMIC_FLAG_INIT;
 };
 
-/// out[i] = the network's output for sample i, whatever the other samples are.
+/// out[i] = the network's output for sample i, whatever the other samples are. The observer can end it
+/// by an exception alone.
 template <class T> void predict(const Network<T>&, const Samples&, T* out, const Observer&);
 
 } // namespace cnet
