@@ -50,13 +50,13 @@ def mixed(dtype):
         *dense([19], dtype),
     ]
 
-# Samples, features, batch size, layers. A step of the second and the third is more than 8e6
+# Samples, features, batch size, layers. A step of the second and the third is more than 16e6
 # multiply-adds, which eight threads share: by rows where a batch has more of them than the layers
 # have columns, else by columns. The last batch is smaller.
 NETS = {
     "small": (203, 37, 33, mixed),
-    "tall": (401, 40, 400, lambda dtype: dense([90, 50], dtype)),
-    "wide": (40, 64, 16, lambda dtype: dense([600, 300], dtype)),
+    "tall": (801, 40, 800, lambda dtype: dense([90, 50], dtype)),
+    "wide": (80, 64, 32, lambda dtype: dense([600, 300], dtype)),
 }
 hashes = {}
 

@@ -19,10 +19,12 @@ enum class Split {
 /// Rows are dealt out in groups of this size, so that register tiles are seldom cut.
 inline constexpr Index row_group = 8;
 
-/// Threads that so many multiply-adds are worth: a thread more must have enough to do that waking it
-/// and waiting for it is little beside.
-inline int threads_for(double multiply_adds) {
-  constexpr double worth_a_thread = 1e6;
+/// Multiply-adds for which a thread more is worth waiting for, several times in each step; and for
+/// which it is worth waking, for a single prediction.
+inline constexpr double worth_waiting = 2e6, worth_waking = 5e6;
+
+/// Threads that so many multiply-adds are worth.
+inline int threads_for(double multiply_adds, double worth_a_thread) {
   return std::max(1, static_cast<int>(std::min(multiply_adds / worth_a_thread, double(thread_limit()))));
 }
 

@@ -244,7 +244,7 @@ Totals Trainer<T>::run(const Dataset& data, Index batch_size, const std::uint32_
   const Index samples = data.x.rows;
   has_ids_ = data.ids;
   const double passes = training ? 3 : 1;
-  const int threads = threads_for(passes * multiply_adds(network_) * static_cast<double>(batch_size));
+  const int threads = threads_for(passes * multiply_adds(network_) * static_cast<double>(batch_size), worth_waiting);
   const std::vector<Stage> stages = this->stages(batch_size, threads, training);
   reserve(batch_size, threads, stages[0].split == Split::none);
   const bool staged = training && (training->staged || batch_size > staged_rows);
@@ -438,7 +438,7 @@ template <class T> void predict_by_columns(const Network<T>& network, const Samp
 } // namespace
 
 template <class T> void predict(const Network<T>& network, const Samples& samples, T* out, const Observer& observer) {
-  const int threads = threads_for(multiply_adds(network) * static_cast<double>(samples.rows));
+  const int threads = threads_for(multiply_adds(network) * static_cast<double>(samples.rows), worth_waking);
   if (samples.rows < threads * row_group) return predict_by_columns(network, samples, out, threads);
   predict_by_rows(network, samples, out, threads, observer);
 }

@@ -126,8 +126,8 @@ void check_cases() {
   set_thread_limit(most);
   int by_rows = 0, by_columns = 0;
   for (const Case& task : cases()) {
-    const int threads = threads_for(3.0 * static_cast<double>(multiply_adds(task.widths) * task.batch));
-    if (threads < most) continue;
+    const int threads = threads_for(3.0 * static_cast<double>(multiply_adds(task.widths) * task.batch), worth_waiting);
+    if (threads < 4) continue; // as many as two or three threads that are asked for, and one number more
     const Split split = split_of<float>(task.batch, task.widths[1], threads, true);
     ++(split == Split::columns ? by_columns : by_rows);
   }
