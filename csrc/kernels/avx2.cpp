@@ -12,6 +12,7 @@ template <> struct Simd<float> {
   using Mask = __m256;
   static constexpr int size = 8;
   static constexpr int product_rows = 6, product_panels = 1;
+  static constexpr int single_row_panels = 4;
   static constexpr int gradient_rows = 6, gradient_panels = 1;
 
   CNET_INLINE static __m256 load(const float* from) { return _mm256_loadu_ps(from); }
@@ -46,6 +47,7 @@ template <> struct Simd<double> {
   using Mask = __m256d;
   static constexpr int size = 4;
   static constexpr int product_rows = 6, product_panels = 1;
+  static constexpr int single_row_panels = 4;
   static constexpr int gradient_rows = 6, gradient_panels = 1;
 
   CNET_INLINE static __m256d load(const double* from) { return _mm256_loadu_pd(from); }

@@ -12,6 +12,7 @@ template <> struct Simd<float> {
   using Mask = __mmask16;
   static constexpr int size = 16;
   static constexpr int product_rows = 8, product_panels = 3;
+  static constexpr int single_row_panels = 8;
   static constexpr int gradient_rows = 8, gradient_panels = 3;
 
   CNET_INLINE static __m512 load(const float* from) { return _mm512_loadu_ps(from); }
@@ -48,6 +49,7 @@ template <> struct Simd<double> {
   using Mask = __mmask8;
   static constexpr int size = 8;
   static constexpr int product_rows = 8, product_panels = 3;
+  static constexpr int single_row_panels = 8;
   static constexpr int gradient_rows = 8, gradient_panels = 3;
 
   CNET_INLINE static __m512d load(const double* from) { return _mm512_loadu_pd(from); }

@@ -12,6 +12,7 @@ template <> struct Simd<float> {
   using Mask = uint32x4_t;
   static constexpr int size = 4;
   static constexpr int product_rows = 6, product_panels = 1;
+  static constexpr int single_row_panels = 4;
   static constexpr int gradient_rows = 6, gradient_panels = 1;
 
   CNET_INLINE static float32x4_t load(const float* from) { return vld1q_f32(from); }
@@ -42,6 +43,7 @@ template <> struct Simd<double> {
   using Mask = uint64x2_t;
   static constexpr int size = 2;
   static constexpr int product_rows = 6, product_panels = 1;
+  static constexpr int single_row_panels = 4;
   static constexpr int gradient_rows = 6, gradient_panels = 1;
 
   CNET_INLINE static float64x2_t load(const double* from) { return vld1q_f64(from); }

@@ -108,6 +108,16 @@ template <class T> void product(const Product<T>& task) {
   constexpr int rows = Simd<T>::product_rows, panels = Simd<T>::product_panels;
   constexpr Index width = panel_width<T>;
   if (task.rows == 0) return;
+  if (task.rows == 1) {
+    // Nothing but weights to be read, each once: many panels at a time, that many may be on their way.
+    constexpr int most = Simd<T>::single_row_panels;
+    for (Index panel = 0; panel < task.panels; panel += most) {
+      const Index count = task.panels - panel < most ? task.panels - panel : most;
+      dispatch_tile<1, most>(
+          1, count, [&](auto tile) { product_tile<T, 1, decltype(tile)::panels>(task, 0, panel, 0, task.depth, {}); });
+    }
+    return;
+  }
   const Index fitting = block_size / (task.rows + 1) / width * width;
   const Index block_depth = fitting < 256 ? 256 : fitting > 1024 ? 1024 : fitting;
   const bool are_near = task.depth * task.panels * width <= near_size;

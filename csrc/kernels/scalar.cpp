@@ -10,6 +10,7 @@ template <class T> struct Simd {
   using Mask = bool;
   static constexpr int size = 1;
   static constexpr int product_rows = 1, product_panels = 1;
+  static constexpr int single_row_panels = 1;
   static constexpr int gradient_rows = 1, gradient_panels = 1;
 
   CNET_INLINE static T load(const T* from) { return *from; }

@@ -19,6 +19,9 @@ enum class Split {
 /// Rows are dealt out in groups of this size, so that register tiles are seldom cut.
 inline constexpr Index row_group = 8;
 
+/// A thread that has fewer rows than these reads all weights for too little.
+inline constexpr Index few_rows = 64;
+
 /// Multiply-adds for which a thread more is worth waiting for, several times in each step; and for
 /// which it is worth waking, for a single prediction.
 inline constexpr double worth_waiting = 2e6, worth_waking = 5e6;
@@ -35,7 +38,7 @@ inline int threads_for(double multiply_adds, double worth_a_thread) {
 /// each core has its copy of them. Rows too few for all threads are split by columns in any case.
 template <class T> Split split_of(Index rows, Index columns, int threads, bool weights_change) {
   if (threads == 1 || panel_count<T>(columns) < threads) return Split::rows;
-  const bool too_few = rows < threads * row_group;
+  const bool too_few = rows < threads * few_rows;
   return too_few || (weights_change && columns >= rows) ? Split::columns : Split::rows;
 }
 
