@@ -116,7 +116,7 @@ template <class T> struct Table {
   /// to[j, i] = from[i, j] for a block of width × width without gaps.
   void (*transpose)(const T* from, T* to);
 
-  /// Within 1 unit in the last place, subnormal results included.
+  /// Within 1.1 units in the last place, subnormal results included.
   void (*exp)(Index size, const T* x, T* out);
   /// Within 1 unit in the last place for float, 1.2 for double.
   void (*log)(Index size, const T* x, T* out);

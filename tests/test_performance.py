@@ -1,0 +1,100 @@
+"""Speed as ratios within one process: a machine that is slow or busy slows both sides."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+import cnet
+from cnet import layers
+
+PAIRS = 15
+
+
+def best_ratio(run: Callable[[], Any], other: Callable[[], Any]) -> float:
+    """Return how often `run` goes into `other`, in the best of some pairs: noise only slows."""
+
+    def seconds(function: Callable[[], Any]) -> float:
+        start = time.perf_counter()
+        function()
+        return time.perf_counter() - start
+
+    run()
+    other()
+    return max(seconds(other) / seconds(run) for _ in range(PAIRS))
+
+
+def numpy_steps(widths: tuple[int, ...], x: Any, ids: Any, batch: int) -> Callable[[], None]:
+    """Return an epoch of SGD by hand, every product into a buffer of its own."""
+    rng = np.random.default_rng(1)
+    kernels = [rng.normal(0, a**-0.5, (a, b)).astype(np.float32) for a, b in pairwise(widths)]
+    outputs = [np.empty((batch, width), np.float32) for width in widths[1:]]
+    gradients = [np.empty_like(kernel) for kernel in kernels]
+    rate = np.float32(1e-3)
+
+    def step(inputs: Any, labels: Any) -> None:
+        activations = [inputs]
+        for kernel, output in zip(kernels, outputs, strict=True):
+            np.matmul(activations[-1], kernel, out=output)
+            if output is not outputs[-1]:
+                np.maximum(output, 0, out=output)
+            activations.append(output)
+        grad = np.exp(outputs[-1] - outputs[-1].max(axis=1, keepdims=True))
+        grad /= grad.sum(axis=1, keepdims=True)
+        grad[np.arange(batch), labels] -= 1
+        grad /= batch
+        for n in reversed(range(len(kernels))):
+            np.matmul(activations[n].T, grad, out=gradients[n])
+            if n:
+                grad = grad @ kernels[n].T
+                grad *= activations[n] > 0
+            gradients[n] *= rate
+            kernels[n] -= gradients[n]
+
+    def epoch() -> None:
+        for start in range(0, len(x), batch):
+            step(x[start : start + batch], ids[start : start + batch])
+
+    return epoch
+
+
+@pytest.mark.skipif(
+    cnet.build_info()["instruction_set"] == "scalar", reason="plain C++ is for its bits, not speed"
+)
+@pytest.mark.parametrize(
+    ("widths", "batch", "batches", "least"),
+    [((784, 512, 10), 128, 10, 1.0), ((8, 64, 64, 4), 32, 200, 3.0)],
+    ids=["784-512-10", "8-64-64-4"],
+)
+def test_fit_is_ahead_of_numpy_by_hand(
+    widths: tuple[int, ...], batch: int, batches: int, least: float
+) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(batch * batches, widths[0])).astype(np.float32)
+    ids = rng.integers(widths[-1], size=len(x))
+    model = cnet.Sequential([layers.Dense(width, "relu") for width in widths[1:-1]])
+    model.add(layers.Dense(widths[-1], "softmax"))
+    model.compile(cnet.optimizers.SGD(1e-3), "sparse_categorical_crossentropy")
+    cnet.config.register_threadpoolctl()
+    with threadpool_limits(1):
+        ratio = best_ratio(
+            lambda: model.fit(x, ids, batch, verbose=0), numpy_steps(widths, x, ids, batch)
+        )
+    assert ratio > least
+
+
+def test_time_grows_with_the_samples_and_no_faster() -> None:
+    model = cnet.Sequential([layers.Dense(64, "relu"), layers.Dense(4, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+
+    def epoch(samples: int) -> None:
+        x, ids = np.broadcast_to(np.uint8(1), (samples, 8)), np.broadcast_to(np.uint8(1), samples)
+        model.fit(x, ids, 32, verbose=0)
+
+    assert best_ratio(lambda: epoch(80_000), lambda: epoch(10_000)) > 1 / 8 / 1.5
