@@ -77,6 +77,7 @@ public:
   /// f(piece) for the pieces of this thread's share that nobody has taken, then for those of others.
   /// Each piece is somebody's; what it computes does not depend on whose.
   template <class F> void each(const Tiling& tiling, F f) {
+    if (share_.count == 1) return tiling.each(share_, [&](Index, Block block) { f(block); });
     Deal::Counter* taken = &deal_.taken_[tiling_++ * static_cast<std::size_t>(deal_.threads_)];
     for (int n = 0; n < share_.count; ++n) {
       const int owner = (share_.index + n) % share_.count;

@@ -118,8 +118,8 @@ template <class T> void product(const Product<T>& task) {
     }
     return;
   }
-  const Index fitting = block_size / (task.rows + 1) / width * width;
-  const Index block_depth = fitting < 256 ? 256 : fitting > 1024 ? 1024 : fitting;
+  Index block_depth = 1024;
+  while (block_depth > 256 && block_depth * task.rows > block_size) block_depth /= 2;
   const bool are_near = task.depth * task.panels * width <= near_size;
   Index first = 0;
   do {
