@@ -14,11 +14,14 @@ from threadpoolctl import threadpool_limits
 import cnet
 from cnet import layers
 
-PAIRS = 15
+MOST_PAIRS = 200
 
 
-def best_ratio(run: Callable[[], Any], other: Callable[[], Any]) -> float:
-    """Return how often `run` goes into `other`, in the best of some pairs: noise only slows."""
+def best_ratio(run: Callable[[], Any], other: Callable[[], Any], enough: float) -> float:
+    """Return how often `run` goes into `other`, in the best of some pairs: noise only slows.
+
+    There are as many pairs as it takes to be enough, for the noise to pause between its slices.
+    """
 
     def seconds(function: Callable[[], Any]) -> float:
         start = time.perf_counter()
@@ -27,7 +30,12 @@ def best_ratio(run: Callable[[], Any], other: Callable[[], Any]) -> float:
 
     run()
     other()
-    return max(seconds(other) / seconds(run) for _ in range(PAIRS))
+    best = 0.0
+    for _ in range(MOST_PAIRS):
+        best = max(best, seconds(other) / seconds(run))
+        if best > enough:
+            break
+    return best
 
 
 def numpy_steps(widths: tuple[int, ...], x: Any, ids: Any, batch: int) -> Callable[[], None]:
@@ -69,7 +77,7 @@ def numpy_steps(widths: tuple[int, ...], x: Any, ids: Any, batch: int) -> Callab
 )
 @pytest.mark.parametrize(
     ("widths", "batch", "batches", "least"),
-    [((784, 512, 10), 128, 10, 0.8), ((8, 64, 64, 4), 32, 200, 2.0)],
+    [((784, 512, 10), 128, 10, 1.0), ((8, 64, 64, 4), 32, 200, 3.0)],
     ids=["784-512-10", "8-64-64-4"],
 )
 def test_fit_keeps_up_with_numpy_by_hand(
@@ -84,7 +92,7 @@ def test_fit_keeps_up_with_numpy_by_hand(
     cnet.config.register_threadpoolctl()
     with threadpool_limits(1):
         ratio = best_ratio(
-            lambda: model.fit(x, ids, batch, verbose=0), numpy_steps(widths, x, ids, batch)
+            lambda: model.fit(x, ids, batch, verbose=0), numpy_steps(widths, x, ids, batch), least
         )
     assert ratio > least, ratio
 
@@ -97,4 +105,5 @@ def test_time_grows_with_the_samples_and_no_faster() -> None:
         x, ids = np.broadcast_to(np.uint8(1), (samples, 8)), np.broadcast_to(np.uint8(1), samples)
         model.fit(x, ids, 32, verbose=0)
 
-    assert best_ratio(lambda: epoch(80_000), lambda: epoch(10_000)) > 1 / 8 / 1.5
+    least = 1 / 8 / 1.5
+    assert best_ratio(lambda: epoch(80_000), lambda: epoch(10_000), least) > least
