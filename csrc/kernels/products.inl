@@ -16,6 +16,16 @@ CNET_INLINE void accumulate(Lanes<T> (&sums)[rows][panels], Index depth, const T
   }
 }
 
+/// f(first, last) for each chain of a sum of `size` products; for one that is empty if there are none.
+template <class F> CNET_INLINE void each_chain(Index size, F f) {
+  Index first = 0;
+  do {
+    const Index last = size - first > chain_length ? first + chain_length : size;
+    f(first, last);
+    first = last;
+  } while (first < size);
+}
+
 template <class T> CNET_INLINE Lanes<T> relu(Lanes<T> x) {
   // NaN is not less than or equal to zero, and so stays.
   const Lanes<T> zero = broadcast(T(0));
@@ -51,7 +61,7 @@ template <class T> struct NextWeights {
   Index last;
 };
 
-/// Adds depths [first, last) to a tile: begins its sums at depth 0, finishes them at the last.
+/// Adds a chain, depths [first, last), to a tile.
 template <class T, int rows, int panels>
 __attribute__((noinline)) void product_tile(const Product<T>& task, Index row, Index panel, Index first, Index last,
                                             NextWeights<T> next) {
@@ -60,9 +70,10 @@ __attribute__((noinline)) void product_tile(const Product<T>& task, Index row, I
   Lanes<T> sums[rows][panels];
   CNET_UNROLL
   for (int p = 0; p < panels; ++p) {
-    const Lanes<T> start = task.start ? load(task.start + (panel + p) * width) : broadcast(T(0));
+    const bool has_start = first == 0 && task.start;
+    const Lanes<T> start = has_start ? load(task.start + (panel + p) * width) : broadcast(T(0));
     CNET_UNROLL
-    for (int r = 0; r < rows; ++r) sums[r][p] = first == 0 ? start : load(out + p * task.out_stride + r * width);
+    for (int r = 0; r < rows; ++r) sums[r][p] = start;
   }
 
   const T* x = task.x + first / width * task.x_stride + row * width;
@@ -87,6 +98,7 @@ __attribute__((noinline)) void product_tile(const Product<T>& task, Index row, I
     for (int r = 0; r < rows; ++r) {
       const Index offset = p * task.out_stride + r * width;
       Lanes<T> sum = sums[r][p];
+      if (first > 0) sum = load(out + offset) + sum;
       if (epilogue == Epilogue::relu) sum = relu(sum);
       if (epilogue == Epilogue::relu_gradient) {
         sum = relu_gradient(sum, load(task.gate + (out - task.out) + offset));
@@ -96,59 +108,50 @@ __attribute__((noinline)) void product_tile(const Product<T>& task, Index row, I
   }
 }
 
-/// Numbers of x that are multiplied with all weights before the next are: half a megabyte of floats,
-/// which stays in the second-level cache while weights pass through it.
-inline constexpr Index block_size = 1 << 17;
-
-/// Weights that are more than this are brought nearer before their turn comes; fewer are near anyway.
-inline constexpr Index near_size = 1 << 15;
-
-/// Depth is taken in blocks; sums go to memory and come back between them, unchanged.
-template <class T> void product(const Product<T>& task) {
-  constexpr int rows = Simd<T>::product_rows, panels = Simd<T>::product_panels;
-  constexpr Index width = panel_width<T>;
-  if (task.rows == 0) return;
-  if (task.rows == 1) {
-    // Nothing but weights to be read, each once: many panels at a time, that many may be on their way.
-    constexpr int most = Simd<T>::single_row_panels;
-    for (Index panel = 0; panel < task.panels; panel += most) {
-      const Index count = task.panels - panel < most ? task.panels - panel : most;
-      dispatch_tile<1, most>(
-          1, count, [&](auto tile) { product_tile<T, 1, decltype(tile)::panels>(task, 0, panel, 0, task.depth, {}); });
-    }
-    return;
+/// A single row only reads weights, each once: many panels at a time, that many may be on their way.
+template <class T> void single_row_chain(const Product<T>& task, Index first, Index last) {
+  constexpr int panels = Simd<T>::single_row_panels;
+  for (Index panel = 0; panel < task.panels; panel += panels) {
+    dispatch_tile<1, panels>(1, task.panels - panel, [&](auto tile) {
+      product_tile<T, 1, decltype(tile)::panels>(task, 0, panel, first, last, {});
+    });
   }
-  Index block_depth = 1024;
-  while (block_depth > 256 && block_depth * task.rows > block_size) block_depth /= 2;
-  const bool are_near = task.depth * task.panels * width <= near_size;
-  Index first = 0;
-  do {
-    const Index last = task.depth - first > block_depth ? first + block_depth : task.depth;
-    for (Index panel = 0, count; panel < task.panels; panel += count) {
-      count = next_panels(task.panels - panel);
-      if (count > panels) count = panels;
-      NextWeights<T> next{};
-      Index share = 0;
-      const bool is_last = panel + count == task.panels;
-      if (is_last ? task.next != nullptr : !are_near) {
-        next.data = (is_last ? task.next : task.weights + (panel + count) * task.weights_stride) + first * width;
-        share = (rows * width + task.rows - 1) / task.rows;
-      }
-      for (Index row = 0; row < task.rows; row += rows) {
-        next.first = next.last;
-        next.last = next.first + share < width ? next.first + share : width;
-        dispatch_tile<rows, panels>(task.rows - row, count, [&](auto tile) {
-          using Fit = decltype(tile);
-          product_tile<T, Fit::rows, Fit::panels>(task, row, panel, first, last, next);
-        });
-      }
-    }
-    first = last;
-  } while (first < task.depth);
 }
 
+template <class T> void chain_of_rows(const Product<T>& task, Index first, Index last) {
+  constexpr int rows = Simd<T>::product_rows, panels = Simd<T>::product_panels;
+  constexpr Index width = panel_width<T>;
+  for (Index panel = 0, count; panel < task.panels; panel += count) {
+    count = next_panels(task.panels - panel);
+    if (count > panels) count = panels;
+    NextWeights<T> next{};
+    Index share = 0;
+    const bool is_last = panel + count == task.panels;
+    if (task.are_far && !(is_last && task.next == nullptr)) {
+      next.data = (is_last ? task.next : task.weights + (panel + count) * task.weights_stride) + first * width;
+      share = (rows * width + task.rows - 1) / task.rows;
+    }
+    for (Index row = 0; row < task.rows; row += rows) {
+      next.first = next.last;
+      next.last = next.first + share < width ? next.first + share : width;
+      dispatch_tile<rows, panels>(task.rows - row, count, [&](auto tile) {
+        using Fit = decltype(tile);
+        product_tile<T, Fit::rows, Fit::panels>(task, row, panel, first, last, next);
+      });
+    }
+  }
+}
+
+template <class T> void product(const Product<T>& task) {
+  if (task.rows == 0) return;
+  const auto add_chain = task.rows == 1 ? single_row_chain<T> : chain_of_rows<T>;
+  each_chain(task.depth, [&](Index first, Index last) { add_chain(task, first, last); });
+}
+
+/// Adds a chain, samples [first, last), to a tile.
 template <class T, int rows, int panels>
-__attribute__((noinline)) void kernel_gradient_tile(const KernelGradient<T>& task, Index row, Index panel) {
+__attribute__((noinline)) void kernel_gradient_tile(const KernelGradient<T>& task, Index row, Index panel, Index first,
+                                                    Index last) {
   constexpr Index width = panel_width<T>;
   const T* x = task.x + row / width * task.x_stride + row % width;
   const T* grad = task.grad + panel * task.grad_stride;
@@ -160,9 +163,9 @@ __attribute__((noinline)) void kernel_gradient_tile(const KernelGradient<T>& tas
   }
   // Prefetches are spread over the sums: few can be on their way at a time.
   constexpr Index chunk = 16;
-  const Index ahead_rows = task.ahead[0] != nullptr ? rows : 0;
-  Index sample = 0;
-  for (Index r = 0; r < ahead_rows && task.rows - sample > chunk; ++r, sample += chunk) {
+  const Index ahead_rows = first == 0 && task.ahead[0] != nullptr ? rows : 0;
+  Index sample = first;
+  for (Index r = 0; r < ahead_rows && last - sample > chunk; ++r, sample += chunk) {
     for (const T* ahead : task.ahead) {
       if (ahead == nullptr) break;
       const T* lines = ahead + panel * task.ahead_stride + (row - task.first + r) * width;
@@ -171,14 +174,16 @@ __attribute__((noinline)) void kernel_gradient_tile(const KernelGradient<T>& tas
     }
     accumulate<1, width>(sums, chunk, x + sample * width, grad + sample * width, task.grad_stride);
   }
-  accumulate<1, width>(sums, task.rows - sample, x + sample * width, grad + sample * width, task.grad_stride);
+  accumulate<1, width>(sums, last - sample, x + sample * width, grad + sample * width, task.grad_stride);
   const Lanes<T> rate = broadcast(task.rate);
   CNET_UNROLL
   for (int p = 0; p < panels; ++p) {
     T* out = task.out + (panel + p) * task.out_stride + (row - task.first) * width;
     CNET_UNROLL
     for (int r = 0; r < rows; ++r) {
-      const Lanes<T> sum = task.descends ? fma(rate, sums[r][p], load(out + r * width)) : sums[r][p];
+      Lanes<T> sum = sums[r][p];
+      if (first > 0) sum = load(out + r * width) + sum;
+      if (task.descends) sum = fma(rate, sum, load(out + r * width));
       store(out + r * width, sum);
     }
   }
@@ -194,7 +199,9 @@ template <class T> void kernel_gradient(const KernelGradient<T>& task) {
       const Index rest = (panel_end < task.last ? panel_end : task.last) - row;
       dispatch_tile<rows, panels>(rest, task.panels - panel, [&](auto tile) {
         using Fit = decltype(tile);
-        kernel_gradient_tile<T, Fit::rows, Fit::panels>(task, row, panel);
+        each_chain(task.rows, [&](Index first, Index last) {
+          kernel_gradient_tile<T, Fit::rows, Fit::panels>(task, row, panel, first, last);
+        });
       });
       row += rest < rows ? rest : rows;
     }

@@ -17,8 +17,12 @@ enum class Epilogue {
   relu_gradient, ///< sum where gate > 0, else 0
 };
 
-/// out = epilogue(start + x · weights): each element is one chain of fused multiply-adds in
-/// increasing depth, from start (zero if null).
+/// A sum of products is made of chains of so many fused multiply-adds, in order; each starts from zero
+/// and is then added to what those before it gave. The longer a chain, the larger its rounding errors.
+inline constexpr Index chain_length = 512;
+
+/// out = epilogue(start + x · weights), each element in chains of increasing depth, the first of them
+/// from start (zero if null).
 template <class T> struct Product {
   Index rows;
   Index depth;
@@ -32,11 +36,12 @@ template <class T> struct Product {
   Index out_stride;
   Epilogue epilogue;
   const T* gate; ///< laid out as out; read by relu_gradient alone
+  bool are_far;  ///< the weights: worth bringing nearer before their turn comes
   const T* next; ///< weights laid out as these that will be read after them, or null
 };
 
-/// out[k, j] = Σᵢ x[i, k] grad[i, j] for rows k in [first, last) of a kernel: each element is one
-/// chain of fused multiply-adds in increasing i, from zero. `first` starts a panel of x.
+/// out[k, j] = Σᵢ x[i, k] grad[i, j] for rows k in [first, last) of a kernel, each element in chains of
+/// increasing i. `first` starts a panel of x.
 template <class T> struct KernelGradient {
   Index rows;
   Index first;
@@ -51,7 +56,8 @@ template <class T> struct KernelGradient {
   /// What the caller will work on next, row for row of the result: brought near while the sums are made.
   const T* ahead[3];
   Index ahead_stride;
-  /// Plain gradient descent: out += rate · gradient, instead of the gradient itself.
+  /// Plain gradient descent: out += rate · gradient, instead of the gradient itself; for a gradient that
+  /// is a single chain.
   bool descends;
   T rate;
 };

@@ -7,7 +7,7 @@ namespace cnet::ops {
 
 namespace {
 
-/// Numbers of a kernel that is in cache when it is read again; larger ones are prefetched.
+/// Numbers of a kernel that is still near when it is read again.
 constexpr Index near_size = 1 << 15;
 
 /// Rows [first, last) of `from` become columns of `to`, at the padding's expense where there is some.
@@ -48,8 +48,8 @@ void dense_forward(PanelView<const T> x, const DenseParameters<T>& parameters, A
   product.out = out.panel(block.first_panel) + block.first * panel_width<T>;
   product.out_stride = out.stride();
   product.epilogue = activation == Activation::relu ? kernels::Epilogue::relu : kernels::Epilogue::none;
-  const bool comes_next = block.first == 0 && block.last_panel < kernel.panels();
-  if (comes_next && kernel.rows * kernel.columns > near_size) product.next = kernel.panel(block.last_panel);
+  product.are_far = kernel.rows * kernel.columns > near_size;
+  if (block.first == 0 && block.last_panel < kernel.panels()) product.next = kernel.panel(block.last_panel);
   kernels::table<T>().product(product);
 }
 

@@ -63,7 +63,7 @@ template <class T>
 void dense_backward_kernel(PanelView<const T> x, PanelView<const T> grad, Block, const Ahead<T>& ahead, T* out,
                            Index out_stride);
 
-/// A block of kernel −= learning_rate · xᵀ · grad.
+/// A block of kernel −= learning_rate · xᵀ · grad, of a batch that makes a single chain.
 template <class T>
 void dense_descend(PanelView<const T> x, PanelView<const T> grad, Block, T learning_rate, PanelView<T> kernel);
 

@@ -54,8 +54,8 @@ struct Case {
 std::vector<Case> cases() {
   using ops::Rule;
   const std::vector<Index> small{20, 33, 17, 5};
-  // Batches that are worth eight threads: the first is split by columns, and longer than a block of
-  // depths; the second by rows, of which it has more than a thread takes at a time.
+  // Batches that are worth eight threads: the first is split by columns, and deeper than a chain of
+  // products; the second by rows, of which it has more than a chain, and than a thread takes at a time.
   const std::vector<Index> wide{1030, 144, 8}, tall{48, 80, 40, 10};
   return {
       {"sgd", small, 100, 24, 2, optimizer(Rule::sgd, 0.125)},
@@ -63,10 +63,10 @@ std::vector<Case> cases() {
       {"nesterov", small, 100, 24, 2, optimizer(Rule::sgd_momentum, 0.0625, true)},
       {"rmsprop", small, 100, 24, 2, optimizer(Rule::rmsprop, 0x1p-8)},
       {"adam", small, 100, 24, 2, optimizer(Rule::adam, 0x1p-8)},
-      {"wide sgd", wide, 32, 22, 1, optimizer(Rule::sgd, 0.0625)},
-      {"wide adam", wide, 32, 22, 1, optimizer(Rule::adam, 0x1p-10)},
-      {"tall sgd", tall, 520, 400, 1, optimizer(Rule::sgd, 0.125)},
-      {"tall rmsprop", tall, 520, 400, 1, optimizer(Rule::rmsprop, 0x1p-8)},
+      {"wide sgd", wide, 54, 36, 1, optimizer(Rule::sgd, 0.0625)},
+      {"wide adam", wide, 54, 36, 1, optimizer(Rule::adam, 0x1p-10)},
+      {"tall sgd", tall, 930, 720, 1, optimizer(Rule::sgd, 0.125)},
+      {"tall rmsprop", tall, 930, 720, 1, optimizer(Rule::rmsprop, 0x1p-8)},
   };
 }
 
@@ -127,7 +127,7 @@ void check_cases() {
   int by_rows = 0, by_columns = 0;
   for (const Case& task : cases()) {
     const int threads = threads_for(3.0 * static_cast<double>(multiply_adds(task.widths) * task.batch), worth_waiting);
-    if (threads < 4) continue; // as many as two or three threads that are asked for, and one number more
+    if (threads < most) continue;
     const Split split = split_of<float>(task.batch, task.widths[1], threads, true);
     ++(split == Split::columns ? by_columns : by_rows);
   }

@@ -81,7 +81,7 @@ template <class T> void products(Index rows, Index depth, Index columns) {
     for (const bool has_start : {false, true}) {
       compare<T>("product", rows * padded<T>(columns), [&](const kernels::Table<T>& table, std::vector<T>& out) {
         table.product({rows, depth, panels, x.data(), rows * width, weights.data(), depth * width,
-                       has_start ? bias.data() : nullptr, out.data(), rows * width, epilogue, gate.data(),
+                       has_start ? bias.data() : nullptr, out.data(), rows * width, epilogue, gate.data(), true,
                        weights.data()});
       });
     }
@@ -90,6 +90,7 @@ template <class T> void products(Index rows, Index depth, Index columns) {
     if (first >= depth) continue;
     const Index size = (depth - first) * width;
     for (const bool descends : {false, true}) {
+      if (descends && rows > kernels::chain_length) continue;
       compare<T>("kernel_gradient", panels * size, [&](const kernels::Table<T>& table, std::vector<T>& out) {
         table.kernel_gradient({rows,
                                first,
@@ -110,6 +111,51 @@ template <class T> void products(Index rows, Index depth, Index columns) {
   }
   compare<T>("bias_gradient", padded<T>(columns), [&](const kernels::Table<T>& table, std::vector<T>& out) {
     table.bias_gradient(rows, panels, gate.data(), rows * width, out.data());
+  });
+}
+
+/// Σ x[i] y[i] as table.hpp has it, written down once more.
+template <class T> T sum_of_products(Index size, const T* x, const T* y, Index y_stride) {
+  T sum = 0;
+  for (Index first = 0; first < size; first += kernels::chain_length) {
+    T chain = 0;
+    for (Index i = first; i < std::min(first + kernels::chain_length, size); ++i) {
+      chain = std::fma(x[i], y[i * y_stride], chain);
+    }
+    sum = first == 0 ? chain : sum + chain;
+  }
+  return sum;
+}
+
+/// One element of each product, of sums that are longer than a chain: x is a single column or row.
+template <class T> void chains(Index size) {
+  const Index width = panel_width<T>;
+  Numbers<T> x(padded<T>(size), 14), y(size * width, 15);
+  const T expected = sum_of_products(size, x.data(), y.data(), width);
+  const auto check = [&](const char* what, const std::vector<T>& out, Index at) {
+    const T actual = out[static_cast<std::size_t>(at)];
+    CHECK(std::memcmp(&actual, &expected, sizeof(T)) == 0, "%s of %td: %.9g, not %.9g", what, size, double(actual),
+          double(expected));
+  };
+  for (const Index rows : {Index(1), Index(2)}) { // both made of the same row, so far as there are two
+    std::vector<T> repeated(static_cast<std::size_t>(rows * padded<T>(size)));
+    for (Index k = 0; k < size; ++k) {
+      for (Index row = 0; row < rows; ++row) {
+        repeated[static_cast<std::size_t>((k / width * rows + row) * width + k % width)] = x.data()[k];
+      }
+    }
+    compare<T>("product", rows * width, [&](const kernels::Table<T>& table, std::vector<T>& out) {
+      table.product({rows, size, 1, repeated.data(), rows * width, y.data(), size * width, nullptr, out.data(),
+                     rows * width, kernels::Epilogue::none, nullptr, false, nullptr});
+      check("product", out, (rows - 1) * width);
+    });
+  }
+  std::vector<T> column(static_cast<std::size_t>(size * width));
+  for (Index i = 0; i < size; ++i) column[static_cast<std::size_t>(i * width)] = x.data()[i];
+  compare<T>("kernel_gradient", width, [&](const kernels::Table<T>& table, std::vector<T>& out) {
+    table.kernel_gradient(
+        {size, 0, 1, 1, column.data(), size * width, y.data(), size * width, out.data(), width, {}, 0, false, T(0)});
+    check("kernel_gradient", out, 0);
   });
 }
 
@@ -298,6 +344,13 @@ template <class T> void all() {
     }
     elementwise<T>(rows);
     products<T>(rows, 0, 17);
+  }
+  constexpr Index chain = kernels::chain_length;
+  for (const Index size : {chain - 1, chain, chain + 1, 2 * chain, 2 * chain + 17}) {
+    chains<T>(size);
+    products<T>(9, size, 33);
+    products<T>(1, size, 33);
+    products<T>(size, 17, 33);
   }
 }
 
