@@ -1,6 +1,7 @@
 #include "network/network.hpp"
 #include "bind/arrays.hpp"
 #include "core/float_mode.hpp"
+#include "train/predict.hpp"
 #include "train/trainer.hpp"
 
 #include <map>

@@ -1,10 +1,12 @@
 #pragma once
 
+#include "core/event_count.hpp"
 #include "core/matrix.hpp"
 #include "core/panels.hpp"
 
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <vector>
 
 namespace cnet {
@@ -44,59 +46,109 @@ struct Tiling {
   }
 };
 
-/// What of each thread's pieces has been taken, for as many tilings as a crew works through between two
-/// barriers that all its threads pass.
+/// Who has taken what of each thread's pieces, and how much is done.
+///
+/// A crew's threads go through the same tilings in the same order, each at its own pace: whoever comes
+/// to a tiling takes pieces of it until there are none, and may go on when all are done, not when all
+/// threads have come. One that is kept from its work for a while, by another program say, holds up
+/// nothing but the piece that it had begun.
 class Deal {
 public:
+  /// For rounds of at most so many tilings.
   Deal(int threads, std::size_t tilings) : threads_(threads), taken_(static_cast<std::size_t>(threads) * tilings) {}
 
 private:
   friend class Hand;
-  static constexpr Index all_taken = Index(1) << 40;
+  /// Pieces that are taken, and the round that they are of: a thread that comes late finds a later one.
   struct alignas(cache_line) Counter {
-    std::atomic<Index> value{all_taken};
+    std::atomic<std::uint64_t> value{0};
   };
   int threads_;
   std::vector<Counter> taken_;
+  /// The area of all pieces of all rounds that are done, in rows times panels. A tiling's pieces are
+  /// begun when those before it are done, so this alone says how far everybody is.
+  alignas(cache_line) std::atomic<Index> done_{0};
+  EventCount more_done_;
 };
 
-/// A thread's part in a deal. All threads of a crew go through the same tilings in the same order.
+/// A thread's part in a deal.
 class Hand {
 public:
   Hand(Deal& deal, Share share) : deal_(deal), share_(share) {}
 
-  /// Starts with the first tiling; to be called again once a barrier has followed the last one.
+  /// Starts the next round.
   void begin() {
+    ++round_;
     tiling_ = 0;
-    for (std::size_t n = 0; n < deal_.taken_.size(); n += static_cast<std::size_t>(deal_.threads_)) {
-      // Until they see this, other threads see that all has been taken.
-      deal_.taken_[n + static_cast<std::size_t>(share_.index)].value.store(0, std::memory_order_relaxed);
-    }
   }
 
   /// f(piece) for the pieces of this thread's share that nobody has taken, then for those of others.
   /// Each piece is somebody's; what it computes does not depend on whose.
   template <class F> void each(const Tiling& tiling, F f) {
     if (share_.count == 1) return tiling.each(share_, [&](Index, Block block) { f(block); });
-    Deal::Counter* taken = &deal_.taken_[tiling_++ * static_cast<std::size_t>(deal_.threads_)];
+    Counter* taken = &deal_.taken_[tiling_++ * static_cast<std::size_t>(deal_.threads_)];
+    due_ += tiling.rows * tiling.panels;
+    if (is_done()) return;
+    Index area = 0;
     for (int n = 0; n < share_.count; ++n) {
       const int owner = (share_.index + n) % share_.count;
-      const auto take = [&] { return taken[owner].value.fetch_add(1, std::memory_order_relaxed); };
-      Index mine = take();
+      Index mine = take(taken[owner]);
       tiling.each({owner, share_.count}, [&](Index number, Block block) {
         if (number != mine) return;
         f(block);
-        mine = take();
+        area += (block.last - block.first) * (block.last_panel - block.first_panel);
+        mine = take(taken[owner]);
       });
+    }
+    add(area);
+  }
+
+  /// f() on the first thread; the others wait for it as for a piece.
+  template <class F> void first_alone(F f) {
+    due_ += 1;
+    if (share_.index > 0) return;
+    f();
+    add(1);
+  }
+
+  /// Returns when all pieces so far are done; what was written in them is then seen.
+  void wait() {
+    if (share_.count == 1) return;
+    deal_.more_done_.wait(spin_time, [&] { return is_done(); });
+  }
+
+private:
+  using Counter = Deal::Counter;
+
+  /// How long a thread looks for others, who are at work and will be done.
+  static constexpr std::chrono::microseconds spin_time{100};
+  static constexpr std::uint64_t pieces = 1 << 24; ///< that a share may have
+
+  bool is_done() const { return deal_.done_.load() >= due_; }
+
+  void add(Index area) {
+    if (share_.count == 1 || area == 0) return;
+    deal_.done_.fetch_add(area);
+    deal_.more_done_.notify();
+  }
+
+  /// The number of a piece that is now this thread's; of none, if there are none or the round is over.
+  Index take(Counter& counter) {
+    std::uint64_t taken = counter.value.load(std::memory_order_relaxed);
+    for (;;) {
+      const std::uint64_t round = taken / pieces;
+      if (round > round_) return -1;
+      const std::uint64_t number = round == round_ ? taken % pieces : 0;
+      const std::uint64_t next = round_ * pieces + number + 1;
+      if (counter.value.compare_exchange_weak(taken, next, std::memory_order_relaxed)) return Index(number);
     }
   }
 
-  Share share() const { return share_; }
-
-private:
   Deal& deal_;
   Share share_;
+  std::uint64_t round_ = 0;
   std::size_t tiling_ = 0;
+  Index due_ = 0; ///< what is done when all tilings so far are
 };
 
 } // namespace cnet

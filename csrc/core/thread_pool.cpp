@@ -1,9 +1,12 @@
 #include "core/thread_pool.hpp"
 
+#include "core/event_count.hpp"
 #include "core/float_mode.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <cstdlib>
 #include <fstream>
 #include <pthread.h>
@@ -24,47 +27,10 @@ namespace {
 /// How long a thread looks for work before it sleeps: about what waking it costs.
 constexpr std::chrono::microseconds idle_spin_time{10};
 
-/// How long it looks for its crew, which is at work and will come.
-constexpr std::chrono::microseconds crew_spin_time{100};
+/// How long the caller looks for those who are about to end.
+constexpr std::chrono::microseconds end_spin_time{100};
 
 constexpr int most_threads = 1024;
-
-void pause() {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
-#endif
-}
-
-/// Spins until ready() or the time is over; returns whether it is ready.
-template <class Ready> bool spin(std::chrono::microseconds time, Ready ready) {
-  const auto start = std::chrono::steady_clock::now();
-  do {
-    for (int n = 0; n < 64; ++n) {
-      if (ready()) return true;
-      pause();
-    }
-  } while (std::chrono::steady_clock::now() - start < time);
-  return ready();
-}
-
-/// Waits until ready(), which the waker makes true before it looks for sleepers.
-template <class Ready>
-void spin_then_sleep(std::chrono::microseconds time, Ready ready, std::atomic<int>& sleepers, std::mutex& mutex,
-                     std::condition_variable& condition) {
-  if (spin(time, ready)) return;
-  std::unique_lock<std::mutex> lock(mutex);
-  ++sleepers;
-  condition.wait(lock, ready);
-  --sleepers;
-}
-
-void wake(std::atomic<int>& sleepers, std::mutex& mutex, std::condition_variable& condition) {
-  // Whoever is on his way to sleep looks once more when he holds the mutex.
-  const std::lock_guard<std::mutex> lock(mutex);
-  if (sleepers.load() > 0) condition.notify_all();
-}
 
 class Pool {
 public:
@@ -72,55 +38,59 @@ public:
   void release() { busy_.store(false, std::memory_order_release); }
 
   /// To be called between try_acquire() and release().
-  void run(int threads, const std::function<void(Crew&, int)>& task) {
-    threads = std::min(threads, grow(threads - 1) + 1);
-    Crew crew(threads);
+  void run(int threads, const std::function<void(Share)>& task) {
+    count_ = std::min(threads, grow(threads - 1) + 1);
     task_ = &task;
-    crew_ = &crew;
-    members_ = threads;
-    left_.store(size());
-    ++job_;
-    wake(sleepers_, mutex_, job_given_);
-    task(crew, 0);
-    spin_then_sleep(crew_spin_time, [&] { return left_.load() == 0; }, caller_sleeps_, mutex_, job_done_);
+    gate_.fetch_add(one_job + is_open);
+    opened_.notify();
+    task({0, count_});
+    gate_.fetch_sub(is_open);
+    left_.wait(end_spin_time, [&] { return gate_.load() % one_job == 0; });
   }
 
 private:
   /// Starts threads until there are `count`, or the system gives no more; returns their number.
   int grow(int count) {
+    const auto size = [&] { return static_cast<int>(threads_.size()); };
     try {
       while (size() < count) {
-        threads_.emplace_back([this, number = size() + 1, seen = job_.load()] { work(number, seen); });
+        threads_.emplace_back([this, number = size() + 1, last = gate_.load() / one_job] { work(number, last); });
       }
     } catch (const std::system_error&) {
     }
     return size();
   }
 
-  int size() const { return static_cast<int>(threads_.size()); }
-
-  [[noreturn]] void work(int number, unsigned seen) {
+  [[noreturn]] void work(int number, std::uint64_t last_job) {
     const FloatMode mode;
     for (;;) {
-      spin_then_sleep(idle_spin_time, [&] { return job_.load() != seen; }, sleepers_, mutex_, job_given_);
-      seen = job_.load();
-      if (number < members_) (*task_)(*crew_, number);
-      if (--left_ == 0) wake(caller_sleeps_, mutex_, job_done_);
+      opened_.wait(idle_spin_time, [&] { return enter(last_job); });
+      if (number < count_) (*task_)({number, count_});
+      if ((gate_.fetch_sub(one_inside) - one_inside) % one_job == 0) left_.notify();
     }
+  }
+
+  /// Whether there is a job after the last, which the thread is then counted in for.
+  bool enter(std::uint64_t& last_job) {
+    std::uint64_t gate = gate_.load();
+    while (gate % one_inside == is_open && gate / one_job != last_job) {
+      if (gate_.compare_exchange_weak(gate, gate + one_inside)) {
+        last_job = gate / one_job;
+        return true;
+      }
+    }
+    return false;
   }
 
   std::atomic<bool> busy_{false};
   std::vector<std::thread> threads_;
-  std::atomic<unsigned> job_{0};
-  const std::function<void(Crew&, int)>* task_ = nullptr;
-  Crew* crew_ = nullptr;
-  int members_ = 0;
-  std::atomic<int> left_{0};
-  std::atomic<int> sleepers_{0};
-  std::atomic<int> caller_sleeps_{0};
-  std::mutex mutex_;
-  std::condition_variable job_given_;
-  std::condition_variable job_done_;
+  const std::function<void(Share)>* task_ = nullptr;
+  int count_ = 0;
+  /// The number of the job, how many of the pool's threads are inside, and whether more may come in.
+  std::atomic<std::uint64_t> gate_{0};
+  static constexpr std::uint64_t is_open = 1, one_inside = 2, one_job = 2 * one_inside * most_threads;
+  EventCount opened_;
+  EventCount left_;
 };
 
 /// Never destroyed: its threads may outlive main. A forked child, which has none of them, starts anew
@@ -190,18 +160,6 @@ std::atomic<int>& limit() {
 
 } // namespace
 
-void Crew::barrier() {
-  if (size_ == 1) return;
-  const unsigned round = round_.load();
-  if (waiting_.fetch_add(1) + 1 == size_) {
-    waiting_.store(0);
-    ++round_;
-    wake(sleepers_, mutex_, round_over_);
-  } else {
-    spin_then_sleep(crew_spin_time, [&] { return round_.load() != round; }, sleepers_, mutex_, round_over_);
-  }
-}
-
 int thread_limit() {
   return limit().load();
 }
@@ -214,13 +172,9 @@ void set_thread_limit(int count) {
   limit().store(count);
 }
 
-void run_parallel(int threads, const std::function<void(Crew&, int)>& task) {
+void run_parallel(int threads, const std::function<void(Share)>& task) {
   Pool& shared = get_pool();
-  if (threads <= 1 || !shared.try_acquire()) {
-    Crew alone(1);
-    task(alone, 0);
-    return;
-  }
+  if (threads <= 1 || !shared.try_acquire()) return task({0, 1});
   shared.run(threads, task);
   shared.release();
 }

@@ -47,6 +47,14 @@ template <class T> void Network<T>::add_rescaling(std::string name, double scale
   layers_.push_back(std::move(layer));
 }
 
+template <class T> double multiply_adds(const Network<T>& network) {
+  double count = 0;
+  for (const Layer<T>& layer : network.layers()) {
+    if (layer.parameters) count += static_cast<double>(layer.parameters->inputs() * layer.outputs);
+  }
+  return count;
+}
+
 template <class T>
 Workspace<T>::Workspace(const Network<T>& network, Index capacity, int threads, bool own_inputs)
     : capacity_(capacity), own_inputs_(own_inputs) {
@@ -110,6 +118,7 @@ template <class T> void backward(const Network<T>& network, const Batch<T>& batc
 
 #define CNET_INSTANTIATE(T)                                                                                            \
   template class Network<T>;                                                                                           \
+  template double multiply_adds(const Network<T>&);                                                                    \
   template class Workspace<T>;                                                                                         \
   template void forward(const Layer<T>&, PanelView<const T>, Block, PanelView<T>);                                     \
   template Index lowest_trainable(const Network<T>&);                                                                  \

@@ -59,6 +59,9 @@ private:
   std::vector<Layer<T>> layers_;
 };
 
+/// Multiply-adds of one sample's way through the network.
+template <class T> double multiply_adds(const Network<T>&);
+
 /// What batches of up to `capacity` rows need on so many threads: each layer's output, and the loss's
 /// gradient with respect to it (before its activation, where that is part of the layer).
 template <class T> class Workspace {

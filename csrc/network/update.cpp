@@ -1,6 +1,5 @@
 #include "network/update.hpp"
 
-#include <algorithm>
 #include <array>
 
 namespace cnet {
@@ -34,25 +33,6 @@ template <class T> Gradients<T>::Gradients(const Network<T>& network) {
 }
 
 namespace {
-
-/// Gradients are made in blocks of so many rows of the kernel, which stay in the first-level cache on
-/// their way from the product to the optimizer.
-constexpr Index block_rows = 32;
-
-/// Numbers of x that meet all gradients before the next do: half a megabyte of floats, which stays
-/// in the second-level cache meanwhile.
-constexpr Index resident_size = 1 << 17;
-
-/// f(layer's number, layer, block) for what comes to this hand of each layer that is trained.
-template <class T, class F> void each_block(const Network<T>& network, Index top, Index batch, Hand& hand, F f) {
-  const Index resident_rows = std::max(block_rows, resident_size / batch / block_rows * block_rows);
-  for (Index l = 0; l <= top; ++l) {
-    const Layer<T>& layer = network.layers()[static_cast<std::size_t>(l)];
-    if (!layer.trainable) continue;
-    const PanelView<T> kernel = layer.parameters->kernel();
-    hand.each({kernel.rows, kernel.panels(), block_rows, resident_rows}, [&](Block block) { f(l, layer, block); });
-  }
-}
 
 /// Whether the bias is updated along with a block of the kernel: each panel of it once.
 template <class T> bool has_bias(const Layer<T>& layer, Block block) {
@@ -88,63 +68,56 @@ void apply_to_bias(const ops::Update<T>& update, const Layer<T>& layer, Block bl
 } // namespace
 
 template <class T>
-void update(const Network<T>& network, const Batch<T>& batch, Index top, const ops::Update<T>& update, Slots<T>& slots,
-            Hand& hand) {
-  each_block(network, top, batch.rows(), hand, [&](Index l, const Layer<T>& layer, Block block) {
-    alignas(cache_line) std::array<T, ops::most_panels * block_rows * panel_width<T>> grad;
-    auto& of_layer = slots.layers[static_cast<std::size_t>(l)];
-    const PanelView<T> kernel = layer.parameters->kernel();
-    if (update.is_descent()) {
-      ops::dense_descend<T>(batch.output(l - 1), batch.gradient(l), block, update.learning_rate(), kernel);
-    } else {
-      const Index stride = (block.last - block.first) * panel_width<T>;
-      ops::Ahead<T> ahead{{kernel.data, nullptr, nullptr}};
-      for (std::size_t n = 0; n < of_layer.kernel.size(); ++n) ahead.data[n + 1] = of_layer.kernel[n].data();
-      ops::dense_backward_kernel<T>(batch.output(l - 1), batch.gradient(l), block, ahead, grad.data(), stride);
-      apply_to_kernel(update, layer, block, grad.data(), stride, of_layer);
-    }
-    if (!has_bias(layer, block)) return;
-    ops::dense_backward_bias<T>(batch.gradient(l), block.first_panel, block.last_panel, grad.data());
-    apply_to_bias(update, layer, block, grad.data(), of_layer);
-  });
+void update(const Network<T>& network, const Batch<T>& batch, Index l, Block block, const ops::Update<T>& update,
+            Slots<T>& slots) {
+  alignas(cache_line) std::array<T, ops::most_panels * most_update_rows * panel_width<T>> grad;
+  const Layer<T>& layer = network.layers()[static_cast<std::size_t>(l)];
+  auto& of_layer = slots.layers[static_cast<std::size_t>(l)];
+  const PanelView<T> kernel = layer.parameters->kernel();
+  if (update.is_descent() && batch.rows() <= kernels::chain_length) {
+    ops::dense_descend<T>(batch.output(l - 1), batch.gradient(l), block, update.learning_rate(), kernel);
+  } else {
+    const Index stride = (block.last - block.first) * panel_width<T>;
+    ops::Ahead<T> ahead{{kernel.data, nullptr, nullptr}};
+    for (std::size_t n = 0; n < of_layer.kernel.size(); ++n) ahead.data[n + 1] = of_layer.kernel[n].data();
+    ops::dense_backward_kernel<T>(batch.output(l - 1), batch.gradient(l), block, ahead, grad.data(), stride);
+    apply_to_kernel(update, layer, block, grad.data(), stride, of_layer);
+  }
+  if (!has_bias(layer, block)) return;
+  ops::dense_backward_bias<T>(batch.gradient(l), block.first_panel, block.last_panel, grad.data());
+  apply_to_bias(update, layer, block, grad.data(), of_layer);
 }
 
 template <class T>
-void make_gradients(const Network<T>& network, const Batch<T>& batch, Index top, Gradients<T>& gradients, Hand& hand,
-                    const std::function<bool()>& proceed) {
-  each_block(network, top, batch.rows(), hand, [&](Index l, const Layer<T>& layer, Block block) {
-    if (!proceed()) return;
-    auto& of_layer = gradients.layers[static_cast<std::size_t>(l)];
-    const PanelView<T> kernel = of_layer.kernel.view();
-    T* grad = kernel.panel(block.first_panel) + block.first * panel_width<T>;
-    ops::dense_backward_kernel<T>(batch.output(l - 1), batch.gradient(l), block, {}, grad, kernel.stride());
-    if (!has_bias(layer, block)) return;
-    ops::dense_backward_bias<T>(batch.gradient(l), block.first_panel, block.last_panel,
-                                of_layer.bias.data() + block.first_panel * panel_width<T>);
-  });
+void make_gradient(const Network<T>& network, const Batch<T>& batch, Index l, Block block, Gradients<T>& gradients) {
+  auto& of_layer = gradients.layers[static_cast<std::size_t>(l)];
+  const PanelView<T> kernel = of_layer.kernel.view();
+  T* grad = kernel.panel(block.first_panel) + block.first * panel_width<T>;
+  ops::dense_backward_kernel<T>(batch.output(l - 1), batch.gradient(l), block, {}, grad, kernel.stride());
+  if (!has_bias(network.layers()[static_cast<std::size_t>(l)], block)) return;
+  ops::dense_backward_bias<T>(batch.gradient(l), block.first_panel, block.last_panel,
+                              of_layer.bias.data() + block.first_panel * panel_width<T>);
 }
 
 template <class T>
-void apply_gradients(const Network<T>& network, Index top, const Gradients<T>& gradients, const ops::Update<T>& update,
-                     Slots<T>& slots, Hand& hand) {
-  each_block(network, top, 1, hand, [&](Index l, const Layer<T>& layer, Block block) {
-    const auto& grad = gradients.layers[static_cast<std::size_t>(l)];
-    auto& of_layer = slots.layers[static_cast<std::size_t>(l)];
-    const PanelView<const T> kernel = grad.kernel.view();
-    apply_to_kernel(update, layer, block, kernel.panel(block.first_panel) + block.first * panel_width<T>,
-                    kernel.stride(), of_layer);
-    if (!has_bias(layer, block)) return;
-    apply_to_bias(update, layer, block, grad.bias.data() + block.first_panel * panel_width<T>, of_layer);
-  });
+void apply_gradient(const Network<T>& network, Index l, Block block, const Gradients<T>& gradients,
+                    const ops::Update<T>& update, Slots<T>& slots) {
+  const Layer<T>& layer = network.layers()[static_cast<std::size_t>(l)];
+  const auto& grad = gradients.layers[static_cast<std::size_t>(l)];
+  auto& of_layer = slots.layers[static_cast<std::size_t>(l)];
+  const PanelView<const T> kernel = grad.kernel.view();
+  apply_to_kernel(update, layer, block, kernel.panel(block.first_panel) + block.first * panel_width<T>, kernel.stride(),
+                  of_layer);
+  if (!has_bias(layer, block)) return;
+  apply_to_bias(update, layer, block, grad.bias.data() + block.first_panel * panel_width<T>, of_layer);
 }
 
 #define CNET_INSTANTIATE(T)                                                                                            \
   template struct Slots<T>;                                                                                            \
   template struct Gradients<T>;                                                                                        \
-  template void update(const Network<T>&, const Batch<T>&, Index, const ops::Update<T>&, Slots<T>&, Hand&);            \
-  template void make_gradients(const Network<T>&, const Batch<T>&, Index, Gradients<T>&, Hand&,                        \
-                               const std::function<bool()>&);                                                          \
-  template void apply_gradients(const Network<T>&, Index, const Gradients<T>&, const ops::Update<T>&, Slots<T>&, Hand&);
+  template void update(const Network<T>&, const Batch<T>&, Index, Block, const ops::Update<T>&, Slots<T>&);            \
+  template void make_gradient(const Network<T>&, const Batch<T>&, Index, Block, Gradients<T>&);                        \
+  template void apply_gradient(const Network<T>&, Index, Block, const Gradients<T>&, const ops::Update<T>&, Slots<T>&);
 CNET_INSTANTIATE(float)
 CNET_INSTANTIATE(double)
 #undef CNET_INSTANTIATE

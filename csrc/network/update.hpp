@@ -1,10 +1,8 @@
 #pragma once
 
-#include "core/deal.hpp"
 #include "network/network.hpp"
 #include "ops/optimizers.hpp"
 
-#include <functional>
 #include <vector>
 
 namespace cnet {
@@ -36,16 +34,16 @@ template <class T> struct Gradients {
   std::vector<OfLayer> layers;
 };
 
-/// Takes part in a step: each trainable layer's gradient from the batch, at once applied by the
-/// optimizer, never stored whole.
-template <class T> void update(const Network<T>&, const Batch<T>&, Index top, const ops::Update<T>&, Slots<T>&, Hand&);
+/// Rows of a kernel that are updated at a time at most: their gradient is then in the first-level cache.
+inline constexpr Index most_update_rows = 32;
 
-/// The same in two stages, with the same bits: the gradients, as long as `proceed` says so
-/// between one block and the next, and the update once all gradients are there.
+/// Takes a step for a block of layer l's kernel, and the bias of its panels where it starts with the
+/// first row: the gradient from the batch, at once applied by the optimizer, never stored whole.
+template <class T> void update(const Network<T>&, const Batch<T>&, Index l, Block, const ops::Update<T>&, Slots<T>&);
+
+/// The same in two stages, with the same bits.
+template <class T> void make_gradient(const Network<T>&, const Batch<T>&, Index l, Block, Gradients<T>&);
 template <class T>
-void make_gradients(const Network<T>&, const Batch<T>&, Index top, Gradients<T>&, Hand&,
-                    const std::function<bool()>& proceed);
-template <class T>
-void apply_gradients(const Network<T>&, Index top, const Gradients<T>&, const ops::Update<T>&, Slots<T>&, Hand&);
+void apply_gradient(const Network<T>&, Index l, Block, const Gradients<T>&, const ops::Update<T>&, Slots<T>&);
 
 } // namespace cnet

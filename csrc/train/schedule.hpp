@@ -3,17 +3,19 @@
 #include "core/deal.hpp"
 #include "core/panels.hpp"
 #include "core/thread_pool.hpp"
+#include "network/update.hpp"
 
 #include <algorithm>
 
 namespace cnet {
 
-/// How the elements of a layer's output, or of the gradient of its input, are dealt out. Each is made
-/// by one thread from start to end, so that nobody can see in its bits who made it.
+/// How the elements of what a stage writes are dealt out. Each is made by one thread from start to end,
+/// so that nobody can see in its bits who made it.
 enum class Split {
-  rows,    ///< of the batch: a thread takes its rows from layer to layer and waits for nobody
-  columns, ///< each thread makes its columns of every row, once all threads have made what it reads
-  none,    ///< each thread makes all of it, for itself
+  rows,    ///< of the batch: a thread takes its rows from stage to stage and waits for nobody
+  columns, ///< each thread makes its columns of every row, once all that it reads is there
+  weights, ///< blocks of a kernel
+  whole,   ///< one thread does all of it
 };
 
 /// Rows are dealt out in groups of this size, so that register tiles are seldom cut.
@@ -45,6 +47,9 @@ template <class T> Split split_of(Index rows, Index columns, int threads, bool w
 /// Rows that a thread takes through the layers at a time, so that they stay in cache.
 inline constexpr Index block_rows = 256;
 
+/// For what one thread does alone, whichever comes first.
+inline constexpr Tiling whole_tiling{1, 1, 1, 1};
+
 /// Whole rows, in pieces that are few but enough for threads to come out even.
 inline Tiling rows_tiling(Index rows, int threads) {
   constexpr Index pieces = 4, fewest = 32; // pieces of each thread; rows for which a piece is worth it
@@ -54,13 +59,24 @@ inline Tiling rows_tiling(Index rows, int threads) {
   return {rows, 1, std::max(rounded, row_group), std::max(rows, Index(1))};
 }
 
+/// Numbers of an operand that stay in the second-level cache while others pass through it: half a
+/// megabyte of floats.
+inline constexpr Index resident_size = 1 << 17;
+
 /// A few columns each, of a few rows if the rows of the operand, `depth` long, stay in cache; a share's
 /// columns as one piece if they do not, for the product knows how to block them.
 template <class T> Tiling columns_tiling(PanelView<T> matrix, Index depth) {
-  constexpr Index resident_size = 1 << 17, few_rows = 32;
+  constexpr Index piece_rows = 32;
   const Index all = std::max(matrix.rows, Index(1));
   const bool fits = depth <= resident_size / all;
-  return {matrix.rows, matrix.panels(), fits ? few_rows : all, all, fits};
+  return {matrix.rows, matrix.panels(), fits ? piece_rows : all, all, fits};
+}
+
+/// Blocks of a kernel's gradient that stay in the first-level cache on their way from the product to the
+/// optimizer, in an order in which what they read of the layer's input stays in the second-level cache.
+template <class T> Tiling weights_tiling(PanelView<T> kernel, Index batch) {
+  constexpr Index rows = most_update_rows;
+  return {kernel.rows, kernel.panels(), rows, std::max(rows, resident_size / batch / rows * rows)};
 }
 
 } // namespace cnet

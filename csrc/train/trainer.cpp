@@ -5,10 +5,7 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cmath>
-#include <exception>
-#include <mutex>
 
 namespace cnet {
 
@@ -17,62 +14,6 @@ namespace {
 /// Rows of a batch whose gradients take so long that Ctrl-C must be heard meanwhile: they are stored
 /// first, so that what is interrupted leaves the weights alone.
 constexpr Index staged_rows = 2048;
-
-/// Tells the observer when it wants to be told.
-class Pulse {
-public:
-  explicit Pulse(const Observer& observer) : observer_(observer) {}
-
-  /// False when the observer wants to stop.
-  bool operator()(const Totals& totals) {
-    if (observer_.every_batch) return observer_.tell(totals);
-    const auto now = std::chrono::steady_clock::now();
-    if (now < next_) return true;
-    next_ = now + interval;
-    return observer_.tell(totals);
-  }
-
-private:
-  static constexpr std::chrono::milliseconds interval{50};
-  const Observer& observer_;
-  std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now() + interval;
-};
-
-/// The first exception of any thread of a crew.
-class Failure {
-public:
-  /// Calls f and keeps what it throws.
-  template <class F> void guard(F f) {
-    try {
-      f();
-    } catch (...) {
-      set(std::current_exception());
-    }
-  }
-  void set(std::exception_ptr error) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (!error_) error_ = std::move(error);
-    any_.store(true);
-  }
-  explicit operator bool() const { return any_.load(); }
-  void rethrow() const {
-    if (error_) std::rethrow_exception(error_);
-  }
-
-private:
-  std::mutex mutex_;
-  std::exception_ptr error_;
-  std::atomic<bool> any_{false};
-};
-
-/// Multiply-adds of one sample's way through the network.
-template <class T> double multiply_adds(const Network<T>& network) {
-  double count = 0;
-  for (const Layer<T>& layer : network.layers()) {
-    if (layer.parameters) count += static_cast<double>(layer.parameters->inputs() * layer.outputs);
-  }
-  return count;
-}
 
 /// Holds what training writes, for its lifetime; throws Busy if another call does.
 template <class T> class Exclusive {
@@ -135,6 +76,10 @@ template <class T> ops::Targets<T> Trainer<T>::targets(Index batch) {
   return {nullptr, buffers_.distribution.view(batch)};
 }
 
+template <class T> void Trainer<T>::load_input(const Dataset& data, const Step& step, RowRange rows) const {
+  gather(data.x, step.selection, network_.input_scale(), network_.input_offset(), rows, step.batch.output(-1));
+}
+
 template <class T> void Trainer<T>::load_labels(const Dataset& data, Selection selection, RowRange rows, Index batch) {
   if (data.ids) {
     gather_ids(data.y, selection, network_.outputs(), rows, buffers_.ids.data());
@@ -168,24 +113,36 @@ template <class T> void Trainer<T>::loss_gradient(const Batch<T>& batch, RowRang
   backward_activation(network_, batch, top(), rows);
 }
 
-template <class T> auto Trainer<T>::stages(Index batch_size, int threads, bool training) const -> std::vector<Stage> {
+template <class T>
+auto Trainer<T>::stages(Index batch_size, int threads, const EpochOptions* training) const -> std::vector<Stage> {
   using Kind = typename Stage::Kind;
   const auto layer = [&](Index l) -> const Layer<T>& { return network_.layers()[static_cast<std::size_t>(l)]; };
   const auto split = [&](Index l, Index columns) {
     const bool dense = layer(l).kind == LayerKind::dense;
     return dense ? split_of<T>(batch_size, columns, threads, training) : Split::rows;
   };
-  std::vector<Stage> stages{{Kind::input, -1, Split::rows}};
+  std::vector<Stage> stages;
+  const auto add_trainable = [&](Kind kind) {
+    for (Index l = 0; l <= top(); ++l) {
+      if (layer(l).trainable) stages.push_back({kind, l, Split::weights});
+    }
+  };
+  // Whoever reads all rows gathers them for himself: the user's array is no farther than another core's cache.
+  const bool own_inputs = top() >= 0 && split(0, layer(0).outputs) == Split::columns;
+  if (!own_inputs) stages.push_back({Kind::input, -1, Split::rows});
   for (Index l = 0; l <= top(); ++l) stages.push_back({Kind::forward, l, split(l, layer(l).outputs)});
-  // Whoever reads all rows may as well gather them: the user's array is no farther than another core's cache.
-  if (top() >= 0 && stages[1].split == Split::columns) stages[0].split = Split::none;
   stages.push_back({Kind::labels, top(), Split::rows});
   stages.push_back({Kind::loss, top(), Split::rows});
-  if (!training) return stages;
-  stages.push_back({Kind::loss_gradient, top(), Split::rows});
-  for (Index l = top(); l > lowest_trainable(network_); --l) {
-    stages.push_back({Kind::backward, l, split(l, layer(l - 1).outputs)});
+  if (training) {
+    stages.push_back({Kind::loss_gradient, top(), Split::rows});
+    for (Index l = top(); l > lowest_trainable(network_); --l) {
+      stages.push_back({Kind::backward, l, split(l, layer(l - 1).outputs)});
+    }
   }
+  const bool staged = training && (training->staged || batch_size > staged_rows);
+  if (staged) add_trainable(Kind::make_gradient);
+  stages.push_back({Kind::tally, -1, Split::whole});
+  if (training) add_trainable(staged ? Kind::apply_gradient : Kind::update);
   return stages;
 }
 
@@ -193,39 +150,59 @@ template <class T> PanelView<T> Trainer<T>::result(const Stage& stage, const Bat
   return stage.kind == Stage::Kind::backward ? batch.gradient(stage.layer - 1) : batch.output(stage.layer);
 }
 
-template <class T> Tiling Trainer<T>::columns_tiling_of(const Stage& stage, const Batch<T>& batch) const {
+template <class T> Tiling Trainer<T>::tiling(const Stage& stage, const Batch<T>& batch, int threads) const {
+  switch (stage.split) {
+  case Split::rows: return rows_tiling(batch.rows(), threads);
+  case Split::columns: break;
+  case Split::weights: {
+    const auto& parameters = *network_.layers()[static_cast<std::size_t>(stage.layer)].parameters;
+    return weights_tiling(parameters.kernel(), batch.rows());
+  }
+  case Split::whole: return whole_tiling;
+  }
   const PanelView<T> matrix = result(stage, batch);
   // A kernel is transposed once for each piece of a gradient.
   if (stage.kind == Stage::Kind::backward) return {matrix.rows, matrix.panels(), batch.rows(), batch.rows()};
   return columns_tiling(matrix, batch.output(stage.layer - 1).columns);
 }
 
-template <class T>
-void Trainer<T>::perform(const Stage& stage, const Dataset& data, Selection selection, const Batch<T>& batch,
-                         Block block) {
+template <class T> void Trainer<T>::perform(const Stage& stage, Pass& pass, const Step& step, Block block) {
   using Kind = typename Stage::Kind;
+  const Batch<T>& batch = step.batch;
   const RowRange rows{block.first, block.last};
   const Index l = stage.layer;
   if (stage.split == Split::rows) block = across(result(stage, batch), rows);
   switch (stage.kind) {
-  case Kind::input:
-    return gather(data.x, selection, network_.input_scale(), network_.input_offset(), rows, batch.output(-1));
+  case Kind::input: return load_input(pass.data, step, rows);
   case Kind::forward:
     return forward<T>(network_.layers()[static_cast<std::size_t>(l)], batch.output(l - 1), block, batch.output(l));
-  case Kind::labels: return load_labels(data, selection, rows, batch.rows());
+  case Kind::labels: return load_labels(pass.data, step.selection, rows, batch.rows());
   case Kind::loss: return loss(batch, rows);
   case Kind::loss_gradient: return loss_gradient(batch, rows);
   case Kind::backward: return backward(network_, batch, l, block);
+  case Kind::make_gradient: return make_gradient(network_, batch, l, block, gradients_);
+  case Kind::tally: return tally(pass, batch);
+  case Kind::apply_gradient: return apply_gradient(network_, l, block, gradients_, step.rule, slots_);
+  case Kind::update: return update(network_, batch, l, block, step.rule, slots_);
   }
 }
 
-template <class T> void Trainer<T>::add(Index rows, Totals& totals) const {
-  for (Index i = 0; i < rows; ++i) {
+template <class T> void Trainer<T>::tally(Pass& pass, const Batch<T>& batch) const {
+  if (pass.given_up()) {
+    pass.ended = true;
+    return;
+  }
+  Totals& totals = pass.totals;
+  for (Index i = 0; i < batch.rows(); ++i) {
     totals.loss += static_cast<double>(buffers_.losses.data()[i]);
     totals.correct += buffers_.correct.data()[i];
   }
-  totals.rows += rows;
+  totals.rows += batch.rows();
   totals.batches += 1;
+  if (pass.training && !std::isfinite(totals.loss)) {
+    pass.not_finite = first_not_finite(batch);
+    pass.ended = true;
+  }
 }
 
 template <class T> std::string Trainer<T>::first_not_finite(const Batch<T>& batch) const {
@@ -238,95 +215,63 @@ template <class T> std::string Trainer<T>::first_not_finite(const Batch<T>& batc
   return "each layer's output is finite";
 }
 
-template <class T>
-Totals Trainer<T>::run(const Dataset& data, Index batch_size, const std::uint32_t* order, const EpochOptions* training,
-                       const Observer& observer) {
-  const Index samples = data.x.rows;
-  has_ids_ = data.ids;
-  const double passes = training ? 3 : 1;
+template <class T> Totals Trainer<T>::run(Pass& pass) {
+  const Index samples = pass.data.x.rows, batch_size = pass.batch_size;
+  has_ids_ = pass.data.ids;
+  const double passes = pass.training ? 3 : 1;
   const int threads = threads_for(passes * multiply_adds(network_) * static_cast<double>(batch_size), worth_waiting);
-  const std::vector<Stage> stages = this->stages(batch_size, threads, training);
-  reserve(batch_size, threads, stages[0].split == Split::none);
-  const bool staged = training && (training->staged || batch_size > staged_rows);
-  if (staged && gradients_.layers.empty()) gradients_ = Gradients<T>(network_);
+  const std::vector<Stage> stages = this->stages(batch_size, threads, pass.training);
+  const bool own_inputs = stages[0].kind != Stage::Kind::input;
+  reserve(batch_size, threads, own_inputs);
+  const auto is_staged = [](const Stage& stage) { return stage.kind == Stage::Kind::make_gradient; };
+  if (gradients_.layers.empty() && std::any_of(stages.begin(), stages.end(), is_staged)) {
+    gradients_ = Gradients<T>(network_);
+  }
 
-  Totals result;
-  // Each is written on one side of a barrier and read on the other, so that all threads read the same:
-  // one that went on to the other's barrier would wait there for ever.
-  Failure failure;      // of the work on rows
-  Failure observers;    // what the observer threw
-  bool stopped = false; // by the observer
-  bool enough = false;  // it has said so in the middle of a batch; the first thread's alone
-  Pulse pulse(observer);
-
-  Deal deal(threads, stages.size() + network_.layers().size() * 2);
-  const auto work = [&](Crew& crew, int thread) {
-    Hand hand(deal, {thread, crew.size()});
-    Totals totals; // each thread adds up the same, and so comes to the same decisions
+  const bool every_batch = pass.observer.every_batch;
+  Pulse pulse(pass.observer);
+  const auto look_up = [&] { pass.stopped = pass.stopped || !pulse(pass.totals); };
+  Deal deal(threads, stages.size());
+  run_parallel(threads, [&](Share share) {
+    Hand hand(deal, share);
     for (Index first = 0; first < samples; first += batch_size) {
-      const Index rows = std::min(batch_size, samples - first);
-      const Batch<T> batch(buffers_.workspace, rows, thread);
+      const Step step(*this, pass, first, share.index);
       hand.begin();
-
-      const auto perform_stages = [&](auto from, auto to, Block block) {
-        if (failure) return;
-        failure.guard([&] {
-          for (auto stage = from; stage != to; ++stage) perform(*stage, data, {order, first}, batch, block);
-          // Ctrl-C need not wait for a large batch.
-          if (thread == 0 && !observer.every_batch && !pulse(totals)) enough = true;
+      bool has_input = !own_inputs;
+      const auto perform_stages = [&](auto stage, auto end, Block block) {
+        const bool may_be_given_up = stage->kind <= Stage::Kind::tally;
+        if (may_be_given_up && pass.given_up() && stage->kind != Stage::Kind::tally) return;
+        pass.failure.guard([&] {
+          if (!has_input) load_input(pass.data, step, {0, step.batch.rows()});
+          has_input = true;
+          for (; stage != end; ++stage) perform(*stage, pass, step, block);
+          // Ctrl-C need not wait for a large batch. Nobody writes the totals while this thread has a piece.
+          if (may_be_given_up && share.index == 0 && !every_batch) look_up();
         });
       };
-      const auto by_rows = [](const Stage& stage) { return stage.split == Split::rows; };
       for (auto stage = stages.begin(), end = stage; stage != stages.end(); stage = end) {
-        end = by_rows(*stage) ? std::find_if_not(stage, stages.end(), by_rows) : stage + 1;
-        const auto perform_piece = [&](Block piece) { perform_stages(stage, end, piece); };
-        switch (stage->split) {
-        case Split::rows: hand.each(rows_tiling(rows, crew.size()), perform_piece); break;
-        case Split::columns: hand.each(columns_tiling_of(*stage, batch), perform_piece); break;
-        case Split::none: perform_piece({0, rows, 0, 0}); continue;
+        end = std::find_if_not(stage + 1, stages.end(), [&](const Stage& next) { return stage->flows_into(next); });
+        // Rows go through all stages at once, all else from one to the next.
+        const auto stride = stage->split == Split::rows ? end - stage : 1;
+        for (auto from = stage; from != end; from += stride) {
+          hand.each(tiling(*from, step.batch, share.count),
+                    [&](Block piece) { perform_stages(from, from + stride, piece); });
         }
-        crew.barrier();
+        hand.wait();
+        if (pass.ended) return;
       }
-      if (failure) break;
-      const Totals before = totals;
-      add(rows, totals);
-      if (training) {
-        if (!std::isfinite(totals.loss)) break;
-        const ops::Update<T> rule(training->optimizer, slots_.steps + totals.batches);
-        if (staged) {
-          make_gradients(network_, batch, top(), gradients_, hand, [&] {
-            if (thread == 0 && !observer.every_batch) failure.guard([&] { enough |= !pulse(before); });
-            return !failure;
-          });
-          crew.barrier();
-          if (failure) {
-            totals = before;
-            break;
-          }
-          apply_gradients(network_, top(), gradients_, rule, slots_, hand);
-        } else {
-          update(network_, batch, top(), rule, slots_, hand);
-        }
-      }
-      if (observer.every_batch) crew.barrier(); // a hook may look at the weights
-      if (thread == 0) observers.guard([&] { stopped = !pulse(totals) || enough; });
-      crew.barrier();
-      if (stopped || observers) break;
+      if (!every_batch) continue;
+      hand.first_alone([&] { pass.failure.guard(look_up); });
+      hand.wait();
+      if (pass.given_up()) return;
     }
-    if (thread == 0) result = totals;
-  };
-  run_parallel(threads, work);
+  });
 
-  const bool finite = !training || std::isfinite(result.loss);
-  if (training) slots_.steps += result.batches - (finite ? 0 : 1);
-  failure.rethrow();
-  observers.rethrow();
-  if (!finite) {
-    const Batch<T> batch(buffers_.workspace, result.rows - (result.batches - 1) * batch_size, 0);
-    throw NonFinite("the loss is not finite at batch " + std::to_string(result.batches) + ": " +
-                    first_not_finite(batch));
-  }
-  return result;
+  const bool is_finite = pass.not_finite.empty();
+  if (pass.training) slots_.steps += pass.totals.batches - (is_finite ? 0 : 1);
+  pass.failure.rethrow();
+  if (is_finite) return pass.totals;
+  throw NonFinite("the loss is not finite at batch " + std::to_string(pass.totals.batches) + ": " + pass.not_finite);
 }
 
 template <class T>
@@ -343,121 +288,19 @@ Totals Trainer<T>::train_epoch(const Dataset& data, const EpochOptions& options,
     order.resize(static_cast<std::size_t>(data.x.rows));
     random::permutation({options.seed, options.epoch}, data.x.rows, order.data());
   }
-  return run(data, batch_size, options.shuffle ? order.data() : nullptr, &options, observer);
+  Pass pass{data, options.shuffle ? order.data() : nullptr, batch_size, &options, observer};
+  return run(pass);
 }
 
 template <class T> Totals Trainer<T>::evaluate(const Dataset& data, Index batch_size, const Observer& observer) {
   const Exclusive<T> exclusive(busy_, network_);
   // The results do not depend on the batch size; the memory that they take does.
   const Index rows = std::min({batch_size, data.x.rows, block_rows * thread_limit()});
-  return run(data, rows, nullptr, nullptr, observer);
+  Pass pass{data, nullptr, rows, nullptr, observer};
+  return run(pass);
 }
 
-namespace {
-
-/// Two matrices that take turns as a layer's input and its output, until the next two are made on the
-/// same thread.
-template <class T> class Turns {
-public:
-  Turns(const Network<T>& network, Index rows) {
-    Index widest = network.inputs();
-    for (const Layer<T>& layer : network.layers()) widest = std::max(widest, layer.outputs);
-    const Index size = checked_product(rows, panel_count<T>(widest) * panel_width<T>);
-    thread_local std::array<AlignedBuffer<T>, 2> kept;
-    for (std::size_t n = 0; n < 2; ++n) {
-      AlignedBuffer<T>& buffer = size <= most_kept ? kept[n] : own_[n];
-      if (buffer.size() < size) buffer = AlignedBuffer<T>(size);
-      data_[n] = buffer.data();
-    }
-  }
-  /// The matrix that layer l writes; l = −1 is the input.
-  PanelView<T> output(const Network<T>& network, Index l, Index rows) const {
-    const Index columns = l < 0 ? network.inputs() : network.layers()[static_cast<std::size_t>(l)].outputs;
-    return {data_[static_cast<std::size_t>(l + 1) % 2], rows, columns};
-  }
-
-private:
-  /// What a thread keeps, in numbers: fresh memory costs a page fault every four kilobytes.
-  static constexpr Index most_kept = 1 << 19;
-
-  std::array<AlignedBuffer<T>, 2> own_;
-  std::array<T*, 2> data_;
-};
-
-/// Each thread takes a few rows through all layers, and then the next.
-template <class T>
-void predict_by_rows(const Network<T>& network, const Samples& samples, T* out, int threads, const Observer& observer) {
-  const auto layers = static_cast<Index>(network.layers().size());
-  const Index share = (samples.rows + threads - 1) / threads;
-  const Index piece = std::clamp(share / 4, std::min(share, few_rows), block_rows);
-  const Index capacity = std::min((piece + row_group - 1) / row_group * row_group, samples.rows);
-  std::atomic<Index> next{0};
-  Failure failure;
-  Pulse pulse(observer);
-  run_parallel(threads, [&](Crew&, int thread) {
-    failure.guard([&] {
-      Totals totals;
-      while (!failure && totals.rows < samples.rows) {
-        const Index first = next.fetch_add(capacity);
-        if (first >= samples.rows) break;
-        const RowRange rows{0, std::min(capacity, samples.rows - first)};
-        const Turns<T> turns(network, capacity); // an observer may have called for others
-        gather(samples, {nullptr, first}, network.input_scale(), network.input_offset(), rows,
-               turns.output(network, -1, rows.last));
-        for (Index l = 0; l < layers; ++l) {
-          const PanelView<T> y = turns.output(network, l, rows.last);
-          forward<T>(network.layers()[static_cast<std::size_t>(l)], turns.output(network, l - 1, rows.last),
-                     across(y, rows), y);
-        }
-        const PanelView<T> y = turns.output(network, layers - 1, rows.last);
-        unpack<T>(y, {out + first * y.columns, rows.last, y.columns});
-        totals.rows = first + rows.last;
-        if (thread == 0) pulse(totals);
-      }
-    });
-  });
-  failure.rethrow();
-}
-
-/// All threads work on each layer together: for rows that are too few to be dealt out.
-template <class T> void predict_by_columns(const Network<T>& network, const Samples& samples, T* out, int threads) {
-  const auto layers = static_cast<Index>(network.layers().size());
-  const RowRange rows{0, samples.rows};
-  const Turns<T> turns(network, rows.last);
-  gather(samples, {nullptr, 0}, network.input_scale(), network.input_offset(), rows,
-         turns.output(network, -1, rows.last));
-  Deal deal(threads, network.layers().size());
-  run_parallel(threads, [&](Crew& crew, int thread) {
-    Hand hand(deal, {thread, crew.size()});
-    hand.begin();
-    for (Index l = 0; l < layers; ++l) {
-      const Layer<T>& layer = network.layers()[static_cast<std::size_t>(l)];
-      const PanelView<T> y = turns.output(network, l, rows.last);
-      const PanelView<T> x = turns.output(network, l - 1, rows.last);
-      const auto make = [&](Block block) { forward<T>(layer, x, block, y); };
-      if (layer.kind == LayerKind::dense) {
-        hand.each(columns_tiling(y, x.columns), make);
-      } else if (thread == 0) {
-        make(across(y, rows));
-      }
-      crew.barrier();
-    }
-  });
-  const PanelView<T> y = turns.output(network, layers - 1, rows.last);
-  unpack<T>(y, {out, rows.last, y.columns});
-}
-
-} // namespace
-
-template <class T> void predict(const Network<T>& network, const Samples& samples, T* out, const Observer& observer) {
-  const int threads = threads_for(multiply_adds(network) * static_cast<double>(samples.rows), worth_waking);
-  if (threads > 1 && samples.rows < threads * few_rows) return predict_by_columns(network, samples, out, threads);
-  predict_by_rows(network, samples, out, threads, observer);
-}
-
-#define CNET_INSTANTIATE(T)                                                                                            \
-  template class Trainer<T>;                                                                                           \
-  template void predict(const Network<T>&, const Samples&, T*, const Observer&);
+#define CNET_INSTANTIATE(T) template class Trainer<T>;
 CNET_INSTANTIATE(float)
 CNET_INSTANTIATE(double)
 #undef CNET_INSTANTIATE

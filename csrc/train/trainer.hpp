@@ -1,13 +1,15 @@
 #pragma once
 
 #include "network/update.hpp"
+#include "train/observer.hpp"
 #include "train/samples.hpp"
 #include "train/schedule.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
-#include <functional>
-#include <memory>
+#include <string>
+#include <vector>
 
 namespace cnet {
 
@@ -21,20 +23,6 @@ struct Dataset {
   Samples x;
   Samples y;
   bool ids;
-};
-
-/// Sums over the samples seen; the mean loss is loss / rows.
-struct Totals {
-  Index rows = 0;
-  Index batches = 0;
-  double loss = 0;
-  Index correct = 0;
-};
-
-/// Told of the totals between two batches; false ends the call there, as does what it throws.
-struct Observer {
-  std::function<bool(const Totals&)> tell;
-  bool every_batch = false; ///< else about every 50 ms
 };
 
 struct EpochOptions {
@@ -66,29 +54,74 @@ public:
   Index steps() const { return slots_.steps; }
 
 private:
-  /// One pass in batches; trains if there are options.
-  Totals run(const Dataset&, Index batch_size, const std::uint32_t* order, const EpochOptions*, const Observer&);
-
-  /// What is done to a batch before the weights are updated, one thing after the other.
+  /// What is done to a batch, one thing after the other.
   struct Stage {
-    enum class Kind { input, forward, labels, loss, loss_gradient, backward } kind;
+    enum class Kind {
+      input,
+      forward,
+      labels,
+      loss,
+      loss_gradient,
+      backward,
+      make_gradient,
+      tally, ///< adds the batch to the totals, or ends the pass without it
+      apply_gradient,
+      update,
+    } kind;
     Index layer;
     Split split;
-  };
-  std::vector<Stage> stages(Index batch_size, int threads, bool training) const;
-  /// Does a block of a stage, of the rows of `data` that are selected.
-  void perform(const Stage&, const Dataset& data, Selection, const Batch<T>&, Block);
-  /// What a stage writes.
-  PanelView<T> result(const Stage&, const Batch<T>&) const;
-  Tiling columns_tiling_of(const Stage&, const Batch<T>&) const;
 
+    /// Whether a thread that has done its part of this stage may go on to the next at once.
+    bool flows_into(const Stage& next) const {
+      return split == next.split && (split == Split::rows || (split == Split::weights && kind == next.kind));
+    }
+  };
+  std::vector<Stage> stages(Index batch_size, int threads, const EpochOptions*) const;
+  Tiling tiling(const Stage&, const Batch<T>&, int threads) const;
+  /// What a stage of rows or columns writes.
+  PanelView<T> result(const Stage&, const Batch<T>&) const;
+
+  /// One way through the data, and how far it has come.
+  struct Pass {
+    const Dataset& data;
+    const std::uint32_t* order;
+    const Index batch_size;
+    const EpochOptions* training; ///< or null: only look
+    const Observer& observer;
+
+    Failure failure{};
+    std::atomic<bool> stopped{false}; ///< by the observer
+    std::atomic<bool> ended{false};   ///< no batch is to follow, for all threads alike: tally() decides
+    Totals totals{};                  ///< tally() writes them
+    std::string not_finite{};         ///< and this, if that is why it has ended
+
+    /// Whether the batch is not to be counted, nor learnt from.
+    bool given_up() const { return failure || stopped; }
+  };
+  Totals run(Pass&);
+
+  /// A batch, and what is to be done with it, as one thread sees them.
+  struct Step {
+    Step(Trainer& trainer, const Pass& pass, Index first, int thread)
+        : selection{pass.order, first},
+          batch(trainer.buffers_.workspace, std::min(pass.batch_size, pass.data.x.rows - first), thread),
+          rule(pass.training ? pass.training->optimizer : ops::Optimizer{},
+               trainer.slots_.steps + first / pass.batch_size + 1) {}
+
+    Selection selection;
+    Batch<T> batch;
+    ops::Update<T> rule;
+  };
+  void perform(const Stage&, Pass&, const Step&, Block);
+
+  void load_input(const Dataset&, const Step&, RowRange rows) const;
   void load_labels(const Dataset&, Selection, RowRange rows, Index batch);
   void loss(const Batch<T>&, RowRange rows);
   void loss_gradient(const Batch<T>&, RowRange rows);
+  /// Adds a batch's losses and right predictions to the totals, or ends the pass.
+  void tally(Pass&, const Batch<T>&) const;
 
   void reserve(Index rows, int threads, bool own_inputs);
-  /// Adds a batch's losses and right predictions.
-  void add(Index rows, Totals& totals) const;
   std::string first_not_finite(const Batch<T>&) const;
   ops::Targets<T> targets(Index batch);
   bool fused() const { return loss_ == Loss::cross_entropy && network_.ends_in_softmax(); }
@@ -117,9 +150,5 @@ private:
   Slots<T> slots_;
   std::atomic_flag busy_ = ATOMIC_FLAG_INIT;
 };
-
-/// out[i] = the network's output for sample i, whatever the other samples are. The observer can end it
-/// by an exception alone.
-template <class T> void predict(const Network<T>&, const Samples&, T* out, const Observer&);
 
 } // namespace cnet

@@ -4,6 +4,7 @@
 // two, so that not even rounding could tell machines apart.
 
 #include "core/philox.hpp"
+#include "train/predict.hpp"
 #include "train/trainer.hpp"
 
 #include <cstdint>

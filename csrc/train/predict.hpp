@@ -1,0 +1,13 @@
+#pragma once
+
+#include "network/network.hpp"
+#include "train/observer.hpp"
+#include "train/samples.hpp"
+
+namespace cnet {
+
+/// out[i] = the network's output for sample i, whatever the other samples are. The observer can end it
+/// by an exception alone.
+template <class T> void predict(const Network<T>&, const Samples&, T* out, const Observer&);
+
+} // namespace cnet
