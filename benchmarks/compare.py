@@ -44,7 +44,12 @@ class Process:
             env=os.environ | limits,
         )
         self.times: list[float] = []
-        self.refusal = self.read() if peer else None
+        self.refusal: str | None = None
+
+    def await_readiness(self) -> None:
+        """Return when it has prepared everything, or has refused."""
+        self.refusal = self.read()
+        self.pause()
 
     def read(self) -> Any:
         """Return the next line of the process, a reason if it has ended."""
@@ -79,9 +84,9 @@ def compare(workload: Workload, peers: list[str], threads: int, rounds: int) -> 
     if threads > 1 and "PyTorch" in processes:
         # Small steps are faster on one thread; PyTorch's better figure counts.
         processes["PyTorch, 1 thread"] = Process("PyTorch", workload.name, 1)
+    for process in processes.values():
+        process.await_readiness()
     able = {name: process for name, process in processes.items() if process.refusal is None}
-    for process in able.values():
-        process.pause()
     for _ in range(rounds):
         for process in able.values():
             process.measure()

@@ -26,9 +26,9 @@ MEASURED_SECONDS = 0.25
 
 
 def data(workload: Workload) -> tuple[Array, Array, int]:
-    """Return samples, class ids, and the number of batches: about 16 MiB, at least 8 batches."""
+    """Return samples, class ids, and the number of batches: about 16 MiB, 8 to 2,048 batches."""
     sample_bytes = workload.widths[0] * np.dtype(workload.dtype).itemsize
-    batches = max(8, 2**24 // (sample_bytes * workload.batch))
+    batches = min(max(8, 2**24 // (sample_bytes * workload.batch)), 2048)
     if workload.task == "predict":
         batches = 1
     rng = np.random.default_rng(0)
@@ -331,7 +331,7 @@ def main(peer: str, workload: str) -> None:
     print(json.dumps(None), flush=True)
     for _ in sys.stdin:
         runs, start = 0, time.perf_counter()
-        while (seconds := time.perf_counter() - start) < MEASURED_SECONDS or runs < 2:
+        while (seconds := time.perf_counter() - start) < MEASURED_SECONDS or runs == 0:
             run()
             runs += 1
         print(json.dumps(1e6 * seconds / (runs * steps)), flush=True)

@@ -7,7 +7,7 @@ template <class T, class F, class... In> CNET_INLINE void map(Index size, T* out
   for (; i + width <= size; i += width) store(out + i, f(load(in + i)...));
   if (i == size) return;
   const auto bytes = static_cast<unsigned long>(size - i) * sizeof(T);
-  const auto load_tail = [&](const T* from) {
+  const auto load_tail = [&](const T* from) CNET_INLINED {
     T lanes[width] = {};
     __builtin_memcpy(lanes, from, bytes);
     return load(lanes);
@@ -93,23 +93,23 @@ template <class T> CNET_INLINE Lanes<T> log(Lanes<T> x) {
 }
 
 template <class T> void exp(Index size, const T* x, T* out) {
-  map(size, out, [](Lanes<T> v) { return exp(v); }, x);
+  map(size, out, [](Lanes<T> v) CNET_INLINED { return exp(v); }, x);
 }
 
 template <class T> void log(Index size, const T* x, T* out) {
-  map(size, out, [](Lanes<T> v) { return log(v); }, x);
+  map(size, out, [](Lanes<T> v) CNET_INLINED { return log(v); }, x);
 }
 
 template <class T> void relu_forward(Index size, const T* x, T* out) {
-  map(size, out, [](Lanes<T> v) { return relu(v); }, x);
+  map(size, out, [](Lanes<T> v) CNET_INLINED { return relu(v); }, x);
 }
 
 template <class T> void relu_backward(Index size, const T* grad, const T* x, T* out) {
-  map(size, out, [](Lanes<T> g, Lanes<T> v) { return relu_gradient(g, v); }, grad, x);
+  map(size, out, [](Lanes<T> g, Lanes<T> v) CNET_INLINED { return relu_gradient(g, v); }, grad, x);
 }
 
 template <class T> void rescale(Index size, const T* x, T scale, T offset, T* out) {
-  map(size, out, [=](Lanes<T> v) { return fma(v, broadcast(scale), broadcast(offset)); }, x);
+  map(size, out, [=](Lanes<T> v) CNET_INLINED { return fma(v, broadcast(scale), broadcast(offset)); }, x);
 }
 
 /// Zipping row i with row i + width/2 is one step of a perfect shuffle; log2(width) of them turn

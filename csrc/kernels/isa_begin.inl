@@ -3,6 +3,8 @@
 // compiled for a newer CPU. So: no standard library, and everything in an unnamed namespace.
 
 #define CNET_INLINE __attribute__((always_inline)) inline
+/// The same behind a lambda's parameters; else its lanes, of several registers, would go through memory.
+#define CNET_INLINED __attribute__((always_inline))
 
 #if defined(__SANITIZE_ADDRESS__)
 #define CNET_UNROLL // checks of every unrolled access would take minutes to compile

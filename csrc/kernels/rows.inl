@@ -70,15 +70,15 @@ template <class T> struct Numbers {
 /// The sum of f(p, lanes) over a row's panels.
 template <class T, class F> CNET_INLINE Lanes<T> sum_panels(const Rows<T>& rows, Index i, T padding, F f) {
   Lanes<T> total = broadcast(T(0));
-  each_panel(rows, i, padding, [&](Index p, Lanes<T> x) { total = total + f(p, x); });
+  each_panel(rows, i, padding, [&](Index p, Lanes<T> x) CNET_INLINED { total = total + f(p, x); });
   return total;
 }
 
 template <class T> CNET_INLINE Lanes<T> maxima(const Rows<T>& rows, Index first, Index count) {
   const T lowest = T(-__builtin_inf());
-  return fold_rows<T>(first, count, Maximum(), [&](Index i) {
+  return fold_rows<T>(first, count, Maximum(), [&](Index i) CNET_INLINED {
     Lanes<T> maximum = broadcast(lowest);
-    each_panel(rows, i, lowest, [&](Index, Lanes<T> x) { maximum = Maximum()(maximum, x); });
+    each_panel(rows, i, lowest, [&](Index, Lanes<T> x) CNET_INLINED { maximum = Maximum()(maximum, x); });
     return maximum;
   });
 }
@@ -87,8 +87,8 @@ template <class T> CNET_INLINE Lanes<T> maxima(const Rows<T>& rows, Index first,
 template <class T>
 CNET_INLINE Lanes<T> exponentials(const Rows<T>& rows, Index first, Index count, const Numbers<T>& maximum, T* out,
                                   Index out_stride) {
-  return fold_rows<T>(first, count, Add(), [&](Index i) {
-    return sum_panels(rows, i, T(-__builtin_inf()), [&](Index p, Lanes<T> x) {
+  return fold_rows<T>(first, count, Add(), [&](Index i) CNET_INLINED {
+    return sum_panels(rows, i, T(-__builtin_inf()), [&](Index p, Lanes<T> x) CNET_INLINED {
       const Lanes<T> e = exp(x - maximum[i - first]);
       const Lanes<T> kept = select(columns_of<T>(rows.columns, p), e, broadcast(T(0)));
       store(out + p * out_stride + i * panel_width<T>, kept);
@@ -109,7 +109,7 @@ CNET_INLINE void normalize(Index columns, Index first, Index count, const Number
 }
 
 template <class T> void softmax(Rows<T> rows, T* out, Index out_stride) {
-  each_group<T>(rows.rows, [&](Index first, Index count) {
+  each_group<T>(rows.rows, [&](Index first, Index count) CNET_INLINED {
     const Numbers<T> maximum(maxima(rows, first, count));
     const Numbers<T> total(exponentials(rows, first, count, maximum, out, out_stride));
     normalize(rows.columns, first, count, total, out, out_stride);
@@ -120,18 +120,19 @@ template <class T>
 void softmax_backward(Rows<T> probabilities, const T* grad, Index grad_stride, T* out, Index out_stride) {
   constexpr Index width = panel_width<T>;
   const Lanes<T> zero = broadcast(T(0));
-  const auto grad_lanes = [&](Index i, Index p) {
+  const auto grad_lanes = [&](Index i, Index p) CNET_INLINED {
     const Lanes<T> g = load(grad + p * grad_stride + i * width);
     return select(columns_of<T>(probabilities.columns, p), g, zero);
   };
-  each_group<T>(probabilities.rows, [&](Index first, Index count) {
-    const Numbers<T> total(fold_rows<T>(first, count, Add(), [&](Index i) {
+  each_group<T>(probabilities.rows, [&](Index first, Index count) CNET_INLINED {
+    const Numbers<T> total(fold_rows<T>(first, count, Add(), [&](Index i) CNET_INLINED {
       Lanes<T> products = zero;
-      each_panel(probabilities, i, T(0), [&](Index p, Lanes<T> q) { products = fma(grad_lanes(i, p), q, products); });
+      each_panel(probabilities, i, T(0),
+                 [&](Index p, Lanes<T> q) CNET_INLINED { products = fma(grad_lanes(i, p), q, products); });
       return products;
     }));
     for (Index i = first; i < first + count; ++i) {
-      each_panel(probabilities, i, T(0), [&](Index p, Lanes<T> q) {
+      each_panel(probabilities, i, T(0), [&](Index p, Lanes<T> q) CNET_INLINED {
         store(out + p * out_stride + i * width, q * (grad_lanes(i, p) - total[i - first]));
       });
     }
@@ -143,13 +144,13 @@ void softmax_backward(Rows<T> probabilities, const T* grad, Index grad_stride, T
 template <class T>
 void softmax_cross_entropy_forward(Rows<T> logits, Targets<T> targets, T* probabilities, Index stride, T* losses) {
   const Lanes<T> zero = broadcast(T(0));
-  each_group<T>(logits.rows, [&](Index first, Index count) {
+  each_group<T>(logits.rows, [&](Index first, Index count) CNET_INLINED {
     const Numbers<T> maximum(maxima(logits, first, count));
     // The logits are read once more after this: probabilities must not overwrite them.
     const Lanes<T> totals = exponentials(logits, first, count, maximum, probabilities, stride);
     const Numbers<T> total(totals), log_total(log(totals));
-    const Numbers<T> loss(fold_rows<T>(first, count, Add(), [&](Index i) {
-      return sum_panels(logits, i, T(0), [&](Index p, Lanes<T> z) {
+    const Numbers<T> loss(fold_rows<T>(first, count, Add(), [&](Index i) CNET_INLINED {
+      return sum_panels(logits, i, T(0), [&](Index p, Lanes<T> z) CNET_INLINED {
         const Lanes<T> y = target_lanes(targets, i, p);
         const Lanes<T> term = y * (log_total[i - first] - (z - maximum[i - first]));
         return select(y == zero, zero, term);
@@ -163,7 +164,7 @@ void softmax_cross_entropy_forward(Rows<T> logits, Targets<T> targets, T* probab
 template <class T>
 void softmax_cross_entropy_backward(Rows<T> probabilities, Targets<T> targets, T batch, T* out, Index out_stride) {
   for (Index i = 0; i < probabilities.rows; ++i) {
-    each_panel(probabilities, i, T(0), [&](Index p, Lanes<T> q) {
+    each_panel(probabilities, i, T(0), [&](Index p, Lanes<T> q) CNET_INLINED {
       store(out + p * out_stride + i * panel_width<T>, (q - target_lanes(targets, i, p)) / broadcast(batch));
     });
   }
@@ -172,17 +173,18 @@ void softmax_cross_entropy_backward(Rows<T> probabilities, Targets<T> targets, T
 template <class T> inline constexpr T cross_entropy_epsilon = T(1e-7);
 
 template <class T> CNET_INLINE Lanes<T> sums(const Rows<T>& rows, Index first, Index count) {
-  return fold_rows<T>(first, count, Add(),
-                      [&](Index i) { return sum_panels(rows, i, T(0), [](Index, Lanes<T> x) { return x; }); });
+  return fold_rows<T>(first, count, Add(), [&](Index i) CNET_INLINED {
+    return sum_panels(rows, i, T(0), [](Index, Lanes<T> x) CNET_INLINED { return x; });
+  });
 }
 
 template <class T> void cross_entropy_forward(Rows<T> probabilities, Targets<T> targets, T* losses) {
   const Lanes<T> zero = broadcast(T(0));
   const Lanes<T> low = broadcast(cross_entropy_epsilon<T>), high = broadcast(T(1) - cross_entropy_epsilon<T>);
-  each_group<T>(probabilities.rows, [&](Index first, Index count) {
+  each_group<T>(probabilities.rows, [&](Index first, Index count) CNET_INLINED {
     const Numbers<T> total(sums(probabilities, first, count));
-    const Lanes<T> likelihood = fold_rows<T>(first, count, Add(), [&](Index i) {
-      return sum_panels(probabilities, i, T(0), [&](Index p, Lanes<T> x) {
+    const Lanes<T> likelihood = fold_rows<T>(first, count, Add(), [&](Index i) CNET_INLINED {
+      return sum_panels(probabilities, i, T(0), [&](Index p, Lanes<T> x) CNET_INLINED {
         Lanes<T> q = x / total[i - first];
         q = select(q < low, low, select(high < q, high, q));
         const Lanes<T> y = target_lanes(targets, i, p);
@@ -198,21 +200,21 @@ template <class T>
 void cross_entropy_backward(Rows<T> probabilities, Targets<T> targets, T batch, T* out, Index out_stride) {
   const Lanes<T> zero = broadcast(T(0));
   const Lanes<T> low = broadcast(cross_entropy_epsilon<T>), high = broadcast(T(1) - cross_entropy_epsilon<T>);
-  each_group<T>(probabilities.rows, [&](Index first, Index count) {
+  each_group<T>(probabilities.rows, [&](Index first, Index count) CNET_INLINED {
     const Lanes<T> totals = sums(probabilities, first, count);
     const Numbers<T> total(totals);
     // The targets of the classes that clipping left alone.
-    const auto unclipped = [&](Index i, Index p, Lanes<T> x) {
+    const auto unclipped = [&](Index i, Index p, Lanes<T> x) CNET_INLINED {
       const Lanes<T> q = x / total[i - first];
       const Lanes<T> y = target_lanes(targets, i, p);
       return select(q < low, zero, select(high < q, zero, y));
     };
-    const Lanes<T> weights = fold_rows<T>(first, count, Add(), [&](Index i) {
-      return sum_panels(probabilities, i, T(0), [&](Index p, Lanes<T> x) { return unclipped(i, p, x); });
+    const Lanes<T> weights = fold_rows<T>(first, count, Add(), [&](Index i) CNET_INLINED {
+      return sum_panels(probabilities, i, T(0), [&](Index p, Lanes<T> x) CNET_INLINED { return unclipped(i, p, x); });
     });
     const Numbers<T> common(weights / totals);
     for (Index i = first; i < first + count; ++i) {
-      each_panel(probabilities, i, T(1), [&](Index p, Lanes<T> x) {
+      each_panel(probabilities, i, T(1), [&](Index p, Lanes<T> x) CNET_INLINED {
         const Lanes<T> y = unclipped(i, p, x);
         const Lanes<T> own = select(y == zero, zero, y / x);
         store(out + p * out_stride + i * panel_width<T>, (common[i - first] - own) / broadcast(batch));
@@ -241,11 +243,11 @@ template <class T> void argmax(Rows<T> rows, T* out) {
   constexpr int width = Lanes<T>::width;
   const T lowest = T(-__builtin_inf());
   const Lanes<T> below = broadcast(T(1ll << (Format<T>::mantissa_bits - 1)));
-  each_group<T>(rows.rows, [&](Index first, Index count) {
+  each_group<T>(rows.rows, [&](Index first, Index count) CNET_INLINED {
     Ranked<T> best[width] = {};
     for (Index r = 0; r < count; ++r) {
       best[r] = {broadcast(lowest), below};
-      each_panel(rows, first + r, lowest, [&](Index p, Lanes<T> x) {
+      each_panel(rows, first + r, lowest, [&](Index p, Lanes<T> x) CNET_INLINED {
         const Lanes<T> column = lane_numbers<T>() + broadcast(T(p * width));
         const auto is_number = x == x;
         best[r] = first_maximum(best[r],

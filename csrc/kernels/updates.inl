@@ -11,7 +11,7 @@ template <class T> CNET_INLINE Lanes<T> flush_subnormal(Lanes<T> x) {
 /// rule(parameters, gradients, slots) for each row of lanes; the rule changes parameters and slots.
 template <int slots, class T, class Rule> CNET_INLINE void each_parameter(const Step<T>& step, Rule rule) {
   constexpr Index width = panel_width<T>;
-  const auto apply = [&](T* param, const T* grad, T* const* slot) {
+  const auto apply = [&](T* param, const T* grad, T* const* slot) CNET_INLINED {
     Lanes<T> w = load(param), s[slots + 1];
     CNET_UNROLL
     for (int n = 0; n < slots; ++n) s[n] = load(slot[n]);
@@ -41,13 +41,13 @@ template <int slots, class T, class Rule> CNET_INLINE void each_parameter(const 
 
 template <class T> void sgd_update(const Step<T>& step) {
   const Lanes<T> rate = broadcast(-step.learning_rate);
-  each_parameter<0>(step, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>*) { w = fma(rate, g, w); });
+  each_parameter<0>(step, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>*) CNET_INLINED { w = fma(rate, g, w); });
 }
 
 template <class T> void sgd_momentum_update(const Step<T>& step) {
   const Lanes<T> rate = broadcast(-step.learning_rate), momentum = broadcast(step.momentum);
   const bool nesterov = step.nesterov;
-  each_parameter<1>(step, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* velocity) {
+  each_parameter<1>(step, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* velocity) CNET_INLINED {
     velocity[0] = flush_subnormal(fma(momentum, velocity[0], rate * g));
     w = w + (nesterov ? fma(momentum, velocity[0], rate * g) : velocity[0]);
   });
@@ -56,7 +56,7 @@ template <class T> void sgd_momentum_update(const Step<T>& step) {
 template <class T> void rmsprop_update(const Step<T>& step) {
   const Lanes<T> rate = broadcast(step.learning_rate), epsilon = broadcast(step.epsilon);
   const Lanes<T> rho = broadcast(step.rho), rest = broadcast(step.one_minus_rho);
-  each_parameter<1>(step, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* velocity) {
+  each_parameter<1>(step, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* velocity) CNET_INLINED {
     velocity[0] = flush_subnormal(fma(rho, velocity[0], rest * (g * g)));
     w = w - rate * g / square_root(velocity[0] + epsilon);
   });
@@ -65,7 +65,7 @@ template <class T> void rmsprop_update(const Step<T>& step) {
 template <class T> void adam_update(const Step<T>& step) {
   const Lanes<T> rate = broadcast(step.learning_rate), epsilon = broadcast(step.epsilon);
   const Lanes<T> rest_1 = broadcast(step.one_minus_beta_1), rest_2 = broadcast(step.one_minus_beta_2);
-  each_parameter<2>(step, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* moments) {
+  each_parameter<2>(step, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* moments) CNET_INLINED {
     moments[0] = flush_subnormal(fma(g - moments[0], rest_1, moments[0]));
     moments[1] = flush_subnormal(fma(g * g - moments[1], rest_2, moments[1]));
     w = w - moments[0] * rate / (square_root(moments[1]) + epsilon);
