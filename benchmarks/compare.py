@@ -128,7 +128,7 @@ def plot(results: list[dict[str, Any]], path: str) -> None:
     """Draw the times of all workloads as bars, relative to cnet's."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 1.1 * len(results) + 1), layout="constrained")
+    figure = Figure(figsize=(9, 1.6 * len(results) + 1), layout="constrained")
     axes = figure.subplots(len(results), 1, sharex=True, squeeze=False)[:, 0]
     for ax, result in zip(axes, results, strict=True):
         times = result["microseconds"]
