@@ -234,7 +234,7 @@ def test_a_staged_step_has_the_bits_of_a_fused_one(rule: str, dtype: str, thread
         made.add_softmax("softmax")
         trainer = _core.Trainer[dtype](made, False, True)
         for epoch in range(3):
-            options = (64, True, 0, epoch, optimizer, None, False, staged)
+            options = (64, True, 0, epoch, optimizer, None, False, None, staged)
             trainer.train_epoch(x, y, *options)
         return [a.tobytes() for layer in parameters for a in (layer.kernel(), layer.bias())]
 

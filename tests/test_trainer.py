@@ -603,7 +603,7 @@ WRONG_OPTIONS: list[tuple[str, dict[str, Any], type[Exception], str]] = [
         r"x has 77 samples, y has 70",
     ),
     ("fit", {"validation_data": X}, ValueError, r"validation_data: expected a tuple \(x, y\)"),
-    ("fit", {"validation_data": (X, IDS, IDS)}, ValueError, r"validation_data: expected a tuple"),
+    ("fit", {"validation_data": (X,)}, ValueError, r"validation_data: expected a tuple"),
     ("fit", {"validation_data": (X, IDS[:3])}, ValueError, r"validation_data: x has 77 .* 3"),
     ("fit", {"validation_data": (X[:, :2], IDS)}, ValueError, r"validation_data: x: .*\(77, 2\)"),
     ("fit", {"validation_data": (X, IDS + 1)}, ValueError, r"validation_data: .* \[0, 4\)"),
@@ -611,12 +611,9 @@ WRONG_OPTIONS: list[tuple[str, dict[str, Any], type[Exception], str]] = [
     *[
         (call, {option: value}, ValueError, rf"{option} is not supported yet")
         for call, option, value in (
-            *(("fit", "class_weight", {0: 1.0}), ("fit", "sample_weight", np.ones(77))),
             *(("fit", "steps_per_epoch", 3), ("fit", "validation_steps", 3)),
-            *(("evaluate", "sample_weight", np.ones(77)), ("evaluate", "steps", 3)),
+            ("evaluate", "steps", 3),
             *(("predict", "steps", 3), ("predict", "callbacks", [])),
-            *(("train_on_batch", "sample_weight", [1]), ("train_on_batch", "class_weight", {})),
-            ("test_on_batch", "sample_weight", [1]),
         )
     ],
 ]

@@ -5,6 +5,7 @@
 #include "train/trainer.hpp"
 
 #include <map>
+#include <optional>
 #include <string>
 
 namespace cnet::bind {
@@ -71,11 +72,13 @@ template <class T> py::object try_predict(const Network<T>& network, const py::o
 }
 
 template <class T>
-Dataset dataset(const Network<T>& network, const char* call, const py::array& x, const py::array& y, bool ids) {
+Dataset<T> dataset(const Network<T>& network, const char* call, const py::array& x, const py::array& y, bool ids,
+                   const std::optional<Array<T>>& weights) {
   expect_shape({call, "x"}, x, {-1, network.inputs()});
   expect_shape({call, "y"}, y, {x.shape(0), ids ? 1 : network.outputs()});
   if (ids && y.dtype().kind() == 'f') throw py::type_error(std::string(call) + ": y: expected integer class ids");
-  return {samples({call, "x"}, x), samples({call, "y"}, y), ids};
+  if (weights) expect_shape({call, "sample_weight"}, *weights, {x.shape(0)});
+  return {samples({call, "x"}, x), samples({call, "y"}, y), ids, weights ? weights->data() : nullptr};
 }
 
 template <class T> struct BoundTrainer {
@@ -88,15 +91,15 @@ template <class T> struct BoundTrainer {
         trainer(network, from_logits ? Loss::cross_entropy_from_logits : Loss::cross_entropy) {}
 
   void check(const py::array& x, const py::array& y) {
-    const Dataset data = dataset(network, "fit", x, y, sparse);
+    const Dataset<T> data = dataset(network, "fit", x, y, sparse, {});
     const py::gil_scoped_release release;
     trainer.check(data);
   }
 
   py::tuple train_epoch(const py::array& x, const py::array& y, Index batch_size, bool shuffle, std::uint64_t seed,
                         std::uint32_t epoch, const ops::Optimizer& optimizer, const py::object& on_progress,
-                        bool every_batch, bool staged) {
-    const Dataset data = dataset(network, "train_epoch", x, y, sparse);
+                        bool every_batch, const std::optional<Array<T>>& sample_weight, bool staged) {
+    const Dataset<T> data = dataset(network, "train_epoch", x, y, sparse, sample_weight);
     if (batch_size < 1) throw py::value_error("train_epoch: expected a batch_size of at least 1");
     const EpochOptions options{batch_size, shuffle, seed, epoch, optimizer, staged};
     const Observer observer = observer_of(on_progress, every_batch);
@@ -109,8 +112,9 @@ template <class T> struct BoundTrainer {
     return totals_tuple(totals);
   }
 
-  py::tuple evaluate(const py::array& x, const py::array& y, Index batch_size, const py::object& on_progress) {
-    const Dataset data = dataset(network, "evaluate", x, y, sparse);
+  py::tuple evaluate(const py::array& x, const py::array& y, Index batch_size, const py::object& on_progress,
+                     const std::optional<Array<T>>& sample_weight) {
+    const Dataset<T> data = dataset(network, "evaluate", x, y, sparse, sample_weight);
     if (batch_size < 1) throw py::value_error("evaluate: expected a batch_size of at least 1");
     const Observer observer = observer_of(on_progress);
     Totals totals;
@@ -161,8 +165,10 @@ template <class T> void register_network_of(py::module_& m, const std::string& s
   trainer.def(py::init<const Network<T>&, bool, bool>(), arg("network").none(false), arg("from_logits"), arg("sparse"))
       .def("check", &Bound::check, arg("x"), arg("y"))
       .def("train_epoch", &Bound::train_epoch, arg("x"), arg("y"), arg("batch_size"), arg("shuffle"), arg("seed"),
-           arg("epoch"), arg("optimizer"), arg("on_progress"), arg("every_batch"), arg("staged") = false)
-      .def("evaluate", &Bound::evaluate, arg("x"), arg("y"), arg("batch_size"), arg("on_progress"))
+           arg("epoch"), arg("optimizer"), arg("on_progress"), arg("every_batch"),
+           arg("sample_weight").noconvert() = py::none(), arg("staged") = false)
+      .def("evaluate", &Bound::evaluate, arg("x"), arg("y"), arg("batch_size"), arg("on_progress"),
+           arg("sample_weight").noconvert() = py::none())
       .def_property_readonly("steps", [](const Bound& bound) { return bound.trainer.steps(); });
 }
 

@@ -80,6 +80,13 @@ void cross_entropy_backward(PanelView<const T> probabilities, const Targets<T>& 
                                              static_cast<T>(batch), out.row(rows.first), out.stride());
 }
 
+template <class T> void scale_row(PanelView<T> gradient, Index i, T weight) {
+  for (Index p = 0; p < gradient.panels(); ++p) {
+    T* row = gradient.row(i) + p * gradient.stride();
+    std::transform(row, row + panel_width<T>, row, [=](T number) { return weight == 0 ? T(0) : number * weight; });
+  }
+}
+
 #define CNET_INSTANTIATE(T)                                                                                            \
   template void accuracy(PanelView<const T>, const Targets<T>&, RowRange, std::uint8_t*);                              \
   template void softmax(PanelView<const T>, RowRange, PanelView<T>);                                                   \
@@ -87,7 +94,8 @@ void cross_entropy_backward(PanelView<const T> probabilities, const Targets<T>& 
   template void softmax_cross_entropy_forward(PanelView<const T>, const Targets<T>&, RowRange, PanelView<T>, T*);      \
   template void softmax_cross_entropy_backward(PanelView<const T>, const Targets<T>&, Index, RowRange, PanelView<T>);  \
   template void cross_entropy_forward(PanelView<const T>, const Targets<T>&, RowRange, T*);                            \
-  template void cross_entropy_backward(PanelView<const T>, const Targets<T>&, Index, RowRange, PanelView<T>);
+  template void cross_entropy_backward(PanelView<const T>, const Targets<T>&, Index, RowRange, PanelView<T>);          \
+  template void scale_row(PanelView<T>, Index, T);
 CNET_INSTANTIATE(float)
 CNET_INSTANTIATE(double)
 #undef CNET_INSTANTIATE

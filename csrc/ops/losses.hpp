@@ -40,4 +40,7 @@ template <class T>
 void cross_entropy_backward(PanelView<const T> probabilities, const Targets<T>& targets, Index batch, RowRange rows,
                             PanelView<T> out);
 
+/// Row i of a gradient, times how much its sample counts; nothing of it, be it NaN, if that is 0.
+template <class T> void scale_row(PanelView<T> gradient, Index i, T weight);
+
 } // namespace cnet::ops

@@ -62,7 +62,7 @@ template <class T> void Trainer<T>::reserve(Index rows, int threads, bool own_in
   buffers_ = Buffers(network_, std::max(rows, present.capacity()), threads, own_inputs);
 }
 
-template <class T> void Trainer<T>::check(const Dataset& data) const {
+template <class T> void Trainer<T>::check(const Dataset<T>& data) const {
   if (!data.ids) return;
   std::array<Index, 256> ids;
   for (Index first = 0; first < data.y.rows; first += Index(ids.size())) {
@@ -76,19 +76,20 @@ template <class T> ops::Targets<T> Trainer<T>::targets(Index batch) {
   return {nullptr, buffers_.distribution.view(batch)};
 }
 
-template <class T> void Trainer<T>::load_input(const Dataset& data, const Step& step, RowRange rows) const {
+template <class T> void Trainer<T>::load_input(const Dataset<T>& data, const Step& step, RowRange rows) const {
   gather(data.x, step.selection, network_.input_scale(), network_.input_offset(), rows, step.batch.output(-1));
 }
 
-template <class T> void Trainer<T>::load_labels(const Dataset& data, Selection selection, RowRange rows, Index batch) {
+template <class T> void Trainer<T>::load_labels(const Dataset<T>& data, const Step& step, RowRange rows) {
   if (data.ids) {
-    gather_ids(data.y, selection, network_.outputs(), rows, buffers_.ids.data());
+    gather_ids(data.y, step.selection, network_.outputs(), rows, buffers_.ids.data());
   } else {
-    gather(data.y, selection, T(1), T(0), rows, buffers_.distribution.view(batch));
+    gather(data.y, step.selection, T(1), T(0), rows, buffers_.distribution.view(step.batch.rows()));
   }
 }
 
-template <class T> void Trainer<T>::loss(const Batch<T>& batch, RowRange rows) {
+template <class T> void Trainer<T>::loss(const Dataset<T>& data, const Step& step, RowRange rows) {
+  const Batch<T>& batch = step.batch;
   const PanelView<const T> outputs = batch.output(top());
   PanelView<const T> predictions = outputs;
   if (loss_ == Loss::cross_entropy && !fused()) {
@@ -98,17 +99,28 @@ template <class T> void Trainer<T>::loss(const Batch<T>& batch, RowRange rows) {
     ops::softmax_cross_entropy_forward<T>(outputs, targets(batch.rows()), rows, probabilities, buffers_.losses.data());
     if (fused()) predictions = probabilities;
   }
+  if (data.weights) {
+    for (Index i = rows.first; i < rows.last; ++i) {
+      const T weight = data.weights[step.selection[i]];
+      T& loss = buffers_.losses.data()[i];
+      loss = weight == 0 ? T(0) : loss * weight; // what does not count may be NaN
+    }
+  }
   ops::accuracy<T>(predictions, targets(batch.rows()), rows, buffers_.correct.data());
 }
 
-template <class T> void Trainer<T>::loss_gradient(const Batch<T>& batch, RowRange rows) {
+template <class T> void Trainer<T>::loss_gradient(const Dataset<T>& data, const Step& step, RowRange rows) {
   if (top() < 0) return;
+  const Batch<T>& batch = step.batch;
   const PanelView<T> gradient = batch.gradient(top());
   if (loss_ == Loss::cross_entropy && !fused()) {
     ops::cross_entropy_backward<T>(batch.output(top()), targets(batch.rows()), batch.rows(), rows, gradient);
   } else {
     ops::softmax_cross_entropy_backward<T>(buffers_.probabilities.view(batch.rows()), targets(batch.rows()),
                                            batch.rows(), rows, gradient);
+  }
+  if (data.weights) {
+    for (Index i = rows.first; i < rows.last; ++i) ops::scale_row(gradient, i, data.weights[step.selection[i]]);
   }
   backward_activation(network_, batch, top(), rows);
 }
@@ -176,9 +188,9 @@ template <class T> void Trainer<T>::perform(const Stage& stage, Pass& pass, cons
   case Kind::input: return load_input(pass.data, step, rows);
   case Kind::forward:
     return forward<T>(network_.layers()[static_cast<std::size_t>(l)], batch.output(l - 1), block, batch.output(l));
-  case Kind::labels: return load_labels(pass.data, step.selection, rows, batch.rows());
-  case Kind::loss: return loss(batch, rows);
-  case Kind::loss_gradient: return loss_gradient(batch, rows);
+  case Kind::labels: return load_labels(pass.data, step, rows);
+  case Kind::loss: return loss(pass.data, step, rows);
+  case Kind::loss_gradient: return loss_gradient(pass.data, step, rows);
   case Kind::backward: return backward(network_, batch, l, block);
   case Kind::make_gradient: return make_gradient(network_, batch, l, block, gradients_);
   case Kind::tally: return tally(pass, batch);
@@ -275,7 +287,7 @@ template <class T> Totals Trainer<T>::run(Pass& pass) {
 }
 
 template <class T>
-Totals Trainer<T>::train_epoch(const Dataset& data, const EpochOptions& options, const Observer& observer) {
+Totals Trainer<T>::train_epoch(const Dataset<T>& data, const EpochOptions& options, const Observer& observer) {
   const Exclusive<T> exclusive(busy_, network_);
   const Index batch_size = std::min(options.batch_size, data.x.rows);
   if (slots_.layers.empty() || slots_.count != options.optimizer.slots()) {
@@ -292,7 +304,7 @@ Totals Trainer<T>::train_epoch(const Dataset& data, const EpochOptions& options,
   return run(pass);
 }
 
-template <class T> Totals Trainer<T>::evaluate(const Dataset& data, Index batch_size, const Observer& observer) {
+template <class T> Totals Trainer<T>::evaluate(const Dataset<T>& data, Index batch_size, const Observer& observer) {
   const Exclusive<T> exclusive(busy_, network_);
   // The results do not depend on the batch size; the memory that they take does.
   const Index rows = std::min({batch_size, data.x.rows, block_rows * thread_limit()});

@@ -18,11 +18,13 @@ enum class Loss {
   cross_entropy_from_logits, ///< of logits, whatever the last layer is
 };
 
-/// Samples and what they should come out as: class ids (one integer a row) or distributions.
-struct Dataset {
+/// Samples and what they should come out as: class ids (one integer a row) or distributions; and how
+/// much each of them counts.
+template <class T> struct Dataset {
   Samples x;
   Samples y;
   bool ids;
+  const T* weights = nullptr; ///< of each sample; all 1 if null
 };
 
 struct EpochOptions {
@@ -41,14 +43,14 @@ public:
   Trainer(const Network<T>& network, Loss loss) : network_(network), loss_(loss) {}
 
   /// Throws std::invalid_argument if a label is not a class; looks at them all.
-  void check(const Dataset&) const;
+  void check(const Dataset<T>&) const;
 
   /// One pass over the data. Throws NonFinite before an update that a loss of inf or NaN would have
   /// led to; std::invalid_argument as check().
-  Totals train_epoch(const Dataset&, const EpochOptions&, const Observer&);
+  Totals train_epoch(const Dataset<T>&, const EpochOptions&, const Observer&);
 
   /// Loss and accuracy, without training.
-  Totals evaluate(const Dataset&, Index batch_size, const Observer&);
+  Totals evaluate(const Dataset<T>&, Index batch_size, const Observer&);
 
   /// Steps that the optimizer has taken.
   Index steps() const { return slots_.steps; }
@@ -83,7 +85,7 @@ private:
 
   /// One way through the data, and how far it has come.
   struct Pass {
-    const Dataset& data;
+    const Dataset<T>& data;
     const std::uint32_t* order;
     const Index batch_size;
     const EpochOptions* training; ///< or null: only look
@@ -114,10 +116,10 @@ private:
   };
   void perform(const Stage&, Pass&, const Step&, Block);
 
-  void load_input(const Dataset&, const Step&, RowRange rows) const;
-  void load_labels(const Dataset&, Selection, RowRange rows, Index batch);
-  void loss(const Batch<T>&, RowRange rows);
-  void loss_gradient(const Batch<T>&, RowRange rows);
+  void load_input(const Dataset<T>&, const Step&, RowRange rows) const;
+  void load_labels(const Dataset<T>&, const Step&, RowRange rows);
+  void loss(const Dataset<T>&, const Step&, RowRange rows);
+  void loss_gradient(const Dataset<T>&, const Step&, RowRange rows);
   /// Adds a batch's losses and right predictions to the totals, or ends the pass.
   void tally(Pass&, const Batch<T>&) const;
 

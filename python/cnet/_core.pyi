@@ -123,10 +123,16 @@ class TrainerFloat32:
         optimizer: Optimizer,
         on_progress: Callable[..., Any] | None,
         every_batch: bool,
+        sample_weight: FloatArray | None = None,
         staged: bool = False,
     ) -> tuple[int, float, int]: ...
     def evaluate(
-        self, x: Array, y: Array, batch_size: int, on_progress: Callable[..., Any] | None
+        self,
+        x: Array,
+        y: Array,
+        batch_size: int,
+        on_progress: Callable[..., Any] | None,
+        sample_weight: FloatArray | None = None,
     ) -> tuple[int, float, int]: ...
 
 class DenseParametersFloat64(DenseParametersFloat32): ...

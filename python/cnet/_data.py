@@ -6,6 +6,7 @@ Data keeps its dtype and its strides: the core converts a batch at a time. Only 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,36 @@ def as_ids(array: Array, argument: str) -> Array:
         row = wrong[0]
         raise ValueError(f"{argument}: {array.flat[row]} at row {row} is not a class id")
     return ids
+
+
+def as_weights(value: Any, argument: str, samples: int, dtype: str) -> FloatArray:
+    """Return how much each sample counts, (samples,), as the trainer takes it."""
+    array = as_array(value, argument)
+    if array.shape not in ((samples,), (samples, 1)):
+        raise ValueError(f"{argument}: expected shape ({samples},), got {array.shape}")
+    with np.errstate(over="ignore"):  # refused below
+        weights = np.require(array.reshape(samples), dtype=np.dtype(dtype), requirements=["C", "A"])
+    wrong = np.flatnonzero(~np.isfinite(weights))
+    if wrong.size:
+        row = wrong[0]
+        raise ValueError(f"{argument}: {array.flat[row]} at row {row} is not a finite {dtype}")
+    return weights
+
+
+def as_class_weights(value: Any, argument: str, classes: int, dtype: str) -> FloatArray:
+    """Return how much each class counts, (classes,): what the mapping says, else 1."""
+    if not isinstance(value, Mapping):
+        raise TypeError(
+            f"{argument}: expected a dict of class to weight, got {type(value).__name__}"
+        )
+    weights = np.ones(classes)
+    for key, weight in value.items():
+        if isinstance(key, bool) or not isinstance(key, (int, np.integer)):
+            raise TypeError(f"{argument}: expected classes as integers, got {key!r}")
+        if not 0 <= key < classes:
+            raise ValueError(f"{argument}: class {key} is outside [0, {classes})")
+        weights[key] = as_number(f"{argument}[{key}]", weight)
+    return as_weights(weights, argument, classes, dtype)
 
 
 def as_floats(call: str, **arrays: Any) -> list[FloatArray]:

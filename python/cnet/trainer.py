@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core, losses, metrics, optimizers, random
-from ._data import Array, FloatArray, as_count, as_labels, as_number, as_samples
+from ._data import (
+    Array,
+    FloatArray,
+    as_class_weights,
+    as_count,
+    as_labels,
+    as_number,
+    as_samples,
+    as_weights,
+)
 from ._progress import Progress
 from .callbacks import Callback, CallbackList, History
 
@@ -36,6 +45,18 @@ class Totals:
         self.rows += rows
         self.loss += loss
         self.correct += correct
+
+
+@dataclass(frozen=True)
+class Data:
+    """Samples with their labels, and how much each counts, as the core takes them."""
+
+    x: Array
+    y: Array
+    sample_weight: FloatArray | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)
 
 
 @dataclass
@@ -155,8 +176,8 @@ class Trainer:
         validation_split: float = 0.0,
         validation_data: Any = None,
         shuffle: bool = True,
-        class_weight: None = None,
-        sample_weight: None = None,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: npt.ArrayLike | None = None,
         initial_epoch: int = 0,
         steps_per_epoch: None = None,
         validation_steps: None = None,
@@ -180,15 +201,20 @@ class Trainer:
         callbacks : list of Callback, optional
         validation_split : float in [0, 1), default 0
             The last part of the data, taken before shuffling, to validate on.
-        validation_data : tuple (x, y), optional
+        validation_data : tuple (x, y) or (x, y, sample_weight), optional
             Data to validate on after epochs.
         shuffle : bool, default True
             Whether every epoch takes the samples in a new order.
+        class_weight : dict of int to float, optional
+            How much the samples of a class count, 1 where nothing is said. Not in validation.
+        sample_weight : array_like, (samples,), optional
+            How much each sample's loss counts; with `class_weight`, their product. The sum over a
+            batch is still divided by its size, as Keras does. Metrics count all samples alike.
         initial_epoch : int, default 0
         validation_batch_size : int, default `batch_size`
         validation_freq : int, default 1
             Validate after every so many epochs.
-        class_weight, sample_weight, steps_per_epoch, validation_steps
+        steps_per_epoch, validation_steps
             Not supported yet: leave them as they are.
 
         Returns
@@ -207,8 +233,6 @@ class Trainer:
         """
         _refuse(
             "fit",
-            class_weight=class_weight,
-            sample_weight=sample_weight,
             steps_per_epoch=steps_per_epoch,
             validation_steps=validation_steps,
         )
@@ -224,15 +248,22 @@ class Trainer:
             raise TypeError(f"fit: shuffle: expected True or False, got {shuffle!r}")
         with self._as_model().unbuilt_on_error():
             if validation_data is None and validation_split != 0:
-                (x, y), validation_data = _split(x, y, validation_split)
-            x, y = self._dataset("fit", x, y)
-            validation: tuple[Array, Array] | None = None
+                (x, y, sample_weight), validation_data = _split(
+                    x, y, sample_weight, validation_split
+                )
+            data = self._dataset("fit", x, y, sample_weight, class_weight)
+            validation: Data | None = None
             if validation_data is not None:
-                if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
-                    raise ValueError("fit: validation_data: expected a tuple (x, y)")
+                if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (
+                    2,
+                    3,
+                ):
+                    raise ValueError(
+                        "fit: validation_data: expected a tuple (x, y) or (x, y, sample_weight)"
+                    )
                 validation = self._dataset("fit: validation_data", *validation_data)
 
-            steps = math.ceil(len(x) / batch_size)
+            steps = math.ceil(len(data) / batch_size)
             progress = Progress(steps, verbose, "fit")
             history = History()
             params = {"epochs": epochs, "steps": steps, "verbose": progress.verbose}
@@ -247,11 +278,11 @@ class Trainer:
             for epoch in range(initial_epoch, epochs):
                 hooks.call("on_epoch_begin", epoch, {})
                 progress.begin(f"Epoch {epoch + 1}/{epochs}")
-                totals = self._train_epoch(x, y, batch_size, shuffle, epoch, progress, hooks)
+                totals = self._train_epoch(data, batch_size, shuffle, epoch, progress, hooks)
                 epoch_logs = compiled.logs(totals)
                 if validation is not None and (epoch + 1) % validation_freq == 0:
                     hooks.call("on_test_begin", {})
-                    logs = compiled.logs(self._evaluate(*validation, validation_batch_size))
+                    logs = compiled.logs(self._evaluate(validation, validation_batch_size))
                     hooks.call("on_test_end", logs)
                     epoch_logs |= {f"val_{name}": value for name, value in logs.items()}
                 progress.end(epoch_logs, math.ceil(totals.rows / batch_size))
@@ -269,7 +300,7 @@ class Trainer:
         y: Any = None,
         batch_size: int | None = None,
         verbose: str | int = "auto",
-        sample_weight: None = None,
+        sample_weight: npt.ArrayLike | None = None,
         steps: None = None,
         callbacks: Iterable[Callback] | Callback | None = None,
         return_dict: bool = False,
@@ -278,15 +309,15 @@ class Trainer:
 
         Parameters
         ----------
-        x, y : array_like
+        x, y, sample_weight : array_like
             As for `fit`.
         batch_size : int, default 32
             Has no influence on the result.
         verbose, callbacks
             As for `fit`.
         return_dict : bool, default False
-        sample_weight, steps
-            Not supported yet: leave them as they are.
+        steps
+            Not supported yet: leave it as it is.
 
         Returns
         -------
@@ -298,18 +329,18 @@ class Trainer:
         TypeError, ValueError
             As for `fit`.
         """
-        _refuse("evaluate", sample_weight=sample_weight, steps=steps)
+        _refuse("evaluate", steps=steps)
         compiled = self._require_loss("evaluate")
         batch_size = _count("evaluate: batch_size", batch_size, DEFAULT_BATCH_SIZE)
         with self._as_model().unbuilt_on_error():
-            x, y = self._dataset("evaluate", x, y)
-            progress = Progress(math.ceil(len(x) / batch_size), verbose, "evaluate")
+            data = self._dataset("evaluate", x, y, sample_weight)
+            progress = Progress(math.ceil(len(data) / batch_size), verbose, "evaluate")
             params = {"steps": progress.steps, "verbose": progress.verbose}
             hooks = CallbackList(callbacks, self._as_model(), params, "evaluate")
         hooks.call("on_test_begin", {})
         progress.begin("Evaluate")
         try:
-            compiled.totals = self._evaluate(x, y, batch_size, progress)
+            compiled.totals = self._evaluate(data, batch_size, progress)
             logs = compiled.logs(compiled.totals)
             progress.end(logs)
         finally:
@@ -381,8 +412,8 @@ class Trainer:
         self,
         x: Any,
         y: Any = None,
-        sample_weight: None = None,
-        class_weight: None = None,
+        sample_weight: npt.ArrayLike | None = None,
+        class_weight: Mapping[int, float] | None = None,
         return_dict: bool = False,
     ) -> Any:
         """Take one step on one batch.
@@ -392,24 +423,26 @@ class Trainer:
         float, list of float, or dict
             As `evaluate`, of this batch alone, before its step.
         """
-        _refuse("train_on_batch", sample_weight=sample_weight, class_weight=class_weight)
         compiled = self._require_loss("train_on_batch")
         with self._as_model().unbuilt_on_error():
-            x, y = self._dataset("train_on_batch", x, y)
+            data = self._dataset("train_on_batch", x, y, sample_weight, class_weight)
         totals = Totals()
-        self._run_epoch("train_on_batch", totals, x, y, len(x), shuffle=False)
+        self._run_epoch("train_on_batch", totals, data, len(data), shuffle=False)
         compiled.totals = totals
         return _result(compiled.logs(totals), return_dict)
 
     def test_on_batch(
-        self, x: Any, y: Any = None, sample_weight: None = None, return_dict: bool = False
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: npt.ArrayLike | None = None,
+        return_dict: bool = False,
     ) -> Any:
         """Return loss and metrics of one batch; see `train_on_batch`."""
-        _refuse("test_on_batch", sample_weight=sample_weight)
         compiled = self._require_loss("test_on_batch")
         with self._as_model().unbuilt_on_error():
-            x, y = self._dataset("test_on_batch", x, y)
-        compiled.totals = self._evaluate(x, y, len(x))
+            data = self._dataset("test_on_batch", x, y, sample_weight)
+        compiled.totals = self._evaluate(data, len(data))
         return _result(compiled.logs(compiled.totals), return_dict)
 
     def reset_metrics(self) -> None:
@@ -418,8 +451,7 @@ class Trainer:
 
     def _train_epoch(
         self,
-        x: Array,
-        y: Array,
+        data: Data,
         batch_size: int,
         shuffle: bool,
         epoch: int,
@@ -436,7 +468,7 @@ class Trainer:
             progress.update(batches, logs)
             if every_batch:
                 hooks.call("on_train_batch_end", batches - 1, logs)
-                if not self.stop_training and rows < len(x):
+                if not self.stop_training and rows < len(data):
                     hooks.call("on_train_batch_begin", batches, {})
             return every_batch and self.stop_training
 
@@ -446,8 +478,7 @@ class Trainer:
         self._run_epoch(
             f"fit: epoch {epoch + 1}",
             totals,
-            x,
-            y,
+            data,
             batch_size,
             shuffle=shuffle,
             on_progress=observed,
@@ -461,8 +492,7 @@ class Trainer:
         self,
         call: str,
         totals: Totals,
-        x: Array,
-        y: Array,
+        data: Data,
         batch_size: int,
         *,
         shuffle: bool,
@@ -474,8 +504,8 @@ class Trainer:
         optimizer, engine = compiled.optimizer, self._engine()
         try:
             sums = engine.train_epoch(
-                x,
-                y,
+                data.x,
+                data.y,
                 batch_size,
                 shuffle,
                 compiled.seed,
@@ -483,6 +513,7 @@ class Trainer:
                 optimizer.rule(),
                 on_progress,
                 every_batch,
+                data.sample_weight,
             )
         except FloatingPointError as error:
             raise FloatingPointError(f"{call}: {error}") from None
@@ -490,9 +521,7 @@ class Trainer:
             optimizer.iterations = engine.steps
         totals.add(*sums)
 
-    def _evaluate(
-        self, x: Array, y: Array, batch_size: int, progress: Progress | None = None
-    ) -> Totals:
+    def _evaluate(self, data: Data, batch_size: int, progress: Progress | None = None) -> Totals:
         compiled = self._require_compiled("evaluate")
 
         def on_progress(rows: int, _: int, loss: float, correct: int) -> None:
@@ -500,7 +529,8 @@ class Trainer:
                 logs = compiled.logs(Totals(rows, loss, correct))
                 progress.update(rows // batch_size, logs)
 
-        return Totals(*self._engine().evaluate(x, y, batch_size, on_progress))
+        sums = self._engine().evaluate(data.x, data.y, batch_size, on_progress, data.sample_weight)
+        return Totals(*sums)
 
     def _predict(self, samples: Array, on_progress: Any = None) -> FloatArray:
         model = self._as_model()
@@ -516,7 +546,14 @@ class Trainer:
         sample_shape = tuple(size or 0 for size in model.input_shape[1:])
         return as_samples(samples, argument, sample_shape)
 
-    def _dataset(self, call: str, x: Any, y: npt.ArrayLike | None) -> tuple[Array, Array]:
+    def _dataset(
+        self,
+        call: str,
+        x: Any,
+        y: npt.ArrayLike | None,
+        sample_weight: npt.ArrayLike | None = None,
+        class_weight: Mapping[int, float] | None = None,
+    ) -> Data:
         """Return data and labels as the core takes them, all labels checked."""
         if y is None:
             raise ValueError(f"{call}: y: expected labels, got None (generators are not supported)")
@@ -535,7 +572,15 @@ class Trainer:
                 self._engine().check(samples, labels)
             except ValueError as error:
                 raise ValueError(f"{call}: y: {error}") from None
-        return samples, labels
+        dtype = self._as_model().dtype
+        weights = None
+        if sample_weight is not None:
+            weights = as_weights(sample_weight, f"{call}: sample_weight", len(samples), dtype)
+        if class_weight is not None:
+            ids = labels[:, 0] if loss.sparse else labels.argmax(axis=1)
+            by_class = as_class_weights(class_weight, f"{call}: class_weight", classes, dtype)[ids]
+            weights = by_class if weights is None else by_class * weights
+        return Data(samples, labels, weights)
 
     def _engine(self) -> Any:
         """Return the core's trainer of this model, made when first needed."""
@@ -590,7 +635,7 @@ def _count(argument: str, value: int | None, default: int) -> int:
     return as_count(argument, value, least=1)
 
 
-def _split(x: Any, y: Any, part: float) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+def _split(x: Any, y: Any, sample_weight: Any, part: float) -> tuple[tuple[Any, ...], ...]:
     """Split off the last part of the data for validation."""
     part = as_number("fit: validation_split", part)
     if not 0 < part < 1:
@@ -603,7 +648,13 @@ def _split(x: Any, y: Any, part: float) -> tuple[tuple[Any, Any], tuple[Any, Any
         raise ValueError(
             f"fit: validation_split={part} of {len(samples)} samples leaves one side empty"
         )
-    return (samples[:at], labels[:at]), (samples[at:], labels[at:])
+    weights: Array | None = None
+    if sample_weight is not None:
+        weights = as_weights(sample_weight, "fit: sample_weight", len(samples), "float64")
+    return tuple(
+        (samples[side], labels[side], None if weights is None else weights[side])
+        for side in (slice(at), slice(at, None))
+    )
 
 
 def _result(logs: dict[str, float], return_dict: bool) -> Any:

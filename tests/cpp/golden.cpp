@@ -86,7 +86,7 @@ template <class T> std::vector<T> predictions_row_by_row(const Network<T>& netwo
 template <class T> std::uint64_t train(const Case& task, int threads, bool ids) {
   set_thread_limit(threads);
   const Data<T> data(task.rows, task.widths.front(), task.widths.back());
-  const Dataset dataset = ids ? data.with_ids() : data.with_distributions();
+  const Dataset<T> dataset = ids ? data.with_ids() : data.with_distributions();
   const Network<T> network = make_network<T>(task.widths);
   Trainer<T> trainer(network, Loss::cross_entropy);
   Hash hash;

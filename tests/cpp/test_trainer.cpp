@@ -154,7 +154,7 @@ void test_observer_looks(const Shape& shape, int threads) {
 void test_observer_throws(const Shape& shape, int threads) {
   set_thread_limit(threads);
   Training<float> training(shape);
-  Dataset endless = training.data.with_ids(); // one sample again and again
+  Dataset<float> endless = training.data.with_ids(); // one sample again and again
   endless.x.rows = endless.y.rows = Index(1) << 40;
   endless.x.row_stride = endless.y.row_stride = 0;
   for (const bool every_batch : {true, false}) {

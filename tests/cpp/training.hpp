@@ -88,8 +88,8 @@ template <class T> struct Data {
   }
 
   Samples features() const { return samples(x, rows, inputs); }
-  Dataset with_ids() const { return {features(), samples(ids, rows, 1), true}; }
-  Dataset with_distributions() const { return {features(), samples(distributions, rows, classes), false}; }
+  Dataset<T> with_ids() const { return {features(), samples(ids, rows, 1), true}; }
+  Dataset<T> with_distributions() const { return {features(), samples(distributions, rows, classes), false}; }
 
   Index rows, inputs, classes;
   std::vector<T> x;
