@@ -34,7 +34,10 @@ class Process:
         names = ("OMP", "OPENBLAS", "MKL", "CNET")
         limits = {f"{name}_NUM_THREADS": str(threads) for name in names}
         # XLA and TensorFlow take what the process may run on.
-        pin = ["taskset", "-c", f"0-{threads - 1}"] if platform.system() == "Linux" else []
+        pin = []
+        if platform.system() == "Linux":
+            allowed = sorted(os.sched_getaffinity(0))[:threads]
+            pin = ["taskset", "-c", ",".join(map(str, allowed))]
         self.process = subprocess.Popen(
             [*pin, sys.executable, HERE / "peers.py", peer, workload],
             stdin=subprocess.PIPE,
@@ -93,11 +96,8 @@ def compare(workload: Workload, peers: list[str], threads: int, rounds: int) -> 
     for process in processes.values():
         process.end()
     times = {name: statistics.median(process.times) for name, process in able.items()}
-    times["PyTorch"] = (
-        min(times[name] for name in times if name.startswith("PyTorch,") or name == "PyTorch")
-        if "PyTorch" in times
-        else 0.0
-    )
+    if "PyTorch, 1 thread" in times:
+        times["PyTorch"] = min(times["PyTorch"], times["PyTorch, 1 thread"])
     best_matmul = min(able["yardstick"].times)
     return {
         "workload": workload.name,

@@ -49,8 +49,8 @@ PYBIND11_MODULE(_core, m) {
   m.def("get_num_threads", &cnet::thread_limit, "Return the number of threads that a call uses at most.");
   m.def("set_num_threads", &cnet::set_thread_limit, py::arg("num_threads"),
         "Set the number of threads that a call uses at most. Results do not depend on it.\n\n"
-        "At first it is CNET_NUM_THREADS or, without it, the CPUs that the process may run on, capped by\n"
-        "OMP_NUM_THREADS. ValueError unless it is at least 1.");
+        "When cnet is imported it becomes CNET_NUM_THREADS; or, without that, the number of CPUs that the\n"
+        "process may run on, at most OMP_NUM_THREADS. ValueError unless it is in [1, 1024].");
   cnet::bind::register_ops(m);
   cnet::bind::register_random(m);
   cnet::bind::register_network(m);

@@ -1,5 +1,6 @@
 #include "ops/random.hpp"
 #include "bind/arrays.hpp"
+#include "bind/gil.hpp"
 #include "core/float_mode.hpp"
 
 namespace cnet::bind {
@@ -11,7 +12,7 @@ py::array_t<T> draw(std::uint64_t seed, std::uint32_t stream, Index size, void (
   if (size < 0) throw py::value_error("random: expected a size of at least 0, got " + std::to_string(size));
   py::array_t<T> out(size);
   T* data = out.mutable_data();
-  const py::gil_scoped_release release;
+  const WithoutGil without_gil;
   const FloatMode mode;
   fill({seed, stream}, size, data);
   return out;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cassert>
 #include <cstdint>
 #include <vector>
 
@@ -65,13 +66,14 @@ private:
   };
   int threads_;
   std::vector<Counter> taken_;
-  /// The area of all pieces of all rounds that are done, in rows times panels. A tiling's pieces are
-  /// begun when those before it are done, so this alone says how far everybody is.
+  /// The area of all pieces of all rounds that are done, in rows times panels. Whoever goes on past a
+  /// wait() has seen all pieces before it done, so this alone says when the next may be gone past.
   alignas(cache_line) std::atomic<Index> done_{0};
   EventCount more_done_;
 };
 
-/// A thread's part in a deal.
+/// A thread's part in a deal. Between two begin()s all threads call each() and first_alone() for the same,
+/// in the same order, and each() at most as often as the deal has tilings.
 class Hand {
 public:
   Hand(Deal& deal, Share share) : deal_(deal), share_(share) {}
@@ -86,6 +88,7 @@ public:
   /// Each piece is somebody's; what it computes does not depend on whose.
   template <class F> void each(const Tiling& tiling, F f) {
     if (share_.count == 1) return tiling.each(share_, [&](Index, Block block) { f(block); });
+    assert(static_cast<std::size_t>(deal_.threads_) * tiling_ < deal_.taken_.size());
     Counter* taken = &deal_.taken_[tiling_++ * static_cast<std::size_t>(deal_.threads_)];
     due_ += tiling.rows * tiling.panels;
     if (is_done()) return;

@@ -14,25 +14,41 @@ namespace cnet {
 /// on who was imported first.
 class FloatMode {
 public:
-#if defined(__x86_64__)
-  FloatMode() : saved_(_mm_getcsr()) { _mm_setcsr(0x1f80); }
-  ~FloatMode() { _mm_setcsr(saved_); }
-#elif defined(__aarch64__)
-  FloatMode() {
-    asm volatile("mrs %0, fpcr" : "=r"(saved_));
-    asm volatile("msr fpcr, %0" : : "r"(std::uint64_t{0}));
-  }
-  ~FloatMode() { asm volatile("msr fpcr, %0" : : "r"(saved_)); }
-#endif
+  FloatMode() : callers_(get()) { set(ieee); }
+  ~FloatMode() { set(callers_); }
   FloatMode(const FloatMode&) = delete;
   FloatMode& operator=(const FloatMode&) = delete;
 
+  /// Calls f in the caller's mode, which f may change.
+  template <class F> auto suspended(F f) {
+    struct Suspension {
+      FloatMode& mode;
+      explicit Suspension(FloatMode& suspended) : mode(suspended) { set(mode.callers_); }
+      ~Suspension() {
+        mode.callers_ = get();
+        set(ieee);
+      }
+    } const suspension(*this);
+    return f();
+  }
+
 private:
 #if defined(__x86_64__)
-  unsigned saved_;
+  using Word = unsigned;
+  static constexpr Word ieee = 0x1f80;
+  static Word get() { return _mm_getcsr(); }
+  static void set(Word word) { _mm_setcsr(word); }
 #elif defined(__aarch64__)
-  std::uint64_t saved_;
+  using Word = std::uint64_t;
+  static constexpr Word ieee = 0;
+  static Word get() {
+    Word word;
+    asm volatile("mrs %0, fpcr" : "=r"(word));
+    return word;
+  }
+  static void set(Word word) { asm volatile("msr fpcr, %0" : : "r"(word)); }
 #endif
+  Word callers_;
 };
 
 } // namespace cnet

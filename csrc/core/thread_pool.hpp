@@ -6,8 +6,9 @@
 
 namespace cnet {
 
-/// Threads to use at most: CNET_NUM_THREADS, or what the process may run on (affinity and cgroup
-/// quota), capped by OMP_NUM_THREADS. Throws std::invalid_argument if CNET_NUM_THREADS is no number.
+/// Threads to use at most: CNET_NUM_THREADS; or without it what the process might run on when it was first
+/// asked for (affinity and cgroup quota), capped by OMP_NUM_THREADS. Throws std::invalid_argument if
+/// CNET_NUM_THREADS is no number in [1, 1024].
 int thread_limit();
 
 /// Throws std::invalid_argument unless limit is in [1, 1024].

@@ -79,7 +79,7 @@ def register_threadpoolctl() -> None:
             return _core.get_num_threads()
 
         def set_num_threads(self, num_threads: int) -> None:
-            _core.set_num_threads(num_threads)
+            _core.set_num_threads(min(num_threads, 1024))
 
         def get_version(self) -> Any:
             return _core.build_info()["version"]
