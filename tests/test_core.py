@@ -20,6 +20,7 @@ Parameters, Network, Trainer = (
     _core.Network["float32"],
     _core.Trainer["float32"],
 )
+LOSS = _core.Loss("cross_entropy")
 X, IDS = np.zeros((5, 3), np.float32), np.zeros((5, 1), np.int64)
 
 
@@ -47,11 +48,13 @@ def train(trainer: Any, x: Any = X, y: Any = IDS, batch_size: int = 5) -> Any:
         (lambda: network().predict(np.zeros((5, 4), np.float32), None), ValueError),
         (lambda: network().predict(np.zeros((5, 3), complex), None), TypeError),
         (lambda: network().predict(np.zeros(3, np.float32), None), ValueError),
-        (lambda: Trainer(None, False, True), TypeError),
-        (lambda: train(Trainer(network(), False, True), batch_size=0), ValueError),
-        (lambda: train(Trainer(network(), False, True), y=IDS[:3]), ValueError),
-        (lambda: train(Trainer(network(), False, True), y=IDS + 2), ValueError),
-        (lambda: train(Trainer(network(), False, True), y=IDS.astype(float)), TypeError),
+        (lambda: Trainer(None, LOSS, True), TypeError),
+        (lambda: train(Trainer(network(), LOSS, True), batch_size=0), ValueError),
+        (lambda: train(Trainer(network(), LOSS, True), y=IDS[:3]), ValueError),
+        (lambda: train(Trainer(network(), LOSS, True), y=IDS + 2), ValueError),
+        (lambda: train(Trainer(network(), LOSS, True), y=IDS.astype(float)), TypeError),
+        (lambda: Trainer(network(), _core.Loss("huber"), True), ValueError),
+        (lambda: _core.Loss("magic"), ValueError),
         (lambda: _core.Optimizer("magic", learning_rate=0.1), ValueError),
         (lambda: _core.random_uniform(0, 0, -1), ValueError),
     ],
@@ -63,7 +66,7 @@ def test_what_makes_no_sense_is_refused(call: Callable[[], Any], error: Any) -> 
 
 def test_a_trainer_keeps_the_network_as_it_was() -> None:
     made = network()
-    trainer = Trainer(made, False, True)
+    trainer = Trainer(made, LOSS, True)
     train(trainer)
     made.add_dense("later", Parameters(2, 1000, True), True)
     assert train(trainer)[0] == 5
@@ -232,7 +235,7 @@ def test_a_staged_step_has_the_bits_of_a_fused_one(rule: str, dtype: str, thread
             if n == 0:
                 made.add_relu("relu")
         made.add_softmax("softmax")
-        trainer = _core.Trainer[dtype](made, False, True)
+        trainer = _core.Trainer[dtype](made, LOSS, True)
         for epoch in range(3):
             options = (64, True, 0, epoch, optimizer, None, False, None, staged)
             trainer.train_epoch(x, y, *options)

@@ -38,7 +38,9 @@ DTYPES = [np.float32, np.float64]
 LABEL_KINDS = ["ids", "soft"]
 
 NAMES = sorted(reference.ops.__all__)
-PARAMETERS = {name: inspect.signature(getattr(reference, name)).parameters for name in NAMES}
+# Those of test_pointwise_losses.py too.
+ALL_NAMES = sorted([*NAMES, *reference.losses.__all__])
+PARAMETERS = {name: inspect.signature(getattr(reference, name)).parameters for name in ALL_NAMES}
 MAKE_ARRAYS = [name for name in NAMES if "out" in PARAMETERS[name]]
 TAKE_LABELS = [name for name in NAMES if "labels" in PARAMETERS[name]]
 DENSE = [name for name in NAMES if "kernel" in PARAMETERS[name]]
@@ -863,10 +865,10 @@ def test_cross_entropy_gradient(kind: str) -> None:
 
 
 def test_the_reference_has_every_op() -> None:
-    assert sorted(ops.__all__) == NAMES
+    assert sorted(ops.__all__) == ALL_NAMES
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL_NAMES)
 def test_signatures_agree(name: str) -> None:
     def describe(module: Any) -> list[tuple[str, Any, Any]]:
         parameters = inspect.signature(getattr(module, name)).parameters.values()
@@ -878,7 +880,7 @@ def test_signatures_agree(name: str) -> None:
 STUB = Path(__file__).parents[1] / "python" / "cnet" / "_core.pyi"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL_NAMES)
 def test_the_compiled_function_takes_the_same_parameters_by_position(name: str) -> None:
     functions = [
         node

@@ -705,7 +705,7 @@ def test_a_loss_needs_rows_of_classes() -> None:
     ("options", "error", "message"),
     [
         ({"optimizer": "ftrl"}, ValueError, r"optimizer: expected one of .*got 'ftrl'"),
-        ({"loss": "mse"}, ValueError, r"loss: expected one of .*got 'mse'"),
+        ({"loss": "gini"}, ValueError, r"loss: expected one of .*got 'gini'"),
         ({"metrics": ["mse"]}, ValueError, r"metrics: expected one of .*got 'mse'"),
         ({"metrics": "accuracy"}, TypeError, r"expected a list of metrics, got 'accuracy'"),
         ({"metrics": 5}, TypeError, r"expected a list of metrics, got 5"),

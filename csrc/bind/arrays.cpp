@@ -1,6 +1,8 @@
 #include "bind/arrays.hpp"
 
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
 
 namespace cnet::bind {
 
@@ -107,6 +109,27 @@ Array<T> output(Argument argument, const py::object& out, const std::vector<py::
 
 template <class T> Array<T> in_place(Argument argument, const py::object& array, const std::vector<py::array>& inputs) {
   return writable<T>(argument, array, inputs);
+}
+
+kernels::PointwiseLoss pointwise_loss(const char* call, const std::string& name) {
+  // In the order of PointwiseLoss.
+  static constexpr const char* names[] = {
+      "mean_squared_error",
+      "mean_absolute_error",
+      "mean_absolute_percentage_error",
+      "mean_squared_logarithmic_error",
+      "huber",
+      "poisson",
+      "kl_divergence",
+      "hinge",
+      "squared_hinge",
+      "binary_crossentropy",
+      "binary_crossentropy_from_logits",
+  };
+  static_assert(std::size(names) == kernels::pointwise_losses);
+  const auto* found = std::find(std::begin(names), std::end(names), name);
+  if (found == std::end(names)) throw py::value_error(std::string(call) + ": unknown loss '" + name + "'");
+  return static_cast<kernels::PointwiseLoss>(found - std::begin(names));
 }
 
 Samples samples(Argument argument, const py::array& array) {

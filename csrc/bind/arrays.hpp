@@ -51,6 +51,9 @@ Array<T> output(Argument, const py::object& out, const std::vector<py::ssize_t>&
 /// An array that is updated in place; as `output`, but never None.
 template <class T> Array<T> in_place(Argument, const py::object& array, const std::vector<py::array>& inputs);
 
+/// Throws ValueError if there is no such loss.
+kernels::PointwiseLoss pointwise_loss(const char* call, const std::string& name);
+
 /// A view of (samples, features) of any numeric type and stride.
 Samples samples(Argument, const py::array& array);
 

@@ -1,5 +1,6 @@
 #include "network/network.hpp"
 #include "bind/arrays.hpp"
+#include "bind/gil.hpp"
 #include "core/float_mode.hpp"
 #include "train/predict.hpp"
 #include "train/trainer.hpp"
@@ -33,12 +34,14 @@ template <class T> void set_bias(ops::DenseParameters<T>& parameters, const Arra
 }
 
 /// Lets Ctrl-C through and tells on_progress, which may answer True to stop; called without the GIL.
-Observer observer_of(const py::object& on_progress, bool every_batch = false) {
-  const auto tell = [callback = py::handle(on_progress)](const Totals& totals) {
-    const py::gil_scoped_acquire acquire;
-    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-    if (callback.is_none()) return true;
-    return !callback(totals.rows, totals.batches, totals.loss, totals.correct).is(py::bool_(true));
+Observer observer_of(const py::object& on_progress, FloatMode& mode, bool every_batch = false) {
+  const auto tell = [callback = py::handle(on_progress), &mode](const Totals& totals) {
+    return mode.suspended([&] {
+      const WithGil with_gil;
+      if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+      if (callback.is_none()) return true;
+      return !callback(totals.rows, totals.batches, totals.loss, totals.correct).is(py::bool_(true));
+    });
   };
   return {tell, every_batch};
 }
@@ -53,9 +56,9 @@ Array<T> predict_samples(const Network<T>& network, const py::array& x, const py
   const Samples view = samples({"predict", "x"}, x);
   Array<T> out({x.shape(0), network.outputs()});
   T* data = out.mutable_data();
-  const Observer observer = observer_of(on_progress);
-  const py::gil_scoped_release release;
-  const FloatMode mode;
+  FloatMode mode;
+  const Observer observer = observer_of(on_progress, mode);
+  const WithoutGil without_gil;
   predict(network, view, data, observer);
   return out;
 }
@@ -86,13 +89,14 @@ template <class T> struct BoundTrainer {
   const bool sparse;
   Trainer<T> trainer;
 
-  BoundTrainer(const Network<T>& network_, bool from_logits, bool sparse_)
-      : network(network_), sparse(sparse_),
-        trainer(network, from_logits ? Loss::cross_entropy_from_logits : Loss::cross_entropy) {}
+  BoundTrainer(const Network<T>& network_, const Loss& loss, bool sparse_)
+      : network(network_), sparse(sparse_), trainer(network, loss) {
+    if (sparse && loss.kind == Loss::Kind::pointwise) throw py::value_error("Trainer: the loss takes no class ids");
+  }
 
   void check(const py::array& x, const py::array& y) {
     const Dataset<T> data = dataset(network, "fit", x, y, sparse, {});
-    const py::gil_scoped_release release;
+    const WithoutGil without_gil;
     trainer.check(data);
   }
 
@@ -102,11 +106,11 @@ template <class T> struct BoundTrainer {
     const Dataset<T> data = dataset(network, "train_epoch", x, y, sparse, sample_weight);
     if (batch_size < 1) throw py::value_error("train_epoch: expected a batch_size of at least 1");
     const EpochOptions options{batch_size, shuffle, seed, epoch, optimizer, staged};
-    const Observer observer = observer_of(on_progress, every_batch);
+    FloatMode mode;
+    const Observer observer = observer_of(on_progress, mode, every_batch);
     Totals totals;
     {
-      const py::gil_scoped_release release;
-      const FloatMode mode;
+      const WithoutGil without_gil;
       totals = trainer.train_epoch(data, options, observer);
     }
     return totals_tuple(totals);
@@ -116,11 +120,11 @@ template <class T> struct BoundTrainer {
                      const std::optional<Array<T>>& sample_weight) {
     const Dataset<T> data = dataset(network, "evaluate", x, y, sparse, sample_weight);
     if (batch_size < 1) throw py::value_error("evaluate: expected a batch_size of at least 1");
-    const Observer observer = observer_of(on_progress);
+    FloatMode mode;
+    const Observer observer = observer_of(on_progress, mode);
     Totals totals;
     {
-      const py::gil_scoped_release release;
-      const FloatMode mode;
+      const WithoutGil without_gil;
       totals = trainer.evaluate(data, batch_size, observer);
     }
     return totals_tuple(totals);
@@ -162,7 +166,7 @@ template <class T> void register_network_of(py::module_& m, const std::string& s
   using Bound = BoundTrainer<T>;
   py::class_<Bound> trainer(m, ("Trainer" + suffix).c_str());
   enter<T>(m, "Trainer", trainer);
-  trainer.def(py::init<const Network<T>&, bool, bool>(), arg("network").none(false), arg("from_logits"), arg("sparse"))
+  trainer.def(py::init<const Network<T>&, const Loss&, bool>(), arg("network").none(false), arg("loss"), arg("sparse"))
       .def("check", &Bound::check, arg("x"), arg("y"))
       .def("train_epoch", &Bound::train_epoch, arg("x"), arg("y"), arg("batch_size"), arg("shuffle"), arg("seed"),
            arg("epoch"), arg("optimizer"), arg("on_progress"), arg("every_batch"),
@@ -189,6 +193,15 @@ void register_network(py::module_& m) {
            }),
            arg("rule"), py::kw_only(), arg("learning_rate"), arg("momentum") = 0.0, arg("nesterov") = false,
            arg("rho") = 0.0, arg("beta_1") = 0.0, arg("beta_2") = 0.0, arg("epsilon") = 0.0);
+  py::class_<Loss>(m, "Loss").def(
+      py::init([](const std::string& name, double delta, double target_scale, double target_offset) {
+        if (name == "cross_entropy") return Loss{Loss::Kind::cross_entropy, {}, delta, target_scale, target_offset};
+        if (name == "cross_entropy_from_logits") {
+          return Loss{Loss::Kind::cross_entropy_from_logits, {}, delta, target_scale, target_offset};
+        }
+        return Loss{Loss::Kind::pointwise, pointwise_loss("Loss", name), delta, target_scale, target_offset};
+      }),
+      arg("name"), py::kw_only(), arg("delta") = 1.0, arg("target_scale") = 1.0, arg("target_offset") = 0.0);
   register_network_of<float>(m, "Float32");
   register_network_of<double>(m, "Float64");
 }

@@ -1,4 +1,5 @@
 #include "bind/arrays.hpp"
+#include "bind/gil.hpp"
 #include "core/float_mode.hpp"
 #include "kernels/table.hpp"
 #include "ops/dense.hpp"
@@ -13,7 +14,7 @@ namespace {
 
 /// Runs the arithmetic of a call: without the GIL, which it never needs, and with IEEE defaults.
 template <class F> void compute(F f) {
-  const py::gil_scoped_release release;
+  const WithoutGil without_gil;
   const FloatMode mode;
   f();
 }
@@ -260,6 +261,44 @@ Array<T> cross_entropy_backward(const Array<T>& probabilities, const py::array& 
   return loss_backward<T>("cross_entropy_backward", probabilities, labels, out, ops::cross_entropy_backward<T>);
 }
 
+template <class T>
+Array<T> pointwise_loss_forward(const std::string& name, const Array<T>& predictions, const Array<T>& targets,
+                                double delta) {
+  constexpr const char* call = "pointwise_loss_forward";
+  const kernels::PointwiseLoss loss = pointwise_loss(call, name);
+  expect_matrix({call, "predictions"}, predictions, "(batch, outputs)");
+  expect_shape({call, "targets"}, targets, shape_of(predictions));
+  Array<T> losses(predictions.shape(0));
+  const auto view = matrix(predictions), targets_view = matrix(targets);
+  T* data = losses.mutable_data();
+  compute([&] {
+    const auto panels = packed(view), targets_panels = packed(targets_view);
+    ops::pointwise_loss_forward<T>(loss, static_cast<T>(delta), panels.view(), targets_panels.view(), all_rows(panels),
+                                   data);
+  });
+  return losses;
+}
+
+template <class T>
+Array<T> pointwise_loss_backward(const std::string& name, const Array<T>& predictions, const Array<T>& targets,
+                                 double delta, const py::object& out) {
+  constexpr const char* call = "pointwise_loss_backward";
+  const kernels::PointwiseLoss loss = pointwise_loss(call, name);
+  expect_matrix({call, "predictions"}, predictions, "(batch, outputs)");
+  expect_shape({call, "targets"}, targets, shape_of(predictions));
+  Array<T> result = output<T>({call, "out"}, out, shape_of(predictions), {predictions, targets});
+  const auto view = matrix(predictions), targets_view = matrix(targets);
+  const auto result_view = mutable_matrix(result);
+  compute([&] {
+    auto panels = packed(view);
+    const auto targets_panels = packed(targets_view);
+    ops::pointwise_loss_backward<T>(loss, static_cast<T>(delta), panels.view(), targets_panels.view(), view.rows,
+                                    all_rows(panels), panels.view());
+    unpack<T>(panels.view(), result_view);
+  });
+  return result;
+}
+
 /// An optimizer's step over arrays of one shape, in place.
 template <class T>
 void update(const char* call, const ops::Optimizer& optimizer, Index step, const py::object& param,
@@ -329,6 +368,10 @@ template <class T> void register_ops_of(py::module_& m) {
   m.def("softmax_cross_entropy_backward", &softmax_cross_entropy_backward<T>, given("probabilities"), given("labels"),
         arg("out"));
   m.def("cross_entropy_forward", &cross_entropy_forward<T>, given("probabilities"), given("labels"));
+  m.def("pointwise_loss_forward", &pointwise_loss_forward<T>, arg("loss"), given("predictions"), given("targets"),
+        arg("delta"));
+  m.def("pointwise_loss_backward", &pointwise_loss_backward<T>, arg("loss"), given("predictions"), given("targets"),
+        arg("delta"), arg("out"));
   m.def("cross_entropy_backward", &cross_entropy_backward<T>, given("probabilities"), given("labels"), arg("out"));
   m.def("sgd_update", &sgd_update<T>, arg("param"), given("grad"), arg("learning_rate"));
   m.def("sgd_momentum_update", &sgd_momentum_update<T>, arg("param"), given("grad"), arg("velocity"),

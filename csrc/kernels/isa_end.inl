@@ -8,6 +8,8 @@
 
 #include "kernels/rows.inl"
 
+#include "kernels/pointwise.inl"
+
 #include "kernels/gather.inl"
 
 #include "kernels/updates.inl"
@@ -43,6 +45,33 @@ template <class T> constexpr Table<T> make_table() {
       softmax_cross_entropy_backward<T>,
       cross_entropy_forward<T>,
       cross_entropy_backward<T>,
+      // In the order of PointwiseLoss.
+      {
+          pointwise_loss_forward<T, MeanSquaredError<T>>,
+          pointwise_loss_forward<T, MeanAbsoluteError<T>>,
+          pointwise_loss_forward<T, MeanAbsolutePercentageError<T>>,
+          pointwise_loss_forward<T, MeanSquaredLogarithmicError<T>>,
+          pointwise_loss_forward<T, Huber<T>>,
+          pointwise_loss_forward<T, Poisson<T>>,
+          pointwise_loss_forward<T, KLDivergence<T>>,
+          pointwise_loss_forward<T, Hinge<T>>,
+          pointwise_loss_forward<T, SquaredHinge<T>>,
+          pointwise_loss_forward<T, BinaryCrossentropy<T>>,
+          pointwise_loss_forward<T, BinaryCrossentropyFromLogits<T>>,
+      },
+      {
+          pointwise_loss_backward<T, MeanSquaredError<T>>,
+          pointwise_loss_backward<T, MeanAbsoluteError<T>>,
+          pointwise_loss_backward<T, MeanAbsolutePercentageError<T>>,
+          pointwise_loss_backward<T, MeanSquaredLogarithmicError<T>>,
+          pointwise_loss_backward<T, Huber<T>>,
+          pointwise_loss_backward<T, Poisson<T>>,
+          pointwise_loss_backward<T, KLDivergence<T>>,
+          pointwise_loss_backward<T, Hinge<T>>,
+          pointwise_loss_backward<T, SquaredHinge<T>>,
+          pointwise_loss_backward<T, BinaryCrossentropy<T>>,
+          pointwise_loss_backward<T, BinaryCrossentropyFromLogits<T>>,
+      },
       argmax<T>,
       sgd_update<T>,
       sgd_momentum_update<T>,

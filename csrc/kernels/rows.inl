@@ -7,10 +7,13 @@ template <class T> CNET_INLINE LaneMask<T> columns_of(Index columns, Index p) {
   return lane_numbers<T>() < broadcast(T(columns - p * panel_width<T>));
 }
 
-/// Panel p of row i of the targets.
-template <class T> CNET_INLINE Lanes<T> target_lanes(const Targets<T>& targets, Index i, Index p) {
+/// Panel p of row i of the targets, zero where no column is.
+template <class T> CNET_INLINE Lanes<T> target_lanes(const Targets<T>& targets, Index columns, Index i, Index p) {
   constexpr Index width = panel_width<T>;
-  if (targets.ids == nullptr) return load(targets.distribution + p * targets.stride + i * width);
+  if (targets.ids == nullptr) {
+    const Lanes<T> y = load(targets.distribution + p * targets.stride + i * width);
+    return select(columns_of<T>(columns, p), y, broadcast(T(0)));
+  }
   const auto is_target = lane_numbers<T>() == broadcast(T(targets.ids[i] - p * width));
   return select(is_target, broadcast(T(1)), broadcast(T(0)));
 }
@@ -151,7 +154,7 @@ void softmax_cross_entropy_forward(Rows<T> logits, Targets<T> targets, T* probab
     const Numbers<T> total(totals), log_total(log(totals));
     const Numbers<T> loss(fold_rows<T>(first, count, Add(), [&](Index i) CNET_INLINED {
       return sum_panels(logits, i, T(0), [&](Index p, Lanes<T> z) CNET_INLINED {
-        const Lanes<T> y = target_lanes(targets, i, p);
+        const Lanes<T> y = target_lanes(targets, logits.columns, i, p);
         const Lanes<T> term = y * (log_total[i - first] - (z - maximum[i - first]));
         return select(y == zero, zero, term);
       });
@@ -165,7 +168,8 @@ template <class T>
 void softmax_cross_entropy_backward(Rows<T> probabilities, Targets<T> targets, T batch, T* out, Index out_stride) {
   for (Index i = 0; i < probabilities.rows; ++i) {
     each_panel(probabilities, i, T(0), [&](Index p, Lanes<T> q) CNET_INLINED {
-      store(out + p * out_stride + i * panel_width<T>, (q - target_lanes(targets, i, p)) / broadcast(batch));
+      store(out + p * out_stride + i * panel_width<T>,
+            (q - target_lanes(targets, probabilities.columns, i, p)) / broadcast(batch));
     });
   }
 }
@@ -187,7 +191,7 @@ template <class T> void cross_entropy_forward(Rows<T> probabilities, Targets<T> 
       return sum_panels(probabilities, i, T(0), [&](Index p, Lanes<T> x) CNET_INLINED {
         Lanes<T> q = x / total[i - first];
         q = select(q < low, low, select(high < q, high, q));
-        const Lanes<T> y = target_lanes(targets, i, p);
+        const Lanes<T> y = target_lanes(targets, probabilities.columns, i, p);
         return select(y == zero, zero, y * log(q));
       });
     });
@@ -206,7 +210,7 @@ void cross_entropy_backward(Rows<T> probabilities, Targets<T> targets, T batch, 
     // The targets of the classes that clipping left alone.
     const auto unclipped = [&](Index i, Index p, Lanes<T> x) CNET_INLINED {
       const Lanes<T> q = x / total[i - first];
-      const Lanes<T> y = target_lanes(targets, i, p);
+      const Lanes<T> y = target_lanes(targets, probabilities.columns, i, p);
       return select(q < low, zero, select(high < q, zero, y));
     };
     const Lanes<T> weights = fold_rows<T>(first, count, Add(), [&](Index i) CNET_INLINED {

@@ -76,6 +76,23 @@ template <class T> struct Targets {
   Index stride;
 };
 
+/// Losses that compare predictions with targets number by number: a row's is the mean over its columns,
+/// or their sum for kl_divergence. The formulas stand in kernels/pointwise.inl.
+enum class PointwiseLoss {
+  mean_squared_error,
+  mean_absolute_error,
+  mean_absolute_percentage_error,
+  mean_squared_logarithmic_error,
+  huber,
+  poisson,
+  kl_divergence,
+  hinge,
+  squared_hinge,
+  binary_crossentropy,
+  binary_crossentropy_from_logits,
+};
+inline constexpr int pointwise_losses = 11;
+
 /// The types that samples may have; float16 is IEEE binary16.
 enum class ElementType { uint8, int8, uint16, int16, uint32, int32, uint64, int64, float16, float32, float64 };
 inline constexpr int element_types = 11;
@@ -141,6 +158,12 @@ template <class T> struct Table {
   /// Each row's loss, −Σ y log q, where q = clip(p / Σp, ε, 1 − ε) and ε = 1e-7.
   void (*cross_entropy_forward)(Rows<T> probabilities, Targets<T>, T* losses);
   void (*cross_entropy_backward)(Rows<T> probabilities, Targets<T>, T batch, T* out, Index out_stride);
+  /// For each PointwiseLoss; `delta` is where huber's square ends and its line begins.
+  void (*pointwise_loss_forward[pointwise_losses])(Rows<T> predictions, const T* targets, Index targets_stride, T delta,
+                                                   T* losses);
+  /// The gradient of the losses' mean over `batch` rows.
+  void (*pointwise_loss_backward[pointwise_losses])(Rows<T> predictions, const T* targets, Index targets_stride,
+                                                    T delta, T batch, T* out, Index out_stride);
   /// out[i] = the column of row i's first greatest value, or of its first NaN.
   void (*argmax)(Rows<T>, T* out);
 

@@ -1,7 +1,5 @@
 #include "ops/losses.hpp"
 
-#include "kernels/table.hpp"
-
 #include <algorithm>
 #include <array>
 
@@ -80,6 +78,26 @@ void cross_entropy_backward(PanelView<const T> probabilities, const Targets<T>& 
                                              static_cast<T>(batch), out.row(rows.first), out.stride());
 }
 
+template <class T>
+void pointwise_loss_forward(PointwiseLoss loss, T delta, PanelView<const T> predictions, PanelView<const T> targets,
+                            RowRange rows, T* losses) {
+  kernels::table<T>().pointwise_loss_forward[static_cast<int>(loss)](
+      kernel_rows(predictions, rows), targets.row(rows.first), targets.stride(), delta, losses + rows.first);
+}
+
+template <class T>
+void pointwise_loss_backward(PointwiseLoss loss, T delta, PanelView<const T> predictions, PanelView<const T> targets,
+                             Index batch, RowRange rows, PanelView<T> out) {
+  kernels::table<T>().pointwise_loss_backward[static_cast<int>(loss)](
+      kernel_rows(predictions, rows), targets.row(rows.first), targets.stride(), delta, static_cast<T>(batch),
+      out.row(rows.first), out.stride());
+}
+
+template <class T>
+void binary_accuracy(PanelView<const T> predictions, PanelView<const T> targets, RowRange rows, std::uint8_t* out) {
+  for (Index i = rows.first; i < rows.last; ++i) out[i] = (*predictions.row(i) > T(0.5)) == (*targets.row(i) > T(0.5));
+}
+
 template <class T> void scale_row(PanelView<T> gradient, Index i, T weight) {
   for (Index p = 0; p < gradient.panels(); ++p) {
     T* row = gradient.row(i) + p * gradient.stride();
@@ -95,6 +113,10 @@ template <class T> void scale_row(PanelView<T> gradient, Index i, T weight) {
   template void softmax_cross_entropy_backward(PanelView<const T>, const Targets<T>&, Index, RowRange, PanelView<T>);  \
   template void cross_entropy_forward(PanelView<const T>, const Targets<T>&, RowRange, T*);                            \
   template void cross_entropy_backward(PanelView<const T>, const Targets<T>&, Index, RowRange, PanelView<T>);          \
+  template void pointwise_loss_forward(PointwiseLoss, T, PanelView<const T>, PanelView<const T>, RowRange, T*);        \
+  template void pointwise_loss_backward(PointwiseLoss, T, PanelView<const T>, PanelView<const T>, Index, RowRange,     \
+                                        PanelView<T>);                                                                 \
+  template void binary_accuracy(PanelView<const T>, PanelView<const T>, RowRange, std::uint8_t*);                      \
   template void scale_row(PanelView<T>, Index, T);
 CNET_INSTANTIATE(float)
 CNET_INSTANTIATE(double)

@@ -84,7 +84,8 @@ template <class T> void Trainer<T>::load_labels(const Dataset<T>& data, const St
   if (data.ids) {
     gather_ids(data.y, step.selection, network_.outputs(), rows, buffers_.ids.data());
   } else {
-    gather(data.y, step.selection, T(1), T(0), rows, buffers_.distribution.view(step.batch.rows()));
+    gather(data.y, step.selection, static_cast<T>(loss_.target_scale), static_cast<T>(loss_.target_offset), rows,
+           buffers_.distribution.view(step.batch.rows()));
   }
 }
 
@@ -92,32 +93,44 @@ template <class T> void Trainer<T>::loss(const Dataset<T>& data, const Step& ste
   const Batch<T>& batch = step.batch;
   const PanelView<const T> outputs = batch.output(top());
   PanelView<const T> predictions = outputs;
-  if (loss_ == Loss::cross_entropy && !fused()) {
-    ops::cross_entropy_forward<T>(outputs, targets(batch.rows()), rows, buffers_.losses.data());
+  const ops::Targets<T> targets = this->targets(batch.rows());
+  T* losses = buffers_.losses.data();
+  if (loss_.kind == Loss::Kind::pointwise) {
+    ops::pointwise_loss_forward<T>(loss_.pointwise, static_cast<T>(loss_.delta), outputs, targets.distribution, rows,
+                                   losses);
+  } else if (loss_.kind == Loss::Kind::cross_entropy && !fused()) {
+    ops::cross_entropy_forward<T>(outputs, targets, rows, losses);
   } else {
     const PanelView<T> probabilities = buffers_.probabilities.view(batch.rows());
-    ops::softmax_cross_entropy_forward<T>(outputs, targets(batch.rows()), rows, probabilities, buffers_.losses.data());
+    ops::softmax_cross_entropy_forward<T>(outputs, targets, rows, probabilities, losses);
     if (fused()) predictions = probabilities;
   }
   if (data.weights) {
     for (Index i = rows.first; i < rows.last; ++i) {
       const T weight = data.weights[step.selection[i]];
-      T& loss = buffers_.losses.data()[i];
-      loss = weight == 0 ? T(0) : loss * weight; // what does not count may be NaN
+      losses[i] = weight == 0 ? T(0) : losses[i] * weight; // what does not count may be NaN
     }
   }
-  ops::accuracy<T>(predictions, targets(batch.rows()), rows, buffers_.correct.data());
+  if (!data.ids && outputs.columns == 1) {
+    ops::binary_accuracy<T>(predictions, targets.distribution, rows, buffers_.correct.data());
+  } else {
+    ops::accuracy<T>(predictions, targets, rows, buffers_.correct.data());
+  }
 }
 
 template <class T> void Trainer<T>::loss_gradient(const Dataset<T>& data, const Step& step, RowRange rows) {
   if (top() < 0) return;
   const Batch<T>& batch = step.batch;
   const PanelView<T> gradient = batch.gradient(top());
-  if (loss_ == Loss::cross_entropy && !fused()) {
-    ops::cross_entropy_backward<T>(batch.output(top()), targets(batch.rows()), batch.rows(), rows, gradient);
+  const ops::Targets<T> targets = this->targets(batch.rows());
+  if (loss_.kind == Loss::Kind::pointwise) {
+    ops::pointwise_loss_backward<T>(loss_.pointwise, static_cast<T>(loss_.delta), batch.output(top()),
+                                    targets.distribution, batch.rows(), rows, gradient);
+  } else if (loss_.kind == Loss::Kind::cross_entropy && !fused()) {
+    ops::cross_entropy_backward<T>(batch.output(top()), targets, batch.rows(), rows, gradient);
   } else {
-    ops::softmax_cross_entropy_backward<T>(buffers_.probabilities.view(batch.rows()), targets(batch.rows()),
-                                           batch.rows(), rows, gradient);
+    ops::softmax_cross_entropy_backward<T>(buffers_.probabilities.view(batch.rows()), targets, batch.rows(), rows,
+                                           gradient);
   }
   if (data.weights) {
     for (Index i = rows.first; i < rows.last; ++i) ops::scale_row(gradient, i, data.weights[step.selection[i]]);

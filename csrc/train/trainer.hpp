@@ -13,9 +13,17 @@
 
 namespace cnet {
 
-enum class Loss {
-  cross_entropy,             ///< of probabilities; fused with a softmax that ends the network
-  cross_entropy_from_logits, ///< of logits, whatever the last layer is
+/// What training makes small.
+struct Loss {
+  enum class Kind {
+    cross_entropy,             ///< of probabilities; fused with a softmax that ends the network
+    cross_entropy_from_logits, ///< of logits, whatever the last layer is
+    pointwise,                 ///< of numbers with numbers
+  } kind;
+  ops::PointwiseLoss pointwise = {};
+  double delta = 1; ///< huber's
+  /// What becomes of targets that are no ids: smoothed labels, for example.
+  double target_scale = 1, target_offset = 0;
 };
 
 /// Samples and what they should come out as: class ids (one integer a row) or distributions; and how
@@ -126,7 +134,7 @@ private:
   void reserve(Index rows, int threads, bool own_inputs);
   std::string first_not_finite(const Batch<T>&) const;
   ops::Targets<T> targets(Index batch);
-  bool fused() const { return loss_ == Loss::cross_entropy && network_.ends_in_softmax(); }
+  bool fused() const { return loss_.kind == Loss::Kind::cross_entropy && network_.ends_in_softmax(); }
   /// The layer whose output the loss's gradient is taken with respect to.
   Index top() const { return static_cast<Index>(network_.layers().size()) - (fused() ? 2 : 1); }
 

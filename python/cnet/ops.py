@@ -31,6 +31,8 @@ __all__ = [
     "cross_entropy_forward",
     "dense_backward",
     "dense_forward",
+    "pointwise_loss_backward",
+    "pointwise_loss_forward",
     "relu_backward",
     "relu_forward",
     "rescaling_backward",
@@ -52,7 +54,7 @@ def dense_forward(
     *,
     out: FloatArray | None = None,
 ) -> FloatArray:
-    """Return ``x @ kernel + bias``; each element is one chain of fused multiply-adds.
+    """Return ``x @ kernel + bias``; each element is made of chains of fused multiply-adds.
 
     Parameters
     ----------
@@ -210,6 +212,49 @@ def cross_entropy_backward(
     call = "cross_entropy_backward"
     (probabilities,) = as_floats(call, probabilities=probabilities)
     return _core.cross_entropy_backward(probabilities, _labels(call, labels, probabilities), out)
+
+
+def pointwise_loss_forward(
+    loss: str, predictions: npt.ArrayLike, targets: npt.ArrayLike, delta: float = 1.0
+) -> FloatArray:
+    """Return each row's loss, (batch,); `cnet.reference` has the formulas.
+
+    Parameters
+    ----------
+    loss : str
+        "mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error",
+        "mean_squared_logarithmic_error", "huber", "poisson", "kl_divergence", "hinge",
+        "squared_hinge", "binary_crossentropy" or "binary_crossentropy_from_logits".
+    predictions, targets : array_like, (batch, outputs)
+    delta : float, default 1
+        Where Huber's square ends and its line begins; of no effect elsewhere.
+
+    Raises
+    ------
+    ValueError
+        If there is no such loss, or the shapes differ.
+
+    Examples
+    --------
+    >>> from cnet import ops
+    >>> ops.pointwise_loss_forward("mean_squared_error", [[1.0, 2.0]], [[0.0, 4.0]])
+    array([2.5], dtype=float32)
+    """
+    p, t = as_floats("pointwise_loss_forward", predictions=predictions, targets=targets)
+    return _core.pointwise_loss_forward(loss, p, t, delta)
+
+
+def pointwise_loss_backward(
+    loss: str,
+    predictions: npt.ArrayLike,
+    targets: npt.ArrayLike,
+    delta: float = 1.0,
+    *,
+    out: FloatArray | None = None,
+) -> FloatArray:
+    """Return the gradient of the mean of `pointwise_loss_forward` over the rows, (batch, outputs)."""
+    p, t = as_floats("pointwise_loss_backward", predictions=predictions, targets=targets)
+    return _core.pointwise_loss_backward(loss, p, t, delta, out)
 
 
 def sgd_update(param: FloatArray, grad: npt.ArrayLike, learning_rate: float) -> None:

@@ -593,10 +593,8 @@ class Trainer:
                     f"{type(self).__name__}: expected an output of shape (batch, classes) for "
                     f"'{compiled.loss.name}', got {model.output_shape}; add layers.Flatten()"
                 )
-            trainer = _core.Trainer[model.dtype]
-            compiled.engine = trainer(
-                model.network, compiled.loss.from_logits, compiled.loss.sparse
-            )
+            loss = compiled.loss.engine_loss(model.output_shape[1] or 0)
+            compiled.engine = _core.Trainer[model.dtype](model.network, loss, compiled.loss.sparse)
         return compiled.engine
 
     def _require_compiled(self, call: str) -> Compiled:

@@ -88,7 +88,7 @@ template <class T> std::uint64_t train(const Case& task, int threads, bool ids) 
   const Data<T> data(task.rows, task.widths.front(), task.widths.back());
   const Dataset<T> dataset = ids ? data.with_ids() : data.with_distributions();
   const Network<T> network = make_network<T>(task.widths);
-  Trainer<T> trainer(network, Loss::cross_entropy);
+  Trainer<T> trainer(network, Loss{Loss::Kind::cross_entropy});
   Hash hash;
   for (std::uint32_t epoch = 0; epoch < task.epochs; ++epoch) {
     const EpochOptions options{task.batch, true, 7, epoch, task.optimizer};

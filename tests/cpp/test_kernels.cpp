@@ -7,6 +7,7 @@
 #include "core/philox.hpp"
 #include "kernels/table.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -254,6 +255,31 @@ template <class T> void all_gathers(Index rows, Index columns) {
   }
 }
 
+/// Predictions between 0 and 1 or of any size, and targets of both kinds.
+template <class T> void pointwise_losses(Index rows, Index columns) {
+  const Index size = rows * padded<T>(columns), stride = rows * panel_width<T>;
+  Numbers<T> x(size, 16), t(size, 17);
+  using Table = kernels::Table<T>;
+  for (const bool between : {false, true}) {
+    for (Index i = 0; between && i < size; ++i) {
+      x.data()[i] = std::min(std::abs(x.data()[i]), T(1));
+      t.data()[i] = t.data()[i] > 0;
+    }
+    const kernels::Rows<T> predictions{rows, columns, x.data(), stride};
+    for (int loss = 0; loss < kernels::pointwise_losses; ++loss) {
+      const std::string name = "pointwise loss " + std::to_string(loss);
+      compare<T>(name, rows, [&](const Table& table, std::vector<T>& out) {
+        table.pointwise_loss_forward[loss](predictions, t.data(), stride, T(0.7), out.data());
+        for (T& number : out) number = std::isnan(number) ? T(0) : number; // logarithms of negative numbers
+      });
+      compare<T>(name, size, [&](const Table& table, std::vector<T>& out) {
+        table.pointwise_loss_backward[loss](predictions, t.data(), stride, T(0.7), T(3), out.data(), stride);
+        for (T& number : out) number = std::isnan(number) ? T(0) : number;
+      });
+    }
+  }
+}
+
 /// Rows of few values, so that the greatest stands there twice; NaNs and infinities in some.
 template <class T> void argmaxes(Index rows, Index columns) {
   const Index stride = rows * panel_width<T>;
@@ -340,6 +366,7 @@ template <class T> void all() {
       for (const Index depth : {Index(1), Index(15), Index(16), Index(33)}) products<T>(rows, depth, columns);
       rows_of<T>(rows, columns);
       if (columns > 0) argmaxes<T>(rows, columns);
+      if (columns > 0) pointwise_losses<T>(rows, columns);
       if (rows <= 9) all_gathers<T>(rows, columns);
     }
     elementwise<T>(rows);

@@ -34,7 +34,7 @@ constexpr int thread_counts[] = {1, 2, 3, 8};
 template <class T> struct Training {
   explicit Training(const Shape& shape)
       : data(shape.rows(), shape.widths.front(), shape.widths.back()), network(make_network<T>(shape.widths)),
-        trainer(network, Loss::cross_entropy), batch(shape.batch) {}
+        trainer(network, Loss{Loss::Kind::cross_entropy}), batch(shape.batch) {}
 
   Totals epoch(const Observer& observer = nobody()) {
     return trainer.train_epoch(data.with_ids(), {batch, true, 1, 0, optimizer(ops::Rule::adam, 0x1p-8)}, observer);
@@ -125,7 +125,7 @@ void test_trainings_at_once() {
 void test_busy(const Shape& shape, int threads) {
   set_thread_limit(threads);
   Training<float> training(shape);
-  Trainer<float> other(training.network, Loss::cross_entropy);
+  Trainer<float> other(training.network, Loss{Loss::Kind::cross_entropy});
   const auto evaluate = [&] { other.evaluate(training.data.with_ids(), 32, nobody()); };
   int refused = 0;
   training.epoch({[&](const Totals&) { return refused += throws<Busy>(evaluate, "in use"), true; }, true});

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import network, random
+from .losses import pointwise_loss_backward, pointwise_loss_forward
 from .ops import (
     adam_update,
     cross_entropy_backward,
@@ -29,6 +30,8 @@ __all__ = [
     "dense_backward",
     "dense_forward",
     "network",
+    "pointwise_loss_backward",
+    "pointwise_loss_forward",
     "random",
     "relu_backward",
     "relu_forward",

@@ -1,0 +1,252 @@
+"""Losses of each number by itself: against the reference, their own differences, and in training."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from tolerances import gamma
+
+import cnet
+from cnet import Sequential, layers, losses, ops, optimizers, reference
+from cnet.reference.losses import FORMULAS
+
+Array = npt.NDArray[Any]
+RNG = np.random.default_rng(0)
+SHAPES = [(1, 1), (3, 2), (17, 16), (5, 33)]
+DELTA = 0.75
+
+
+def logs(x: Array) -> Array:
+    return abs(np.log(x))
+
+
+# What a loss adds up, term by term without cancellation: the size that its rounding errors have.
+MAGNITUDES: dict[str, Callable[[Array, Array], Array]] = {
+    "mean_squared_error": lambda p, t: (p + t) ** 2,
+    "mean_absolute_error": lambda p, t: p + t,
+    "mean_absolute_percentage_error": lambda p, t: 100 * (p + t) / np.maximum(t, 1e-7),
+    "mean_squared_logarithmic_error": lambda p, t: (2 + logs(1 + p) + logs(1 + t)) ** 2,
+    "huber": lambda p, t: (p + t) ** 2 + DELTA * (p + t + DELTA),
+    "poisson": lambda p, t: p + t * (1 + logs(p)),
+    "kl_divergence": lambda p, t: t * (2 + logs(p)) + 2 + logs(np.maximum(t, 1e-7)),
+    "hinge": lambda p, t: 1 + p * np.maximum(t, 1),
+    "squared_hinge": lambda p, t: (1 + p * np.maximum(t, 1)) ** 2,
+    # The logarithm of 1 − q carries the error of 1 − q, over 1 − q.
+    "binary_crossentropy": lambda p, _: 2 + logs(p) + logs(1 - p) + 1 / (1 - p),
+    "binary_crossentropy_from_logits": lambda p, t: 1 + p + p * t,
+}
+# Subtractions, products, quotients and two logarithms of 4 units each, and a sum over the columns.
+ROUNDINGS = 24 + 33
+
+
+def sample(name: str, shape: tuple[int, int], dtype: str) -> tuple[Array, Array]:
+    """Return predictions and targets that the loss is defined for."""
+    p = RNG.uniform(0.05, 0.95, shape)
+    t = RNG.uniform(0, 1, shape)
+    if "hinge" in name or "binary" in name:
+        t = np.round(t)
+    elif name == "mean_absolute_percentage_error":
+        t += 0.25
+    return p.astype(dtype), t.astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("name", FORMULAS)
+def test_each_loss_is_the_references(name: str, shape: tuple[int, int], dtype: str) -> None:
+    p, t = sample(name, shape, dtype)
+    exact = reference.pointwise_loss_forward(name, *map(np.float64, (p, t)), DELTA)  # type: ignore[arg-type]
+    actual = ops.pointwise_loss_forward(name, p, t, DELTA)
+    assert actual.dtype == dtype
+    magnitude = MAGNITUDES[name](np.float64(p), np.float64(t))
+    terms = magnitude.sum(axis=1) if name == "kl_divergence" else magnitude.mean(axis=1)
+    assert (abs(actual - exact) <= 2 * gamma(ROUNDINGS, dtype) * terms).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", FORMULAS)
+def test_each_gradient_is_the_references(name: str, dtype: str) -> None:
+    p, t = sample(name, (17, 5), dtype)
+    expected = reference.pointwise_loss_backward(name, p, t, DELTA)
+    actual = ops.pointwise_loss_backward(name, p, t, DELTA)
+    # Slopes are products and quotients of differences of numbers below 2, of at most 1 / 0.05².
+    largest = 100 if "percentage" in name else 1 / 0.05**2
+    assert (abs(actual - expected) <= 2 * gamma(ROUNDINGS, dtype) * largest).all()
+    assert actual.any()
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_each_gradient_is_its_losses_slope(name: str) -> None:
+    p, t = sample(name, (7, 3), "float64")
+    step = 1e-6
+    slopes = np.empty_like(p)
+    for index in np.ndindex(p.shape):
+        ends = []
+        for side in (-step, step):
+            moved = p.copy()
+            moved[index] += side
+            ends.append(ops.pointwise_loss_forward(name, moved, t, DELTA).mean())
+        slopes[index] = (ends[1] - ends[0]) / (2 * step)
+    # Central differences err by the third derivative times step² / 6 and by rounding over step.
+    np.testing.assert_allclose(
+        ops.pointwise_loss_backward(name, p, t, DELTA), slopes, rtol=1e-6, atol=2e-9
+    )
+
+
+def test_what_is_far_out_stays_finite() -> None:
+    for dtype in ("float32", "float64"):
+        z = np.array([[-1e4, -90.0, 0.0, 90.0, 1e4]], dtype)
+        for t in (np.zeros_like(z), np.ones_like(z)):
+            loss = ops.pointwise_loss_forward("binary_crossentropy_from_logits", z, t)
+            assert np.isfinite(loss).all()
+            slope = ops.pointwise_loss_backward("binary_crossentropy_from_logits", z, t)
+            assert (abs(slope) <= 0.2).all()
+        p = np.array([[0.0, 1.0]], dtype)
+        for name in ("binary_crossentropy", "kl_divergence", "poisson"):
+            assert np.isfinite(ops.pointwise_loss_forward(name, p, 1 - p)).all()
+        small = np.array([[-20.0]], dtype)  # log(1 + e⁻²⁰) = e⁻²⁰ to the last bits
+        loss = ops.pointwise_loss_forward("binary_crossentropy_from_logits", small, 0 * small)
+        assert loss[0] == pytest.approx(np.exp(-20.0), rel=4 * float(np.finfo(dtype).eps))
+
+
+def test_nan_is_not_hidden() -> None:
+    p = np.array([[np.nan, 0.5]])
+    for name in FORMULAS:
+        assert np.isnan(ops.pointwise_loss_forward(name, p, [[1.0, 1.0]])).all(), name
+
+
+def compiled(loss: Any, outputs: int = 1, dtype: str = "float32", **options: Any) -> Sequential:
+    cnet.utils.set_random_seed(3)
+    model = Sequential([layers.Dense(8, "relu", dtype=dtype), layers.Dense(outputs, dtype=dtype)])
+    model.compile(optimizers.SGD(0.1), loss, **options)
+    return model
+
+
+def test_regression_finds_the_line() -> None:
+    x = RNG.normal(size=(200, 3))
+    y = x @ [1.0, -2.0, 0.5] + 3
+    model = Sequential([layers.Dense(1)])
+    model.compile(optimizers.SGD(0.1), "mse")
+    model.fit(x, y, 20, 60, verbose=0)
+    np.testing.assert_allclose(model.layers[0].kernel[:, 0], [1, -2, 0.5], atol=1e-5)  # type: ignore[attr-defined]
+    assert model.evaluate(x, y, verbose=0) < 1e-9
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        losses.MeanSquaredError(),
+        losses.MeanAbsoluteError(),
+        losses.Huber(0.5),
+        losses.BinaryCrossentropy(from_logits=True),
+        losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.2),
+        losses.Hinge(),
+    ],
+    ids=lambda loss: loss.name,
+)
+def test_a_step_goes_down_the_losses_gradient(loss: losses.PointwiseLoss) -> None:
+    x, y = RNG.normal(size=(12, 4)), RNG.integers(2, size=(12, 3)).astype(float)
+    model = compiled(loss, 3, "float64")
+    model.build((None, 4))
+    weights = model.get_weights()
+    outputs, inputs = reference.network.forward(x, weights)
+    targets = y * (1 - loss.label_smoothing) + loss.label_smoothing / 2
+    grad = reference.pointwise_loss_backward(loss.rule, outputs, targets, loss.delta)
+    expected_loss = reference.pointwise_loss_forward(loss.rule, outputs, targets, loss.delta).mean()
+    gradients = reference.network.backward(grad, inputs, weights)
+    assert loss(y, outputs) == pytest.approx(expected_loss, rel=1e-13)
+    assert model.train_on_batch(x, y) == pytest.approx(expected_loss, rel=1e-13)
+    for before, gradient, after in zip(weights, gradients, model.get_weights(), strict=True):
+        np.testing.assert_allclose(after, before - 0.1 * gradient, rtol=0, atol=1e-14)
+
+
+def test_accuracy_of_a_single_output_is_of_its_side() -> None:
+    x, y = RNG.normal(size=(50, 4)), RNG.integers(2, size=50)
+    model = compiled(losses.BinaryCrossentropy(from_logits=True), metrics=["accuracy"])
+    history = model.fit(x, y, epochs=3, verbose=0).history
+    assert set(history) == {"loss", "accuracy"}
+    right = (model.predict(x, verbose=0)[:, 0] > 0.5) == y
+    assert model.evaluate(x, y, verbose=0)[1] == right.mean()
+
+
+@pytest.mark.parametrize("from_logits", [False, True])
+def test_smoothed_labels_are_labels_that_were_smoothed_before(from_logits: bool) -> None:
+    x, y = RNG.normal(size=(20, 4)), np.eye(3)[RNG.integers(3, size=20)]
+    smooth, by_hand = (
+        compiled(
+            losses.CategoricalCrossentropy(from_logits=from_logits, label_smoothing=smoothing),
+            3,
+            "float64",
+        )
+        for smoothing in (0.25, 0.0)
+    )
+    smooth.build((None, 4))
+    by_hand.build((None, 4))
+    by_hand.set_weights(smooth.get_weights())
+    if not from_logits:
+        smooth.add(layers.Softmax(dtype="float64"))
+        by_hand.add(layers.Softmax(dtype="float64"))
+        smooth.compile("sgd", losses.CategoricalCrossentropy(label_smoothing=0.25))
+        by_hand.compile("sgd", losses.CategoricalCrossentropy())
+    one = smooth.fit(x, y, epochs=2, verbose=0, shuffle=False).history["loss"]
+    two = by_hand.fit(x, y * 0.75 + 0.25 / 3, epochs=2, verbose=0, shuffle=False).history["loss"]
+    np.testing.assert_allclose(one, two, rtol=1e-12)
+    loss = losses.CategoricalCrossentropy(label_smoothing=0.25)
+    p = [[0.2, 0.3, 0.5]]
+    assert loss([[0, 0, 1]], p) == pytest.approx(
+        losses.CategoricalCrossentropy()([[0.25 / 3, 0.25 / 3, 0.75 + 0.25 / 3]], p), rel=1e-6
+    )
+
+
+@pytest.mark.parametrize("name", ["mse", "MSE", "mean_squared_error", "MeanSquaredError"])
+def test_names(name: str) -> None:
+    assert isinstance(losses.get(name), losses.MeanSquaredError)
+    assert compiled(name).loss.name == "mean_squared_error"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: losses.Huber(0), ValueError, "Huber: delta: expected a number above 0, got 0"),
+        (lambda: losses.Huber("a"), TypeError, "Huber: delta: expected a number"),  # type: ignore[arg-type]
+        (
+            lambda: losses.BinaryCrossentropy(label_smoothing=1.5),
+            ValueError,
+            "label_smoothing: expected a number in [0, 1], got 1.5",
+        ),
+        (
+            lambda: losses.SparseCategoricalCrossentropy(ignore_class=3),  # type: ignore[arg-type]
+            ValueError,
+            "ignore_class is not supported yet, got 3",
+        ),
+        (
+            lambda: losses.MeanSquaredError()([[1.0, 2.0]], [[1.0]]),
+            ValueError,
+            "MeanSquaredError: y_true: expected shape (1, 1), got (1, 2)",
+        ),
+        (lambda: losses.MeanSquaredError("sum"), ValueError, "reduction 'sum' is not supported"),
+        (
+            lambda: compiled("mse", 2).fit(np.ones((4, 3)), np.ones((4, 3)), verbose=0),
+            ValueError,
+            "expected",
+        ),
+        (
+            lambda: ops.pointwise_loss_forward("mse", [[1.0]], [[1.0]]),
+            ValueError,
+            "unknown loss 'mse'",
+        ),
+        (
+            lambda: ops.pointwise_loss_backward("hinge", [[1.0]], [[1.0, 2.0]]),
+            ValueError,
+            "pointwise_loss_backward: targets: expected shape (1, 1), got (1, 2)",
+        ),
+    ],
+)
+def test_what_is_wrong_is_refused(call: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=re.escape(message)):
+        call()
