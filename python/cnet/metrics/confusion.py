@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -322,6 +322,7 @@ class AUC(Metric):
 
     name = "auc"
     direction = "up"
+    _kept_in: ClassVar = {"thresholds": "_given_thresholds"}
 
     def __init__(
         self,
@@ -353,7 +354,7 @@ class AUC(Metric):
             if inner.ndim != 1 or not ((inner >= 0) & (inner <= 1)).all():
                 raise ValueError(f"AUC: thresholds: expected numbers in [0, 1], got {thresholds!r}")
         self._ascending = np.concatenate([[-EPSILON], inner, [1 + EPSILON]])
-        self._has_thresholds = thresholds is not None
+        self._given_thresholds = None if thresholds is None else inner
         self.num_thresholds = len(self._ascending)
         self.curve = curve
         self.summation_method = summation_method

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._data import Array, as_array, as_samples
+from .._serialization import Configurable
 from ..config import standardize_dtype
 
 __all__ = ["Mean", "MeanMetricWrapper", "Metric"]
@@ -16,7 +17,7 @@ __all__ = ["Mean", "MeanMetricWrapper", "Metric"]
 Float64Array = npt.NDArray[np.float64]
 
 
-class Metric:
+class Metric(Configurable):
     """How good predictions are, gathered batch by batch.
 
     A subclass has `reset_state`, `update_state` and `result`.
