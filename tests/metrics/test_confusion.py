@@ -54,6 +54,19 @@ def test_top_k_and_class_id() -> None:
     assert metrics.Precision(top_k=4)([0, 0, 1, 1], [1, 1, 1, 1]) == 0.5
 
 
+def test_a_weight_for_each_prediction() -> None:
+    weights = RNG.random(P.shape)
+    tp, fp, fn, _ = counts(Y, P, weights, 0.5)
+    assert metrics.Precision()(Y, P, weights) == pytest.approx(tp / (tp + fp))
+    own = slice(1, 2)
+    tp, _, fn, _ = counts(Y[:, own], P[:, own], weights[:, own], 0.5)
+    assert metrics.Recall(class_id=1)(Y, P, weights) == pytest.approx(tp / (tp + fn))
+
+
+def test_predictions_are_clipped_for_the_area() -> None:
+    assert metrics.AUC()([0, 1, 1], [-2.0, -1.0, 3.0]) == metrics.AUC()([0, 1, 1], [0.0, 0.0, 1.0])
+
+
 def test_nan_is_never_positive() -> None:
     assert metrics.Recall()([1, 1], [np.nan, 0.9]) == 0.5
     assert metrics.Precision()([0, 1], [np.nan, 0.9]) == 1.0
