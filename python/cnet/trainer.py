@@ -242,7 +242,8 @@ class Trainer:
         TypeError, ValueError
             If an argument is not of its kind; the model is as it was.
         FloatingPointError
-            If the loss is inf or NaN, before the update that it would have led to.
+            If the loss is inf or NaN, before the update that it would have led to; with a
+            `TerminateOnNaN` among the callbacks training ends instead.
         KeyboardInterrupt
             On Ctrl-C, after a whole step; ``model.history`` holds the epochs before.
         """
