@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from tolerances import mean_bound
+from tolerances import gamma, mean_bound
 
 import cnet
 from cnet import initializers
@@ -92,8 +93,20 @@ def test_constants(initializer: initializers.Initializer, value: float) -> None:
 ALL = sorted(name for name in initializers._CLASSES if name.islower())
 
 
-@pytest.mark.parametrize("name", ALL)
-@pytest.mark.parametrize("shape", [(5,), (5, 3), (5, 3, 2)])
+SHAPES = [(5,), (5, 3), (5, 3, 2)]
+# Those that are for matrices, and for more than vectors.
+LEAST_AND_MOST = {"identity": (2, 2), "orthogonal": (2, 3)}
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        (name, shape)
+        for name in ALL
+        for shape in SHAPES
+        if LEAST_AND_MOST.get(name, (0, 3))[0] <= len(shape) <= LEAST_AND_MOST.get(name, (0, 3))[1]
+    ],
+)
 def test_shapes_and_dtypes(name: str, shape: tuple[int, ...]) -> None:
     initializer = initializers.get(name)
     double = initializer(shape, dtype="float64")
@@ -104,23 +117,84 @@ def test_shapes_and_dtypes(name: str, shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in ALL if name not in ("constant", "ones", "zeros")]
+    "name", [name for name in ALL if name not in ("constant", "identity", "ones", "zeros")]
 )
 def test_seeds(name: str) -> None:
     cls: Any = type(initializers.get(name))
 
     def draw(**seed: int) -> Any:
-        return cls(**seed)((50,)).tolist()
+        return cls(**seed)((50, 2)).tolist()
 
     assert draw(seed=1) == draw(seed=1)
     assert draw(seed=1) != draw(seed=2)
     assert draw() != draw(), "without a seed, every object has one of its own"
     initializer = initializers.get(name)
-    assert initializer((50,)).tolist() == initializer((50,)).tolist(), "which it keeps"
+    assert initializer((50, 2)).tolist() == initializer((50, 2)).tolist(), "which it keeps"
     cnet.utils.set_random_seed(1)
     first = draw()
     cnet.utils.set_random_seed(1)
     assert draw() == first
+
+
+@pytest.mark.parametrize("shape", [(70, 40), (40, 70), (65, 65), (1, 9), (9, 1), (4, 5, 40)])
+def test_orthogonal(shape: tuple[int, ...]) -> None:
+    kernel = initializers.Orthogonal(gain=3.0, seed=1)(shape, dtype="float64")
+    assert kernel.shape == shape
+    matrix = kernel.reshape(-1, shape[-1]) / 3
+    fewer = min(matrix.shape)
+    gram = matrix @ matrix.T if len(matrix) == fewer else matrix.T @ matrix
+    # Projections taken away twice leave errors of the size of roundings: of products as long as a
+    # row, and then of sums over the rows before it.
+    np.testing.assert_allclose(
+        gram, np.eye(fewer), rtol=0, atol=2 * gamma(max(matrix.shape), float)
+    )
+
+
+def test_orthogonal_matrices_have_no_preferred_signs() -> None:
+    kernels = [initializers.Orthogonal(seed=seed)((3, 3), "float64") for seed in range(500)]
+    # Each element of such a matrix has mean 0 and variance 1 / 3.
+    assert np.abs(np.mean(kernels, axis=0)).max() <= mean_bound(math.sqrt(1 / 3), 500)
+    determinants = np.linalg.det(kernels)
+    assert abs(determinants.mean()) <= mean_bound(1.0, 500)
+
+
+def test_orthogonal_has_the_same_bits_everywhere() -> None:
+    kernel = initializers.Orthogonal(seed=1)((40, 33), "float64")
+    assert hashlib.sha256(kernel.tobytes()).hexdigest()[:16] == "1647ccc8497e9fc6"
+
+
+def test_identity() -> None:
+    assert initializers.Identity(2.0)((2, 3)).tolist() == [[2, 0, 0], [0, 2, 0]]
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("Identity", (3,)), ("Identity", (3, 3, 3)), ("Orthogonal", (3,)), ("Orthogonal", ())],
+)
+def test_shapes_that_are_no_matrices_are_refused(name: str, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=rf"^{name}: expected .*, got "):
+        getattr(initializers, name)()(shape)
+
+
+def test_connections_of_kernels_with_more_dimensions() -> None:
+    uniform = initializers.VarianceScaling(3.0, "fan_in", "uniform", seed=1)
+    # 4 · 5 · 30 connections: the limit is √(3 · 3 / 600)
+    numbers = uniform((4, 5, 30, 7), dtype="float64")
+    assert 0.99 * math.sqrt(9 / 600) < np.abs(numbers).max() <= math.sqrt(9 / 600)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_configurations(name: str) -> None:
+    initializer = initializers.get(name)
+    config = initializer.get_config()
+    assert config.get("seed") is None
+    copy = initializers.get({"class_name": type(initializer).__name__, "config": config})
+    assert type(copy) is type(initializer)
+    assert copy.get_config() == config
+    if "seed" in config:
+        seeded = type(initializer).from_config(config | {"seed": 5})
+        again = type(initializer).from_config(seeded.get_config())
+        assert seeded((4, 4)).tolist() == again((4, 4)).tolist()
 
 
 def test_layers_of_one_shape_begin_with_different_weights() -> None:
@@ -139,7 +213,7 @@ def test_get_takes_names_classes_and_objects(name: str) -> None:
     assert initializers.get(initializer) is initializer
 
 
-@pytest.mark.parametrize("identifier", ["glorot", "", 3, ["zeros"], {"class_name": "Zeros"}])
+@pytest.mark.parametrize("identifier", ["glorot", "", 3, ["zeros"], {"name": "Zeros"}])
 def test_get_refuses_others(identifier: Any) -> None:
     with pytest.raises(ValueError, match=r"initializer: expected a name or an Initializer, got"):
         initializers.get(identifier)

@@ -80,6 +80,15 @@ def test_to_categorical_is_of_floatx() -> None:
 
 
 @pytest.mark.parametrize(
+    ("num_classes", "error"),
+    [(-1, ValueError), (2.0, TypeError), ("3", TypeError), (True, TypeError)],
+)
+def test_what_is_no_number_of_classes_is_refused(num_classes: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="to_categorical: num_classes: expected an integer"):
+        utils.to_categorical([0], num_classes)
+
+
+@pytest.mark.parametrize(
     ("ids", "num_classes"), [([0, 3], 3), ([-1, 0], None), ([-1], 3), (np.array([2**63]), None)]
 )
 def test_ids_out_of_range_are_refused(ids: Any, num_classes: int | None) -> None:

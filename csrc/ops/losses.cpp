@@ -93,11 +93,6 @@ void pointwise_loss_backward(PointwiseLoss loss, T delta, PanelView<const T> pre
       out.row(rows.first), out.stride());
 }
 
-template <class T>
-void binary_accuracy(PanelView<const T> predictions, PanelView<const T> targets, RowRange rows, std::uint8_t* out) {
-  for (Index i = rows.first; i < rows.last; ++i) out[i] = (*predictions.row(i) > T(0.5)) == (*targets.row(i) > T(0.5));
-}
-
 template <class T> void scale_row(PanelView<T> gradient, Index i, T weight) {
   for (Index p = 0; p < gradient.panels(); ++p) {
     T* row = gradient.row(i) + p * gradient.stride();
@@ -116,7 +111,6 @@ template <class T> void scale_row(PanelView<T> gradient, Index i, T weight) {
   template void pointwise_loss_forward(PointwiseLoss, T, PanelView<const T>, PanelView<const T>, RowRange, T*);        \
   template void pointwise_loss_backward(PointwiseLoss, T, PanelView<const T>, PanelView<const T>, Index, RowRange,     \
                                         PanelView<T>);                                                                 \
-  template void binary_accuracy(PanelView<const T>, PanelView<const T>, RowRange, std::uint8_t*);                      \
   template void scale_row(PanelView<T>, Index, T);
 CNET_INSTANTIATE(float)
 CNET_INSTANTIATE(double)

@@ -50,10 +50,6 @@ template <class T>
 void pointwise_loss_backward(PointwiseLoss, T delta, PanelView<const T> predictions, PanelView<const T> targets,
                              Index batch, RowRange rows, PanelView<T> out);
 
-/// out[i] = whether the first column of row i is on its target's side of 1/2.
-template <class T>
-void binary_accuracy(PanelView<const T> predictions, PanelView<const T> targets, RowRange rows, std::uint8_t* out);
-
 /// Row i of a gradient, times how much its sample counts; nothing of it, be it NaN, if that is 0.
 template <class T> void scale_row(PanelView<T> gradient, Index i, T weight);
 

@@ -111,11 +111,8 @@ template <class T> void Trainer<T>::loss(const Dataset<T>& data, const Step& ste
       losses[i] = weight == 0 ? T(0) : losses[i] * weight; // what does not count may be NaN
     }
   }
-  if (!data.ids && outputs.columns == 1) {
-    ops::binary_accuracy<T>(predictions, targets.distribution, rows, buffers_.correct.data());
-  } else {
-    ops::accuracy<T>(predictions, targets, rows, buffers_.correct.data());
-  }
+  if (loss_.kind == Loss::Kind::pointwise) return; // there are no classes
+  ops::accuracy<T>(predictions, targets, rows, buffers_.correct.data());
 }
 
 template <class T> void Trainer<T>::loss_gradient(const Dataset<T>& data, const Step& step, RowRange rows) {

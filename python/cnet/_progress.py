@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import time
+from collections.abc import Iterable
 from typing import Any
 
 __all__ = ["Progress"]
@@ -69,13 +70,13 @@ class Progress:
                 bar_format=self._format(0, ""),
             )
 
-    def update(self, step: int, logs: dict[str, float]) -> None:
+    def update(self, step: int, logs: dict[str, Any]) -> None:
         """Show that `step` batches of the pass are done."""
         if self._bar is not None:
             self._bar.bar_format = self._format(step, self._figures(step, logs))
             self._bar.update(step - self._bar.n)
 
-    def end(self, logs: dict[str, float], step: int | None = None) -> None:
+    def end(self, logs: dict[str, Any], step: int | None = None) -> None:
         """End the pass, after `step` batches if not after all."""
         step = self.steps if step is None else step
         figures = self._figures(step, logs)
@@ -105,10 +106,17 @@ class Progress:
         escaped = figures.replace("{", "{{").replace("}", "}}")
         return f"{self._title} {{n_fmt}}/{{total_fmt}} {bar}{escaped}"
 
-    def _figures(self, step: int, logs: dict[str, float]) -> str:
+    def _figures(self, step: int, logs: dict[str, Any]) -> str:
         seconds = time.perf_counter() - self._start
         parts = [f"{seconds:.1f}s", f"{_duration(seconds / max(step, 1))}/step"]
-        return " - ".join(parts + [f"{name}: {value:.4f}" for name, value in logs.items()])
+        return " - ".join(parts + [f"{name}: {_figure(value)}" for name, value in logs.items()])
+
+
+def _figure(value: Any) -> str:
+    """Return a figure, or those of several classes, for the eye."""
+    if isinstance(value, Iterable):
+        return f"[{' '.join(map(_figure, value))}]"
+    return f"{value:.4f}"
 
 
 def _duration(seconds: float) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from . import random
-from ._data import FloatArray, as_array
+from . import ops, random
+from ._data import FloatArray, as_array, as_number
+from ._serialization import Configurable, find_class
 from .config import standardize_dtype
 
 __all__ = [
@@ -17,10 +18,14 @@ __all__ = [
     "GlorotUniform",
     "HeNormal",
     "HeUniform",
+    "Identity",
+    "IdentityInitializer",
     "Initializer",
     "LecunNormal",
     "LecunUniform",
     "Ones",
+    "Orthogonal",
+    "OrthogonalInitializer",
     "RandomNormal",
     "RandomUniform",
     "TruncatedNormal",
@@ -30,7 +35,7 @@ __all__ = [
 ]
 
 
-class Initializer:
+class Initializer(Configurable):
     """Makes the first values of a weight: ``initializer(shape, dtype=None) -> array``."""
 
     def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> FloatArray:
@@ -65,7 +70,10 @@ class Ones(Constant):
 class _Random(Initializer):
     """An initializer with a seed; the same object gives the same numbers each time, as in Keras."""
 
+    _kept_in: ClassVar = {"seed": "_given_seed"}
+
     def __init__(self, seed: int | None) -> None:
+        self._given_seed = seed
         self.seed = random.next_seed() if seed is None else random.check_seed(seed)
 
 
@@ -112,6 +120,16 @@ class VarianceScaling(_Random):
         Default "truncated_normal".
     seed : int, optional
 
+    Raises
+    ------
+    ValueError
+        If an argument is not of its kind.
+
+    Notes
+    -----
+    A kernel is (inputs, outputs). In one of more dimensions those before the last two multiply both;
+    in a vector both are its length.
+
     Examples
     --------
     >>> from cnet import initializers
@@ -137,7 +155,9 @@ class VarianceScaling(_Random):
         self.scale, self.mode, self.distribution = float(scale), mode, distribution
 
     def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> FloatArray:
-        fan_in, fan_out = (shape[0], shape[-1]) if shape else (1, 1)
+        fan_in, fan_out = (shape[-2:][0], shape[-1]) if shape else (1, 1)
+        field = math.prod(shape[:-2])
+        fan_in, fan_out = fan_in * field, fan_out * field
         fans = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}
         variance = self.scale / max(1.0, fans[self.mode])
         if self.distribution == "uniform":
@@ -192,15 +212,119 @@ class LecunNormal(VarianceScaling):
         super().__init__(1.0, "fan_in", "truncated_normal", seed)
 
 
+class Identity(Initializer):
+    """The identity matrix times `gain`; ones on the diagonal where it is not square.
+
+    Parameters
+    ----------
+    gain : float, default 1
+
+    Raises
+    ------
+    ValueError
+        When called, if the shape is not that of a matrix.
+
+    Examples
+    --------
+    >>> from cnet import initializers
+    >>> initializers.Identity(gain=2.0)((2, 3))
+    array([[2., 0., 0.],
+           [0., 2., 0.]], dtype=float32)
+    """
+
+    def __init__(self, gain: float = 1.0) -> None:
+        self.gain = as_number("Identity: gain", gain)
+
+    def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> FloatArray:
+        if len(shape) != 2:
+            raise ValueError(f"Identity: expected the shape of a matrix, got {tuple(shape)}")
+        diagonal = self.gain * np.eye(*shape)
+        return diagonal.astype(standardize_dtype(dtype, "Identity"))
+
+
+class Orthogonal(_Random):
+    """A random matrix with orthonormal rows or columns, whichever are fewer, times `gain`.
+
+    Every such matrix is as likely as any other (Saxe et al., 2014; Mezzadri, 2007). Of a shape with
+    more than two dimensions all but the last are taken as one.
+
+    Parameters
+    ----------
+    gain : float, default 1
+    seed : int, optional
+
+    Raises
+    ------
+    ValueError
+        When called, if the shape has less than two dimensions.
+
+    Examples
+    --------
+    >>> from cnet import initializers
+    >>> kernel = initializers.Orthogonal(seed=1)((3, 5), dtype="float64")
+    >>> (kernel @ kernel.T).round(12) + 0.0
+    array([[1., 0., 0.],
+           [0., 1., 0.],
+           [0., 0., 1.]])
+    """
+
+    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.gain = as_number("Orthogonal: gain", gain)
+
+    def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> FloatArray:
+        if len(shape) < 2:
+            raise ValueError(
+                f"Orthogonal: expected a shape of two dimensions or more, got {tuple(shape)}"
+            )
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        fewer, more = sorted((rows, columns))
+        q = _orthonormal_rows(random.normal((fewer, more), dtype="float64", seed=self.seed))
+        kernel = self.gain * (q if rows < columns else q.T).reshape(shape)
+        return kernel.astype(standardize_dtype(dtype, "Orthogonal"))
+
+
+IdentityInitializer = Identity
+OrthogonalInitializer = Orthogonal
+
+
+def _orthonormal_rows(a: FloatArray) -> FloatArray:
+    """Return the rows of `a` made orthonormal, each from those before it (Gram and Schmidt).
+
+    Every projection is taken away twice, which is enough (Giraud et al., 2005). The products are
+    cnet's, not LAPACK's: they have the same bits on every machine.
+    """
+
+    def without(vectors: FloatArray, basis: FloatArray) -> FloatArray:
+        if len(basis):
+            for _ in range(2):
+                parts = ops.dense_forward(vectors, np.ascontiguousarray(basis.T), None)
+                vectors = vectors - ops.dense_forward(parts, basis, None)
+        return vectors
+
+    q = np.empty_like(a)
+    block = 32
+    for first in range(0, len(a), block):
+        own = without(a[first : first + block], q[:first])
+        for row in range(len(own)):
+            done = q[first : first + row]
+            vector = without(own[row : row + 1], done)
+            square = ops.dense_forward(vector, vector.reshape(-1, 1), None)[0, 0]
+            q[first + row] = vector[0] / math.sqrt(square)
+    return q
+
+
 _CLASSES: dict[str, type[Initializer]] = {
     "constant": Constant,
     "glorot_normal": GlorotNormal,
     "glorot_uniform": GlorotUniform,
     "he_normal": HeNormal,
     "he_uniform": HeUniform,
+    "identity": Identity,
     "lecun_normal": LecunNormal,
     "lecun_uniform": LecunUniform,
     "ones": Ones,
+    "orthogonal": Orthogonal,
     "random_normal": RandomNormal,
     "random_uniform": RandomUniform,
     "truncated_normal": TruncatedNormal,
@@ -208,12 +332,13 @@ _CLASSES: dict[str, type[Initializer]] = {
     "zeros": Zeros,
 }
 _CLASSES |= {cls.__name__: cls for cls in _CLASSES.values()}
+_CLASSES |= {"IdentityInitializer": Identity, "OrthogonalInitializer": Orthogonal}
 
 
 def get(identifier: Any) -> Any:
-    """Return an initializer from its name, its class, or itself.
+    """Return an initializer from its name, its class, its configuration, or itself.
 
-    A function of ``(shape, dtype)`` is one too.
+    A function of ``(shape, dtype)`` is one too; a dict is ``{"class_name": …, "config": {…}}``.
 
     Raises
     ------
@@ -224,6 +349,9 @@ def get(identifier: Any) -> Any:
         return _CLASSES[identifier]()
     if isinstance(identifier, type) and issubclass(identifier, Initializer):
         return identifier()
+    if isinstance(identifier, dict) and "class_name" in identifier:
+        cls, config = find_class(identifier, _CLASSES, None, "initializer")
+        return cls.from_config(config)
     if callable(identifier):
         return identifier
     raise ValueError(f"initializer: expected a name or an Initializer, got {identifier!r}")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _core, activations, initializers
 from ._data import FloatArray, as_array, as_count, as_number, as_samples, shape_text
+from ._serialization import Configurable, find_class
 from .config import standardize_dtype
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ __all__ = [
     "Rescaling",
     "Softmax",
     "Weight",
+    "deserialize",
+    "serialize",
 ]
 
 Shape = tuple[int | None, ...]
@@ -106,7 +109,7 @@ class Weight:
         return f"<Weight {self.path}, shape={self.shape}, dtype={self.dtype}>"
 
 
-class Layer:
+class Layer(Configurable):
     """What all layers have: a name, a dtype, shapes, weights.
 
     Parameters
@@ -120,6 +123,7 @@ class Layer:
     """
 
     _prefix = "layer"
+    _kept_in: ClassVar = {"input_shape": "sample_shape", "shape": "sample_shape"}
 
     def __init__(
         self,
@@ -442,6 +446,43 @@ class Rescaling(Layer):
 
     def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # the base has it
         network.add_rescaling(self.name, self.scale, self.offset)
+
+
+def serialize(layer: Layer) -> dict[str, Any]:
+    """Return a layer as ``{"class_name": …, "config": …}``, without its weights."""
+    return {"class_name": type(layer).__name__, "config": layer.get_config()}
+
+
+def deserialize(
+    config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
+) -> Layer:
+    """Return a new layer from what `serialize` gave.
+
+    Parameters
+    ----------
+    config : dict
+    custom_objects : dict of str to type, optional
+        Layers of your own, by the name of their class.
+
+    Raises
+    ------
+    ValueError
+        If there is no such layer.
+
+    Examples
+    --------
+    >>> from cnet import layers
+    >>> layers.deserialize({"class_name": "Dense", "config": {"units": 3, "name": "top"}})
+    <Dense name=top, built=False>
+    """
+    known = {
+        name: value
+        for name, value in globals().items()
+        if name in __all__ and isinstance(value, type) and issubclass(value, Layer)
+    }
+    cls, arguments = find_class(config, known, custom_objects, "layers.deserialize")
+    layer: Layer = cls.from_config(arguments)
+    return layer
 
 
 def check_shape(shape: Any, layer: str) -> tuple[int, ...]:

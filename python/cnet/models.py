@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,10 +13,21 @@ import numpy.typing as npt
 
 from . import _core
 from ._data import FloatArray, shape_text
-from .layers import InputLayer, Layer, Shape, Weight, assign_all, auto_name, sample_size
+from ._serialization import find_class
+from .layers import (
+    InputLayer,
+    Layer,
+    Shape,
+    Weight,
+    assign_all,
+    auto_name,
+    deserialize,
+    sample_size,
+    serialize,
+)
 from .trainer import Trainer
 
-__all__ = ["Sequential"]
+__all__ = ["Sequential", "model_from_json"]
 
 
 class Sequential(Trainer):
@@ -249,6 +261,67 @@ class Sequential(Trainer):
         known = ", ".join(f"'{layer.name}'" for layer in self._layers)
         raise ValueError(f"get_layer: expected one of {known}, got '{name}'")
 
+    def get_config(self) -> dict[str, Any]:
+        """Return the model's name and layers as plain values; no weights, nothing of `compile`.
+
+        Raises
+        ------
+        TypeError
+            If a layer has an argument that can't be described so, as a function that isn't cnet's.
+
+        Examples
+        --------
+        >>> from cnet import Input, Sequential, layers
+        >>> config = Sequential([Input((4,)), layers.Dense(3, name="top")], name="net").get_config()
+        >>> config["name"], [layer["class_name"] for layer in config["layers"]]
+        ('net', ['InputLayer', 'Dense'])
+        >>> Sequential.from_config(config).output_shape
+        (None, 3)
+        """
+        head = [self._input] if self._input else []
+        config: dict[str, Any] = {
+            "name": self.name,
+            "layers": [serialize(layer) for layer in [*head, *self._layers]],
+        }
+        if self._input:
+            config["build_input_shape"] = list(self.input_shape)
+        return config
+
+    @classmethod
+    def from_config(
+        cls, config: Any, custom_objects: Mapping[str, Any] | None = None
+    ) -> Sequential:
+        """Return a new model from what `get_config` gave; its weights begin anew.
+
+        Parameters
+        ----------
+        config : dict
+        custom_objects : dict of str to type, optional
+            Layers of your own, by the name of their class.
+
+        Raises
+        ------
+        ValueError
+            If it is no such configuration, or has a layer that is not known.
+        """
+        if not isinstance(config, Mapping) or not {"name", "layers"} <= set(config):
+            raise ValueError(
+                f"from_config: expected a dict with 'name' and 'layers', got {config!r}"
+            )
+        layers = [deserialize(layer, custom_objects) for layer in config["layers"]]
+        return cls(layers, name=config["name"])
+
+    def to_json(self, **kwargs: Any) -> str:
+        """Return the configuration as JSON; `model_from_json` reads it.
+
+        Parameters
+        ----------
+        **kwargs
+            For `json.dumps`: ``indent=2``.
+        """
+        config = {"class_name": type(self).__name__, "config": self.get_config()}
+        return json.dumps(config, **kwargs)
+
     def summary(self, print_fn: Callable[[str], Any] = print) -> None:
         """Print a table of the layers, their shapes and their numbers of parameters.
 
@@ -304,6 +377,39 @@ class Sequential(Trainer):
 
     def __repr__(self) -> str:
         return f"<Sequential name={self.name}, built={self.built}>"
+
+
+def model_from_json(
+    json_string: str, custom_objects: Mapping[str, Any] | None = None
+) -> Sequential:
+    """Return a new model from what `Sequential.to_json` gave; its weights begin anew.
+
+    Parameters
+    ----------
+    json_string : str
+    custom_objects : dict of str to type, optional
+        Layers and models of your own, by the name of their class.
+
+    Raises
+    ------
+    ValueError
+        If it is no JSON, or no model's.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> text = cnet.Sequential([cnet.layers.Dense(3)], name="net").to_json()
+    >>> cnet.models.model_from_json(text)
+    <Sequential name=net, built=False>
+    """
+    try:
+        config = json.loads(json_string)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"model_from_json: expected JSON: {error}") from None
+    known = {"Sequential": Sequential}
+    cls, arguments = find_class(config, known, custom_objects, "model_from_json")
+    model: Sequential = cls.from_config(arguments, custom_objects)
+    return model
 
 
 _ASCII_RULES = str.maketrans("┌┬┐├┼┤└┴┘─│", "+++++++++-|")

@@ -23,6 +23,8 @@ from ._data import (
 )
 from ._progress import Progress
 from .callbacks import Callback, CallbackList, History
+from .metrics import Metric
+from .metrics.accuracy import AccuracyByShape
 
 if TYPE_CHECKING:
     from .models import Sequential
@@ -38,9 +40,9 @@ class Totals:
 
     rows: int = 0
     loss: float = 0.0
-    correct: int = 0
+    correct: float = 0
 
-    def add(self, rows: int, loss: float, correct: int) -> None:
+    def add(self, rows: int, loss: float, correct: float) -> None:
         """Add the sums of more samples."""
         self.rows += rows
         self.loss += loss
@@ -58,6 +60,10 @@ class Data:
     def __len__(self) -> int:
         return len(self.x)
 
+    def __getitem__(self, rows: slice) -> Data:
+        weights = None if self.sample_weight is None else self.sample_weight[rows]
+        return Data(self.x[rows], self.y[rows], weights)
+
 
 @dataclass
 class Compiled:
@@ -65,22 +71,50 @@ class Compiled:
 
     optimizer: Any
     loss: losses.Loss | None
-    metrics: list[metrics.Metric]
+    metrics: list[Metric]
     engine: Any = None
     epochs_trained: int = 0
     seed: int = field(default_factory=random.next_seed)
     totals: Totals = field(default_factory=Totals)
 
-    def logs(self, totals: Totals) -> dict[str, float]:
+    def settle(self, labels: tuple[int, ...], outputs: tuple[int | None, ...]) -> None:
+        """Resolve "accuracy" by the shapes of labels and outputs."""
+        self.metrics = [
+            metric.settle(labels, outputs) if isinstance(metric, AccuracyByShape) else metric
+            for metric in self.metrics
+        ]
+
+    def is_counted(self, metric: Metric) -> bool:
+        """Whether the engine counts what a metric says."""
+        return type(metric) is _COUNTED.get(type(self.loss))
+
+    @property
+    def fed(self) -> list[Metric]:
+        """The metrics that need to see predictions: the engine does not count them."""
+        return [metric for metric in self.metrics if not self.is_counted(metric)]
+
+    def feed(self, labels: Array, predictions: FloatArray) -> None:
+        """Show a batch to these metrics."""
+        for metric in self.fed:
+            metric.update_state(labels, predictions)
+
+    def logs(self, totals: Totals) -> dict[str, Any]:
         """Return the means of the loss and the metrics."""
         rows = max(totals.rows, 1)
-        logs = {"loss": totals.loss / rows}
+        logs: dict[str, Any] = {"loss": totals.loss / rows}
         for metric in self.metrics:
             name, number = metric.name, 0
             while name in logs:
                 name, number = f"{metric.name}_{number + 1}", number + 1
-            logs[name] = totals.correct / rows
+            logs[name] = totals.correct / rows if self.is_counted(metric) else metric.result()
         return logs
+
+
+# What the engine counts beside a loss: an accuracy that is not here needs the predictions.
+_COUNTED: dict[type[Any], type[Metric]] = {
+    losses.SparseCategoricalCrossentropy: metrics.SparseCategoricalAccuracy,
+    losses.CategoricalCrossentropy: metrics.CategoricalAccuracy,
+}
 
 
 class Trainer:
@@ -92,10 +126,14 @@ class Trainer:
         Of the latest `fit`, kept up to date during it.
     stop_training : bool
         Set by a callback to end `fit` after the batch (in a batch hook) or the epoch.
+    stop_evaluating, stop_predicting : bool
+        Set by a callback's batch hook to end `evaluate` or `predict` after the batch.
     """
 
     history: History
     stop_training: bool = False
+    stop_evaluating: bool = False
+    stop_predicting: bool = False
     _compiled: Compiled | None = None
     # The core's network, where samples are rows of numbers to the user as well.
     _rows_network: Any = None
@@ -119,8 +157,10 @@ class Trainer:
         optimizer : str or Optimizer, default "rmsprop"
         loss : str or Loss, optional
             Without one the model can only predict.
-        metrics : list of str or Metric, optional
-            "accuracy" becomes the one that fits the loss.
+        metrics : list of str, Metric or function, optional
+            "accuracy" becomes the one that fits the shapes of labels and outputs. The engine counts
+            categorical accuracies as it trains. All others see the predictions: `fit` makes those
+            of each batch once more, before its step, and `evaluate` those of all samples.
         steps_per_execution, jit_compile, auto_scale_loss
             Of no effect: an epoch always is one call of compiled code.
         loss_weights, weighted_metrics, run_eagerly
@@ -159,6 +199,11 @@ class Trainer:
     def loss(self) -> losses.Loss | None:
         """The loss, None before `compile`."""
         return self._compiled.loss if self._compiled else None
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics, none before `compile`."""
+        return list(self._compiled.metrics) if self._compiled else []
 
     @property
     def metrics_names(self) -> list[str]:
@@ -227,7 +272,8 @@ class Trainer:
         TypeError, ValueError
             If an argument is not of its kind; the model is as it was.
         FloatingPointError
-            If the loss is inf or NaN, before the update that it would have led to.
+            If the loss is inf or NaN, before the update that it would have led to; with a
+            `TerminateOnNaN` among the callbacks training ends instead.
         KeyboardInterrupt
             On Ctrl-C, after a whole step; ``model.history`` holds the epochs before.
         """
@@ -272,7 +318,7 @@ class Trainer:
             hooks.callbacks.append(history)
         self.history = history
         self.stop_training = False
-        epoch_logs: dict[str, float] = {}
+        epoch_logs: dict[str, Any] = {}
         hooks.call("on_train_begin", {})
         try:
             for epoch in range(initial_epoch, epochs):
@@ -282,7 +328,8 @@ class Trainer:
                 epoch_logs = compiled.logs(totals)
                 if validation is not None and (epoch + 1) % validation_freq == 0:
                     hooks.call("on_test_begin", {})
-                    logs = compiled.logs(self._evaluate(validation, validation_batch_size))
+                    sums = self._evaluate(validation, validation_batch_size, hooks=hooks)
+                    logs = compiled.logs(sums)
                     hooks.call("on_test_end", logs)
                     epoch_logs |= {f"val_{name}": value for name, value in logs.items()}
                 progress.end(epoch_logs, math.ceil(totals.rows / batch_size))
@@ -340,7 +387,7 @@ class Trainer:
         hooks.call("on_test_begin", {})
         progress.begin("Evaluate")
         try:
-            compiled.totals = self._evaluate(data, batch_size, progress)
+            compiled.totals = self._evaluate(data, batch_size, progress, hooks)
             logs = compiled.logs(compiled.totals)
             progress.end(logs)
         finally:
@@ -354,7 +401,7 @@ class Trainer:
         batch_size: int | None = None,
         verbose: str | int = "auto",
         steps: None = None,
-        callbacks: None = None,
+        callbacks: Iterable[Callback] | Callback | None = None,
     ) -> FloatArray:
         """Return the model's output for each sample.
 
@@ -366,8 +413,9 @@ class Trainer:
             ``predict(x[i:i+1])[0]``.
         verbose : {"auto", 0, 1, 2}, default "auto"
             "auto" shows a bar on a terminal when it takes longer than half a second.
-        steps, callbacks
-            Not supported yet: leave them as they are.
+        callbacks : list of Callback, optional
+        steps
+            Not supported yet: leave it as it is.
 
         Returns
         -------
@@ -378,20 +426,28 @@ class Trainer:
         TypeError, ValueError
             If `x` isn't such data.
         """
-        _refuse("predict", steps=steps, callbacks=callbacks)
+        _refuse("predict", steps=steps)
         batch_size = _count("predict: batch_size", batch_size, DEFAULT_BATCH_SIZE)
-        samples = self._samples("predict: x", x)
-        progress = Progress(math.ceil(len(samples) / batch_size), verbose, "predict", delay=0.5)
-        if not progress.live:
-            return self._predict(samples)
-        progress.begin("Predict")
-        try:
-            outputs = self._predict(
-                samples, lambda rows, *_: progress.update(math.ceil(rows / batch_size), {})
-            )
-            progress.end({})
-        finally:
-            progress.close()
+        with self._as_model().unbuilt_on_error():
+            samples = self._samples("predict: x", x)
+            progress = Progress(math.ceil(len(samples) / batch_size), verbose, "predict", delay=0.5)
+            params = {"steps": progress.steps, "verbose": progress.verbose}
+            hooks = CallbackList(callbacks, self._as_model(), params, "predict")
+        hooks.call("on_predict_begin", {})
+        if hooks.wants_batches("predict"):
+            outputs = self._predict_batches(samples, batch_size, hooks)
+        elif not progress.live:
+            outputs = self._predict(samples)
+        else:
+            progress.begin("Predict")
+            try:
+                outputs = self._predict(
+                    samples, lambda rows, *_: progress.update(math.ceil(rows / batch_size), {})
+                )
+                progress.end({})
+            finally:
+                progress.close()
+        hooks.call("on_predict_end", {})
         return outputs
 
     def __call__(self, x: Any, training: bool | None = None) -> FloatArray:
@@ -427,6 +483,7 @@ class Trainer:
         with self._as_model().unbuilt_on_error():
             data = self._dataset("train_on_batch", x, y, sample_weight, class_weight)
         totals = Totals()
+        self._feed_anew(data, len(data))
         self._run_epoch("train_on_batch", totals, data, len(data), shuffle=False)
         compiled.totals = totals
         return _result(compiled.logs(totals), return_dict)
@@ -461,32 +518,73 @@ class Trainer:
         """Run one epoch with its bar and its callbacks' batch hooks."""
         compiled = self._require_compiled("fit")
         totals = Totals()
-        every_batch = hooks.wants_batches
+        has_hooks, has_fed = hooks.wants_batches("train"), bool(compiled.fed)
+        every_batch = has_hooks or has_fed
+        order = self._order(len(data), shuffle) if has_fed else None
+        for metric in compiled.fed:
+            metric.reset_state()
+        begun = 0
 
-        def on_progress(rows: int, batches: int, loss: float, correct: int) -> bool:
-            logs = compiled.logs(Totals(rows, loss, correct))
-            progress.update(batches, logs)
-            if every_batch:
-                hooks.call("on_train_batch_end", batches - 1, logs)
-                if not self.stop_training and rows < len(data):
-                    hooks.call("on_train_batch_begin", batches, {})
+        def begin_batch() -> None:
+            nonlocal begun
+            if has_hooks:
+                hooks.call("on_train_batch_begin", begun, {})
+            if order is not None:  # what the batch's step is about to learn from
+                rows = order[begun * batch_size : (begun + 1) * batch_size]
+                compiled.feed(data.y[rows], self._predict(data.x[rows]))
+            begun += 1
+
+        def end_batch(sums: Totals) -> None:
+            logs = compiled.logs(sums)
+            progress.update(begun if every_batch else sums.rows // batch_size, logs)
+            if has_hooks:
+                hooks.call("on_train_batch_end", begun - 1, logs)
+
+        def on_progress(rows: int, _: int, loss: float, correct: int) -> bool:
+            end_batch(Totals(rows, loss, correct))
+            if every_batch and not self.stop_training and rows < len(data):
+                begin_batch()
             return every_batch and self.stop_training
 
         if every_batch:
-            hooks.call("on_train_batch_begin", 0, {})
-        observed = on_progress if every_batch or progress.live else None
-        self._run_epoch(
-            f"fit: epoch {epoch + 1}",
-            totals,
-            data,
-            batch_size,
-            shuffle=shuffle,
-            on_progress=observed,
-            every_batch=every_batch,
-        )
+            begin_batch()
+        try:
+            self._run_epoch(
+                f"fit: epoch {epoch + 1}",
+                totals,
+                data,
+                batch_size,
+                shuffle=shuffle,
+                on_progress=on_progress if every_batch or progress.live else None,
+                every_batch=every_batch,
+            )
+        except FloatingPointError as error:
+            if not hooks.forgive(error):
+                raise
+            totals = Totals(0, math.nan, math.nan)
+            end_batch(totals)
         compiled.epochs_trained += 1
         compiled.totals = totals
         return totals
+
+    def _order(self, samples: int, shuffle: bool) -> Array:
+        """Return the order in which the core will take the samples of the next epoch."""
+        compiled = self._require_compiled("fit")
+        if not shuffle:
+            return np.arange(samples)
+        return _core.random_permutation(compiled.seed, compiled.epochs_trained, samples)
+
+    def _feed_anew(self, data: Data, batch_size: int) -> None:
+        """Show all predictions to the metrics that the engine does not count, after a reset."""
+        compiled = self._require_compiled("evaluate")
+        fed = compiled.fed
+        for metric in fed:
+            metric.reset_state()
+        # Blocks large enough for the engine, small enough for the memory.
+        block = max(batch_size, 8192)
+        for first in range(0, len(data) if fed else 0, block):
+            part = data[first : first + block]
+            compiled.feed(part.y, self._predict(part.x))
 
     def _run_epoch(
         self,
@@ -521,8 +619,17 @@ class Trainer:
             optimizer.iterations = engine.steps
         totals.add(*sums)
 
-    def _evaluate(self, data: Data, batch_size: int, progress: Progress | None = None) -> Totals:
+    def _evaluate(
+        self,
+        data: Data,
+        batch_size: int,
+        progress: Progress | None = None,
+        hooks: CallbackList | None = None,
+    ) -> Totals:
         compiled = self._require_compiled("evaluate")
+        if hooks is not None and hooks.wants_batches("test"):
+            return self._evaluate_batches(data, batch_size, progress, hooks)
+        self._feed_anew(data, batch_size)
 
         def on_progress(rows: int, _: int, loss: float, correct: int) -> None:
             if progress is not None:
@@ -531,6 +638,40 @@ class Trainer:
 
         sums = self._engine().evaluate(data.x, data.y, batch_size, on_progress, data.sample_weight)
         return Totals(*sums)
+
+    def _evaluate_batches(
+        self, data: Data, batch_size: int, progress: Progress | None, hooks: CallbackList
+    ) -> Totals:
+        """Evaluate one batch after the other, with their hooks between."""
+        compiled, engine, totals = self._require_compiled("evaluate"), self._engine(), Totals()
+        for metric in compiled.fed:
+            metric.reset_state()
+        self.stop_evaluating = False
+        for batch, first in enumerate(range(0, len(data), batch_size)):
+            part = data[first : first + batch_size]
+            hooks.call("on_test_batch_begin", batch, {})
+            totals.add(*engine.evaluate(part.x, part.y, batch_size, None, part.sample_weight))
+            if compiled.fed:
+                compiled.feed(part.y, self._predict(part.x))
+            logs = compiled.logs(totals)
+            if progress is not None:
+                progress.update(batch + 1, logs)
+            hooks.call("on_test_batch_end", batch, logs)
+            if self.stop_evaluating:
+                break
+        return totals
+
+    def _predict_batches(self, samples: Array, batch_size: int, hooks: CallbackList) -> FloatArray:
+        """Predict one batch after the other, with their hooks between."""
+        outputs = []
+        self.stop_predicting = False
+        for batch, first in enumerate(range(0, len(samples), batch_size)):
+            hooks.call("on_predict_batch_begin", batch, {})
+            outputs.append(self._predict(samples[first : first + batch_size]))
+            hooks.call("on_predict_batch_end", batch, {"outputs": outputs[-1]})
+            if self.stop_predicting:
+                break
+        return np.concatenate(outputs) if outputs else self._predict(samples)
 
     def _predict(self, samples: Array, on_progress: Any = None) -> FloatArray:
         model = self._as_model()
@@ -567,6 +708,7 @@ class Trainer:
             raise ValueError(f"{call}: x has {len(samples)} samples, y has {len(labels)}")
         if len(samples) == 0:
             raise ValueError(f"{call}: x holds no samples")
+        self._require_compiled(call).settle(labels.shape, self._as_model().output_shape)
         if loss.sparse:
             try:
                 self._engine().check(samples, labels)
@@ -616,8 +758,8 @@ class Trainer:
         raise NotImplementedError
 
 
-def _metric(identifier: Any, *, sparse: bool) -> metrics.Metric:
-    return metrics.get(identifier, sparse=sparse)
+def _metric(identifier: Any, *, sparse: bool) -> Metric:
+    return metrics.for_model(identifier, sparse=sparse)
 
 
 def _refuse(call: str, **arguments: Any) -> None:
@@ -655,7 +797,7 @@ def _split(x: Any, y: Any, sample_weight: Any, part: float) -> tuple[tuple[Any, 
     )
 
 
-def _result(logs: dict[str, float], return_dict: bool) -> Any:
+def _result(logs: dict[str, Any], return_dict: bool) -> Any:
     if return_dict:
         return logs
     values = list(logs.values())

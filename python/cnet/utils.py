@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import random
-from ._data import as_array, as_ids
+from ._data import as_array, as_count, as_ids
 from .config import floatx
 
 __all__ = ["set_random_seed", "to_categorical"]
@@ -58,8 +58,12 @@ def to_categorical(
 
     Raises
     ------
-    ValueError
-        If an id is outside [0, num_classes).
+    TypeError, ValueError
+        If `num_classes` is no number of classes, or an id is outside [0, num_classes).
+
+    Notes
+    -----
+    Keras's array is of float64, whatever its `floatx`.
 
     Examples
     --------
@@ -71,7 +75,10 @@ def to_categorical(
     ids = as_ids(as_array(x, "to_categorical: x"), "to_categorical: x").astype(np.int64)
     if ids.ndim > 1 and ids.shape[-1] == 1:
         ids = ids[..., 0]
-    classes = num_classes if num_classes is not None else int(ids.max(initial=-1)) + 1
+    if num_classes is None:
+        classes = int(ids.max(initial=-1)) + 1
+    else:
+        classes = as_count("to_categorical: num_classes", num_classes)
     if ids.size and (ids.min() < 0 or ids.max() >= classes):
         raise ValueError(
             f"to_categorical: ids from {ids.min()} to {ids.max()} are not all in [0, {classes})"

@@ -89,6 +89,72 @@ def test_evaluate_calls_the_hooks_of_tests() -> None:
     assert calls == [("test_begin", {}), ("test_end", logs)]
 
 
+PASSES = {
+    "evaluate": lambda model, **options: model.evaluate(X, Y, **options),
+    "predict": lambda model, **options: model.predict(X, **options),
+}
+
+
+@pytest.mark.parametrize("call", PASSES)
+def test_batches_of_other_passes_have_hooks_too(call: str) -> None:
+    calls: list[tuple[str, dict[str, Any]]] = []
+    kind = "test" if call == "evaluate" else "predict"
+    names = [f"{kind}_{name}" for name in ("begin", "batch_begin", "batch_end", "end")]
+
+    def keep(name: str) -> Callable[..., None]:
+        return lambda _, *told: calls.append((" ".join([name, *map(str, told[:-1])]), {**told[-1]}))
+
+    callback = on(**{name: keep(name) for name in names})
+    model = compiled_model()
+    result = PASSES[call](model, batch_size=4, callbacks=[callback], verbose=0)
+    batches = [f"{kind}_batch_{when} {batch}" for batch in range(3) for when in ("begin", "end")]
+    assert [name for name, _ in calls] == [f"{kind}_begin", *batches, f"{kind}_end"]
+    logs = dict(calls)
+    if call == "evaluate":
+        assert list(logs["test_batch_end 2"].values()) == list(logs["test_end"].values()) == result
+        assert result == pytest.approx(model.evaluate(X, Y, verbose=0), rel=1e-15)
+        first = model.evaluate(X[:4], Y[:4], return_dict=True, verbose=0)
+        assert logs["test_batch_end 0"] == first
+    else:
+        assert logs["predict_end"] == {}
+        assert (result == model.predict(X, verbose=0)).all()
+        parts = [logs[f"predict_batch_end {batch}"]["outputs"] for batch in range(3)]
+        assert np.concatenate(parts).tobytes() == result.tobytes()
+
+
+def test_validation_calls_the_hooks_of_tests_batches() -> None:
+    calls: list[int] = []
+    callback = on(test_batch_end=lambda _, batch, __: calls.append(batch))
+    fit(compiled_model(), epochs=2, validation_data=(X, Y), callbacks=[callback])
+    assert calls == [0, 1, 2] * 2
+
+
+@pytest.mark.parametrize("call", PASSES)
+def test_stopping_other_passes(call: str) -> None:
+    batches: list[int] = []
+
+    def stop(model: cnet.Sequential, batch: int, _: Any) -> None:
+        batches.append(batch)
+        model.stop_evaluating = model.stop_predicting = batch == 1
+
+    model = compiled_model()
+    hooks = {"test_batch_end": stop, "predict_batch_end": stop}
+    result = PASSES[call](model, batch_size=4, callbacks=[on(**hooks)], verbose=0)
+    assert batches == [0, 1]
+    expected = model.evaluate(X[:8], Y[:8], verbose=0), model.predict(X[:8], verbose=0)
+    np.testing.assert_allclose(result, expected[call == "predict"], rtol=1e-15)
+
+
+@pytest.mark.parametrize("kind", ["train", "test", "predict"])
+def test_hooks_that_nobody_overrides_are_not_called(kind: str) -> None:
+    watching = callbacks.EarlyStopping(), callbacks.CSVLogger("x"), callbacks.TerminateOnNaN()
+    others = on(**{f"{other}_batch_end": print for other in {"train", "test", "predict"} - {kind}})
+    hooks = callbacks.CallbackList([*watching, others], compiled_model(), {}, "fit")
+    assert not hooks.wants_batches(kind)
+    hooks.callbacks.append(on(**{f"{kind}_batch_begin": print}))
+    assert hooks.wants_batches(kind)
+
+
 def test_callbacks_know_model_and_parameters() -> None:
     model, callback = compiled_model(), callbacks.Callback()
     fit(model, batch_size=4, epochs=5, callbacks=callback)
@@ -243,7 +309,44 @@ def test_a_callback_may_look_at_the_model_between_batches() -> None:
 
 
 @pytest.mark.parametrize("wrong", [callbacks.Callback, "history", [None], 5, print])
-@pytest.mark.parametrize("call", ["fit", "evaluate"])
+@pytest.mark.parametrize("call", ["fit", "evaluate", "predict"])
 def test_what_is_no_callback_is_refused(call: str, wrong: Any) -> None:
     with pytest.raises(TypeError, match=rf"{call}: callbacks: expected Callback objects, got "):
-        getattr(compiled_model(), call)(X, Y, callbacks=wrong, verbose=0)
+        getattr(compiled_model(), call)(
+            *((X,) if call == "predict" else (X, Y)), callbacks=wrong, verbose=0
+        )
+
+
+# -- LambdaCallback --------------------------------------------------------------------------------
+
+
+def test_functions_become_hooks() -> None:
+    calls: list[Any] = []
+    callback = callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: calls.append(("epoch_begin", epoch, logs)),
+        on_train_batch_end=lambda batch, logs: calls.append(("batch_end", batch, sorted(logs))),
+        on_test_end=lambda logs: calls.append(("test_end", sorted(logs))),
+    )
+    fit(compiled_model(), epochs=1, validation_data=(X, Y), callbacks=[callback])
+    names = ["accuracy", "loss"]
+    batches = [("batch_end", batch, names) for batch in range(3)]
+    assert calls == [("epoch_begin", 0, {}), *batches, ("test_end", names)]
+
+
+@pytest.mark.parametrize(
+    ("hooks", "message"),
+    [
+        ({"on_epoch_stop": print}, "there is no hook 'on_epoch_stop'"),
+        ({"model": print}, "there is no hook 'model'"),
+        ({"on_epoch_end": 3}, "on_epoch_end: expected a function, got 3"),
+    ],
+)
+def test_what_is_no_hook_is_refused(hooks: dict[str, Any], message: str) -> None:
+    with pytest.raises(TypeError, match=rf"LambdaCallback: {message}"):
+        callbacks.LambdaCallback(**hooks)
+
+
+@pytest.mark.parametrize("name", ["ModelCheckpoint", "TensorBoard", "BackupAndRestore"])
+def test_what_keras_has_and_cnet_has_not_is_named(name: str) -> None:
+    with pytest.raises(AttributeError, match=f"callbacks.{name} is not supported yet"):
+        getattr(callbacks, name)

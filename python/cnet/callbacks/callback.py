@@ -1,16 +1,17 @@
-"""Callbacks: what happens around epochs and batches of training."""
+"""The base of callbacks, the history of training, and a list of callbacks that is called as one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .models import Sequential
+    from ..models import Sequential
 
-__all__ = ["Callback", "CallbackList", "History"]
+__all__ = ["Callback", "CallbackList", "History", "LambdaCallback"]
 
-Logs = dict[str, float]
+# Floats, but for metrics with a result for each class: arrays.
+Logs = dict[str, Any]
 
 
 class Callback:
@@ -22,6 +23,12 @@ class Callback:
         The model being trained; ``model.stop_training = True`` ends `fit` early.
     params : dict
         "epochs", "steps" (batches an epoch) and "verbose".
+
+    Notes
+    -----
+    Hooks for batches cost their calls, those that no callback overrides nothing: without them the
+    engine runs whole epochs. `evaluate` adds up the losses batch by batch where there are hooks
+    for its batches, so the last bit of the loss may differ from a call without.
 
     Examples
     --------
@@ -69,10 +76,28 @@ class Callback:
         """Do the same as `on_train_batch_end`, by its older name."""
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
-        """Before an evaluation."""
+        """Before an evaluation, in `fit` too."""
 
     def on_test_end(self, logs: Logs | None = None) -> None:
         """After an evaluation, with its loss and metrics."""
+
+    def on_test_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Before a batch of an evaluation, counted from 0."""
+
+    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """After a batch of an evaluation: means of loss and metrics so far."""
+
+    def on_predict_begin(self, logs: Logs | None = None) -> None:
+        """Before a prediction."""
+
+    def on_predict_end(self, logs: Logs | None = None) -> None:
+        """After a prediction."""
+
+    def on_predict_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Before a batch of a prediction, counted from 0."""
+
+    def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """After a batch of a prediction: "outputs", (samples, …)."""
 
 
 class History(Callback):
@@ -80,14 +105,14 @@ class History(Callback):
 
     Attributes
     ----------
-    history : dict of str to list of float
+    history : dict of str to list
         One list for "loss", each metric, and their "val_…".
     epoch : list of int
         The epochs' numbers, from 0.
     """
 
     def __init__(self) -> None:
-        self.history: dict[str, list[float]] = {}
+        self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
@@ -97,6 +122,57 @@ class History(Callback):
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
+
+
+class LambdaCallback(Callback):
+    """A callback made of functions.
+
+    Parameters
+    ----------
+    on_epoch_begin, on_epoch_end : function (epoch, logs), optional
+    on_train_begin, on_train_end : function (logs), optional
+    on_train_batch_begin, on_train_batch_end : function (batch, logs), optional
+    **kwargs
+        Any other hook of `Callback`, by its name.
+
+    Raises
+    ------
+    TypeError
+        If there is no such hook, or one is not a function.
+
+    Examples
+    --------
+    >>> from cnet import callbacks
+    >>> report = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, logs["loss"]))
+    """
+
+    def __init__(
+        self,
+        on_epoch_begin: Callable[..., Any] | None = None,
+        on_epoch_end: Callable[..., Any] | None = None,
+        on_train_begin: Callable[..., Any] | None = None,
+        on_train_end: Callable[..., Any] | None = None,
+        on_train_batch_begin: Callable[..., Any] | None = None,
+        on_train_batch_end: Callable[..., Any] | None = None,
+        **kwargs: Callable[..., Any],
+    ) -> None:
+        hooks = {
+            "on_epoch_begin": on_epoch_begin,
+            "on_epoch_end": on_epoch_end,
+            "on_train_begin": on_train_begin,
+            "on_train_end": on_train_end,
+            "on_train_batch_begin": on_train_batch_begin,
+            "on_train_batch_end": on_train_batch_end,
+        }
+        for name in kwargs:
+            if not name.startswith("on_") or not hasattr(Callback, name):
+                raise TypeError(f"LambdaCallback: there is no hook {name!r}")
+        for name, function in (hooks | kwargs).items():
+            if function is None:
+                continue
+            if not callable(function):
+                raise TypeError(f"LambdaCallback: {name}: expected a function, got {function!r}")
+            setattr(self, name, function)
 
 
 class CallbackList:
@@ -133,10 +209,14 @@ class CallbackList:
             callback.set_params(params)
             callback.set_model(model)
 
-    @property
-    def wants_batches(self) -> bool:
-        """Whether any callback has a hook for batches: each costs a call into Python."""
-        hooks = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+    def wants_batches(self, kind: str) -> bool:
+        """Whether any callback has a hook for batches of "train", "test" or "predict".
+
+        Each batch then costs a call into Python.
+        """
+        hooks = [f"on_{kind}_batch_begin", f"on_{kind}_batch_end"]
+        if kind == "train":
+            hooks += ["on_batch_begin", "on_batch_end"]
         return any(
             getattr(getattr(callback, hook), "__func__", None) is not getattr(Callback, hook)
             for callback in self.callbacks
@@ -147,3 +227,10 @@ class CallbackList:
         """Call one hook of every callback: ``call("on_epoch_end", epoch, logs)``, logs {} if none."""
         for callback in self.callbacks:
             getattr(callback, hook)(*arguments)
+
+    def forgive(self, error: FloatingPointError) -> bool:
+        """Tell callbacks of a loss that is not finite; return whether one ends training for it."""
+        receivers = [each for each in self.callbacks if hasattr(each, "on_not_finite")]
+        for callback in receivers:
+            callback.on_not_finite(error)
+        return bool(receivers)

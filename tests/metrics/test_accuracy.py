@@ -1,4 +1,4 @@
-"""Metrics of arrays; how models use them is in test_trainer.py."""
+"""Accuracies of arrays; how models use them is in test_init.py."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def labels_for(name: str) -> Any:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_part_that_is_right(name: str) -> None:
-    metric = metrics.get(name, sparse=name.startswith("sparse"))
+    metric = metrics.get(name)
     assert metric(labels_for(name), PREDICTIONS) == 2 / 3
 
 
@@ -49,42 +49,53 @@ def test_it_is_a_mean_over_all_samples_until_reset() -> None:
     assert metric(IDS[2:], PREDICTIONS[2:]) == 0.0
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_get_takes_names_classes_and_objects(name: str) -> None:
-    sparse = name.startswith("sparse")
-    metric = metrics.get(name, sparse=sparse)
-    assert metric.name == name
-    cls = type(metric)
-    assert type(metrics.get(cls, sparse=sparse)) is cls
-    assert type(metrics.get(cls.__name__, sparse=sparse)) is cls
-    assert metrics.get(metric, sparse=sparse) is metric
+def test_exact_equality() -> None:
+    assert metrics.Accuracy()([[1], [2], [3], [4]], [0, 2, 3, 4]) == 0.75
+    assert metrics.Accuracy()([1, 2], [1, 3], sample_weight=[3, 1]) == 0.75
 
 
-@pytest.mark.parametrize("name", ["accuracy", "acc"])
-@pytest.mark.parametrize("sparse", [True, False])
-def test_accuracy_is_the_one_for_the_labels(name: str, sparse: bool) -> None:
-    metric = metrics.get(name, sparse=sparse)
-    assert metric.name == name
-    assert metric.sparse == sparse
+def test_a_prediction_above_the_threshold_is_a_one() -> None:
+    labels, predictions = [1, 1, 0, 0], [0.6, 0.5, 0.5, 0.7]
+    assert metrics.BinaryAccuracy()(labels, predictions) == 0.5
+    assert metrics.BinaryAccuracy(threshold=0.4)(labels, predictions) == 0.5
+    assert metrics.BinaryAccuracy(threshold=0.65)(labels, predictions) == 0.25
+    several = metrics.BinaryAccuracy()([[1, 0], [1, 1]], [[0.9, 0.1], [0.9, 0.1]], [1, 3])
+    assert several == (1 * 1.0 + 3 * 0.5) / 4
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_metric_for_other_labels_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=rf"metrics: '{name}' is for .*, the loss for "):
-        metrics.get(name, sparse=not name.startswith("sparse"))
+@pytest.mark.parametrize("k", [1, 2, 3, 9])
+def test_top_k(k: int) -> None:
+    rng = np.random.default_rng(k)
+    scores, ids = rng.random((50, 6)), rng.integers(0, 6, 50)
+    best = np.argsort(-scores, axis=1)[:, :k]
+    expected = np.mean([label in row for label, row in zip(ids, best, strict=True)])
+    assert metrics.SparseTopKCategoricalAccuracy(k)(ids, scores) == pytest.approx(expected)
+    assert metrics.TopKCategoricalAccuracy(k)(np.eye(6)[ids], scores) == pytest.approx(expected)
+    ordered = np.argsort(-scores, axis=1)
+    sorted_ids = metrics.SparseTopKCategoricalAccuracy(k, from_sorted_ids=True)
+    assert sorted_ids(ids, ordered) == pytest.approx(expected)
 
 
-class Always42(metrics.Metric):
-    """A metric that a user wrote, which the engine knows nothing of."""
-
-    def result(self) -> float:
-        return 42.0
+def test_top_k_counts_classes_as_likely_as_the_last_and_no_nan() -> None:
+    assert metrics.SparseTopKCategoricalAccuracy(1)([1], [[0.5, 0.5]]) == 1.0
+    assert metrics.SparseTopKCategoricalAccuracy(1)([1], [[0.5, np.nan]]) == 0.0
 
 
-@pytest.mark.parametrize("identifier", ["mse", "", None, 3, max, ["accuracy"], Always42()])
-def test_get_refuses_what_the_engine_does_not_compute(identifier: Any) -> None:
-    with pytest.raises(ValueError, match=r"metrics: expected one of accuracy, .*, got "):
-        metrics.get(identifier, sparse=False)
+@pytest.mark.parametrize(
+    ("labels", "outputs", "cls"),
+    [
+        ((9, 1), (None, 1), metrics.BinaryAccuracy),
+        ((9, 1), (None, 4), metrics.SparseCategoricalAccuracy),
+        ((9,), (None, 4), metrics.SparseCategoricalAccuracy),
+        ((9, 4), (None, 4), metrics.CategoricalAccuracy),
+    ],
+)
+def test_accuracy_is_the_one_for_the_shapes(
+    labels: tuple[int, ...], outputs: tuple[int | None, ...], cls: type[Any]
+) -> None:
+    metric = metrics.accuracy.AccuracyByShape("acc").settle(labels, outputs)
+    assert type(metric) is cls
+    assert metric.name == "acc"
 
 
 @pytest.mark.parametrize(

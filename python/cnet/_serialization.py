@@ -1,0 +1,109 @@
+"""Objects as plain values and back: what their constructors take, by name.
+
+The one mechanism for all of them: an object keeps each argument of its constructor in an attribute
+of that name, so `get_config` reads the signature and no class has a method of its own. A user's class
+that hands further arguments on to one of cnet's overrides it, as in Keras.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["Configurable", "as_config", "find_class"]
+
+
+class Configurable:
+    """What can be described by the arguments of its constructor."""
+
+    # Where an argument isn't kept in an attribute of its own name.
+    _kept_in: ClassVar[dict[str, str]] = {}
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments: numbers, text, lists and dicts; no weights.
+
+        Raises
+        ------
+        TypeError
+            If an argument can't be described so: a function that isn't cnet's.
+        """
+        config: dict[str, Any] = {}
+        seen = set()
+        for name in _parameters(type(self)):
+            kept_in = self._kept_in.get(name, name)
+            if kept_in not in seen:
+                config[name] = as_config(getattr(self, kept_in), f"{type(self).__name__}: {name}")
+            seen.add(kept_in)
+        return config
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Return an object made from what `get_config` gave.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the constructor takes no such arguments.
+        """
+        return cls(**config)
+
+
+def as_config(value: Any, argument: str) -> Any:
+    """Return an argument as plain values; an object becomes its "class_name" and "config"."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [as_config(each, argument) for each in value]
+    if isinstance(value, dict):
+        return {str(key): as_config(each, argument) for key, each in value.items()}
+    if isinstance(value, Configurable):
+        return {"class_name": type(value).__name__, "config": value.get_config()}
+    if inspect.isfunction(value) and value.__module__.startswith("cnet."):
+        return value.__name__
+    raise TypeError(f"{argument}: {value!r} can't be described in a config")
+
+
+def find_class(
+    config: Any, known: Mapping[str, Any], custom_objects: Mapping[str, Any] | None, call: str
+) -> tuple[Any, dict[str, Any]]:
+    """Return the class that ``{"class_name": …, "config": …}`` names, and its config.
+
+    Raises
+    ------
+    ValueError
+        If it is no such dict, or names no class among `known` and `custom_objects`.
+    """
+    classes = {**known, **(custom_objects or {})}
+    name = config.get("class_name") if isinstance(config, Mapping) else None
+    if name not in classes:
+        raise ValueError(
+            f"{call}: expected a dict with 'class_name' (one of {', '.join(classes)}) and 'config', "
+            f"got {config!r}"
+        )
+    return classes[name], dict(config.get("config") or {})
+
+
+def _parameters(cls: type[Any]) -> list[str]:
+    """Return the names of a constructor's arguments; ``**options`` are those of the base class."""
+    own = [base for base in cls.__mro__ if "__init__" in vars(base) and base is not object]
+    names: list[str] = []
+    for base in (own[0], own[-1]) if own else ():
+        parameters = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
+        kinds = [parameter.kind for parameter in parameters]
+        names += [
+            parameter.name
+            for parameter in parameters
+            if parameter.kind
+            not in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+        ]
+        if inspect.Parameter.VAR_KEYWORD not in kinds:
+            break
+    return list(dict.fromkeys(names))

@@ -1,0 +1,35 @@
+"""Callbacks, by Keras's names: what happens around epochs and batches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .callback import Callback, CallbackList, History, LambdaCallback
+from .csv_logger import CSVLogger
+from .learning_rate_scheduler import LearningRateScheduler
+from .monitors import EarlyStopping, ReduceLROnPlateau
+from .terminate_on_nan import TerminateOnNaN
+
+__all__ = [
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "ReduceLROnPlateau",
+    "TerminateOnNaN",
+]
+
+_KERAS_ONLY = {
+    *("BackupAndRestore", "ModelCheckpoint", "OrbaxCheckpoint", "ProgbarLogger"),
+    *("RemoteMonitor", "SwapEMAWeights", "TensorBoard"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Name what Keras has and cnet has not."""
+    if name in _KERAS_ONLY:
+        raise AttributeError(f"callbacks.{name} is not supported yet")
+    raise AttributeError(f"module 'cnet.callbacks' has no attribute {name!r}")

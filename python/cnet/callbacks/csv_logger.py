@@ -1,0 +1,80 @@
+"""Epochs' logs in a file."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from .callback import Callback, Logs
+
+__all__ = ["CSVLogger"]
+
+
+class CSVLogger(Callback):
+    """Write each epoch's logs to a row of a CSV file, as soon as it has ended.
+
+    The columns are "epoch" and the first epoch's logs, by name; without validation there, also their
+    "val_…". What a later epoch doesn't have is "NA".
+
+    Parameters
+    ----------
+    filename : str or path
+    separator : str, default ","
+    append : bool, default False
+        Add to a file that exists, rather than begin it anew.
+
+    Raises
+    ------
+    OSError
+        If the file can't be written.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import numpy as np, cnet
+    >>> model = cnet.Sequential([cnet.layers.Dense(2, activation="softmax")])
+    >>> model.compile("sgd", "sparse_categorical_crossentropy")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = pathlib.Path(folder, "log.csv")
+    ...     history = model.fit(np.eye(2), [0, 1], epochs=2, verbose=0,
+    ...                         callbacks=[cnet.callbacks.CSVLogger(file)])
+    ...     print(file.read_text().splitlines()[0])
+    epoch,loss,val_loss
+    """
+
+    def __init__(
+        self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False
+    ) -> None:
+        self.filename = os.fspath(filename)
+        self.sep = str(separator)
+        self.append = bool(append)
+        self.keys: list[str] | None = None
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
+        self.keys = None
+        file = Path(self.filename)
+        self._has_header = self.append and file.exists() and file.stat().st_size > 0
+        file.open("a" if self.append else "w").close()
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        logs = logs or {}
+        rows: list[list[Any]] = []
+        if self.keys is None:
+            self.keys = sorted(logs)
+            if not any(key.startswith("val_") for key in self.keys):
+                self.keys += [f"val_{key}" for key in self.keys]
+            if not self._has_header:
+                rows.append(["epoch", *self.keys])
+        rows.append([epoch, *(_field(logs.get(key, "NA")) for key in self.keys)])
+        # Opened for each row, so that no file stays open when an exception ends the training.
+        with Path(self.filename).open("a", newline="") as file:
+            csv.writer(file, delimiter=self.sep).writerows(rows)
+
+
+def _field(value: Any) -> Any:
+    if isinstance(value, str) or not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
+        return value
+    return f'"[{", ".join(map(str, value))}]"'

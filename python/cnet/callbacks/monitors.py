@@ -1,0 +1,260 @@
+"""Callbacks that watch one figure of the logs, and act when it no longer improves."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from .._data import as_count, as_number
+from .callback import Callback, Logs
+
+__all__ = ["EarlyStopping", "ReduceLROnPlateau"]
+
+
+class MonitorCallback(Callback):
+    """What watches a figure; see `EarlyStopping` for the parameters."""
+
+    def __init__(self, monitor: str, mode: str, min_delta: float) -> None:
+        call = type(self).__name__
+        if mode not in ("auto", "min", "max"):
+            raise ValueError(f"{call}: mode: expected 'auto', 'min' or 'max', got {mode!r}")
+        if not isinstance(monitor, str):
+            raise TypeError(f"{call}: monitor: expected the name of a metric, got {monitor!r}")
+        self.monitor = monitor
+        self.mode = mode
+        self.min_delta = abs(as_number(f"{call}: min_delta", min_delta))
+        self.best: float | None = None
+
+    def current(self, logs: Logs | None) -> float | None:
+        """Return the figure, None (with a warning) if the logs don't have it."""
+        logs = logs or {}
+        if self.monitor not in logs:
+            warnings.warn(
+                f"{type(self).__name__}: monitor '{self.monitor}' is not among the logs: "
+                f"{', '.join(logs)}",
+                stacklevel=2,
+            )
+            return None
+        return float(logs[self.monitor])
+
+    def is_better(self, value: float, reference: float | None) -> bool:
+        """Whether `value` is better than `reference` by more than `min_delta`."""
+        if reference is None:
+            return True
+        if self._direction() == "down":
+            return value + self.min_delta < reference
+        return value - self.min_delta > reference
+
+    def _direction(self) -> str:
+        if self.mode != "auto":
+            return "down" if self.mode == "min" else "up"
+        name = self.monitor.removeprefix("val_")
+        if name == "loss":
+            return "down"
+        for metric in self.model.metrics:
+            if metric.name == name and metric.direction is not None:
+                return metric.direction
+        raise ValueError(
+            f"{type(self).__name__}: whether '{self.monitor}' should grow or fall is not known; "
+            "say mode='max' or mode='min'"
+        )
+
+
+class EarlyStopping(MonitorCallback):
+    """End training when a figure has not improved for a number of epochs.
+
+    Parameters
+    ----------
+    monitor : str, default "val_loss"
+        A name in the logs. Where they lack it, there is a warning and nothing else.
+    min_delta : float, default 0
+        What is not better by more than this is no improvement.
+    patience : int, default 0
+        End after so many epochs in a row without improvement; as in Keras never after the first.
+    verbose : {0, 1}, default 0
+        Whether to print when it ends training and restores weights.
+    mode : {"auto", "min", "max"}, default "auto"
+        Whether less or more is better; "auto": as the loss or the metric of that name says.
+    baseline : float, optional
+        Only what is better than this, too, ends the wait.
+    restore_best_weights : bool, default False
+        Put the weights of the best epoch back when training ends, for whatever reason.
+    start_from_epoch : int, default 0
+        The epoch, counted from 0, at which to begin to watch.
+
+    Attributes
+    ----------
+    stopped_epoch : int
+        The epoch after which it ended training, 0 if it didn't.
+    best, best_epoch, best_weights
+        The best figure, its epoch and (with `restore_best_weights`) the weights after it.
+
+    Raises
+    ------
+    ValueError
+        In training, if the mode is "auto" and `monitor` is no figure whose direction is known.
+
+    Examples
+    --------
+    >>> import numpy as np, cnet
+    >>> model = cnet.Sequential([cnet.layers.Dense(2, activation="softmax")])
+    >>> model.compile(cnet.optimizers.SGD(0.0), "sparse_categorical_crossentropy")
+    >>> history = model.fit(np.eye(2), [0, 1], epochs=9, verbose=0,
+    ...                     callbacks=[cnet.callbacks.EarlyStopping("loss", patience=3)])
+    >>> len(history.epoch)
+    4
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        min_delta: float = 0,
+        patience: int = 0,
+        verbose: int = 0,
+        mode: str = "auto",
+        baseline: float | None = None,
+        restore_best_weights: bool = False,
+        start_from_epoch: int = 0,
+    ) -> None:
+        super().__init__(monitor, mode, min_delta)
+        self.patience = as_count("EarlyStopping: patience", patience)
+        self.verbose = verbose
+        self.baseline = None if baseline is None else as_number("EarlyStopping: baseline", baseline)
+        self.restore_best_weights = bool(restore_best_weights)
+        self.start_from_epoch = as_count("EarlyStopping: start_from_epoch", start_from_epoch)
+        self._reset()
+
+    def _reset(self) -> None:
+        self.wait, self.stopped_epoch = 0, 0
+        self.best, self.best_epoch = None, 0
+        self.best_weights: list[Any] | None = None
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
+        self._reset()
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        current = self.current(logs)
+        if current is None or epoch < self.start_from_epoch:
+            return
+        self.wait += 1
+        if self.is_better(current, self.best):
+            self.best, self.best_epoch = current, epoch
+            if self.restore_best_weights:
+                self.best_weights = self.model.get_weights()
+            if self.baseline is None or self.is_better(current, self.baseline):
+                self.wait = 0
+        elif self.wait >= self.patience and epoch > 0:
+            self.stopped_epoch = epoch
+            self.model.stop_training = True
+
+    def on_train_end(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
+        if self.stopped_epoch > 0 and self.verbose > 0:
+            print(f"Epoch {self.stopped_epoch + 1}: early stopping", flush=True)  # noqa: T201 # asked for
+        if self.best_weights is not None:
+            if self.verbose > 0:
+                print(  # noqa: T201 # verbose asks for it
+                    f"The weights are those after the best epoch, {self.best_epoch + 1}", flush=True
+                )
+            self.model.set_weights(self.best_weights)
+
+
+class ReduceLROnPlateau(MonitorCallback):
+    """Multiply the learning rate by a factor when a figure no longer improves.
+
+    The rate is in the epoch's logs, as "learning_rate".
+
+    Parameters
+    ----------
+    monitor : str, default "val_loss"
+        As for `EarlyStopping`, like `mode`.
+    factor : float below 1, default 0.1
+    patience : int, default 10
+        Epochs in a row without improvement after which to reduce.
+    verbose : {0, 1}, default 0
+        Whether to print each new rate.
+    mode : {"auto", "min", "max"}, default "auto"
+    min_delta : float, default 1e-4
+        What is not better by more than this is no improvement.
+    cooldown : int, default 0
+        Epochs after a reduction that don't count.
+    min_lr : float, default 0
+        The rate doesn't fall below.
+
+    Raises
+    ------
+    ValueError
+        If `factor` is not below 1.
+
+    Examples
+    --------
+    >>> import numpy as np, cnet
+    >>> model = cnet.Sequential([cnet.layers.Dense(2, activation="softmax")])
+    >>> model.compile(cnet.optimizers.SGD(1e-6), "sparse_categorical_crossentropy")
+    >>> reduce = cnet.callbacks.ReduceLROnPlateau("loss", factor=0.5, patience=1)
+    >>> model.fit(np.eye(2), [0, 1], epochs=3, verbose=0, callbacks=[reduce]).history["learning_rate"]
+    [1e-06, 1e-06, 5e-07]
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        factor: float = 0.1,
+        patience: int = 10,
+        verbose: int = 0,
+        mode: str = "auto",
+        min_delta: float = 1e-4,
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+    ) -> None:
+        super().__init__(monitor, mode, min_delta)
+        self.factor = as_number("ReduceLROnPlateau: factor", factor)
+        if not 0 <= self.factor < 1:
+            raise ValueError(
+                f"ReduceLROnPlateau: factor: expected a number in [0, 1), got {factor}"
+            )
+        self.patience = as_count("ReduceLROnPlateau: patience", patience)
+        self.verbose = verbose
+        self.cooldown = as_count("ReduceLROnPlateau: cooldown", cooldown)
+        self.min_lr = as_number("ReduceLROnPlateau: min_lr", min_lr)
+        self._reset()
+
+    def _reset(self) -> None:
+        self.best = None
+        self.cooldown_counter, self.wait = 0, 0
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
+        self._reset()
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        logs = {} if logs is None else logs
+        # Of the epoch that has ended: before it is reduced.
+        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+        current = self.current(logs)
+        if current is None:
+            return
+        if self.in_cooldown():
+            self.cooldown_counter -= 1
+        if self.is_better(current, self.best):
+            self.best, self.wait = current, 0
+        elif not self.in_cooldown():
+            self.wait += 1
+            if self.wait >= self.patience and self._reduce(epoch):
+                self.cooldown_counter, self.wait = self.cooldown, 0
+
+    def in_cooldown(self) -> bool:
+        """Whether a reduction is so recent that epochs don't count yet."""
+        return self.cooldown_counter > 0
+
+    def _reduce(self, epoch: int) -> bool:
+        optimizer = self.model.optimizer
+        old = float(optimizer.learning_rate)
+        if old <= self.min_lr:
+            return False
+        optimizer.learning_rate = max(old * self.factor, self.min_lr)
+        if self.verbose > 0:
+            print(  # noqa: T201 # verbose asks for it
+                f"Epoch {epoch + 1}: ReduceLROnPlateau sets the learning rate to "
+                f"{optimizer.learning_rate}",
+                flush=True,
+            )
+        return True

@@ -1,0 +1,463 @@
+"""Metrics of true and false positives and negatives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from .._data import Array, as_array, as_count, as_number
+from .metric import Float64Array, Metric, as_pair, as_weights
+
+__all__ = ["AUC", "F1Score", "Precision", "Recall"]
+
+EPSILON = 1e-7  # Keras's: in F1's quotients, and beyond 0 and 1 in AUC's thresholds
+
+
+def above(
+    thresholds: Float64Array, predictions: Array, weights: Float64Array
+) -> npt.NDArray[np.float64]:
+    """Return, for each of ascending thresholds, the weight of the predictions above it.
+
+    Predictions and weights (samples, columns); the result is (thresholds, columns).
+    """
+    dtype = predictions.dtype if predictions.dtype.kind == "f" else np.dtype(np.float64)
+    place = np.searchsorted(thresholds.astype(dtype), predictions)  # so many are below it
+    place[np.isnan(predictions)] = 0
+    columns = predictions.shape[1]
+    bins = place * columns + np.arange(columns)
+    size = (len(thresholds) + 1) * columns
+    weight = np.bincount(bins.ravel(), weights.ravel(), size).reshape(-1, columns).astype(float)
+    sums: Float64Array = np.cumsum(weight[:0:-1], axis=0, dtype=np.float64)[::-1]
+    return sums
+
+
+def divide_no_nan(a: Any, b: Any) -> Any:
+    """Return a / b, and 0 where b is 0."""
+    return np.divide(a, b, out=np.zeros(np.shape(b)), where=np.not_equal(b, 0))
+
+
+class _AtThresholds(Metric):
+    """Sums of true and false positives, and of positives, at each threshold."""
+
+    direction = "up"
+
+    def __init__(
+        self,
+        thresholds: float | Sequence[float] | None = None,
+        top_k: int | None = None,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: str | None = None,
+    ) -> None:
+        call = type(self).__name__
+        if thresholds is None:
+            values = [0.5 if top_k is None else -np.inf]
+        else:
+            several = isinstance(thresholds, (list, tuple, np.ndarray))
+            values = [
+                as_number(f"{call}: thresholds", value)
+                for value in (thresholds if several else [thresholds])  # type: ignore[union-attr]
+            ]
+            if not values or not all(0 <= value <= 1 for value in values):
+                raise ValueError(
+                    f"{call}: thresholds: expected numbers in [0, 1], got {thresholds!r}"
+                )
+        self.thresholds = thresholds
+        self._order = np.argsort(values, kind="stable")
+        self._ascending = np.asarray(values, np.float64)[self._order]
+        self.top_k = None if top_k is None else as_count(f"{call}: top_k", top_k, least=1)
+        self.class_id = None if class_id is None else as_count(f"{call}: class_id", class_id)
+        super().__init__(name, dtype)
+
+    def reset_state(self) -> None:
+        size = len(self._ascending)
+        self._true_positives, self._false_positives = np.zeros(size), np.zeros(size)
+        self._positives = 0.0
+
+    def update_state(
+        self,
+        y_true: npt.ArrayLike,
+        y_pred: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> None:
+        call = type(self).__name__
+        one_row = np.ndim(y_pred) == 1 and self.top_k is not None
+        if one_row:  # as Keras: the k greatest of all
+            y_true, y_pred = np.asarray(y_true)[np.newaxis], np.asarray(y_pred)[np.newaxis]
+            if sample_weight is not None and np.ndim(sample_weight) == 1:
+                sample_weight = np.asarray(sample_weight)[np.newaxis]
+        labels, predictions = as_pair(call, y_true, y_pred, self.dtype)
+        weights = as_weights(call, sample_weight, labels.shape)
+        if self.top_k is not None:
+            if self.top_k > predictions.shape[1]:
+                raise ValueError(
+                    f"{call}: y_pred: expected top_k={self.top_k} or more predictions a sample, "
+                    f"got {predictions.shape[1]}"
+                )
+            # Of equal ones the first, as Keras
+            last = np.argsort(-predictions, axis=1, kind="stable")[:, self.top_k :]
+            predictions = predictions.astype(np.result_type(predictions, np.float32))
+            np.put_along_axis(predictions, last, -np.inf, axis=1)
+        if self.class_id is not None:
+            if self.class_id >= labels.shape[1]:
+                raise ValueError(
+                    f"{call}: y_pred: expected more than class_id={self.class_id} predictions a "
+                    f"sample, got {labels.shape[1]}"
+                )
+            own = slice(self.class_id, self.class_id + 1)
+            labels, predictions, weights = labels[:, own], predictions[:, own], weights[:, own]
+        is_true = (labels != 0).reshape(-1, 1)
+        column, weight = predictions.reshape(-1, 1), weights.reshape(-1, 1)
+        self._true_positives += above(self._ascending, column, weight * is_true)[:, 0]
+        self._false_positives += above(self._ascending, column, weight * ~is_true)[:, 0]
+        self._positives += float((weight * is_true).sum())
+
+    def _in_order(self, values: Float64Array) -> Any:
+        """Return a result for each threshold, in the order in which they were given."""
+        if len(values) == 1:
+            return float(values[0])
+        result = np.empty_like(values)
+        result[self._order] = values
+        return result
+
+
+class Precision(_AtThresholds):
+    """The part of what is predicted to be positive that is: TP / (TP + FP).
+
+    Parameters
+    ----------
+    thresholds : float or list of float in [0, 1], default 0.5
+        A prediction above it is positive; for logits, 0. With a list, `result` gives an array.
+    top_k : int, optional
+        Only the k greatest predictions of a sample can be positive; the default of `thresholds` is
+        then that all of them are.
+    class_id : int, optional
+        Look at this class's predictions alone.
+    name, dtype : str, optional
+        See `Metric`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not of its kind.
+
+    Notes
+    -----
+    Labels have the predictions' shape; what is not 0 is positive. 0 where nothing was predicted to
+    be positive.
+
+    Examples
+    --------
+    >>> from cnet import metrics
+    >>> round(metrics.Precision()([0, 1, 1, 1], [1, 0, 1, 1]), 4)
+    0.6667
+    """
+
+    name = "precision"
+
+    def result(self) -> Any:
+        """Return the precision, for a list of thresholds an array."""
+        positive = self._true_positives + self._false_positives
+        return self._in_order(divide_no_nan(self._true_positives, positive))
+
+
+class Recall(_AtThresholds):
+    """The part of what is positive that is predicted to be: TP / (TP + FN).
+
+    See `Precision` for the parameters; 0 where nothing was positive.
+
+    Examples
+    --------
+    >>> from cnet import metrics
+    >>> round(metrics.Recall()([0, 1, 1, 1], [1, 0, 1, 1]), 4)
+    0.6667
+    """
+
+    name = "recall"
+
+    def result(self) -> Any:
+        """Return the recall, for a list of thresholds an array."""
+        positives = np.full(len(self._ascending), self._positives)
+        return self._in_order(divide_no_nan(self._true_positives, positives))
+
+
+class F1Score(Metric):
+    """The harmonic mean of precision and recall, of each class.
+
+    Parameters
+    ----------
+    average : {None, "micro", "macro", "weighted"}, default None
+        None: an array with the score of each class; "micro": that of all classes' counts; "macro":
+        the mean over the classes; "weighted": the same, weighted by how often each is true.
+    threshold : float in (0, 1], optional
+        Predictions above it are positive; default: the greatest of a sample is.
+    name, dtype : str, optional
+        See `Metric`.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not of its kind.
+
+    Notes
+    -----
+    Labels have the predictions' shape, (samples, classes). As in Keras 1e-7 is added to each
+    denominator, so a class that never occurs scores 0, and a perfect score is 1 − 1e-7 or so.
+
+    Examples
+    --------
+    >>> from cnet import metrics
+    >>> f1 = metrics.F1Score(threshold=0.5)
+    >>> f1([[1, 1, 1], [1, 0, 0], [1, 1, 0]],
+    ...    [[0.2, 0.6, 0.7], [0.2, 0.6, 0.6], [0.6, 0.8, 0.0]]).round(4)
+    array([0.5   , 0.8   , 0.6667])
+    """
+
+    name = "f1_score"
+    direction = "up"
+
+    def __init__(
+        self,
+        average: str | None = None,
+        threshold: float | None = None,
+        name: str | None = None,
+        dtype: str | None = None,
+    ) -> None:
+        if average not in (None, "micro", "macro", "weighted"):
+            raise ValueError(
+                f"F1Score: average: expected None, 'micro', 'macro' or 'weighted', got {average!r}"
+            )
+        self.average = average
+        self.threshold = None if threshold is None else as_number("F1Score: threshold", threshold)
+        if self.threshold is not None and not 0 < self.threshold <= 1:
+            raise ValueError(f"F1Score: threshold: expected a number in (0, 1], got {threshold!r}")
+        super().__init__(name, dtype)
+
+    def reset_state(self) -> None:
+        # Of each class: true positives, false positives, positives.
+        self._sums: Float64Array | None = None
+
+    def update_state(
+        self,
+        y_true: npt.ArrayLike,
+        y_pred: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> None:
+        labels, predictions = as_pair("F1Score", y_true, y_pred, self.dtype)
+        if self.threshold is None:
+            greatest = predictions.max(axis=1, keepdims=True, initial=-np.inf)
+            positive = (predictions >= greatest) & (np.abs(predictions) > 1e-9)
+        else:
+            positive = predictions > self.threshold
+        weights = as_weights("F1Score", sample_weight, labels.shape)
+        y = labels.astype(np.float64)
+        terms = (weights * positive * y, weights * positive * (1 - y), weights * y)
+        sums = np.stack([term.sum(axis=0) for term in terms])
+        if self._sums is not None and self._sums.shape != sums.shape:
+            raise ValueError(
+                f"F1Score: y_pred: expected {self._sums.shape[1]} classes as before, "
+                f"got {sums.shape[1]}"
+            )
+        self._sums = sums if self._sums is None else self._sums + sums
+
+    def result(self) -> Any:
+        """Return the score, with `average` None an array (classes,); 0 before the first sample."""
+        if self._sums is None:
+            return 0.0
+        sums = self._sums.sum(axis=1, keepdims=True) if self.average == "micro" else self._sums
+        true_positives, false_positives, positives = sums
+        precision = true_positives / (true_positives + false_positives + EPSILON)
+        recall = true_positives / (positives + EPSILON)
+        score = 2 * precision * recall / (precision + recall + EPSILON)
+        if self.average == "weighted":
+            return float((score * positives / (positives.sum() + EPSILON)).sum())
+        return score if self.average is None else float(score.mean())
+
+
+class AUC(Metric):
+    """The area under the ROC or the precision-recall curve, from a number of thresholds.
+
+    Parameters
+    ----------
+    num_thresholds : int above 1, default 200
+        At 0 and 1 (and 1e-7 beyond), the others evenly between.
+    curve : {"ROC", "PR", "PRGAIN"}, default "ROC"
+    summation_method : {"interpolation", "minoring", "majoring"}, default "interpolation"
+        The area between two thresholds: for ROC and PRGAIN the trapezium, for PR the interpolation
+        of Davis and Goadrich (2006, section 4); or the rectangle under or over it.
+    name, dtype : str, optional
+        See `Metric`.
+    thresholds : list of float in [0, 1], optional
+        Instead of `num_thresholds`; two beyond 0 and 1 are added.
+    multi_label : bool, default False
+        Whether each column of predictions has an area of its own, the result being their mean;
+        else all predictions are taken together.
+    num_labels : int, optional
+        Number of columns, with `multi_label`; default: as the first batch has.
+    label_weights : list of float, optional
+        Weights of the columns.
+    from_logits : bool, default False
+        Whether predictions are logits, not probabilities.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not of its kind.
+
+    Notes
+    -----
+    Labels have the predictions' shape; what is not 0 is positive. Predictions are clipped to
+    [0, 1]. The area is that of a curve with `num_thresholds` points: scikit-learn's, with a point
+    for each prediction, is its limit.
+
+    Examples
+    --------
+    >>> from cnet import metrics
+    >>> metrics.AUC(num_thresholds=3)([0, 0, 1, 1], [0, 0.5, 0.3, 0.9])
+    0.75
+    """
+
+    name = "auc"
+    direction = "up"
+    _kept_in: ClassVar = {"thresholds": "_given_thresholds"}
+
+    def __init__(
+        self,
+        num_thresholds: int = 200,
+        curve: str = "ROC",
+        summation_method: str = "interpolation",
+        name: str | None = None,
+        dtype: str | None = None,
+        thresholds: Sequence[float] | None = None,
+        multi_label: bool = False,
+        num_labels: int | None = None,
+        label_weights: npt.ArrayLike | None = None,
+        from_logits: bool = False,
+    ) -> None:
+        if curve not in ("ROC", "PR", "PRGAIN"):
+            raise ValueError(f"AUC: curve: expected 'ROC', 'PR' or 'PRGAIN', got {curve!r}")
+        if summation_method not in ("interpolation", "minoring", "majoring"):
+            raise ValueError(
+                "AUC: summation_method: expected 'interpolation', 'minoring' or 'majoring', "
+                f"got {summation_method!r}"
+            )
+        if num_labels is not None and not multi_label:
+            raise ValueError(f"AUC: num_labels={num_labels} is for multi_label=True alone")
+        num_thresholds = as_count("AUC: num_thresholds", num_thresholds, least=2)
+        if thresholds is None:
+            inner = np.arange(1, num_thresholds - 1) / (num_thresholds - 1)
+        else:
+            inner = np.sort(as_array(thresholds, "AUC: thresholds").astype(np.float64))
+            if inner.ndim != 1 or not ((inner >= 0) & (inner <= 1)).all():
+                raise ValueError(f"AUC: thresholds: expected numbers in [0, 1], got {thresholds!r}")
+        self._ascending = np.concatenate([[-EPSILON], inner, [1 + EPSILON]])
+        self._given_thresholds = None if thresholds is None else inner
+        self.num_thresholds = len(self._ascending)
+        self.curve = curve
+        self.summation_method = summation_method
+        self.multi_label = bool(multi_label)
+        self.num_labels = num_labels
+        self.label_weights = (
+            None
+            if label_weights is None
+            else as_array(label_weights, "AUC: label_weights").astype(np.float64)
+        )
+        self.from_logits = bool(from_logits)
+        super().__init__(name, dtype)
+
+    @property
+    def thresholds(self) -> list[float]:
+        """All thresholds, with those beyond 0 and 1."""
+        return self._ascending.tolist()  # type: ignore[no-any-return] # of floats
+
+    def reset_state(self) -> None:
+        # Of each threshold and column: true and false positives.
+        self._sums: Float64Array | None = None
+        self._totals = np.zeros((2, 1))  # of each column: what is positive, and what isn't
+
+    def update_state(
+        self,
+        y_true: npt.ArrayLike,
+        y_pred: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> None:
+        labels, predictions = as_pair("AUC", y_true, y_pred, self.dtype)
+        columns = labels.shape[1]
+        weights = as_weights("AUC", sample_weight, labels.shape)
+        expected = self.num_labels or (self._totals.shape[1] if self._sums is not None else columns)
+        if self.multi_label and columns != expected:
+            raise ValueError(f"AUC: y_pred: expected {expected} labels a sample, got {columns}")
+        if self.label_weights is not None and self.label_weights.shape != (columns,):
+            raise ValueError(
+                f"AUC: label_weights: expected shape ({columns},) for such predictions, "
+                f"got {self.label_weights.shape}"
+            )
+        if self.from_logits:
+            with np.errstate(over="ignore"):
+                predictions = 1 / (1 + np.exp(-predictions))
+        predictions = np.clip(predictions, 0, 1)
+        is_true = labels != 0
+        if not self.multi_label:
+            if self.label_weights is not None:
+                weights = weights * self.label_weights
+            predictions, is_true = predictions.reshape(-1, 1), is_true.reshape(-1, 1)
+            weights = weights.reshape(-1, 1)
+        parts = [weights * is_true, weights * ~is_true]
+        sums = np.stack([above(self._ascending, predictions, part) for part in parts])
+        totals = np.stack([part.sum(axis=0) for part in parts])
+        self._sums = sums if self._sums is None else self._sums + sums
+        self._totals = self._totals + totals
+
+    def result(self) -> float:
+        """Return the area so far, 0 before the first sample."""
+        if self._sums is None:
+            return 0.0
+        tp, fp = self._sums
+        areas = self._pieces(tp, fp, self._totals[0] - tp, self._totals[1] - fp).sum(axis=0)
+        if self.multi_label and self.label_weights is not None:
+            return float(
+                divide_no_nan((areas * self.label_weights).sum(), self.label_weights.sum())
+            )
+        return float(areas.mean())
+
+    def _pieces(
+        self, tp: Float64Array, fp: Float64Array, fn: Float64Array, tn: Float64Array
+    ) -> Float64Array:
+        """Return the areas between thresholds, of each column."""
+        if self.curve == "PR" and self.summation_method == "interpolation":
+            return _pr_pieces(tp, fp, fn)
+        recall = divide_no_nan(tp, tp + fn)
+        if self.curve == "ROC":
+            x, y = divide_no_nan(fp, fp + tn), recall
+        elif self.curve == "PR":
+            x, y = recall, divide_no_nan(tp, tp + fp)
+        else:  # Flach and Kull, "Precision-recall-gain curves", 2015
+            scale = divide_no_nan(tp + fn, tn + fp)
+            x = np.where(tp == 0, 0.0, np.maximum(1 - scale * divide_no_nan(fn, tp), 0))
+            y = np.where(tp == 0, 1.0, 1 - scale * divide_no_nan(fp, tp))
+        if self.summation_method == "interpolation":
+            heights = (y[:-1] + y[1:]) / 2
+        elif self.summation_method == "minoring":
+            heights = np.minimum(y[:-1], y[1:])
+        else:
+            heights = np.maximum(y[:-1], y[1:])
+        pieces: Float64Array = (x[:-1] - x[1:]) * heights
+        return pieces
+
+
+def _pr_pieces(tp: Float64Array, fp: Float64Array, fn: Float64Array) -> Float64Array:
+    """Return the areas under precision over recall, TP and FP growing evenly between thresholds.
+
+    With P = TP + FP and TP = intercept + slope P between two of them, the integral of TP / P over
+    TP is slope (ΔTP + intercept log(P_a / P_b)); recall is TP over all that is positive.
+    """
+    p = tp + fp
+    slope = divide_no_nan(tp[:-1] - tp[1:], np.maximum(p[:-1] - p[1:], 0))
+    intercept = tp[1:] - slope * p[1:]
+    ratio = np.where((p[:-1] > 0) & (p[1:] > 0), divide_no_nan(p[:-1], np.maximum(p[1:], 0)), 1.0)
+    areas = slope * (tp[:-1] - tp[1:] + intercept * np.log(ratio))
+    pieces: Float64Array = divide_no_nan(areas, np.maximum(tp[1:] + fn[1:], 0))
+    return pieces

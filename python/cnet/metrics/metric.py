@@ -1,0 +1,228 @@
+"""The base of metrics, and means: of values, and of a function of labels and predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from .._data import Array, as_array, as_samples
+from .._serialization import Configurable
+from ..config import standardize_dtype
+
+__all__ = ["Mean", "MeanMetricWrapper", "Metric"]
+
+Float64Array = npt.NDArray[np.float64]
+
+
+class Metric(Configurable):
+    """How good predictions are, gathered batch by batch.
+
+    A subclass has `reset_state`, `update_state` and `result`.
+
+    Parameters
+    ----------
+    name : str, optional
+        Its key in `History`; default: that of the class, the same for each object (Keras numbers
+        those of some classes).
+    dtype : {"float32", "float64"}, optional
+        What predictions are rounded to before anything else; default: they are taken as they come.
+        Sums are always in float64 (Keras has them in this type).
+
+    Attributes
+    ----------
+    direction : {"up", "down"} or None
+        Whether more or less is better, None where nobody knows.
+
+    Examples
+    --------
+    >>> from cnet import metrics
+    >>> class Positives(metrics.Metric):
+    ...     name = "positives"
+    ...     def reset_state(self):
+    ...         self.count = 0
+    ...     def update_state(self, y_true, y_pred, sample_weight=None):
+    ...         self.count += int((y_pred > 0.5).sum())
+    ...     def result(self):
+    ...         return self.count
+    """
+
+    name = "metric"
+    direction: str | None = None
+    # Whether labels are class ids (True), rows like the predictions (False), or either (None).
+    sparse: ClassVar[bool | None] = None
+
+    def __init__(self, name: str | None = None, dtype: str | None = None) -> None:
+        if name is not None:
+            self.name = str(name)
+        self.dtype = None if dtype is None else standardize_dtype(dtype, type(self).__name__)
+        self.reset_state()
+
+    def reset_state(self) -> None:
+        """Forget all samples."""
+        raise NotImplementedError
+
+    def update_state(
+        self,
+        y_true: npt.ArrayLike,
+        y_pred: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> None:
+        """Add a batch of labels and predictions.
+
+        Parameters
+        ----------
+        y_true, y_pred : array_like, (samples, …)
+            One dimension is taken as samples of one number.
+        sample_weight : array_like, (samples,) or like `y_pred`, optional
+            How often each counts, default once.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If one is not numbers, or their shapes don't fit; the metric is as it was.
+        """
+        raise NotImplementedError
+
+    def result(self) -> Any:
+        """Return the figure so far; before the first sample, what Keras's returns."""
+        raise NotImplementedError
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Add a batch as `update_state`, and return the figure so far."""
+        self.update_state(*args, **kwargs)
+        return self.result()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}>"
+
+
+class Mean(Metric):
+    """The mean of values.
+
+    Examples
+    --------
+    >>> from cnet import metrics
+    >>> metrics.Mean()([1, 3, 5, 7], sample_weight=[1, 1, 0, 0])
+    2.0
+    """
+
+    name = "mean"
+
+    def reset_state(self) -> None:
+        self.total, self.count = 0.0, 0.0
+
+    def update_state(  # type: ignore[override] # of values, as Keras's
+        self, values: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> None:
+        """Add values (samples, …), each sample with its weight; several of a sample by their mean."""
+        call = type(self).__name__
+        array = as_array(values, f"{call}: values")
+        self._add(np.atleast_1d(array), sample_weight)
+
+    def result(self) -> float:
+        """Return the mean so far, 0 before the first sample."""
+        return self.total / self.count if self.count else 0.0
+
+    def _add(self, values: Array, sample_weight: npt.ArrayLike | None) -> None:
+        rows = as_rows(values).astype(np.float64)
+        weights = as_weights(type(self).__name__, sample_weight, rows.shape)
+        if rows.size:
+            self.total += float((rows * weights).mean(axis=1).sum())
+            self.count += float(weights.mean(axis=1).sum())
+
+
+class MeanMetricWrapper(Mean):
+    """The mean of a function of labels and predictions.
+
+    Parameters
+    ----------
+    fn : function (y_true, y_pred, **kwargs)
+        Returns a number for each sample (or several, of which the mean counts).
+    name : str, optional
+        Default: the function's.
+    dtype : str, optional
+        See `Metric`.
+    **kwargs
+        Further arguments of `fn`.
+
+    Examples
+    --------
+    >>> from cnet import metrics
+    >>> bias = metrics.MeanMetricWrapper(lambda y_true, y_pred: y_pred - y_true, name="bias")
+    >>> bias([1, 2], [2, 2])
+    0.5
+    """
+
+    def __init__(
+        self,
+        fn: Callable[..., npt.ArrayLike],
+        name: str | None = None,
+        dtype: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if not callable(fn):
+            raise TypeError(f"{type(self).__name__}: fn: expected a function, got {fn!r}")
+        super().__init__(name or getattr(fn, "__name__", type(fn).__name__), dtype)
+        self.fn = fn
+        self.fn_kwargs = kwargs
+
+    def update_state(  # type: ignore[override] # of labels and predictions again
+        self,
+        y_true: npt.ArrayLike,
+        y_pred: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> None:
+        """Add a batch of labels and predictions; see `Metric.update_state`."""
+        call = type(self).__name__
+        labels = as_array(y_true, f"{call}: y_true")
+        predictions = rounded(as_array(y_pred, f"{call}: y_pred"), self.dtype)
+        values = as_array(self.fn(labels, predictions, **self.fn_kwargs), f"{call}: '{self.name}'")
+        if values.ndim == 0 or len(values) != len(np.atleast_1d(predictions)):
+            raise ValueError(
+                f"{call}: '{self.name}': expected a number for each of "
+                f"{len(np.atleast_1d(predictions))} samples, got shape {values.shape}"
+            )
+        self._add(values, sample_weight)
+
+
+def rounded(array: Array, dtype: str | None) -> Array:
+    """Return an array in a metric's dtype, as it is if that is None."""
+    return array if dtype is None else array.astype(dtype, copy=False)
+
+
+def as_rows(array: Array) -> Array:
+    """Return (samples, …) as (samples, numbers)."""
+    return array.reshape(len(array), -1) if array.size else array.reshape(len(array), 1)
+
+
+def as_weights(call: str, sample_weight: Any, shape: tuple[int, ...]) -> Float64Array:
+    """Return weights for rows of `shape` (samples, numbers), broadcast to it; ones from None."""
+    if sample_weight is None:
+        return np.ones(shape)
+    weights = as_array(sample_weight, f"{call}: sample_weight").astype(np.float64)
+    if weights.ndim == 1:
+        weights = weights[:, np.newaxis]
+    if weights.ndim and (len(weights) != shape[0] or weights[0:1].size not in (1, shape[1])):
+        raise ValueError(
+            f"{call}: sample_weight: expected shape ({shape[0]},) or {shape}, "
+            f"got {np.shape(sample_weight)}"
+        )
+    if weights.ndim > 1:
+        weights = as_rows(weights)
+    return np.broadcast_to(weights, shape)
+
+
+def as_pair(
+    call: str, y_true: npt.ArrayLike, y_pred: npt.ArrayLike, dtype: str | None
+) -> tuple[Array, Array]:
+    """Return labels and predictions of one shape as (samples, numbers)."""
+    predictions = rounded(as_samples(y_pred, f"{call}: y_pred"), dtype)
+    labels = as_samples(y_true, f"{call}: y_true")
+    if labels.shape != predictions.shape:
+        raise ValueError(
+            f"{call}: y_true: expected shape {np.shape(y_pred)} as y_pred, got {np.shape(y_true)}"
+        )
+    return as_rows(labels), as_rows(predictions)

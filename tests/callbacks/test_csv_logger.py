@@ -1,0 +1,82 @@
+"""CSVLogger."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cnet
+from cnet import callbacks
+
+X, Y = np.eye(3), np.arange(3)
+
+
+def fit(file: Path, options: dict[str, Any], **how: Any) -> callbacks.History:
+    model = cnet.Sequential([cnet.layers.Dense(3, activation="softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    logger = callbacks.CSVLogger(file, **options)
+    return model.fit(X, Y, **({"epochs": 2, "verbose": 0, "callbacks": [logger]} | how))
+
+
+def rows(file: Path, separator: str = ",") -> list[list[str]]:
+    with file.open(newline="") as stream:
+        return list(csv.reader(stream, delimiter=separator))
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_a_row_for_each_epoch(tmp_path: Path, separator: str) -> None:
+    file = tmp_path / "log.csv"
+    history = fit(file, {"separator": separator}, validation_data=(X, Y)).history
+    header, *body = rows(file, separator)
+    assert header == ["epoch", "accuracy", "loss", "val_accuracy", "val_loss"]
+    assert body == [
+        [str(epoch), *(str(history[key][epoch]) for key in header[1:])] for epoch in range(2)
+    ]
+
+
+def test_columns_for_a_validation_that_comes_later(tmp_path: Path) -> None:
+    file = tmp_path / "log.csv"
+    fit(file, {}, validation_data=(X, Y), validation_freq=2)
+    header, first, second = rows(file)
+    assert header == ["epoch", "accuracy", "loss", "val_accuracy", "val_loss"]
+    assert first[3:] == ["NA", "NA"]
+    assert "NA" not in second
+
+
+def test_appending(tmp_path: Path) -> None:
+    file = tmp_path / "log.csv"
+    fit(file, {"append": True})
+    fit(file, {"append": True})
+    assert [row[0] for row in rows(file)] == ["epoch", "0", "1", "0", "1"]
+    fit(file, {})
+    assert [row[0] for row in rows(file)] == ["epoch", "0", "1"]
+
+
+def test_a_figure_for_each_class(tmp_path: Path) -> None:
+    file = tmp_path / "log.csv"
+    add = callbacks.LambdaCallback(on_epoch_end=lambda _, logs: logs.update(f1=np.array([0.5, 1])))
+    fit(file, {}, callbacks=[add, callbacks.CSVLogger(str(file))], epochs=1)
+    assert rows(file)[1][2] == '"[0.5, 1.0]"'
+
+
+def test_a_row_is_there_at_once_and_after_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "log.csv"
+
+    def look(epoch: int, _: Any) -> None:
+        assert len(rows(file)) == epoch + 2
+        if epoch == 1:
+            raise LookupError
+
+    hooks = [callbacks.CSVLogger(file), callbacks.LambdaCallback(on_epoch_end=look)]
+    with pytest.raises(LookupError):
+        fit(file, {}, callbacks=hooks, epochs=5)
+    assert len(rows(file)) == 3
+
+
+def test_a_file_that_can_not_be_written(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="no_folder"):
+        fit(tmp_path / "no_folder" / "log.csv", {})

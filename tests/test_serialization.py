@@ -1,0 +1,166 @@
+"""get_config and from_config: of layers, models, and what they hold."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cnet
+from cnet import initializers, layers, metrics, models
+
+# What layers must be told; a layer that isn't here is made without arguments.
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "Activation": {"activation": "relu"},
+    "Dense": {"units": 3},
+    "InputLayer": {"shape": (2, 3)},
+    "Rescaling": {"scale": 0.5, "offset": 1},
+}
+LAYERS = [
+    name
+    for name in layers.__all__
+    if isinstance(getattr(layers, name), type)
+    and issubclass(getattr(layers, name), layers.Layer)
+    and name != "Layer"
+]
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_layer(name: str) -> None:
+    options = {"name": "mine", "trainable": False, "dtype": "float64"}
+    layer = getattr(layers, name)(**ARGUMENTS.get(name, {}), **options)
+    described = layers.serialize(layer)
+    assert described["class_name"] == name
+    assert options.items() <= described["config"].items()
+    text = json.dumps(described)
+    copy = layers.deserialize(json.loads(text))
+    assert type(copy) is type(layer)
+    assert json.dumps(layers.serialize(copy)) == text
+
+
+def test_dense() -> None:
+    dense = layers.Dense(
+        3,
+        activation="relu",
+        use_bias=False,
+        kernel_initializer=initializers.RandomNormal(stddev=2.0, seed=5),
+        name="mine",
+        input_shape=(4,),
+    )
+    config = dense.get_config()
+    normal = {"class_name": "RandomNormal", "config": {"mean": 0.0, "stddev": 2.0, "seed": 5}}
+    expected = {
+        "units": 3,
+        "activation": "relu",
+        "use_bias": False,
+        "kernel_initializer": normal,
+        "name": "mine",
+        "input_shape": [4],
+    }
+    assert expected.items() <= config.items()
+    copy = layers.Dense.from_config(config)
+    dense.build((None, 4))
+    copy.build((None, 4))
+    assert copy.kernel.tobytes() == dense.kernel.tobytes()
+
+
+@pytest.mark.parametrize("name", sorted(n for n in metrics._CLASSES if n[0].isupper()))
+def test_every_metric(name: str) -> None:
+    metric = metrics.get(name)
+    config = metric.get_config()
+    copy = metrics.get({"class_name": type(metric).__name__, "config": config})
+    assert copy.get_config() == config == json.loads(json.dumps(config))
+
+
+def test_arguments_of_metrics() -> None:
+    auc = metrics.AUC(5, "PR", thresholds=[0.3, 0.1], label_weights=[1, 2])
+    copy = metrics.AUC.from_config(auc.get_config())
+    assert (copy.thresholds, copy.curve) == (auc.thresholds, "PR")
+    assert metrics.Precision.from_config(metrics.Precision([0.2, 0.1]).get_config()).thresholds == [
+        0.2,
+        0.1,
+    ]
+
+
+# -- Models ----------------------------------------------------------------------------------------
+
+
+def make_model() -> cnet.Sequential:
+    return cnet.Sequential(
+        [
+            layers.Input((2, 2)),
+            layers.Rescaling(1 / 255),
+            layers.Flatten(),
+            layers.Dense(3, "relu", kernel_initializer="he_normal", trainable=False),
+            layers.Dense(2, "softmax", bias_initializer=initializers.Constant(0.5)),
+        ],
+        name="net",
+    )
+
+
+def test_a_model_comes_back_without_its_weights() -> None:
+    model = make_model()
+    for copy in (
+        cnet.Sequential.from_config(model.get_config()),
+        models.model_from_json(model.to_json(indent=2)),
+    ):
+        assert copy.name == "net"
+        assert copy.built
+        assert [layer.name for layer in copy.layers] == [layer.name for layer in model.layers]
+        assert copy.get_config() == model.get_config()
+        assert (copy.input_shape, copy.output_shape) == (model.input_shape, model.output_shape)
+        assert [weight.shape for weight in copy.weights] == [
+            weight.shape for weight in model.weights
+        ]
+        assert (copy.get_weights()[0] != model.get_weights()[0]).any()
+        copy.set_weights(model.get_weights())
+        x = np.arange(8).reshape(2, 2, 2)
+        assert copy.predict(x, verbose=0).tobytes() == model.predict(x, verbose=0).tobytes()
+
+
+def test_a_model_that_is_not_built() -> None:
+    model = cnet.Sequential([layers.Dense(3)])
+    copy = cnet.Sequential.from_config(model.get_config())
+    assert not copy.built
+    model.build((None, 4))
+    built = cnet.Sequential.from_config(model.get_config())
+    assert built.input_shape == (None, 4)
+
+
+class Mine(layers.Dense):
+    """A layer that a user wrote."""
+
+    def __init__(self, extra: int = 1, **kwargs: Any) -> None:
+        super().__init__(3, **kwargs)
+        self.extra = extra
+
+
+def test_custom_layers() -> None:
+    model = cnet.Sequential([Mine(extra=7, name="mine")])
+    with pytest.raises(ValueError, match=r"layers.deserialize: expected .*, got .*'Mine'"):
+        models.model_from_json(model.to_json())
+    copy = models.model_from_json(model.to_json(), custom_objects={"Mine": Mine})
+    layer: Any = copy.layers[0]
+    assert (type(layer), layer.extra, layer.name) == (Mine, 7, "mine")
+
+
+def test_functions_of_users_have_no_description() -> None:
+    layer = layers.Dense(3, kernel_initializer=lambda shape, dtype: np.zeros(shape, dtype))
+    with pytest.raises(TypeError, match=r"Dense: kernel_initializer: .* can't be described"):
+        cnet.Sequential([layer]).to_json()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "model_from_json: expected JSON: "),
+        ("[]", "model_from_json: expected a dict with 'class_name'"),
+        ('{"class_name": "Model"}', "model_from_json: expected .* got {'class_name': 'Model'}"),
+        ('{"class_name": "Sequential"}', "from_config: expected a dict with 'name' and 'layers'"),
+    ],
+)
+def test_what_is_no_model_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}"):
+        models.model_from_json(text)
