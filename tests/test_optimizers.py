@@ -12,15 +12,44 @@ import cnet
 from cnet import optimizers
 
 CLASSES: dict[str, Any] = {
+    "adadelta": optimizers.Adadelta,
+    "adagrad": optimizers.Adagrad,
     "adam": optimizers.Adam,
+    "adamw": optimizers.AdamW,
+    "lion": optimizers.Lion,
+    "nadam": optimizers.Nadam,
     "rmsprop": optimizers.RMSprop,
     "sgd": optimizers.SGD,
 }
 
 # Keras's.
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "adam": {"learning_rate": 1e-3, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7},
-    "rmsprop": {"learning_rate": 1e-3, "rho": 0.9, "epsilon": 1e-7},
+    "adadelta": {"learning_rate": 1e-3, "rho": 0.95, "epsilon": 1e-7},
+    "adagrad": {"learning_rate": 1e-3, "initial_accumulator_value": 0.1, "epsilon": 1e-7},
+    "adam": {
+        "learning_rate": 1e-3,
+        "beta_1": 0.9,
+        "beta_2": 0.999,
+        "epsilon": 1e-7,
+        "amsgrad": False,
+    },
+    "adamw": {
+        "learning_rate": 1e-3,
+        "weight_decay": 0.004,
+        "beta_1": 0.9,
+        "beta_2": 0.999,
+        "epsilon": 1e-7,
+        "amsgrad": False,
+    },
+    "lion": {"learning_rate": 1e-3, "beta_1": 0.9, "beta_2": 0.99},
+    "nadam": {"learning_rate": 1e-3, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7},
+    "rmsprop": {
+        "learning_rate": 1e-3,
+        "rho": 0.9,
+        "momentum": 0.0,
+        "epsilon": 1e-7,
+        "centered": False,
+    },
     "sgd": {"learning_rate": 0.01, "momentum": 0.0, "nesterov": False},
 }
 
@@ -51,12 +80,15 @@ class Nothing(optimizers.Optimizer):
     "identifier", ["ftrl", "", None, 3, ["sgd"], optimizers.Optimizer, Nothing(0.1, None)]
 )
 def test_get_refuses_what_the_engine_does_not_compute(identifier: Any) -> None:
-    with pytest.raises(ValueError, match=r"optimizer: expected one of adam, .*sgd, .*got "):
+    with pytest.raises(ValueError, match=r"optimizer: expected one of adadelta, .*sgd, .*got "):
         optimizers.get(identifier)
 
 
 NUMBERS = [
-    (name, key) for name, defaults in DEFAULTS.items() for key in defaults if key != "nesterov"
+    (name, key)
+    for name, defaults in DEFAULTS.items()
+    for key, value in defaults.items()
+    if not isinstance(value, bool)
 ]
 
 
@@ -76,7 +108,17 @@ def test_numbers_out_of_range_are_refused(name: str, key: str, value: float) -> 
 
 @pytest.mark.parametrize(
     ("name", "key"),
-    [("sgd", "momentum"), ("rmsprop", "rho"), ("adam", "beta_1"), ("adam", "beta_2")],
+    [
+        ("sgd", "momentum"),
+        ("rmsprop", "rho"),
+        ("rmsprop", "momentum"),
+        ("adadelta", "rho"),
+        ("adam", "beta_1"),
+        ("adam", "beta_2"),
+        ("lion", "beta_1"),
+        ("lion", "beta_2"),
+        ("sgd", "ema_momentum"),
+    ],
 )
 def test_what_decays_is_at_most_1(name: str, key: str) -> None:
     with pytest.raises(ValueError, match=rf"{key}: "):
@@ -106,7 +148,59 @@ def test_a_bad_learning_rate_leaves_the_old_one(value: Any, error: type[Exceptio
     assert optimizer.learning_rate == 0.5
 
 
-@pytest.mark.parametrize("option", ["clipnorm", "weight_decay", "use_ema", "lr"])
+OPTIONS: dict[str, Any] = {
+    "weight_decay": None,
+    "clipnorm": None,
+    "clipvalue": None,
+    "global_clipnorm": None,
+    "use_ema": False,
+    "ema_momentum": 0.99,
+    "ema_overwrite_frequency": None,
+    "gradient_accumulation_steps": None,
+}
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_options_that_all_take(name: str) -> None:
+    optimizer = CLASSES[name](loss_scale_factor=None)
+    expected = OPTIONS | DEFAULTS[name]
+    assert {key: getattr(optimizer, key) for key in expected} == expected
+    for key in ("clipnorm", "clipvalue", "global_clipnorm", "weight_decay"):
+        assert getattr(CLASSES[name](**{key: 2}), key) == 2.0
+
+
+@pytest.mark.parametrize("key", ["clipnorm", "clipvalue", "global_clipnorm", "weight_decay"])
+def test_options_out_of_range_are_refused(key: str) -> None:
+    for value in (-1, math.nan, math.inf, *([] if key == "weight_decay" else [0])):
+        with pytest.raises(ValueError, match=rf"{key}: expected a number .*, got "):
+            optimizers.SGD(**{key: value})  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=rf"{key}: expected a number, got 'a'"):
+        optimizers.SGD(**{key: "a"})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("key", "least"), [("ema_overwrite_frequency", 1), ("gradient_accumulation_steps", 2)]
+)
+def test_counts_out_of_range_are_refused(key: str, least: int) -> None:
+    with pytest.raises(ValueError, match=rf"{key}: expected an integer in \[{least}, "):
+        optimizers.SGD(**{key: least - 1})  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=rf"{key}: expected an integer, got 2.0"):
+        optimizers.SGD(**{key: 2.0})  # type: ignore[arg-type]
+
+
+def test_one_way_to_clip_at_most() -> None:
+    with pytest.raises(ValueError, match=r"one of clipnorm, .*got .*'clipvalue': 2.0, 'global"):
+        optimizers.Adam(clipvalue=2.0, global_clipnorm=1.0)
+
+
+def test_what_is_left_out_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="loss_scale_factor: not supported, got 2.0"):
+        optimizers.SGD(loss_scale_factor=2.0)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="weight_decay"):
+        optimizers.AdamW(weight_decay=None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("option", ["decay", "clip", "lr"])
 @pytest.mark.parametrize("name", CLASSES)
 def test_unknown_options_are_refused_by_name(name: str, option: str) -> None:
     with pytest.raises(TypeError, match=option):

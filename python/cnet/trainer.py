@@ -260,6 +260,8 @@ class Trainer:
                     break
         finally:
             progress.close()
+        # With a running mean of the weights, that is what training was for.
+        self._engine().finish()
         hooks.call("on_train_end", epoch_logs)
         return history
 
@@ -483,11 +485,12 @@ class Trainer:
                 optimizer.rule(),
                 on_progress,
                 every_batch,
+                learning_rates=optimizer.learning_rates(math.ceil(len(x) / max(batch_size, 1))),
             )
         except FloatingPointError as error:
             raise FloatingPointError(f"{call}: {error}") from None
         finally:
-            optimizer.iterations = engine.steps
+            optimizer.batches = engine.steps
         totals.add(*sums)
 
     def _evaluate(
