@@ -194,7 +194,7 @@ def test_one_way_to_clip_at_most() -> None:
 
 
 def test_what_is_left_out_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="loss_scale_factor: not supported, got 2.0"):
+    with pytest.raises(ValueError, match=r"loss_scale_factor: not supported, got 2\.0"):
         optimizers.SGD(loss_scale_factor=2.0)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="weight_decay"):
         optimizers.AdamW(weight_decay=None)  # type: ignore[arg-type]
@@ -218,3 +218,132 @@ def test_iterations_count_steps(name: str) -> None:
     model.evaluate(x, y, verbose=0)
     model.train_on_batch(x, y)
     assert optimizer.iterations == 7
+
+
+# -- What the options do, against the same in NumPy ------------------------------------------------
+
+WIDTHS = (5, 19, 4)  # a panel and a part of one, in either type
+X, IDS = np.random.default_rng(0).normal(size=(97, 5)), np.arange(97) % 4
+BATCH = 8
+
+TRAININGS: dict[str, dict[str, Any]] = {
+    "weight_decay": {"weight_decay": 0.1},
+    "clipvalue": {"clipvalue": 0.01},
+    "clipnorm": {"clipnorm": 0.02},
+    "a norm that nothing exceeds": {"clipnorm": 1e6},
+    "global_clipnorm": {"global_clipnorm": 0.05},
+    "accumulation": {"gradient_accumulation_steps": 3},
+    "EMA": {"use_ema": True, "ema_momentum": 0.9},
+    "EMA that overwrites": {"use_ema": True, "ema_momentum": 0.7, "ema_overwrite_frequency": 5},
+    "EMA of accumulated steps": {
+        "use_ema": True,
+        "ema_momentum": 0.7,
+        "ema_overwrite_frequency": 2,
+        "gradient_accumulation_steps": 4,
+    },
+    "all": {
+        "weight_decay": 0.1,
+        "global_clipnorm": 0.05,
+        "gradient_accumulation_steps": 2,
+        "use_ema": True,
+        "ema_overwrite_frequency": 3,
+    },
+}
+
+
+def compiled(optimizer: Any) -> cnet.Sequential:
+    cnet.utils.set_random_seed(0)
+    hidden = cnet.layers.Dense(WIDTHS[1], "relu", dtype="float64")
+    last = cnet.layers.Dense(WIDTHS[2], "softmax", dtype="float64")
+    model = cnet.Sequential([cnet.layers.Input((WIDTHS[0],)), hidden, last])
+    model.compile(optimizer, "sparse_categorical_crossentropy")
+    return model
+
+
+def clipped(grads: list[Any], options: dict[str, Any]) -> list[Any]:
+    if limit := options.get("clipvalue"):
+        return [np.clip(grad, -limit, limit) for grad in grads]
+    norms = [np.sqrt((grad**2).sum()) for grad in grads]
+    if limit := options.get("global_clipnorm"):
+        norms = [np.sqrt(sum(norm**2 for norm in norms))] * len(grads)
+    limit = limit or options.get("clipnorm", math.inf)
+    return [grad * min(limit / norm, 1.0) for grad, norm in zip(grads, norms, strict=True)]
+
+
+def trained_in_numpy(weights: list[Any], options: dict[str, Any], epochs: int) -> list[Any]:
+    """Train by Adam with these options."""
+    accumulation = options.get("gradient_accumulation_steps", 1)
+    momentum = options.get("ema_momentum", 0.99)
+    frequency = options.get("ema_overwrite_frequency", 0)
+    moments = [[np.zeros_like(weight), np.zeros_like(weight)] for weight in weights]
+    averages = [weight.copy() for weight in weights]
+    put_by: list[list[Any]] = []
+    batches = 0
+    for start in [*range(0, len(X), BATCH)] * epochs:
+        batch = slice(start, start + BATCH)
+        put_by.append(cnet.reference.network.loss_and_gradients(X[batch], IDS[batch], weights)[1])
+        complete, batches = batches // accumulation, batches + 1
+        if batches % accumulation == 0:
+            grads = [sum(each) / accumulation for each in zip(*put_by, strict=True)]
+            put_by = []
+            for w, grad, m in zip(weights, clipped(grads, options), moments, strict=True):
+                w -= 0.01 * options.get("weight_decay", 0.0) * w
+                cnet.reference.adam_update(w, grad, *m, complete + 1, 0.01)
+        if not options.get("use_ema"):
+            continue
+        for w, average in zip(weights, averages, strict=True):
+            average[...] = w if complete == 0 else momentum * average + (1 - momentum) * w
+            if frequency and (complete + 1) % frequency == 0:
+                w[...] = average
+    return averages if options.get("use_ema") else weights
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", TRAININGS)
+def test_options_train_as_in_numpy(name: str, threads: int) -> None:
+    options = TRAININGS[name]
+    model = compiled(optimizers.Adam(0.01, **options))
+    expected = trained_in_numpy(model.get_weights(), options, epochs=2)
+    plain = trained_in_numpy(model.get_weights(), {}, epochs=2)
+    limit = cnet.get_num_threads()
+    cnet.set_num_threads(threads)
+    try:
+        model.fit(X, IDS, batch_size=BATCH, epochs=2, shuffle=False, verbose=0)
+    finally:
+        cnet.set_num_threads(limit)
+    for actual, weight in zip(model.get_weights(), expected, strict=True):
+        np.testing.assert_allclose(actual, weight, rtol=1e-9, atol=1e-11)
+    differs = any(np.abs(a - b).max() > 1e-4 for a, b in zip(expected, plain, strict=True))
+    assert differs == (name != "a norm that nothing exceeds")
+
+
+@pytest.mark.parametrize("name", ["accumulation", "all"])
+def test_a_loss_that_is_not_finite_leaves_what_was_put_by(name: str) -> None:
+    """The batch is left out, from the accumulated gradients as from the weights."""
+    options = TRAININGS[name]
+    model, twin = (compiled(optimizers.Adam(0.01, **options)) for _ in range(2))
+    bad = X.copy()
+    bad[1] = np.inf
+    for n in range(4):
+        batch = slice(n * BATCH, (n + 1) * BATCH)
+        with pytest.raises(FloatingPointError):
+            model.train_on_batch(bad[:BATCH], IDS[:BATCH])
+        for each in (model, twin):
+            each.train_on_batch(X[batch], IDS[batch])
+    assert model.optimizer.iterations == 4 // options["gradient_accumulation_steps"]
+    for a, b in zip(model.get_weights(), twin.get_weights(), strict=True):
+        assert a.tobytes() == b.tobytes()
+
+
+def test_what_a_layer_does_not_train_has_no_part_in_norms() -> None:
+    model, twin = (compiled(optimizers.SGD(0.1, global_clipnorm=0.01)) for _ in range(2))
+    frozen = next(layer for layer in twin.layers if layer.get_weights())
+    frozen.trainable = False
+    twin.compile(optimizers.SGD(0.1, global_clipnorm=0.01), "sparse_categorical_crossentropy")
+    before = model.get_weights()
+    for each in (model, twin):
+        each.train_on_batch(X, IDS)
+    for weights, changed in ((model.get_weights(), before), (twin.get_weights(), before)):
+        length = math.sqrt(sum(((a - b) ** 2).sum() for a, b in zip(weights, changed, strict=True)))
+        assert length == pytest.approx(0.001)
+    assert twin.get_weights()[0].tobytes() == before[0].tobytes()
