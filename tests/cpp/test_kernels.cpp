@@ -292,7 +292,8 @@ template <class T> void elementwise(Index size) {
   compare<T>("rescale", size,
              [&](const Table& table, Out& out) { table.rescale(size, x.data(), T(0.1), T(-0.3), out.data()); });
 
-  const auto updates = [&](const char* what, void (*Table::*rule)(const kernels::Step<T>&), bool nesterov, bool squares_first) {
+  const auto updates = [&](const char* what, void (*Table::*rule)(const kernels::Step<T>&), bool nesterov,
+                           bool squares_first) {
     compare<T>(what, 4 * size, [&](const Table& table, Out& out) {
       std::copy_n(param.data(), size, out.data());
       std::copy_n(x.data(), size, out.data() + size);
@@ -338,7 +339,8 @@ template <class T> void elementwise(Index size) {
     table.clip(size, with_nan.data(), T(0.7), out.data());
     for (Index i = 0; i < size; ++i) {
       const T value = with_nan.data()[i], clipped = out[static_cast<std::size_t>(i)];
-      const bool right = std::isnan(value) ? std::isnan(clipped) : clipped == std::min(std::max(value, T(-0.7)), T(0.7));
+      const bool right =
+          std::isnan(value) ? std::isnan(clipped) : clipped == std::min(std::max(value, T(-0.7)), T(0.7));
       CHECK(right, "clip: element %td", i);
     }
   });
