@@ -347,3 +347,14 @@ def test_what_a_layer_does_not_train_has_no_part_in_norms() -> None:
         length = math.sqrt(sum(((a - b) ** 2).sum() for a, b in zip(weights, changed, strict=True)))
         assert length == pytest.approx(0.001)
     assert twin.get_weights()[0].tobytes() == before[0].tobytes()
+
+
+def test_a_mean_that_begins_late_begins_with_the_weights() -> None:
+    optimizer = optimizers.SGD(0.1, ema_momentum=1.0)
+    model = compiled(optimizer)
+    model.fit(X, IDS, BATCH, verbose=0)
+    before = model.get_weights()
+    optimizer.use_ema = True
+    model.fit(X, IDS, BATCH, verbose=0)
+    for a, b in zip(model.get_weights(), before, strict=True):
+        assert a.tobytes() == b.tobytes(), "a mean that never moves is where it began"

@@ -28,6 +28,10 @@ Slots<T>::Slots(const Network<T>& network, const ops::Optimizer& optimizer)
         std::fill_n(slot.data(), slot.size(), static_cast<T>(optimizer.initial_slot));
       }
     }
+    if (!optimizer.averages) continue;
+    const PanelView<T> kernel = layer.parameters->kernel();
+    std::copy_n(kernel.data, slots.kernel.back().size(), slots.kernel.back().data());
+    std::copy_n(layer.parameters->bias(), slots.bias.back().size(), slots.bias.back().data());
   }
 }
 

@@ -260,8 +260,8 @@ class Trainer:
                     break
         finally:
             progress.close()
-        # With a running mean of the weights, that is what training was for.
-        self._engine().finish()
+        if epochs > initial_epoch:
+            self._engine().finish()  # puts the weights' running mean in their place, if there is one
         hooks.call("on_train_end", epoch_logs)
         return history
 

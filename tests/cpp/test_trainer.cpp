@@ -193,9 +193,24 @@ void test_loss_not_finite(const Shape& shape, int threads) {
   CHECK(training.trainer.steps() == 2, "%s on %d threads: %td steps", shape.name, threads, training.trainer.steps());
 }
 
+/// Down each column and then over the columns, whatever stands in the padding.
+void test_sum_of_squares() {
+  constexpr Index width = panel_width<float>, rows = 3;
+  for (Index columns = 1; columns <= width; ++columns) {
+    std::vector<float> panel(static_cast<std::size_t>(rows * width), std::numeric_limits<float>::quiet_NaN());
+    double expected = 0;
+    for (Index j = 0; j < columns; ++j) {
+      for (Index i = 0; i < rows; ++i) panel[static_cast<std::size_t>(i * width + j)] = float(i + j);
+      expected += double(j * j + (j + 1) * (j + 1) + (j + 2) * (j + 2));
+    }
+    CHECK(ops::sum_of_squares(panel.data(), rows, columns) == expected, "%td columns", columns);
+  }
+}
+
 } // namespace
 
 int main() {
+  test_sum_of_squares();
   test_shapes();
   test_trainings_at_once();
   for (const Shape& shape : shapes) {
