@@ -686,21 +686,12 @@ BAD_SHAPES: list[tuple[str, dict[str, tuple[int, ...]], tuple[str, ...]]] = [
     ("softmax_backward", {"grad": (1, 13), "probabilities": (17, 13)}, ("1", "17")),
     ("sgd_update", {"param": (17, 13), "grad": (17, 11)}, ("13", "11")),
     ("sgd_update", {"param": (17, 13), "grad": (221,)}, ("17", "221")),
-    ("sgd_momentum_update", {"param": (13,), "grad": (11,), "velocity": (13,)}, ("13", "11")),
-    ("sgd_momentum_update", {"param": (13,), "grad": (13,), "velocity": (11,)}, ("13", "11")),
-    ("rmsprop_update", {"param": (13,), "grad": (11,), "mean_square": (13,)}, ("13", "11")),
-    ("rmsprop_update", {"param": (13,), "grad": (13,), "mean_square": (11,)}, ("13", "11")),
-    (
-        "adam_update",
-        {"param": (13,), "grad": (11,), "first_moment": (13,), "second_moment": (13,)},
-        ("13", "11"),
-    ),
-    (
-        "adam_update",
-        {"param": (13,), "grad": (13,), "first_moment": (13,), "second_moment": (11,)},
-        ("13", "11"),
-    ),
 ]
+for updater in UPDATES:
+    arrays = [key for key in PARAMETERS[updater] if key in (*UPDATED, "grad")]
+    for odd in arrays[1:]:
+        shapes = {key: (11,) if key == odd else (13,) for key in arrays}
+        BAD_SHAPES.append((updater, shapes, (odd, "13", "11")))
 for taker in TAKE_LABELS:
     rows_name = "logits" if "logits" in PARAMETERS[taker] else "probabilities"
     BAD_SHAPES += [
