@@ -358,3 +358,26 @@ def test_a_mean_that_begins_late_begins_with_the_weights() -> None:
     model.fit(X, IDS, BATCH, verbose=0)
     for a, b in zip(model.get_weights(), before, strict=True):
         assert a.tobytes() == b.tobytes(), "a mean that never moves is where it began"
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_a_config_makes_another_of_the_kind(name: str) -> None:
+    schedule = optimizers.schedules.CosineDecay(0.5, 10, warmup_target=1.0, warmup_steps=3)
+    numbers = {key: 0.25 for key, value in DEFAULTS[name].items() if type(value) is float}
+    options = {"clipnorm": 2.0, "use_ema": True, "gradient_accumulation_steps": 3, "name": "mine"}
+    for rate in (0.25, schedule):
+        config = CLASSES[name](**numbers | options | {"learning_rate": rate}).get_config()
+        again = CLASSES[name].from_config(config)
+        assert type(again) is CLASSES[name]
+        assert again.get_config() == config
+        assert {key: config[key] for key in options} == options
+        assert again.learning_rate == (0.25 if rate == 0.25 else schedule(0))
+        assert again.iterations == 0
+
+
+def test_a_config_with_a_schedule_that_is_unknown_is_refused() -> None:
+    config = {"learning_rate": {"class_name": "Mine", "config": {}}}
+    with pytest.raises(
+        ValueError, match=r"learning_rate: expected one of .*CosineDecay.*got 'Mine'"
+    ):
+        optimizers.SGD.from_config(config)

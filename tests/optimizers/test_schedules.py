@@ -38,6 +38,8 @@ def test_schedules_start_at_their_first_rate_and_are_of_float32(name: str) -> No
     assert rates[9] < 0.5
     assert isinstance(schedule, LearningRateSchedule)
     assert getattr(schedules, name)(**ARGUMENTS[name], name="mine").name == "mine"
+    again = type(schedule).from_config(schedule.get_config())
+    assert vars(again) == vars(schedule)
 
 
 def test_staircases_take_whole_steps() -> None:

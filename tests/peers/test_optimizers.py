@@ -276,6 +276,19 @@ def test_training_is_that_of_keras(name: str, options: str) -> None:
     assert all(np.abs(a - b).max() > 10 * bound for a, b in zip(found, WEIGHTS, strict=True))
 
 
+@pytest.mark.parametrize("name", CLASSES)
+def test_arguments_and_defaults_are_those_of_keras(name: str) -> None:
+    keras = pytest.importorskip("keras")
+    theirs = getattr(keras.optimizers, name)().get_config()
+    ours = getattr(optimizers, name)().get_config()
+    del ours["name"], theirs["name"]  # Keras numbers them
+    assert ours.pop("learning_rate") == pytest.approx(theirs.pop("learning_rate"))
+    assert ours == theirs
+    config = getattr(keras.optimizers, name)(**CLASSES[name], clipnorm=0.5).get_config()
+    again = getattr(optimizers, name).from_config(config).get_config()
+    assert again == config
+
+
 # -- Schedules -------------------------------------------------------------------------------------
 
 SCHEDULES: dict[str, list[dict[str, Any]]] = {
@@ -328,6 +341,8 @@ def test_schedules_are_those_of_keras(name: str, arguments: dict[str, Any]) -> N
     keras = pytest.importorskip("keras")
     theirs = getattr(keras.optimizers.schedules, name)(**arguments)
     ours = getattr(optimizers.schedules, name)(**arguments)
+    assert ours.get_config() == theirs.get_config()
+    assert getattr(optimizers.schedules, name)(**ours.get_config())(9) == ours(9)
     # Each is a dozen calls of a framework, so not all; what happens at a step is among them.
     turns = [n + step for n in (30, 32, 40, 50, 60, 80, 90, 110, 140, 150) for step in (-1, 0, 1)]
     steps = sorted({0, 1, *turns, *range(0, STEPS, 17)})

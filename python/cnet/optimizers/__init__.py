@@ -109,6 +109,7 @@ class Optimizer:
     ) -> None:
         if loss_scale_factor is not None:
             raise ValueError(f"loss_scale_factor: not supported, got {loss_scale_factor!r}")
+        self.loss_scale_factor = loss_scale_factor
         self.name = type(self).__name__ if name is None else str(name)
         #: Batches seen, which the trainer keeps up to date.
         self.batches = 0
@@ -168,6 +169,35 @@ class Optimizer:
     def rule(self) -> _core.Optimizer:
         """Return what the engine needs to know for its next steps."""
         raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make another like this, without what it has counted."""
+        rate: Any = self._learning_rate
+        if isinstance(rate, LearningRateSchedule):
+            rate = {"class_name": type(rate).__name__, "config": rate.get_config()}
+        options = {key: value for key, value in vars(self).items() if not key.startswith("_")}
+        del options["batches"]
+        return {"learning_rate": rate} | options
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Return the optimizer that `get_config` described.
+
+        Raises
+        ------
+        ValueError
+            If the learning rate's schedule is not one of `schedules`.
+        """
+        config = dict(config)
+        rate = config.get("learning_rate")
+        if isinstance(rate, dict):
+            name = rate.get("class_name")
+            if name not in schedules.__all__:
+                raise ValueError(
+                    f"learning_rate: expected one of {schedules.__all__}, got {name!r}"
+                )
+            config["learning_rate"] = getattr(schedules, name).from_config(rate["config"])
+        return cls(**config)
 
     def _rule(self, name: str, **numbers: Any) -> _core.Optimizer:
         """Return the engine's rule `name` with these numbers and all that any rule may have."""

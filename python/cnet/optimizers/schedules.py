@@ -43,6 +43,15 @@ class LearningRateSchedule:
             raise ValueError(f"{call}: expected a number in [0.0, inf], got {value!r}")
         return value
 
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make another like this."""
+        return dict(vars(self))
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> LearningRateSchedule:
+        """Return the schedule that `get_config` described."""
+        return cls(**config)
+
 
 class ExponentialDecay(LearningRateSchedule):
     """``initial_learning_rate * decay_rate ** (step / decay_steps)``.
