@@ -212,19 +212,36 @@ RULES: dict[str, dict[str, Any]] = {
     "sgd": {},
     "sgd_momentum": {"momentum": 0.9, "nesterov": True},
     "rmsprop": {"rho": 0.9, "epsilon": 1e-7},
+    "rmsprop_momentum": {"rho": 0.9, "momentum": 0.9, "epsilon": 1e-7},
+    "rmsprop_centered": {"rho": 0.9, "momentum": 0.9, "epsilon": 1e-7},
+    "adagrad": {"initial_slot": 0.1, "epsilon": 1e-7},
+    "adadelta": {"rho": 0.95, "epsilon": 1e-7},
     "adam": {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7},
+    "adam_amsgrad": {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7},
+    "nadam": {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7},
+    "lion": {"beta_1": 0.9, "beta_2": 0.99},
+}
+# Those that a fused step can have; the others need the whole gradient.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "none": {},
+    "decay": {"weight_decay": 0.1},
+    "clip": {"clip_value": 1e-3, "weight_decay": 0.1},
+    "average": {"averages": True, "average_momentum": 0.5, "overwrite_frequency": 3},
 }
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("option", OPTIONS)
 @pytest.mark.parametrize("rule", RULES)
-def test_a_staged_step_has_the_bits_of_a_fused_one(rule: str, dtype: str, threads: int) -> None:
+def test_a_staged_step_has_the_bits_of_a_fused_one(
+    rule: str, option: str, dtype: str, threads: int
+) -> None:
     """Storing the gradients before they are applied changes nothing but memory."""
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(200, 70)).astype(dtype), rng.integers(5, size=(200, 1))
     kernels = [rng.normal(size=shape).astype(dtype) for shape in ((70, 130), (130, 5))]
-    optimizer = _core.Optimizer(rule, learning_rate=0.01, **RULES[rule])
+    optimizer = _core.Optimizer(rule, learning_rate=0.01, **RULES[rule], **OPTIONS[option])
 
     def trained(staged: bool) -> list[bytes]:
         made = _core.Network[dtype](70)

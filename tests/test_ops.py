@@ -45,7 +45,17 @@ MAKE_ARRAYS = [name for name in NAMES if "out" in PARAMETERS[name]]
 TAKE_LABELS = [name for name in NAMES if "labels" in PARAMETERS[name]]
 DENSE = [name for name in NAMES if "kernel" in PARAMETERS[name]]
 UPDATES = [name for name in NAMES if name.endswith("_update")]
-UPDATED = ["param", "velocity", "mean_square", "first_moment", "second_moment"]
+UPDATED = [
+    "param",
+    "velocity",
+    "mean_square",
+    "mean",
+    "sum_of_squares",
+    "mean_square_change",
+    "first_moment",
+    "second_moment",
+    "greatest_second_moment",
+]
 # The ops that may write over an input: element i of the result needs element i alone.
 ELEMENTWISE = ["relu_backward", "relu_forward", "rescaling_backward", "rescaling_forward"]
 
@@ -92,9 +102,14 @@ def draw(
         ),
         "param": lambda: normal(*rows),
         "velocity": lambda: normal(*rows),
-        "mean_square": lambda: normal(*rows) ** 2,
+        "mean_square": lambda: normal(*rows) ** 2 + 1,
+        # No mean's square is more than that of the squares.
+        "mean": lambda: normal(*rows) / 10,
+        "sum_of_squares": lambda: normal(*rows) ** 2,
+        "mean_square_change": lambda: normal(*rows) ** 2,
         "first_moment": lambda: normal(*rows),
         "second_moment": lambda: normal(*rows) ** 2,
+        "greatest_second_moment": lambda: normal(*rows) ** 2,
     } | {scalar: lambda value=value: value for scalar, value in SCALARS.items()}
     return {key: makers[key]() for key in PARAMETERS[name] if key != "out"}
 
@@ -187,6 +202,65 @@ def bounds(name: str, arguments: Arguments, dtype: npt.DTypeLike) -> tuple[Any, 
                 rounding_bound(a["param"] + rate * first / root, 16, dtype),
                 rounding_bound(first, 6, dtype),
                 rounding_bound(second, 6, dtype),
+            )
+        case "rmsprop_momentum_update":
+            mean_square = a["rho"] * a["mean_square"] + (1 - a["rho"]) * a["grad"] ** 2
+            change = a["learning_rate"] * a["grad"] / np.sqrt(mean_square + a["epsilon"])
+            velocity = a["momentum"] * a["velocity"] + change
+            return (
+                rounding_bound(a["param"] + velocity, 14, dtype),
+                rounding_bound(velocity, 12, dtype),
+                rounding_bound(mean_square, 6, dtype),
+            )
+        case "rmsprop_centered_update":
+            mean_square = a["rho"] * a["mean_square"] + (1 - a["rho"]) * a["grad"] ** 2
+            mean = a["rho"] * a["mean"] + (1 - a["rho"]) * a["grad"]
+            # As they are drawn no mean's square comes near that of the squares; their difference
+            # errs by what both do.
+            least = mean_square - mean**2
+            change = a["learning_rate"] * a["grad"] / np.sqrt(least)
+            velocity = a["momentum"] * a["velocity"] + change
+            amplified = 8 * (mean_square + mean**2) / least / 2 + 6
+            return (
+                rounding_bound(a["param"] + velocity * amplified, 3, dtype),
+                rounding_bound(velocity * amplified, 2, dtype),
+                rounding_bound(mean_square, 6, dtype),
+                rounding_bound(mean, 6, dtype),
+            )
+        case "adagrad_update":
+            total = a["sum_of_squares"] + a["grad"] ** 2
+            change = a["learning_rate"] * a["grad"] / np.sqrt(total + a["epsilon"])
+            return (rounding_bound(a["param"] + change, 12, dtype), rounding_bound(total, 2, dtype))
+        case "adadelta_update":
+            mean_square = a["rho"] * a["mean_square"] + (1 - a["rho"]) * a["grad"] ** 2
+            root = np.sqrt(a["mean_square_change"] + a["epsilon"])
+            change = root * a["grad"] / np.sqrt(mean_square + a["epsilon"])
+            square_change = a["rho"] * a["mean_square_change"] + (1 - a["rho"]) * change**2
+            return (
+                rounding_bound(a["param"] + a["learning_rate"] * change, 14, dtype),
+                rounding_bound(mean_square, 6, dtype),
+                rounding_bound(square_change, 26, dtype),
+            )
+        case "adam_amsgrad_update" | "nadam_update":
+            first = a["first_moment"] + (1 - a["beta_1"]) * (a["grad"] + a["first_moment"])
+            square = a["grad"] ** 2
+            second = a["second_moment"] + (1 - a["beta_2"]) * (square + a["second_moment"])
+            root = np.sqrt(a["beta_2"] * a["second_moment"])  # at least: as for Adam
+            rate = a["learning_rate"] * np.sqrt(1 - 0.999**3) / (1 - 0.9**3)
+            moments = [rounding_bound(first, 6, dtype), rounding_bound(second, 6, dtype)]
+            if name == "adam_amsgrad_update":
+                greatest = np.maximum(a["greatest_second_moment"], second)
+                moments.append(rounding_bound(greatest, 6, dtype))
+                return (rounding_bound(a["param"] + rate * first / root, 16, dtype), *moments)
+            # The factors of the mean and of the gradient are less than 1 / (1 - 0.9⁴) and 1.
+            change = a["learning_rate"] * (first / (1 - 0.9**4) + a["grad"])
+            change *= np.sqrt(1 - 0.999**3) / root
+            return (rounding_bound(a["param"] + change, 20, dtype), *moments)
+        case "lion_update":
+            first = a["beta_2"] * a["first_moment"] + (1 - a["beta_2"]) * a["grad"]
+            return (
+                rounding_bound(a["param"] + a["learning_rate"], 3, dtype),
+                rounding_bound(first, 6, dtype),
             )
     raise AssertionError(f"no bound for {name}")
 
@@ -614,21 +688,12 @@ BAD_SHAPES: list[tuple[str, dict[str, tuple[int, ...]], tuple[str, ...]]] = [
     ("softmax_backward", {"grad": (1, 13), "probabilities": (17, 13)}, ("1", "17")),
     ("sgd_update", {"param": (17, 13), "grad": (17, 11)}, ("13", "11")),
     ("sgd_update", {"param": (17, 13), "grad": (221,)}, ("17", "221")),
-    ("sgd_momentum_update", {"param": (13,), "grad": (11,), "velocity": (13,)}, ("13", "11")),
-    ("sgd_momentum_update", {"param": (13,), "grad": (13,), "velocity": (11,)}, ("13", "11")),
-    ("rmsprop_update", {"param": (13,), "grad": (11,), "mean_square": (13,)}, ("13", "11")),
-    ("rmsprop_update", {"param": (13,), "grad": (13,), "mean_square": (11,)}, ("13", "11")),
-    (
-        "adam_update",
-        {"param": (13,), "grad": (11,), "first_moment": (13,), "second_moment": (13,)},
-        ("13", "11"),
-    ),
-    (
-        "adam_update",
-        {"param": (13,), "grad": (13,), "first_moment": (13,), "second_moment": (11,)},
-        ("13", "11"),
-    ),
 ]
+for updater in UPDATES:
+    arrays = [key for key in PARAMETERS[updater] if key in (*UPDATED, "grad")]
+    for odd in arrays[1:]:
+        shapes = {key: (11,) if key == odd else (13,) for key in arrays}
+        BAD_SHAPES.append((updater, shapes, (odd, "13", "11")))
 for taker in TAKE_LABELS:
     rows_name = "logits" if "logits" in PARAMETERS[taker] else "probabilities"
     BAD_SHAPES += [

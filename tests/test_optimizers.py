@@ -12,15 +12,44 @@ import cnet
 from cnet import optimizers
 
 CLASSES: dict[str, Any] = {
+    "adadelta": optimizers.Adadelta,
+    "adagrad": optimizers.Adagrad,
     "adam": optimizers.Adam,
+    "adamw": optimizers.AdamW,
+    "lion": optimizers.Lion,
+    "nadam": optimizers.Nadam,
     "rmsprop": optimizers.RMSprop,
     "sgd": optimizers.SGD,
 }
 
 # Keras's.
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "adam": {"learning_rate": 1e-3, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7},
-    "rmsprop": {"learning_rate": 1e-3, "rho": 0.9, "epsilon": 1e-7},
+    "adadelta": {"learning_rate": 1e-3, "rho": 0.95, "epsilon": 1e-7},
+    "adagrad": {"learning_rate": 1e-3, "initial_accumulator_value": 0.1, "epsilon": 1e-7},
+    "adam": {
+        "learning_rate": 1e-3,
+        "beta_1": 0.9,
+        "beta_2": 0.999,
+        "epsilon": 1e-7,
+        "amsgrad": False,
+    },
+    "adamw": {
+        "learning_rate": 1e-3,
+        "weight_decay": 0.004,
+        "beta_1": 0.9,
+        "beta_2": 0.999,
+        "epsilon": 1e-7,
+        "amsgrad": False,
+    },
+    "lion": {"learning_rate": 1e-3, "beta_1": 0.9, "beta_2": 0.99},
+    "nadam": {"learning_rate": 1e-3, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7},
+    "rmsprop": {
+        "learning_rate": 1e-3,
+        "rho": 0.9,
+        "momentum": 0.0,
+        "epsilon": 1e-7,
+        "centered": False,
+    },
     "sgd": {"learning_rate": 0.01, "momentum": 0.0, "nesterov": False},
 }
 
@@ -51,12 +80,15 @@ class Nothing(optimizers.Optimizer):
     "identifier", ["ftrl", "", None, 3, ["sgd"], optimizers.Optimizer, Nothing(0.1, None)]
 )
 def test_get_refuses_what_the_engine_does_not_compute(identifier: Any) -> None:
-    with pytest.raises(ValueError, match=r"optimizer: expected one of adam, .*sgd, .*got "):
+    with pytest.raises(ValueError, match=r"optimizer: expected one of adadelta, .*sgd, .*got "):
         optimizers.get(identifier)
 
 
 NUMBERS = [
-    (name, key) for name, defaults in DEFAULTS.items() for key in defaults if key != "nesterov"
+    (name, key)
+    for name, defaults in DEFAULTS.items()
+    for key, value in defaults.items()
+    if not isinstance(value, bool)
 ]
 
 
@@ -76,7 +108,17 @@ def test_numbers_out_of_range_are_refused(name: str, key: str, value: float) -> 
 
 @pytest.mark.parametrize(
     ("name", "key"),
-    [("sgd", "momentum"), ("rmsprop", "rho"), ("adam", "beta_1"), ("adam", "beta_2")],
+    [
+        ("sgd", "momentum"),
+        ("rmsprop", "rho"),
+        ("rmsprop", "momentum"),
+        ("adadelta", "rho"),
+        ("adam", "beta_1"),
+        ("adam", "beta_2"),
+        ("lion", "beta_1"),
+        ("lion", "beta_2"),
+        ("sgd", "ema_momentum"),
+    ],
 )
 def test_what_decays_is_at_most_1(name: str, key: str) -> None:
     with pytest.raises(ValueError, match=rf"{key}: "):
@@ -106,7 +148,59 @@ def test_a_bad_learning_rate_leaves_the_old_one(value: Any, error: type[Exceptio
     assert optimizer.learning_rate == 0.5
 
 
-@pytest.mark.parametrize("option", ["clipnorm", "weight_decay", "use_ema", "lr"])
+OPTIONS: dict[str, Any] = {
+    "weight_decay": None,
+    "clipnorm": None,
+    "clipvalue": None,
+    "global_clipnorm": None,
+    "use_ema": False,
+    "ema_momentum": 0.99,
+    "ema_overwrite_frequency": None,
+    "gradient_accumulation_steps": None,
+}
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_options_that_all_take(name: str) -> None:
+    optimizer = CLASSES[name](loss_scale_factor=None)
+    expected = OPTIONS | DEFAULTS[name]
+    assert {key: getattr(optimizer, key) for key in expected} == expected
+    for key in ("clipnorm", "clipvalue", "global_clipnorm", "weight_decay"):
+        assert getattr(CLASSES[name](**{key: 2}), key) == 2.0
+
+
+@pytest.mark.parametrize("key", ["clipnorm", "clipvalue", "global_clipnorm", "weight_decay"])
+def test_options_out_of_range_are_refused(key: str) -> None:
+    for value in (-1, math.nan, math.inf, *([] if key == "weight_decay" else [0])):
+        with pytest.raises(ValueError, match=rf"{key}: expected a number .*, got "):
+            optimizers.SGD(**{key: value})  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=rf"{key}: expected a number, got 'a'"):
+        optimizers.SGD(**{key: "a"})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("key", "least"), [("ema_overwrite_frequency", 1), ("gradient_accumulation_steps", 2)]
+)
+def test_counts_out_of_range_are_refused(key: str, least: int) -> None:
+    with pytest.raises(ValueError, match=rf"{key}: expected an integer in \[{least}, "):
+        optimizers.SGD(**{key: least - 1})  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=rf"{key}: expected an integer, got 2.0"):
+        optimizers.SGD(**{key: 2.0})  # type: ignore[arg-type]
+
+
+def test_one_way_to_clip_at_most() -> None:
+    with pytest.raises(ValueError, match=r"one of clipnorm, .*got .*'clipvalue': 2.0, 'global"):
+        optimizers.Adam(clipvalue=2.0, global_clipnorm=1.0)
+
+
+def test_what_is_left_out_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match=r"loss_scale_factor: not supported, got 2\.0"):
+        optimizers.SGD(loss_scale_factor=2.0)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="weight_decay"):
+        optimizers.AdamW(weight_decay=None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("option", ["decay", "clip", "lr"])
 @pytest.mark.parametrize("name", CLASSES)
 def test_unknown_options_are_refused_by_name(name: str, option: str) -> None:
     with pytest.raises(TypeError, match=option):
@@ -124,3 +218,166 @@ def test_iterations_count_steps(name: str) -> None:
     model.evaluate(x, y, verbose=0)
     model.train_on_batch(x, y)
     assert optimizer.iterations == 7
+
+
+# -- What the options do, against the same in NumPy ------------------------------------------------
+
+WIDTHS = (5, 19, 4)  # a panel and a part of one, in either type
+X, IDS = np.random.default_rng(0).normal(size=(97, 5)), np.arange(97) % 4
+BATCH = 8
+
+TRAININGS: dict[str, dict[str, Any]] = {
+    "weight_decay": {"weight_decay": 0.1},
+    "clipvalue": {"clipvalue": 0.01},
+    "clipnorm": {"clipnorm": 0.02},
+    "a norm that nothing exceeds": {"clipnorm": 1e6},
+    "global_clipnorm": {"global_clipnorm": 0.05},
+    "accumulation": {"gradient_accumulation_steps": 3},
+    "EMA": {"use_ema": True, "ema_momentum": 0.9},
+    "EMA that overwrites": {"use_ema": True, "ema_momentum": 0.7, "ema_overwrite_frequency": 5},
+    "EMA of accumulated steps": {
+        "use_ema": True,
+        "ema_momentum": 0.7,
+        "ema_overwrite_frequency": 2,
+        "gradient_accumulation_steps": 4,
+    },
+    "all": {
+        "weight_decay": 0.1,
+        "global_clipnorm": 0.05,
+        "gradient_accumulation_steps": 2,
+        "use_ema": True,
+        "ema_overwrite_frequency": 3,
+    },
+}
+
+
+def compiled(optimizer: Any) -> cnet.Sequential:
+    cnet.utils.set_random_seed(0)
+    hidden = cnet.layers.Dense(WIDTHS[1], "relu", dtype="float64")
+    last = cnet.layers.Dense(WIDTHS[2], "softmax", dtype="float64")
+    model = cnet.Sequential([cnet.layers.Input((WIDTHS[0],)), hidden, last])
+    model.compile(optimizer, "sparse_categorical_crossentropy")
+    return model
+
+
+def clipped(grads: list[Any], options: dict[str, Any]) -> list[Any]:
+    if limit := options.get("clipvalue"):
+        return [np.clip(grad, -limit, limit) for grad in grads]
+    norms = [np.sqrt((grad**2).sum()) for grad in grads]
+    if limit := options.get("global_clipnorm"):
+        norms = [np.sqrt(sum(norm**2 for norm in norms))] * len(grads)
+    limit = limit or options.get("clipnorm", math.inf)
+    return [grad * min(limit / norm, 1.0) for grad, norm in zip(grads, norms, strict=True)]
+
+
+def trained_in_numpy(weights: list[Any], options: dict[str, Any], epochs: int) -> list[Any]:
+    """Train by Adam with these options."""
+    accumulation = options.get("gradient_accumulation_steps", 1)
+    momentum = options.get("ema_momentum", 0.99)
+    frequency = options.get("ema_overwrite_frequency", 0)
+    moments = [[np.zeros_like(weight), np.zeros_like(weight)] for weight in weights]
+    averages = [weight.copy() for weight in weights]
+    put_by: list[list[Any]] = []
+    batches = 0
+    for start in [*range(0, len(X), BATCH)] * epochs:
+        batch = slice(start, start + BATCH)
+        put_by.append(cnet.reference.network.loss_and_gradients(X[batch], IDS[batch], weights)[1])
+        complete, batches = batches // accumulation, batches + 1
+        if batches % accumulation == 0:
+            grads = [sum(each) / accumulation for each in zip(*put_by, strict=True)]
+            put_by = []
+            for w, grad, m in zip(weights, clipped(grads, options), moments, strict=True):
+                w -= 0.01 * options.get("weight_decay", 0.0) * w
+                cnet.reference.adam_update(w, grad, *m, complete + 1, 0.01)
+        if not options.get("use_ema"):
+            continue
+        for w, average in zip(weights, averages, strict=True):
+            average[...] = w if complete == 0 else momentum * average + (1 - momentum) * w
+            if frequency and (complete + 1) % frequency == 0:
+                w[...] = average
+    return averages if options.get("use_ema") else weights
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", TRAININGS)
+def test_options_train_as_in_numpy(name: str, threads: int) -> None:
+    options = TRAININGS[name]
+    model = compiled(optimizers.Adam(0.01, **options))
+    expected = trained_in_numpy(model.get_weights(), options, epochs=2)
+    plain = trained_in_numpy(model.get_weights(), {}, epochs=2)
+    limit = cnet.get_num_threads()
+    cnet.set_num_threads(threads)
+    try:
+        model.fit(X, IDS, batch_size=BATCH, epochs=2, shuffle=False, verbose=0)
+    finally:
+        cnet.set_num_threads(limit)
+    for actual, weight in zip(model.get_weights(), expected, strict=True):
+        np.testing.assert_allclose(actual, weight, rtol=1e-9, atol=1e-11)
+    differs = any(np.abs(a - b).max() > 1e-4 for a, b in zip(expected, plain, strict=True))
+    assert differs == (name != "a norm that nothing exceeds")
+
+
+@pytest.mark.parametrize("name", ["accumulation", "all"])
+def test_a_loss_that_is_not_finite_leaves_what_was_put_by(name: str) -> None:
+    """The batch is left out, from the accumulated gradients as from the weights."""
+    options = TRAININGS[name]
+    model, twin = (compiled(optimizers.Adam(0.01, **options)) for _ in range(2))
+    bad = X.copy()
+    bad[1] = np.inf
+    for n in range(4):
+        batch = slice(n * BATCH, (n + 1) * BATCH)
+        with pytest.raises(FloatingPointError):
+            model.train_on_batch(bad[:BATCH], IDS[:BATCH])
+        for each in (model, twin):
+            each.train_on_batch(X[batch], IDS[batch])
+    assert model.optimizer.iterations == 4 // options["gradient_accumulation_steps"]
+    for a, b in zip(model.get_weights(), twin.get_weights(), strict=True):
+        assert a.tobytes() == b.tobytes()
+
+
+def test_what_a_layer_does_not_train_has_no_part_in_norms() -> None:
+    model, twin = (compiled(optimizers.SGD(0.1, global_clipnorm=0.01)) for _ in range(2))
+    frozen = next(layer for layer in twin.layers if layer.get_weights())
+    frozen.trainable = False
+    twin.compile(optimizers.SGD(0.1, global_clipnorm=0.01), "sparse_categorical_crossentropy")
+    before = model.get_weights()
+    for each in (model, twin):
+        each.train_on_batch(X, IDS)
+    for weights, changed in ((model.get_weights(), before), (twin.get_weights(), before)):
+        length = math.sqrt(sum(((a - b) ** 2).sum() for a, b in zip(weights, changed, strict=True)))
+        assert length == pytest.approx(0.001)
+    assert twin.get_weights()[0].tobytes() == before[0].tobytes()
+
+
+def test_a_mean_that_begins_late_begins_with_the_weights() -> None:
+    optimizer = optimizers.SGD(0.1, ema_momentum=1.0)
+    model = compiled(optimizer)
+    model.fit(X, IDS, BATCH, verbose=0)
+    before = model.get_weights()
+    optimizer.use_ema = True
+    model.fit(X, IDS, BATCH, verbose=0)
+    for a, b in zip(model.get_weights(), before, strict=True):
+        assert a.tobytes() == b.tobytes(), "a mean that never moves is where it began"
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_a_config_makes_another_of_the_kind(name: str) -> None:
+    schedule = optimizers.schedules.CosineDecay(0.5, 10, warmup_target=1.0, warmup_steps=3)
+    numbers = {key: 0.25 for key, value in DEFAULTS[name].items() if type(value) is float}
+    options = {"clipnorm": 2.0, "use_ema": True, "gradient_accumulation_steps": 3, "name": "mine"}
+    for rate in (0.25, schedule):
+        config = CLASSES[name](**numbers | options | {"learning_rate": rate}).get_config()
+        again = CLASSES[name].from_config(config)
+        assert type(again) is CLASSES[name]
+        assert again.get_config() == config
+        assert {key: config[key] for key in options} == options
+        assert again.learning_rate == (0.25 if rate == 0.25 else schedule(0))
+        assert again.iterations == 0
+
+
+def test_a_config_with_a_schedule_that_is_unknown_is_refused() -> None:
+    config = {"learning_rate": {"class_name": "Mine", "config": {}}}
+    with pytest.raises(
+        ValueError, match=r"learning_rate: expected one of .*CosineDecay.*got 'Mine'"
+    ):
+        optimizers.SGD.from_config(config)

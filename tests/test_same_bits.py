@@ -13,6 +13,7 @@ import pytest
 
 import cnet
 
+OPTIMIZERS = 14  # of the program
 NETS, DTYPES = ("small", "tall", "wide"), ("float32", "float64")
 
 # Trains, evaluates and predicts; prints the SHA-256 of each result by its name, as JSON.
@@ -35,7 +36,16 @@ OPTIMIZERS = {
     "momentum": lambda: optimizers.SGD(0.1, momentum=0.9),
     "Nesterov": lambda: optimizers.SGD(0.1, momentum=0.9, nesterov=True),
     "RMSprop": optimizers.RMSprop,
+    "RMSprop with momentum": lambda: optimizers.RMSprop(momentum=0.5),
+    "centered": lambda: optimizers.RMSprop(centered=True, clipvalue=0.01),
+    "Adagrad": lambda: optimizers.Adagrad(0.1),
+    "Adadelta": lambda: optimizers.Adadelta(1.0),
     "Adam": optimizers.Adam,
+    "AMSGrad": lambda: optimizers.Adam(amsgrad=True, clipnorm=0.05),
+    "AdamW": lambda: optimizers.AdamW(optimizers.schedules.CosineDecay(0.01, 9)),
+    "Nadam": lambda: optimizers.Nadam(gradient_accumulation_steps=2, global_clipnorm=0.1),
+    "Lion": lambda: optimizers.Lion(use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=3),
+    "decay": lambda: optimizers.SGD(0.1, weight_decay=0.1),
 }
 
 def dense(widths, dtype):
@@ -156,7 +166,8 @@ def test_batches_do_not_show_in_the_bits() -> None:
 def test_different_trainings_have_different_hashes() -> None:
     found = hashes("scalar", 1)
     weights = {value for name, value in found.items() if name.endswith("ids: weights")}
-    assert len(weights) == 2 * (5 + 2 + 2)
+    # Of the two larger nets, every other optimizer trains with ids.
+    assert len(weights) == 2 * (OPTIMIZERS + 2 * (OPTIMIZERS // 2))
 
 
 def test_the_number_of_threads_may_change_while_a_model_is_trained() -> None:

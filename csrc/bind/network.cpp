@@ -5,9 +5,11 @@
 #include "train/predict.hpp"
 #include "train/trainer.hpp"
 
-#include <map>
 #include <optional>
+#include <pybind11/stl.h>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace cnet::bind {
 
@@ -102,10 +104,11 @@ template <class T> struct BoundTrainer {
 
   py::tuple train_epoch(const py::array& x, const py::array& y, Index batch_size, bool shuffle, std::uint64_t seed,
                         std::uint32_t epoch, const ops::Optimizer& optimizer, const py::object& on_progress,
-                        bool every_batch, const std::optional<Array<T>>& sample_weight, bool staged) {
+                        bool every_batch, const std::optional<Array<T>>& sample_weight, bool staged,
+                        std::vector<double> learning_rates) {
     const Dataset<T> data = dataset(network, "train_epoch", x, y, sparse, sample_weight);
     if (batch_size < 1) throw py::value_error("train_epoch: expected a batch_size of at least 1");
-    const EpochOptions options{batch_size, shuffle, seed, epoch, optimizer, staged};
+    const EpochOptions options{batch_size, shuffle, seed, epoch, optimizer, staged, std::move(learning_rates)};
     FloatMode mode;
     const Observer observer = observer_of(on_progress, mode, every_batch);
     Totals totals;
@@ -170,7 +173,9 @@ template <class T> void register_network_of(py::module_& m, const std::string& s
       .def("check", &Bound::check, arg("x"), arg("y"))
       .def("train_epoch", &Bound::train_epoch, arg("x"), arg("y"), arg("batch_size"), arg("shuffle"), arg("seed"),
            arg("epoch"), arg("optimizer"), arg("on_progress"), arg("every_batch"),
-           arg("sample_weight").noconvert() = py::none(), arg("staged") = false)
+           arg("sample_weight").noconvert() = py::none(), arg("staged") = false,
+           arg("learning_rates") = std::vector<double>())
+      .def("finish", [](Bound& bound) { bound.trainer.finish(); })
       .def("evaluate", &Bound::evaluate, arg("x"), arg("y"), arg("batch_size"), arg("on_progress"),
            arg("sample_weight").noconvert() = py::none())
       .def_property_readonly("steps", [](const Bound& bound) { return bound.trainer.steps(); });
@@ -182,17 +187,33 @@ void register_network(py::module_& m) {
   using py::arg;
   py::class_<ops::Optimizer>(m, "Optimizer")
       .def(py::init([](const std::string& rule, double learning_rate, double momentum, bool nesterov, double rho,
-                       double beta_1, double beta_2, double epsilon) {
-             const std::map<std::string, ops::Rule> rules{{"sgd", ops::Rule::sgd},
-                                                          {"sgd_momentum", ops::Rule::sgd_momentum},
-                                                          {"rmsprop", ops::Rule::rmsprop},
-                                                          {"adam", ops::Rule::adam}};
-             const auto found = rules.find(rule);
-             if (found == rules.end()) throw py::value_error("Optimizer: unknown rule '" + rule + "'");
-             return ops::Optimizer{found->second, learning_rate, momentum, nesterov, rho, beta_1, beta_2, epsilon};
+                       double beta_1, double beta_2, double epsilon, double initial_slot, double weight_decay,
+                       double clip_value, double clip_norm, double global_clip_norm, Index accumulation, bool averages,
+                       double average_momentum, Index overwrite_frequency) {
+             if (accumulation < 1) throw py::value_error("Optimizer: expected an accumulation of at least 1");
+             return ops::Optimizer{ops::rule_named(rule),
+                                   learning_rate,
+                                   momentum,
+                                   nesterov,
+                                   rho,
+                                   beta_1,
+                                   beta_2,
+                                   epsilon,
+                                   initial_slot,
+                                   weight_decay,
+                                   clip_value,
+                                   clip_norm,
+                                   global_clip_norm,
+                                   accumulation,
+                                   averages,
+                                   average_momentum,
+                                   overwrite_frequency};
            }),
            arg("rule"), py::kw_only(), arg("learning_rate"), arg("momentum") = 0.0, arg("nesterov") = false,
-           arg("rho") = 0.0, arg("beta_1") = 0.0, arg("beta_2") = 0.0, arg("epsilon") = 0.0);
+           arg("rho") = 0.0, arg("beta_1") = 0.0, arg("beta_2") = 0.0, arg("epsilon") = 0.0, arg("initial_slot") = 0.0,
+           arg("weight_decay") = 0.0, arg("clip_value") = 0.0, arg("clip_norm") = 0.0, arg("global_clip_norm") = 0.0,
+           arg("accumulation") = 1, arg("averages") = false, arg("average_momentum") = 0.0,
+           arg("overwrite_frequency") = 0);
   py::class_<Loss>(m, "Loss").def(
       py::init([](const std::string& name, double delta, double target_scale, double target_offset) {
         if (name == "cross_entropy") return Loss{Loss::Kind::cross_entropy, {}, delta, target_scale, target_offset};

@@ -76,7 +76,16 @@ template <class T> constexpr Table<T> make_table() {
       sgd_update<T>,
       sgd_momentum_update<T>,
       rmsprop_update<T>,
+      rmsprop_momentum_update<T>,
+      rmsprop_centered_update<T>,
+      adagrad_update<T>,
+      adadelta_update<T>,
       adam_update<T>,
+      adam_amsgrad_update<T>,
+      nadam_update<T>,
+      lion_update<T>,
+      clip<T>,
+      average<T>,
   };
 }
 

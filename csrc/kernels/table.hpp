@@ -112,20 +112,27 @@ template <class T> struct Gather {
   Index out_stride;
 };
 
+/// Numbers that an optimizer's rule keeps for each parameter, at most.
+inline constexpr int most_slots = 3;
+
 /// A step of an optimizer over a stretch of parameters; a rule reads what it has a use for.
 template <class T> struct Step {
   Index size;
   T* param;
   const T* grad;
-  T* slots[2];
+  T* slots[most_slots];
   T learning_rate;
   T momentum;
   bool nesterov;
   T rho;
   T one_minus_rho; ///< of the double, before it is rounded to T
+  T beta_1;
+  T beta_2;
   T one_minus_beta_1;
   T one_minus_beta_2;
   T epsilon;
+  T gradient_rate; ///< learning rate of the gradient itself, beside that of its mean
+  T square_scale;  ///< for a mean square that is not scaled along with the learning rate
 };
 
 template <class T> struct Table {
@@ -171,7 +178,19 @@ template <class T> struct Table {
   void (*sgd_update)(const Step<T>&);
   void (*sgd_momentum_update)(const Step<T>&);
   void (*rmsprop_update)(const Step<T>&);
+  void (*rmsprop_momentum_update)(const Step<T>&);
+  void (*rmsprop_centered_update)(const Step<T>&);
+  void (*adagrad_update)(const Step<T>&);
+  void (*adadelta_update)(const Step<T>&);
   void (*adam_update)(const Step<T>&);
+  void (*adam_amsgrad_update)(const Step<T>&);
+  void (*nadam_update)(const Step<T>&);
+  void (*lion_update)(const Step<T>&);
+
+  /// out = x, but no less than −limit and no more than limit; NaN stays NaN.
+  void (*clip)(Index size, const T* x, T limit, T* out);
+  /// average += (1 − momentum) (x − average)
+  void (*average)(Index size, const T* x, T one_minus_momentum, T* average);
 };
 
 /// An instruction set that this build has kernels for.

@@ -1,6 +1,11 @@
 #include "ops/optimizers.hpp"
 
+#include "core/aligned_buffer.hpp"
+
+#include <algorithm>
+#include <array>
 #include <cmath>
+#include <stdexcept>
 
 namespace cnet::ops {
 
@@ -15,43 +20,125 @@ double power(double base, Index exponent) {
   return result;
 }
 
+/// Nadam's schedule of its momentum, relative to beta_1: 1 − 0.96ᵗ / 2 in step t (Dozat, 2016).
+double nadam_momentum(Index step) {
+  return 1 - 0.5 * power(0.96, step);
+}
+
+/// nadam_momentum(1) · nadam_momentum(2) · … · nadam_momentum(step)
+double nadam_product(Index step) {
+  // From here on the factors are 1.
+  static const std::array<double, 1024> products = [] {
+    std::array<double, 1024> result{1};
+    for (std::size_t n = 1; n < result.size(); ++n) result[n] = result[n - 1] * nadam_momentum(Index(n));
+    return result;
+  }();
+  return products[static_cast<std::size_t>(std::min(step, Index(products.size()) - 1))];
+}
+
+/// The numbers of a step that are not simply the optimizer's.
+struct Numbers {
+  double learning_rate;
+  double gradient_rate = 0;
+  double square_scale = 0;
+};
+
+Numbers plain(const Optimizer&, Index, double learning_rate) {
+  return {learning_rate};
+}
+
+Numbers of_adam(const Optimizer& optimizer, Index step, double learning_rate) {
+  return {learning_rate * (std::sqrt(1 - power(optimizer.beta_2, step)) / (1 - power(optimizer.beta_1, step)))};
+}
+
+Numbers of_nadam(const Optimizer& optimizer, Index step, double learning_rate) {
+  const double u = optimizer.beta_1 * nadam_momentum(step), next_u = optimizer.beta_1 * nadam_momentum(step + 1);
+  const double product = power(optimizer.beta_1, step) * nadam_product(step);
+  return {learning_rate * (next_u / (1 - product * next_u)), learning_rate * ((1 - u) / (1 - product)),
+          1 / (1 - power(optimizer.beta_2, step))};
+}
+
+/// All that is known of a rule beside its kernel.
+struct Entry {
+  const char* name;
+  int slots;
+  Numbers (*numbers)(const Optimizer&, Index step, double learning_rate);
+};
+
+// In the order of Rule, as the next.
+constexpr Entry entries[] = {
+    {"sgd", 0, plain},
+    {"sgd_momentum", 1, plain},
+    {"rmsprop", 1, plain},
+    {"rmsprop_momentum", 2, plain},
+    {"rmsprop_centered", 3, plain},
+    {"adagrad", 1, plain},
+    {"adadelta", 2, plain},
+    {"adam", 2, of_adam},
+    {"adam_amsgrad", 3, of_adam},
+    {"nadam", 2, of_nadam},
+    {"lion", 1, plain},
+};
+
+template <class T>
+constexpr void (*kernels::Table<T>::* const kernel_of[])(const kernels::Step<T>&) = {
+    &kernels::Table<T>::sgd_update,
+    &kernels::Table<T>::sgd_momentum_update,
+    &kernels::Table<T>::rmsprop_update,
+    &kernels::Table<T>::rmsprop_momentum_update,
+    &kernels::Table<T>::rmsprop_centered_update,
+    &kernels::Table<T>::adagrad_update,
+    &kernels::Table<T>::adadelta_update,
+    &kernels::Table<T>::adam_update,
+    &kernels::Table<T>::adam_amsgrad_update,
+    &kernels::Table<T>::nadam_update,
+    &kernels::Table<T>::lion_update,
+};
+
+const Entry& entry(Rule rule) {
+  return entries[static_cast<std::size_t>(rule)];
+}
+
 } // namespace
 
+Rule rule_named(const std::string& name) {
+  const auto found =
+      std::find_if(std::begin(entries), std::end(entries), [&](const Entry& e) { return name == e.name; });
+  if (found == std::end(entries)) throw std::invalid_argument("Optimizer: unknown rule '" + name + "'");
+  return static_cast<Rule>(found - std::begin(entries));
+}
+
 int Optimizer::slots() const {
-  switch (rule) {
-  case Rule::sgd: return 0;
-  case Rule::sgd_momentum: return 1;
-  case Rule::rmsprop: return 1;
-  case Rule::adam: return 2;
-  }
-  return 0;
+  return entry(rule).slots + (averages ? 1 : 0);
 }
 
 template <class T>
-Update<T>::Update(const Optimizer& optimizer, Index step)
-    : slots_(optimizer.slots()), is_descent_(optimizer.rule == Rule::sgd) {
-  double learning_rate = optimizer.learning_rate;
-  const auto& table = kernels::table<T>();
-  switch (optimizer.rule) {
-  case Rule::sgd: rule_ = table.sgd_update; break;
-  case Rule::sgd_momentum: rule_ = table.sgd_momentum_update; break;
-  case Rule::rmsprop: rule_ = table.rmsprop_update; break;
-  case Rule::adam:
-    rule_ = table.adam_update;
-    learning_rate *= std::sqrt(1 - power(optimizer.beta_2, step)) / (1 - power(optimizer.beta_1, step));
-    break;
-  }
-  step_.learning_rate = static_cast<T>(learning_rate);
+Update<T>::Update(const Optimizer& optimizer, Index batch, double learning_rate)
+    : rule_(kernels::table<T>().*kernel_of<T>[static_cast<std::size_t>(optimizer.rule)]),
+      decay_(static_cast<T>(optimizer.weight_decay * learning_rate)), clip_value_(static_cast<T>(optimizer.clip_value)),
+      one_minus_average_momentum_(static_cast<T>(1 - optimizer.average_momentum)), slots_(entry(optimizer.rule).slots),
+      is_descent_(optimizer.rule == Rule::sgd && decay_ == 0 && clip_value_ == 0 && !optimizer.averages),
+      steps_(batch % optimizer.accumulation == 0), averages_(optimizer.averages) {
+  // Steps that are complete before this batch and, if it completes one, that step.
+  const Index complete = (batch - 1) / optimizer.accumulation, step = complete + 1;
+  starts_average_ = complete == 0;
+  overwrites_ = optimizer.overwrite_frequency > 0 && step % optimizer.overwrite_frequency == 0;
+  const Numbers numbers = entry(optimizer.rule).numbers(optimizer, step, learning_rate);
+  step_.learning_rate = static_cast<T>(numbers.learning_rate);
+  step_.gradient_rate = static_cast<T>(numbers.gradient_rate);
+  step_.square_scale = static_cast<T>(numbers.square_scale);
   step_.momentum = static_cast<T>(optimizer.momentum);
   step_.nesterov = optimizer.nesterov;
   step_.rho = static_cast<T>(optimizer.rho);
   step_.one_minus_rho = static_cast<T>(1 - optimizer.rho);
+  step_.beta_1 = static_cast<T>(optimizer.beta_1);
+  step_.beta_2 = static_cast<T>(optimizer.beta_2);
   step_.one_minus_beta_1 = static_cast<T>(1 - optimizer.beta_1);
   step_.one_minus_beta_2 = static_cast<T>(1 - optimizer.beta_2);
   step_.epsilon = static_cast<T>(optimizer.epsilon);
 }
 
-template <class T> void Update<T>::operator()(Index size, T* param, const T* grad, T* const* slots) const {
+template <class T> void Update<T>::take_step(Index size, T* param, const T* grad, T* const* slots) const {
   kernels::Step<T> step = step_;
   step.size = size;
   step.param = param;
@@ -60,7 +147,64 @@ template <class T> void Update<T>::operator()(Index size, T* param, const T* gra
   rule_(step);
 }
 
-template class Update<float>;
-template class Update<double>;
+template <class T> void Update<T>::operator()(Index size, T* param, const T* grad, T* const* slots, T scale) const {
+  const auto& table = kernels::table<T>();
+  if (decay_ != 0) { // a step down the gradient of the weights' own squares
+    kernels::Step<T> decay{};
+    decay.size = size;
+    decay.param = param;
+    decay.grad = param;
+    decay.learning_rate = decay_;
+    table.sgd_update(decay);
+  }
+  if (scale == 1 && clip_value_ == 0) return take_step(size, param, grad, slots);
+
+  alignas(cache_line) std::array<T, 256> changed;
+  for (Index first = 0; first < size; first += Index(changed.size())) {
+    const Index count = std::min(Index(changed.size()), size - first);
+    const T* from = grad + first;
+    if (scale != 1) { // − 0, unlike 0, added to a number is that number in any case
+      table.rescale(count, from, scale, T(-0.0), changed.data());
+      from = changed.data();
+    }
+    if (clip_value_ != 0) table.clip(count, from, clip_value_, changed.data());
+    std::array<T*, kernels::most_slots> slot{};
+    for (int n = 0; n < slots_; ++n) slot[static_cast<std::size_t>(n)] = slots[n] + first;
+    take_step(count, param + first, changed.data(), slot.data());
+  }
+}
+
+template <class T> void Update<T>::average(Index size, T* param, T* mean) const {
+  if (starts_average_) {
+    std::copy_n(param, size, mean);
+  } else {
+    kernels::table<T>().average(size, param, one_minus_average_momentum_, mean);
+  }
+  if (overwrites_) std::copy_n(mean, size, param);
+}
+
+double clipping_scale(double squares, double limit) {
+  return limit / std::max(std::sqrt(squares), limit); // a norm of NaN stays
+}
+
+template <class T> double sum_of_squares(const T* panel, Index rows, Index columns) {
+  std::array<double, panel_width<T>> sums{};
+  for (Index i = 0; i < rows; ++i, panel += panel_width<T>) {
+    for (std::size_t j = 0; j < sums.size(); ++j) {
+      const auto x = static_cast<double>(panel[j]);
+      sums[j] += x * x;
+    }
+  }
+  double total = 0;
+  for (Index j = 0; j < columns; ++j) total += sums[static_cast<std::size_t>(j)];
+  return total;
+}
+
+#define CNET_INSTANTIATE(T)                                                                                            \
+  template class Update<T>;                                                                                            \
+  template double sum_of_squares(const T*, Index, Index);
+CNET_INSTANTIATE(float)
+CNET_INSTANTIATE(double)
+#undef CNET_INSTANTIATE
 
 } // namespace cnet::ops

@@ -79,4 +79,9 @@ template <class T> Tiling weights_tiling(PanelView<T> kernel, Index batch) {
   return {kernel.rows, kernel.panels(), rows, std::max(rows, resident_size / batch / rows * rows)};
 }
 
+/// Whole panels of a kernel, one each, so that what is summed up in a panel does not depend on pieces.
+template <class T> Tiling panels_tiling(PanelView<T> kernel) {
+  return {kernel.rows, kernel.panels(), kernel.rows, kernel.rows};
+}
+
 } // namespace cnet

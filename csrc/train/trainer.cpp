@@ -161,9 +161,15 @@ auto Trainer<T>::stages(Index batch_size, int threads, const EpochOptions* train
       stages.push_back({Kind::backward, l, split(l, layer(l - 1).outputs)});
     }
   }
-  const bool staged = training && (training->staged || batch_size > staged_rows);
+  const bool staged =
+      training && (training->staged || batch_size > staged_rows || training->optimizer.needs_whole_gradient());
   if (staged) add_trainable(Kind::make_gradient);
   stages.push_back({Kind::tally, -1, Split::whole});
+  if (training && training->optimizer.needs_whole_gradient()) {
+    if (training->optimizer.accumulation > 1) add_trainable(Kind::accumulate);
+    if (training->optimizer.clips_norms()) add_trainable(Kind::measure);
+    stages.push_back({Kind::choose_scales, -1, Split::whole});
+  }
   if (training) add_trainable(staged ? Kind::apply_gradient : Kind::update);
   return stages;
 }
@@ -178,6 +184,7 @@ template <class T> Tiling Trainer<T>::tiling(const Stage& stage, const Batch<T>&
   case Split::columns: break;
   case Split::weights: {
     const auto& parameters = *network_.layers()[static_cast<std::size_t>(stage.layer)].parameters;
+    if (stage.kind == Stage::Kind::measure) return panels_tiling(parameters.kernel());
     return weights_tiling(parameters.kernel(), batch.rows());
   }
   case Split::whole: return whole_tiling;
@@ -204,6 +211,13 @@ template <class T> void Trainer<T>::perform(const Stage& stage, Pass& pass, cons
   case Kind::backward: return backward(network_, batch, l, block);
   case Kind::make_gradient: return make_gradient(network_, batch, l, block, gradients_);
   case Kind::tally: return tally(pass, batch);
+  case Kind::accumulate: return accumulate(network_, l, block, step.rule.steps(), gradients_, put_by_);
+  case Kind::measure:
+    if (step.rule.steps()) measure(network_, l, block, gradients_);
+    return;
+  case Kind::choose_scales:
+    if (step.rule.steps()) choose_scales(network_, pass.training->optimizer, gradients_);
+    return;
   case Kind::apply_gradient: return apply_gradient(network_, l, block, gradients_, step.rule, slots_);
   case Kind::update: return update(network_, batch, l, block, step.rule, slots_);
   }
@@ -249,6 +263,10 @@ template <class T> Totals Trainer<T>::run(Pass& pass) {
   if (gradients_.layers.empty() && std::any_of(stages.begin(), stages.end(), is_staged)) {
     gradients_ = Gradients<T>(network_);
   }
+  const auto accumulates = [](const Stage& stage) { return stage.kind == Stage::Kind::accumulate; };
+  if (put_by_.layers.empty() && std::any_of(stages.begin(), stages.end(), accumulates)) {
+    put_by_ = Gradients<T>(network_);
+  }
 
   const bool every_batch = pass.observer.every_batch;
   Pulse pulse(pass.observer);
@@ -290,7 +308,7 @@ template <class T> Totals Trainer<T>::run(Pass& pass) {
   });
 
   const bool is_finite = pass.not_finite.empty();
-  if (pass.training) slots_.steps += pass.totals.batches - (is_finite ? 0 : 1);
+  if (pass.training) slots_.batches += pass.totals.batches - (is_finite ? 0 : 1);
   pass.failure.rethrow();
   if (is_finite) return pass.totals;
   throw NonFinite("the loss is not finite at batch " + std::to_string(pass.totals.batches) + ": " + pass.not_finite);
@@ -300,11 +318,20 @@ template <class T>
 Totals Trainer<T>::train_epoch(const Dataset<T>& data, const EpochOptions& options, const Observer& observer) {
   const Exclusive<T> exclusive(busy_, network_);
   const Index batch_size = std::min(options.batch_size, data.x.rows);
-  if (slots_.layers.empty() || slots_.count != options.optimizer.slots()) {
-    const Index steps = slots_.steps;
-    slots_ = Slots<T>(network_, options.optimizer.slots());
-    slots_.steps = steps;
+  const Index batch_count = batch_size == 0 ? 0 : (data.x.rows + batch_size - 1) / batch_size;
+  const auto batches = static_cast<std::size_t>(batch_count);
+  if (!options.learning_rates.empty() && options.learning_rates.size() < batches) {
+    throw std::invalid_argument("train_epoch: learning_rates: expected one for each of " + std::to_string(batches) +
+                                " batches, got " + std::to_string(options.learning_rates.size()));
   }
+  if (slots_.layers.empty() || slots_.rule != options.optimizer.rule ||
+      slots_.has_averages != options.optimizer.averages) {
+    const Index seen = slots_.batches;
+    slots_ = Slots<T>(network_, options.optimizer);
+    slots_.batches = seen;
+  }
+  // What clipping chose for an epoch before is not for this one.
+  if (!options.optimizer.needs_whole_gradient()) gradients_.forget_scales();
   std::vector<std::uint32_t> order;
   if (options.shuffle) {
     order.resize(static_cast<std::size_t>(data.x.rows));
@@ -312,6 +339,11 @@ Totals Trainer<T>::train_epoch(const Dataset<T>& data, const EpochOptions& optio
   }
   Pass pass{data, options.shuffle ? order.data() : nullptr, batch_size, &options, observer};
   return run(pass);
+}
+
+template <class T> void Trainer<T>::finish() {
+  const Exclusive<T> exclusive(busy_, network_);
+  if (slots_.has_averages) overwrite_by_average(network_, slots_);
 }
 
 template <class T> Totals Trainer<T>::evaluate(const Dataset<T>& data, Index batch_size, const Observer& observer) {

@@ -41,7 +41,8 @@ struct EpochOptions {
   std::uint64_t seed;
   std::uint32_t epoch; ///< with the seed, it decides the order of the samples
   ops::Optimizer optimizer;
-  bool staged = false; ///< store the gradients before the update; large batches do in any case
+  bool staged = false;                  ///< store the gradients before the update; large batches do in any case
+  std::vector<double> learning_rates{}; ///< of each batch; without any, the optimizer's
 };
 
 /// A network, its loss, and what training keeps from step to step.
@@ -60,8 +61,11 @@ public:
   /// Loss and accuracy, without training.
   Totals evaluate(const Dataset<T>&, Index batch_size, const Observer&);
 
-  /// Steps that the optimizer has taken.
-  Index steps() const { return slots_.steps; }
+  /// Puts the running means of the parameters in their place, if the optimizer kept them.
+  void finish();
+
+  /// Batches that the optimizer has seen.
+  Index steps() const { return slots_.batches; }
 
 private:
   /// What is done to a batch, one thing after the other.
@@ -74,7 +78,10 @@ private:
       loss_gradient,
       backward,
       make_gradient,
-      tally, ///< adds the batch to the totals, or ends the pass without it
+      tally,         ///< adds the batch to the totals, or ends the pass without it
+      accumulate,    ///< with the gradients of batches before
+      measure,       ///< the gradients' norms
+      choose_scales, ///< by which they are clipped
       apply_gradient,
       update,
     } kind;
@@ -116,7 +123,13 @@ private:
         : selection{pass.order, first},
           batch(trainer.buffers_.workspace, std::min(pass.batch_size, pass.data.x.rows - first), thread),
           rule(pass.training ? pass.training->optimizer : ops::Optimizer{},
-               trainer.slots_.steps + first / pass.batch_size + 1) {}
+               trainer.slots_.batches + first / pass.batch_size + 1, learning_rate(pass, first / pass.batch_size)) {}
+
+    static double learning_rate(const Pass& pass, Index batch) {
+      if (!pass.training) return 0;
+      const std::vector<double>& rates = pass.training->learning_rates;
+      return rates.empty() ? pass.training->optimizer.learning_rate : rates[static_cast<std::size_t>(batch)];
+    }
 
     Selection selection;
     Batch<T> batch;
@@ -156,6 +169,7 @@ private:
   };
   Buffers buffers_;
   Gradients<T> gradients_; ///< empty until a staged step
+  Gradients<T> put_by_;    ///< empty until gradients are accumulated
   bool has_ids_ = false;
   Slots<T> slots_;
   std::atomic_flag busy_ = ATOMIC_FLAG_INIT;

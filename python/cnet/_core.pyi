@@ -1,6 +1,6 @@
 """The compiled core: what csrc/bind registers. cnet's public modules convert for it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ._data import Array, FloatArray
@@ -73,6 +73,74 @@ def adam_update(
     beta_2: float,
     epsilon: float,
 ) -> None: ...
+def rmsprop_momentum_update(
+    param: FloatArray,
+    grad: FloatArray,
+    mean_square: FloatArray,
+    velocity: FloatArray,
+    learning_rate: float,
+    momentum: float,
+    rho: float,
+    epsilon: float,
+) -> None: ...
+def rmsprop_centered_update(
+    param: FloatArray,
+    grad: FloatArray,
+    mean_square: FloatArray,
+    mean: FloatArray,
+    velocity: FloatArray,
+    learning_rate: float,
+    momentum: float,
+    rho: float,
+    epsilon: float,
+) -> None: ...
+def adagrad_update(
+    param: FloatArray,
+    grad: FloatArray,
+    sum_of_squares: FloatArray,
+    learning_rate: float,
+    epsilon: float,
+) -> None: ...
+def adadelta_update(
+    param: FloatArray,
+    grad: FloatArray,
+    mean_square: FloatArray,
+    mean_square_change: FloatArray,
+    learning_rate: float,
+    rho: float,
+    epsilon: float,
+) -> None: ...
+def adam_amsgrad_update(
+    param: FloatArray,
+    grad: FloatArray,
+    first_moment: FloatArray,
+    second_moment: FloatArray,
+    greatest_second_moment: FloatArray,
+    step: int,
+    learning_rate: float,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> None: ...
+def nadam_update(
+    param: FloatArray,
+    grad: FloatArray,
+    first_moment: FloatArray,
+    second_moment: FloatArray,
+    step: int,
+    learning_rate: float,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> None: ...
+def lion_update(
+    param: FloatArray,
+    grad: FloatArray,
+    first_moment: FloatArray,
+    learning_rate: float,
+    beta_1: float,
+    beta_2: float,
+) -> None: ...
 
 # csrc/bind/random.cpp
 def random_bits(seed: int, stream: int, index: int) -> int: ...
@@ -94,6 +162,15 @@ class Optimizer:
         beta_1: float = 0.0,
         beta_2: float = 0.0,
         epsilon: float = 0.0,
+        initial_slot: float = 0.0,
+        weight_decay: float = 0.0,
+        clip_value: float = 0.0,
+        clip_norm: float = 0.0,
+        global_clip_norm: float = 0.0,
+        accumulation: int = 1,
+        averages: bool = False,
+        average_momentum: float = 0.0,
+        overwrite_frequency: int = 0,
     ) -> None: ...
 
 class Loss:
@@ -141,7 +218,9 @@ class TrainerFloat32:
         every_batch: bool,
         sample_weight: FloatArray | None = None,
         staged: bool = False,
+        learning_rates: Sequence[float] = [],
     ) -> tuple[int, float, int]: ...
+    def finish(self) -> None: ...
     def evaluate(
         self,
         x: Array,

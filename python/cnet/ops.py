@@ -26,17 +26,24 @@ from . import _core
 from ._data import Array, FloatArray, as_array, as_floats, as_ids
 
 __all__ = [
+    "adadelta_update",
+    "adagrad_update",
+    "adam_amsgrad_update",
     "adam_update",
     "cross_entropy_backward",
     "cross_entropy_forward",
     "dense_backward",
     "dense_forward",
+    "lion_update",
+    "nadam_update",
     "pointwise_loss_backward",
     "pointwise_loss_forward",
     "relu_backward",
     "relu_forward",
     "rescaling_backward",
     "rescaling_forward",
+    "rmsprop_centered_update",
+    "rmsprop_momentum_update",
     "rmsprop_update",
     "sgd_momentum_update",
     "sgd_update",
@@ -305,6 +312,76 @@ def rmsprop_update(
     _core.rmsprop_update(param, grad, mean_square, learning_rate, rho, epsilon)
 
 
+def rmsprop_momentum_update(
+    param: FloatArray,
+    grad: npt.ArrayLike,
+    mean_square: FloatArray,
+    velocity: FloatArray,
+    learning_rate: float,
+    momentum: float,
+    rho: float = 0.9,
+    epsilon: float = 1e-7,
+) -> None:
+    """Update `param`, `mean_square` and `velocity` in place by RMSprop with momentum.
+
+    The other parameters are those of `cnet.optimizers.RMSprop`.
+    """
+    grad = _like(param, grad, "rmsprop_momentum_update: grad")
+    _core.rmsprop_momentum_update(
+        param, grad, mean_square, velocity, learning_rate, momentum, rho, epsilon
+    )
+
+
+def rmsprop_centered_update(
+    param: FloatArray,
+    grad: npt.ArrayLike,
+    mean_square: FloatArray,
+    mean: FloatArray,
+    velocity: FloatArray,
+    learning_rate: float,
+    momentum: float = 0.0,
+    rho: float = 0.9,
+    epsilon: float = 1e-7,
+) -> None:
+    """Update `param`, `mean_square`, `mean` and `velocity` in place by centered RMSprop.
+
+    The other parameters are those of `cnet.optimizers.RMSprop`.
+    """
+    grad = _like(param, grad, "rmsprop_centered_update: grad")
+    _core.rmsprop_centered_update(
+        param, grad, mean_square, mean, velocity, learning_rate, momentum, rho, epsilon
+    )
+
+
+def adagrad_update(
+    param: FloatArray,
+    grad: npt.ArrayLike,
+    sum_of_squares: FloatArray,
+    learning_rate: float,
+    epsilon: float = 1e-7,
+) -> None:
+    """Update `param` and `sum_of_squares` in place by Adagrad; see `cnet.optimizers.Adagrad`."""
+    grad = _like(param, grad, "adagrad_update: grad")
+    _core.adagrad_update(param, grad, sum_of_squares, learning_rate, epsilon)
+
+
+def adadelta_update(
+    param: FloatArray,
+    grad: npt.ArrayLike,
+    mean_square: FloatArray,
+    mean_square_change: FloatArray,
+    learning_rate: float,
+    rho: float = 0.95,
+    epsilon: float = 1e-7,
+) -> None:
+    """Update `param`, `mean_square` and `mean_square_change` in place by Adadelta.
+
+    The other parameters are those of `cnet.optimizers.Adadelta`.
+    """
+    grad = _like(param, grad, "adadelta_update: grad")
+    _core.adadelta_update(param, grad, mean_square, mean_square_change, learning_rate, rho, epsilon)
+
+
 def adam_update(
     param: FloatArray,
     grad: npt.ArrayLike,
@@ -324,6 +401,71 @@ def adam_update(
     _core.adam_update(
         param, grad, first_moment, second_moment, step, learning_rate, beta_1, beta_2, epsilon
     )
+
+
+def adam_amsgrad_update(
+    param: FloatArray,
+    grad: npt.ArrayLike,
+    first_moment: FloatArray,
+    second_moment: FloatArray,
+    greatest_second_moment: FloatArray,
+    step: int,
+    learning_rate: float,
+    beta_1: float = 0.9,
+    beta_2: float = 0.999,
+    epsilon: float = 1e-7,
+) -> None:
+    """Update `param` and the three moments in place by AMSGrad, in step number `step` from 1.
+
+    The other parameters are those of `cnet.optimizers.Adam`.
+    """
+    grad = _like(param, grad, "adam_amsgrad_update: grad")
+    _core.adam_amsgrad_update(
+        param,
+        grad,
+        first_moment,
+        second_moment,
+        greatest_second_moment,
+        step,
+        learning_rate,
+        beta_1,
+        beta_2,
+        epsilon,
+    )
+
+
+def nadam_update(
+    param: FloatArray,
+    grad: npt.ArrayLike,
+    first_moment: FloatArray,
+    second_moment: FloatArray,
+    step: int,
+    learning_rate: float,
+    beta_1: float = 0.9,
+    beta_2: float = 0.999,
+    epsilon: float = 1e-7,
+) -> None:
+    """Update `param`, `first_moment` and `second_moment` in place by Nadam, in step `step` from 1.
+
+    The other parameters are those of `cnet.optimizers.Nadam`.
+    """
+    grad = _like(param, grad, "nadam_update: grad")
+    _core.nadam_update(
+        param, grad, first_moment, second_moment, step, learning_rate, beta_1, beta_2, epsilon
+    )
+
+
+def lion_update(
+    param: FloatArray,
+    grad: npt.ArrayLike,
+    first_moment: FloatArray,
+    learning_rate: float,
+    beta_1: float = 0.9,
+    beta_2: float = 0.99,
+) -> None:
+    """Update `param` and `first_moment` in place by Lion; parameters as `cnet.optimizers.Lion`."""
+    grad = _like(param, grad, "lion_update: grad")
+    _core.lion_update(param, grad, first_moment, learning_rate, beta_1, beta_2)
 
 
 def _labels(call: str, labels: npt.ArrayLike, rows: FloatArray) -> Array:

@@ -338,6 +338,8 @@ class Trainer:
                     break
         finally:
             progress.close()
+        if epochs > initial_epoch:
+            self._engine().finish()  # puts the weights' running mean in their place, if there is one
         hooks.call("on_train_end", epoch_logs)
         return history
 
@@ -612,11 +614,12 @@ class Trainer:
                 on_progress,
                 every_batch,
                 data.sample_weight,
+                learning_rates=optimizer.learning_rates(math.ceil(len(data) / max(batch_size, 1))),
             )
         except FloatingPointError as error:
             raise FloatingPointError(f"{call}: {error}") from None
         finally:
-            optimizer.iterations = engine.steps
+            optimizer.batches = engine.steps
         totals.add(*sums)
 
     def _evaluate(

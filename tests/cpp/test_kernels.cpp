@@ -318,33 +318,67 @@ template <class T> void elementwise(Index size) {
   compare<T>("rescale", size,
              [&](const Table& table, Out& out) { table.rescale(size, x.data(), T(0.1), T(-0.3), out.data()); });
 
-  const auto updates = [&](const char* what, void (*Table::*rule)(const kernels::Step<T>&), bool nesterov) {
-    compare<T>(what, 3 * size, [&](const Table& table, Out& out) {
+  const auto updates = [&](const char* what, void (*Table::*rule)(const kernels::Step<T>&), bool nesterov,
+                           bool squares_first) {
+    compare<T>(what, 4 * size, [&](const Table& table, Out& out) {
       std::copy_n(param.data(), size, out.data());
       std::copy_n(x.data(), size, out.data() + size);
       std::copy_n(square.data(), size, out.data() + 2 * size);
+      std::copy_n(square.data(), size, out.data() + 3 * size);
       kernels::Step<T> step{};
       step.size = size;
       step.param = out.data();
       step.grad = grad.data();
-      const bool mean_square_first = std::string(what) == "rmsprop_update";
-      step.slots[0] = out.data() + (mean_square_first ? 2 : 1) * size;
-      step.slots[1] = out.data() + 2 * size;
+      step.slots[0] = out.data() + (squares_first ? 2 : 1) * size;
+      step.slots[1] = out.data() + (squares_first ? 3 : 2) * size;
+      step.slots[2] = out.data() + (squares_first ? 1 : 3) * size;
       step.learning_rate = T(0.1);
       step.momentum = T(0.9);
       step.nesterov = nesterov;
       step.rho = T(0.9);
       step.one_minus_rho = step.one_minus_beta_1 = T(0.1);
       step.one_minus_beta_2 = T(0.001);
+      step.beta_1 = T(0.9);
+      step.beta_2 = T(0.999);
       step.epsilon = T(1e-7);
+      step.gradient_rate = T(0.3);
+      step.square_scale = T(7);
       (table.*rule)(step);
     });
   };
-  updates("sgd_update", &Table::sgd_update, false);
-  updates("sgd_momentum_update", &Table::sgd_momentum_update, false);
-  updates("sgd_momentum_update", &Table::sgd_momentum_update, true);
-  updates("rmsprop_update", &Table::rmsprop_update, false);
-  updates("adam_update", &Table::adam_update, false);
+  updates("sgd_update", &Table::sgd_update, false, false);
+  updates("sgd_momentum_update", &Table::sgd_momentum_update, false, false);
+  updates("sgd_momentum_update", &Table::sgd_momentum_update, true, false);
+  updates("rmsprop_update", &Table::rmsprop_update, false, true);
+  updates("rmsprop_momentum_update", &Table::rmsprop_momentum_update, false, true);
+  updates("rmsprop_centered_update", &Table::rmsprop_centered_update, false, true);
+  updates("adagrad_update", &Table::adagrad_update, false, true);
+  updates("adadelta_update", &Table::adadelta_update, false, true);
+  updates("adam_update", &Table::adam_update, false, false);
+  updates("adam_amsgrad_update", &Table::adam_amsgrad_update, false, false);
+  updates("nadam_update", &Table::nadam_update, false, false);
+  updates("lion_update", &Table::lion_update, false, false);
+
+  compare<T>("clip", size, [&](const Table& table, Out& out) {
+    Numbers<T> with_nan(size, 16);
+    if (size > 3) with_nan.data()[3] = T(NAN);
+    table.clip(size, with_nan.data(), T(0.7), out.data());
+    for (Index i = 0; i < size; ++i) {
+      const T value = with_nan.data()[i], clipped = out[static_cast<std::size_t>(i)];
+      const bool right =
+          std::isnan(value) ? std::isnan(clipped) : clipped == std::min(std::max(value, T(-0.7)), T(0.7));
+      CHECK(right, "clip: element %td", i);
+    }
+  });
+  compare<T>("average", size, [&](const Table& table, Out& out) {
+    std::copy_n(param.data(), size, out.data());
+    table.average(size, x.data(), T(0.3), out.data());
+    for (Index i = 0; i < size; ++i) {
+      const T mean = param.data()[i];
+      const T expected = std::fma(x.data()[i] - mean, T(0.3), mean);
+      CHECK(out[static_cast<std::size_t>(i)] == expected, "average: element %td", i);
+    }
+  });
 }
 
 template <class T> void transposes() {

@@ -193,14 +193,53 @@ void test_loss_not_finite(const Shape& shape, int threads) {
   CHECK(training.trainer.steps() == 2, "%s on %d threads: %td steps", shape.name, threads, training.trainer.steps());
 }
 
+/// Steps that need the whole gradient of two batches, its norm, and means of the weights.
+template <class T> void test_options(const Shape& shape) {
+  ops::Optimizer options = optimizer(ops::Rule::nadam, 0x1p-8);
+  options.weight_decay = 0x1p-4;
+  options.global_clip_norm = 0x1p-6;
+  options.accumulation = 2;
+  options.averages = true;
+  options.average_momentum = 0.5;
+  std::vector<T> expected;
+  for (const int threads : thread_counts) {
+    set_thread_limit(threads);
+    Training<T> training(shape);
+    training.trainer.train_epoch(training.data.with_ids(), {shape.batch, true, 1, 0, options}, nobody());
+    training.trainer.finish();
+    const std::vector<T> trained = weights(training.network);
+    if (expected.empty()) expected = trained;
+    const bool equal = std::memcmp(trained.data(), expected.data(), trained.size() * sizeof(T)) == 0;
+    CHECK(equal, "%s on %d threads: other weights", shape.name, threads);
+    CHECK(trained != weights(Training<T>(shape).network), "%s: nothing was learnt", shape.name);
+  }
+}
+
+/// Down each column and then over the columns, whatever stands in the padding.
+void test_sum_of_squares() {
+  constexpr Index width = panel_width<float>, rows = 3;
+  for (Index columns = 1; columns <= width; ++columns) {
+    std::vector<float> panel(static_cast<std::size_t>(rows * width), std::numeric_limits<float>::quiet_NaN());
+    double expected = 0;
+    for (Index j = 0; j < columns; ++j) {
+      for (Index i = 0; i < rows; ++i) panel[static_cast<std::size_t>(i * width + j)] = float(i + j);
+      expected += double(j * j + (j + 1) * (j + 1) + (j + 2) * (j + 2));
+    }
+    CHECK(ops::sum_of_squares(panel.data(), rows, columns) == expected, "%td columns", columns);
+  }
+}
+
 } // namespace
 
 int main() {
+  test_sum_of_squares();
   test_shapes();
   test_trainings_at_once();
   for (const Shape& shape : shapes) {
     test_training<float>(shape);
     test_training<double>(shape);
+    test_options<float>(shape);
+    test_options<double>(shape);
     test_predictions_at_once(shape);
     for (const int threads : thread_counts) {
       test_busy(shape, threads);

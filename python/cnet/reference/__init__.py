@@ -5,15 +5,22 @@ from __future__ import annotations
 from . import network, random
 from .losses import pointwise_loss_backward, pointwise_loss_forward
 from .ops import (
+    adadelta_update,
+    adagrad_update,
+    adam_amsgrad_update,
     adam_update,
     cross_entropy_backward,
     cross_entropy_forward,
     dense_backward,
     dense_forward,
+    lion_update,
+    nadam_update,
     relu_backward,
     relu_forward,
     rescaling_backward,
     rescaling_forward,
+    rmsprop_centered_update,
+    rmsprop_momentum_update,
     rmsprop_update,
     sgd_momentum_update,
     sgd_update,
@@ -24,11 +31,16 @@ from .ops import (
 )
 
 __all__ = [
+    "adadelta_update",
+    "adagrad_update",
+    "adam_amsgrad_update",
     "adam_update",
     "cross_entropy_backward",
     "cross_entropy_forward",
     "dense_backward",
     "dense_forward",
+    "lion_update",
+    "nadam_update",
     "network",
     "pointwise_loss_backward",
     "pointwise_loss_forward",
@@ -37,6 +49,8 @@ __all__ = [
     "relu_forward",
     "rescaling_backward",
     "rescaling_forward",
+    "rmsprop_centered_update",
+    "rmsprop_momentum_update",
     "rmsprop_update",
     "sgd_momentum_update",
     "sgd_update",

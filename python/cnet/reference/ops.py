@@ -12,21 +12,29 @@ These conventions hold for every op, and its docstring doesn't repeat them:
 
 from __future__ import annotations
 
+import math
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "adadelta_update",
+    "adagrad_update",
+    "adam_amsgrad_update",
     "adam_update",
     "cross_entropy_backward",
     "cross_entropy_forward",
     "dense_backward",
     "dense_forward",
+    "lion_update",
+    "nadam_update",
     "relu_backward",
     "relu_forward",
     "rescaling_backward",
     "rescaling_forward",
+    "rmsprop_centered_update",
+    "rmsprop_momentum_update",
     "rmsprop_update",
     "sgd_momentum_update",
     "sgd_update",
@@ -565,6 +573,186 @@ def rmsprop_update(
     param -= learning_rate * g / np.sqrt(mean_square + epsilon)
 
 
+def rmsprop_momentum_update(
+    param: FloatArray,
+    grad: npt.ArrayLike,
+    mean_square: FloatArray,
+    velocity: FloatArray,
+    learning_rate: float,
+    momentum: float,
+    rho: float = 0.9,
+    epsilon: float = 1e-7,
+) -> None:
+    """Take a step of RMSprop with momentum, in place.
+
+    v ← rho · v + (1 - rho) · g², u ← momentum · u + learning_rate · g / √(v + epsilon), and then
+    w ← w - u.
+
+    Parameters
+    ----------
+    param : array, any shape
+        The weights w.
+    grad : array_like, the shape of `param`
+        Their gradient g.
+    mean_square, velocity : arrays, the shape and dtype of `param`
+        The running mean square v and the velocity u, zeros before the first step.
+    learning_rate, momentum : float
+    rho : float, default 0.9
+    epsilon : float, default 1e-7
+
+    References
+    ----------
+    As for `rmsprop_update`, in the form of ``keras.optimizers.RMSprop``.
+
+    Examples
+    --------
+    >>> param, mean_square, velocity = np.array([1.0]), np.array([0.0]), np.array([1.0])
+    >>> rmsprop_momentum_update(param, [2.0], mean_square, velocity, 0.5, 0.5, 0.75, epsilon=0.0)
+    >>> param, mean_square, velocity
+    (array([-0.5]), array([1.]), array([1.5]))
+    """
+    g = np.asarray(grad, param.dtype)
+    mean_square[...] = _flushed(rho * mean_square + (1 - rho) * g**2)
+    change = learning_rate * g / np.sqrt(mean_square + epsilon)
+    velocity[...] = _flushed(momentum * velocity + change)
+    param -= velocity
+
+
+def rmsprop_centered_update(
+    param: FloatArray,
+    grad: npt.ArrayLike,
+    mean_square: FloatArray,
+    mean: FloatArray,
+    velocity: FloatArray,
+    learning_rate: float,
+    momentum: float = 0.0,
+    rho: float = 0.9,
+    epsilon: float = 1e-7,
+) -> None:
+    """Take a step of centered RMSprop, in place: divided by the gradient's standard deviation.
+
+    v ← rho · v + (1 - rho) · g², m ← rho · m + (1 - rho) · g,
+    u ← momentum · u + learning_rate · g / √(v - m² + epsilon), and then w ← w - u. The variance
+    v - m² counts as 0 where rounding takes it below.
+
+    Parameters
+    ----------
+    param : array, any shape
+        The weights w.
+    grad : array_like, the shape of `param`
+        Their gradient g.
+    mean_square, mean, velocity : arrays, the shape and dtype of `param`
+        The running means v and m, and the velocity u, zeros before the first step.
+    learning_rate : float
+    momentum : float, default 0.0
+    rho : float, default 0.9
+    epsilon : float, default 1e-7
+
+    References
+    ----------
+    Graves, "Generating sequences with recurrent neural networks", arXiv:1308.0850, 2013, equations
+    38 to 45, in the form of ``keras.optimizers.RMSprop``.
+
+    Examples
+    --------
+    >>> param, square, mean, velocity = np.array([1.0]), np.zeros(1), np.zeros(1), np.zeros(1)
+    >>> rmsprop_centered_update(param, [2.0], square, mean, velocity, 0.5, rho=0.5, epsilon=0.0)
+    >>> param, square, mean, velocity
+    (array([0.]), array([2.]), array([1.]), array([1.]))
+    """
+    g = np.asarray(grad, param.dtype)
+    mean_square[...] = _flushed(rho * mean_square + (1 - rho) * g**2)
+    mean[...] = _flushed(rho * mean + (1 - rho) * g)
+    variance = np.maximum(mean_square - mean**2, 0)
+    change = learning_rate * g / np.sqrt(variance + epsilon)
+    velocity[...] = _flushed(momentum * velocity + change)
+    param -= velocity
+
+
+def adagrad_update(
+    param: FloatArray,
+    grad: npt.ArrayLike,
+    sum_of_squares: FloatArray,
+    learning_rate: float,
+    epsilon: float = 1e-7,
+) -> None:
+    """Take a step of Adagrad, in place: the more a weight has been changed, the shorter its steps.
+
+    v ← v + g², and then w ← w - learning_rate · g / √(v + epsilon).
+
+    Parameters
+    ----------
+    param : array, any shape
+        The weights w.
+    grad : array_like, the shape of `param`
+        Their gradient g.
+    sum_of_squares : array, the shape and dtype of `param`
+        The sum v; Keras has it start from 0.1.
+    learning_rate : float
+    epsilon : float, default 1e-7
+
+    References
+    ----------
+    Duchi, Hazan and Singer, "Adaptive subgradient methods for online learning and stochastic
+    optimization", JMLR 12, 2011, in the form of ``keras.optimizers.Adagrad``.
+
+    Examples
+    --------
+    >>> param, sum_of_squares = np.array([1.0]), np.array([5.0])
+    >>> adagrad_update(param, [2.0], sum_of_squares, learning_rate=0.75, epsilon=0.0)
+    >>> param, sum_of_squares
+    (array([0.5]), array([9.]))
+    """
+    g = np.asarray(grad, param.dtype)
+    sum_of_squares += g**2
+    param -= learning_rate * g / np.sqrt(sum_of_squares + epsilon)
+
+
+def adadelta_update(
+    param: FloatArray,
+    grad: npt.ArrayLike,
+    mean_square: FloatArray,
+    mean_square_change: FloatArray,
+    learning_rate: float,
+    rho: float = 0.95,
+    epsilon: float = 1e-7,
+) -> None:
+    """Take a step of Adadelta, in place: of the size that changes have had, in units of gradients.
+
+    v ← rho · v + (1 - rho) · g², d = √(u + epsilon) / √(v + epsilon) · g,
+    u ← rho · u + (1 - rho) · d², and then w ← w - learning_rate · d.
+
+    Parameters
+    ----------
+    param : array, any shape
+        The weights w.
+    grad : array_like, the shape of `param`
+        Their gradient g.
+    mean_square, mean_square_change : arrays, the shape and dtype of `param`
+        The running mean squares v and u of gradients and changes, zeros before the first step.
+    learning_rate : float
+    rho : float, default 0.95
+    epsilon : float, default 1e-7
+
+    References
+    ----------
+    Zeiler, "ADADELTA: an adaptive learning rate method", arXiv:1212.5701, 2012, algorithm 1, in the
+    form of ``keras.optimizers.Adadelta``.
+
+    Examples
+    --------
+    >>> param, square, square_change = np.array([1.0]), np.array([0.0]), np.array([1.0])
+    >>> adadelta_update(param, [2.0], square, square_change, 0.5, rho=0.75, epsilon=0.0)
+    >>> param, square, square_change
+    (array([0.]), array([1.]), array([1.75]))
+    """
+    g = np.asarray(grad, param.dtype)
+    mean_square[...] = _flushed(rho * mean_square + (1 - rho) * g**2)
+    change = np.sqrt(mean_square_change + epsilon) * g / np.sqrt(mean_square + epsilon)
+    mean_square_change[...] = _flushed(rho * mean_square_change + (1 - rho) * change**2)
+    param -= learning_rate * change
+
+
 def adam_update(
     param: FloatArray,
     grad: npt.ArrayLike,
@@ -612,6 +800,133 @@ def adam_update(
     second_moment[...] = _flushed(second_moment + (1 - beta_2) * (g**2 - second_moment))
     rate = learning_rate * np.sqrt(1 - beta_2**step) / (1 - beta_1**step)
     param -= rate * first_moment / (np.sqrt(second_moment) + epsilon)
+
+
+def adam_amsgrad_update(
+    param: FloatArray,
+    grad: npt.ArrayLike,
+    first_moment: FloatArray,
+    second_moment: FloatArray,
+    greatest_second_moment: FloatArray,
+    step: int,
+    learning_rate: float,
+    beta_1: float = 0.9,
+    beta_2: float = 0.999,
+    epsilon: float = 1e-7,
+) -> None:
+    """Take step number `step` of AMSGrad, in place: Adam by the greatest second moment so far.
+
+    Parameters
+    ----------
+    param, grad, first_moment, second_moment, step, learning_rate, beta_1, beta_2, epsilon
+        As for `adam_update`.
+    greatest_second_moment : array, the shape and dtype of `param`
+        Zeros before the first step.
+
+    References
+    ----------
+    Reddi, Kale and Kumar, "On the convergence of Adam and beyond", ICLR 2018, algorithm 2, in the
+    form of ``keras.optimizers.Adam``.
+
+    Examples
+    --------
+    >>> param, first, second, greatest = np.ones(1), np.zeros(1), np.zeros(1), np.array([4.0])
+    >>> adam_amsgrad_update(param, [2.0], first, second, greatest, 1, 0.5, 0.5, 0.75, epsilon=0.0)
+    >>> param, first, second, greatest
+    (array([0.75]), array([1.]), array([1.]), array([4.]))
+    """
+    g = np.asarray(grad, param.dtype)
+    first_moment[...] = _flushed(first_moment + (1 - beta_1) * (g - first_moment))
+    second_moment[...] = _flushed(second_moment + (1 - beta_2) * (g**2 - second_moment))
+    np.maximum(greatest_second_moment, second_moment, out=greatest_second_moment)
+    rate = learning_rate * np.sqrt(1 - beta_2**step) / (1 - beta_1**step)
+    param -= rate * first_moment / (np.sqrt(greatest_second_moment) + epsilon)
+
+
+def nadam_update(
+    param: FloatArray,
+    grad: npt.ArrayLike,
+    first_moment: FloatArray,
+    second_moment: FloatArray,
+    step: int,
+    learning_rate: float,
+    beta_1: float = 0.9,
+    beta_2: float = 0.999,
+    epsilon: float = 1e-7,
+) -> None:
+    """Take step number `step` of Nadam, in place: Adam with Nesterov's momentum.
+
+    m and v are those of `adam_update`. With uₜ = beta_1 (1 - 0.96ᵗ / 2), pₜ = u₁ u₂ … uₜ and
+    n = uₜ₊₁ / (1 - pₜ₊₁) · m + (1 - uₜ) / (1 - pₜ) · g, where t is `step`,
+    w ← w - learning_rate · n / (√(v / (1 - beta_2ᵗ)) + epsilon).
+
+    Parameters
+    ----------
+    param, grad, first_moment, second_moment, step, learning_rate, beta_1, beta_2, epsilon
+        As for `adam_update`.
+
+    References
+    ----------
+    Dozat, "Incorporating Nesterov momentum into Adam", ICLR 2016 workshop, algorithm 2, in the form
+    of ``keras.optimizers.Nadam``.
+
+    Examples
+    --------
+    >>> param, first_moment, second_moment = np.array([1.0]), np.array([0.0]), np.array([0.0])
+    >>> nadam_update(param, [2.0], first_moment, second_moment, step=1, learning_rate=0.5)
+    >>> param.round(3), first_moment.round(12), second_moment.round(12)
+    (array([0.469]), array([0.2]), array([0.004]))
+    """
+    g = np.asarray(grad, param.dtype)
+    first_moment[...] = _flushed(first_moment + (1 - beta_1) * (g - first_moment))
+    second_moment[...] = _flushed(second_moment + (1 - beta_2) * (g**2 - second_moment))
+    momenta = [beta_1 * (1 - 0.96**t / 2) for t in range(1, step + 2)]
+    product = math.prod(momenta[:-1])
+    mean = momenta[-1] / (1 - product * momenta[-1]) * first_moment
+    mean = mean + (1 - momenta[-2]) / (1 - product) * g
+    root = np.sqrt(second_moment / (1 - beta_2**step))
+    param -= learning_rate * mean / (root + epsilon)
+
+
+def lion_update(
+    param: FloatArray,
+    grad: npt.ArrayLike,
+    first_moment: FloatArray,
+    learning_rate: float,
+    beta_1: float = 0.9,
+    beta_2: float = 0.99,
+) -> None:
+    """Take a step of Lion, in place: of one size, along the sign of a running mean.
+
+    w ← w - learning_rate · sign(beta_1 · m + (1 - beta_1) · g), and then
+    m ← beta_2 · m + (1 - beta_2) · g.
+
+    Parameters
+    ----------
+    param : array, any shape
+        The weights w.
+    grad : array_like, the shape of `param`
+        Their gradient g.
+    first_moment : array, the shape and dtype of `param`
+        The running mean m, zeros before the first step.
+    learning_rate : float
+    beta_1, beta_2 : float, default 0.9 and 0.99
+
+    References
+    ----------
+    Chen et al., "Symbolic discovery of optimization algorithms", NeurIPS 2023, program 1, in the
+    form of ``keras.optimizers.Lion``.
+
+    Examples
+    --------
+    >>> param, first_moment = np.array([1.0]), np.array([-8.0])
+    >>> lion_update(param, [2.0], first_moment, learning_rate=0.25, beta_1=0.5, beta_2=0.75)
+    >>> param, first_moment
+    (array([1.25]), array([-5.5]))
+    """
+    g = np.asarray(grad, param.dtype)
+    param -= learning_rate * np.sign(beta_1 * first_moment + (1 - beta_1) * g)
+    first_moment[...] = _flushed(beta_2 * first_moment + (1 - beta_2) * g)
 
 
 def _flushed(slot: FloatArray) -> FloatArray:

@@ -1,0 +1,591 @@
+"""Optimizers, by Keras's names: how a gradient becomes a step. The steps are the engine's."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from .. import _core
+from .._data import as_count, as_number
+from . import schedules
+from .schedules import LearningRateSchedule
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Lion",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "get",
+    "schedules",
+]
+
+
+class OptionsButDecay(TypedDict, total=False):
+    """What `AdamW` takes by name, as all others do; `Optimizer` says what it does."""
+
+    clipnorm: float | None
+    clipvalue: float | None
+    global_clipnorm: float | None
+    use_ema: bool
+    ema_momentum: float
+    ema_overwrite_frequency: int | None
+    loss_scale_factor: None
+    gradient_accumulation_steps: int | None
+    name: str | None
+
+
+class Options(OptionsButDecay, total=False):
+    """What every other optimizer takes by name."""
+
+    weight_decay: float | None
+
+
+class Optimizer:
+    """What all optimizers have.
+
+    Parameters
+    ----------
+    learning_rate : float or LearningRateSchedule
+        A schedule is asked for the rate of every batch.
+    name : str, optional
+    weight_decay : float, optional
+        Before each step, ``weights -= learning_rate * weight_decay * weights`` (Loshchilov and
+        Hutter, "Decoupled weight decay regularization", ICLR 2019).
+    clipnorm : float, optional
+        The gradient of each kernel and each bias is scaled down to this norm where it is longer.
+    clipvalue : float, optional
+        The elements of gradients are clipped to [-clipvalue, clipvalue].
+    global_clipnorm : float, optional
+        All gradients are scaled down together, to this norm of them all (Pascanu, Mikolov and
+        Bengio, "On the difficulty of training recurrent neural networks", ICML 2013). At most one
+        of the three ways to clip may be chosen.
+    use_ema : bool, default False
+        Keep a running mean of the weights, ``mean += (1 - ema_momentum) * (weights - mean)`` after
+        each batch, and put it in the weights' place when `fit` ends (Polyak and Juditsky,
+        "Acceleration of stochastic approximation by averaging", 1992).
+    ema_momentum : float in [0, 1], default 0.99
+    ema_overwrite_frequency : int, optional
+        Put the mean in the weights' place after every so many steps, too.
+    gradient_accumulation_steps : int, optional
+        Batches, at least 2, whose mean gradient makes one step.
+    loss_scale_factor
+        Not supported: leave it None.
+
+    Attributes
+    ----------
+    learning_rate : float
+        May be changed at any time; the next epoch takes it up. Of a schedule, the next batch's.
+    iterations : int
+        Steps taken.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number isn't one, or is out of its range, or an option is unknown.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float | LearningRateSchedule,
+        name: str | None = None,
+        *,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: None = None,
+        gradient_accumulation_steps: int | None = None,
+    ) -> None:
+        if loss_scale_factor is not None:
+            raise ValueError(f"loss_scale_factor: not supported, got {loss_scale_factor!r}")
+        self.loss_scale_factor = loss_scale_factor
+        self.name = type(self).__name__ if name is None else str(name)
+        #: Batches seen, which the trainer keeps up to date.
+        self.batches = 0
+        self._learning_rate: float | LearningRateSchedule = 0.0
+        self.learning_rate = learning_rate
+        self.weight_decay = (
+            None if weight_decay is None else in_range("weight_decay", weight_decay, 0.0, math.inf)
+        )
+        limits = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
+        limits = {key: value for key, value in limits.items() if value is not None}
+        if len(limits) > 1:
+            raise ValueError(
+                f"expected one of clipnorm, clipvalue and global_clipnorm, got {limits}"
+            )
+        self.clipnorm = _above_0("clipnorm", clipnorm)
+        self.clipvalue = _above_0("clipvalue", clipvalue)
+        self.global_clipnorm = _above_0("global_clipnorm", global_clipnorm)
+        self.use_ema = bool(use_ema)
+        self.ema_momentum = in_range("ema_momentum", ema_momentum, 0.0, 1.0)
+        self.ema_overwrite_frequency = _count_or_none(
+            "ema_overwrite_frequency", ema_overwrite_frequency, 1
+        )
+        self.gradient_accumulation_steps = _count_or_none(
+            "gradient_accumulation_steps", gradient_accumulation_steps, 2
+        )
+
+    @property
+    def learning_rate(self) -> float:
+        """The step size."""
+        rate = self._learning_rate
+        return rate.rate(self.batches) if isinstance(rate, LearningRateSchedule) else rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: float | LearningRateSchedule) -> None:
+        if isinstance(value, LearningRateSchedule):
+            self._learning_rate = value
+            return
+        if isinstance(self._learning_rate, LearningRateSchedule):
+            raise TypeError(
+                f"learning_rate: the optimizer has the schedule {self._learning_rate.name}, "
+                f"which can't be replaced by a number, got {value!r}"
+            )
+        self._learning_rate = in_range("learning_rate", value, 0.0, math.inf)
+
+    @property
+    def iterations(self) -> int:
+        """Steps taken."""
+        return self.batches // (self.gradient_accumulation_steps or 1)
+
+    def learning_rates(self, batches: int) -> list[float]:
+        """Return the rates of the next batches, none if they are all `learning_rate`."""
+        schedule = self._learning_rate
+        if not isinstance(schedule, LearningRateSchedule):
+            return []
+        return [schedule.rate(self.batches + n) for n in range(batches)]
+
+    def rule(self) -> _core.Optimizer:
+        """Return what the engine needs to know for its next steps."""
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make another like this, without what it has counted."""
+        rate: Any = self._learning_rate
+        if isinstance(rate, LearningRateSchedule):
+            rate = {"class_name": type(rate).__name__, "config": rate.get_config()}
+        options = {key: value for key, value in vars(self).items() if not key.startswith("_")}
+        del options["batches"]
+        return {"learning_rate": rate} | options
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Return the optimizer that `get_config` described.
+
+        Raises
+        ------
+        ValueError
+            If the learning rate's schedule is not one of `schedules`.
+        """
+        config = dict(config)
+        rate = config.get("learning_rate")
+        if isinstance(rate, dict):
+            name = rate.get("class_name")
+            if name not in schedules.__all__:
+                raise ValueError(
+                    f"learning_rate: expected one of {schedules.__all__}, got {name!r}"
+                )
+            config["learning_rate"] = getattr(schedules, name).from_config(rate["config"])
+        return cls(**config)
+
+    def _rule(self, name: str, **numbers: Any) -> _core.Optimizer:
+        """Return the engine's rule `name` with these numbers and all that any rule may have."""
+        return _core.Optimizer(
+            name,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay or 0.0,
+            clip_value=self.clipvalue or 0.0,
+            clip_norm=self.clipnorm or 0.0,
+            global_clip_norm=self.global_clipnorm or 0.0,
+            accumulation=self.gradient_accumulation_steps or 1,
+            averages=self.use_ema,
+            average_momentum=self.ema_momentum,
+            overwrite_frequency=self.ema_overwrite_frequency or 0,
+            **numbers,
+        )
+
+
+class SGD(Optimizer):
+    """Gradient descent, with momentum if wanted.
+
+    Parameters
+    ----------
+    learning_rate : float or LearningRateSchedule, default 0.01
+    momentum : float in [0, 1], default 0
+        With momentum, ``velocity = momentum * velocity - learning_rate * grad`` is added to the
+        weights (Polyak, 1964).
+    nesterov : bool, default False
+        Add ``momentum * velocity - learning_rate * grad`` instead (Sutskever et al., 2013).
+    **options
+        As for `Optimizer`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number isn't one, or is out of its range.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float | LearningRateSchedule = 0.01,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(learning_rate, **options)
+        self.momentum = in_range("momentum", momentum, 0.0, 1.0)
+        self.nesterov = bool(nesterov)
+
+    def rule(self) -> _core.Optimizer:
+        if self.momentum == 0:
+            return self._rule("sgd")
+        return self._rule("sgd_momentum", momentum=self.momentum, nesterov=self.nesterov)
+
+
+class RMSprop(Optimizer):
+    """Gradient descent with each step divided by the gradient's running root mean square.
+
+    ``velocity = rho * velocity + (1 - rho) * grad**2``, and
+    ``learning_rate * grad / sqrt(velocity + epsilon)`` is subtracted (Hinton, 2012).
+
+    Parameters
+    ----------
+    learning_rate : float or LearningRateSchedule, default 0.001
+    rho : float in [0, 1], default 0.9
+    momentum : float in [0, 1], default 0
+        Subtract ``change = momentum * change + learning_rate * grad / sqrt(velocity + epsilon)``.
+    epsilon : float, default 1e-7
+    centered : bool, default False
+        Divide by the gradient's running standard deviation: ``velocity - mean**2`` stands for
+        ``velocity``, with ``mean = rho * mean + (1 - rho) * grad`` (Graves, 2013).
+    **options
+        As for `Optimizer`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number isn't one, or is out of its range.
+
+    Notes
+    -----
+    Where rounding takes ``velocity - mean**2`` below 0, it counts as 0; in Keras the weight may
+    then become NaN.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float | LearningRateSchedule = 0.001,
+        rho: float = 0.9,
+        momentum: float = 0.0,
+        epsilon: float = 1e-7,
+        centered: bool = False,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(learning_rate, **options)
+        self.rho = in_range("rho", rho, 0.0, 1.0)
+        self.momentum = in_range("momentum", momentum, 0.0, 1.0)
+        self.epsilon = in_range("epsilon", epsilon, 0.0, math.inf)
+        self.centered = bool(centered)
+
+    def rule(self) -> _core.Optimizer:
+        if self.centered:
+            name = "rmsprop_centered"
+        else:
+            name = "rmsprop_momentum" if self.momentum > 0 else "rmsprop"
+        return self._rule(name, rho=self.rho, momentum=self.momentum, epsilon=self.epsilon)
+
+
+class Adagrad(Optimizer):
+    """Gradient descent with each step divided by the root of the sum of all squares of gradients.
+
+    ``accumulator += grad**2``, and ``learning_rate * grad / sqrt(accumulator + epsilon)`` is
+    subtracted (Duchi, Hazan and Singer, 2011).
+
+    Parameters
+    ----------
+    learning_rate : float or LearningRateSchedule, default 0.001
+    initial_accumulator_value : float, default 0.1
+    epsilon : float, default 1e-7
+    **options
+        As for `Optimizer`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number isn't one, or is out of its range.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float | LearningRateSchedule = 0.001,
+        initial_accumulator_value: float = 0.1,
+        epsilon: float = 1e-7,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(learning_rate, **options)
+        self.initial_accumulator_value = in_range(
+            "initial_accumulator_value", initial_accumulator_value, 0.0, math.inf
+        )
+        self.epsilon = in_range("epsilon", epsilon, 0.0, math.inf)
+
+    def rule(self) -> _core.Optimizer:
+        return self._rule(
+            "adagrad", initial_slot=self.initial_accumulator_value, epsilon=self.epsilon
+        )
+
+
+class Adadelta(Optimizer):
+    """Gradient descent with steps of the size that changes have had, relative to the gradient's.
+
+    ``square = rho * square + (1 - rho) * grad**2``,
+    ``change = grad * sqrt(square_change + epsilon) / sqrt(square + epsilon)``,
+    ``square_change = rho * square_change + (1 - rho) * change**2``, and
+    ``learning_rate * change`` is subtracted (Zeiler, 2012).
+
+    Parameters
+    ----------
+    learning_rate : float or LearningRateSchedule, default 0.001
+        The paper's form of the rule is that of 1.
+    rho : float in [0, 1], default 0.95
+    epsilon : float, default 1e-7
+    **options
+        As for `Optimizer`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number isn't one, or is out of its range.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float | LearningRateSchedule = 0.001,
+        rho: float = 0.95,
+        epsilon: float = 1e-7,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(learning_rate, **options)
+        self.rho = in_range("rho", rho, 0.0, 1.0)
+        self.epsilon = in_range("epsilon", epsilon, 0.0, math.inf)
+
+    def rule(self) -> _core.Optimizer:
+        return self._rule("adadelta", rho=self.rho, epsilon=self.epsilon)
+
+
+class Adam(Optimizer):
+    """Gradient descent with running means of the gradient and of its square.
+
+    In step t, with ``momentum += (1 - beta_1) * (grad - momentum)`` and
+    ``velocity += (1 - beta_2) * (grad**2 - velocity)``, it subtracts
+    ``learning_rate * sqrt(1 - beta_2**t) / (1 - beta_1**t) * momentum / (sqrt(velocity) + epsilon)``
+    (Kingma and Ba, 2015, in the more efficient order that ends their section 2).
+
+    Parameters
+    ----------
+    learning_rate : float or LearningRateSchedule, default 0.001
+    beta_1 : float in [0, 1), default 0.9
+    beta_2 : float in [0, 1), default 0.999
+    epsilon : float, default 1e-7
+    amsgrad : bool, default False
+        The greatest velocity so far stands for the present one (Reddi, Kale and Kumar, 2018).
+    **options
+        As for `Optimizer`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number isn't one, or is out of its range.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float | LearningRateSchedule = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(learning_rate, **options)
+        self.beta_1 = in_range("beta_1", beta_1, 0.0, BELOW_1)
+        self.beta_2 = in_range("beta_2", beta_2, 0.0, BELOW_1)
+        self.epsilon = in_range("epsilon", epsilon, 0.0, math.inf)
+        self.amsgrad = bool(amsgrad)
+
+    def rule(self) -> _core.Optimizer:
+        return self._rule(
+            "adam_amsgrad" if self.amsgrad else "adam",
+            beta_1=self.beta_1,
+            beta_2=self.beta_2,
+            epsilon=self.epsilon,
+        )
+
+
+class AdamW(Adam):
+    """Adam with weight decay (Loshchilov and Hutter, 2019).
+
+    Parameters
+    ----------
+    learning_rate : float or LearningRateSchedule, default 0.001
+    weight_decay : float, default 0.004
+    beta_1, beta_2, epsilon, amsgrad
+        As for `Adam`.
+    **options
+        As for `Optimizer`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number isn't one, or is out of its range; `weight_decay` may not be None.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float | LearningRateSchedule = 0.001,
+        weight_decay: float = 0.004,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        **options: Unpack[OptionsButDecay],
+    ) -> None:
+        decay = as_number("weight_decay", weight_decay)
+        super().__init__(
+            learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=decay, **options
+        )
+
+
+class Nadam(Optimizer):
+    """Adam with Nesterov's momentum (Dozat, 2016).
+
+    With momentum and velocity as for `Adam`, ``u(t) = beta_1 * (1 - 0.96**t / 2)`` and
+    ``p(t) = u(1) * u(2) * … * u(t)``, step t subtracts
+    ``learning_rate * mean / (sqrt(velocity / (1 - beta_2**t)) + epsilon)``, where
+    ``mean = u(t + 1) / (1 - p(t + 1)) * momentum + (1 - u(t)) / (1 - p(t)) * grad``.
+
+    Parameters
+    ----------
+    learning_rate : float or LearningRateSchedule, default 0.001
+    beta_1 : float in [0, 1), default 0.9
+    beta_2 : float in [0, 1), default 0.999
+    epsilon : float, default 1e-7
+    **options
+        As for `Optimizer`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number isn't one, or is out of its range.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float | LearningRateSchedule = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(learning_rate, **options)
+        self.beta_1 = in_range("beta_1", beta_1, 0.0, BELOW_1)
+        self.beta_2 = in_range("beta_2", beta_2, 0.0, BELOW_1)
+        self.epsilon = in_range("epsilon", epsilon, 0.0, math.inf)
+
+    def rule(self) -> _core.Optimizer:
+        return self._rule("nadam", beta_1=self.beta_1, beta_2=self.beta_2, epsilon=self.epsilon)
+
+
+class Lion(Optimizer):
+    """Steps of one size, along the sign of a running mean of the gradient (Chen et al., 2023).
+
+    It subtracts ``learning_rate * sign(beta_1 * momentum + (1 - beta_1) * grad)``; then
+    ``momentum = beta_2 * momentum + (1 - beta_2) * grad``.
+
+    Parameters
+    ----------
+    learning_rate : float or LearningRateSchedule, default 0.001
+    beta_1 : float in (0, 1], default 0.9
+        At 0 the momentum would have no say.
+    beta_2 : float in [0, 1], default 0.99
+    **options
+        As for `Optimizer`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number isn't one, or is out of its range.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float | LearningRateSchedule = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.99,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(learning_rate, **options)
+        self.beta_1 = in_range("beta_1", beta_1, 0.0, 1.0)
+        if self.beta_1 == 0:
+            raise ValueError(f"beta_1: expected a number above 0, got {beta_1!r}")
+        self.beta_2 = in_range("beta_2", beta_2, 0.0, 1.0)
+
+    def rule(self) -> _core.Optimizer:
+        return self._rule("lion", beta_1=self.beta_1, beta_2=self.beta_2)
+
+
+_CLASSES: dict[str, type[Optimizer]] = {
+    cls.__name__.lower(): cls for cls in (Adadelta, Adagrad, Adam, AdamW, Lion, Nadam, RMSprop, SGD)
+}
+
+
+def get(identifier: Any) -> Any:
+    """Return an optimizer from its name, its class, or itself.
+
+    Raises
+    ------
+    ValueError
+        If there is no such optimizer.
+    """
+    if isinstance(identifier, str) and identifier.lower() in _CLASSES:
+        return _CLASSES[identifier.lower()]()  # type: ignore[call-arg] # every class has defaults
+    if isinstance(identifier, type) and identifier in _CLASSES.values():
+        return identifier()
+    if isinstance(identifier, Optimizer) and type(identifier).rule is not Optimizer.rule:
+        return identifier
+    known = ", ".join(_CLASSES)
+    raise ValueError(f"optimizer: expected one of {known}, or an Optimizer, got {identifier!r}")
+
+
+BELOW_1 = math.nextafter(1.0, 0.0)
+
+
+def in_range(name: str, value: Any, low: float, high: float) -> float:
+    """Return `value` as a float in [low, high]; raise if it isn't one."""
+    number = as_number(name, value)
+    if not low <= number <= high or math.isinf(number):
+        raise ValueError(f"{name}: expected a number in [{low}, {high}], got {value!r}")
+    return number
+
+
+def _above_0(name: str, value: Any) -> float | None:
+    if value is None:
+        return None
+    number = in_range(name, value, 0.0, math.inf)
+    if number == 0:
+        raise ValueError(f"{name}: expected a number above 0, got {value!r}")
+    return number
+
+
+def _count_or_none(name: str, value: Any, least: int) -> int | None:
+    return None if value is None else as_count(name, value, least=least)
