@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from . import _core
 from ._data import FloatArray, shape_text
-from .layers import InputLayer, Layer, Shape, Weight, assign_all, auto_name, sample_size
+from .layers import InputLayer, Layer, Weight
+from .layers.core import Shape, assign_all, auto_name, sample_size
 from .trainer import Trainer
 
 __all__ = ["Sequential"]

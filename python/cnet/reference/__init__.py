@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from . import network, random
+from . import activations, network, random
 from .ops import (
+    activation_backward,
+    activation_forward,
     adam_update,
     cross_entropy_backward,
     cross_entropy_forward,
     dense_backward,
     dense_forward,
+    log_softmax,
+    log_softmax_backward,
     relu_backward,
     relu_forward,
     rescaling_backward,
@@ -23,11 +27,16 @@ from .ops import (
 )
 
 __all__ = [
+    "activation_backward",
+    "activation_forward",
+    "activations",
     "adam_update",
     "cross_entropy_backward",
     "cross_entropy_forward",
     "dense_backward",
     "dense_forward",
+    "log_softmax",
+    "log_softmax_backward",
     "network",
     "random",
     "relu_backward",

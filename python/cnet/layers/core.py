@@ -1,4 +1,4 @@
-"""Layers, by Keras's names. A layer owns its weights; a model puts layers in order."""
+"""What all layers have, and those that are no activation."""
 
 from __future__ import annotations
 
@@ -10,25 +10,14 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from . import _core, activations, initializers
-from ._data import FloatArray, as_array, as_count, as_number, as_samples, shape_text
-from .config import standardize_dtype
+from .. import _core, activations, initializers
+from .._data import FloatArray, as_array, as_count, as_number, as_samples, shape_text
+from ..config import standardize_dtype
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = [
-    "Activation",
-    "Dense",
-    "Flatten",
-    "Input",
-    "InputLayer",
-    "Layer",
-    "ReLU",
-    "Rescaling",
-    "Softmax",
-    "Weight",
-]
+__all__ = ["Dense", "Flatten", "Input", "InputLayer", "Layer", "Rescaling", "Weight"]
 
 Shape = tuple[int | None, ...]
 _names: Counter[str] = Counter()
@@ -259,7 +248,7 @@ class Dense(Layer):
     units : int
         Number of outputs.
     activation : str or function, optional
-        "linear" (None), "relu" or "softmax".
+        One of `cnet.activations`, or its name; None is "linear".
     use_bias : bool, default True
     kernel_initializer : str or Initializer, default "glorot_uniform"
     bias_initializer : str or Initializer, default "zeros"
@@ -349,56 +338,6 @@ class Dense(Layer):
     def add_to(self, network: Any, *, trainable: bool = True) -> None:
         network.add_dense(self.name, self._parameters, trainable)
         activations.add_to(network, self.activation, self.name)
-
-
-class Activation(Layer):
-    """An activation function as a layer of its own.
-
-    Parameters
-    ----------
-    activation : str or function
-        "linear", "relu" or "softmax".
-    **options
-        See `Layer`.
-    """
-
-    _prefix = "activation"
-
-    def __init__(
-        self,
-        activation: str | activations.ActivationFunction,
-        **options: Unpack[LayerOptions],
-    ) -> None:
-        super().__init__(**options)
-        self.activation = activations.get(activation)
-
-    def _make_weights(self, input_shape: Shape) -> None:
-        if self.activation is activations.softmax and len(input_shape) != 2:
-            raise ValueError(
-                f"{type(self).__name__} '{self.name}': softmax expects input of shape "
-                f"(batch, classes), got {shape_text(input_shape)}"
-            )
-
-    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # the base has it
-        activations.add_to(network, self.activation, self.name)
-
-
-class ReLU(Activation):
-    """max(x, 0) as a layer. See `Layer` for the options."""
-
-    _prefix = "re_lu"
-
-    def __init__(self, **options: Unpack[LayerOptions]) -> None:
-        super().__init__(activations.relu, **options)
-
-
-class Softmax(Activation):
-    """Softmax over the classes as a layer, (batch, classes). See `Layer` for the options."""
-
-    _prefix = "softmax"
-
-    def __init__(self, **options: Unpack[LayerOptions]) -> None:
-        super().__init__(activations.softmax, **options)
 
 
 class Flatten(Layer):
