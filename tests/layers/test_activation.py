@@ -107,6 +107,25 @@ STEPS: list[tuple[Callable[..., layers.Layer] | None, str, str, dict[str, Any]]]
 ]
 
 
+@pytest.mark.parametrize("name", ["sigmoid", "softplus", "exponential"])
+def test_an_activation_may_be_the_top(name: str) -> None:
+    rng = np.random.default_rng(0)
+    x, ids = rng.normal(size=(33, 7)), rng.integers(3, size=33)
+    model = cnet.Sequential([layers.Dense(3, name, dtype="float64")])
+    model.build((None, 7))
+    kernel, bias = model.get_weights()
+    z = reference.dense_forward(x, kernel, bias)
+    y = reference.activation_forward(z, name)
+    grad_z = reference.activation_backward(reference.cross_entropy_backward(y, ids), z, y, name)
+    _, grad_kernel, grad_bias = reference.dense_backward(grad_z, x, kernel)
+    model.compile(cnet.optimizers.SGD(1.0), "sparse_categorical_crossentropy")
+    model.fit(x, ids, batch_size=33, shuffle=False, verbose=0)
+    for actual, weight in zip(
+        model.get_weights(), [kernel - grad_kernel, bias - grad_bias], strict=True
+    ):
+        np.testing.assert_allclose(actual, weight, rtol=0, atol=relative_bound(1000, np.float64))
+
+
 @pytest.mark.parametrize(("make", "activation", "name", "parameters"), STEPS)
 def test_training_goes_through_activations(
     make: Callable[..., layers.Layer] | None, activation: str, name: str, parameters: dict[str, Any]
