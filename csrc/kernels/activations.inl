@@ -44,10 +44,31 @@ template <class T> CNET_INLINE Twofold<T> exact_sum(Lanes<T> x, Lanes<T> y) {
   return {sum, (x - sum) + y};
 }
 
+/// The same of numbers in whichever order (Knuth's).
+template <class T> CNET_INLINE Twofold<T> exact_sum_of_any(Lanes<T> x, Lanes<T> y) {
+  const Lanes<T> sum = x + y, added = sum - x;
+  return {sum, (x - (sum - added)) + (y - added)};
+}
+
 template <class T> CNET_INLINE Twofold<T> exact_product(Lanes<T> x, Lanes<T> y) {
   const Lanes<T> product = x * y;
   return {product, fma(x, y, negative(product))};
 }
+
+/// A divisor in two parts, neither large nor small; quotients are rounded about once.
+template <class T> struct Divisor {
+  Twofold<T> value;
+  Lanes<T> inverse;
+
+  CNET_INLINE explicit Divisor(Twofold<T> divisor) : value(divisor), inverse(broadcast(T(1)) / divisor.high) {}
+
+  /// x over the divisor, for a finite x.
+  CNET_INLINE Lanes<T> divides(Lanes<T> x) const {
+    const Lanes<T> quotient = x * inverse, minus = negative(quotient);
+    const Lanes<T> rest = fma(minus, value.low, fma(minus, value.high, x));
+    return fma(rest, inverse, quotient);
+  }
+};
 
 /// eˣ = 2ⁿ (1 + r + rest), for x ≤ 0 in two parts: more of it than fits a T.
 template <class T> struct Exponential {
@@ -97,46 +118,42 @@ template <class T> struct Logistic {
   Lanes<T> mantissa; ///< z without its power of two
   Lanes<T> n;
   Lanes<T> z;
-  Lanes<T> one_plus_z;
+  Twofold<T> one_plus_z;
 
   CNET_INLINE explicit Logistic(Twofold<T> minus_magnitude) {
     const Exponential<T> e(minus_magnitude);
     mantissa = e.mantissa();
     n = e.n;
     z = scale(mantissa, n);
-    one_plus_z = z + broadcast(T(1));
+    one_plus_z = exact_sum(broadcast(T(1)), z);
   }
   /// Of −|v|.
   CNET_INLINE explicit Logistic(Lanes<T> minus_magnitude) : Logistic(Twofold<T>{minus_magnitude, broadcast(T(0))}) {}
 
-  /// x times the function where x ≥ 0, and `below` ≤ 0 times it where x < 0: `below` is x, but finite.
-  CNET_INLINE Lanes<T> times(Lanes<T> x, Lanes<T> below) const {
-    const Lanes<T> zero = broadcast(T(0));
+  /// The function times `factor`, which is finite where it is negative; `x` has the sign of v.
+  CNET_INLINE Lanes<T> times(Lanes<T> factor, Lanes<T> x) const {
+    const Lanes<T> zero = broadcast(T(0)), one = broadcast(T(1));
     const auto is_negative = x < zero;
-    const Lanes<T> numerator = select(is_negative, below * mantissa, x);
-    return scale(numerator / one_plus_z, select(is_negative, n, zero));
+    const Lanes<T> value = Divisor<T>(one_plus_z).divides(select(is_negative, mantissa, one));
+    return scale(factor * value, select(is_negative, n, zero));
   }
   /// The derivative of x times the function of v(x): σ + x v′ σ (1 − σ). `product` is |x v′|.
   CNET_INLINE Lanes<T> gate_slope(Lanes<T> x, Lanes<T> product) const {
-    const Lanes<T> zero = broadcast(T(0));
+    const Lanes<T> zero = broadcast(T(0)), sum = one_plus_z.high;
     const auto is_negative = x < zero;
-    const Lanes<T> numerator = select(is_negative, (one_plus_z - product) * mantissa, fma(product, z, one_plus_z));
-    return scale(numerator / one_plus_z / one_plus_z, select(is_negative, n, zero));
+    const Lanes<T> numerator = select(is_negative, (sum - product) * mantissa, fma(product, z, sum));
+    return scale(numerator / sum / sum, select(is_negative, n, zero));
   }
 };
 
 template <class T> CNET_INLINE Lanes<T> sigmoid(Lanes<T> x) {
-  const Logistic<T> logistic(negative(absolute(x)));
-  const Lanes<T> zero = broadcast(T(0)), one = broadcast(T(1));
-  const auto is_negative = x < zero;
-  return scale(select(is_negative, logistic.mantissa, one) / logistic.one_plus_z,
-               select(is_negative, logistic.n, zero));
+  return Logistic<T>(negative(absolute(x))).times(broadcast(T(1)), x);
 }
 
 /// tanh |x| = −t / (2 + t) with t = exp(−2 |x|) − 1.
 template <class T> CNET_INLINE Lanes<T> tanh(Lanes<T> x) {
   const Lanes<T> t = exp_minus_one(absolute(x) * broadcast(T(-2)));
-  return with_sign(negative(t) / (t + broadcast(T(2))), x);
+  return with_sign(Divisor<T>(exact_sum(broadcast(T(2)), t)).divides(t), x);
 }
 
 /// ln(1 + eˣ) = max(x, 0) + ln(1 + exp(−|x|)).
@@ -147,7 +164,7 @@ template <class T> CNET_INLINE Lanes<T> softplus(Lanes<T> x) {
 
 template <class T> CNET_INLINE Lanes<T> silu(Lanes<T> x) {
   const Lanes<T> magnitude = minimum(absolute(x), vanishing<T>);
-  return Logistic<T>(negative(magnitude)).times(x, negative(magnitude));
+  return Logistic<T>(negative(magnitude)).times(select(x < broadcast(T(0)), negative(magnitude), x), x);
 }
 
 template <class T> CNET_INLINE Lanes<T> silu_slope(Lanes<T> x) {
@@ -163,7 +180,7 @@ template <class T> struct Mish {
   Lanes<T> n;
   Lanes<T> z;
   Lanes<T> factor; ///< 1 + 2z, or 2 + z for x < 0
-  Lanes<T> divisor;
+  Twofold<T> divisor;
 
   CNET_INLINE explicit Mish(Lanes<T> x) {
     const Lanes<T> zero = broadcast(T(0)), one = broadcast(T(1)), two = broadcast(T(2));
@@ -174,14 +191,15 @@ template <class T> struct Mish {
     z = scale(mantissa, e.n);
     const auto is_negative = x < zero;
     factor = select(is_negative, two + z, fma(two, z, one));
-    divisor = select(is_negative, fma(z, two + z, two), fma(two * z, z, factor));
+    const Lanes<T> above = two * z * (one + z);
+    divisor = exact_sum_of_any(select(is_negative, two, one), select(is_negative, z * factor, above));
   }
 };
 
 template <class T> CNET_INLINE Lanes<T> mish(Lanes<T> x) {
   const Mish<T> m(x);
   const Lanes<T> gated = select(x < broadcast(T(0)), negative(m.magnitude) * m.mantissa, x);
-  return scale(gated * m.factor / m.divisor, m.n);
+  return scale(gated * Divisor<T>(m.divisor).divides(m.factor), m.n);
 }
 
 /// tanh(ln(1 + eˣ)) + x (1 − tanh²) σ(x), where (1 − tanh²) σ(x) is 4 z² (1 + z) / D², or 4 z (1 + z) / D²
@@ -190,9 +208,9 @@ template <class T> CNET_INLINE Lanes<T> mish_slope(Lanes<T> x) {
   const Mish<T> m(x);
   const auto is_negative = x < broadcast(T(0));
   const Lanes<T> four = broadcast(T(4));
-  const Lanes<T> bend = four * m.magnitude * (m.z + broadcast(T(1))) / m.divisor;
+  const Lanes<T> bend = four * m.magnitude * (m.z + broadcast(T(1))) / m.divisor.high;
   const Lanes<T> below = (m.factor - bend) * m.mantissa, above = fma(bend * m.z, m.z, m.factor);
-  return scale(select(is_negative, below, above) / m.divisor, m.n);
+  return scale(select(is_negative, below, above) / m.divisor.high, m.n);
 }
 
 /// The normal distribution's tail, Φ(−a) = exp(−a²/2) P((a − 4) / (a + 4)) / (a + 4): the polynomial is
@@ -232,12 +250,12 @@ template <class T> struct Gauss {
     const Exponential<T> e(square);
     mantissa = e.mantissa();
     n = e.n;
-    const Lanes<T> divisor = a + broadcast(T(4));
-    const Lanes<T> q = (a + a) / divisor - broadcast(T(1)); // rounded less than (a − 4) / (a + 4)
+    const Divisor<T> divisor(exact_sum_of_any(a, broadcast(T(4))));
+    const Lanes<T> q = divisor.divides(a + a) - broadcast(T(1)); // rounded less than (a − 4) / (a + 4)
     Lanes<T> sum = broadcast(T(Tail::polynomial[0]));
     CNET_UNROLL
     for (int k = 1; k < terms; ++k) sum = fma(sum, q, broadcast(T(Tail::polynomial[k])));
-    ratio = sum / divisor;
+    ratio = divisor.divides(sum);
   }
 };
 
@@ -286,22 +304,18 @@ private:
   CNET_INLINE static Twofold<T> minus_gate(Lanes<T> a) {
     const Twofold<T> square = exact_product(a, a);
     const Twofold<T> cubic = exact_product(square.high, broadcast(Gate::cubic));
-    const Lanes<T> linear = broadcast(Gate::linear);
-    const Lanes<T> factor = linear + cubic.high;
-    // Whichever is larger: Knuth's sum needs no order.
-    const Lanes<T> added = factor - linear;
-    Lanes<T> low = (linear - (factor - added)) + (cubic.high - added);
-    low = low + (fma(square.low, broadcast(Gate::cubic), cubic.low) +
-                 fma(square.high, broadcast(Gate::cubic_low), broadcast(Gate::linear_low)));
+    const Twofold<T> factor = exact_sum_of_any(broadcast(Gate::linear), cubic.high);
+    const Lanes<T> low = factor.low + (fma(square.low, broadcast(Gate::cubic), cubic.low) +
+                                       fma(square.high, broadcast(Gate::cubic_low), broadcast(Gate::linear_low)));
     const Lanes<T> minus = negative(a);
-    const Twofold<T> product = exact_product(minus, factor);
+    const Twofold<T> product = exact_product(minus, factor.high);
     return {product.high, fma(minus, low, product.low)};
   }
 };
 
 template <class T> CNET_INLINE Lanes<T> gelu_tanh(Lanes<T> x) {
   const ApproximateGauss<T> gauss(x);
-  return gauss.logistic.times(x, negative(gauss.a));
+  return gauss.logistic.times(select(x < broadcast(T(0)), negative(gauss.a), x), x);
 }
 
 template <class T> CNET_INLINE Lanes<T> gelu_tanh_slope(Lanes<T> x) {

@@ -171,7 +171,9 @@ void log_softmax_backward(Rows<T> logarithms, const T* grad, Index grad_stride, 
     for (Index i = first; i < first + count; ++i) {
       each_panel(logarithms, i, T(0), [&](Index p, Lanes<T> x) CNET_INLINED {
         const Lanes<T> g = load(grad + p * grad_stride + i * panel_width<T>);
-        store(out + p * out_stride + i * panel_width<T>, g - exp(x) * total[i - first]);
+        const Lanes<T> result = g - exp(x) * total[i - first];
+        store(out + p * out_stride + i * panel_width<T>,
+              select(columns_of<T>(logarithms.columns, p), result, broadcast(T(0))));
       });
     }
   });

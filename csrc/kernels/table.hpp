@@ -140,8 +140,8 @@ template <class T> struct Step {
 template <class T> struct Table {
   void (*gather[element_types])(const Gather<T>&);
 
-  /// Within units in the last place: elu 1.1, softsign 1.6, softplus 2, sigmoid 2.2, tanh 2.6, silu 2.9, gelu_tanh 3.1,
-  /// mish 3.5, gelu 4, subnormal results included; the limit at infinities; NaN stays.
+  /// Within units in the last place: elu 1.1, sigmoid 1.6, softsign 1.6, tanh 1.8, softplus 2, gelu_tanh 2.1, silu 2.2,
+  /// mish 3, gelu 3.8, subnormal results included; the limit at infinities; NaN stays.
   void (*activation_forward[activations])(Index size, const ActivationParameters<T>&, const T* x, T* out);
   /// out = grad · f′(x), where y = f(x). By y for elu, tanh, sigmoid, exponential, else by x.
   void (*activation_backward[activations])(Index size, const ActivationParameters<T>&, const T* grad, const T* x,
