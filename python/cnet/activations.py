@@ -409,7 +409,7 @@ def get(identifier: str | ActivationFunction | None) -> ActivationFunction:
 
 def takes_rows(function: ActivationFunction) -> bool:
     """Return whether an activation is a function of a row, not of each element."""
-    return _unwrapped(function) in (softmax, log_softmax)
+    return unwrapped(function) in (softmax, log_softmax)
 
 
 def add_to(network: Any, function: ActivationFunction, name: str) -> None:
@@ -419,13 +419,14 @@ def add_to(network: Any, function: ActivationFunction, name: str) -> None:
         getattr(network, kind)(name, *arguments)
 
 
-def _unwrapped(function: ActivationFunction) -> ActivationFunction:
+def unwrapped(function: ActivationFunction) -> ActivationFunction:
+    """Return the function whose parameters a partial sets, or the function itself."""
     return function.func if isinstance(function, partial) else function
 
 
 def _engine_layer(function: ActivationFunction) -> tuple[Any, ...]:
     """Return which method of the engine's network adds an activation, and what it is given."""
-    name = _unwrapped(function).__name__
+    name = unwrapped(function).__name__
     parameters: dict[str, Any] = {}
     if isinstance(function, partial):
         if function.args:

@@ -44,8 +44,9 @@ class Activation(Layer):
 
     def _make_weights(self, input_shape: Shape) -> None:
         if activations.takes_rows(self.activation) and len(input_shape) != 2:
+            function = activations.unwrapped(self.activation).__name__
             raise ValueError(
-                f"{type(self).__name__} '{self.name}': softmax expects input of shape "
+                f"{type(self).__name__} '{self.name}': {function} expects input of shape "
                 f"(batch, classes), got {shape_text(input_shape)}"
             )
 
