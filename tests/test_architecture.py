@@ -22,6 +22,7 @@ MODULES = [
     {"layers", "callbacks", "_progress", "optimizers", "losses", "metrics", "utils", "datasets"},
     {"activations", "initializers"},
     {"ops", "random"},
+    {"_elementwise"},
     {"_data", "_serialization"},
     {"config"},
     {"_core", "reference"},

@@ -250,7 +250,7 @@ def test_a_staged_step_has_the_bits_of_a_fused_one(
             layer.set_kernel(kernel)
             made.add_dense(f"dense_{n}", layer, True)
             if n == 0:
-                made.add_relu("relu")
+                made.add_activation("relu", "relu", {})
         made.add_softmax("softmax")
         trainer = _core.Trainer[dtype](made, LOSS, True)
         for epoch in range(3):

@@ -12,15 +12,18 @@ import pytest
 
 import cnet
 from cnet import activations, layers, ops
+from cnet.reference.activations import ACTIVATIONS as ELEMENTWISE
 
 DTYPES = ["float32", "float64"]
-ACTIVATIONS = ["linear", "relu", "softmax"]
+ACTIVATIONS = ["linear", *ELEMENTWISE, "softmax", "log_softmax"]
 
 MAKERS: dict[str, Callable[..., layers.Layer]] = {
     "activation": lambda **options: layers.Activation("relu", **options),
     "dense": lambda **options: layers.Dense(3, **options),
+    "elu": layers.ELU,
     "flatten": layers.Flatten,
     "input_layer": lambda **options: layers.InputLayer((4,), **options),
+    "leaky_re_lu": layers.LeakyReLU,
     "re_lu": layers.ReLU,
     "rescaling": lambda **options: layers.Rescaling(2.0, **options),
     "softmax": layers.Softmax,
@@ -112,7 +115,15 @@ def test_a_layer_is_built_by_its_first_input_and_takes_no_other(name: str) -> No
         layer(draw(2, 5))
 
 
-@pytest.mark.parametrize("layer", [layers.Dense(3), layers.Softmax(), layers.Activation("softmax")])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.Dense(3),
+        layers.Softmax(),
+        layers.Activation("softmax"),
+        layers.Activation("log_softmax"),
+    ],
+)
 def test_some_layers_take_rows_alone(layer: layers.Layer) -> None:
     with pytest.raises(ValueError, match=r"input of shape \(batch, \w+\), got \(batch, 4, 3\)"):
         layer(draw(2, 4, 3))

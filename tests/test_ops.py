@@ -15,6 +15,8 @@ import numpy.typing as npt
 import pytest
 from tolerances import (
     ELEMENTARY_ROUNDINGS,
+    activation_bound,
+    activation_gradient_bound,
     central_difference,
     difference_bound,
     dot_bound,
@@ -41,6 +43,15 @@ NAMES = sorted(reference.ops.__all__)
 # Those of test_pointwise_losses.py too.
 ALL_NAMES = sorted([*NAMES, *reference.losses.__all__])
 PARAMETERS = {name: inspect.signature(getattr(reference, name)).parameters for name in ALL_NAMES}
+ACTIVATIONS: list[tuple[str, Arguments]] = [
+    *((name, {}) for name in reference.activations.ACTIVATIONS),
+    ("relu", {"negative_slope": 0.3}),
+    ("relu", {"max_value": 1.5}),
+    ("relu", {"negative_slope": 0.3, "max_value": 1.5, "threshold": 0.5}),
+    ("leaky_relu", {"negative_slope": 0.7}),
+    ("elu", {"alpha": 0.3}),
+    ("gelu", {"approximate": True}),
+]
 MAKE_ARRAYS = [name for name in NAMES if "out" in PARAMETERS[name]]
 TAKE_LABELS = [name for name in NAMES if "labels" in PARAMETERS[name]]
 DENSE = [name for name in NAMES if "kernel" in PARAMETERS[name]]
@@ -57,9 +68,17 @@ UPDATED = [
     "greatest_second_moment",
 ]
 # The ops that may write over an input: element i of the result needs element i alone.
-ELEMENTWISE = ["relu_backward", "relu_forward", "rescaling_backward", "rescaling_forward"]
+ELEMENTWISE = [
+    "activation_backward",
+    "activation_forward",
+    "relu_backward",
+    "relu_forward",
+    "rescaling_backward",
+    "rescaling_forward",
+]
 
 SCALARS = {
+    "activation": "mish",
     "scale": 1 / 3,
     "offset": -0.7,
     "learning_rate": 0.1,
@@ -92,11 +111,13 @@ def draw(
 
     makers: dict[str, Callable[[], Any]] = {
         "x": lambda: normal(batch, inputs),
+        "y": lambda: normal(batch, inputs),
         "kernel": lambda: normal(inputs, outputs),
         "bias": lambda: normal(outputs),
         "grad": lambda: normal(*rows),
         "logits": lambda: 3 * normal(*rows),
         "probabilities": distributions,
+        "log_probabilities": lambda: np.log(distributions()),
         "labels": lambda: (
             rng.integers(max(outputs, 1), size=batch) if labels == "ids" else distributions()
         ),
@@ -111,7 +132,7 @@ def draw(
         "second_moment": lambda: normal(*rows) ** 2,
         "greatest_second_moment": lambda: normal(*rows) ** 2,
     } | {scalar: lambda value=value: value for scalar, value in SCALARS.items()}
-    return {key: makers[key]() for key in PARAMETERS[name] if key != "out"}
+    return {key: makers[key]() for key in PARAMETERS[name] if key not in ("out", "parameters")}
 
 
 def call(module: Any, name: str, arguments: Arguments, **out: Any) -> tuple[Any, ...]:
@@ -129,7 +150,11 @@ def call(module: Any, name: str, arguments: Arguments, **out: Any) -> tuple[Any,
 
 def bounds(name: str, arguments: Arguments, dtype: npt.DTypeLike) -> tuple[Any, ...]:
     """Bound the differences of all results of an op between cnet.ops and the reference."""
-    a = {key: np.abs(np.asarray(value, np.float64)) for key, value in arguments.items()}
+    a = {
+        key: np.abs(np.asarray(value, np.float64))
+        for key, value in arguments.items()
+        if not isinstance(value, str)
+    }
     if "labels" in a:
         rows = a["logits"] if "logits" in a else a["probabilities"]
         y = np.eye(rows.shape[1])[arguments["labels"]] if a["labels"].ndim == 1 else a["labels"]
@@ -145,6 +170,11 @@ def bounds(name: str, arguments: Arguments, dtype: npt.DTypeLike) -> tuple[Any, 
                 dot_bound(x.T @ grad, len(x), dtype),
                 dot_bound(grad.sum(axis=0), len(x), dtype),
             )
+        case "activation_forward":
+            y = reference.activation_forward(arguments["x"], arguments["activation"])
+            return (activation_bound(y, dtype),)
+        case "activation_backward":
+            return (activation_gradient_bound(a["grad"], 1.0, dtype),)
         case "relu_forward" | "relu_backward":
             return (0.0,)
         case "rescaling_forward":
@@ -158,6 +188,13 @@ def bounds(name: str, arguments: Arguments, dtype: npt.DTypeLike) -> tuple[Any, 
             grad, p = a.values()
             total = (grad * p).sum(axis=1, keepdims=True)
             return (rounding_bound(p * (grad + total), p.shape[1] + 2, dtype),)
+        case "log_softmax":
+            return (log_softmax_bound(arguments["logits"], dtype),)
+        case "log_softmax_backward":
+            grad, log_p = a.values()
+            total = grad.sum(axis=1, keepdims=True)
+            roundings = log_p.shape[1] + ELEMENTARY_ROUNDINGS + 2
+            return (rounding_bound(grad + np.exp(-log_p) * total, roundings, dtype),)
         case "softmax_cross_entropy_forward":
             losses = -np.log(reference.softmax(arguments["logits"].astype(np.float64)))
             loss_bound = log_softmax_bound(arguments["logits"], dtype)
@@ -313,6 +350,102 @@ def test_parity_with_the_reference(name: str, dtype: type, batch: int) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("name", "parameters"), ACTIVATIONS)
+def test_activations_have_parity_with_the_reference(
+    name: str, parameters: Arguments, dtype: type
+) -> None:
+    rng = np.random.default_rng(0)
+    special = [0.0, 1e-3, 0.5, 1.5, 3.0, 6.0, 1e3, 1e6, np.finfo(dtype).max, np.inf, 1e-30, 1e-40]
+    x = np.concatenate(
+        [rng.normal(size=200), rng.normal(size=200) * 20, special, np.negative(special)]
+    )
+    x = x.astype(dtype)
+    with np.errstate(over="ignore", under="ignore"):
+        y = reference.activation_forward(x, name, **parameters)
+        finite = np.abs(x) <= 1e3
+        exponent = np.zeros(x.shape)
+        if name == "gelu":
+            bounded = np.clip(x.astype(np.float64), -50, 50)
+            cubic = parameters.get("approximate", False)
+            exponent = 1.6 * bounded + 0.072 * bounded**3 if cubic else bounded**2
+        actual = ops.activation_forward(x, name, **parameters)
+        assert_same_kind(actual, y)
+        infinite = np.isinf(y) | np.isinf(x)
+        np.testing.assert_array_equal(actual[infinite], y[infinite])
+        error = np.abs(actual[~infinite].astype(np.float64) - y[~infinite])
+        bound = activation_bound(y, dtype, exponent)[~infinite]
+        assert (error <= bound).all(), (x[~infinite][error > bound], error[error > bound])
+
+        grad = rng.normal(size=x.shape).astype(dtype)[finite]
+        x, y = x[finite], y[finite]
+        slope = reference.activation_backward(np.ones_like(grad), x, y, name, **parameters)
+        expected = reference.activation_backward(grad, x, y, name, **parameters)
+        backward = ops.activation_backward(grad, x, y, name, **parameters)
+    assert_same_kind(backward, expected)
+    fits = np.isfinite(expected)
+    np.testing.assert_array_equal(backward[~fits], expected[~fits])
+    error = np.abs(backward[fits].astype(np.float64) - expected[fits])
+    bound = activation_gradient_bound(grad, slope, dtype)[fits]
+    assert (error <= bound).all(), (x[fits][error > bound], error[error > bound])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("name", "parameters"), ACTIVATIONS)
+def test_activations_at_their_limits(name: str, parameters: Arguments, dtype: type) -> None:
+    """NaN stays; of infinities none becomes NaN; gradients are finite, but for exponentials."""
+    x = np.array([np.nan, np.inf, -np.inf, np.finfo(dtype).max, np.finfo(dtype).min], dtype)
+    y = ops.activation_forward(x, name, **parameters)
+    assert np.isnan(y[0])
+    assert not np.isnan(y[1:]).any()
+    slope = ops.activation_backward(np.ones_like(x), x, y, name, **parameters)
+    assert not np.isnan(slope[1:]).any()
+    assert np.isfinite(slope[1:]).all() or name == "exponential"
+    assert slope[2] in (0, dtype(parameters.get("negative_slope", 0.2))) or name == "softsign"
+
+
+@pytest.mark.parametrize(("name", "parameters"), ACTIVATIONS)
+def test_activation_gradients(name: str, parameters: Arguments) -> None:
+    x = np.linspace(-5, 5, 37) + 0.0371  # away from every kink
+    grad = np.random.default_rng(0).normal(size=x.shape)
+    y = ops.activation_forward(x, name, **parameters)
+    # The terms of y are no larger than e^|x|; third derivatives are below 2 but for the exponential.
+    steep = np.exp(5.1) if name == "exponential" else 1.0
+    bound = difference_bound(
+        float((abs(grad) * (2 + 2 * abs(x) + abs(y))).sum()),
+        roundings=x.size + 40,
+        third_derivative=2 * steep,
+    )
+    assert_gradient(
+        ops.activation_backward(grad, x, y, name, **parameters),
+        lambda: float((grad * ops.activation_forward(x, name, **parameters)).sum()),
+        x,
+        bound,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "error", "message"),
+    [
+        ("celu", {}, ValueError, "expected one of relu, relu6, .*, got 'celu'"),
+        (3, {}, ValueError, "expected one of relu, relu6, .*, got 3"),
+        ("gelu", {"alpha": 1.0}, TypeError, r"gelu has no parameter 'alpha' \(it has: approximate"),
+        ("tanh", {"alpha": 1.0}, TypeError, r"tanh has no parameter 'alpha' \(it has: none"),
+        ("relu", {"threshold": -1.0}, ValueError, "relu: threshold: expected a number of at least"),
+        ("relu", {"max_value": -1.0}, ValueError, "relu: max_value: expected a number of at least"),
+        ("elu", {"alpha": "1"}, TypeError, "elu: alpha: expected a number"),
+    ],
+)
+def test_unknown_activations_and_parameters_are_refused(
+    name: Any, parameters: Arguments, error: type[Exception], message: str
+) -> None:
+    x = np.ones(3, np.float32)
+    with pytest.raises(error, match=message):
+        ops.activation_forward(x, name, **parameters)
+    with pytest.raises(error, match=message):
+        ops.activation_backward(x, x, x, name, **parameters)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_parity_without_the_optional_arguments(dtype: type) -> None:
     arguments = draw("dense_forward", 17, 31, 33, dtype)
     without_bias = ops.dense_forward(arguments["x"], arguments["kernel"])
@@ -355,7 +488,7 @@ def test_elementwise_ops_take_any_shape(name: str, dtype: type, shape: tuple[int
     assert_parity(name, arguments, dtype)
 
 
-@pytest.mark.parametrize("name", ["dense_forward", "softmax"])
+@pytest.mark.parametrize("name", ["dense_forward", "softmax", "log_softmax"])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_row_has_the_same_bits_in_any_batch(name: str, dtype: type) -> None:
     arguments = draw(name, 100, 33, 17, dtype)
@@ -682,6 +815,10 @@ BAD_SHAPES: list[tuple[str, dict[str, tuple[int, ...]], tuple[str, ...]]] = [
     ("relu_backward", {"grad": (17, 13), "x": (17, 11)}, ("13", "11")),
     ("relu_backward", {"grad": (17, 13), "x": (13,)}, ("17", "13")),
     ("relu_backward", {"grad": (17, 13), "x": (221,)}, ("17", "221")),
+    ("activation_backward", {"grad": (17, 13), "x": (17, 11), "y": (17, 13)}, ("13", "11")),
+    ("activation_backward", {"grad": (17, 13), "x": (17, 13), "y": (17, 11)}, ("13", "11")),
+    ("log_softmax", {"logits": (13,)}, ("logits", "13")),
+    ("log_softmax_backward", {"grad": (17, 13), "log_probabilities": (17, 11)}, ("13", "11")),
     ("softmax", {"logits": (13,)}, ("logits", "13")),
     ("softmax", {"logits": (2, 3, 13)}, ("logits", "13")),
     ("softmax_backward", {"grad": (17, 13), "probabilities": (17, 11)}, ("13", "11")),
@@ -871,6 +1008,23 @@ def test_elementwise_gradients() -> None:
         ops.rescaling_backward(grad, 3.0),
         lambda: float((grad * ops.rescaling_forward(x, 3.0, -1.0)).sum()),
         x,
+        bound,
+    )
+
+
+def test_log_softmax_gradient() -> None:
+    (logits,) = draw("log_softmax", 5, 17, 17, np.float64).values()
+    grad = np.random.default_rng(0).normal(size=(5, 17))
+    # The third derivative of log Z is at most 1 / (6 √3), the skewness of one logit at most.
+    bound = difference_bound(
+        (abs(grad) * (3 + 2 * abs(logits).max())).sum(),
+        roundings=20 + 17 + 85,
+        third_derivative=0.1 * abs(grad).sum(),
+    )
+    assert_gradient(
+        ops.log_softmax_backward(grad, ops.log_softmax(logits)),
+        lambda: float((grad * ops.log_softmax(logits)).sum()),
+        logits,
         bound,
     )
 

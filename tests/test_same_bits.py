@@ -14,13 +14,14 @@ import pytest
 import cnet
 
 OPTIMIZERS = 14  # of the program
-NETS, DTYPES = ("small", "tall", "wide"), ("float32", "float64")
+NETS, DTYPES = ("small", "tall", "activations", "wide"), ("float32", "float64")
 
 # Trains, evaluates and predicts; prints the SHA-256 of each result by its name, as JSON.
 PROGRAM = """
 import hashlib, json, os
 import numpy as np, cnet
-from cnet import layers, optimizers
+from functools import partial
+from cnet import activations, layers, optimizers
 
 def tasks():
     folder = "/proc/self/task"
@@ -60,12 +61,25 @@ def mixed(dtype):
         *dense([19], dtype),
     ]
 
+ACTIVATIONS = [
+    *("relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "tanh", "sigmoid"),
+    *("hard_sigmoid", "softplus", "softsign", "exponential", "log_softmax"),
+    partial(activations.gelu, approximate=True),
+]
+
+def activated(dtype):
+    return [
+        *(layers.Dense(11 + n, name, dtype=dtype) for n, name in enumerate(ACTIVATIONS)),
+        layers.Dense(10, "softmax", dtype=dtype),
+    ]
+
 # Samples, features, batch size, layers. A step of the second and the third is more than 16e6
 # multiply-adds, which eight threads share: by rows where a batch has more of them than the layers
 # have columns, else by columns. The last batch is smaller.
 NETS = {
     "small": (203, 37, 33, mixed),
     "tall": (801, 40, 800, lambda dtype: dense([90, 50], dtype)),
+    "activations": (203, 37, 33, activated),
     "wide": (80, 64, 32, lambda dtype: dense([600, 300], dtype)),
 }
 hashes = {}
@@ -166,8 +180,8 @@ def test_batches_do_not_show_in_the_bits() -> None:
 def test_different_trainings_have_different_hashes() -> None:
     found = hashes("scalar", 1)
     weights = {value for name, value in found.items() if name.endswith("ids: weights")}
-    # Of the two larger nets, every other optimizer trains with ids.
-    assert len(weights) == 2 * (OPTIMIZERS + 2 * (OPTIMIZERS // 2))
+    # Of the three larger nets, every other optimizer trains with ids.
+    assert len(weights) == 2 * (OPTIMIZERS + 3 * (OPTIMIZERS // 2))
 
 
 def test_the_number_of_threads_may_change_while_a_model_is_trained() -> None:

@@ -96,6 +96,37 @@ def log_softmax_bound(logits: npt.ArrayLike, dtype: npt.DTypeLike) -> Float64Arr
     return log_sum_bound + rounding_bound(distance + (log_sum + distance), 1, dtype)
 
 
+# cnet states at most 4 ulp for its activations (kernels/table.hpp), 8 u. The reference's formulas have
+# no more than six operations beside up to three of NumPy's exponentials, logarithms and tangents.
+ACTIVATION_ROUNDINGS = (8 + (6 + 3 * ELEMENTARY_ROUNDINGS)) / 2
+
+
+def activation_bound(
+    y: npt.ArrayLike, dtype: npt.DTypeLike, exponent: npt.ArrayLike = 0.0
+) -> Float64Array:
+    """Bound the difference of two results y of an activation.
+
+    `exponent` is that of an exponential which y is a multiple of, if it took roundings of its own,
+    of which it makes so many times as much: up to four, for GELU's x² / 2 and its cubic polynomial.
+    Underflow may take the smallest normal number, times an x of a hundred or a thousand.
+    """
+    roundings = ACTIVATION_ROUNDINGS + 4 * np.abs(np.asarray(exponent, np.float64))
+    underflow = 1000 * float(np.finfo(dtype).smallest_normal)
+    return rounding_bound(np.abs(np.asarray(y, np.float64)) * roundings, 1, dtype) + underflow
+
+
+def activation_gradient_bound(
+    grad: npt.ArrayLike, slope: npt.ArrayLike, dtype: npt.DTypeLike
+) -> Float64Array:
+    """Bound the difference of two gradients through an activation of derivative `slope`.
+
+    Derivatives are sums of terms of the size of 1 or of the largest, which may cancel.
+    An exponential falls off faster than the roundings of its exponent grow: ten are enough for them.
+    """
+    magnitude = np.abs(np.asarray(grad, np.float64)) * np.maximum(np.abs(slope), 1.0)
+    return rounding_bound(magnitude, ACTIVATION_ROUNDINGS + 10, dtype)
+
+
 def mean_loss_bound(
     y: FloatArray, losses: FloatArray, loss_bound: Float64Array, dtype: npt.DTypeLike
 ) -> float:

@@ -1,4 +1,5 @@
 #include "network/network.hpp"
+#include "bind/activations.hpp"
 #include "bind/arrays.hpp"
 #include "bind/gil.hpp"
 #include "core/float_mode.hpp"
@@ -160,8 +161,15 @@ template <class T> void register_network_of(py::module_& m, const std::string& s
   enter<T>(m, "Network", network);
   network.def(py::init<Index>(), arg("inputs"))
       .def("add_dense", &Network<T>::add_dense, arg("name"), arg("parameters").none(false), arg("trainable"))
-      .def("add_relu", &Network<T>::add_relu, arg("name"))
+      .def(
+          "add_activation",
+          [](Network<T>& self, const std::string& name, const std::string& function,
+             const std::map<std::string, double>& parameters) {
+            self.add_activation(name, activation_of<T>(function, parameters));
+          },
+          arg("name"), arg("function"), arg("parameters"))
       .def("add_softmax", &Network<T>::add_softmax, arg("name"))
+      .def("add_log_softmax", &Network<T>::add_log_softmax, arg("name"))
       .def("add_rescaling", &Network<T>::add_rescaling, arg("name"), arg("scale"), arg("offset"))
       .def("predict", &predict_samples<T>, arg("x"), arg("on_progress"))
       .def("try_predict", &try_predict<T>, arg("x"));

@@ -1,3 +1,4 @@
+#include "bind/activations.hpp"
 #include "bind/arrays.hpp"
 #include "bind/gil.hpp"
 #include "core/float_mode.hpp"
@@ -48,7 +49,7 @@ Array<T> dense_forward(const Array<T>& x, const Array<T>& kernel, const std::opt
     if (bias_data) std::copy_n(bias_data, kernel_view.columns, parameters.bias());
     const auto x_panels = packed(x_view);
     PanelMatrix<T> panels(x_view.rows, kernel_view.columns);
-    ops::dense_forward(x_panels.view(), parameters, ops::Activation::linear, whole(panels.view()), panels.view());
+    ops::dense_forward(x_panels.view(), parameters, kernels::Epilogue::none, whole(panels.view()), panels.view());
     unpack<T>(panels.view(), result_view);
   });
   return result;
@@ -116,17 +117,44 @@ Array<T> elementwise(const char* call, const std::vector<Array<T>>& inputs, cons
   return result;
 }
 
-template <class T> Array<T> relu_forward(const Array<T>& x, const py::object& out) {
+using Parameters = std::map<std::string, double>;
+
+template <class T>
+Array<T> activate(const char* call, const ops::Activation<T>& activation, const Array<T>& x, const py::object& out) {
+  const auto kernel = kernels::table<T>().activation_forward[static_cast<int>(activation.function)];
   const T* data = x.data();
-  return elementwise<T>("relu_forward", {x}, out,
-                        [=](Index size, T* to) { kernels::table<T>().relu_forward(size, data, to); });
+  return elementwise<T>(call, {x}, out, [=](Index size, T* to) { kernel(size, activation.parameters, data, to); });
+}
+
+template <class T>
+Array<T> activate_backward(const char* call, const ops::Activation<T>& activation, const Array<T>& grad,
+                           const Array<T>& x, const Array<T>& y, const py::object& out) {
+  expect_shape({call, "x"}, x, shape_of(grad));
+  expect_shape({call, "y"}, y, shape_of(grad));
+  const auto kernel = kernels::table<T>().activation_backward[static_cast<int>(activation.function)];
+  const T *grad_data = grad.data(), *data = x.data(), *result = y.data();
+  return elementwise<T>(call, {grad, x, y}, out,
+                        [=](Index size, T* to) { kernel(size, activation.parameters, grad_data, data, result, to); });
+}
+
+template <class T>
+Array<T> activation_forward(const Array<T>& x, const std::string& activation, const py::object& out,
+                            const Parameters& parameters) {
+  return activate("activation_forward", activation_of<T>(activation, parameters), x, out);
+}
+
+template <class T>
+Array<T> activation_backward(const Array<T>& grad, const Array<T>& x, const Array<T>& y, const std::string& activation,
+                             const py::object& out, const Parameters& parameters) {
+  return activate_backward("activation_backward", activation_of<T>(activation, parameters), grad, x, y, out);
+}
+
+template <class T> Array<T> relu_forward(const Array<T>& x, const py::object& out) {
+  return activate<T>("relu_forward", {}, x, out);
 }
 
 template <class T> Array<T> relu_backward(const Array<T>& grad, const Array<T>& x, const py::object& out) {
-  expect_shape({"relu_backward", "x"}, x, shape_of(grad));
-  const T *grad_data = grad.data(), *data = x.data();
-  return elementwise<T>("relu_backward", {grad, x}, out,
-                        [=](Index size, T* to) { kernels::table<T>().relu_backward(size, grad_data, data, to); });
+  return activate_backward<T>("relu_backward", {}, grad, x, x, out);
 }
 
 template <class T> Array<T> rescaling_forward(const Array<T>& x, double scale, double offset, const py::object& out) {
@@ -143,34 +171,58 @@ template <class T> Array<T> rescaling_backward(const Array<T>& grad, double scal
   });
 }
 
-template <class T> Array<T> softmax(const Array<T>& logits, const py::object& out) {
-  expect_matrix({"softmax", "logits"}, logits, "(batch, classes)");
-  Array<T> result = output<T>({"softmax", "out"}, out, shape_of(logits), {logits});
+/// A function of each row of logits.
+template <class T, class F>
+Array<T> row_function(const char* call, const Array<T>& logits, const py::object& out, F f) {
+  expect_matrix({call, "logits"}, logits, "(batch, classes)");
+  Array<T> result = output<T>({call, "out"}, out, shape_of(logits), {logits});
   const auto view = matrix(logits);
   const auto result_view = mutable_matrix(result);
   compute([&] {
     auto panels = packed(view);
-    ops::softmax<T>(panels.view(), all_rows(panels), panels.view());
+    f(panels.view(), all_rows(panels), panels.view());
     unpack<T>(panels.view(), result_view);
   });
   return result;
 }
 
-template <class T>
-Array<T> softmax_backward(const Array<T>& grad, const Array<T>& probabilities, const py::object& out) {
-  constexpr const char* call = "softmax_backward";
-  expect_matrix({call, "probabilities"}, probabilities, "(batch, classes)");
-  expect_shape({call, "grad"}, grad, shape_of(probabilities));
-  Array<T> result = output<T>({call, "out"}, out, shape_of(grad), {grad, probabilities});
-  const auto grad_view = matrix(grad), view = matrix(probabilities);
+/// Its backward pass, by its result.
+template <class T, class F>
+Array<T> row_function_backward(Argument result_argument, const Array<T>& grad, const Array<T>& forward_result,
+                               const py::object& out, F f) {
+  const char* call = result_argument.call;
+  expect_matrix(result_argument, forward_result, "(batch, classes)");
+  expect_shape({call, "grad"}, grad, shape_of(forward_result));
+  Array<T> result = output<T>({call, "out"}, out, shape_of(grad), {grad, forward_result});
+  const auto grad_view = matrix(grad), view = matrix(forward_result);
   const auto result_view = mutable_matrix(result);
   compute([&] {
     auto grad_panels = packed(grad_view);
     const auto panels = packed(view);
-    ops::softmax_backward<T>(grad_panels.view(), panels.view(), all_rows(panels), grad_panels.view());
+    f(grad_panels.view(), panels.view(), all_rows(panels), grad_panels.view());
     unpack<T>(grad_panels.view(), result_view);
   });
   return result;
+}
+
+template <class T> Array<T> softmax(const Array<T>& logits, const py::object& out) {
+  return row_function("softmax", logits, out, ops::softmax<T>);
+}
+
+template <class T>
+Array<T> softmax_backward(const Array<T>& grad, const Array<T>& probabilities, const py::object& out) {
+  return row_function_backward({"softmax_backward", "probabilities"}, grad, probabilities, out,
+                               ops::softmax_backward<T>);
+}
+
+template <class T> Array<T> log_softmax(const Array<T>& logits, const py::object& out) {
+  return row_function("log_softmax", logits, out, ops::log_softmax<T>);
+}
+
+template <class T>
+Array<T> log_softmax_backward(const Array<T>& grad, const Array<T>& log_probabilities, const py::object& out) {
+  return row_function_backward({"log_softmax_backward", "log_probabilities"}, grad, log_probabilities, out,
+                               ops::log_softmax_backward<T>);
 }
 
 /// Labels as the ops take them: class ids (batch,), checked, or distributions (batch, classes).
@@ -431,12 +483,17 @@ template <class T> void register_ops_of(py::module_& m) {
   const auto given = [](const char* name) { return arg(name).noconvert(); };
   m.def("dense_forward", &dense_forward<T>, given("x"), given("kernel"), given("bias"), arg("out"));
   m.def("dense_backward", &dense_backward<T>, given("grad"), given("x"), given("kernel"), arg("out"));
+  m.def("activation_forward", &activation_forward<T>, given("x"), arg("activation"), arg("out"), arg("parameters"));
+  m.def("activation_backward", &activation_backward<T>, given("grad"), given("x"), given("y"), arg("activation"),
+        arg("out"), arg("parameters"));
   m.def("relu_forward", &relu_forward<T>, given("x"), arg("out"));
   m.def("relu_backward", &relu_backward<T>, given("grad"), given("x"), arg("out"));
   m.def("rescaling_forward", &rescaling_forward<T>, given("x"), arg("scale"), arg("offset"), arg("out"));
   m.def("rescaling_backward", &rescaling_backward<T>, given("grad"), arg("scale"), arg("out"));
   m.def("softmax", &softmax<T>, given("logits"), arg("out"));
   m.def("softmax_backward", &softmax_backward<T>, given("grad"), given("probabilities"), arg("out"));
+  m.def("log_softmax", &log_softmax<T>, given("logits"), arg("out"));
+  m.def("log_softmax_backward", &log_softmax_backward<T>, given("grad"), given("log_probabilities"), arg("out"));
   m.def("softmax_cross_entropy_forward", &softmax_cross_entropy_forward<T>, given("logits"), given("labels"),
         arg("out"));
   m.def("softmax_cross_entropy_backward", &softmax_cross_entropy_backward<T>, given("probabilities"), given("labels"),

@@ -1,4 +1,4 @@
-// Functions of one element: exp, log, and the layers that are no more than that.
+// Functions of one element: exp, log, and rescaling. activations.inl has those that are activations.
 
 /// out[i] = f(in[i]…) for arrays of any length and alignment; out may be one of them.
 template <class T, class F, class... In> CNET_INLINE void map(Index size, T* out, F f, const In*... in) {
@@ -98,14 +98,6 @@ template <class T> void exp(Index size, const T* x, T* out) {
 
 template <class T> void log(Index size, const T* x, T* out) {
   map(size, out, [](Lanes<T> v) CNET_INLINED { return log(v); }, x);
-}
-
-template <class T> void relu_forward(Index size, const T* x, T* out) {
-  map(size, out, [](Lanes<T> v) CNET_INLINED { return relu(v); }, x);
-}
-
-template <class T> void relu_backward(Index size, const T* grad, const T* x, T* out) {
-  map(size, out, [](Lanes<T> g, Lanes<T> v) CNET_INLINED { return relu_gradient(g, v); }, grad, x);
 }
 
 template <class T> void rescale(Index size, const T* x, T scale, T offset, T* out) {

@@ -6,6 +6,8 @@
 
 #include "kernels/elementwise.inl"
 
+#include "kernels/activations.inl"
+
 #include "kernels/rows.inl"
 
 #include "kernels/pointwise.inl"
@@ -30,17 +32,46 @@ template <class T> constexpr Table<T> make_table() {
           gather<float, T>,
           gather<double, T>,
       },
+      // In the order of Activation.
+      {
+          relu_forward<T>,
+          elu_forward<T>,
+          gelu_forward<T>,
+          gelu_tanh_forward<T>,
+          silu_forward<T>,
+          mish_forward<T>,
+          tanh_forward<T>,
+          sigmoid_forward<T>,
+          hard_sigmoid_forward<T>,
+          softplus_forward<T>,
+          softsign_forward<T>,
+          exponential_forward<T>,
+      },
+      {
+          relu_backward<T>,
+          elu_backward<T>,
+          gelu_backward<T>,
+          gelu_tanh_backward<T>,
+          silu_backward<T>,
+          mish_backward<T>,
+          tanh_backward<T>,
+          sigmoid_backward<T>,
+          hard_sigmoid_backward<T>,
+          softplus_backward<T>,
+          softsign_backward<T>,
+          exponential_backward<T>,
+      },
       product<T>,
       kernel_gradient<T>,
       bias_gradient<T>,
       transpose<T>,
       exp<T>,
       log<T>,
-      relu_forward<T>,
-      relu_backward<T>,
       rescale<T>,
       softmax<T>,
       softmax_backward<T>,
+      log_softmax<T>,
+      log_softmax_backward<T>,
       softmax_cross_entropy_forward<T>,
       softmax_cross_entropy_backward<T>,
       cross_entropy_forward<T>,

@@ -86,6 +86,12 @@ template <class T> CNET_INLINE Lanes<T> maxima(const Rows<T>& rows, Index first,
   });
 }
 
+template <class T> CNET_INLINE Lanes<T> sums(const Rows<T>& rows, Index first, Index count) {
+  return fold_rows<T>(first, count, Add(), [&](Index i) CNET_INLINED {
+    return sum_panels(rows, i, T(0), [](Index, Lanes<T> x) CNET_INLINED { return x; });
+  });
+}
+
 /// Writes exp(x − maximum) of each row to out; returns their sums.
 template <class T>
 CNET_INLINE Lanes<T> exponentials(const Rows<T>& rows, Index first, Index count, const Numbers<T>& maximum, T* out,
@@ -142,6 +148,40 @@ void softmax_backward(Rows<T> probabilities, const T* grad, Index grad_stride, T
   });
 }
 
+template <class T> void log_softmax(Rows<T> rows, T* out, Index out_stride) {
+  const T lowest = T(-__builtin_inf());
+  each_group<T>(rows.rows, [&](Index first, Index count) CNET_INLINED {
+    const Numbers<T> maximum(maxima(rows, first, count));
+    const Lanes<T> total = fold_rows<T>(first, count, Add(), [&](Index i) CNET_INLINED {
+      return sum_panels(rows, i, lowest, [&](Index p, Lanes<T> x) CNET_INLINED {
+        return select(columns_of<T>(rows.columns, p), exp(x - maximum[i - first]), broadcast(T(0)));
+      });
+    });
+    const Numbers<T> log_total(log(total));
+    for (Index i = first; i < first + count; ++i) {
+      each_panel(rows, i, T(0), [&](Index p, Lanes<T> x) CNET_INLINED {
+        store(out + p * out_stride + i * panel_width<T>, (x - maximum[i - first]) - log_total[i - first]);
+      });
+    }
+  });
+}
+
+template <class T>
+void log_softmax_backward(Rows<T> logarithms, const T* grad, Index grad_stride, T* out, Index out_stride) {
+  const Rows<T> grads{logarithms.rows, logarithms.columns, grad, grad_stride};
+  each_group<T>(grads.rows, [&](Index first, Index count) CNET_INLINED {
+    const Numbers<T> total(sums(grads, first, count));
+    for (Index i = first; i < first + count; ++i) {
+      each_panel(logarithms, i, T(0), [&](Index p, Lanes<T> x) CNET_INLINED {
+        const Lanes<T> g = load(grad + p * grad_stride + i * panel_width<T>);
+        const Lanes<T> result = g - exp(x) * total[i - first];
+        store(out + p * out_stride + i * panel_width<T>,
+              select(columns_of<T>(logarithms.columns, p), result, broadcast(T(0))));
+      });
+    }
+  });
+}
+
 /// Loss of row i: Σ y (log Σ eᶻ − z), the maximum subtracted; a class with y = 0 takes no part, be
 /// its logit as infinite as it likes.
 template <class T>
@@ -175,12 +215,6 @@ void softmax_cross_entropy_backward(Rows<T> probabilities, Targets<T> targets, T
 }
 
 template <class T> inline constexpr T cross_entropy_epsilon = T(1e-7);
-
-template <class T> CNET_INLINE Lanes<T> sums(const Rows<T>& rows, Index first, Index count) {
-  return fold_rows<T>(first, count, Add(), [&](Index i) CNET_INLINED {
-    return sum_panels(rows, i, T(0), [](Index, Lanes<T> x) CNET_INLINED { return x; });
-  });
-}
 
 template <class T> void cross_entropy_forward(Rows<T> probabilities, Targets<T> targets, T* losses) {
   const Lanes<T> zero = broadcast(T(0));

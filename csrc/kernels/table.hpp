@@ -115,6 +115,32 @@ template <class T> struct Gather {
 /// Numbers that an optimizer's rule keeps for each parameter, at most.
 inline constexpr int most_slots = 3;
 
+/// Functions of one element that layers apply, and what they compute beside their names.
+enum class Activation {
+  relu,      ///< negative_slope · (x − threshold) up to the threshold, then min(x, max_value)
+  elu,       ///< alpha · (eˣ − 1) up to 0, then scale · x
+  gelu,      ///< x Φ(x)
+  gelu_tanh, ///< ½ x (1 + tanh(√(2/π) (x + 0.044715 x³)))
+  silu,
+  mish,
+  tanh,
+  sigmoid,
+  hard_sigmoid,
+  softplus,
+  softsign,
+  exponential,
+};
+inline constexpr int activations = 12;
+
+/// What an activation reads of these is told above. As they are, ReLU is the plain one.
+template <class T> struct ActivationParameters {
+  T negative_slope = 0;
+  T threshold = 0;
+  T max_value = static_cast<T>(__builtin_inf());
+  T alpha = 1;
+  T scale = 1;
+};
+
 /// A step of an optimizer over a stretch of parameters; a rule reads what it has a use for.
 template <class T> struct Step {
   Index size;
@@ -138,6 +164,13 @@ template <class T> struct Step {
 template <class T> struct Table {
   void (*gather[element_types])(const Gather<T>&);
 
+  /// Within units in the last place: elu 1.1, sigmoid 1.6, softsign 1.6, tanh 1.8, softplus 2, gelu_tanh 2.1, silu 2.2,
+  /// mish 3, gelu 3.8, subnormal results included; the limit at infinities; NaN stays.
+  void (*activation_forward[activations])(Index size, const ActivationParameters<T>&, const T* x, T* out);
+  /// out = grad · f′(x), where y = f(x). By y for elu, tanh, sigmoid, exponential, else by x.
+  void (*activation_backward[activations])(Index size, const ActivationParameters<T>&, const T* grad, const T* x,
+                                           const T* y, T* out);
+
   void (*product)(const Product<T>&);
   void (*kernel_gradient)(const KernelGradient<T>&);
   /// out[j] = Σᵢ grad[i, j], added in increasing i.
@@ -150,14 +183,16 @@ template <class T> struct Table {
   void (*exp)(Index size, const T* x, T* out);
   /// Within 1 unit in the last place for float, 1.2 for double.
   void (*log)(Index size, const T* x, T* out);
-  void (*relu_forward)(Index size, const T* x, T* out);
-  void (*relu_backward)(Index size, const T* grad, const T* x, T* out);
   /// out = x · scale + offset, rounded once.
   void (*rescale)(Index size, const T* x, T scale, T offset, T* out);
 
   void (*softmax)(Rows<T>, T* out, Index out_stride);
   /// out = probabilities · (grad − Σ grad · probabilities)
   void (*softmax_backward)(Rows<T> probabilities, const T* grad, Index grad_stride, T* out, Index out_stride);
+  /// out = x − log Σ eˣ
+  void (*log_softmax)(Rows<T>, T* out, Index out_stride);
+  /// out = grad − exp(logarithms) · Σ grad
+  void (*log_softmax_backward)(Rows<T> logarithms, const T* grad, Index grad_stride, T* out, Index out_stride);
   /// Writes the softmax of the logits and each row's loss.
   void (*softmax_cross_entropy_forward)(Rows<T> logits, Targets<T>, T* probabilities, Index stride, T* losses);
   /// out = (probabilities − targets) / batch

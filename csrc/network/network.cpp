@@ -1,7 +1,5 @@
 #include "network/network.hpp"
 
-#include "ops/activations.hpp"
-
 #include <algorithm>
 #include <array>
 #include <stdexcept>
@@ -21,17 +19,23 @@ void Network<T>::add_dense(std::string name, std::shared_ptr<ops::DenseParameter
   layers_.push_back(std::move(layer));
 }
 
-template <class T> void Network<T>::add_relu(std::string name) {
-  const bool fuses = !layers_.empty() && layers_.back().kind == LayerKind::dense;
+template <class T> void Network<T>::add_activation(std::string name, const ops::Activation<T>& activation) {
+  const bool fuses = activation.is_plain_relu() && !layers_.empty() && layers_.back().kind == LayerKind::dense;
   if (fuses) {
-    layers_.back().activation = ops::Activation::relu; // twice is as good as once
+    layers_.back().epilogue = kernels::Epilogue::relu; // twice is as good as once
   } else {
-    layers_.push_back({LayerKind::relu, std::move(name), outputs()});
+    Layer<T> layer{LayerKind::activation, std::move(name), outputs()};
+    layer.activation = activation;
+    layers_.push_back(std::move(layer));
   }
 }
 
 template <class T> void Network<T>::add_softmax(std::string name) {
   layers_.push_back({LayerKind::softmax, std::move(name), outputs()});
+}
+
+template <class T> void Network<T>::add_log_softmax(std::string name) {
+  layers_.push_back({LayerKind::log_softmax, std::move(name), outputs()});
 }
 
 template <class T> void Network<T>::add_rescaling(std::string name, double scale, double offset) {
@@ -75,16 +79,17 @@ RowRange rows_of(Block block) {
 }
 
 template <class T> bool gates(const Layer<T>& layer) {
-  return layer.kind == LayerKind::dense && layer.activation == ops::Activation::relu;
+  return layer.kind == LayerKind::dense && layer.epilogue == kernels::Epilogue::relu;
 }
 
 } // namespace
 
 template <class T> void forward(const Layer<T>& layer, PanelView<const T> x, Block block, PanelView<T> out) {
   switch (layer.kind) {
-  case LayerKind::dense: return ops::dense_forward(x, *layer.parameters, layer.activation, block, out);
-  case LayerKind::relu: return ops::relu_forward(x, rows_of(block), out);
+  case LayerKind::dense: return ops::dense_forward(x, *layer.parameters, layer.epilogue, block, out);
+  case LayerKind::activation: return ops::activation_forward(layer.activation, x, rows_of(block), out);
   case LayerKind::softmax: return ops::softmax(x, rows_of(block), out);
+  case LayerKind::log_softmax: return ops::log_softmax(x, rows_of(block), out);
   case LayerKind::rescaling: return ops::rescaling_forward(x, layer.scale, layer.offset, rows_of(block), out);
   }
 }
@@ -96,7 +101,8 @@ template <class T> Index lowest_trainable(const Network<T>& network) {
 
 template <class T> void backward_activation(const Network<T>& network, const Batch<T>& batch, Index l, RowRange rows) {
   if (!gates(network.layers()[static_cast<std::size_t>(l)])) return;
-  ops::relu_backward<T>(batch.gradient(l), batch.output(l), rows, batch.gradient(l));
+  const PanelView<T> gradient = batch.gradient(l), output = batch.output(l);
+  ops::activation_backward<T>({}, gradient, output, output, rows, gradient); // positive where its input was
 }
 
 template <class T> void backward(const Network<T>& network, const Batch<T>& batch, Index l, Block block) {
@@ -109,8 +115,12 @@ template <class T> void backward(const Network<T>& network, const Batch<T>& batc
     const T* gate = gates(layers[static_cast<std::size_t>(l - 1)]) ? batch.output(l - 1).data : nullptr;
     return ops::dense_backward_input<T>(gradient, layer.parameters->kernel(), gate, block, batch.scratch(), below);
   }
-  case LayerKind::relu: ops::relu_backward<T>(gradient, batch.output(l - 1), rows_of(block), below); break;
+  case LayerKind::activation:
+    ops::activation_backward<T>(layer.activation, gradient, batch.output(l - 1), batch.output(l), rows_of(block),
+                                below);
+    break;
   case LayerKind::softmax: ops::softmax_backward<T>(gradient, batch.output(l), rows_of(block), below); break;
+  case LayerKind::log_softmax: ops::log_softmax_backward<T>(gradient, batch.output(l), rows_of(block), below); break;
   case LayerKind::rescaling: ops::rescaling_backward<T>(gradient, layer.scale, rows_of(block), below); break;
   }
   backward_activation(network, batch, l - 1, rows_of(block));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "ops/activations.hpp"
 #include "ops/dense.hpp"
 #include "ops/losses.hpp"
 #include "ops/optimizers.hpp"
@@ -11,7 +12,7 @@
 
 namespace cnet {
 
-enum class LayerKind { dense, relu, softmax, rescaling };
+enum class LayerKind { dense, activation, softmax, log_softmax, rescaling };
 
 template <class T> struct Layer {
   LayerKind kind;
@@ -20,8 +21,10 @@ template <class T> struct Layer {
 
   // dense
   std::shared_ptr<ops::DenseParameters<T>> parameters = nullptr;
-  ops::Activation activation = ops::Activation::linear;
+  kernels::Epilogue epilogue = kernels::Epilogue::none; ///< or relu
   bool trainable = false;
+
+  ops::Activation<T> activation = {};
 
   // rescaling
   T scale = 1;
@@ -37,9 +40,10 @@ public:
   }
 
   void add_dense(std::string name, std::shared_ptr<ops::DenseParameters<T>> parameters, bool trainable);
-  /// Becomes part of the dense layer before it, where there is one.
-  void add_relu(std::string name);
+  /// Plain ReLU becomes part of the dense layer before it, where there is one.
+  void add_activation(std::string name, const ops::Activation<T>& activation);
   void add_softmax(std::string name);
+  void add_log_softmax(std::string name);
   /// As the first layer it becomes part of the reading of the data.
   void add_rescaling(std::string name, double scale, double offset);
 

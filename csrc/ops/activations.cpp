@@ -1,6 +1,6 @@
 #include "ops/activations.hpp"
 
-#include "kernels/table.hpp"
+#include <limits>
 
 namespace cnet::ops {
 
@@ -15,15 +15,25 @@ template <class T, class F> void each_stretch(PanelView<T> out, RowRange rows, F
 
 } // namespace
 
-template <class T> void relu_forward(PanelView<const T> x, RowRange rows, PanelView<T> out) {
+template <class T> bool Activation<T>::is_plain_relu() const {
+  return function == kernels::Activation::relu && parameters.negative_slope == 0 && parameters.threshold == 0 &&
+         parameters.max_value == std::numeric_limits<T>::infinity();
+}
+
+template <class T>
+void activation_forward(const Activation<T>& activation, PanelView<const T> x, RowRange rows, PanelView<T> out) {
+  const auto kernel = kernels::table<T>().activation_forward[static_cast<int>(activation.function)];
   each_stretch(out, rows, [&](Index offset, Index size) {
-    kernels::table<T>().relu_forward(size, x.data + offset, out.data + offset);
+    kernel(size, activation.parameters, x.data + offset, out.data + offset);
   });
 }
 
-template <class T> void relu_backward(PanelView<const T> grad, PanelView<const T> x, RowRange rows, PanelView<T> out) {
+template <class T>
+void activation_backward(const Activation<T>& activation, PanelView<const T> grad, PanelView<const T> x,
+                         PanelView<const T> y, RowRange rows, PanelView<T> out) {
+  const auto kernel = kernels::table<T>().activation_backward[static_cast<int>(activation.function)];
   each_stretch(out, rows, [&](Index offset, Index size) {
-    kernels::table<T>().relu_backward(size, grad.data + offset, x.data + offset, out.data + offset);
+    kernel(size, activation.parameters, grad.data + offset, x.data + offset, y.data + offset, out.data + offset);
   });
 }
 
@@ -38,8 +48,10 @@ template <class T> void rescaling_backward(PanelView<const T> grad, T scale, Row
 }
 
 #define CNET_INSTANTIATE(T)                                                                                            \
-  template void relu_forward(PanelView<const T>, RowRange, PanelView<T>);                                              \
-  template void relu_backward(PanelView<const T>, PanelView<const T>, RowRange, PanelView<T>);                         \
+  template struct Activation<T>;                                                                                       \
+  template void activation_forward(const Activation<T>&, PanelView<const T>, RowRange, PanelView<T>);                  \
+  template void activation_backward(const Activation<T>&, PanelView<const T>, PanelView<const T>, PanelView<const T>,  \
+                                    RowRange, PanelView<T>);                                                           \
   template void rescaling_forward(PanelView<const T>, T, T, RowRange, PanelView<T>);                                   \
   template void rescaling_backward(PanelView<const T>, T, RowRange, PanelView<T>);
 CNET_INSTANTIATE(float)

@@ -1,15 +1,26 @@
 #pragma once
 
 #include "core/panels.hpp"
+#include "kernels/table.hpp"
 
 namespace cnet::ops {
 
-/// Each works on the rows given, padding included; `out` may be the input.
+/// Each works on the rows given, padding included; `out` may be the input, or one of them.
 
-/// max(x, 0); NaN stays.
-template <class T> void relu_forward(PanelView<const T> x, RowRange rows, PanelView<T> out);
-/// grad where x > 0, else 0.
-template <class T> void relu_backward(PanelView<const T> grad, PanelView<const T> x, RowRange rows, PanelView<T> out);
+/// One of the engine's functions of one element, with its parameters.
+template <class T> struct Activation {
+  kernels::Activation function = kernels::Activation::relu;
+  kernels::ActivationParameters<T> parameters;
+
+  /// max(x, 0): what a dense layer does on the way.
+  bool is_plain_relu() const;
+};
+
+template <class T> void activation_forward(const Activation<T>&, PanelView<const T> x, RowRange rows, PanelView<T> out);
+/// grad times the derivative at x, where the result was y.
+template <class T>
+void activation_backward(const Activation<T>&, PanelView<const T> grad, PanelView<const T> x, PanelView<const T> y,
+                         RowRange rows, PanelView<T> out);
 
 /// x · scale + offset, rounded once.
 template <class T> void rescaling_forward(PanelView<const T> x, T scale, T offset, RowRange rows, PanelView<T> out);

@@ -33,7 +33,7 @@ DenseParameters<T>::DenseParameters(Index inputs, Index outputs, bool use_bias)
     : kernel_(inputs, outputs), bias_(panel_count<T>(outputs) * panel_width<T>), use_bias_(use_bias) {}
 
 template <class T>
-void dense_forward(PanelView<const T> x, const DenseParameters<T>& parameters, Activation activation, Block block,
+void dense_forward(PanelView<const T> x, const DenseParameters<T>& parameters, kernels::Epilogue epilogue, Block block,
                    PanelView<T> out) {
   const PanelView<const T> kernel = parameters.kernel();
   kernels::Product<T> product{};
@@ -47,7 +47,7 @@ void dense_forward(PanelView<const T> x, const DenseParameters<T>& parameters, A
   product.start = parameters.bias() + block.first_panel * panel_width<T>;
   product.out = out.panel(block.first_panel) + block.first * panel_width<T>;
   product.out_stride = out.stride();
-  product.epilogue = activation == Activation::relu ? kernels::Epilogue::relu : kernels::Epilogue::none;
+  product.epilogue = epilogue;
   product.are_far = kernel.rows * kernel.columns > near_size;
   if (block.first == 0 && block.last_panel < kernel.panels()) product.next = kernel.panel(block.last_panel);
   kernels::table<T>().product(product);
@@ -125,7 +125,7 @@ template <class T> void dense_backward_bias(PanelView<const T> grad, Index first
 
 #define CNET_INSTANTIATE(T)                                                                                            \
   template class DenseParameters<T>;                                                                                   \
-  template void dense_forward(PanelView<const T>, const DenseParameters<T>&, Activation, Block, PanelView<T>);         \
+  template void dense_forward(PanelView<const T>, const DenseParameters<T>&, kernels::Epilogue, Block, PanelView<T>);  \
   template void dense_backward_input(PanelView<const T>, PanelView<const T>, const T*, Block, T*, PanelView<T>);       \
   template void dense_backward_kernel(PanelView<const T>, PanelView<const T>, Block, const Ahead<T>&, T*, Index);      \
   template void dense_descend(PanelView<const T>, PanelView<const T>, Block, T, PanelView<T>);                         \

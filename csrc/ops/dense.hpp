@@ -31,11 +31,10 @@ private:
   bool use_bias_;
 };
 
-enum class Activation { linear, relu };
-
-/// A block of out = activation(x · kernel + bias).
+/// A block of out = x · kernel + bias, the epilogue applied on the way: none or relu.
 template <class T>
-void dense_forward(PanelView<const T> x, const DenseParameters<T>& parameters, Activation, Block, PanelView<T> out);
+void dense_forward(PanelView<const T> x, const DenseParameters<T>& parameters, kernels::Epilogue, Block,
+                   PanelView<T> out);
 
 /// Panels of a gradient that are made at a time.
 inline constexpr Index most_panels = next_panels(std::numeric_limits<Index>::max());

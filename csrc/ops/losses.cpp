@@ -50,6 +50,16 @@ void softmax_backward(PanelView<const T> grad, PanelView<const T> probabilities,
                                        out.row(rows.first), out.stride());
 }
 
+template <class T> void log_softmax(PanelView<const T> logits, RowRange rows, PanelView<T> out) {
+  kernels::table<T>().log_softmax(kernel_rows(logits, rows), out.row(rows.first), out.stride());
+}
+
+template <class T>
+void log_softmax_backward(PanelView<const T> grad, PanelView<const T> logarithms, RowRange rows, PanelView<T> out) {
+  kernels::table<T>().log_softmax_backward(kernel_rows(logarithms, rows), grad.row(rows.first), grad.stride(),
+                                           out.row(rows.first), out.stride());
+}
+
 template <class T>
 void softmax_cross_entropy_forward(PanelView<const T> logits, const Targets<T>& targets, RowRange rows,
                                    PanelView<T> probabilities, T* losses) {
@@ -104,6 +114,8 @@ template <class T> void scale_row(PanelView<T> gradient, Index i, T weight) {
   template void accuracy(PanelView<const T>, const Targets<T>&, RowRange, std::uint8_t*);                              \
   template void softmax(PanelView<const T>, RowRange, PanelView<T>);                                                   \
   template void softmax_backward(PanelView<const T>, PanelView<const T>, RowRange, PanelView<T>);                      \
+  template void log_softmax(PanelView<const T>, RowRange, PanelView<T>);                                               \
+  template void log_softmax_backward(PanelView<const T>, PanelView<const T>, RowRange, PanelView<T>);                  \
   template void softmax_cross_entropy_forward(PanelView<const T>, const Targets<T>&, RowRange, PanelView<T>, T*);      \
   template void softmax_cross_entropy_backward(PanelView<const T>, const Targets<T>&, Index, RowRange, PanelView<T>);  \
   template void cross_entropy_forward(PanelView<const T>, const Targets<T>&, RowRange, T*);                            \

@@ -26,6 +26,10 @@ template <class T> void softmax(PanelView<const T> logits, RowRange rows, PanelV
 template <class T>
 void softmax_backward(PanelView<const T> grad, PanelView<const T> probabilities, RowRange rows, PanelView<T> out);
 
+template <class T> void log_softmax(PanelView<const T> logits, RowRange rows, PanelView<T> out);
+template <class T>
+void log_softmax_backward(PanelView<const T> grad, PanelView<const T> logarithms, RowRange rows, PanelView<T> out);
+
 /// `probabilities` is not `logits`.
 template <class T>
 void softmax_cross_entropy_forward(PanelView<const T> logits, const Targets<T>& targets, RowRange rows,

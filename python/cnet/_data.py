@@ -136,14 +136,17 @@ def as_floats(call: str, **arrays: Any) -> list[FloatArray]:
     return [np.require(array, dtype=dtype, requirements=["C", "A"]) for array in found.values()]
 
 
-def as_number(argument: str, value: Any) -> float:
+def as_number(argument: str, value: Any, *, least: float | None = None) -> float:
     """Return `value` as a float; `TypeError` unless it is a number, which text never is."""
     try:
-        if not isinstance(value, (str, bytes)):
-            return float(value)
+        number = None if isinstance(value, (str, bytes)) else float(value)
     except (TypeError, ValueError):
-        pass
-    raise TypeError(f"{argument}: expected a number, got {value!r}")
+        number = None
+    if number is None:
+        raise TypeError(f"{argument}: expected a number, got {value!r}")
+    if least is not None and not number >= least:
+        raise ValueError(f"{argument}: expected a number of at least {least}, got {value!r}")
+    return number
 
 
 def as_count(argument: str, value: Any, *, least: int = 0) -> int:

@@ -1,12 +1,19 @@
 """Activation functions, by Keras's names.
 
-Each is a function of an array; as a layer's activation it runs in the engine.
+Each is a function of an array; as a layer's activation it runs in the engine. A layer takes a name,
+one of these functions, or a `functools.partial` of one that sets its parameters:
+
+>>> from functools import partial
+>>> from cnet import activations, layers
+>>> layer = layers.Dense(3, activation=partial(activations.gelu, approximate=True))
 """
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,10 +21,31 @@ import numpy.typing as npt
 
 from . import ops
 from ._data import FloatArray, as_floats
+from ._elementwise import NAMES, specification
 
-__all__ = ["get", "linear", "relu", "softmax"]
+__all__ = [
+    "elu",
+    "exponential",
+    "gelu",
+    "get",
+    "hard_sigmoid",
+    "leaky_relu",
+    "linear",
+    "log_softmax",
+    "mish",
+    "relu",
+    "relu6",
+    "selu",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softplus",
+    "softsign",
+    "swish",
+    "tanh",
+]
 
-ActivationFunction: TypeAlias = Callable[[npt.ArrayLike], FloatArray]
+ActivationFunction: TypeAlias = Callable[..., FloatArray]
 
 
 def linear(x: npt.ArrayLike) -> FloatArray:
@@ -26,37 +54,343 @@ def linear(x: npt.ArrayLike) -> FloatArray:
     return x
 
 
-def relu(x: npt.ArrayLike) -> FloatArray:
-    """Return max(x, 0), element by element.
+def relu(
+    x: npt.ArrayLike,
+    negative_slope: float = 0.0,
+    max_value: float | None = None,
+    threshold: float = 0.0,
+) -> FloatArray:
+    """Return max(x, 0), or that line bent and cut elsewhere.
+
+    ``min(x, max_value)`` where x > threshold, else ``negative_slope * (x - threshold)``.
+
+    Parameters
+    ----------
+    x : array_like, any shape
+    negative_slope : float, default 0
+    max_value : float, optional
+        At least 0; None, the default, is no limit.
+    threshold : float, default 0
+        At least 0.
+
+    References
+    ----------
+    Nair and Hinton, "Rectified linear units improve restricted Boltzmann machines", ICML 2010.
 
     Examples
     --------
     >>> from cnet import activations
     >>> activations.relu([-1.0, 2.0])
     array([0., 2.], dtype=float32)
+    >>> activations.relu([-10, 0.5, 5, 10], negative_slope=0.5, max_value=6, threshold=1)
+    array([-5.5 , -0.25,  5.  ,  6.  ], dtype=float32)
     """
-    return ops.relu_forward(x)
+    return ops.activation_forward(
+        x, "relu", negative_slope=negative_slope, max_value=max_value, threshold=threshold
+    )
+
+
+def relu6(x: npt.ArrayLike) -> FloatArray:
+    """Return min(max(x, 0), 6).
+
+    References
+    ----------
+    Krizhevsky, "Convolutional deep belief networks on CIFAR-10", 2010.
+
+    Examples
+    --------
+    >>> from cnet import activations
+    >>> activations.relu6([-1.0, 2.0, 7.0])
+    array([0., 2., 6.], dtype=float32)
+    """
+    return ops.activation_forward(x, "relu6")
+
+
+def leaky_relu(x: npt.ArrayLike, negative_slope: float = 0.2) -> FloatArray:
+    """Return x where it is positive, else ``negative_slope * x``.
+
+    References
+    ----------
+    Maas, Hannun and Ng, "Rectifier nonlinearities improve neural network acoustic models", ICML
+    2013.
+
+    Examples
+    --------
+    >>> from cnet import activations
+    >>> activations.leaky_relu([-1.0, 2.0], negative_slope=0.5)
+    array([-0.5,  2. ], dtype=float32)
+    """
+    return ops.activation_forward(x, "leaky_relu", negative_slope=negative_slope)
+
+
+def elu(x: npt.ArrayLike, alpha: float = 1.0) -> FloatArray:
+    """Return x where it is positive, else ``alpha * (exp(x) - 1)``.
+
+    References
+    ----------
+    Clevert, Unterthiner and Hochreiter, "Fast and accurate deep network learning by exponential
+    linear units (ELUs)", ICLR 2016.
+
+    Examples
+    --------
+    >>> from cnet import activations
+    >>> activations.elu([-100.0, 2.0])
+    array([-1.,  2.], dtype=float32)
+    """
+    return ops.activation_forward(x, "elu", alpha=alpha)
+
+
+def selu(x: npt.ArrayLike) -> FloatArray:
+    """Return ``scale * elu(x, alpha)`` with scale = 1.0507… and alpha = 1.6732….
+
+    With `lecun_normal` weights the activations keep mean 0 and variance 1 from layer to layer.
+
+    References
+    ----------
+    Klambauer, Unterthiner, Mayr and Hochreiter, "Self-normalizing neural networks", NIPS 2017.
+
+    Examples
+    --------
+    >>> from cnet import activations
+    >>> activations.selu([-100.0, 1.0])
+    array([-1.7580993,  1.050701 ], dtype=float32)
+    """
+    return ops.activation_forward(x, "selu")
+
+
+def gelu(x: npt.ArrayLike, approximate: bool = False) -> FloatArray:
+    """Return x Φ(x), Φ being the standard normal distribution function.
+
+    Parameters
+    ----------
+    x : array_like, any shape
+    approximate : bool, default False
+        Whether to compute ``x / 2 * (1 + tanh(√(2/π) * (x + 0.044715 * x**3)))`` instead.
+
+    References
+    ----------
+    Hendrycks and Gimpel, "Gaussian error linear units (GELUs)", arXiv:1606.08415, 2016.
+
+    Examples
+    --------
+    >>> from cnet import activations
+    >>> activations.gelu([-1.0, 0.0, 1.0]).round(4)
+    array([-0.1587,  0.    ,  0.8413], dtype=float32)
+    """
+    return ops.activation_forward(x, "gelu", approximate=approximate)
+
+
+def silu(x: npt.ArrayLike) -> FloatArray:
+    """Return ``x * sigmoid(x)``, which is also called `swish`.
+
+    References
+    ----------
+    Ramachandran, Zoph and Le, "Searching for activation functions", arXiv:1710.05941, 2017.
+
+    Examples
+    --------
+    >>> from cnet import activations
+    >>> activations.silu([-1.0, 0.0, 1.0]).round(4)
+    array([-0.2689,  0.    ,  0.7311], dtype=float32)
+    """
+    return ops.activation_forward(x, "silu")
+
+
+swish = silu
+
+
+def mish(x: npt.ArrayLike) -> FloatArray:
+    """Return ``x * tanh(softplus(x))``.
+
+    References
+    ----------
+    Misra, "Mish: a self regularized non-monotonic activation function", BMVC 2020.
+
+    Examples
+    --------
+    >>> from cnet import activations
+    >>> activations.mish([-1.0, 0.0, 1.0]).round(4)
+    array([-0.3034,  0.    ,  0.8651], dtype=float32)
+    """
+    return ops.activation_forward(x, "mish")
+
+
+def tanh(x: npt.ArrayLike) -> FloatArray:
+    """Return the hyperbolic tangent, (eˣ - e⁻ˣ) / (eˣ + e⁻ˣ).
+
+    References
+    ----------
+    LeCun, Bottou, Orr and Müller, "Efficient BackProp", Springer 1998, section 4.4.
+
+    Examples
+    --------
+    >>> from cnet import activations
+    >>> activations.tanh([0.0, 1.0, 100.0]).round(4)
+    array([0.    , 0.7616, 1.    ], dtype=float32)
+    """
+    return ops.activation_forward(x, "tanh")
+
+
+def sigmoid(x: npt.ArrayLike) -> FloatArray:
+    """Return the logistic function, 1 / (1 + e⁻ˣ).
+
+    References
+    ----------
+    Goodfellow, Bengio and Courville, "Deep Learning", MIT Press 2016, section 3.10.
+
+    Examples
+    --------
+    >>> from cnet import activations
+    >>> activations.sigmoid([-1.0, 0.0, 100.0]).round(4)
+    array([0.2689, 0.5   , 1.    ], dtype=float32)
+    """
+    return ops.activation_forward(x, "sigmoid")
+
+
+def hard_sigmoid(x: npt.ArrayLike) -> FloatArray:
+    """Return ``(x + 3) / 6``, between 0 and 1.
+
+    References
+    ----------
+    Howard et al., "Searching for MobileNetV3", ICCV 2019, section 5.2.
+
+    Examples
+    --------
+    >>> from cnet import activations
+    >>> activations.hard_sigmoid([-4.0, 0.0, 4.0])
+    array([0. , 0.5, 1. ], dtype=float32)
+    """
+    return ops.activation_forward(x, "hard_sigmoid")
+
+
+def softplus(x: npt.ArrayLike) -> FloatArray:
+    """Return log(1 + eˣ).
+
+    References
+    ----------
+    Dugas, Bengio, Bélisle, Nadeau and Garcia, "Incorporating second-order functional knowledge for
+    better option pricing", NIPS 2000.
+
+    Examples
+    --------
+    >>> from cnet import activations
+    >>> activations.softplus([0.0, 100.0]).round(4)
+    array([  0.6931, 100.    ], dtype=float32)
+    """
+    return ops.activation_forward(x, "softplus")
+
+
+def softsign(x: npt.ArrayLike) -> FloatArray:
+    """Return x / (1 + |x|).
+
+    References
+    ----------
+    Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks",
+    AISTATS 2010.
+
+    Examples
+    --------
+    >>> from cnet import activations
+    >>> activations.softsign([-1.0, 0.0, 3.0])
+    array([-0.5 ,  0.  ,  0.75], dtype=float32)
+    """
+    return ops.activation_forward(x, "softsign")
+
+
+def exponential(x: npt.ArrayLike) -> FloatArray:
+    """Return eˣ.
+
+    Examples
+    --------
+    >>> from cnet import activations
+    >>> activations.exponential([0.0, 1.0])
+    array([1.       , 2.7182817], dtype=float32)
+    """
+    return ops.activation_forward(x, "exponential")
 
 
 def softmax(x: npt.ArrayLike, axis: int = -1) -> FloatArray:
-    """Return exp(x) over its sum along `axis`, for `x` of at least one dimension."""
-    (x,) = as_floats("softmax", x=x)
+    """Return exp(x) over its sum along `axis`, for `x` of at least one dimension.
+
+    References
+    ----------
+    Bridle, "Probabilistic interpretation of feedforward classification network outputs, with
+    relationships to statistical pattern recognition", Neurocomputing, Springer 1990.
+
+    Examples
+    --------
+    >>> from cnet import activations
+    >>> activations.softmax([7.0, 7.0])
+    array([0.5, 0.5], dtype=float32)
+    """
+    return _along_axis("softmax", ops.softmax, x, axis)
+
+
+def log_softmax(x: npt.ArrayLike, axis: int = -1) -> FloatArray:
+    """Return x minus the logarithm of the sum of exp(x) along `axis`.
+
+    The logarithm of `softmax`, also where that is too small for a number.
+
+    References
+    ----------
+    Blanchard, Higham and Higham, "Accurately computing the log-sum-exp and softmax functions",
+    IMA Journal of Numerical Analysis 41(4), 2021.
+
+    Examples
+    --------
+    >>> from cnet import activations
+    >>> activations.log_softmax([0.0, 1000.0])
+    array([-1000.,     0.], dtype=float32)
+    """
+    return _along_axis("log_softmax", ops.log_softmax, x, axis)
+
+
+def _along_axis(
+    call: str, function: Callable[[FloatArray], FloatArray], x: npt.ArrayLike, axis: int
+) -> FloatArray:
+    (x,) = as_floats(call, x=x)
     last = np.moveaxis(x, axis, -1)
-    rows = ops.softmax(last.reshape(math.prod(last.shape[:-1]), last.shape[-1]))
+    rows = function(last.reshape(math.prod(last.shape[:-1]), last.shape[-1]))
     return np.moveaxis(rows.reshape(last.shape), -1, axis)
 
 
-# What layers know: the function of each name, and the engine's layer that computes it.
-_FUNCTIONS: dict[str, ActivationFunction] = {"linear": linear, "relu": relu, "softmax": softmax}
+# What layers know: the function of each name.
+_FUNCTIONS: dict[str, ActivationFunction] = {
+    "linear": linear,
+    **{name: globals()[name] for name in NAMES},
+    "swish": swish,
+    "softmax": softmax,
+    "log_softmax": log_softmax,
+}
+
+# What Keras has beside these, and the engine has not.
+_LEFT_OUT = {
+    *("celu", "glu", "hard_shrink", "hard_silu", "hard_swish", "hard_tanh", "log_sigmoid"),
+    *("soft_shrink", "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "tanh_shrink"),
+    "threshold",
+}
 
 
 def get(identifier: str | ActivationFunction | None) -> ActivationFunction:
     """Return an activation function from its name, from itself, or `linear` from None.
 
+    Parameters
+    ----------
+    identifier : str, function or None
+        A `functools.partial` of one of this module's functions sets its parameters by name.
+
     Raises
     ------
     ValueError
-        If there is no such activation.
+        If there is no such activation, or a parameter is out of its range.
+    TypeError
+        If a partial sets what the function does not have.
+
+    Examples
+    --------
+    >>> from cnet import activations
+    >>> activations.get("relu") is activations.relu
+    True
     """
     if identifier is None:
         return linear
@@ -64,13 +398,50 @@ def get(identifier: str | ActivationFunction | None) -> ActivationFunction:
         return _FUNCTIONS[identifier]
     if identifier in _FUNCTIONS.values():
         return identifier  # type: ignore[return-value] # a value of that table
+    if isinstance(identifier, partial) and identifier.func in _FUNCTIONS.values():
+        _engine_layer(identifier)
+        return identifier
+    if isinstance(identifier, str) and identifier in _LEFT_OUT:
+        raise ValueError(f"activation: Keras's {identifier!r} is not supported")
     known = ", ".join(_FUNCTIONS)
     raise ValueError(f"activation: expected one of {known}, got {identifier!r}")
 
 
+def takes_rows(function: ActivationFunction) -> bool:
+    """Return whether an activation is a function of a row, not of each element."""
+    return unwrapped(function) in (softmax, log_softmax)
+
+
 def add_to(network: Any, function: ActivationFunction, name: str) -> None:
     """Append the engine's layer for an activation to a network; linear is none."""
-    if function is relu:
-        network.add_relu(name)
-    elif function is softmax:
-        network.add_softmax(name)
+    kind, *arguments = _engine_layer(function)
+    if kind:
+        getattr(network, kind)(name, *arguments)
+
+
+def unwrapped(function: ActivationFunction) -> ActivationFunction:
+    """Return the function whose parameters a partial sets, or the function itself."""
+    return function.func if isinstance(function, partial) else function
+
+
+def _engine_layer(function: ActivationFunction) -> tuple[Any, ...]:
+    """Return which method of the engine's network adds an activation, and what it is given."""
+    name = unwrapped(function).__name__
+    parameters: dict[str, Any] = {}
+    if isinstance(function, partial):
+        if function.args:
+            raise TypeError(f"activation: expected the parameters of {name} by name")
+        parameters = function.keywords
+    if name in NAMES:
+        return ("add_activation", *specification("activation", name, parameters))
+    if unknown := parameters.keys() - set(list(inspect.signature(_FUNCTIONS[name]).parameters)[1:]):
+        raise TypeError(f"activation: {name} has no parameter {min(unknown)!r}")
+    if name == "linear":
+        return ("",)
+    axis = parameters.get("axis", -1)
+    if axis not in (-1, 1):
+        raise ValueError(
+            f"activation: {name}: expected axis=-1, the classes, got {axis!r}; "
+            "layers take no other axis"
+        )
+    return (f"add_{name}",)

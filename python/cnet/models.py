@@ -14,17 +14,8 @@ import numpy.typing as npt
 from . import _core
 from ._data import FloatArray, shape_text
 from ._serialization import find_class
-from .layers import (
-    InputLayer,
-    Layer,
-    Shape,
-    Weight,
-    assign_all,
-    auto_name,
-    deserialize,
-    sample_size,
-    serialize,
-)
+from .layers import InputLayer, Layer, Weight, deserialize, serialize
+from .layers.core import Shape, assign_all, auto_name, sample_size
 from .trainer import Trainer
 
 __all__ = ["Sequential", "model_from_json"]

@@ -8,7 +8,7 @@ is told there. What is said here holds for each:
 - `out` receives the result in place of a new array, and is returned. It is never converted: it
   must have the result's dtype (else `TypeError`) and shape, be C-contiguous, aligned and writable,
   and share no memory with the inputs (else `ValueError`, and nothing is written). The elementwise
-  ops (relu, rescaling) may be given one of their own inputs.
+  ops (activations, rescaling) may be given one of their own inputs.
 - `labels` are integer ids (batch,) or one-hot or soft rows (batch, classes). An id outside
   [0, classes) is a `ValueError`.
 - What isn't numbers is a `TypeError`; shapes that don't fit are a `ValueError` that names both.
@@ -24,8 +24,11 @@ import numpy.typing as npt
 
 from . import _core
 from ._data import Array, FloatArray, as_array, as_floats, as_ids
+from ._elementwise import specification
 
 __all__ = [
+    "activation_backward",
+    "activation_forward",
     "adadelta_update",
     "adagrad_update",
     "adam_amsgrad_update",
@@ -35,6 +38,8 @@ __all__ = [
     "dense_backward",
     "dense_forward",
     "lion_update",
+    "log_softmax",
+    "log_softmax_backward",
     "nadam_update",
     "pointwise_loss_backward",
     "pointwise_loss_forward",
@@ -113,6 +118,71 @@ def dense_backward(
     return _core.dense_backward(grad, x, kernel, out)
 
 
+def activation_forward(
+    x: npt.ArrayLike, activation: str, *, out: FloatArray | None = None, **parameters: Any
+) -> FloatArray:
+    """Return an activation of `x`, element by element and in any shape; NaN stays NaN.
+
+    Parameters
+    ----------
+    x : array_like, any shape
+    activation : str
+        One of `cnet.activations` but for the softmaxes: "relu", "elu", "gelu", …
+    out : array, the shape of `x`, optional
+    **parameters
+        What that function takes, with its defaults.
+
+    Returns
+    -------
+    array, the shape of `x`
+
+    Raises
+    ------
+    TypeError, ValueError
+        Beside what all ops raise, for an unknown activation or parameter.
+
+    Examples
+    --------
+    >>> from cnet import ops
+    >>> ops.activation_forward([-2.0, 1.0], "leaky_relu", negative_slope=0.5)
+    array([-1.,  1.], dtype=float32)
+    """
+    function, values = specification("activation_forward", activation, parameters)
+    (x,) = as_floats(f"activation_forward: {activation}", x=x)
+    return _core.activation_forward(x, function, out, values)
+
+
+def activation_backward(
+    grad: npt.ArrayLike,
+    x: npt.ArrayLike,
+    y: npt.ArrayLike,
+    activation: str,
+    *,
+    out: FloatArray | None = None,
+    **parameters: Any,
+) -> FloatArray:
+    """Return `grad` times the derivative of an activation at `x`, where its result was `y`.
+
+    Parameters
+    ----------
+    grad, x, y : array_like, of one shape
+        The derivatives of "elu", "selu", "tanh", "sigmoid" and "exponential" are taken from `y`,
+        of the others from `x`.
+    activation : str
+        As for `activation_forward`.
+    out : array of that shape, optional
+    **parameters
+        As for `activation_forward`.
+
+    Returns
+    -------
+    array of that shape
+    """
+    function, values = specification("activation_backward", activation, parameters)
+    grad, x, y = as_floats(f"activation_backward: {activation}", grad=grad, x=x, y=y)
+    return _core.activation_backward(grad, x, y, function, out, values)
+
+
 def relu_forward(x: npt.ArrayLike, *, out: FloatArray | None = None) -> FloatArray:
     """Return max(x, 0), element by element and in any shape; NaN stays NaN."""
     (x,) = as_floats("relu_forward", x=x)
@@ -163,6 +233,28 @@ def softmax_backward(
     """Return the gradient of the logits from that of the probabilities (batch, classes)."""
     grad, probabilities = as_floats("softmax_backward", grad=grad, probabilities=probabilities)
     return _core.softmax_backward(grad, probabilities, out)
+
+
+def log_softmax(logits: npt.ArrayLike, *, out: FloatArray | None = None) -> FloatArray:
+    """Return the logarithm of the softmax of each row of logits (batch, classes).
+
+    Examples
+    --------
+    >>> from cnet import ops
+    >>> ops.log_softmax([[0.0, 1e4]])
+    array([[-10000.,      0.]], dtype=float32)
+    """
+    (logits,) = as_floats("log_softmax", logits=logits)
+    return _core.log_softmax(logits, out)
+
+
+def log_softmax_backward(
+    grad: npt.ArrayLike, log_probabilities: npt.ArrayLike, *, out: FloatArray | None = None
+) -> FloatArray:
+    """Return the gradient of the logits from that of the log-softmax (batch, classes)."""
+    call = "log_softmax_backward"
+    grad, log_probabilities = as_floats(call, grad=grad, log_probabilities=log_probabilities)
+    return _core.log_softmax_backward(grad, log_probabilities, out)
 
 
 def softmax_cross_entropy_forward(

@@ -176,6 +176,10 @@ template <class T> void rows_of(Index rows, Index columns) {
   compare<T>("softmax_backward", size, [&](const Table& table, Out& out) {
     table.softmax_backward(probabilities, grad.data(), stride, out.data(), stride);
   });
+  compare<T>("log_softmax", size, [&](const Table& table, Out& out) { table.log_softmax(input, out.data(), stride); });
+  compare<T>("log_softmax_backward", size, [&](const Table& table, Out& out) {
+    table.log_softmax_backward(input, grad.data(), stride, out.data(), stride);
+  });
   for (const kernels::Targets<T> targets :
        {kernels::Targets<T>{ids.data(), nullptr, 0}, kernels::Targets<T>{nullptr, distribution.data(), stride}}) {
     compare<T>("softmax_cross_entropy_forward", size + rows, [&](const Table& table, Out& out) {
@@ -311,10 +315,6 @@ template <class T> void elementwise(Index size) {
   for (Index i = 0; i < size; ++i) square.data()[i] = square.data()[i] * square.data()[i];
   compare<T>("exp", size, [&](const Table& table, Out& out) { table.exp(size, x.data(), out.data()); });
   compare<T>("log", size, [&](const Table& table, Out& out) { table.log(size, square.data(), out.data()); });
-  compare<T>("relu_forward", size,
-             [&](const Table& table, Out& out) { table.relu_forward(size, x.data(), out.data()); });
-  compare<T>("relu_backward", size,
-             [&](const Table& table, Out& out) { table.relu_backward(size, grad.data(), x.data(), out.data()); });
   compare<T>("rescale", size,
              [&](const Table& table, Out& out) { table.rescale(size, x.data(), T(0.1), T(-0.3), out.data()); });
 
@@ -381,6 +381,36 @@ template <class T> void elementwise(Index size) {
   });
 }
 
+/// Small numbers and large, of either sign, as well as those that are special.
+template <class T> void activations(Index size) {
+  Numbers<T> x(size, 16), y(size, 17), grad(size, 18);
+  const T special[] = {T(0),   -T(0), T(INFINITY), -T(INFINITY),
+                       T(NAN), T(6),  T(-3),       std::numeric_limits<T>::denorm_min()};
+  for (Index i = 0; i < size; ++i) {
+    T& value = x.data()[i];
+    if (i % 3 == 1) value *= T(50);
+    if (i % 9 == 2) value *= T(500);
+    if (i % 11 == 3) value = special[i / 11 % 8];
+  }
+  kernels::ActivationParameters<T> parameters[3];
+  parameters[1].negative_slope = T(0.3);
+  parameters[1].alpha = T(0.7);
+  parameters[1].scale = T(1.1);
+  parameters[2].threshold = T(0.5);
+  parameters[2].max_value = T(6);
+  for (int n = 0; n < kernels::activations; ++n) {
+    for (const auto& p : parameters) {
+      const std::string what = "activation " + std::to_string(n);
+      compare<T>(what + " forward", size, [&](const kernels::Table<T>& table, std::vector<T>& out) {
+        table.activation_forward[n](size, p, x.data(), out.data());
+      });
+      compare<T>(what + " backward", size, [&](const kernels::Table<T>& table, std::vector<T>& out) {
+        table.activation_backward[n](size, p, grad.data(), x.data(), y.data(), out.data());
+      });
+    }
+  }
+}
+
 template <class T> void transposes() {
   constexpr Index width = panel_width<T>;
   Numbers<T> x(width * width, 13);
@@ -404,6 +434,7 @@ template <class T> void all() {
       if (rows <= 9) all_gathers<T>(rows, columns);
     }
     elementwise<T>(rows);
+    activations<T>(rows);
     products<T>(rows, 0, 17);
   }
   constexpr Index chain = kernels::chain_length;

@@ -1,4 +1,4 @@
-// exp and log of every table against a wider type: how many units in the last place they are off.
+// exp, log and the activations of every table against a wider type: how many units in the last place they are off.
 
 #include "check.hpp"
 #include "kernels/table.hpp"
@@ -6,20 +6,23 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <limits>
+#include <string>
 #include <vector>
 
 using namespace cnet;
 
 namespace {
 
-/// The error in units of the last place of the exact result, subnormal results included.
-template <class T, class Wide> double error_in_ulp(T actual, Wide exact) {
+/// The error in units of the last place of the exact result, or of `least` if that is larger; subnormal
+/// results included.
+template <class T, class Wide> double error_in_ulp(T actual, Wide exact, double least) {
   const T rounded = static_cast<T>(exact);
   if (std::isnan(exact)) return std::isnan(actual) ? 0 : HUGE_VAL;
   if (std::isinf(rounded) || std::isinf(actual)) return actual == rounded ? 0 : 1;
   int exponent;
-  std::frexp(exact, &exponent);
+  std::frexp(std::max(std::fabs(exact), Wide(least)), &exponent);
   const int lowest = std::numeric_limits<T>::min_exponent - std::numeric_limits<T>::digits;
   const Wide ulp = std::ldexp(Wide(1), std::max(exponent - std::numeric_limits<T>::digits, lowest));
   return static_cast<double>(std::fabs(Wide(actual) - exact) / ulp);
@@ -51,8 +54,8 @@ template <class T, class F> void each_pattern(std::uint64_t step, F f) {
 }
 
 template <class T, class Wide>
-void check(const char* what, std::uint64_t step, void (*function)(Index, const T*, T*), Wide (*exact)(Wide),
-           double bound) {
+void check(const std::string& what, std::uint64_t step, const std::function<void(Index, const T*, T*)>& function,
+           Wide (*exact)(Wide), double bound, double least = 0) {
   std::vector<T> y(1 << 16);
   double worst = 0;
   T at = 0;
@@ -61,19 +64,126 @@ void check(const char* what, std::uint64_t step, void (*function)(Index, const T
     function(static_cast<Index>(x.size()), x.data(), y.data());
     count += x.size();
     for (std::size_t i = 0; i < x.size(); ++i) {
-      const double error = error_in_ulp(y[i], exact(x[i]));
+      const double error = error_in_ulp(y[i], exact(x[i]), least);
       if (error > worst) worst = error, at = x[i];
     }
   });
-  std::printf("%-12s %.4f ulp at %a, the worst of %llu\n", what, worst, static_cast<double>(at),
+  std::printf("%-26s %.4f ulp at %a, the worst of %llu\n", what.c_str(), worst, static_cast<double>(at),
               static_cast<unsigned long long>(count));
-  CHECK(worst <= bound, "%s: %g ulp at %a, promised %g", what, worst, static_cast<double>(at), bound);
+  CHECK(worst <= bound, "%s: %g ulp at %a, promised %g", what.c_str(), worst, static_cast<double>(at), bound);
+}
+
+// The activations by their definitions, in a wider type. Limits at infinities are what `limit` says.
+
+template <class W> W sigmoid(W x) {
+  return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x));
+}
+
+template <class W> W softplus(W x) {
+  return std::max(x, W(0)) + std::log1p(std::exp(-std::fabs(x)));
+}
+
+/// f where x is finite or NaN, else its limit.
+template <class W, class F> W limit(W x, W below, W above, F f) {
+  return std::isinf(x) ? (x < 0 ? below : above) : f(x);
+}
+
+template <class W> constexpr W sqrt_half = W(0.70710678118654752440084436210484903928L);
+template <class W> constexpr W density = W(0.39894228040143267793994605993438186848L);
+template <class W> constexpr W gate = W(1.595769121605730711759784239737839L); // 2 √(2/π)
+
+template <class W> W silu(W x) {
+  return limit(x, W(0), x, [](W v) { return v * sigmoid(v); });
+}
+
+template <class W> W silu_slope(W x) {
+  return limit(x, W(0), W(1), [](W v) { return sigmoid(v) * (1 + v * sigmoid(-v)); });
+}
+
+template <class W> W mish(W x) {
+  return limit(x, W(0), x, [](W v) { return v * std::tanh(softplus(v)); });
+}
+
+template <class W> W mish_slope(W x) {
+  return limit(x, W(0), W(1), [](W v) {
+    const W t = std::tanh(softplus(v)), hyperbolic = 1 / std::cosh(softplus(v));
+    return t + v * hyperbolic * hyperbolic * sigmoid(v);
+  });
+}
+
+template <class W> W gelu(W x) {
+  return limit(x, W(0), x, [](W v) { return v / 2 * std::erfc(-v * sqrt_half<W>); });
+}
+
+template <class W> W gelu_slope(W x) {
+  return limit(x, W(0), W(1),
+               [](W v) { return std::erfc(-v * sqrt_half<W>) / 2 + v * density<W> * std::exp(-v * v / 2); });
+}
+
+template <class W> W gelu_tanh(W x) {
+  return limit(x, W(0), x, [](W v) { return v * sigmoid(gate<W> * (v + W(0.044715L) * v * v * v)); });
+}
+
+template <class W> W gelu_tanh_slope(W x) {
+  return limit(x, W(0), W(1), [](W v) {
+    const W u = gate<W> * (v + W(0.044715L) * v * v * v), slope = gate<W> * (1 + 3 * W(0.044715L) * v * v);
+    return std::isinf(u) ? W(u > 0) : sigmoid(u) * (1 + v * slope * sigmoid(-u));
+  });
+}
+
+template <class W> W elu(W x) {
+  return x > 0 ? x : std::expm1(x);
+}
+
+template <class W> W softsign(W x) {
+  return limit(x, W(-1), W(1), [](W v) { return v / (1 + std::fabs(v)); });
+}
+
+template <class W> W softsign_slope(W x) {
+  return 1 / ((1 + std::fabs(x)) * (1 + std::fabs(x)));
+}
+
+template <class T, class Wide>
+void check_activations(const std::string& type, std::uint64_t step, const kernels::Table<T>& table) {
+  using kernels::Activation;
+  struct Case {
+    const char* name;
+    Activation function;
+    Wide (*value)(Wide);
+    double bound;
+    Wide (*slope)(Wide); ///< where it is not computed by the value
+    double slope_bound;  ///< in units of the last place of 0.75, or of the slope where that is more
+  };
+  const Case cases[] = {
+      {"elu", Activation::elu, elu, 1.1, nullptr, 0},
+      {"gelu", Activation::gelu, gelu, 3.8, gelu_slope, 3},
+      {"gelu_tanh", Activation::gelu_tanh, gelu_tanh, 2.1, gelu_tanh_slope, 3},
+      {"silu", Activation::silu, silu, 2.2, silu_slope, 3},
+      {"mish", Activation::mish, mish, 3, mish_slope, 3},
+      {"tanh", Activation::tanh, std::tanh, 1.8, nullptr, 0},
+      {"sigmoid", Activation::sigmoid, sigmoid, 1.6, nullptr, 0},
+      {"softplus", Activation::softplus, softplus, 2, sigmoid, 2},
+      {"softsign", Activation::softsign, softsign, 1.6, softsign_slope, 3},
+  };
+  for (const Case& c : cases) {
+    const int n = static_cast<int>(c.function);
+    check<T, Wide>(
+        type + " " + c.name, step,
+        [&](Index size, const T* x, T* out) { table.activation_forward[n](size, {}, x, out); }, c.value, c.bound);
+    if (!c.slope) continue;
+    const std::vector<T> ones(1 << 16, T(1));
+    check<T, Wide>(
+        type + " " + c.name + " slope", step,
+        [&](Index size, const T* x, T* out) { table.activation_backward[n](size, {}, ones.data(), x, x, out); },
+        c.slope, c.slope_bound, 0.75);
+  }
 }
 
 } // namespace
 
 int main(int argc, char**) {
-  // With an argument, all 2³² floats by the table in use, which takes minutes; else about two million by each.
+  // With an argument, exp and log of all 2³² floats by the table in use, which takes minutes; else about two million by
+  // each.
   const std::uint64_t floats = argc > 1 ? 1 : 2003, doubles = 0x0000040000001f7bu;
   int count;
   const kernels::InstructionSet* isas = kernels::built_isas(count);
@@ -84,5 +194,7 @@ int main(int argc, char**) {
     check<float, double>("float log", floats, isas[n].float_table->log, std::log, 1.0);
     check<double, long double>("double exp", doubles, isas[n].double_table->exp, std::exp, 1.1);
     check<double, long double>("double log", doubles, isas[n].double_table->log, std::log, 1.2);
+    check_activations<float, double>("float", argc > 1 ? 101 : floats, *isas[n].float_table);
+    check_activations<double, long double>("double", doubles, *isas[n].double_table);
   }
 }

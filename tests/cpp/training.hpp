@@ -46,7 +46,7 @@ template <class T> Network<T> make_network(const std::vector<Index>& widths) {
     const std::vector<T> kernel = numbers<T>(inputs * outputs, static_cast<std::uint32_t>(l), scale);
     pack<T>({kernel.data(), inputs, outputs}, parameters->kernel());
     network.add_dense("dense_" + std::to_string(l), parameters, true);
-    if (l + 1 < widths.size()) network.add_relu("relu_" + std::to_string(l));
+    if (l + 1 < widths.size()) network.add_activation("relu_" + std::to_string(l), {});
   }
   network.add_softmax("softmax");
   return network;

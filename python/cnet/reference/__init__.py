@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from . import network, random
+from . import activations, network, random
 from .losses import pointwise_loss_backward, pointwise_loss_forward
 from .ops import (
+    activation_backward,
+    activation_forward,
     adadelta_update,
     adagrad_update,
     adam_amsgrad_update,
@@ -14,6 +16,8 @@ from .ops import (
     dense_backward,
     dense_forward,
     lion_update,
+    log_softmax,
+    log_softmax_backward,
     nadam_update,
     relu_backward,
     relu_forward,
@@ -31,6 +35,9 @@ from .ops import (
 )
 
 __all__ = [
+    "activation_backward",
+    "activation_forward",
+    "activations",
     "adadelta_update",
     "adagrad_update",
     "adam_amsgrad_update",
@@ -40,6 +47,8 @@ __all__ = [
     "dense_backward",
     "dense_forward",
     "lion_update",
+    "log_softmax",
+    "log_softmax_backward",
     "nadam_update",
     "network",
     "pointwise_loss_backward",

@@ -18,7 +18,11 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from .activations import ACTIVATIONS
+
 __all__ = [
+    "activation_backward",
+    "activation_forward",
     "adadelta_update",
     "adagrad_update",
     "adam_amsgrad_update",
@@ -28,6 +32,8 @@ __all__ = [
     "dense_backward",
     "dense_forward",
     "lion_update",
+    "log_softmax",
+    "log_softmax_backward",
     "nadam_update",
     "relu_backward",
     "relu_forward",
@@ -128,6 +134,76 @@ def dense_backward(
         _into(out_kernel, x.T @ grad),
         _into(out_bias, grad.sum(axis=0)),
     )
+
+
+def activation_forward(
+    x: npt.ArrayLike, activation: str, *, out: FloatArray | None = None, **parameters: Any
+) -> FloatArray:
+    """Return an activation of `x`, element by element; NaN stays NaN.
+
+    Parameters
+    ----------
+    x : array_like, any shape
+    activation : str
+        A name of `cnet.reference.activations.ACTIVATIONS`, where the formulas stand.
+    out : array, the shape of `x`, optional
+        May be `x` itself.
+    **parameters
+        Those of the activation.
+
+    Returns
+    -------
+    array, the shape of `x`
+
+    References
+    ----------
+    Each activation's is in `cnet.activations`.
+
+    Examples
+    --------
+    >>> activation_forward([-2.0, 1.0], "leaky_relu", negative_slope=0.5)
+    array([-1.,  1.], dtype=float32)
+    """
+    (x,) = _floats(x)
+    forward, _ = ACTIVATIONS[activation]
+    return _into(out, np.asarray(forward(x, **parameters), x.dtype))
+
+
+def activation_backward(
+    grad: npt.ArrayLike,
+    x: npt.ArrayLike,
+    y: npt.ArrayLike,
+    activation: str,
+    *,
+    out: FloatArray | None = None,
+    **parameters: Any,
+) -> FloatArray:
+    """Return `grad` times the derivative of an activation.
+
+    Parameters
+    ----------
+    grad : array_like, any shape
+    x, y : array_like, the shape of `grad`
+        The input of the forward pass and its result, by which of the two the derivative is easier.
+    activation : str
+        As for `activation_forward`.
+    out : array, the shape of `grad`, optional
+        May be one of the inputs.
+    **parameters
+        Those of the activation.
+
+    Returns
+    -------
+    array, the shape of `grad`
+
+    Examples
+    --------
+    >>> activation_backward([3.0, 4.0], x=[-1.0, 3.0], y=[-0.5, 0.75], activation="softsign")
+    array([0.75, 0.25], dtype=float32)
+    """
+    grad, x, y = _floats(grad, x, y)
+    _, slope = ACTIVATIONS[activation]
+    return _into(out, np.asarray(grad * slope(x, y, **parameters), grad.dtype))
 
 
 def relu_forward(x: npt.ArrayLike, *, out: FloatArray | None = None) -> FloatArray:
@@ -247,6 +323,62 @@ def softmax_backward(
     """
     grad, p = _floats(grad, probabilities)
     return _into(out, p * (grad - (grad * p).sum(axis=-1, keepdims=True)))
+
+
+def log_softmax(logits: npt.ArrayLike, *, out: FloatArray | None = None) -> FloatArray:
+    """Return ``logits - log(sum(exp(logits)))`` for each row.
+
+    The maximum of the row is subtracted first, as in `softmax`, of which this is the logarithm.
+
+    Parameters
+    ----------
+    logits : array_like, (batch, classes)
+    out : array, (batch, classes), optional
+
+    Returns
+    -------
+    array, (batch, classes)
+
+    References
+    ----------
+    Blanchard, Higham and Higham, "Accurately computing the log-sum-exp and softmax functions",
+    IMA Journal of Numerical Analysis 41(4), 2021.
+
+    Examples
+    --------
+    >>> log_softmax([[0.0, 1e4]])
+    array([[-10000.,      0.]], dtype=float32)
+    """
+    (logits,) = _floats(logits)
+    z = _minus_maximum(logits)
+    return _into(out, z - np.log(np.exp(z).sum(axis=-1, keepdims=True)))
+
+
+def log_softmax_backward(
+    grad: npt.ArrayLike, log_probabilities: npt.ArrayLike, *, out: FloatArray | None = None
+) -> FloatArray:
+    """Return ``grad - p * sum(grad)`` for each row, where p = exp(log_probabilities).
+
+    For the Jacobian of log-softmax is δᵢⱼ - pⱼ.
+
+    Parameters
+    ----------
+    grad : array_like, (batch, classes)
+    log_probabilities : array_like, (batch, classes)
+        The result of the forward pass.
+    out : array, (batch, classes), optional
+
+    Returns
+    -------
+    array, (batch, classes)
+
+    Examples
+    --------
+    >>> log_softmax_backward([[1.0, 0.0]], log_probabilities=np.log([[0.25, 0.75]]))
+    array([[ 0.75, -0.75]])
+    """
+    grad, log_p = _floats(grad, log_probabilities)
+    return _into(out, grad - np.exp(log_p) * grad.sum(axis=-1, keepdims=True))
 
 
 def softmax_cross_entropy_forward(

@@ -1,36 +1,31 @@
-"""Layers, by Keras's names. A layer owns its weights; a model puts layers in order."""
+"""What all layers have, and those that are no activation."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
-from . import _core, activations, initializers
-from ._data import FloatArray, as_array, as_count, as_number, as_samples, shape_text
-from ._serialization import Configurable, find_class
-from .config import standardize_dtype
+from .. import _core, activations, initializers
+from .._data import FloatArray, as_array, as_count, as_number, as_samples, shape_text
+from .._serialization import Configurable
+from ..config import standardize_dtype
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 __all__ = [
-    "Activation",
     "Dense",
     "Flatten",
     "Input",
     "InputLayer",
     "Layer",
-    "ReLU",
     "Rescaling",
-    "Softmax",
     "Weight",
-    "deserialize",
-    "serialize",
 ]
 
 Shape = tuple[int | None, ...]
@@ -263,7 +258,7 @@ class Dense(Layer):
     units : int
         Number of outputs.
     activation : str or function, optional
-        "linear" (None), "relu" or "softmax".
+        One of `cnet.activations`, or its name; None is "linear".
     use_bias : bool, default True
     kernel_initializer : str or Initializer, default "glorot_uniform"
     bias_initializer : str or Initializer, default "zeros"
@@ -355,56 +350,6 @@ class Dense(Layer):
         activations.add_to(network, self.activation, self.name)
 
 
-class Activation(Layer):
-    """An activation function as a layer of its own.
-
-    Parameters
-    ----------
-    activation : str or function
-        "linear", "relu" or "softmax".
-    **options
-        See `Layer`.
-    """
-
-    _prefix = "activation"
-
-    def __init__(
-        self,
-        activation: str | activations.ActivationFunction,
-        **options: Unpack[LayerOptions],
-    ) -> None:
-        super().__init__(**options)
-        self.activation = activations.get(activation)
-
-    def _make_weights(self, input_shape: Shape) -> None:
-        if self.activation is activations.softmax and len(input_shape) != 2:
-            raise ValueError(
-                f"{type(self).__name__} '{self.name}': softmax expects input of shape "
-                f"(batch, classes), got {shape_text(input_shape)}"
-            )
-
-    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # the base has it
-        activations.add_to(network, self.activation, self.name)
-
-
-class ReLU(Activation):
-    """max(x, 0) as a layer. See `Layer` for the options."""
-
-    _prefix = "re_lu"
-
-    def __init__(self, **options: Unpack[LayerOptions]) -> None:
-        super().__init__(activations.relu, **options)
-
-
-class Softmax(Activation):
-    """Softmax over the classes as a layer, (batch, classes). See `Layer` for the options."""
-
-    _prefix = "softmax"
-
-    def __init__(self, **options: Unpack[LayerOptions]) -> None:
-        super().__init__(activations.softmax, **options)
-
-
 class Flatten(Layer):
     """(batch, a, b, …) to (batch, a·b·…). See `Layer` for the options.
 
@@ -446,43 +391,6 @@ class Rescaling(Layer):
 
     def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # the base has it
         network.add_rescaling(self.name, self.scale, self.offset)
-
-
-def serialize(layer: Layer) -> dict[str, Any]:
-    """Return a layer as ``{"class_name": …, "config": …}``, without its weights."""
-    return {"class_name": type(layer).__name__, "config": layer.get_config()}
-
-
-def deserialize(
-    config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
-) -> Layer:
-    """Return a new layer from what `serialize` gave.
-
-    Parameters
-    ----------
-    config : dict
-    custom_objects : dict of str to type, optional
-        Layers of your own, by the name of their class.
-
-    Raises
-    ------
-    ValueError
-        If there is no such layer.
-
-    Examples
-    --------
-    >>> from cnet import layers
-    >>> layers.deserialize({"class_name": "Dense", "config": {"units": 3, "name": "top"}})
-    <Dense name=top, built=False>
-    """
-    known = {
-        name: value
-        for name, value in globals().items()
-        if name in __all__ and isinstance(value, type) and issubclass(value, Layer)
-    }
-    cls, arguments = find_class(config, known, custom_objects, "layers.deserialize")
-    layer: Layer = cls.from_config(arguments)
-    return layer
 
 
 def check_shape(shape: Any, layer: str) -> tuple[int, ...]:

@@ -1,0 +1,94 @@
+"""What the engine is told of an activation: one of its functions, and the parameters of that.
+
+The names and the defaults are Keras's. Several names may be one function of the engine.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ._data import as_number
+
+__all__ = ["NAMES", "specification"]
+
+Specification = tuple[str, dict[str, float]]
+
+# Klambauer et al., "Self-normalizing neural networks", NIPS 2017, equation 14.
+_SELU_ALPHA = 1.6732632423543772848170429916717
+_SELU_SCALE = 1.0507009873554804934193349852946
+
+
+def _relu(
+    negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0
+) -> Specification:
+    parameters = {
+        "negative_slope": as_number("relu: negative_slope", negative_slope),
+        "threshold": as_number("relu: threshold", threshold, least=0),
+    }
+    if max_value is not None:
+        parameters["max_value"] = as_number("relu: max_value", max_value, least=0)
+    return "relu", parameters
+
+
+def _leaky_relu(negative_slope: float = 0.2) -> Specification:
+    return "relu", {"negative_slope": as_number("leaky_relu: negative_slope", negative_slope)}
+
+
+def _elu(alpha: float = 1.0) -> Specification:
+    return "elu", {"alpha": as_number("elu: alpha", alpha)}
+
+
+def _gelu(approximate: bool = False) -> Specification:
+    return ("gelu_tanh" if approximate else "gelu"), {}
+
+
+def _without_parameters(function: str, **parameters: float) -> Callable[[], Specification]:
+    def make() -> Specification:
+        return function, parameters
+
+    return make
+
+
+_MAKERS: dict[str, Callable[..., Specification]] = {
+    "relu": _relu,
+    "relu6": _without_parameters("relu", max_value=6.0),
+    "leaky_relu": _leaky_relu,
+    "elu": _elu,
+    "selu": _without_parameters("elu", alpha=_SELU_SCALE * _SELU_ALPHA, scale=_SELU_SCALE),
+    "gelu": _gelu,
+    "silu": _without_parameters("silu"),
+    "mish": _without_parameters("mish"),
+    "tanh": _without_parameters("tanh"),
+    "sigmoid": _without_parameters("sigmoid"),
+    "hard_sigmoid": _without_parameters("hard_sigmoid"),
+    "softplus": _without_parameters("softplus"),
+    "softsign": _without_parameters("softsign"),
+    "exponential": _without_parameters("exponential"),
+}
+
+NAMES = tuple(_MAKERS)
+
+
+def specification(call: str, activation: Any, parameters: Mapping[str, Any]) -> Specification:
+    """Return the engine's function and its parameters; `call` names the caller in errors.
+
+    Raises
+    ------
+    ValueError
+        If there is no such activation, or a parameter is out of its range.
+    TypeError
+        If the activation has no such parameter, or it is no number.
+    """
+    maker = _MAKERS.get(activation) if isinstance(activation, str) else None
+    if maker is None:
+        raise ValueError(
+            f"{call}: activation: expected one of {', '.join(NAMES)}, got {activation!r}"
+        )
+    known = inspect.signature(maker).parameters
+    for name in parameters:
+        if name not in known:
+            accepted = ", ".join(known) or "none"
+            raise TypeError(f"{call}: {activation} has no parameter {name!r} (it has: {accepted})")
+    return maker(**parameters)

@@ -1,0 +1,175 @@
+"""Activations as layers of their own."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from .. import activations
+from .._data import as_number, shape_text
+from .core import Layer, LayerOptions, Shape
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+__all__ = ["ELU", "Activation", "LeakyReLU", "ReLU", "Softmax"]
+
+
+class Activation(Layer):
+    """An activation function as a layer of its own.
+
+    Parameters
+    ----------
+    activation : str or function
+        One of `cnet.activations`, or its name.
+    **options
+        See `Layer`.
+
+    Examples
+    --------
+    >>> from cnet import layers
+    >>> layers.Activation("softsign")([[-1.0, 0.0, 3.0]])
+    array([[-0.5 ,  0.  ,  0.75]], dtype=float32)
+    """
+
+    _prefix = "activation"
+
+    def __init__(
+        self,
+        activation: str | activations.ActivationFunction,
+        **options: Unpack[LayerOptions],
+    ) -> None:
+        super().__init__(**options)
+        self.activation = activations.get(activation)
+
+    def _make_weights(self, input_shape: Shape) -> None:
+        if activations.takes_rows(self.activation) and len(input_shape) != 2:
+            function = activations.unwrapped(self.activation).__name__
+            raise ValueError(
+                f"{type(self).__name__} '{self.name}': {function} expects input of shape "
+                f"(batch, classes), got {shape_text(input_shape)}"
+            )
+
+    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # the base has it
+        activations.add_to(network, self.activation, self.name)
+
+
+class ReLU(Activation):
+    """``min(x, max_value)`` where x > threshold, else ``negative_slope * (x - threshold)``.
+
+    Parameters
+    ----------
+    max_value : float, optional
+        At least 0; None, the default, is no limit.
+    negative_slope : float, default 0
+        At least 0.
+    threshold : float, default 0
+        At least 0.
+    **options
+        See `Layer`.
+
+    Examples
+    --------
+    >>> from cnet import layers
+    >>> layers.ReLU(max_value=10, negative_slope=0.5)([[-10.0, -5.0, 0.0, 5.0, 20.0]])
+    array([[-5. , -2.5,  0. ,  5. , 10. ]], dtype=float32)
+    """
+
+    _prefix = "re_lu"
+
+    def __init__(
+        self,
+        max_value: float | None = None,
+        negative_slope: float = 0.0,
+        threshold: float = 0.0,
+        **options: Unpack[LayerOptions],
+    ) -> None:
+        self.max_value = (
+            None if max_value is None else as_number("ReLU: max_value", max_value, least=0)
+        )
+        self.negative_slope = as_number("ReLU: negative_slope", negative_slope, least=0)
+        self.threshold = as_number("ReLU: threshold", threshold, least=0)
+        function = partial(
+            activations.relu,
+            negative_slope=self.negative_slope,
+            max_value=self.max_value,
+            threshold=self.threshold,
+        )
+        super().__init__(function, **options)
+
+
+class LeakyReLU(Activation):
+    """x where it is positive, else ``negative_slope * x``.
+
+    Parameters
+    ----------
+    negative_slope : float, default 0.3
+        At least 0.
+    **options
+        See `Layer`.
+
+    Examples
+    --------
+    >>> from cnet import layers
+    >>> layers.LeakyReLU(negative_slope=0.5)([[-10.0, 5.0]])
+    array([[-5.,  5.]], dtype=float32)
+    """
+
+    _prefix = "leaky_re_lu"
+
+    def __init__(self, negative_slope: float = 0.3, **options: Unpack[LayerOptions]) -> None:
+        self.negative_slope = as_number("LeakyReLU: negative_slope", negative_slope, least=0)
+        function = partial(activations.leaky_relu, negative_slope=self.negative_slope)
+        super().__init__(function, **options)
+
+
+class ELU(Activation):
+    """x where it is positive, else ``alpha * (exp(x) - 1)``.
+
+    Parameters
+    ----------
+    alpha : float, default 1
+    **options
+        See `Layer`.
+
+    Examples
+    --------
+    >>> from cnet import layers
+    >>> layers.ELU(alpha=0.5)([[-100.0, 2.0]])
+    array([[-0.5,  2. ]], dtype=float32)
+    """
+
+    _prefix = "elu"
+
+    def __init__(self, alpha: float = 1.0, **options: Unpack[LayerOptions]) -> None:
+        self.alpha = as_number("ELU: alpha", alpha)
+        super().__init__(partial(activations.elu, alpha=self.alpha), **options)
+
+
+class Softmax(Activation):
+    """Softmax over the classes, (batch, classes).
+
+    Parameters
+    ----------
+    axis : int, default -1
+        The classes; there is no other.
+    **options
+        See `Layer`.
+
+    Raises
+    ------
+    ValueError
+        If `axis` is another one.
+
+    Examples
+    --------
+    >>> from cnet import layers
+    >>> layers.Softmax()([[7.0, 7.0]])
+    array([[0.5, 0.5]], dtype=float32)
+    """
+
+    _prefix = "softmax"
+
+    def __init__(self, axis: int = -1, **options: Unpack[LayerOptions]) -> None:
+        super().__init__(partial(activations.softmax, axis=axis), **options)
+        self.axis = axis
