@@ -118,6 +118,8 @@ def test_nan_is_not_hidden() -> None:
     p = np.array([[np.nan, 0.5]])
     for name in FORMULAS:
         assert np.isnan(ops.pointwise_loss_forward(name, p, [[1.0, 1.0]])).all(), name
+        if name != "hinge":  # whose slope is a constant on either side
+            assert np.isnan(ops.pointwise_loss_backward(name, p, [[1.0, 1.0]])[0, 0]), name
 
 
 def compiled(loss: Any, outputs: int = 1, dtype: str = "float32", **options: Any) -> Sequential:
