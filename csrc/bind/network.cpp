@@ -6,6 +6,7 @@
 #include "train/predict.hpp"
 #include "train/trainer.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <pybind11/stl.h>
 #include <string>
@@ -16,24 +17,38 @@ namespace cnet::bind {
 
 namespace {
 
-template <class T> py::array_t<T> kernel_array(const ops::DenseParameters<T>& parameters) {
-  py::array_t<T> array({parameters.inputs(), parameters.outputs()});
-  unpack<T>(parameters.kernel(), {array.mutable_data(), parameters.inputs(), parameters.outputs()});
+template <class T> std::shared_ptr<Variable<T>> make_variable(const std::vector<Index>& shape) {
+  if (shape.empty() || shape.size() > 2) throw py::value_error("Variable: expected a shape of one or two sizes");
+  if (*std::min_element(shape.begin(), shape.end()) < 1) throw py::value_error("Variable: expected positive sizes");
+  return shape.size() == 1 ? std::make_shared<Variable<T>>(shape[0])
+                           : std::make_shared<Variable<T>>(shape[0], shape[1]);
+}
+
+template <class T> std::vector<py::ssize_t> shape_of_variable(const Variable<T>& variable) {
+  if (variable.is_vector()) return {variable.columns()};
+  return {variable.rows(), variable.columns()};
+}
+
+template <class T> py::array_t<T> variable_array(const Variable<T>& variable) {
+  py::array_t<T> array(shape_of_variable(variable));
+  unpack<T>(variable.values(), {array.mutable_data(), variable.rows(), variable.columns()});
   return array;
 }
 
-template <class T> void set_kernel(ops::DenseParameters<T>& parameters, const Array<T>& kernel) {
-  expect_shape({"set_kernel", "kernel"}, kernel, {parameters.inputs(), parameters.outputs()});
-  pack(matrix(kernel), parameters.kernel());
+template <class T> void assign(Variable<T>& variable, const Array<T>& value) {
+  expect_shape({"assign", "value"}, value, shape_of_variable(variable));
+  pack<T>({value.data(), variable.rows(), variable.columns()}, variable.values());
 }
 
-template <class T> py::array_t<T> bias_array(const ops::DenseParameters<T>& parameters) {
-  return py::array_t<T>(parameters.outputs(), parameters.bias());
-}
-
-template <class T> void set_bias(ops::DenseParameters<T>& parameters, const Array<T>& bias) {
-  expect_shape({"set_bias", "bias"}, bias, {parameters.outputs()});
-  std::copy_n(bias.data(), parameters.outputs(), parameters.bias());
+void constrain(ops::Constraint& constraint, const std::string& kind, double least, double most, double rate) {
+  using Kind = ops::Constraint::Kind;
+  if (kind == "non_negative") {
+    constraint = {Kind::non_negative, least, most, rate};
+  } else if (kind == "norm") {
+    constraint = {Kind::norm, least, most, rate};
+  } else {
+    throw py::value_error("constrain: unknown constraint '" + kind + "'");
+  }
 }
 
 /// Lets Ctrl-C through and tells on_progress, which may answer True to stop; called without the GIL.
@@ -63,6 +78,17 @@ Array<T> predict_samples(const Network<T>& network, const py::array& x, const py
   const Observer observer = observer_of(on_progress, mode);
   const WithoutGil without_gil;
   predict(network, view, data, observer);
+  return out;
+}
+
+template <class T> Array<T> predict_samples_in_training(const Network<T>& network, const py::array& x) {
+  expect_shape({"predict_in_training", "x"}, x, {-1, network.inputs()});
+  const Samples view = samples({"predict_in_training", "x"}, x);
+  Array<T> out({x.shape(0), network.outputs()});
+  T* data = out.mutable_data();
+  const FloatMode mode;
+  const WithoutGil without_gil;
+  predict_in_training(network, view, data);
   return out;
 }
 
@@ -143,24 +169,26 @@ template <class T, class Class> void enter(py::module_& m, const char* name, con
 
 template <class T> void register_network_of(py::module_& m, const std::string& suffix) {
   using py::arg;
-  using Parameters = ops::DenseParameters<T>;
-  py::class_<Parameters, std::shared_ptr<Parameters>> parameters(m, ("DenseParameters" + suffix).c_str());
-  enter<T>(m, "DenseParameters", parameters);
-  parameters
-      .def(py::init([](Index inputs, Index outputs, bool use_bias) {
-             if (inputs < 1 || outputs < 1) throw py::value_error("DenseParameters: expected positive sizes");
-             return std::make_shared<Parameters>(inputs, outputs, use_bias);
-           }),
-           arg("inputs"), arg("outputs"), arg("use_bias"))
-      .def("kernel", &kernel_array<T>)
-      .def("set_kernel", &set_kernel<T>, arg("kernel").noconvert())
-      .def("bias", &bias_array<T>)
-      .def("set_bias", &set_bias<T>, arg("bias").noconvert());
+  py::class_<Variable<T>, SharedVariable<T>> variable(m, ("Variable" + suffix).c_str());
+  enter<T>(m, "Variable", variable);
+  variable.def(py::init(&make_variable<T>), arg("shape"))
+      .def("numpy", &variable_array<T>)
+      .def("assign", &assign<T>, arg("value").noconvert())
+      .def(
+          "regularize", [](Variable<T>& self, double l1, double l2) { self.regularizer = {l1, l2}; }, arg("l1"),
+          arg("l2"))
+      .def(
+          "constrain",
+          [](Variable<T>& self, const std::string& kind, double least, double most, double rate) {
+            constrain(self.constraint, kind, least, most, rate);
+          },
+          arg("kind"), arg("least"), arg("most"), arg("rate"));
 
   py::class_<Network<T>, std::shared_ptr<Network<T>>> network(m, ("Network" + suffix).c_str());
   enter<T>(m, "Network", network);
   network.def(py::init<Index>(), arg("inputs"))
-      .def("add_dense", &Network<T>::add_dense, arg("name"), arg("parameters").none(false), arg("trainable"))
+      .def("add_dense", &Network<T>::add_dense, arg("name"), arg("kernel").none(false), arg("bias").none(true),
+           arg("trainable"))
       .def(
           "add_activation",
           [](Network<T>& self, const std::string& name, const std::string& function,
@@ -171,7 +199,22 @@ template <class T> void register_network_of(py::module_& m, const std::string& s
       .def("add_softmax", &Network<T>::add_softmax, arg("name"))
       .def("add_log_softmax", &Network<T>::add_log_softmax, arg("name"))
       .def("add_rescaling", &Network<T>::add_rescaling, arg("name"), arg("scale"), arg("offset"))
+      .def("add_dropout", &Network<T>::add_dropout, arg("name"), arg("rate"), arg("random").none(false))
+      .def("add_gaussian_noise", &Network<T>::add_gaussian_noise, arg("name"), arg("deviation"),
+           arg("random").none(false))
+      .def(
+          "add_batch_normalization",
+          [](Network<T>& self, const std::string& name, SharedVariable<T> gamma, SharedVariable<T> beta,
+             SharedVariable<T> mean, SharedVariable<T> variance, double momentum, double epsilon, bool trainable) {
+            self.add_batch_normalization(name, std::move(gamma), std::move(beta),
+                                         {std::move(mean), std::move(variance), momentum, epsilon}, trainable);
+          },
+          arg("name"), arg("gamma").none(true), arg("beta").none(true), arg("mean").none(false),
+          arg("variance").none(false), arg("momentum"), arg("epsilon"), arg("trainable"))
+      .def("add_layer_normalization", &Network<T>::add_layer_normalization, arg("name"), arg("gamma").none(true),
+           arg("beta").none(true), arg("epsilon"), arg("trainable"))
       .def("predict", &predict_samples<T>, arg("x"), arg("on_progress"))
+      .def("predict_in_training", &predict_samples_in_training<T>, arg("x"))
       .def("try_predict", &try_predict<T>, arg("x"));
 
   using Bound = BoundTrainer<T>;
@@ -193,6 +236,10 @@ template <class T> void register_network_of(py::module_& m, const std::string& s
 
 void register_network(py::module_& m) {
   using py::arg;
+  py::class_<ops::RandomState, std::shared_ptr<ops::RandomState>>(m, "RandomState")
+      .def(py::init<std::uint64_t>(), arg("seed"))
+      .def_readonly("seed", &ops::RandomState::seed)
+      .def_readwrite("steps", &ops::RandomState::steps);
   py::class_<ops::Optimizer>(m, "Optimizer")
       .def(py::init([](const std::string& rule, double learning_rate, double momentum, bool nesterov, double rho,
                        double beta_1, double beta_2, double epsilon, double initial_slot, double weight_decay,

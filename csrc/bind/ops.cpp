@@ -44,12 +44,11 @@ Array<T> dense_forward(const Array<T>& x, const Array<T>& kernel, const std::opt
   const T* bias_data = bias ? bias->data() : nullptr;
   const auto result_view = mutable_matrix(result);
   compute([&] {
-    ops::DenseParameters<T> parameters(kernel_view.rows, kernel_view.columns, bias_data != nullptr);
-    pack(kernel_view, parameters.kernel());
-    if (bias_data) std::copy_n(bias_data, kernel_view.columns, parameters.bias());
-    const auto x_panels = packed(x_view);
-    PanelMatrix<T> panels(x_view.rows, kernel_view.columns);
-    ops::dense_forward(x_panels.view(), parameters, kernels::Epilogue::none, whole(panels.view()), panels.view());
+    const auto x_panels = packed(x_view), kernel_panels = packed(kernel_view);
+    PanelMatrix<T> bias_panels(1, kernel_view.columns), panels(x_view.rows, kernel_view.columns);
+    if (bias_data) pack<T>({bias_data, 1, kernel_view.columns}, bias_panels.view());
+    ops::dense_forward<T>(x_panels.view(), kernel_panels.view(), bias_panels.view().data, kernels::Epilogue::none,
+                          whole(panels.view()), panels.view());
     unpack<T>(panels.view(), result_view);
   });
   return result;

@@ -70,6 +70,12 @@ template <class T> Block whole(PanelView<T> matrix) {
   return {0, matrix.rows, 0, matrix.panels()};
 }
 
+/// Some of a matrix's panels as a matrix.
+template <class T> PanelView<T> panels_of(PanelView<T> matrix, Index first, Index last) {
+  const Index columns = last < matrix.panels() ? last * panel_width<T> : matrix.columns;
+  return {matrix.panel(first), matrix.rows, columns - first * panel_width<T>};
+}
+
 /// Some rows of all of a matrix's panels.
 template <class T> Block across(PanelView<T> matrix, RowRange rows) {
   return {rows.first, rows.last, 0, matrix.panels()};

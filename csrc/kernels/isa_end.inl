@@ -14,6 +14,10 @@
 
 #include "kernels/gather.inl"
 
+#include "kernels/normalization.inl"
+
+#include "kernels/random.inl"
+
 #include "kernels/updates.inl"
 
 template <class T> constexpr Table<T> make_table() {
@@ -104,6 +108,18 @@ template <class T> constexpr Table<T> make_table() {
           pointwise_loss_backward<T, BinaryCrossentropyFromLogits<T>>,
       },
       argmax<T>,
+      column_moments<T>,
+      inverse_deviation<T>,
+      standardize<T>,
+      standardize_backward<T>,
+      standardized_gradient<T>,
+      scale_columns<T>,
+      standardize_rows<T>,
+      standardize_rows_backward<T>,
+      standardized_rows_gradient<T>,
+      dropout<T>,
+      mask<T>,
+      add_noise<T>,
       sgd_update<T>,
       sgd_momentum_update<T>,
       rmsprop_update<T>,
@@ -117,6 +133,9 @@ template <class T> constexpr Table<T> make_table() {
       lion_update<T>,
       clip<T>,
       average<T>,
+      regularize<T>,
+      sum_magnitudes<T>,
+      sum_squares<T>,
   };
 }
 

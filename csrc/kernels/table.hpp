@@ -161,6 +161,27 @@ template <class T> struct Step {
   T square_scale;  ///< for a mean square that is not scaled along with the learning rate
 };
 
+/// Some panels of a matrix, less their columns' means and times their columns' `inverse`, one over the
+/// deviation; both are [panels][width].
+template <class T> struct Standardized {
+  Index rows;
+  Index panels;
+  const T* x;
+  Index x_stride;
+  const T* mean;
+  const T* inverse;
+};
+
+/// Whole rows of a matrix whose every element has 32 random bits of its own, by Philox4x32-10: those of
+/// (row, column) are word column / 16 mod 4 of counter (row, column / 64 · 16 + column mod 16, step).
+struct Draw {
+  unsigned key[2];
+  unsigned step[2];
+  Index first; ///< row of the batch
+  Index rows;
+  Index columns;
+};
+
 template <class T> struct Table {
   void (*gather[element_types])(const Gather<T>&);
 
@@ -209,6 +230,38 @@ template <class T> struct Table {
   /// out[i] = the column of row i's first greatest value, or of its first NaN.
   void (*argmax)(Rows<T>, T* out);
 
+  /// Each column's mean, and mean square about it: sums in increasing row.
+  void (*column_moments)(Index rows, Index panels, const T* x, Index x_stride, T* mean, T* variance);
+  /// out = 1 / √(variance + epsilon)
+  void (*inverse_deviation)(Index size, const T* variance, T epsilon, T* out);
+  /// out = gamma · standardized + beta; null stands for 1 and 0.
+  void (*standardize)(const Standardized<T>&, const T* gamma, const T* beta, T* out, Index out_stride);
+  /// The gradient with respect to x, of which mean and inverse were made; gamma may be null.
+  void (*standardize_backward)(const Standardized<T>&, const T* grad, Index grad_stride, const T* gamma, T* out,
+                               Index out_stride);
+  /// out[j] = Σᵢ grad[i, j] · standardized[i, j], added in increasing i.
+  void (*standardized_gradient)(const Standardized<T>&, const T* grad, Index grad_stride, T* out);
+  /// out[i, j] = x[i, j] · factor[j] · (second[j], unless it is null)
+  void (*scale_columns)(Index rows, Index panels, const T* x, Index x_stride, const T* factor, const T* second, T* out,
+                        Index out_stride);
+
+  /// The same for rows, which are standardized by their own moments: writes each row's mean and inverse.
+  void (*standardize_rows)(Rows<T>, T epsilon, const T* gamma, const T* beta, T* mean, T* inverse, T* out,
+                           Index out_stride);
+  void (*standardize_rows_backward)(Rows<T>, const T* mean, const T* inverse, const T* grad, Index grad_stride,
+                                    const T* gamma, T* out, Index out_stride);
+  /// For some panels of the rows.
+  void (*standardized_rows_gradient)(Index rows, Index panels, const T* x, Index x_stride, const T* mean,
+                                     const T* inverse, const T* grad, Index grad_stride, T* out);
+
+  /// An element is kept where its random bits are at least `threshold`: mask = scale there and 0 elsewhere,
+  /// out = mask · x, zero where the mask is. x, mask and out start with the draw's first row.
+  void (*dropout)(const Draw&, unsigned threshold, T scale, const T* x, T* mask, T* out, Index stride);
+  /// out = mask · x, zero where the mask is.
+  void (*mask)(Index size, const T* x, const T* mask, T* out);
+  /// out = x + deviation · a normal number, which has 24 random bits.
+  void (*add_noise)(const Draw&, T deviation, const T* x, T* out, Index stride);
+
   /// One optimizer's rule each: param and slots are updated in place, as ops/optimizers.hpp tells.
   void (*sgd_update)(const Step<T>&);
   void (*sgd_momentum_update)(const Step<T>&);
@@ -226,6 +279,11 @@ template <class T> struct Table {
   void (*clip)(Index size, const T* x, T limit, T* out);
   /// average += (1 − momentum) (x − average)
   void (*average)(Index size, const T* x, T one_minus_momentum, T* average);
+  /// grad += l1 · sign(param) + twice_l2 · param
+  void (*regularize)(Index size, const T* param, T l1, T twice_l2, T* grad);
+  /// sums[j] = Σᵢ |x[i, j]|, and Σᵢ x[i, j]², down `rows` rows of a panel.
+  void (*sum_magnitudes)(Index rows, const T* panel, double* sums);
+  void (*sum_squares)(Index rows, const T* panel, double* sums);
 };
 
 /// An instruction set that this build has kernels for.

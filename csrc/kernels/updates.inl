@@ -163,3 +163,32 @@ template <class T> void average(Index size, const T* x, T one_minus_momentum, T*
                          CNET_INLINED { return flush_subnormal(fma(value - mean, rest, mean)); };
   map(size, average, moved, x, average);
 }
+
+template <class T> void regularize(Index size, const T* param, T l1, T twice_l2, T* grad) {
+  const Lanes<T> zero = broadcast(T(0)), slope = broadcast(l1), rate = broadcast(twice_l2);
+  const auto regularized = [=](Lanes<T> w, Lanes<T> g) CNET_INLINED {
+    // 0 and NaN have no sign: they are the change themselves.
+    const Lanes<T> change = select(zero < w, slope, select(w < zero, zero - slope, w));
+    return fma(rate, w, g + change);
+  };
+  map(size, grad, regularized, param, grad);
+}
+
+/// sums[j] = Σᵢ f(x[i, j]) in double.
+template <class T, class F> CNET_INLINE void sum_down(Index rows, const T* panel, double* sums, F f) {
+  constexpr Index width = panel_width<T>;
+  double totals[width] = {};
+  for (Index i = 0; i < rows; ++i) {
+    CNET_VECTORIZE
+    for (Index j = 0; j < width; ++j) totals[j] += f(static_cast<double>(panel[i * width + j]));
+  }
+  __builtin_memcpy(sums, totals, sizeof(totals));
+}
+
+template <class T> void sum_magnitudes(Index rows, const T* panel, double* sums) {
+  sum_down(rows, panel, sums, [](double x) CNET_INLINED { return __builtin_fabs(x); });
+}
+
+template <class T> void sum_squares(Index rows, const T* panel, double* sums) {
+  sum_down(rows, panel, sums, [](double x) CNET_INLINED { return x * x; });
+}

@@ -2,176 +2,188 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 
 namespace cnet {
 
 namespace {
 
-template <class T> Index bias_size(const Layer<T>& layer) {
-  return panel_count<T>(layer.outputs) * panel_width<T>;
+template <class T> const Layer<T>& layer_of(const Network<T>& network, Index l) {
+  return network.layers()[static_cast<std::size_t>(l)];
+}
+template <class Of> auto& of_layer(Of& layers, Index l) {
+  return layers[static_cast<std::size_t>(l)];
+}
+
+/// f(n, variable, block) for the block of each of a layer's variables that a block of weights stands for.
+template <class T, class F> void each_variable(const Layer<T>& layer, Block block, F f) {
+  for (std::size_t n = 0; n < layer.variables.size(); ++n) {
+    if (!layer.variables[n]) continue;
+    if (n == 0) f(n, *layer.variables[n], block);
+    if (n == 1 && block.first == 0) f(n, *layer.variables[n], Block{0, 1, block.first_panel, block.last_panel});
+  }
+}
+
+/// f(n, variable) for each variable whole.
+template <class T, class F> void each_variable(const Layer<T>& layer, F f) {
+  each_variable(layer, whole(weights(layer)), [&](std::size_t n, Variable<T>& variable, Block) { f(n, variable); });
+}
+
+/// f(offset, size) for the stretch of memory that a block takes in each of its panels, all of `rows` rows.
+template <class T, class F> void each_stretch(Index rows, Block block, F f) {
+  for (Index p = block.first_panel; p < block.last_panel; ++p) {
+    f((p * rows + block.first) * panel_width<T>, (block.last - block.first) * panel_width<T>);
+  }
 }
 
 } // namespace
 
+template <class T> PanelView<const T> weights(const Layer<T>& layer) {
+  const Variable<T>& variable = *layer.variables[layer.kernel() ? 0 : 1];
+  return variable.values();
+}
+
 template <class T>
 Slots<T>::Slots(const Network<T>& network, const ops::Optimizer& optimizer)
-    : rule(optimizer.rule), has_averages(optimizer.averages) {
-  for (const Layer<T>& layer : network.layers()) {
-    OfLayer& slots = layers.emplace_back();
-    if (!layer.trainable) continue;
-    for (int n = 0; n < optimizer.slots(); ++n) {
-      for (auto* buffers : {&slots.kernel, &slots.bias}) {
-        const Index rows = buffers == &slots.kernel ? layer.parameters->inputs() : 1;
-        AlignedBuffer<T>& slot = buffers->emplace_back(checked_product(bias_size(layer), rows));
-        if (optimizer.initial_slot == 0) continue;
-        std::fill_n(slot.data(), slot.size(), static_cast<T>(optimizer.initial_slot));
+    : layers(network.layers().size()), rule(optimizer.rule), has_averages(optimizer.averages) {
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    const Layer<T>& layer = network.layers()[l];
+    if (!layer.learns()) continue;
+    each_variable(layer, [&](std::size_t v, Variable<T>& variable) {
+      const PanelView<T> values = variable.values();
+      const Index size = values.panels() * values.stride();
+      for (int n = 0; n < optimizer.slots(); ++n) {
+        AlignedBuffer<T>& slot = layers[l][v].emplace_back(size);
+        if (optimizer.initial_slot != 0) std::fill_n(slot.data(), size, static_cast<T>(optimizer.initial_slot));
       }
-    }
-    if (!optimizer.averages) continue;
-    const PanelView<T> kernel = layer.parameters->kernel();
-    std::copy_n(kernel.data, slots.kernel.back().size(), slots.kernel.back().data());
-    std::copy_n(layer.parameters->bias(), slots.bias.back().size(), slots.bias.back().data());
+      if (optimizer.averages) std::copy_n(values.data, size, layers[l][v].back().data());
+    });
   }
 }
 
-template <class T> Gradients<T>::Gradients(const Network<T>& network) {
-  for (const Layer<T>& layer : network.layers()) {
-    OfLayer& gradients = layers.emplace_back();
-    if (!layer.trainable) continue;
-    gradients.kernel = PanelMatrix<T>(layer.parameters->inputs(), layer.outputs);
-    gradients.bias = AlignedBuffer<T>(bias_size(layer));
-    const auto panels = static_cast<std::size_t>(panel_count<T>(layer.outputs));
-    gradients.kernel_squares.resize(panels);
-    gradients.bias_squares.resize(panels);
+template <class T> Gradients<T>::Gradients(const Network<T>& network) : layers(network.layers().size()) {
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    const Layer<T>& layer = network.layers()[l];
+    if (!layer.learns()) continue;
+    each_variable(layer, [&](std::size_t v, Variable<T>& variable) {
+      layers[l][v].values = PanelMatrix<T>(variable.rows(), variable.columns());
+      layers[l][v].squares.resize(static_cast<std::size_t>(variable.values().panels()));
+    });
   }
 }
 
 namespace {
 
-/// Whether the bias is updated along with a block of the kernel: each panel of it once.
-template <class T> bool has_bias(const Layer<T>& layer, Block block) {
-  return block.first == 0 && layer.parameters->use_bias();
-}
-
+/// A block of a variable's gradient, `stride` from a panel to the next.
 template <class T>
-void apply(const ops::Update<T>& update, Index size, T* param, const T* grad, double scale,
-           std::vector<AlignedBuffer<T>>& slots, Index offset) {
-  std::array<T*, kernels::most_slots + 1> slot{};
-  for (std::size_t n = 0; n < slots.size(); ++n) slot[n] = slots[n].data() + offset;
-  if (update.steps()) update(size, param + offset, grad, slot.data(), static_cast<T>(scale));
-  if (update.averages()) update.average(size, param + offset, slot[static_cast<std::size_t>(update.slots())]);
+void make(const Layer<T>& layer, const Batch<T>& batch, Index l, std::size_t n, const Variable<T>& variable,
+          Block block, const ops::Ahead<T>& ahead, T* grad, Index stride) {
+  variable_gradient<T>(layer, batch.place(l), batch.gradient(l), n, block, ahead, grad, stride);
+  if (!variable.regularizer.is_on()) return;
+  const T* values = variable.values().data;
+  each_stretch<T>(variable.rows(), block, [&](Index offset, Index size) {
+    ops::regularize(variable.regularizer, size, values + offset, grad);
+    grad += stride;
+  });
 }
 
 /// `grad` is the block's first panel, `stride` from one to the next.
 template <class T>
-void apply_to_kernel(const ops::Update<T>& update, const Layer<T>& layer, Block block, const T* grad, Index stride,
-                     double scale, typename Slots<T>::OfLayer& slots) {
-  const PanelView<T> kernel = layer.parameters->kernel();
-  const Index size = (block.last - block.first) * panel_width<T>;
-  for (Index p = block.first_panel; p < block.last_panel; ++p, grad += stride) {
-    apply(update, size, kernel.data, grad, scale, slots.kernel, p * kernel.stride() + block.first * panel_width<T>);
-  }
+void apply(const ops::Update<T>& update, Variable<T>& variable, Block block, const T* grad, Index stride, double scale,
+           std::vector<AlignedBuffer<T>>& slots) {
+  T* values = variable.values().data;
+  each_stretch<T>(variable.rows(), block, [&](Index offset, Index size) {
+    std::array<T*, kernels::most_slots + 1> slot{};
+    for (std::size_t n = 0; n < slots.size(); ++n) slot[n] = slots[n].data() + offset;
+    if (update.steps()) update(size, values + offset, grad, slot.data(), static_cast<T>(scale));
+    if (update.averages()) update.average(size, values + offset, slot[static_cast<std::size_t>(update.slots())]);
+    grad += stride;
+  });
 }
 
-template <class T>
-void apply_to_bias(const ops::Update<T>& update, const Layer<T>& layer, Block block, const T* grad, double scale,
-                   typename Slots<T>::OfLayer& slots) {
-  const Index size = (block.last_panel - block.first_panel) * panel_width<T>;
-  apply(update, size, layer.parameters->bias(), grad, scale, slots.bias, block.first_panel * panel_width<T>);
+/// Where a block of a gradient stands.
+template <class T> T* start(PanelView<T> gradient, Block block) {
+  return gradient.panel(block.first_panel) + block.first * panel_width<T>;
 }
 
 } // namespace
 
 template <class T>
-void update(const Network<T>& network, const Batch<T>& batch, Index l, Block block, const ops::Update<T>& update,
+void update(const Network<T>& network, const Batch<T>& batch, Index l, Block weights, const ops::Update<T>& update,
             Slots<T>& slots) {
   alignas(cache_line) std::array<T, ops::most_panels * most_update_rows * panel_width<T>> grad;
-  const Layer<T>& layer = network.layers()[static_cast<std::size_t>(l)];
-  auto& of_layer = slots.layers[static_cast<std::size_t>(l)];
-  const PanelView<T> kernel = layer.parameters->kernel();
-  if (update.is_descent() && batch.rows() <= kernels::chain_length) {
-    ops::dense_descend<T>(batch.output(l - 1), batch.gradient(l), block, update.learning_rate(), kernel);
-  } else {
+  const Layer<T>& layer = layer_of(network, l);
+  const bool descends = layer.template is<Dense>() && update.is_descent() && batch.rows() <= kernels::chain_length;
+  each_variable(layer, weights, [&](std::size_t n, Variable<T>& variable, Block block) {
+    const PanelView<T> values = variable.values();
+    auto& of_variable = of_layer(slots.layers, l)[n];
+    if (n == 0 && descends && !variable.regularizer.is_on()) {
+      return ops::dense_descend<T>(batch.output(l - 1), batch.gradient(l), block, update.learning_rate(), values);
+    }
     const Index stride = (block.last - block.first) * panel_width<T>;
-    ops::Ahead<T> ahead{{kernel.data, nullptr, nullptr}};
-    const std::size_t slots_ahead = std::min(of_layer.kernel.size(), std::size(ahead.data) - 1);
-    for (std::size_t n = 0; n < slots_ahead; ++n) ahead.data[n + 1] = of_layer.kernel[n].data();
-    ops::dense_backward_kernel<T>(batch.output(l - 1), batch.gradient(l), block, ahead, grad.data(), stride);
-    apply_to_kernel(update, layer, block, grad.data(), stride, 1, of_layer);
-  }
-  if (!has_bias(layer, block)) return;
-  ops::dense_backward_bias<T>(batch.gradient(l), block.first_panel, block.last_panel, grad.data());
-  apply_to_bias(update, layer, block, grad.data(), 1, of_layer);
+    ops::Ahead<T> ahead{{values.data, nullptr, nullptr}};
+    const std::size_t slots_ahead = std::min(of_variable.size(), std::size(ahead.data) - 1);
+    for (std::size_t s = 0; s < slots_ahead; ++s) ahead.data[s + 1] = of_variable[s].data();
+    make(layer, batch, l, n, variable, block, ahead, grad.data(), stride);
+    apply(update, variable, block, grad.data(), stride, 1, of_variable);
+  });
 }
 
 template <class T>
-void make_gradient(const Network<T>& network, const Batch<T>& batch, Index l, Block block, Gradients<T>& gradients) {
-  auto& of_layer = gradients.layers[static_cast<std::size_t>(l)];
-  const PanelView<T> kernel = of_layer.kernel.view();
-  T* grad = kernel.panel(block.first_panel) + block.first * panel_width<T>;
-  ops::dense_backward_kernel<T>(batch.output(l - 1), batch.gradient(l), block, {}, grad, kernel.stride());
-  if (!has_bias(network.layers()[static_cast<std::size_t>(l)], block)) return;
-  ops::dense_backward_bias<T>(batch.gradient(l), block.first_panel, block.last_panel,
-                              of_layer.bias.data() + block.first_panel * panel_width<T>);
+void make_gradient(const Network<T>& network, const Batch<T>& batch, Index l, Block weights, Gradients<T>& gradients) {
+  const Layer<T>& layer = layer_of(network, l);
+  each_variable(layer, weights, [&](std::size_t n, const Variable<T>& variable, Block block) {
+    const PanelView<T> grad = of_layer(gradients.layers, l)[n].values.view();
+    make(layer, batch, l, n, variable, block, {}, start(grad, block), grad.stride());
+  });
 }
 
 template <class T>
-void apply_gradient(const Network<T>& network, Index l, Block block, const Gradients<T>& gradients,
+void apply_gradient(const Network<T>& network, Index l, Block weights, const Gradients<T>& gradients,
                     const ops::Update<T>& update, Slots<T>& slots) {
-  const Layer<T>& layer = network.layers()[static_cast<std::size_t>(l)];
-  const auto& grad = gradients.layers[static_cast<std::size_t>(l)];
-  auto& of_layer = slots.layers[static_cast<std::size_t>(l)];
-  const PanelView<const T> kernel = grad.kernel.view();
-  apply_to_kernel(update, layer, block, kernel.panel(block.first_panel) + block.first * panel_width<T>, kernel.stride(),
-                  grad.kernel_scale, of_layer);
-  if (!has_bias(layer, block)) return;
-  apply_to_bias(update, layer, block, grad.bias.data() + block.first_panel * panel_width<T>, grad.bias_scale, of_layer);
+  each_variable(layer_of(network, l), weights, [&](std::size_t n, Variable<T>& variable, Block block) {
+    const auto& gradient = of_layer(gradients.layers, l)[n];
+    const PanelView<const T> grad = gradient.values.view();
+    apply(update, variable, block, start(grad, block), grad.stride(), gradient.scale, of_layer(slots.layers, l)[n]);
+  });
+}
+
+template <class T>
+void accumulate(const Network<T>& network, Index l, Block weights, bool ends_step, Gradients<T>& gradients,
+                Gradients<T>& put_by) {
+  each_variable(layer_of(network, l), weights, [&](std::size_t n, const Variable<T>& variable, Block block) {
+    T* grad = of_layer(gradients.layers, l)[n].values.view().data;
+    T* sum = of_layer(put_by.layers, l)[n].values.view().data;
+    each_stretch<T>(variable.rows(), block, [&](Index offset, Index size) {
+      kernels::Step<T> add{};
+      add.size = size;
+      add.param = (ends_step ? grad : sum) + offset;
+      add.grad = (ends_step ? sum : grad) + offset;
+      add.learning_rate = -1;
+      kernels::table<T>().sgd_update(add);
+      if (ends_step) std::fill_n(sum + offset, size, T(0));
+    });
+  });
 }
 
 namespace {
 
-template <class T> void accumulate(Index size, bool ends_step, T* grad, T* put_by) {
-  kernels::Step<T> add{};
-  add.size = size;
-  add.param = ends_step ? grad : put_by;
-  add.grad = ends_step ? put_by : grad;
-  add.learning_rate = -1;
-  kernels::table<T>().sgd_update(add);
-  if (ends_step) std::fill_n(put_by, size, T(0));
+/// f(n, variable, p, columns) for each panel of a block, and how many columns it has.
+template <class T, class F> void each_panel(const Network<T>& network, Index l, Block weights, F f) {
+  each_variable(layer_of(network, l), weights, [&](std::size_t n, const Variable<T>& variable, Block block) {
+    for (Index p = block.first_panel; p < block.last_panel; ++p) {
+      f(n, variable, p, std::min(panel_width<T>, variable.columns() - p * panel_width<T>));
+    }
+  });
 }
 
 } // namespace
 
-template <class T>
-void accumulate(const Network<T>& network, Index l, Block block, bool ends_step, Gradients<T>& gradients,
-                Gradients<T>& put_by) {
-  auto& of_layer = gradients.layers[static_cast<std::size_t>(l)];
-  auto& put_by_of_layer = put_by.layers[static_cast<std::size_t>(l)];
-  const PanelView<T> kernel = of_layer.kernel.view(), put_by_kernel = put_by_of_layer.kernel.view();
-  const Index size = (block.last - block.first) * panel_width<T>;
-  for (Index p = block.first_panel; p < block.last_panel; ++p) {
-    const Index offset = p * kernel.stride() + block.first * panel_width<T>;
-    accumulate(size, ends_step, kernel.data + offset, put_by_kernel.data + offset);
-  }
-  if (!has_bias(network.layers()[static_cast<std::size_t>(l)], block)) return;
-  const Index offset = block.first_panel * panel_width<T>;
-  accumulate((block.last_panel - block.first_panel) * panel_width<T>, ends_step, of_layer.bias.data() + offset,
-             put_by_of_layer.bias.data() + offset);
-}
-
-template <class T> void measure(const Network<T>& network, Index l, Block block, Gradients<T>& gradients) {
-  const Layer<T>& layer = network.layers()[static_cast<std::size_t>(l)];
-  auto& of_layer = gradients.layers[static_cast<std::size_t>(l)];
-  const PanelView<const T> kernel = of_layer.kernel.view();
-  for (Index p = block.first_panel; p < block.last_panel; ++p) {
-    const auto n = static_cast<std::size_t>(p);
-    const Index columns = std::min(panel_width<T>, layer.outputs - p * panel_width<T>);
-    of_layer.kernel_squares[n] = ops::sum_of_squares(kernel.panel(p), kernel.rows, columns);
-    if (!layer.parameters->use_bias()) continue;
-    const T* bias = of_layer.bias.data() + p * panel_width<T>;
-    of_layer.bias_squares[n] = ops::sum_of_squares(bias, 1, columns);
-  }
+template <class T> void measure(const Network<T>& network, Index l, Block weights, Gradients<T>& gradients) {
+  each_panel(network, l, weights, [&](std::size_t n, const Variable<T>&, Index p, Index columns) {
+    auto& gradient = of_layer(gradients.layers, l)[n];
+    const PanelView<const T> grad = gradient.values.view();
+    gradient.squares[static_cast<std::size_t>(p)] = ops::sum_of_squares(grad.panel(p), grad.rows, columns);
+  });
 }
 
 template <class T>
@@ -184,33 +196,88 @@ void choose_scales(const Network<T>& network, const ops::Optimizer& optimizer, G
   double global_scale = 1;
   if (optimizer.global_clip_norm > 0) {
     double squares = 0;
-    for (const auto& of_layer : gradients.layers)
-      squares = add(add(squares, of_layer.kernel_squares), of_layer.bias_squares);
+    for (const auto& of_layer : gradients.layers) {
+      for (const auto& gradient : of_layer) squares = add(squares, gradient.squares);
+    }
     // An infinite norm leaves nothing that is a number, as it does in Keras.
     global_scale = ops::clipping_scale(squares, optimizer.global_clip_norm) + (squares - squares);
   }
   for (std::size_t l = 0; l < gradients.layers.size(); ++l) {
-    if (!network.layers()[l].trainable) continue;
-    auto& of_layer = gradients.layers[l];
-    const auto scale = [&](const std::vector<double>& squares) {
-      return optimizer.clip_norm > 0 ? ops::clipping_scale(add(0, squares), optimizer.clip_norm) : global_scale;
-    };
-    of_layer.kernel_scale = mean * scale(of_layer.kernel_squares);
-    of_layer.bias_scale = mean * scale(of_layer.bias_squares);
+    if (!network.layers()[l].learns()) continue;
+    for (auto& gradient : gradients.layers[l]) {
+      const bool clips = optimizer.clip_norm > 0;
+      gradient.scale =
+          mean * (clips ? ops::clipping_scale(add(0, gradient.squares), optimizer.clip_norm) : global_scale);
+    }
   }
 }
 
+namespace {
+
+template <class T, class Predicate> bool any_variable(const Layer<T>& layer, Predicate predicate) {
+  return std::any_of(layer.variables.begin(), layer.variables.end(),
+                     [&](const SharedVariable<T>& variable) { return variable && predicate(*variable); });
+}
+
+} // namespace
+
+template <class T> bool is_regularized(const Layer<T>& layer) {
+  return layer.learns() &&
+         any_variable(layer, [](const Variable<T>& variable) { return variable.regularizer.is_on(); });
+}
+
+template <class T> bool is_constrained(const Layer<T>& layer) {
+  return layer.learns() && any_variable(layer, [](const Variable<T>& variable) {
+           return variable.constraint.kind != ops::Constraint::Kind::none;
+         });
+}
+
+template <class T> Penalties make_penalties(const Network<T>& network) {
+  Penalties penalties(network.layers().size());
+  for (std::size_t l = 0; l < penalties.size(); ++l) {
+    if (!is_regularized(network.layers()[l])) continue;
+    each_variable(network.layers()[l], [&](std::size_t n, const Variable<T>& variable) {
+      penalties[l][n].resize(static_cast<std::size_t>(variable.values().panels()));
+    });
+  }
+  return penalties;
+}
+
+template <class T> void penalize(const Network<T>& network, Index l, Block weights, Penalties& penalties) {
+  each_panel(network, l, weights, [&](std::size_t n, const Variable<T>& variable, Index p, Index) {
+    of_layer(penalties, l)[n][static_cast<std::size_t>(p)] = ops::penalty(variable, p);
+  });
+}
+
+double total(const Penalties& penalties) {
+  double sum = 0;
+  for (const auto& of_layer : penalties) {
+    for (const std::vector<double>& of_variable : of_layer) {
+      for (const double penalty : of_variable) sum += penalty;
+    }
+  }
+  return sum;
+}
+
+template <class T> void constrain(const Network<T>& network, Index l, Block weights) {
+  each_variable(layer_of(network, l), weights, [&](std::size_t, Variable<T>& variable, Block block) {
+    ops::constrain(variable, block.first_panel, block.last_panel);
+  });
+}
+
 template <class T> void overwrite_by_average(const Network<T>& network, const Slots<T>& slots) {
-  for (std::size_t l = 0; l < network.layers().size(); ++l) {
-    const auto& of_layer = slots.layers[l];
-    if (of_layer.kernel.empty()) continue;
-    ops::DenseParameters<T>& parameters = *network.layers()[l].parameters;
-    std::copy_n(of_layer.kernel.back().data(), of_layer.kernel.back().size(), parameters.kernel().data);
-    std::copy_n(of_layer.bias.back().data(), of_layer.bias.back().size(), parameters.bias());
+  for (std::size_t l = 0; l < slots.layers.size(); ++l) {
+    const Layer<T>& layer = network.layers()[l];
+    if (!layer.learns()) continue;
+    each_variable(layer, [&](std::size_t n, Variable<T>& variable) {
+      const AlignedBuffer<T>& average = slots.layers[l][n].back();
+      std::copy_n(average.data(), average.size(), variable.values().data);
+    });
   }
 }
 
 #define CNET_INSTANTIATE(T)                                                                                            \
+  template PanelView<const T> weights(const Layer<T>&);                                                                \
   template struct Slots<T>;                                                                                            \
   template struct Gradients<T>;                                                                                        \
   template void update(const Network<T>&, const Batch<T>&, Index, Block, const ops::Update<T>&, Slots<T>&);            \
@@ -220,6 +287,11 @@ template <class T> void overwrite_by_average(const Network<T>& network, const Sl
   template void accumulate(const Network<T>&, Index, Block, bool, Gradients<T>&, Gradients<T>&);                       \
   template void measure(const Network<T>&, Index, Block, Gradients<T>&);                                               \
   template void choose_scales(const Network<T>&, const ops::Optimizer&, Gradients<T>&);                                \
+  template bool is_regularized(const Layer<T>&);                                                                       \
+  template bool is_constrained(const Layer<T>&);                                                                       \
+  template Penalties make_penalties(const Network<T>&);                                                                \
+  template void penalize(const Network<T>&, Index, Block, Penalties&);                                                 \
+  template void constrain(const Network<T>&, Index, Block);                                                            \
   template void overwrite_by_average(const Network<T>&, const Slots<T>&);
 CNET_INSTANTIATE(float)
 CNET_INSTANTIATE(double)

@@ -3,52 +3,57 @@
 #include "network/network.hpp"
 #include "ops/optimizers.hpp"
 
+#include <array>
 #include <vector>
 
 namespace cnet {
 
-/// What the optimizer keeps: steps taken, and numbers for each parameter of each layer, in the
-/// parameters' own layout.
+/// Something for each variable of each layer, in the order of Layer::variables.
+template <class U> using OfVariables = std::vector<std::array<U, 2>>;
+
+/// What the optimizer keeps: steps taken, and numbers for each parameter, in the parameters' own layout.
 template <class T> struct Slots {
   Slots() = default;
   Slots(const Network<T>& network, const ops::Optimizer&);
 
-  struct OfLayer {
-    std::vector<AlignedBuffer<T>> kernel;
-    std::vector<AlignedBuffer<T>> bias;
-  };
-  std::vector<OfLayer> layers;
+  OfVariables<std::vector<AlignedBuffer<T>>> layers;
   ops::Rule rule = ops::Rule::sgd;
   bool has_averages = false; ///< as the last of the slots
   Index batches = 0;         ///< seen by the optimizer; with gradient accumulation several make a step
 };
 
-/// The gradients of all trainable parameters, in the parameters' own layout.
+/// The gradients of all trainable variables, in the variables' own layout.
 template <class T> struct Gradients {
   Gradients() = default;
   explicit Gradients(const Network<T>& network);
 
-  struct OfLayer {
-    PanelMatrix<T> kernel;
-    AlignedBuffer<T> bias;
+  struct Gradient {
+    PanelMatrix<T> values;
     // What clipping by norms makes of them: each panel's sum of squares, and then what to multiply by.
-    std::vector<double> kernel_squares;
-    std::vector<double> bias_squares;
-    double kernel_scale = 1;
-    double bias_scale = 1;
+    std::vector<double> squares;
+    double scale = 1;
   };
-  std::vector<OfLayer> layers;
+  OfVariables<Gradient> layers;
 
   void forget_scales() {
-    for (OfLayer& of_layer : layers) of_layer.kernel_scale = of_layer.bias_scale = 1;
+    for (auto& of_layer : layers) {
+      for (Gradient& gradient : of_layer) gradient.scale = 1;
+    }
   }
 };
+
+/// What each panel of each regularized variable adds to the loss.
+using Penalties = OfVariables<std::vector<double>>;
 
 /// Rows of a kernel that are updated at a time at most: their gradient is then in the first-level cache.
 inline constexpr Index most_update_rows = 32;
 
-/// Takes a step for a block of layer l's kernel, and the bias of its panels where it starts with the
-/// first row: the gradient from the batch, at once applied by the optimizer, never stored whole.
+// Each of the following works on a block of the first of layer l's variables, and of the second, a
+// vector, on the block's panels if it starts with the first row. `weights` has their shape.
+
+template <class T> PanelView<const T> weights(const Layer<T>&);
+
+/// Takes a step: the gradient from the batch, at once applied by the optimizer, never stored whole.
 template <class T> void update(const Network<T>&, const Batch<T>&, Index l, Block, const ops::Update<T>&, Slots<T>&);
 
 /// The same in two stages, with the same bits.
@@ -70,6 +75,19 @@ template <class T> void measure(const Network<T>&, Index l, Block, Gradients<T>&
 /// its norm, or that of all together, what the optimizer allows. Sums go from the first panel of the
 /// first layer to the last of the last, whoever measured them.
 template <class T> void choose_scales(const Network<T>&, const ops::Optimizer&, Gradients<T>&);
+
+// What regularizers and constraints ask for, before and after the step; blocks of whole panels.
+
+template <class T> bool is_regularized(const Layer<T>&);
+template <class T> bool is_constrained(const Layer<T>&);
+
+/// Room for the penalties of a network.
+template <class T> Penalties make_penalties(const Network<T>&);
+template <class T> void penalize(const Network<T>&, Index l, Block, Penalties&);
+/// The sum of all penalties, in order.
+double total(const Penalties&);
+
+template <class T> void constrain(const Network<T>&, Index l, Block);
 
 /// Puts the parameters' running means in their place.
 template <class T> void overwrite_by_average(const Network<T>&, const Slots<T>&);

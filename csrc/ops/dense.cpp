@@ -29,13 +29,8 @@ template <class T> void transpose(PanelView<const T> from, RowRange rows, T* to,
 } // namespace
 
 template <class T>
-DenseParameters<T>::DenseParameters(Index inputs, Index outputs, bool use_bias)
-    : kernel_(inputs, outputs), bias_(panel_count<T>(outputs) * panel_width<T>), use_bias_(use_bias) {}
-
-template <class T>
-void dense_forward(PanelView<const T> x, const DenseParameters<T>& parameters, kernels::Epilogue epilogue, Block block,
-                   PanelView<T> out) {
-  const PanelView<const T> kernel = parameters.kernel();
+void dense_forward(PanelView<const T> x, PanelView<const T> kernel, const T* bias, kernels::Epilogue epilogue,
+                   Block block, PanelView<T> out) {
   kernels::Product<T> product{};
   product.rows = block.last - block.first;
   product.depth = x.columns;
@@ -44,7 +39,7 @@ void dense_forward(PanelView<const T> x, const DenseParameters<T>& parameters, k
   product.x_stride = x.stride();
   product.weights = kernel.panel(block.first_panel);
   product.weights_stride = kernel.stride();
-  product.start = parameters.bias() + block.first_panel * panel_width<T>;
+  if (bias) product.start = bias + block.first_panel * panel_width<T>;
   product.out = out.panel(block.first_panel) + block.first * panel_width<T>;
   product.out_stride = out.stride();
   product.epilogue = epilogue;
@@ -124,8 +119,8 @@ template <class T> void dense_backward_bias(PanelView<const T> grad, Index first
 }
 
 #define CNET_INSTANTIATE(T)                                                                                            \
-  template class DenseParameters<T>;                                                                                   \
-  template void dense_forward(PanelView<const T>, const DenseParameters<T>&, kernels::Epilogue, Block, PanelView<T>);  \
+  template void dense_forward(PanelView<const T>, PanelView<const T>, const T*, kernels::Epilogue, Block,              \
+                              PanelView<T>);                                                                           \
   template void dense_backward_input(PanelView<const T>, PanelView<const T>, const T*, Block, T*, PanelView<T>);       \
   template void dense_backward_kernel(PanelView<const T>, PanelView<const T>, Block, const Ahead<T>&, T*, Index);      \
   template void dense_descend(PanelView<const T>, PanelView<const T>, Block, T, PanelView<T>);                         \

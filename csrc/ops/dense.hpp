@@ -3,37 +3,14 @@
 #include "core/panels.hpp"
 #include "kernels/table.hpp"
 
-#include <atomic>
 #include <limits>
 
 namespace cnet::ops {
 
-/// Kernel (inputs × outputs) and bias of a dense layer, in the layout that the products read.
-template <class T> class DenseParameters {
-public:
-  DenseParameters(Index inputs, Index outputs, bool use_bias);
-
-  Index inputs() const { return kernel_.rows(); }
-  Index outputs() const { return kernel_.columns(); }
-  bool use_bias() const { return use_bias_; }
-
-  PanelView<T> kernel() { return kernel_.view(); }
-  PanelView<const T> kernel() const { return kernel_.view(); }
-  T* bias() { return bias_.data(); } ///< padded to whole panels; zeros without a bias
-  const T* bias() const { return bias_.data(); }
-
-  /// Taken by whoever trains: a layer may be part of several models.
-  std::atomic_flag in_training = ATOMIC_FLAG_INIT;
-
-private:
-  PanelMatrix<T> kernel_;
-  AlignedBuffer<T> bias_;
-  bool use_bias_;
-};
-
-/// A block of out = x · kernel + bias, the epilogue applied on the way: none or relu.
+/// A block of out = x · kernel + bias, the epilogue applied on the way: none or relu. The bias is padded
+/// to whole panels, or null.
 template <class T>
-void dense_forward(PanelView<const T> x, const DenseParameters<T>& parameters, kernels::Epilogue, Block,
+void dense_forward(PanelView<const T> x, PanelView<const T> kernel, const T* bias, kernels::Epilogue, Block,
                    PanelView<T> out);
 
 /// Panels of a gradient that are made at a time.

@@ -187,22 +187,7 @@ double clipping_scale(double squares, double limit) {
   return limit / std::max(std::sqrt(squares), limit); // a norm of NaN stays
 }
 
-template <class T> double sum_of_squares(const T* panel, Index rows, Index columns) {
-  std::array<double, panel_width<T>> sums{};
-  for (Index i = 0; i < rows; ++i, panel += panel_width<T>) {
-    for (std::size_t j = 0; j < sums.size(); ++j) {
-      const auto x = static_cast<double>(panel[j]);
-      sums[j] += x * x;
-    }
-  }
-  double total = 0;
-  for (Index j = 0; j < columns; ++j) total += sums[static_cast<std::size_t>(j)];
-  return total;
-}
-
-#define CNET_INSTANTIATE(T)                                                                                            \
-  template class Update<T>;                                                                                            \
-  template double sum_of_squares(const T*, Index, Index);
+#define CNET_INSTANTIATE(T) template class Update<T>;
 CNET_INSTANTIATE(float)
 CNET_INSTANTIATE(double)
 #undef CNET_INSTANTIATE

@@ -99,7 +99,4 @@ private:
 /// What a gradient is multiplied by so that its norm, the root of `squares`, is at most `limit`.
 double clipping_scale(double squares, double limit);
 
-/// Σ x² over `rows` rows of a panel's first `columns` columns, in double: down each, then over all.
-template <class T> double sum_of_squares(const T* panel, Index rows, Index columns);
-
 } // namespace cnet::ops

@@ -1,5 +1,6 @@
 #include "train/predict.hpp"
 
+#include "train/exclusive.hpp"
 #include "train/schedule.hpp"
 
 #include <algorithm>
@@ -61,8 +62,8 @@ void predict_by_rows(const Network<T>& network, const Samples& samples, T* out, 
                turns.output(network, -1, rows.last));
         for (Index l = 0; l < layers; ++l) {
           const PanelView<T> y = turns.output(network, l, rows.last);
-          forward<T>(network.layers()[static_cast<std::size_t>(l)], turns.output(network, l - 1, rows.last),
-                     across(y, rows), y);
+          infer<T>(network.layers()[static_cast<std::size_t>(l)], turns.output(network, l - 1, rows.last),
+                   across(y, rows), y);
         }
         const PanelView<T> y = turns.output(network, layers - 1, rows.last);
         unpack<T>(y, {out + first * y.columns, rows.last, y.columns});
@@ -89,8 +90,8 @@ template <class T> void predict_by_columns(const Network<T>& network, const Samp
       const Layer<T>& layer = network.layers()[static_cast<std::size_t>(l)];
       const PanelView<T> y = turns.output(network, l, rows.last);
       const PanelView<T> x = turns.output(network, l - 1, rows.last);
-      const auto make = [&](Block block) { forward<T>(layer, x, block, y); };
-      if (layer.kind == LayerKind::dense) {
+      const auto make = [&](Block block) { infer<T>(layer, x, block, y); };
+      if (layer.template is<Dense>()) {
         hand.each(columns_tiling(y, x.columns), make);
       } else {
         hand.each(whole_tiling, [&](Block) { make(across(y, rows)); });
@@ -110,7 +111,27 @@ template <class T> void predict(const Network<T>& network, const Samples& sample
   predict_by_rows(network, samples, out, threads, observer);
 }
 
-#define CNET_INSTANTIATE(T) template void predict(const Network<T>&, const Samples&, T*, const Observer&);
+template <class T> void predict_in_training(const Network<T>& network, const Samples& samples, T* out) {
+  const Exclusive<T> exclusive(network);
+  Workspace<T> workspace(network, samples.rows, 1, false);
+  const Batch<T> batch(network, workspace, samples.rows, 0, 0);
+  gather(samples, {nullptr, 0}, network.input_scale(), network.input_offset(), {0, samples.rows}, batch.output(-1));
+  const auto layers = static_cast<Index>(network.layers().size());
+  for (Index l = 0; l < layers; ++l) {
+    forward(network.layers()[static_cast<std::size_t>(l)], batch.place(l), whole(batch.output(l)));
+  }
+  for (Index l = 0; l < layers; ++l) {
+    const Layer<T>& layer = network.layers()[static_cast<std::size_t>(l)];
+    remember(layer, batch.place(l));
+    if (layer.random()) layer.random()->steps += 1;
+  }
+  const PanelView<T> y = batch.output(layers - 1);
+  unpack<T>(y, {out, y.rows, y.columns});
+}
+
+#define CNET_INSTANTIATE(T)                                                                                            \
+  template void predict(const Network<T>&, const Samples&, T*, const Observer&);                                       \
+  template void predict_in_training(const Network<T>&, const Samples&, T*);
 CNET_INSTANTIATE(float)
 CNET_INSTANTIATE(double)
 #undef CNET_INSTANTIATE

@@ -10,4 +10,8 @@ namespace cnet {
 /// by an exception alone.
 template <class T> void predict(const Network<T>&, const Samples&, T* out, const Observer&);
 
+/// The output for samples that make a batch of training: dropout drops, and layers remember what they
+/// would of a batch. Throws Busy if another call trains the network.
+template <class T> void predict_in_training(const Network<T>&, const Samples&, T* out);
+
 } // namespace cnet

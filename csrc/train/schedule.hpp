@@ -12,10 +12,12 @@ namespace cnet {
 /// How the elements of what a stage writes are dealt out. Each is made by one thread from start to end,
 /// so that nobody can see in its bits who made it.
 enum class Split {
-  rows,    ///< of the batch: a thread takes its rows from stage to stage and waits for nobody
-  columns, ///< each thread makes its columns of every row, once all that it reads is there
-  weights, ///< blocks of a kernel
-  whole,   ///< one thread does all of it
+  rows,          ///< of the batch: a thread takes its rows from stage to stage and waits for nobody
+  columns,       ///< each thread makes its columns of every row, once all that it reads is there
+  panels,        ///< the same where all rows of a column make each of them
+  weights,       ///< blocks of a layer's weights
+  weight_panels, ///< whole columns of them
+  whole,         ///< one thread does all of it
 };
 
 /// Rows are dealt out in groups of this size, so that register tiles are seldom cut.

@@ -2,6 +2,7 @@
 
 #include "core/errors.hpp"
 #include "ops/random.hpp"
+#include "train/exclusive.hpp"
 
 #include <algorithm>
 #include <array>
@@ -14,35 +15,6 @@ namespace {
 /// Rows of a batch whose gradients take so long that Ctrl-C must be heard meanwhile: they are stored
 /// first, so that what is interrupted leaves the weights alone.
 constexpr Index staged_rows = 2048;
-
-/// Holds what training writes, for its lifetime; throws Busy if another call does.
-template <class T> class Exclusive {
-public:
-  Exclusive(std::atomic_flag& trainer, const Network<T>& network) {
-    take(trainer);
-    for (const Layer<T>& layer : network.layers()) {
-      if (layer.parameters) take(layer.parameters->in_training);
-    }
-  }
-  ~Exclusive() { release(); }
-  Exclusive(const Exclusive&) = delete;
-  Exclusive& operator=(const Exclusive&) = delete;
-
-private:
-  void take(std::atomic_flag& flag) {
-    if (flag.test_and_set(std::memory_order_acquire)) {
-      release();
-      throw Busy("the model is in use by another call");
-    }
-    taken_.push_back(&flag);
-  }
-  void release() {
-    for (std::atomic_flag* flag : taken_) flag->clear(std::memory_order_release);
-    taken_.clear();
-  }
-
-  std::vector<std::atomic_flag*> taken_;
-};
 
 template <class T> bool is_finite(PanelView<const T> x) {
   for (Index i = 0; i < x.rows; ++i) {
@@ -132,7 +104,7 @@ template <class T> void Trainer<T>::loss_gradient(const Dataset<T>& data, const 
   if (data.weights) {
     for (Index i = rows.first; i < rows.last; ++i) ops::scale_row(gradient, i, data.weights[step.selection[i]]);
   }
-  backward_activation(network_, batch, top(), rows);
+  backward_activation(network_, batch, top(), across(gradient, rows));
 }
 
 template <class T>
@@ -140,14 +112,17 @@ auto Trainer<T>::stages(Index batch_size, int threads, const EpochOptions* train
   using Kind = typename Stage::Kind;
   const auto layer = [&](Index l) -> const Layer<T>& { return network_.layers()[static_cast<std::size_t>(l)]; };
   const auto split = [&](Index l, Index columns) {
-    const bool dense = layer(l).kind == LayerKind::dense;
-    return dense ? split_of<T>(batch_size, columns, threads, training) : Split::rows;
+    if (training && layer(l).mixes_rows()) return Split::panels;
+    return layer(l).template is<Dense>() ? split_of<T>(batch_size, columns, threads, training) : Split::rows;
   };
   std::vector<Stage> stages;
-  const auto add_trainable = [&](Kind kind) {
+  const auto add_each = [&](Kind kind, Split split, auto predicate) {
     for (Index l = 0; l <= top(); ++l) {
-      if (layer(l).trainable) stages.push_back({kind, l, Split::weights});
+      if (predicate(layer(l))) stages.push_back({kind, l, split});
     }
+  };
+  const auto add_trainable = [&](Kind kind, Split split = Split::weights) {
+    add_each(kind, split, [](const Layer<T>& l) { return l.learns(); });
   };
   // Whoever reads all rows gathers them for himself: the user's array is no farther than another core's cache.
   const bool own_inputs = top() >= 0 && split(0, layer(0).outputs) == Split::columns;
@@ -164,13 +139,17 @@ auto Trainer<T>::stages(Index batch_size, int threads, const EpochOptions* train
   const bool staged =
       training && (training->staged || batch_size > staged_rows || training->optimizer.needs_whole_gradient());
   if (staged) add_trainable(Kind::make_gradient);
+  add_each(Kind::penalize, Split::weight_panels, is_regularized<T>);
   stages.push_back({Kind::tally, -1, Split::whole});
-  if (training && training->optimizer.needs_whole_gradient()) {
+  if (!training) return stages;
+  if (training->optimizer.needs_whole_gradient()) {
     if (training->optimizer.accumulation > 1) add_trainable(Kind::accumulate);
-    if (training->optimizer.clips_norms()) add_trainable(Kind::measure);
+    if (training->optimizer.clips_norms()) add_trainable(Kind::measure, Split::weight_panels);
     stages.push_back({Kind::choose_scales, -1, Split::whole});
   }
-  if (training) add_trainable(staged ? Kind::apply_gradient : Kind::update);
+  add_trainable(staged ? Kind::apply_gradient : Kind::update);
+  add_each(Kind::constrain, Split::weight_panels, is_constrained<T>);
+  add_each(Kind::remember, Split::whole, [](const Layer<T>& l) { return l.mixes_rows(); });
   return stages;
 }
 
@@ -182,11 +161,9 @@ template <class T> Tiling Trainer<T>::tiling(const Stage& stage, const Batch<T>&
   switch (stage.split) {
   case Split::rows: return rows_tiling(batch.rows(), threads);
   case Split::columns: break;
-  case Split::weights: {
-    const auto& parameters = *network_.layers()[static_cast<std::size_t>(stage.layer)].parameters;
-    if (stage.kind == Stage::Kind::measure) return panels_tiling(parameters.kernel());
-    return weights_tiling(parameters.kernel(), batch.rows());
-  }
+  case Split::panels: return panels_tiling(result(stage, batch));
+  case Split::weights: return weights_tiling(weights(layer(stage)), batch.rows());
+  case Split::weight_panels: return panels_tiling(weights(layer(stage)));
   case Split::whole: return whole_tiling;
   }
   const PanelView<T> matrix = result(stage, batch);
@@ -204,12 +181,14 @@ template <class T> void Trainer<T>::perform(const Stage& stage, Pass& pass, cons
   switch (stage.kind) {
   case Kind::input: return load_input(pass.data, step, rows);
   case Kind::forward:
-    return forward<T>(network_.layers()[static_cast<std::size_t>(l)], batch.output(l - 1), block, batch.output(l));
+    if (pass.training) return forward(layer(stage), batch.place(l), block);
+    return infer<T>(layer(stage), batch.output(l - 1), block, batch.output(l));
   case Kind::labels: return load_labels(pass.data, step, rows);
   case Kind::loss: return loss(pass.data, step, rows);
   case Kind::loss_gradient: return loss_gradient(pass.data, step, rows);
   case Kind::backward: return backward(network_, batch, l, block);
   case Kind::make_gradient: return make_gradient(network_, batch, l, block, gradients_);
+  case Kind::penalize: return penalize(network_, l, block, penalties_);
   case Kind::tally: return tally(pass, batch);
   case Kind::accumulate: return accumulate(network_, l, block, step.rule.steps(), gradients_, put_by_);
   case Kind::measure:
@@ -220,6 +199,8 @@ template <class T> void Trainer<T>::perform(const Stage& stage, Pass& pass, cons
     return;
   case Kind::apply_gradient: return apply_gradient(network_, l, block, gradients_, step.rule, slots_);
   case Kind::update: return update(network_, batch, l, block, step.rule, slots_);
+  case Kind::constrain: return constrain(network_, l, block);
+  case Kind::remember: return remember(layer(stage), batch.place(l));
   }
 }
 
@@ -233,6 +214,7 @@ template <class T> void Trainer<T>::tally(Pass& pass, const Batch<T>& batch) con
     totals.loss += static_cast<double>(buffers_.losses.data()[i]);
     totals.correct += buffers_.correct.data()[i];
   }
+  totals.loss += static_cast<double>(batch.rows()) * total(penalties_);
   totals.rows += batch.rows();
   totals.batches += 1;
   if (pass.training && !std::isfinite(totals.loss)) {
@@ -264,6 +246,7 @@ template <class T> Totals Trainer<T>::run(Pass& pass) {
     gradients_ = Gradients<T>(network_);
   }
   const auto accumulates = [](const Stage& stage) { return stage.kind == Stage::Kind::accumulate; };
+  if (penalties_.empty()) penalties_ = make_penalties(network_);
   if (put_by_.layers.empty() && std::any_of(stages.begin(), stages.end(), accumulates)) {
     put_by_ = Gradients<T>(network_);
   }
@@ -308,7 +291,13 @@ template <class T> Totals Trainer<T>::run(Pass& pass) {
   });
 
   const bool is_finite = pass.not_finite.empty();
-  if (pass.training) slots_.batches += pass.totals.batches - (is_finite ? 0 : 1);
+  if (pass.training) {
+    const Index learnt = pass.totals.batches - (is_finite ? 0 : 1);
+    slots_.batches += learnt;
+    for (const Layer<T>& layer : network_.layers()) {
+      if (ops::RandomState* random = layer.random()) random->steps += static_cast<std::uint64_t>(learnt);
+    }
+  }
   pass.failure.rethrow();
   if (is_finite) return pass.totals;
   throw NonFinite("the loss is not finite at batch " + std::to_string(pass.totals.batches) + ": " + pass.not_finite);

@@ -78,24 +78,29 @@ private:
       loss_gradient,
       backward,
       make_gradient,
+      penalize,      ///< large weights
       tally,         ///< adds the batch to the totals, or ends the pass without it
       accumulate,    ///< with the gradients of batches before
       measure,       ///< the gradients' norms
       choose_scales, ///< by which they are clipped
       apply_gradient,
       update,
+      constrain, ///< the weights
+      remember,  ///< what layers keep of a batch beyond it
     } kind;
     Index layer;
     Split split;
 
     /// Whether a thread that has done its part of this stage may go on to the next at once.
     bool flows_into(const Stage& next) const {
-      return split == next.split && (split == Split::rows || (split == Split::weights && kind == next.kind));
+      const bool is_of_weights = split == Split::weights || split == Split::weight_panels;
+      return split == next.split && (split == Split::rows || (is_of_weights && kind == next.kind));
     }
   };
   std::vector<Stage> stages(Index batch_size, int threads, const EpochOptions*) const;
+  const Layer<T>& layer(const Stage& stage) const { return network_.layers()[static_cast<std::size_t>(stage.layer)]; }
   Tiling tiling(const Stage&, const Batch<T>&, int threads) const;
-  /// What a stage of rows or columns writes.
+  /// What a stage of rows, columns or panels writes.
   PanelView<T> result(const Stage&, const Batch<T>&) const;
 
   /// One way through the data, and how far it has come.
@@ -121,7 +126,8 @@ private:
   struct Step {
     Step(Trainer& trainer, const Pass& pass, Index first, int thread)
         : selection{pass.order, first},
-          batch(trainer.buffers_.workspace, std::min(pass.batch_size, pass.data.x.rows - first), thread),
+          batch(trainer.network_, trainer.buffers_.workspace, std::min(pass.batch_size, pass.data.x.rows - first),
+                thread, first / pass.batch_size),
           rule(pass.training ? pass.training->optimizer : ops::Optimizer{},
                trainer.slots_.batches + first / pass.batch_size + 1, learning_rate(pass, first / pass.batch_size)) {}
 
@@ -170,6 +176,7 @@ private:
   Buffers buffers_;
   Gradients<T> gradients_; ///< empty until a staged step
   Gradients<T> put_by_;    ///< empty until gradients are accumulated
+  Penalties penalties_;
   bool has_ids_ = false;
   Slots<T> slots_;
   std::atomic_flag busy_ = ATOMIC_FLAG_INIT;

@@ -7,6 +7,7 @@
 #include "train/predict.hpp"
 #include "train/trainer.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -40,28 +41,33 @@ template <class T> Network<T> make_network(const std::vector<Index>& widths) {
   Network<T> network(widths[0]);
   for (std::size_t l = 1; l < widths.size(); ++l) {
     const Index inputs = widths[l - 1], outputs = widths[l];
-    const auto parameters = std::make_shared<ops::DenseParameters<T>>(inputs, outputs, true);
+    const auto kernel = std::make_shared<Variable<T>>(inputs, outputs), bias = std::make_shared<Variable<T>>(outputs);
     T scale = 1; // about √(6 / inputs): He's
     while (scale * scale * T(inputs) > T(6)) scale /= 2;
-    const std::vector<T> kernel = numbers<T>(inputs * outputs, static_cast<std::uint32_t>(l), scale);
-    pack<T>({kernel.data(), inputs, outputs}, parameters->kernel());
-    network.add_dense("dense_" + std::to_string(l), parameters, true);
+    const std::vector<T> values = numbers<T>(inputs * outputs, static_cast<std::uint32_t>(l), scale);
+    pack<T>({values.data(), inputs, outputs}, kernel->values());
+    network.add_dense("dense_" + std::to_string(l), kernel, bias, true);
     if (l + 1 < widths.size()) network.add_activation("relu_" + std::to_string(l), {});
   }
   network.add_softmax("softmax");
   return network;
 }
 
-/// Kernel and bias of each dense layer, one after the other.
+/// The variables of each layer, one after the other.
 template <class T> std::vector<T> weights(const Network<T>& network) {
   std::vector<T> result;
+  const auto add = [&](const SharedVariable<T>& variable) {
+    if (!variable) return;
+    std::vector<T> values(static_cast<std::size_t>(variable->rows() * variable->columns()));
+    unpack<T>(variable->values(), {values.data(), variable->rows(), variable->columns()});
+    result.insert(result.end(), values.begin(), values.end());
+  };
   for (const Layer<T>& layer : network.layers()) {
-    if (!layer.parameters) continue;
-    const ops::DenseParameters<T>& parameters = *layer.parameters;
-    std::vector<T> kernel(static_cast<std::size_t>(parameters.inputs() * parameters.outputs()));
-    unpack<T>(parameters.kernel(), {kernel.data(), parameters.inputs(), parameters.outputs()});
-    result.insert(result.end(), kernel.begin(), kernel.end());
-    result.insert(result.end(), parameters.bias(), parameters.bias() + parameters.outputs());
+    std::for_each(layer.variables.begin(), layer.variables.end(), add);
+    if (const auto* normalization = std::get_if<BatchNormalization<T>>(&layer.function)) {
+      add(normalization->mean);
+      add(normalization->variance);
+    }
   }
   return result;
 }

@@ -1,0 +1,88 @@
+// Random numbers for the elements of a matrix, and what is done with them on the spot.
+
+inline constexpr int counters = 16;
+
+/// The words of sixteen counters that follow one another, as core/philox.hpp computes those of one.
+CNET_INLINE void philox(const Draw& draw, Index row, Index group, unsigned (&words)[4][counters]) {
+  for (int n = 0; n < counters; ++n) {
+    words[0][n] = static_cast<unsigned>(row);
+    words[1][n] = static_cast<unsigned>(group * counters + n);
+    words[2][n] = draw.step[0];
+    words[3][n] = draw.step[1];
+  }
+  unsigned key[2] = {draw.key[0], draw.key[1]};
+  for (int round = 0; round < 10; ++round) {
+    CNET_VECTORIZE
+    for (int n = 0; n < counters; ++n) {
+      const unsigned long long first = 0xD2511F53ull * words[0][n], second = 0xCD9E8D57ull * words[2][n];
+      const unsigned second_high = static_cast<unsigned>(second >> 32), first_high = static_cast<unsigned>(first >> 32);
+      words[0][n] = second_high ^ words[1][n] ^ key[0];
+      words[1][n] = static_cast<unsigned>(second);
+      words[2][n] = first_high ^ words[3][n] ^ key[1];
+      words[3][n] = static_cast<unsigned>(first);
+    }
+    key[0] += 0x9E3779B9u;
+    key[1] += 0xBB67AE85u;
+  }
+}
+
+/// f(bits, offset) for each row of each panel, `width` numbers of 32 bits each, and where they belong.
+template <class T, class F> CNET_INLINE void each_draw(const Draw& draw, Index stride, F f) {
+  constexpr Index width = panel_width<T>;
+  for (Index column = 0; column < draw.columns; column += 4 * counters) {
+    for (Index i = 0; i < draw.rows; ++i) {
+      alignas(64) unsigned words[4][counters];
+      philox(draw, draw.first + i, column / (4 * counters), words);
+      for (Index n = 0; n < 4 * counters && column + n < draw.columns; n += width) {
+        f(&words[n / counters][n % counters], (column + n) / width * stride + i * width);
+      }
+    }
+  }
+}
+
+template <class T>
+void dropout(const Draw& draw, unsigned threshold, T scale, const T* x, T* mask, T* out, Index stride) {
+  each_draw<T>(draw, stride, [&](const unsigned* bits, Index at) CNET_INLINED {
+    CNET_VECTORIZE
+    for (Index j = 0; j < panel_width<T>; ++j) {
+      const T factor = bits[j] >= threshold ? scale : T(0), scaled = x[at + j] * factor;
+      mask[at + j] = factor;
+      out[at + j] = factor > T(0) ? scaled : T(0);
+    }
+  });
+}
+
+template <class T> void mask(Index size, const T* x, const T* mask, T* out) {
+  const Lanes<T> zero = broadcast(T(0));
+  map(size, out, [=](Lanes<T> v, Lanes<T> m) CNET_INLINED { return select(zero < m, v * m, zero); }, x, mask);
+}
+
+/// √2 erf⁻¹(u) for u in (−1, 1), a normal number if u is uniform. The polynomials are those of Giles,
+/// "Approximating the erfinv function", GPU Computing Gems 2, 2011, table 5.
+CNET_INLINE Lanes<float> normal_of_uniform(Lanes<float> u) {
+  constexpr float central[] = {2.81022636e-08f, 3.43273939e-07f, -3.5233877e-06f, -4.39150654e-06f, 0.00021858087f,
+                               -0.00125372503f, -0.00417768164f, 0.246640727f,    1.50140941f};
+  constexpr float tail[] = {-0.000200214257f, 0.000100950558f, 0.00134934322f, -0.00367342844f, 0.00573950773f,
+                            -0.0076224613f,   0.00943887047f,  1.00167406f,    2.83297682f};
+  const Lanes<float> one = broadcast(1.0f);
+  const Lanes<float> w = broadcast(0.0f) - log((one - u) * (one + u));
+  const LaneMask<float> is_central = w < broadcast(5.0f);
+  const Lanes<float> v = select(is_central, w - broadcast(2.5f), square_root(w) - broadcast(3.0f));
+  Lanes<float> series = select(is_central, broadcast(central[0]), broadcast(tail[0]));
+  CNET_UNROLL
+  for (int n = 1; n < 9; ++n) series = fma(series, v, select(is_central, broadcast(central[n]), broadcast(tail[n])));
+  return series * u * broadcast(0x1.6a09e6p+0f);
+}
+
+template <class T> void add_noise(const Draw& draw, T deviation, const T* x, T* out, Index stride) {
+  each_draw<T>(draw, stride, [&](const unsigned* bits, Index at) CNET_INLINED {
+    alignas(64) float uniform[panel_width<float>] = {}, normal[panel_width<float>];
+    alignas(64) T noise[panel_width<T>];
+    for (Index j = 0; j < panel_width<T>; ++j) { // odd multiples of 2⁻²⁴, all of them equally likely
+      uniform[j] = static_cast<float>(static_cast<int>(bits[j] >> 8) * 2 + 1 - (1 << 24)) * 0x1p-24f;
+    }
+    store(normal, normal_of_uniform(load(uniform)));
+    for (Index j = 0; j < panel_width<T>; ++j) noise[j] = static_cast<T>(normal[j]);
+    store(out + at, fma(load(noise), broadcast(deviation), load(x + at)));
+  });
+}
