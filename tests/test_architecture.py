@@ -20,7 +20,7 @@ MODULES = [
     {"models"},
     {"trainer"},
     {"layers", "callbacks", "_progress", "optimizers", "losses", "metrics", "utils", "datasets"},
-    {"activations", "initializers"},
+    {"activations", "constraints", "initializers", "regularizers"},
     {"ops", "random"},
     {"_elementwise"},
     {"_data", "_serialization"},

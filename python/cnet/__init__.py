@@ -21,6 +21,7 @@ from . import (
     activations,
     callbacks,
     config,
+    constraints,
     initializers,
     layers,
     losses,
@@ -29,6 +30,7 @@ from . import (
     ops,
     optimizers,
     random,
+    regularizers,
     utils,
 )
 from .layers import Input
@@ -61,6 +63,7 @@ __all__ = [
     "build_info",
     "callbacks",
     "config",
+    "constraints",
     "datasets",
     "get_num_threads",
     "initializers",
@@ -72,6 +75,7 @@ __all__ = [
     "optimizers",
     "random",
     "reference",
+    "regularizers",
     "set_num_threads",
     "utils",
 ]

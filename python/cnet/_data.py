@@ -158,6 +158,13 @@ def as_count(argument: str, value: Any, *, least: int = 0) -> int:
     return int(value)
 
 
+def refuse(call: str, name: str, value: Any, default: Any = None) -> Any:
+    """Return the default of an argument that cnet does not have; raise for any other value."""
+    if value is not default and value is not False:
+        raise ValueError(f"{call}: {name} is not supported, got {value!r}")
+    return default
+
+
 def shape_text(shape: tuple[int | None, ...]) -> str:
     """Return a shape for a message, "batch" standing for the samples' axis."""
     sizes = ["batch" if size is None else str(size) for size in shape]

@@ -26,8 +26,9 @@ class Sequential(Trainer):
 
     Parameters
     ----------
-    layers : iterable of Layer, optional
-        The first may be an `Input`; else the model is built from the first data that it sees.
+    layers : iterable of Layer or Sequential, optional
+        The first may be an `Input`; else the model is built from the first data that it sees. A
+        model among them shares its layers, as it stands when the whole is first used.
     name : str, optional
 
     Raises
@@ -52,10 +53,12 @@ class Sequential(Trainer):
     array([0, 0, 0, 1])
     """
 
-    def __init__(self, layers: Iterable[Layer] | None = None, name: str | None = None) -> None:
+    def __init__(
+        self, layers: Iterable[Layer | Sequential] | None = None, name: str | None = None
+    ) -> None:
         self.name = auto_name("sequential") if name is None else str(name)
         self._input: InputLayer | None = None
-        self._layers: list[Layer] = []
+        self._layers: list[Layer | Sequential] = []
         self._network: Any = None
         if layers is not None and not isinstance(layers, Iterable):
             raise TypeError(f"Sequential: expected a list of layers, got {type(layers).__name__}")
@@ -63,14 +66,16 @@ class Sequential(Trainer):
             self.add(layer)
 
     @property
-    def layers(self) -> list[Layer]:
+    def layers(self) -> list[Layer | Sequential]:
         """The layers, without an `Input`."""
         return list(self._layers)
 
-    def add(self, layer: Layer) -> None:
+    def add(self, layer: Layer | Sequential) -> None:
         """Put a layer on top. A model that trains has to be compiled anew after it."""
-        if not isinstance(layer, Layer):
+        if not isinstance(layer, (Layer, Sequential)):
             raise TypeError(f"add: expected a Layer, got {type(layer).__name__}")
+        if isinstance(layer, Sequential) and self in layer._models():
+            raise ValueError(f"add: the model '{self.name}' can't be a layer of itself")
         if isinstance(layer, InputLayer):
             if self._input or self._layers:
                 raise ValueError(f"add: '{layer.name}' is an Input; it can only come first")
@@ -91,7 +96,7 @@ class Sequential(Trainer):
         self._layers.append(layer)
         self._changed()
 
-    def pop(self) -> Layer:
+    def pop(self) -> Layer | Sequential:
         """Take the top layer off and return it.
 
         Raises
@@ -142,21 +147,54 @@ class Sequential(Trainer):
     @contextmanager
     def unbuilt_on_error(self) -> Iterator[None]:
         """Undo, after an exception, what was built within."""
-        head, fresh = self._input, [layer for layer in self._layers if not layer.built]
+        fresh = [layer for layer in self._flat_layers() if not layer.built]
+        heads = [(model, model._input) for model in self._models()]
         try:
             yield
         except BaseException:
             if fresh:
                 for layer in fresh:
                     layer.unbuild()
-                self._input = head
-                self._rebuild_network()
+                for model, head in heads:
+                    model._input = head
+                    model._rebuild_network()
             raise
 
     @property
     def built(self) -> bool:
         """Whether every layer has its weights."""
         return bool(self._input and self._layers) and all(layer.built for layer in self._layers)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Return the shape of the output, (None, …), for inputs of `input_shape`."""
+        for layer in self._layers:
+            input_shape = layer.compute_output_shape(input_shape)
+        return input_shape
+
+    @property
+    def sample_shape(self) -> tuple[int, ...] | None:
+        """Shape of one sample, if the model was told."""
+        if self._input is not None:
+            return self._input.sample_shape
+        return self._layers[0].sample_shape if self._layers else None
+
+    def _models(self) -> Iterator[Sequential]:
+        """Yield the model and those within."""
+        yield self
+        for layer in self._layers:
+            if isinstance(layer, Sequential):
+                yield from layer._models()
+
+    def _flat_layers(self) -> Iterator[Layer]:
+        """Yield the layers, those of models within in their place."""
+        for layer in self._layers:
+            if isinstance(layer, Sequential):
+                yield from layer._flat_layers()
+            else:
+                yield layer
+
+    def _not_trainable(self) -> set[Layer]:
+        return {layer for layer in self._flat_layers() if not layer.trainable}
 
     @property
     def dtype(self) -> str:
@@ -188,9 +226,9 @@ class Sequential(Trainer):
             if not self.built:
                 self.build()
             network = _core.Network[self.dtype](sample_size(self.input_shape))
-            frozen = self._frozen if self._compiled else set()
-            for layer in self._layers:
-                layer.add_to(network, trainable=layer.name not in frozen)
+            frozen = self._frozen if self._compiled else self._not_trainable()
+            for layer in self._flat_layers():
+                layer.add_to(network, trainable=layer not in frozen)
             self._network = network
             self._rows_network = network if len(self.input_shape) == 2 else None
         return self._network
@@ -232,7 +270,7 @@ class Sequential(Trainer):
         """Return how many numbers the weights hold."""
         return sum(layer.count_params() for layer in self._layers)
 
-    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """Return a layer by its name or its position.
 
         Raises
@@ -299,8 +337,13 @@ class Sequential(Trainer):
             raise ValueError(
                 f"from_config: expected a dict with 'name' and 'layers', got {config!r}"
             )
-        layers = [deserialize(layer, custom_objects) for layer in config["layers"]]
-        return cls(layers, name=config["name"])
+
+        def layer_of(config: Any) -> Layer | Sequential:
+            if isinstance(config, Mapping) and config.get("class_name") == "Sequential":
+                return Sequential.from_config(config.get("config"), custom_objects)
+            return deserialize(config, custom_objects)
+
+        return cls([layer_of(layer) for layer in config["layers"]], name=config["name"])
 
     def to_json(self, **kwargs: Any) -> str:
         """Return the configuration as JSON; `model_from_json` reads it.
@@ -360,7 +403,7 @@ class Sequential(Trainer):
             self._compiled.engine = None
 
     def _freeze(self) -> None:
-        self._frozen = {layer.name for layer in self._layers if not layer.trainable}
+        self._frozen = self._not_trainable()
         self._rebuild_network()
 
     def _as_model(self) -> Sequential:

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from .activation import ELU, Activation, LeakyReLU, ReLU, Softmax
-from .core import Dense, Flatten, Input, InputLayer, Layer, Rescaling, Weight
+from .core import Input, InputLayer, Layer, Weight
+from .dense import Dense
+from .normalization import BatchNormalization, LayerNormalization, Normalization
+from .regularization import Dropout, GaussianNoise
 from .serialization import deserialize, serialize
+from .shape import Flatten, Rescaling, Reshape
 
 __all__ = [
     "ELU",
     "Activation",
+    "BatchNormalization",
     "Dense",
+    "Dropout",
     "Flatten",
+    "GaussianNoise",
     "Input",
     "InputLayer",
     "Layer",
+    "LayerNormalization",
     "LeakyReLU",
+    "Normalization",
     "ReLU",
     "Rescaling",
+    "Reshape",
     "Softmax",
     "Weight",
     "deserialize",

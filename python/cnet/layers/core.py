@@ -1,32 +1,24 @@
-"""What all layers have, and those that are no activation."""
+"""What all layers have, and the head of a model."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
-from .. import _core, activations, initializers
-from .._data import FloatArray, as_array, as_count, as_number, as_samples, shape_text
+from .. import _core, constraints, initializers, regularizers
+from .._data import FloatArray, as_array, as_samples, shape_text
 from .._serialization import Configurable
 from ..config import standardize_dtype
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = [
-    "Dense",
-    "Flatten",
-    "Input",
-    "InputLayer",
-    "Layer",
-    "Rescaling",
-    "Weight",
-]
+__all__ = ["Input", "InputLayer", "Layer", "Weight"]
 
 Shape = tuple[int | None, ...]
 _names: Counter[str] = Counter()
@@ -49,35 +41,40 @@ class LayerOptions(TypedDict, total=False):
 
 
 class Weight:
-    """One array of numbers that a layer learns; the engine holds it.
+    """One array of numbers that a layer holds; they live in the engine.
 
     ``numpy()`` and ``np.asarray(weight)`` give copies, ``assign(value)`` puts numbers back.
+
+    Attributes
+    ----------
+    name : str
+    path : str
+        The layer's name, a slash, and the weight's.
+    shape : tuple of int
+    dtype : str
+    variable
+        The engine's.
     """
 
     def __init__(
-        self,
-        layer: Layer,
-        name: str,
-        shape: tuple[int, ...],
-        read: Callable[[], FloatArray],
-        write: Callable[[FloatArray], None],
+        self, layer: Layer, name: str, shape: tuple[int, ...], *, trainable: bool = True
     ) -> None:
         self.name = name
         self.path = f"{layer.name}/{name}"
         self.shape = shape
         self.dtype = layer.dtype
+        self.variable = _core.Variable[layer.dtype](list(shape))
         self._layer = layer
-        self._read = read
-        self._write = write
+        self._trainable = trainable
 
     @property
     def trainable(self) -> bool:
-        """Whether training changes it: what its layer says."""
-        return self._layer.trainable
+        """Whether training changes it: if it is made for that, what its layer says."""
+        return self._trainable and self._layer.trainable
 
     def numpy(self) -> FloatArray:
         """Return a copy of the numbers."""
-        return self._read()
+        return self.variable.numpy()
 
     def checked(self, value: npt.ArrayLike) -> FloatArray:
         """Return `value` as the engine takes it; `ValueError` unless it has the weight's shape."""
@@ -91,7 +88,7 @@ class Weight:
 
     def assign(self, value: npt.ArrayLike) -> None:
         """Put numbers of the same shape in; other types are rounded to the weight's dtype."""
-        self._write(self.checked(value))
+        self.variable.assign(self.checked(value))
 
     def __array__(
         self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
@@ -149,7 +146,11 @@ class Layer(Configurable):
             If the layer cannot take such inputs, or was built for others.
         """
         if self.input_shape is None:
-            self._make_weights(input_shape)
+            try:
+                self._make_weights(input_shape)
+            except BaseException:
+                self.weights = []
+                raise
             self.input_shape = tuple(input_shape)
         elif self.input_shape != tuple(input_shape):
             raise ValueError(
@@ -196,16 +197,45 @@ class Layer(Configurable):
         """Return how many numbers the weights hold."""
         return sum(math.prod(weight.shape) for weight in self.weights)
 
-    def __call__(self, x: Any) -> FloatArray:
-        """Return the layer's output for the samples `x`; builds the layer if need be."""
+    def add_weight(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        initializer: Any,
+        regularizer: regularizers.Regularizer | None = None,
+        constraint: constraints.Constraint | None = None,
+        *,
+        trainable: bool = True,
+    ) -> Weight:
+        """Make a weight of the layer, with its first values."""
+        value = initializers.make(initializer, shape, self.dtype)
+        weight = Weight(self, name, shape, trainable=trainable)
+        weight.assign(value)
+        if regularizer is not None:
+            weight.variable.regularize(regularizer.l1, regularizer.l2)
+        if constraint is not None:
+            weight.variable.constrain(*constraint.engine_constraint())
+        self.weights = [*self.weights, weight]
+        return weight
+
+    def __call__(self, x: Any, training: bool | None = None) -> FloatArray:
+        """Return the layer's output for the samples `x`; builds the layer if need be.
+
+        Parameters
+        ----------
+        x : array_like, (batch, …)
+        training : bool, default False
+            Whether `x` is a batch of training: what `Dropout` and its like do to one is done, and
+            `BatchNormalization` goes by it and remembers it.
+        """
         samples = as_samples(x, f"{type(self).__name__} '{self.name}'")
         shape = (None, *samples.shape[1:])
         self.build(shape)
         network = _core.Network[self.dtype](sample_size(shape))
-        self.add_to(network)
+        self.add_to(network, trainable=self.trainable)
         output_shape = (len(samples), *self.compute_output_shape(shape)[1:])
         rows = samples.reshape(len(samples), sample_size(shape))
-        outputs: FloatArray = network.predict(rows, None)
+        outputs = network.predict_in_training(rows) if training else network.predict(rows, None)
         return outputs.reshape([size or 0 for size in output_shape])
 
     def unbuild(self) -> None:
@@ -217,7 +247,7 @@ class Layer(Configurable):
         raise NotImplementedError
 
     def _make_weights(self, input_shape: Shape) -> None:
-        pass
+        """Make the weights for inputs of `input_shape`, and check that it takes such."""
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
@@ -250,149 +280,6 @@ def Input(shape: tuple[int, ...], **options: Unpack[LayerOptions]) -> InputLayer
     return InputLayer(shape, **options)
 
 
-class Dense(Layer):
-    """``activation(x @ kernel + bias)``: every output sees every input.
-
-    Parameters
-    ----------
-    units : int
-        Number of outputs.
-    activation : str or function, optional
-        One of `cnet.activations`, or its name; None is "linear".
-    use_bias : bool, default True
-    kernel_initializer : str or Initializer, default "glorot_uniform"
-    bias_initializer : str or Initializer, default "zeros"
-    **options
-        `name`, `trainable`, `dtype`, `input_shape`: see `Layer`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not of its kind.
-
-    Notes
-    -----
-    Takes (batch, features) and gives (batch, units). Inputs of more dimensions, which Keras would
-    multiply along the last, are refused: put a `Flatten` before.
-
-    Examples
-    --------
-    >>> from cnet import layers
-    >>> layers.Dense(2, kernel_initializer="ones")([[1.0, 2.0, 3.0]])
-    array([[6., 6.]], dtype=float32)
-    """
-
-    _prefix = "dense"
-
-    def __init__(
-        self,
-        units: int,
-        activation: str | activations.ActivationFunction | None = None,
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        **options: Unpack[LayerOptions],
-    ) -> None:
-        units = as_count("Dense: units", units, least=1)
-        super().__init__(**options)
-        self.units = units
-        self.activation = activations.get(activation)
-        self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-
-    def _make_weights(self, input_shape: Shape) -> None:
-        if len(input_shape) != 2 or input_shape[1] is None:
-            raise ValueError(
-                f"Dense '{self.name}': expected input of shape (batch, features), got "
-                f"{shape_text(input_shape)}; add layers.Flatten() before it"
-            )
-        shape = (input_shape[1], self.units)
-        kernel = initializers.make(self.kernel_initializer, shape, self.dtype)
-        parameters = _core.DenseParameters[self.dtype](*shape, self.use_bias)
-        parameters.set_kernel(kernel)
-        weights = [Weight(self, "kernel", shape, parameters.kernel, parameters.set_kernel)]
-        if self.use_bias:
-            parameters.set_bias(initializers.make(self.bias_initializer, shape[1:], self.dtype))
-            weights.append(Weight(self, "bias", shape[1:], parameters.bias, parameters.set_bias))
-        self._parameters, self.weights = parameters, weights
-
-    @property
-    def kernel(self) -> FloatArray:
-        """A copy of the kernel, (inputs, units); assignment puts one in."""
-        return self._weight(0).numpy()
-
-    @kernel.setter
-    def kernel(self, value: npt.ArrayLike) -> None:
-        self._weight(0).assign(value)
-
-    @property
-    def bias(self) -> FloatArray | None:
-        """A copy of the bias, (units,), None without one; assignment puts one in."""
-        return self._weight(1).numpy() if self.use_bias else None
-
-    @bias.setter
-    def bias(self, value: npt.ArrayLike) -> None:
-        if not self.use_bias:
-            raise AttributeError(f"Dense '{self.name}' has no bias (use_bias=False)")
-        self._weight(1).assign(value)
-
-    def _weight(self, index: int) -> Weight:
-        if not self.built:
-            raise AttributeError(f"Dense '{self.name}' has no weights yet: it is not built")
-        return self.weights[index]
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return (*input_shape[:-1], self.units)
-
-    def add_to(self, network: Any, *, trainable: bool = True) -> None:
-        network.add_dense(self.name, self._parameters, trainable)
-        activations.add_to(network, self.activation, self.name)
-
-
-class Flatten(Layer):
-    """(batch, a, b, …) to (batch, a·b·…). See `Layer` for the options.
-
-    Examples
-    --------
-    >>> from cnet import layers
-    >>> layers.Flatten()([[[1, 2], [3, 4]]])
-    array([[1., 2., 3., 4.]], dtype=float32)
-    """
-
-    _prefix = "flatten"
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return (input_shape[0], sample_size(input_shape))
-
-    def add_to(self, network: Any, *, trainable: bool = True) -> None:
-        pass  # the engine sees samples as rows of numbers, whatever their shape
-
-
-class Rescaling(Layer):
-    """``x * scale + offset``; at the head of a model, a part of reading the data.
-
-    Integer images go through it without a float copy of the data set.
-
-    Parameters
-    ----------
-    scale : float
-    offset : float, default 0
-    **options
-        See `Layer`.
-    """
-
-    _prefix = "rescaling"
-
-    def __init__(self, scale: float, offset: float = 0.0, **options: Unpack[LayerOptions]) -> None:
-        super().__init__(**options)
-        self.scale = as_number("Rescaling: scale", scale)
-        self.offset = as_number("Rescaling: offset", offset)
-
-    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # the base has it
-        network.add_rescaling(self.name, self.scale, self.offset)
-
-
 def check_shape(shape: Any, layer: str) -> tuple[int, ...]:
     """Return the shape of a sample as a tuple of positive integers; raise if it isn't one."""
     if not isinstance(shape, (tuple, list)) or not all(
@@ -402,6 +289,16 @@ def check_shape(shape: Any, layer: str) -> tuple[int, ...]:
     if not shape or min(shape) < 1:
         raise ValueError(f"'{layer}': expected a shape of positive sizes, got {tuple(shape)}")
     return tuple(int(size) for size in shape)
+
+
+def expect_features(layer: Layer, input_shape: Shape) -> int:
+    """Return how many features a batch of this shape has; raise if it is no (batch, features)."""
+    if len(input_shape) != 2 or input_shape[1] is None:
+        raise ValueError(
+            f"{type(layer).__name__} '{layer.name}': expected input of shape (batch, features), got "
+            f"{shape_text(input_shape)}; add layers.Flatten() before it"
+        )
+    return input_shape[1]
 
 
 def sample_size(shape: Shape) -> int:

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._serialization import find_class
-from . import activation, core
+from . import activation, core, dense, normalization, regularization, shape
 
 __all__ = ["deserialize", "serialize"]
 
 
-def serialize(layer: core.Layer) -> dict[str, Any]:
-    """Return a layer as ``{"class_name": …, "config": …}``, without its weights."""
+def serialize(layer: Any) -> dict[str, Any]:
+    """Return a layer, or a model, as ``{"class_name": …, "config": …}``, without its weights."""
     return {"class_name": type(layer).__name__, "config": layer.get_config()}
 
 
@@ -38,7 +38,7 @@ def deserialize(
     >>> layers.deserialize({"class_name": "Dense", "config": {"units": 3, "name": "top"}})
     <Dense name=top, built=False>
     """
-    modules = (activation, core)
+    modules = (activation, core, dense, normalization, regularization, shape)
     known = {name: getattr(module, name) for module in modules for name in module.__all__}
     layers = {
         name: value

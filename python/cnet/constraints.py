@@ -1,0 +1,196 @@
+"""What weights are held to after each step, by Keras's names and formulas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ._data import FloatArray, as_array, as_number
+from ._serialization import Configurable, find_class
+
+__all__ = ["Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "get"]
+
+_EPSILON = 1e-7
+
+
+class Constraint(Configurable):
+    """What the engine makes of a weight after each step; called with an array, it returns a new one."""
+
+    def engine_constraint(self) -> tuple[str, float, float, float]:
+        """Return the engine's name of it, and least norm, greatest norm and rate."""
+        raise NotImplementedError
+
+    def __call__(self, w: npt.ArrayLike) -> FloatArray:
+        """Return the constrained array."""
+        raise NotImplementedError
+
+
+class NonNeg(Constraint):
+    """``max(w, 0)``.
+
+    Examples
+    --------
+    >>> from cnet import constraints
+    >>> constraints.NonNeg()([-1.0, 2.0])
+    array([0., 2.])
+    """
+
+    def engine_constraint(self) -> tuple[str, float, float, float]:
+        return "non_negative", 0.0, 0.0, 1.0
+
+    def __call__(self, w: npt.ArrayLike) -> FloatArray:
+        array = as_array(w, "NonNeg")
+        return np.where(array < 0, 0, array)
+
+
+class _Norm(Constraint):
+    """``w * (rate * clip(n, least, most) + (1 - rate) * n) / (n + 1e-7)``, n the norm down axis 0."""
+
+    def __init__(self, axis: int) -> None:
+        if isinstance(axis, bool) or axis != 0:
+            raise ValueError(
+                f"{type(self).__name__}: axis={axis!r} is not supported: the engine takes norms of "
+                "the weights into a unit, axis=0"
+            )
+        self.axis = 0
+
+    def __call__(self, w: npt.ArrayLike) -> FloatArray:
+        array = as_array(w, type(self).__name__)
+        _, least, most, rate = self.engine_constraint()
+        norms = np.sqrt(np.square(array).sum(axis=0, keepdims=True))
+        wanted = rate * np.clip(norms, least, most) + (1 - rate) * norms
+        constrained: FloatArray = array * (wanted / (_EPSILON + norms))
+        return constrained
+
+
+class MaxNorm(_Norm):
+    """Weights into a unit with a norm of at most `max_value` (Srivastava et al., 2014).
+
+    Parameters
+    ----------
+    max_value : float, default 2
+    axis : int, default 0
+        The inputs of a kernel, all of a vector; there is no other.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `max_value` is no number of at least 0, or for another axis.
+
+    Examples
+    --------
+    >>> from cnet import constraints
+    >>> constraints.MaxNorm(1.0)([[3.0, 0.3], [4.0, 0.4]]).round(3)
+    array([[0.6, 0.3],
+           [0.8, 0.4]])
+    """
+
+    def __init__(self, max_value: float = 2, axis: int = 0) -> None:
+        super().__init__(axis)
+        self.max_value = as_number("MaxNorm: max_value", max_value, least=0)
+
+    def engine_constraint(self) -> tuple[str, float, float, float]:
+        return "norm", 0.0, self.max_value, 1.0
+
+
+class UnitNorm(_Norm):
+    """Weights into a unit with norm 1.
+
+    Parameters
+    ----------
+    axis : int, default 0
+        The inputs of a kernel, all of a vector; there is no other.
+
+    Raises
+    ------
+    ValueError
+        For another axis.
+
+    Examples
+    --------
+    >>> from cnet import constraints
+    >>> constraints.UnitNorm()([[3.0], [4.0]]).round(3)
+    array([[0.6],
+           [0.8]])
+    """
+
+    def __init__(self, axis: int = 0) -> None:
+        super().__init__(axis)
+
+    def engine_constraint(self) -> tuple[str, float, float, float]:
+        return "norm", 1.0, 1.0, 1.0
+
+
+class MinMaxNorm(_Norm):
+    """Weights into a unit with a norm in [`min_value`, `max_value`], or moved towards it.
+
+    Parameters
+    ----------
+    min_value : float, default 0
+    max_value : float, default 1
+    rate : float, default 1
+        How far towards the limits a step goes: 1 enforces them.
+    axis : int, default 0
+        The inputs of a kernel, all of a vector; there is no other.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is no number of at least 0, or for another axis.
+
+    Examples
+    --------
+    >>> from cnet import constraints
+    >>> constraints.MinMaxNorm(max_value=1.0, rate=0.5)([[3.0], [4.0]]).round(3)
+    array([[1.8],
+           [2.4]])
+    """
+
+    def __init__(
+        self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: int = 0
+    ) -> None:
+        super().__init__(axis)
+        self.min_value = as_number("MinMaxNorm: min_value", min_value, least=0)
+        self.max_value = as_number("MinMaxNorm: max_value", max_value, least=0)
+        self.rate = as_number("MinMaxNorm: rate", rate, least=0)
+
+    def engine_constraint(self) -> tuple[str, float, float, float]:
+        return "norm", self.min_value, self.max_value, self.rate
+
+
+_CLASSES: dict[str, type[Constraint]] = {
+    "MaxNorm": MaxNorm,
+    "MinMaxNorm": MinMaxNorm,
+    "NonNeg": NonNeg,
+    "UnitNorm": UnitNorm,
+    "max_norm": MaxNorm,
+    "min_max_norm": MinMaxNorm,
+    "non_neg": NonNeg,
+    "unit_norm": UnitNorm,
+}
+
+
+def get(identifier: Any) -> Constraint | None:
+    """Return a constraint from its name, its class, its configuration, or itself; None stays None.
+
+    Raises
+    ------
+    ValueError
+        If there is no such constraint. Functions of your own are not among them: a constraint has
+        to be one that the engine knows.
+    """
+    if identifier is None or isinstance(identifier, Constraint):
+        return identifier
+    if isinstance(identifier, str) and identifier in _CLASSES:
+        return _CLASSES[identifier]()
+    if isinstance(identifier, type) and issubclass(identifier, Constraint):
+        return identifier()
+    if isinstance(identifier, dict):
+        cls, config = find_class(identifier, _CLASSES, None, "constraint")
+        constraint: Constraint = cls.from_config(config)
+        return constraint
+    raise ValueError(
+        f"constraint: expected one of {', '.join(_CLASSES)} or a Constraint, got {identifier!r}"
+    )

@@ -1,0 +1,137 @@
+"""The dense layer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+
+from .. import activations, constraints, initializers, regularizers
+from .._data import FloatArray, as_count, refuse
+from .core import Layer, LayerOptions, Shape, Weight, expect_features
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+__all__ = ["Dense"]
+
+
+class Dense(Layer):
+    """``activation(x @ kernel + bias)``: every output sees every input.
+
+    Parameters
+    ----------
+    units : int
+        Number of outputs.
+    activation : str or function, optional
+        One of `cnet.activations`, or its name; None is "linear".
+    use_bias : bool, default True
+    kernel_initializer : str or Initializer, default "glorot_uniform"
+    bias_initializer : str or Initializer, default "zeros"
+    kernel_regularizer, bias_regularizer : str or Regularizer, optional
+        What they add to the loss while the layer is trainable.
+    kernel_constraint, bias_constraint : str or Constraint, optional
+        What they are held to after each step.
+    activity_regularizer, lora_rank
+        Not supported: leave them as they are.
+    **options
+        `name`, `trainable`, `dtype`, `input_shape`: see `Layer`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not of its kind.
+
+    Notes
+    -----
+    Takes (batch, features) and gives (batch, units). Inputs of more dimensions, which Keras would
+    multiply along the last, are refused: put a `Flatten` before.
+
+    Examples
+    --------
+    >>> from cnet import layers
+    >>> layers.Dense(2, kernel_initializer="ones")([[1.0, 2.0, 3.0]])
+    array([[6., 6.]], dtype=float32)
+    """
+
+    _prefix = "dense"
+
+    def __init__(
+        self,
+        units: int,
+        activation: str | activations.ActivationFunction | None = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: None = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        lora_rank: None = None,
+        **options: Unpack[LayerOptions],
+    ) -> None:
+        units = as_count("Dense: units", units, least=1)
+        super().__init__(**options)
+        self.units = units
+        self.activation = activations.get(activation)
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.activity_regularizer = refuse("Dense", "activity_regularizer", activity_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.lora_rank = refuse("Dense", "lora_rank", lora_rank)
+
+    def _make_weights(self, input_shape: Shape) -> None:
+        shape = (expect_features(self, input_shape), self.units)
+        self.add_weight(
+            "kernel",
+            shape,
+            self.kernel_initializer,
+            self.kernel_regularizer,
+            self.kernel_constraint,
+        )
+        if self.use_bias:
+            self.add_weight(
+                "bias",
+                shape[1:],
+                self.bias_initializer,
+                self.bias_regularizer,
+                self.bias_constraint,
+            )
+
+    @property
+    def kernel(self) -> FloatArray:
+        """A copy of the kernel, (inputs, units); assignment puts one in."""
+        return self._weight(0).numpy()
+
+    @kernel.setter
+    def kernel(self, value: npt.ArrayLike) -> None:
+        self._weight(0).assign(value)
+
+    @property
+    def bias(self) -> FloatArray | None:
+        """A copy of the bias, (units,), None without one; assignment puts one in."""
+        return self._weight(1).numpy() if self.use_bias else None
+
+    @bias.setter
+    def bias(self, value: npt.ArrayLike) -> None:
+        if not self.use_bias:
+            raise AttributeError(f"Dense '{self.name}' has no bias (use_bias=False)")
+        self._weight(1).assign(value)
+
+    def _weight(self, index: int) -> Weight:
+        if not self.built:
+            raise AttributeError(f"Dense '{self.name}' has no weights yet: it is not built")
+        return self.weights[index]
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (*input_shape[:-1], self.units)
+
+    def add_to(self, network: Any, *, trainable: bool = True) -> None:
+        kernel, bias = [*(weight.variable for weight in self.weights), None][:2]
+        network.add_dense(self.name, kernel, bias, trainable)
+        activations.add_to(network, self.activation, self.name)

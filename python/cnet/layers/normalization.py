@@ -1,0 +1,427 @@
+"""Layers that bring their input to mean 0 and variance 1."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import constraints, initializers, regularizers
+from .._data import FloatArray, as_array, as_number, as_samples, refuse, shape_text
+from .core import Layer, LayerOptions, Shape, Weight, expect_features
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+__all__ = ["BatchNormalization", "LayerNormalization", "Normalization"]
+
+_LEAST_DEVIATION = 1e-7  # Keras's epsilon
+
+
+class _Affine(Layer):
+    """What the two have in common: gamma and beta, for each feature."""
+
+    def __init__(
+        self,
+        axis: int,
+        epsilon: float,
+        center: bool,
+        scale: bool,
+        beta_initializer: Any,
+        gamma_initializer: Any,
+        beta_regularizer: Any,
+        gamma_regularizer: Any,
+        beta_constraint: Any,
+        gamma_constraint: Any,
+        **options: Unpack[LayerOptions],
+    ) -> None:
+        super().__init__(**options)
+        name = type(self).__name__
+        if axis not in (-1, 1) or isinstance(axis, bool):
+            raise ValueError(f"{name}: expected axis=-1, the features, got {axis!r}")
+        self.axis = axis
+        self.epsilon = as_number(f"{name}: epsilon", epsilon, least=0)
+        self.center = bool(center)
+        self.scale = bool(scale)
+        self.beta_initializer = initializers.get(beta_initializer)
+        self.gamma_initializer = initializers.get(gamma_initializer)
+        self.beta_regularizer = regularizers.get(beta_regularizer)
+        self.gamma_regularizer = regularizers.get(gamma_regularizer)
+        self.beta_constraint = constraints.get(beta_constraint)
+        self.gamma_constraint = constraints.get(gamma_constraint)
+        self.gamma: Weight | None = None
+        self.beta: Weight | None = None
+
+    def _make_weights(self, input_shape: Shape) -> None:
+        shape = (expect_features(self, input_shape),)
+        if self.scale:
+            self.gamma = self.add_weight(
+                "gamma",
+                shape,
+                self.gamma_initializer,
+                self.gamma_regularizer,
+                self.gamma_constraint,
+            )
+        if self.center:
+            self.beta = self.add_weight(
+                "beta", shape, self.beta_initializer, self.beta_regularizer, self.beta_constraint
+            )
+
+    def _variables(self) -> tuple[Any, Any]:
+        return (
+            None if self.gamma is None else self.gamma.variable,
+            None if self.beta is None else self.beta.variable,
+        )
+
+
+class BatchNormalization(_Affine):
+    """``gamma * (x - mean) / sqrt(variance + epsilon) + beta``, feature by feature.
+
+    In training, mean and variance are those of the batch, and the moving ones go towards them:
+    ``moving = momentum * moving + (1 - momentum) * of_batch``. Elsewhere, and in a layer whose
+    `trainable` is False, they are the moving ones.
+
+    Parameters
+    ----------
+    axis : int, default -1
+        The features; there is no other.
+    momentum : float, default 0.99
+    epsilon : float, default 1e-3
+    center, scale : bool, default True
+        Whether there are beta and gamma.
+    beta_initializer : str or Initializer, default "zeros"
+    gamma_initializer : str or Initializer, default "ones"
+    moving_mean_initializer : str or Initializer, default "zeros"
+    moving_variance_initializer : str or Initializer, default "ones"
+    beta_regularizer, gamma_regularizer : str or Regularizer, optional
+    beta_constraint, gamma_constraint : str or Constraint, optional
+    synchronized : bool, default False
+        Of no effect: there is one device.
+    renorm
+        Not supported: leave it as it is.
+    **options
+        See `Layer`.
+
+    Attributes
+    ----------
+    gamma, beta : Weight or None
+    moving_mean, moving_variance : Weight
+        When built.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not of its kind; when built, for input that is no (batch, features).
+
+    References
+    ----------
+    Ioffe and Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing Internal
+    Covariate Shift", ICML 2015.
+
+    Examples
+    --------
+    >>> from cnet import layers
+    >>> normalize = layers.BatchNormalization(momentum=0.5, epsilon=0)
+    >>> normalize([[1.0], [3.0]], training=True)
+    array([[-1.],
+           [ 1.]], dtype=float32)
+    >>> normalize.moving_mean.numpy(), normalize.moving_variance.numpy()
+    (array([1.], dtype=float32), array([1.], dtype=float32))
+    """
+
+    _prefix = "batch_normalization"
+
+    def __init__(
+        self,
+        axis: int = -1,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        moving_mean_initializer: Any = "zeros",
+        moving_variance_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        synchronized: bool = False,
+        renorm: bool = False,
+        **options: Unpack[LayerOptions],
+    ) -> None:
+        super().__init__(
+            axis,
+            epsilon,
+            center,
+            scale,
+            beta_initializer,
+            gamma_initializer,
+            beta_regularizer,
+            gamma_regularizer,
+            beta_constraint,
+            gamma_constraint,
+            **options,
+        )
+        self.momentum = as_number("BatchNormalization: momentum", momentum, least=0)
+        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
+        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
+        self.synchronized = bool(synchronized)
+        self.renorm = refuse("BatchNormalization", "renorm", renorm, default=False)
+
+    def _make_weights(self, input_shape: Shape) -> None:
+        super()._make_weights(input_shape)
+        shape = (expect_features(self, input_shape),)
+        self.moving_mean = self.add_weight(
+            "moving_mean", shape, self.moving_mean_initializer, trainable=False
+        )
+        self.moving_variance = self.add_weight(
+            "moving_variance", shape, self.moving_variance_initializer, trainable=False
+        )
+
+    def add_to(self, network: Any, *, trainable: bool = True) -> None:
+        network.add_batch_normalization(
+            self.name,
+            *self._variables(),
+            self.moving_mean.variable,
+            self.moving_variance.variable,
+            self.momentum,
+            self.epsilon,
+            trainable,
+        )
+
+
+class LayerNormalization(_Affine):
+    """``gamma * (x - mean) / sqrt(variance + epsilon) + beta``, by each row's own mean and variance.
+
+    Parameters
+    ----------
+    axis : int, default -1
+        The features; there is no other.
+    epsilon : float, default 1e-3
+    center, scale : bool, default True
+        Whether there are beta and gamma.
+    beta_initializer : str or Initializer, default "zeros"
+    gamma_initializer : str or Initializer, default "ones"
+    beta_regularizer, gamma_regularizer : str or Regularizer, optional
+    beta_constraint, gamma_constraint : str or Constraint, optional
+    **options
+        See `Layer`.
+
+    Attributes
+    ----------
+    gamma, beta : Weight or None
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not of its kind; when built, for input that is no (batch, features).
+
+    References
+    ----------
+    Ba, Kiros and Hinton, "Layer Normalization", 2016, arXiv:1607.06450.
+
+    Examples
+    --------
+    >>> from cnet import layers
+    >>> layers.LayerNormalization(epsilon=0)([[1.0, 3.0], [10.0, 50.0]])
+    array([[-1.,  1.],
+           [-1.,  1.]], dtype=float32)
+    """
+
+    _prefix = "layer_normalization"
+
+    def __init__(
+        self,
+        axis: int = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        **options: Unpack[LayerOptions],
+    ) -> None:
+        super().__init__(
+            axis,
+            epsilon,
+            center,
+            scale,
+            beta_initializer,
+            gamma_initializer,
+            beta_regularizer,
+            gamma_regularizer,
+            beta_constraint,
+            gamma_constraint,
+            **options,
+        )
+
+    def add_to(self, network: Any, *, trainable: bool = True) -> None:
+        network.add_layer_normalization(self.name, *self._variables(), self.epsilon, trainable)
+
+
+class Normalization(Layer):
+    """``(x - mean) / sqrt(variance)`` with the mean and variance of data that `adapt` has seen.
+
+    Parameters
+    ----------
+    axis : int, tuple of int or None, default -1
+        Of a batch: where along it each place has a mean and variance of its own. None has one for
+        all numbers.
+    mean, variance : array_like, optional
+        Both, instead of `adapt`.
+    invert : bool, default False
+        Whether to undo the normalization instead: ``x * sqrt(variance) + mean``.
+    **options
+        See `Layer`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not of its kind.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import layers
+    >>> normalize = layers.Normalization()
+    >>> normalize.adapt(np.array([[1.0, 10.0], [3.0, 50.0]]))
+    >>> normalize([[1.0, 50.0]])
+    array([[-1.,  1.]], dtype=float32)
+    """
+
+    _prefix = "normalization"
+    _kept_in: ClassVar = {**Layer._kept_in, "mean": "_given_mean", "variance": "_given_variance"}
+
+    def __init__(
+        self,
+        axis: int | tuple[int, ...] | None = -1,
+        mean: npt.ArrayLike | None = None,
+        variance: npt.ArrayLike | None = None,
+        invert: bool = False,
+        **options: Unpack[LayerOptions],
+    ) -> None:
+        super().__init__(**options)
+        axes = () if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
+        if 0 in axes:
+            raise ValueError(f"Normalization: axis={axis!r} names the batch's, 0")
+        self.axis = axis
+        self._axes = tuple(operator.index(one) for one in axes)
+        self.invert = bool(invert)
+        self._given_mean = self._given_variance = None
+        if (mean is None) != (variance is None):
+            raise ValueError(
+                "Normalization: expected mean and variance both or neither, "
+                f"got mean={mean!r}, variance={variance!r}"
+            )
+        if mean is not None and variance is not None:
+            self._given_mean = _statistic(mean, "mean")
+            self._given_variance = _statistic(variance, "variance", least=0)
+
+    @property
+    def mean(self) -> FloatArray | None:
+        """What is subtracted from each number of a sample; None before `adapt`."""
+        if not self._is_adapted():
+            return None
+        center, square = (weight.numpy().reshape(1, *self._sizes) for weight in self.weights)
+        return -center / np.sqrt(square) if self.invert else center
+
+    @property
+    def variance(self) -> FloatArray | None:
+        """The square of what is divided by, as `mean`."""
+        if not self._is_adapted():
+            return None
+        square = self.weights[1].numpy().reshape(1, *self._sizes)
+        return 1 / square if self.invert else square
+
+    def _is_adapted(self) -> bool:
+        return self.built and not np.isnan(self.weights[0].numpy()).any()
+
+    def adapt(self, data: npt.ArrayLike, batch_size: int | None = None, steps: None = None) -> None:
+        """Take the mean and variance of data, in place of those of data before.
+
+        Parameters
+        ----------
+        data : array_like, (samples, …)
+        batch_size : int, optional
+            Of no effect.
+        steps : None
+            Not supported.
+
+        Raises
+        ------
+        ValueError
+            If mean and variance were given, or `data` are not such as the layer was built for.
+        """
+        del batch_size
+        refuse("adapt", "steps", steps)
+        call = f"Normalization '{self.name}': adapt"
+        if self._given_mean is not None:
+            raise ValueError(f"{call}: the layer was given its mean and variance")
+        samples = as_samples(data, call)
+        if len(samples) == 0:
+            raise ValueError(f"{call}: data holds no samples")
+        shape = (None, *samples.shape[1:])
+        self.build(shape)
+        over = tuple(n for n in range(samples.ndim) if n not in self._kept(shape))
+        mean = np.asarray(np.mean(samples, axis=over, keepdims=True, dtype=np.float64))
+        self._put(mean, np.asarray(np.var(samples, axis=over, keepdims=True, dtype=np.float64)))
+
+    def _kept(self, shape: Shape) -> set[int]:
+        """Return the axes of a batch along which there are means of their own."""
+        kept = {axis + len(shape) if axis < 0 else axis for axis in self._axes}
+        if not kept <= set(range(1, len(shape))):
+            raise ValueError(
+                f"Normalization '{self.name}': axis={self.axis} is none of input of shape "
+                f"{shape_text(shape)}"
+            )
+        return kept
+
+    def _make_weights(self, input_shape: Shape) -> None:
+        self._kept(input_shape)
+        self._sizes = tuple(size or 0 for size in input_shape[1:])
+        count = math.prod(self._sizes)
+        # What the engine subtracts, and the square of what it divides by; NaN until that is known.
+        self.add_weight("mean", (count,), initializers.Constant(math.nan), trainable=False)
+        self.add_weight("variance", (count,), "ones", trainable=False)
+        if self._given_mean is not None and self._given_variance is not None:
+            self._put(self._given_mean, self._given_variance)
+
+    def _put(self, mean: FloatArray, variance: FloatArray) -> None:
+        """Give the engine mean and variance for each number of a sample."""
+        deviation = np.maximum(np.sqrt(variance), _LEAST_DEVIATION)
+        center, scale = (-mean / deviation, 1 / deviation) if self.invert else (mean, deviation)
+        try:
+            whole = [np.broadcast_to(each, (1, *self._sizes)) for each in (center, scale**2)]
+        except ValueError:
+            raise ValueError(
+                f"Normalization '{self.name}': a mean of shape {mean.shape} and a variance of shape "
+                f"{variance.shape} do not fit samples of shape {self._sizes}"
+            ) from None
+        for weight, value in zip(self.weights, whole, strict=True):
+            weight.assign(value.reshape(-1))
+
+    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # it learns nothing
+        if not self._is_adapted():
+            raise ValueError(
+                f"Normalization '{self.name}': call adapt() first, or give a mean and variance"
+            )
+        center, square = (weight.variable for weight in self.weights)
+        network.add_batch_normalization(self.name, None, None, center, square, 1.0, 0.0, False)
+
+
+def _statistic(value: npt.ArrayLike, name: str, least: float | None = None) -> FloatArray:
+    array = as_array(value, f"Normalization: {name}").astype(np.float64)
+    wrong = ~np.isfinite(array) if least is None else ~(np.isfinite(array) & (array >= least))
+    if wrong.any():
+        raise ValueError(
+            f"Normalization: {name}: expected finite numbers"
+            f"{'' if least is None else f' of at least {least:g}'}, got {array[wrong][0]}"
+        )
+    return array

@@ -1,0 +1,130 @@
+"""Layers that disturb training, so that a model learns what holds without luck."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .. import _core, random
+from .._data import as_number, refuse
+from .core import Layer, LayerOptions
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+__all__ = ["Dropout", "GaussianNoise"]
+
+
+class _Random(Layer):
+    """A layer that draws random numbers in training and passes its input through elsewhere.
+
+    They are those of Philox4x32-10 by the layer's seed, the batches that it has trained on, the row
+    of the batch and the column: the same on any machine, for any number of threads.
+    """
+
+    def __init__(self, seed: int | None, **options: Unpack[LayerOptions]) -> None:
+        super().__init__(**options)
+        self.seed = None if seed is None else random.check_seed(seed)
+        self._random = _core.RandomState(random.next_seed() if self.seed is None else self.seed)
+
+
+class Dropout(_Random):
+    """In training each number becomes 0 with probability `rate`; those that stay grow by 1 / (1 - rate).
+
+    Parameters
+    ----------
+    rate : float
+        In [0, 1].
+    noise_shape : None
+        Not supported: each number is dropped by itself.
+    seed : int, optional
+        Default: drawn from what `cnet.utils.set_random_seed` began.
+    **options
+        See `Layer`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `rate` is no number in [0, 1], `seed` no integer in [0, 2**64).
+
+    References
+    ----------
+    Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov, "Dropout: A Simple Way to Prevent
+    Neural Networks from Overfitting", JMLR 15, 2014.
+
+    Examples
+    --------
+    >>> from cnet import layers
+    >>> dropout = layers.Dropout(0.5, seed=1)
+    >>> dropout([[1.0, 2.0, 3.0, 4.0]], training=True)
+    array([[0., 0., 6., 0.]], dtype=float32)
+    >>> dropout([[1.0, 2.0, 3.0, 4.0]])
+    array([[1., 2., 3., 4.]], dtype=float32)
+    """
+
+    _prefix = "dropout"
+
+    def __init__(
+        self,
+        rate: float,
+        noise_shape: None = None,
+        seed: int | None = None,
+        **options: Unpack[LayerOptions],
+    ) -> None:
+        super().__init__(seed, **options)
+        self.rate = _fraction("Dropout: rate", rate)
+        self.noise_shape = refuse("Dropout", "noise_shape", noise_shape)
+
+    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # the base has it
+        if self.rate > 0:
+            network.add_dropout(self.name, self.rate, self._random)
+
+
+class GaussianNoise(_Random):
+    """In training each number has a normal one of mean 0 and deviation `stddev` added to it.
+
+    Parameters
+    ----------
+    stddev : float
+        In [0, 1].
+    seed : int, optional
+        Default: drawn from what `cnet.utils.set_random_seed` began.
+    **options
+        See `Layer`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `stddev` is no number in [0, 1], `seed` no integer in [0, 2**64).
+
+    Notes
+    -----
+    A number comes from 24 random bits, for float64 as well, so that none is beyond 5.4 deviations.
+
+    Examples
+    --------
+    >>> from cnet import layers
+    >>> noise = layers.GaussianNoise(0.5, seed=1)
+    >>> noise([[1.0, 2.0, 3.0, 4.0]], training=True).round(2)
+    array([[0.45, 1.78, 3.12, 3.82]], dtype=float32)
+    >>> noise([[1.0, 2.0, 3.0, 4.0]])
+    array([[1., 2., 3., 4.]], dtype=float32)
+    """
+
+    _prefix = "gaussian_noise"
+
+    def __init__(
+        self, stddev: float, seed: int | None = None, **options: Unpack[LayerOptions]
+    ) -> None:
+        super().__init__(seed, **options)
+        self.stddev = _fraction("GaussianNoise: stddev", stddev)
+
+    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # the base has it
+        if self.stddev > 0:
+            network.add_gaussian_noise(self.name, self.stddev, self._random)
+
+
+def _fraction(argument: str, value: Any) -> float:
+    number = as_number(argument, value, least=0)
+    if number > 1:
+        raise ValueError(f"{argument}: expected a number in [0, 1], got {value!r}")
+    return number

@@ -1,0 +1,111 @@
+"""Layers that change the shape or the range of what they are given."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from .._data import as_number, shape_text
+from .core import Layer, LayerOptions, Shape, check_shape, sample_size
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+__all__ = ["Flatten", "Rescaling", "Reshape"]
+
+
+class Flatten(Layer):
+    """(batch, a, b, …) to (batch, a·b·…). See `Layer` for the options.
+
+    Examples
+    --------
+    >>> from cnet import layers
+    >>> layers.Flatten()([[[1, 2], [3, 4]]])
+    array([[1., 2., 3., 4.]], dtype=float32)
+    """
+
+    _prefix = "flatten"
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (input_shape[0], sample_size(input_shape))
+
+    def add_to(self, network: Any, *, trainable: bool = True) -> None:
+        pass  # the engine sees samples as rows of numbers, whatever their shape
+
+
+class Reshape(Layer):
+    """Samples in another shape of as many numbers. See `Layer` for the options.
+
+    Parameters
+    ----------
+    target_shape : tuple of int
+        Of one sample. One size may be −1: what is left for it.
+    **options
+        See `Layer`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no such shape, or when built, does not hold a sample.
+
+    Examples
+    --------
+    >>> from cnet import layers
+    >>> layers.Reshape((2, -1))([[1.0, 2.0, 3.0, 4.0]])
+    array([[[1., 2.],
+            [3., 4.]]], dtype=float32)
+    """
+
+    _prefix = "reshape"
+
+    def __init__(self, target_shape: tuple[int, ...], **options: Unpack[LayerOptions]) -> None:
+        super().__init__(**options)
+        check_shape(_with_known_sizes(target_shape), self.name)
+        self.target_shape = tuple(int(size) for size in target_shape)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        size = sample_size(input_shape)
+        rest, remainder = divmod(size, abs(math.prod(self.target_shape)))
+        if remainder or (rest != 1 and -1 not in self.target_shape):
+            raise ValueError(
+                f"Reshape '{self.name}': expected samples that fill {self.target_shape}, got "
+                f"{shape_text(input_shape)}"
+            )
+        return (input_shape[0], *(rest if n == -1 else n for n in self.target_shape))
+
+    def _make_weights(self, input_shape: Shape) -> None:
+        self.compute_output_shape(input_shape)
+
+    def add_to(self, network: Any, *, trainable: bool = True) -> None:
+        pass  # as Flatten
+
+
+class Rescaling(Layer):
+    """``x * scale + offset``; at the head of a model, a part of reading the data.
+
+    Integer images go through it without a float copy of the data set.
+
+    Parameters
+    ----------
+    scale : float
+    offset : float, default 0
+    **options
+        See `Layer`.
+    """
+
+    _prefix = "rescaling"
+
+    def __init__(self, scale: float, offset: float = 0.0, **options: Unpack[LayerOptions]) -> None:
+        super().__init__(**options)
+        self.scale = as_number("Rescaling: scale", scale)
+        self.offset = as_number("Rescaling: offset", offset)
+
+    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # the base has it
+        network.add_rescaling(self.name, self.scale, self.offset)
+
+
+def _with_known_sizes(shape: Any) -> Any:
+    """Return a shape with 1 for the one size that may be −1, anything else as it is."""
+    if isinstance(shape, (tuple, list)) and list(shape).count(-1) == 1:
+        return tuple(1 if size == -1 else size for size in shape)
+    return shape
