@@ -15,8 +15,8 @@ import pytest
 import cnet
 from cnet import _core, layers
 
-Parameters, Network, Trainer = (
-    _core.DenseParameters["float32"],
+Variable, Network, Trainer = (
+    _core.Variable["float32"],
     _core.Network["float32"],
     _core.Trainer["float32"],
 )
@@ -26,9 +26,13 @@ X, IDS = np.zeros((5, 3), np.float32), np.zeros((5, 1), np.int64)
 
 def network() -> Any:
     made = Network(3)
-    made.add_dense("dense", Parameters(3, 2, True), True)
+    made.add_dense("dense", Variable([3, 2]), Variable([2]), True)
     made.add_softmax("softmax")
     return made
+
+
+def normalized(gamma: Any, mean: Any) -> None:
+    network().add_batch_normalization("norm", gamma, None, mean, Variable([2]), 0.9, 0.1, True)
 
 
 def train(trainer: Any, x: Any = X, y: Any = IDS, batch_size: int = 5) -> Any:
@@ -41,10 +45,25 @@ def train(trainer: Any, x: Any = X, y: Any = IDS, batch_size: int = 5) -> Any:
     [
         (lambda: Network(0), ValueError),
         (lambda: Network(-5), ValueError),
-        (lambda: Parameters(-1, -1, False), ValueError),
-        (lambda: Parameters(2**62, 2**62, True), MemoryError),
-        (lambda: network().add_dense("none", None, True), TypeError),
-        (lambda: network().add_dense("wide", Parameters(1_000_000, 64, True), True), ValueError),
+        (lambda: Variable([-1, -1]), ValueError),
+        (lambda: Variable([]), ValueError),
+        (lambda: Variable([1, 1, 1]), ValueError),
+        (lambda: Variable([2**62, 2**62]), MemoryError),
+        (lambda: Variable([3]).constrain("magic", 0, 1, 1), ValueError),
+        (lambda: network().add_dense("none", None, None, True), TypeError),
+        (lambda: network().add_dense("wide", Variable([1_000_000, 64]), None, True), ValueError),
+        (lambda: network().add_dense("bias", Variable([2, 4]), Variable([3]), True), ValueError),
+        (lambda: network().add_dense("row", Variable([2, 4]), Variable([1, 4]), True), ValueError),
+        (lambda: network().add_dropout("none", 0.5, None), TypeError),
+        (lambda: network().add_dropout("nan", float("nan"), _core.RandomState(0)), ValueError),
+        (lambda: normalized(Variable([3]), Variable([2])), ValueError),
+        (lambda: normalized(None, Variable([1, 2])), ValueError),
+        (lambda: normalized(None, None), TypeError),
+        (
+            lambda: network().add_layer_normalization("short", None, Variable([1]), 0.1, True),
+            ValueError,
+        ),
+        (lambda: network().predict_in_training(np.zeros((5, 4), np.float32)), ValueError),
         (lambda: network().predict(np.zeros((5, 4), np.float32), None), ValueError),
         (lambda: network().predict(np.zeros((5, 3), complex), None), TypeError),
         (lambda: network().predict(np.zeros(3, np.float32), None), ValueError),
@@ -68,7 +87,7 @@ def test_a_trainer_keeps_the_network_as_it_was() -> None:
     made = network()
     trainer = Trainer(made, LOSS, True)
     train(trainer)
-    made.add_dense("later", Parameters(2, 1000, True), True)
+    made.add_dense("later", Variable([2, 1000]), Variable([1000]), True)
     assert train(trainer)[0] == 5
 
 
@@ -240,23 +259,34 @@ def test_a_staged_step_has_the_bits_of_a_fused_one(
     """Storing the gradients before they are applied changes nothing but memory."""
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(200, 70)).astype(dtype), rng.integers(5, size=(200, 1))
-    kernels = [rng.normal(size=shape).astype(dtype) for shape in ((70, 130), (130, 5))]
+    first = [rng.normal(size=shape).astype(dtype) for shape in ((70, 130), 130)]
+    scales = [rng.uniform(0.5, 2, size=130).astype(dtype) for _ in range(4)]
+    last = [rng.normal(size=shape).astype(dtype) for shape in ((130, 5), 5)]
     optimizer = _core.Optimizer(rule, learning_rate=0.01, **RULES[rule], **OPTIONS[option])
 
     def trained(staged: bool) -> list[bytes]:
+        variables = []
+
+        def add(values: Any) -> Any:
+            variables.append(_core.Variable[dtype](values.shape))
+            variables[-1].assign(values)
+            variables[-1].regularize(0.01, 0.02)
+            variables[-1].constrain("norm", 0.0, 1.5, 1.0)
+            return variables[-1]
+
         made = _core.Network[dtype](70)
-        parameters = [_core.DenseParameters[dtype](*kernel.shape, True) for kernel in kernels]
-        for n, (kernel, layer) in enumerate(zip(kernels, parameters, strict=True)):
-            layer.set_kernel(kernel)
-            made.add_dense(f"dense_{n}", layer, True)
-            if n == 0:
-                made.add_activation("relu", "relu", {})
+        made.add_dense("dense", *map(add, first), True)
+        made.add_batch_normalization("norm", *map(add, scales), 0.9, 1e-3, True)
+        made.add_activation("relu", "relu", {})
+        made.add_dropout("dropout", 0.2, _core.RandomState(5))
+        made.add_layer_normalization("rows", *map(add, scales[:2]), 1e-3, True)
+        made.add_dense("top", *map(add, last), True)
         made.add_softmax("softmax")
         trainer = _core.Trainer[dtype](made, LOSS, True)
         for epoch in range(3):
             options = (64, True, 0, epoch, optimizer, None, False, None, staged)
             trainer.train_epoch(x, y, *options)
-        return [a.tobytes() for layer in parameters for a in (layer.kernel(), layer.bias())]
+        return [variable.numpy().tobytes() for variable in variables]
 
     limit = cnet.get_num_threads()
     cnet.set_num_threads(threads)

@@ -19,12 +19,18 @@ ACTIVATIONS = ["linear", *ELEMENTWISE, "softmax", "log_softmax"]
 
 MAKERS: dict[str, Callable[..., layers.Layer]] = {
     "activation": lambda **options: layers.Activation("relu", **options),
+    "batch_normalization": layers.BatchNormalization,
     "dense": lambda **options: layers.Dense(3, **options),
+    "dropout": lambda **options: layers.Dropout(0.5, **options),
     "elu": layers.ELU,
     "flatten": layers.Flatten,
+    "gaussian_noise": lambda **options: layers.GaussianNoise(0.5, **options),
     "input_layer": lambda **options: layers.InputLayer((4,), **options),
+    "layer_normalization": layers.LayerNormalization,
     "leaky_re_lu": layers.LeakyReLU,
+    "normalization": lambda **options: layers.Normalization(mean=0.5, variance=2.0, **options),
     "re_lu": layers.ReLU,
+    "reshape": lambda **options: layers.Reshape((2, -1), **options),
     "rescaling": lambda **options: layers.Rescaling(2.0, **options),
     "softmax": layers.Softmax,
 }
@@ -274,7 +280,7 @@ def test_options_that_all_layers_have(prefix: str) -> None:
     assert repr(layer).startswith(f"<{type(layer).__name__} name=mine, built=")
 
 
-@pytest.mark.parametrize("option", ["kernel_regularizer", "activity_regularizer", "batch_shape"])
+@pytest.mark.parametrize("option", ["kernel_quantizer", "autocast", "batch_shape"])
 @pytest.mark.parametrize("prefix", MAKERS)
 def test_unknown_options_are_refused_by_name(prefix: str, option: str) -> None:
     with pytest.raises(TypeError, match=option):

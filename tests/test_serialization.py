@@ -9,13 +9,26 @@ import numpy as np
 import pytest
 
 import cnet
-from cnet import initializers, layers, metrics, models
+from cnet import constraints, initializers, layers, metrics, models, regularizers
 
 # What layers must be told; a layer that isn't here is made without arguments.
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "Activation": {"activation": "relu"},
-    "Dense": {"units": 3},
+    "BatchNormalization": {
+        "momentum": 0.5,
+        "gamma_regularizer": "l2",
+        "beta_constraint": "non_neg",
+    },
+    "Dense": {
+        "units": 3,
+        "kernel_regularizer": regularizers.L1L2(0.1, 0.2),
+        "bias_constraint": constraints.MaxNorm(3.0),
+    },
+    "Dropout": {"rate": 0.25, "seed": 7},
+    "GaussianNoise": {"stddev": 0.5},
     "InputLayer": {"shape": (2, 3)},
+    "Normalization": {"mean": [1.0, 2.0], "variance": [3.0, 4.0], "invert": True},
+    "Reshape": {"target_shape": (3, -1)},
     "Rescaling": {"scale": 0.5, "offset": 1},
 }
 LAYERS = [

@@ -453,8 +453,17 @@ class Trainer:
         return outputs
 
     def __call__(self, x: Any, training: bool | None = None) -> FloatArray:
-        """Return the model's output for a batch: `predict` without its options."""
-        del training  # no layer behaves otherwise when it trains
+        """Return the model's output for a batch: `predict` without its options.
+
+        Parameters
+        ----------
+        x : array_like, (batch, …)
+        training : bool, default False
+            Whether `x` is a batch of training: see `Layer.__call__`.
+        """
+        if training:
+            samples = self._samples(f"{type(self).__name__}: x", x)
+            return self._shaped(self._as_model().network.predict_in_training(samples))
         # A control loop calls this with one row at a time: microseconds count.
         if self._rows_network is not None:
             outputs = self._rows_network.try_predict(x)
@@ -677,9 +686,12 @@ class Trainer:
         return np.concatenate(outputs) if outputs else self._predict(samples)
 
     def _predict(self, samples: Array, on_progress: Any = None) -> FloatArray:
-        model = self._as_model()
-        outputs: FloatArray = model.network.predict(samples, on_progress)
-        return outputs.reshape(len(samples), *(size or 0 for size in model.output_shape[1:]))
+        return self._shaped(self._as_model().network.predict(samples, on_progress))
+
+    def _shaped(self, rows: FloatArray) -> FloatArray:
+        """Return the engine's rows of numbers as the model's outputs."""
+        shape = self._as_model().output_shape
+        return rows.reshape(len(rows), *(size or 0 for size in shape[1:]))
 
     def _samples(self, argument: str, x: Any) -> Array:
         """Return data as rows of numbers; build the model from it if it isn't built."""

@@ -208,7 +208,7 @@ class Layer(Configurable):
         trainable: bool = True,
     ) -> Weight:
         """Make a weight of the layer, with its first values."""
-        value = initializers.make(initializer, shape, self.dtype)
+        value = initializers.make(initializers.get(initializer), shape, self.dtype)
         weight = Weight(self, name, shape, trainable=trainable)
         weight.assign(value)
         if regularizer is not None:
