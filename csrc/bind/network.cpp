@@ -58,14 +58,14 @@ Observer observer_of(const py::object& on_progress, FloatMode& mode, bool every_
       const WithGil with_gil;
       if (PyErr_CheckSignals() != 0) throw py::error_already_set();
       if (callback.is_none()) return true;
-      return !callback(totals.rows, totals.batches, totals.loss, totals.correct).is(py::bool_(true));
+      return !callback(totals.rows, totals.batches, totals.loss(), totals.correct).is(py::bool_(true));
     });
   };
   return {tell, every_batch};
 }
 
 py::tuple totals_tuple(const Totals& totals) {
-  return py::make_tuple(totals.rows, totals.loss, totals.correct);
+  return py::make_tuple(totals.rows, totals.loss(), totals.correct);
 }
 
 template <class T>

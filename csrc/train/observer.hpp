@@ -10,12 +10,15 @@
 
 namespace cnet {
 
-/// Sums over the samples seen; the mean loss is loss / rows.
+/// Sums over the samples seen; the mean loss is loss() / rows.
 struct Totals {
   Index rows = 0;
   Index batches = 0;
-  double loss = 0;
+  double data_loss = 0;
+  double penalties = 0; ///< of the weights, which each sample's loss includes
   Index correct = 0;
+
+  double loss() const { return data_loss + penalties; }
 };
 
 /// Told of the totals so far, on the caller's thread; ends the call by answering false, or by what it throws.

@@ -211,13 +211,16 @@ template <class T> void Trainer<T>::tally(Pass& pass, const Batch<T>& batch) con
   }
   Totals& totals = pass.totals;
   for (Index i = 0; i < batch.rows(); ++i) {
-    totals.loss += static_cast<double>(buffers_.losses.data()[i]);
+    totals.data_loss += static_cast<double>(buffers_.losses.data()[i]);
     totals.correct += buffers_.correct.data()[i];
   }
-  totals.loss += static_cast<double>(batch.rows()) * total(penalties_);
   totals.rows += batch.rows();
+  // While weights stay as they are, how samples come in batches must not be seen in the sum.
+  const double penalty = total(penalties_);
+  totals.penalties = pass.training ? totals.penalties + static_cast<double>(batch.rows()) * penalty
+                                   : static_cast<double>(totals.rows) * penalty;
   totals.batches += 1;
-  if (pass.training && !std::isfinite(totals.loss)) {
+  if (pass.training && !std::isfinite(totals.loss())) {
     pass.not_finite = first_not_finite(batch);
     pass.ended = true;
   }

@@ -308,6 +308,88 @@ template <class T> void argmaxes(Index rows, Index columns) {
   });
 }
 
+template <class T> void normalizations(Index rows, Index columns) {
+  const Index width = panel_width<T>, panels = panel_count<T>(columns), size = rows * padded<T>(columns);
+  const Index stride = rows * width, wide = padded<T>(columns);
+  Numbers<T> x(size, 18), grad(size, 19), mean(std::max(wide, rows), 20), inverse(std::max(wide, rows), 21);
+  Numbers<T> gamma(wide, 22), beta(wide, 23);
+  using Table = kernels::Table<T>;
+  using Out = std::vector<T>;
+  const kernels::Standardized<T> task{rows, panels, x.data(), stride, mean.data(), inverse.data()};
+  const kernels::Rows<T> input{rows, columns, x.data(), stride};
+  compare<T>("column_moments", 2 * wide, [&](const Table& table, Out& out) {
+    table.column_moments(rows, panels, x.data(), stride, out.data(), out.data() + wide);
+  });
+  compare<T>("standardized_gradient", wide,
+             [&](const Table& table, Out& out) { table.standardized_gradient(task, grad.data(), stride, out.data()); });
+  compare<T>("standardized_rows_gradient", wide, [&](const Table& table, Out& out) {
+    table.standardized_rows_gradient(rows, panels, x.data(), stride, mean.data(), inverse.data(), grad.data(), stride,
+                                     out.data());
+  });
+  for (const bool is_affine : {false, true}) {
+    const T* scale = is_affine ? gamma.data() : nullptr;
+    const T* offset = is_affine ? beta.data() : nullptr;
+    compare<T>("standardize", size,
+               [&](const Table& table, Out& out) { table.standardize(task, scale, offset, out.data(), stride); });
+    compare<T>("standardize_backward", size, [&](const Table& table, Out& out) {
+      table.standardize_backward(task, grad.data(), stride, scale, out.data(), stride);
+    });
+    compare<T>("scale_columns", size, [&](const Table& table, Out& out) {
+      table.scale_columns(rows, panels, x.data(), stride, inverse.data(), scale, out.data(), stride);
+    });
+    compare<T>("standardize_rows", size + 2 * rows, [&](const Table& table, Out& out) {
+      table.standardize_rows(input, T(0.01), scale, offset, out.data() + size, out.data() + size + rows, out.data(),
+                             stride);
+    });
+    compare<T>("standardize_rows_backward", size, [&](const Table& table, Out& out) {
+      table.standardize_rows_backward(input, mean.data(), inverse.data(), grad.data(), stride, scale, out.data(),
+                                      stride);
+    });
+  }
+}
+
+/// Random numbers against core/philox.hpp, one by one.
+template <class T> void draws(Index rows, Index columns) {
+  const Index size = rows * padded<T>(columns), stride = rows * panel_width<T>, first = 1000;
+  const kernels::Draw draw{{7, 8}, {9, 10}, first, rows, columns};
+  Numbers<T> x(size, 24);
+  constexpr unsigned threshold = 1u << 30;
+  using Table = kernels::Table<T>;
+  using Out = std::vector<T>;
+  compare<T>("dropout", 2 * size, [&](const Table& table, Out& out) {
+    table.dropout(draw, threshold, T(1.25), x.data(), out.data(), out.data() + size, stride);
+    const PanelView<T> mask{out.data(), rows, columns}, result{out.data() + size, rows, columns};
+    const PanelView<T> input{x.data(), rows, columns};
+    for (Index i = 0; i < rows; ++i) {
+      for (Index j = 0; j < columns; ++j) {
+        const auto counter = static_cast<std::uint32_t>(j / 64 * 16 + j % 16);
+        const auto words = philox4x32({static_cast<std::uint32_t>(first + i), counter, 9, 10}, {7, 8});
+        const bool is_kept = words[static_cast<std::size_t>(j / 16 % 4)] >= threshold;
+        CHECK(mask.at(i, j) == (is_kept ? T(1.25) : T(0)), "dropout: mask at row %td, column %td", i, j);
+        CHECK(result.at(i, j) == (is_kept ? input.at(i, j) * T(1.25) : T(0)), "dropout: row %td, column %td", i, j);
+      }
+    }
+  });
+  compare<T>("add_noise", size,
+             [&](const Table& table, Out& out) { table.add_noise(draw, T(0.7), x.data(), out.data(), stride); });
+}
+
+template <class T> void sums(Index rows) {
+  constexpr Index width = panel_width<T>;
+  Numbers<T> x(rows * width, 25);
+  // Sums in double go through results of T as their bytes.
+  constexpr Index size = width * Index(sizeof(double) / sizeof(T));
+  const auto check = [&](const char* what, void (*kernels::Table<T>::*sum)(Index, const T*, double*)) {
+    compare<T>(what, size, [&](const kernels::Table<T>& table, std::vector<T>& out) {
+      double totals[width];
+      (table.*sum)(rows, x.data(), totals);
+      std::memcpy(out.data(), totals, sizeof(totals));
+    });
+  };
+  check("sum_magnitudes", &kernels::Table<T>::sum_magnitudes);
+  check("sum_squares", &kernels::Table<T>::sum_squares);
+}
+
 template <class T> void elementwise(Index size) {
   using Table = kernels::Table<T>;
   using Out = std::vector<T>;
@@ -315,6 +397,13 @@ template <class T> void elementwise(Index size) {
   for (Index i = 0; i < size; ++i) square.data()[i] = square.data()[i] * square.data()[i];
   compare<T>("exp", size, [&](const Table& table, Out& out) { table.exp(size, x.data(), out.data()); });
   compare<T>("log", size, [&](const Table& table, Out& out) { table.log(size, square.data(), out.data()); });
+  compare<T>("inverse_deviation", size,
+             [&](const Table& table, Out& out) { table.inverse_deviation(size, square.data(), T(0.01), out.data()); });
+  compare<T>("mask", size, [&](const Table& table, Out& out) { table.mask(size, x.data(), param.data(), out.data()); });
+  compare<T>("regularize", size, [&](const Table& table, Out& out) {
+    std::copy_n(grad.data(), size, out.data());
+    table.regularize(size, param.data(), T(0.1), T(0.3), out.data());
+  });
   compare<T>("rescale", size,
              [&](const Table& table, Out& out) { table.rescale(size, x.data(), T(0.1), T(-0.3), out.data()); });
 
@@ -431,10 +520,13 @@ template <class T> void all() {
       rows_of<T>(rows, columns);
       if (columns > 0) argmaxes<T>(rows, columns);
       if (columns > 0) pointwise_losses<T>(rows, columns);
+      if (rows > 0 && columns > 0) normalizations<T>(rows, columns);
+      draws<T>(rows, columns);
       if (rows <= 9) all_gathers<T>(rows, columns);
     }
     elementwise<T>(rows);
     activations<T>(rows);
+    sums<T>(rows);
     products<T>(rows, 0, 17);
   }
   constexpr Index chain = kernels::chain_length;

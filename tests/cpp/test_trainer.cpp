@@ -76,7 +76,7 @@ template <class T> void test_training(const Shape& shape) {
     set_thread_limit(threads);
     Training<T> training(shape);
     training.epoch();
-    const double loss = training.trainer.evaluate(training.data.with_ids(), 50, nobody()).loss;
+    const double loss = training.trainer.evaluate(training.data.with_ids(), 50, nobody()).loss();
     const std::vector<T> outputs = predictions(training.network, training.data.features());
     if (threads == 1) expected = weights(training.network), expected_outputs = outputs, expected_loss = loss;
     CHECK(weights(training.network) == expected, "%s: %d threads are not one", shape.name, threads);

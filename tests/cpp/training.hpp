@@ -36,8 +36,32 @@ template <class T> Samples samples(const std::vector<T>& values, Index rows, Ind
   return {reinterpret_cast<const std::byte*>(values.data()), type, rows, features, features * size, size};
 }
 
+template <class T> SharedVariable<T> vector(const std::vector<T>& values) {
+  const auto size = static_cast<Index>(values.size());
+  const auto variable = std::make_shared<Variable<T>>(size);
+  pack<T>({values.data(), 1, size}, variable->values());
+  variable->regularizer = {0x1p-8, 0x1p-7};
+  variable->constraint = {ops::Constraint::Kind::norm, 0.5, 4, 0.5};
+  return variable;
+}
+
+/// What may come between dense layers: all that keeps something of a batch, draws, or has weights.
+template <class T> void decorate(Network<T>& network) {
+  const Index size = network.outputs();
+  const auto near_one = [&](std::uint32_t seed) {
+    std::vector<T> values = numbers<T>(size, seed, T(0.25));
+    for (T& value : values) value += T(1);
+    return vector(values);
+  };
+  network.add_gaussian_noise("noise", 0.125, std::make_shared<ops::RandomState>(201));
+  network.add_batch_normalization("columns", near_one(202), near_one(203),
+                                  {near_one(204), near_one(205), 0.75, 0x1p-10}, true);
+  network.add_dropout("dropout", 0.25, std::make_shared<ops::RandomState>(206));
+  network.add_layer_normalization("rows", near_one(207), nullptr, 0x1p-10, true);
+}
+
 /// Dense layers of these widths, the first being the inputs: ReLU between them, softmax at the end.
-template <class T> Network<T> make_network(const std::vector<Index>& widths) {
+template <class T> Network<T> make_network(const std::vector<Index>& widths, bool decorated = false) {
   Network<T> network(widths[0]);
   for (std::size_t l = 1; l < widths.size(); ++l) {
     const Index inputs = widths[l - 1], outputs = widths[l];
@@ -46,8 +70,14 @@ template <class T> Network<T> make_network(const std::vector<Index>& widths) {
     while (scale * scale * T(inputs) > T(6)) scale /= 2;
     const std::vector<T> values = numbers<T>(inputs * outputs, static_cast<std::uint32_t>(l), scale);
     pack<T>({values.data(), inputs, outputs}, kernel->values());
+    if (decorated) {
+      kernel->regularizer = {0x1p-9, 0x1p-8};
+      kernel->constraint = {ops::Constraint::Kind::norm, 0.5, 2, 1};
+      bias->constraint.kind = ops::Constraint::Kind::non_negative;
+    }
     network.add_dense("dense_" + std::to_string(l), kernel, bias, true);
     if (l + 1 < widths.size()) network.add_activation("relu_" + std::to_string(l), {});
+    if (decorated && l + 1 < widths.size()) decorate(network);
   }
   network.add_softmax("softmax");
   return network;

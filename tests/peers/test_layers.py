@@ -1,0 +1,170 @@
+"""Layers, regularizers and constraints against Keras: weights after training from the same start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from tolerances import relative_bound, training_bound
+
+import cnet
+
+keras = pytest.importorskip("keras")
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # what the peers warn of is not ours
+
+Array = npt.NDArray[Any]
+STEPS, RATE, ROWS = 50, 0.05, 16
+RNG = np.random.default_rng(0)
+X = RNG.normal(1, 2, size=(STEPS * ROWS, 6))
+Y = RNG.normal(size=(STEPS * ROWS, 3))
+
+
+# Made of either library: their names and arguments are the same. Keras rounds factors of penalties to
+# float32, which these are exactly in.
+def regularized(library: Any) -> list[Any]:
+    r = library.regularizers
+    return [
+        library.layers.Dense(
+            20, "tanh", kernel_regularizer=r.L1L2(2**-7, 2**-6), bias_regularizer=r.L1(2**-5)
+        ),
+        library.layers.Dense(3, kernel_regularizer=r.L1(2**-8), bias_regularizer=r.L2(2**-4)),
+    ]
+
+
+def constrained(library: Any) -> list[Any]:
+    c = library.constraints
+    return [
+        library.layers.Dense(
+            20, "tanh", kernel_constraint=c.MaxNorm(0.8), bias_constraint="max_norm"
+        ),
+        library.layers.BatchNormalization(
+            gamma_constraint="non_neg", beta_constraint=c.MaxNorm(0.1)
+        ),
+        library.layers.Dense(
+            20,
+            "tanh",
+            kernel_constraint="unit_norm",
+            bias_constraint=c.MinMaxNorm(0.1, 0.2, rate=0.5),
+        ),
+        library.layers.Dense(3, kernel_constraint="non_neg", bias_constraint=c.UnitNorm()),
+    ]
+
+
+def normalized(layer: str, **options: Any) -> Callable[[Any], list[Any]]:
+    def make(library: Any) -> list[Any]:
+        initializer = library.initializers.Constant(1.5)
+        return [
+            library.layers.Dense(20, "relu"),
+            getattr(library.layers, layer)(gamma_initializer=initializer, **options),
+            library.layers.Dense(3),
+        ]
+
+    return make
+
+
+def adapted(library: Any) -> list[Any]:
+    normalization = library.layers.Normalization()
+    normalization.adapt(X)
+    return [normalization, library.layers.Dense(20, "tanh"), library.layers.Dense(3)]
+
+
+def nested(library: Any) -> list[Any]:
+    inner = [library.layers.Dense(20, "tanh"), library.layers.BatchNormalization()]
+    return [
+        library.Sequential(inner),
+        library.layers.Reshape((4, -1)),
+        library.layers.Flatten(),
+        library.layers.Dense(3),
+    ]
+
+
+def noiseless(library: Any) -> list[Any]:
+    return [library.layers.Dropout(0.0), library.layers.GaussianNoise(0.0), library.layers.Dense(3)]
+
+
+NETS = {
+    "BatchNormalization": normalized("BatchNormalization"),
+    "BatchNormalization, momentum": normalized("BatchNormalization", momentum=0.5, epsilon=0.1),
+    "BatchNormalization, no scale": lambda library: [
+        library.layers.Dense(20, "relu"),
+        library.layers.BatchNormalization(scale=False),
+        library.layers.Dense(3),
+    ],
+    "BatchNormalization, no center": normalized("BatchNormalization", center=False),
+    "BatchNormalization, frozen": normalized("BatchNormalization", trainable=False),
+    "BatchNormalization, penalties": lambda library: [
+        library.layers.Dense(20, "relu"),
+        library.layers.BatchNormalization(
+            gamma_regularizer=library.regularizers.L2(2**-5),
+            beta_regularizer=library.regularizers.L1(2**-6),
+        ),
+        library.layers.Dense(3),
+    ],
+    "LayerNormalization": normalized("LayerNormalization"),
+    "LayerNormalization, no center": normalized("LayerNormalization", center=False, epsilon=0.1),
+    "Normalization": adapted,
+    "nested": nested,
+    "noiseless": noiseless,
+    "regularizers": regularized,
+    "constraints": constrained,
+}
+
+
+def trained(
+    library: Any, net: str, start: list[Array] | None
+) -> tuple[Any, list[Array], list[float]]:
+    library.config.set_floatx("float64")
+    try:
+        model = library.Sequential([library.layers.Input((6,)), *NETS[net](library)])
+        if start is not None:
+            model.set_weights(start)
+        first = [np.asarray(weight) for weight in model.get_weights()]
+        model.compile(library.optimizers.SGD(RATE, momentum=0.5), "mse")
+        losses = [
+            float(model.train_on_batch(X[n : n + ROWS], Y[n : n + ROWS]))
+            for n in range(0, len(X), ROWS)
+        ]
+        losses.append(float(model.evaluate(X, Y, batch_size=ROWS, verbose=0)))
+        return model, first, losses
+    finally:
+        library.config.set_floatx("float32")
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_training_gives_the_weights_of_keras(net: str) -> None:
+    def of_cnet(weights: list[Any]) -> list[Array]:
+        """Leave out what Keras keeps of `adapt`, its count among it: cnet has it from the data."""
+        return weights[-4:] if net == "Normalization" else weights
+
+    peer, start, expected_losses = trained(keras, net, None)
+    if net == "Normalization":
+        model, mine, _ = trained(cnet, net, None)
+        model, _, losses = trained(cnet, net, [*mine[:2], *of_cnet(start)])
+    else:
+        model, _, losses = trained(cnet, net, start)
+    found = of_cnet(model.get_weights())
+    expected = of_cnet([np.asarray(weight) for weight in peer.get_weights()])
+    # Sums of at most 20 products and of 16 rows, three layers on, there and back.
+    bound = training_bound(STEPS, RATE / (1 - 0.5), 500, np.float64)
+    changes = 0.0
+    for weight, other, first in zip(found, expected, of_cnet(start), strict=True):
+        assert np.abs(weight - other).max() <= bound * max(1, np.abs(other).max())
+        changes = max(changes, float(np.abs(other - first).max()))
+    assert changes > 1000 * bound, "there was something to compare"
+    # Keras sums losses in float32 whatever the floatx: its metrics' own.
+    np.testing.assert_allclose(losses, expected_losses, rtol=relative_bound(100, np.float32))
+
+
+@pytest.mark.parametrize("name", ["Dropout", "GaussianNoise"])
+def test_random_layers_have_the_moments_of_keras(name: str) -> None:
+    x = np.ones((1000, 300), np.float32)
+    moments = []
+    for library in (cnet, keras):
+        y = np.asarray(getattr(library.layers, name)(0.3, seed=1)(x, training=True), np.float64)
+        moments.append([y.mean(), y.var(), np.unique(y[y == 0]).size])
+    # Five standard errors of 300,000 numbers of a variance below 1, and of its own below 2.
+    np.testing.assert_allclose(moments[0], moments[1], atol=2 * 5 * (2 / 300_000) ** 0.5)
