@@ -156,7 +156,7 @@ def test_histograms_of_all_weights(tmp_path: Path) -> None:
 def test_images_of_all_weights(tmp_path: Path) -> None:
     board = callbacks.TensorBoard(tmp_path, histogram_freq=1, write_images=True)
     model = compiled_model()
-    kernel = np.array([[-1, 0, 0.5], [1, 2, 0.25]])
+    kernel = np.array([[-1, 0, 0.5], [1, 2, 0.999]])
     model.build((None, 2))
     model.set_weights([kernel, [0, 0, 0]])
     model.optimizer.learning_rate = 0.0
@@ -166,7 +166,7 @@ def test_images_of_all_weights(tmp_path: Path) -> None:
     ((step, (width, height, png)),) = points["net/dense/kernel/image"]
     assert (step, width, height) == (0, b"3", b"2")
     pixels = np.asarray(Image.open(io.BytesIO(png)))
-    assert pixels.tolist() == [[0, 0, 127], [255, 255, 63]]
+    assert pixels.tolist() == [[0, 0, 127], [255, 255, 255]]
     ((_, bias),) = points["net/dense/bias/image"]
     assert bias[:2].tolist() == [b"1", b"3"]
 
@@ -220,11 +220,12 @@ def test_a_figure_for_each_class(tmp_path: Path) -> None:
     assert (found["epoch_f1/0"], found["epoch_f1/1"]) == ([(0, 0.5)], [(0, 1.0)])
 
 
-def test_two_fits_make_two_files(tmp_path: Path) -> None:
-    board = callbacks.TensorBoard(tmp_path)
+def test_two_fits_make_two_files_and_count_batches_from_1(tmp_path: Path) -> None:
+    board = callbacks.TensorBoard(tmp_path, update_freq=4)
     for _ in range(2):
         fit(board)
     assert len(list((tmp_path / "train").iterdir())) == 2
+    assert [step for step, _ in scalars(tmp_path / "train")["batch_loss"]] == [4, 4]
 
 
 def test_what_was_written_before_an_error_is_there(tmp_path: Path) -> None:
