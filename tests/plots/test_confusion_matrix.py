@@ -53,7 +53,7 @@ def test_a_class_that_never_occurs_has_parts_of_0() -> None:
 
 def test_own_axes_and_a_title() -> None:
     figure = Figure()
-    first, second = figure.subplots(1, 2)
+    first, second = figure.subfigures(1, 1).subplots(1, 2)
     assert plots.confusion_matrix(TRUE, PREDICTED, ax=second, title="Ours") is figure
     assert (first.has_data(), second.get_title(loc="left")) == (False, "Ours")
 

@@ -99,7 +99,7 @@ def test_more_classes_than_colours() -> None:
 
 def test_own_axes() -> None:
     figure = Figure()
-    first, second = figure.subplots(1, 2)
+    first, second = figure.subfigures(1, 1).subplots(1, 2)
     assert plots.decision_boundary(quadrants, X, Y, ax=second) is figure
     assert (first.has_data(), second.has_data()) == (False, True)
 

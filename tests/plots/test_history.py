@@ -59,8 +59,9 @@ def test_a_figure_for_each_class_is_as_many_lines() -> None:
 
 
 def test_an_own_figure() -> None:
-    left, right = Figure().subfigures(1, 2)
-    assert plots.history(RECORD, figure=right) is right
+    figure = Figure()
+    left, right = figure.subfigures(1, 2)
+    assert plots.history(RECORD, figure=right) is figure
     assert (len(left.axes), len(right.axes)) == (0, 2)
 
 

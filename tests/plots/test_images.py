@@ -71,8 +71,9 @@ def test_images_with_channels(channels: int) -> None:
 
 
 def test_an_own_figure() -> None:
-    top, bottom = Figure().subfigures(2, 1)
-    assert plots.images(X, figure=bottom) is bottom
+    figure = Figure()
+    top, bottom = figure.subfigures(2, 1)
+    assert plots.images(X, figure=bottom) is figure
     assert (len(top.axes), len(bottom.axes)) == (0, 12)
 
 

@@ -12,7 +12,7 @@ from ._figure import GREY, class_ids, names_of_classes, new_figure, put_title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.figure import Figure
 
 __all__ = ["confusion_matrix"]
 
@@ -26,7 +26,7 @@ def confusion_matrix(
     cmap: str = "Blues",
     title: str | None = None,
     ax: Axes | None = None,
-) -> Figure | SubFigure:
+) -> Figure:
     """Draw how often samples of one class (row) were given another (column).
 
     The darkness grows with the square root of the figures, so that few mistakes are seen, too.
@@ -47,7 +47,7 @@ def confusion_matrix(
 
     Returns
     -------
-    Figure or SubFigure
+    Figure
 
     Raises
     ------
@@ -105,4 +105,4 @@ def confusion_matrix(
     axes.tick_params(labelsize=8, length=0, labelcolor=GREY)
     axes.spines[:].set_visible(False)
     put_title(axes, title)
-    return figure
+    return figure.figure

@@ -13,7 +13,7 @@ from ._figure import COLORS, GREY, MARKERS, class_ids, names_of_classes, new_fig
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.figure import Figure
 
 __all__ = ["decision_boundary"]
 
@@ -29,7 +29,7 @@ def decision_boundary(
     class_names: Sequence[str] | None = None,
     title: str | None = None,
     ax: Axes | None = None,
-) -> Figure | SubFigure:
+) -> Figure:
     """Draw which class a model gives to each point of the plane, and the points with their own.
 
     Parameters
@@ -54,7 +54,7 @@ def decision_boundary(
 
     Returns
     -------
-    Figure or SubFigure
+    Figure
 
     Raises
     ------
@@ -113,7 +113,7 @@ def decision_boundary(
     if class_names is not None:
         axes.legend(fontsize=8, framealpha=0.8, edgecolor="none")
     put_title(axes, title)
-    return figure
+    return figure.figure
 
 
 def _decide(model: Any, points: Array, threshold: float) -> npt.NDArray[np.int64]:

@@ -26,7 +26,7 @@ def history(
     validation_freq: int = 1,
     columns: int | None = None,
     figure: Figure | SubFigure | None = None,
-) -> Figure | SubFigure:
+) -> Figure:
     """Draw the loss and the metrics by epoch, of training and validation.
 
     Parameters
@@ -44,7 +44,7 @@ def history(
 
     Returns
     -------
-    Figure or SubFigure
+    Figure
 
     Raises
     ------
@@ -91,8 +91,9 @@ def history(
         axes.set_ylabel(name.replace("_", " "))
         axes.set_xlabel("epoch" if number + across >= len(names) else "")
         if number == 0 and len(axes.lines) > 1:
-            axes.legend(frameon=False)
-    return figure
+            axes.legend(frameon=False, fontsize=9)
+    figure.align_ylabels()
+    return figure.figure
 
 
 def _record(history: Any) -> tuple[dict[str, Sequence[Any]], list[int]]:

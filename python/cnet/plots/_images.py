@@ -26,7 +26,7 @@ def images(
     cmap: str = "gray_r",
     title: str | None = None,
     figure: Figure | SubFigure | None = None,
-) -> Figure | SubFigure:
+) -> Figure:
     """Draw images in rows, each under its class; where a prediction is wrong, "predicted (true)".
 
     Mistakes have a frame, and their title is in another colour.
@@ -48,7 +48,7 @@ def images(
 
     Returns
     -------
-    Figure or SubFigure
+    Figure
 
     Raises
     ------
@@ -104,4 +104,4 @@ def images(
         if parts:
             text = f"{parts[0]}{space}({parts[1]})" if wrong else parts[0]
             axes.set_title(text, fontsize=8, pad=2.5, color=RED if wrong else GREY)
-    return figure
+    return figure.figure
