@@ -25,6 +25,7 @@ def quadrants(points: np.ndarray) -> np.ndarray:
 def region(axes: Any, x: float, y: float) -> tuple[float, ...]:
     """Return the colour of the plane at a point."""
     (image,) = axes.images
+    assert image.origin == "lower"
     left, right, bottom, top = image.get_extent()
     pixels = image.get_array()
     column = int((x - left) / (right - left) * pixels.shape[1])

@@ -56,8 +56,10 @@ def test_names_of_classes() -> None:
 
 def test_titles_do_not_overlap() -> None:
     names = ["T-shirt/top", "Ankle boot"]
-    figure = plots.images(X, LABELS % 2, 1 - LABELS % 2, class_names=names, title="Clothes")
+    x = np.zeros((12, 28, 28))
+    figure = plots.images(x, LABELS % 2, 1 - LABELS % 2, class_names=names, title="Clothes")
     figure.draw_without_rendering()
+    assert min(axes.get_window_extent().width for axes in figure.axes) > 0.65 * figure.dpi
     boxes = [axes.get_tightbbox() for axes in figure.axes]
     for n, box in enumerate(boxes):
         assert not any(box.overlaps(other) for other in boxes[n + 1 :])
