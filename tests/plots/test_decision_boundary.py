@@ -114,6 +114,7 @@ def test_own_axes() -> None:
         ({"model": len}, ValueError, r"model: expected an output of shape \(90000, classes\)"),
         ({"grid_resolution": 1}, ValueError, "grid_resolution: expected an integer"),
         ({"margin": "wide"}, TypeError, "margin: expected a number"),
+        ({"threshold": "half"}, TypeError, "threshold: expected a number"),
         ({"class_names": ["a"]}, ValueError, "class_names: expected 3, got 1"),
     ],
 )
