@@ -66,6 +66,12 @@ def test_titles_do_not_overlap() -> None:
         assert not box.overlaps(figure._suptitle.get_tightbbox())
 
 
+def test_one_image_leaves_room_for_its_title() -> None:
+    figure = plots.images(X[:1], title="A title that is wider than the picture")
+    figure.draw_without_rendering()
+    assert figure._suptitle.get_window_extent().x1 < figure.bbox.x1
+
+
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_images_with_channels(channels: int) -> None:
     pixels = np.zeros((2, 4, 4, channels), np.float32)

@@ -87,8 +87,9 @@ def images(
     space = " " if max(map(len, names), default=0) <= 2 else "\n"
     lines = 2 if space == "\n" and predicted is not None else 1 if given else 0
     if figure is None:
+        width = max(0.8 * across, 0.1 * len(title or ""))
         height = down * (0.8 + 0.15 * lines) + (0.35 if title else 0)
-        figure = new_figure("images", (max(0.8 * across, 2.4), height))
+        figure = new_figure("images", (width, height))
     if title is not None:
         figure.suptitle(title, fontsize=10, fontweight="bold", x=0.01, ha="left")
     gray = {"cmap": cmap, "vmin": pixels.min(), "vmax": pixels.max()}
