@@ -20,6 +20,7 @@ MODULES = [
     {"models"},
     {"trainer"},
     {"layers", "callbacks", "_progress", "optimizers", "losses", "metrics", "utils", "datasets"},
+    {"plots"},
     {"activations", "constraints", "initializers", "regularizers"},
     {"ops", "random"},
     {"_elementwise"},

@@ -40,14 +40,14 @@ if hasattr(_sys.modules.get("threadpoolctl"), "register"):
     config.register_threadpoolctl()
 
 if TYPE_CHECKING:
-    from . import datasets, reference
+    from . import datasets, plots, reference
 
 __version__: str = build_info()["version"]
 
 
 def __getattr__(name: str) -> _ModuleType:
     """Import what not every program needs when it is first asked for."""
-    if name in ("datasets", "reference"):
+    if name in ("datasets", "plots", "reference"):
         return _importlib.import_module(f"cnet.{name}")
     raise AttributeError(f"module 'cnet' has no attribute {name!r}")
 
@@ -73,6 +73,7 @@ __all__ = [
     "models",
     "ops",
     "optimizers",
+    "plots",
     "random",
     "reference",
     "regularizers",

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scripts import EXAMPLES, run_example
 
-ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "examples" / "train_mnist.py"
+SCRIPT = EXAMPLES / "train_mnist.py"
 OPTIONS = [
     *("--full", "--data", "--fashion", "--hidden", "--epochs", "--batch-size", "--optimizer"),
     *("--learning-rate", "--seed", "--plot"),
@@ -22,14 +22,7 @@ FASHION = Path("/usr/share/datasets/fashion-mnist")
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, SCRIPT, *arguments],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-        timeout=120,
-    )
+    return run_example("train_mnist.py", *arguments)
 
 
 def accuracy(*arguments: str | Path) -> float:
@@ -61,7 +54,7 @@ def test_help_names_every_option() -> None:
 
 
 def test_a_folder_of_idx_files_and_every_option_of_training(tmp_path: Path) -> None:
-    digits = np.load(ROOT / "examples" / "data" / "mnist_5k.npz")
+    digits = np.load(EXAMPLES / "data" / "mnist_5k.npz")
     for part, prefix in (("train", "train"), ("test", "t10k")):
         write_idx(tmp_path / f"{prefix}-images-idx3-ubyte.gz", digits[f"x_{part}"])
         write_idx(tmp_path / f"{prefix}-labels-idx1-ubyte.gz", digits[f"y_{part}"])
@@ -113,6 +106,7 @@ def test_bad_arguments_get_one_clear_line(arguments: tuple[str, ...]) -> None:
 def test_a_plot_without_matplotlib_tells_what_to_install_before_it_trains(tmp_path: Path) -> None:
     code = (
         "import runpy, sys; sys.modules['matplotlib'] = None; "
+        f"sys.path.insert(0, {str(SCRIPT.parent)!r}); "
         "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
     )
     result = subprocess.run(

@@ -8,6 +8,7 @@ from .callback import Callback, CallbackList, History, LambdaCallback
 from .csv_logger import CSVLogger
 from .learning_rate_scheduler import LearningRateScheduler
 from .monitors import EarlyStopping, ReduceLROnPlateau
+from .tensorboard import TensorBoard
 from .terminate_on_nan import TerminateOnNaN
 
 __all__ = [
@@ -19,12 +20,13 @@ __all__ = [
     "LambdaCallback",
     "LearningRateScheduler",
     "ReduceLROnPlateau",
+    "TensorBoard",
     "TerminateOnNaN",
 ]
 
 _KERAS_ONLY = {
     *("BackupAndRestore", "ModelCheckpoint", "OrbaxCheckpoint", "ProgbarLogger"),
-    *("RemoteMonitor", "SwapEMAWeights", "TensorBoard"),
+    *("RemoteMonitor", "SwapEMAWeights"),
 }
 
 

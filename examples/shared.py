@@ -1,0 +1,88 @@
+"""What the examples share: images on the command line, folders and files for pictures, errors."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cnet.datasets import fashion_mnist, mnist
+
+BUNDLED = Path(__file__).parent / "data" / "mnist_5k.npz"
+
+Images = npt.NDArray[np.uint8]
+Classes = npt.NDArray[np.integer[Any]]
+
+
+def run(parser: argparse.ArgumentParser, program: Callable[[argparse.Namespace], None]) -> None:
+    """Run a program with the command line's arguments; one clear line for what goes wrong."""
+    args = parser.parse_args()
+    try:
+        program(args)
+    except KeyboardInterrupt:
+        parser.exit(130, "\nstopped\n")
+    except (ImportError, OSError, ValueError, ArithmeticError, MemoryError) as error:
+        parser.exit(2, f"{parser.prog}: error: {error}\n")
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Let the user choose the images; `load_data` reads them."""
+    data = parser.add_argument_group(
+        "data", "without any of these: the 5,000 digits beside the script"
+    )
+    data.add_argument(
+        "--fashion",
+        action="store_true",
+        help="Fashion-MNIST: 70,000 images of clothes, downloaded once",
+    )
+    source = data.add_mutually_exclusive_group()
+    source.add_argument(
+        "--full", action="store_true", help="MNIST: 70,000 images of digits, downloaded once"
+    )
+    source.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="read them from a folder of IDX files, or an .npz file",
+    )
+
+
+def load_data(
+    args: argparse.Namespace,
+) -> tuple[tuple[Images, Classes], tuple[Images, Classes], Sequence[str]]:
+    """Return images and labels to train on, to test on, and the names of the classes."""
+    dataset = fashion_mnist if args.fashion else mnist
+    published = args.full or args.fashion
+    train, test = dataset.load_data(args.data or (None if published else BUNDLED))
+    return train, test, fashion_mnist.CLASS_NAMES if args.fashion else "0123456789"
+
+
+def positive(text: str) -> int:
+    """Return an integer of at least one."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected an integer of at least 1, got {text}")
+    return int(text)
+
+
+def picture(text: str) -> Path:
+    """Return the path of a figure; refuse now what would fail after the training."""
+    path = Path(text)
+    if path.suffix not in (".png", ".pdf", ".svg"):
+        raise argparse.ArgumentTypeError(f"expected a .png, .pdf or .svg file, got {text}")
+    folder(str(path.parent))
+    return path
+
+
+def folder(text: str) -> Path:
+    """Return the path of a folder for pictures; refuse now what would fail after the training."""
+    path = Path(text)
+    if not path.is_dir():
+        raise argparse.ArgumentTypeError(f"no such folder: {path}")
+    if find_spec("matplotlib") is None:
+        raise argparse.ArgumentTypeError("plots need matplotlib: pip install matplotlib")
+    return path

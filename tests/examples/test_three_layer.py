@@ -1,0 +1,58 @@
+"""Three layers by hand, and the Sequential of the same: the same bits after 1,000 steps."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scripts import EXAMPLES, assert_pictures, output_of, run_example
+from tolerances import relative_bound
+
+from cnet.datasets import mnist
+
+
+@pytest.fixture
+def example(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    return runpy.run_path(str(EXAMPLES / "three_layer.py"))
+
+
+def test_what_it_says_and_draws(tmp_path: Path) -> None:
+    text = output_of("three_layer.py", "--plots", tmp_path)
+    assert text.endswith("weights after 1,000 steps: the same bits\n")
+    by_hand, sequential = re.findall(r"test accuracy (\d\.\d+)", text)
+    assert float(by_hand) == float(sequential) > 0.87
+    assert_pictures(tmp_path, "three_layer_loss.png", "three_layer_kernels.png")
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_on_any_number_of_threads(threads: str) -> None:
+    assert "the same bits" in output_of("three_layer.py", CNET_NUM_THREADS=threads)
+
+
+def test_weights_are_compared_here_too(example: dict[str, Any]) -> None:
+    (images, labels), _ = mnist.load_data(example["BUNDLED"])
+    x = example["pixels"](images)
+    model = example["make_model"]()
+    first = model.get_weights()
+    weights = [weight.copy() for weight in first]
+    losses = example["train"](x, labels, weights)
+    history = model.fit(
+        x, labels, batch_size=example["BATCH_SIZE"], epochs=8, shuffle=False, verbose=0
+    )
+    assert model.optimizer.iterations == 1000
+    for weight, other, before in zip(weights, model.get_weights(), first, strict=True):
+        assert weight.tobytes() == other.tobytes() != before.tobytes()
+    # The same losses of the rows, added up in float64: at once, or batch by batch.
+    bound = relative_bound(len(x) + 2, np.float64)
+    assert history.history["loss"] == pytest.approx(losses, rel=bound, abs=0)
+
+
+def test_bad_arguments_get_one_clear_line() -> None:
+    result = run_example("three_layer.py", "--plots", "/no/such/folder")
+    assert result.returncode == 2
+    assert "error: " in result.stderr.splitlines()[-1]
