@@ -178,7 +178,7 @@ def test_a_quick_prediction_has_no_bar() -> None:
 def test_a_slow_prediction_has_a_bar_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     # Slow is what takes half a second, which a bar without delay need not wait for.
     monkeypatch.setattr(
-        "cnet.trainer.Progress", lambda *arguments, **_: _progress.Progress(*arguments)
+        "cnet.trainer.trainer.Progress", lambda *arguments, **_: _progress.Progress(*arguments)
     )
     with redirect_stdout(Terminal()) as terminal:
         compiled_model().predict(np.broadcast_to(X[:1], (1_000_000, 3)), batch_size=1000)
