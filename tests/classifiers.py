@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -51,3 +52,42 @@ def spoilt(array: Array, index: Any, value: Any) -> Array:
     array = array.copy()
     array[index] = value
     return array
+
+
+SIZES = [10, 10, 7, 20, 1, 29]  # 77 samples
+WEIGHTS = np.random.default_rng(1).uniform(0, 2, len(X))
+
+
+def pieces(*arrays: Any, sizes: list[int] = SIZES) -> list[tuple[Any, ...]]:
+    """Return arrays in batches."""
+    ends = np.cumsum(sizes)
+    return [
+        tuple(each[end - size : end] for each in arrays)
+        for size, end in zip(sizes, ends, strict=True)
+    ]
+
+
+def generator(*arrays: Any, sizes: list[int] = SIZES) -> Iterator[tuple[Any, ...]]:
+    """Yield arrays in batches, once."""
+    yield from pieces(*arrays, sizes=sizes)
+
+
+class Dataset(cnet.utils.PyDataset):
+    """Batches that note when they were asked for, and what was called between."""
+
+    def __init__(self, batches: list[Any]) -> None:  # as many forget to call the base's
+        self.batches = batches
+        self.log: list[Any] = []
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, index: int) -> Any:
+        self.log.append(index)
+        return self.batches[index]
+
+    def on_epoch_begin(self) -> None:
+        self.log.append("begin")
+
+    def on_epoch_end(self) -> None:
+        self.log.append("end")

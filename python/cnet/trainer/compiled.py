@@ -9,7 +9,7 @@ from .. import losses, metrics
 from .._data import Array, FloatArray
 from ..metrics import Metric
 from ..metrics.accuracy import AccuracyByShape
-from .data import Data, Shuffles
+from .sources import Data, Shuffles
 
 __all__ = ["Compiled", "Totals"]
 

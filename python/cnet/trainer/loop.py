@@ -14,7 +14,8 @@ from .._progress import Progress
 from ..callbacks import CallbackList
 from .compilable import Compilable
 from .compiled import Compiled, Totals
-from .data import DEFAULT_BATCH_SIZE, Data, Source, Stretch
+from .data import DEFAULT_BATCH_SIZE
+from .sources import Data, Source, Stretch
 
 __all__ = ["Loop"]
 

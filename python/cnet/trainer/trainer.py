@@ -13,8 +13,9 @@ from .._data import FloatArray, as_count
 from .._progress import Progress
 from ..callbacks import Callback, CallbackList, History
 from .compiled import Totals
-from .data import Data, Source, Stretch, comes_in_batches, source_of, split, warn_of_end
+from .data import comes_in_batches, source_of, split
 from .loop import Loop
+from .sources import Data, Source, Stretch, warn_of_end
 
 __all__ = ["Trainer"]
 
