@@ -208,10 +208,11 @@ def test_a_metric_that_cannot_take_the_labels_fails_before_a_step(call: str, sou
     assert model.optimizer.iterations == 0
 
 
-def test_a_rehearsal_leaves_no_trace() -> None:
+@pytest.mark.parametrize("data", [(X, IDS), (iter([(X, IDS)]),)], ids=["arrays", "batches"])
+def test_a_rehearsal_leaves_no_trace(data: Any) -> None:
     seen = Seen()
     model = make_model(5, metrics=[seen])
-    model.fit(X, IDS, batch_size=77, verbose=0)
+    model.fit(*data, batch_size=77, verbose=0)
     assert [len(labels) for labels, _, _ in seen.batches] == [77]
 
 

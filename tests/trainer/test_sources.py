@@ -217,6 +217,7 @@ def test_validation_steps_begin_anew_with_arrays_and_go_on_with_a_generator() ->
         ((X, IDS), {"steps_per_epoch": 4}, [4, 4], 4),  # of 20 samples
         ((Again(pieces(X, IDS)),), {}, [6, 6], None),
         ((Again(pieces(X, IDS)),), {"steps_per_epoch": 3}, [3, 3], 3),
+        ((Again(pieces(X, IDS)),), {"steps_per_epoch": 6}, [6, 6], 6),
         ((Dataset(pieces(X, IDS)),), {}, [6, 6], 6),
         ((Dataset(pieces(X, IDS)),), {"steps_per_epoch": 2}, [2, 2], 2),
     ],

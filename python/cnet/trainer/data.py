@@ -25,7 +25,7 @@ def comes_in_batches(x: Any) -> bool:
     """Whether `x` gives batches, rather than being samples."""
     if is_dataset(x):
         return True
-    if hasattr(x, "__array__") or hasattr(x, "__dlpack__") or _has_buffer(x):
+    if hasattr(x, "__array__") or hasattr(x, "__dlpack__"):
         return False
     return isinstance(x, Iterable) and not isinstance(x, (Sequence, Mapping, AbstractSet))
 
@@ -94,11 +94,3 @@ def split(x: Any, y: Any, sample_weight: Any, part: float) -> tuple[tuple[Any, .
         (samples[side], labels[side], None if weights is None else weights[side])
         for side in (slice(at), slice(at, None))
     )
-
-
-def _has_buffer(x: Any) -> bool:
-    try:
-        memoryview(x)
-    except TypeError:
-        return False
-    return True

@@ -42,7 +42,7 @@ class Loop(Compilable):
             if hooks.wants_batches("train"):
                 hooks.call("on_train_batch_begin", totals.batches, {})
             totals = self._train(call, stretch, totals, progress, hooks)
-            if self.stop_training or math.isnan(totals.loss):
+            if self.stop_training:
                 break
         compiled.totals = totals
         return totals
