@@ -1,4 +1,4 @@
-"""Losses of arrays; how models use them is in test_trainer.py."""
+"""Losses of arrays; how models use them is in trainer/."""
 
 from __future__ import annotations
 

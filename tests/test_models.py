@@ -1,4 +1,4 @@
-"""Sequential: layers, names, shapes and weights. What it learns is in test_trainer.py."""
+"""Sequential: layers, names, shapes and weights. What it learns is in trainer/."""
 
 from __future__ import annotations
 

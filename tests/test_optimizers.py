@@ -1,4 +1,4 @@
-"""Optimizers: their arguments; what they do to weights is in test_trainer.py."""
+"""Optimizers: their arguments; what they do to weights is in trainer/."""
 
 from __future__ import annotations
 

@@ -169,6 +169,15 @@ def test_an_exception_leaves_a_line_to_write_on() -> None:
     assert states_of(terminal.getvalue())[-1].startswith("Epoch 1/1 10/10 ")
 
 
+def test_an_unknown_number_of_batches_is_called_so() -> None:
+    batches = ((X[i : i + 4], Y[i : i + 4]) for i in range(0, 40, 4))
+    with redirect_stdout(Terminal()) as terminal:
+        compiled_model().fit(batches)
+    states = states_of(terminal.getvalue())
+    assert states[0] == "Epoch 1/1 0/Unknown"
+    assert re.match(rf"Epoch 1/1 10/Unknown {TIME} - {MEANS}$", states[-1])
+
+
 def test_a_quick_prediction_has_no_bar() -> None:
     with redirect_stdout(Terminal()) as terminal:
         compiled_model().predict(X)
@@ -178,7 +187,7 @@ def test_a_quick_prediction_has_no_bar() -> None:
 def test_a_slow_prediction_has_a_bar_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     # Slow is what takes half a second, which a bar without delay need not wait for.
     monkeypatch.setattr(
-        "cnet.trainer.Progress", lambda *arguments, **_: _progress.Progress(*arguments)
+        "cnet.trainer.trainer.Progress", lambda *arguments, **_: _progress.Progress(*arguments)
     )
     with redirect_stdout(Terminal()) as terminal:
         compiled_model().predict(np.broadcast_to(X[:1], (1_000_000, 3)), batch_size=1000)

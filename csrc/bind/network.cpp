@@ -132,10 +132,11 @@ template <class T> struct BoundTrainer {
   py::tuple train_epoch(const py::array& x, const py::array& y, Index batch_size, bool shuffle, std::uint64_t seed,
                         std::uint32_t epoch, const ops::Optimizer& optimizer, const py::object& on_progress,
                         bool every_batch, const std::optional<Array<T>>& sample_weight, bool staged,
-                        std::vector<double> learning_rates) {
+                        std::vector<double> learning_rates, Index first_batch) {
     const Dataset<T> data = dataset(network, "train_epoch", x, y, sparse, sample_weight);
     if (batch_size < 1) throw py::value_error("train_epoch: expected a batch_size of at least 1");
-    const EpochOptions options{batch_size, shuffle, seed, epoch, optimizer, staged, std::move(learning_rates)};
+    const EpochOptions options{batch_size, shuffle, seed, epoch, optimizer, staged, std::move(learning_rates),
+                               first_batch};
     FloatMode mode;
     const Observer observer = observer_of(on_progress, mode, every_batch);
     Totals totals;
@@ -147,17 +148,24 @@ template <class T> struct BoundTrainer {
   }
 
   py::tuple evaluate(const py::array& x, const py::array& y, Index batch_size, const py::object& on_progress,
-                     const std::optional<Array<T>>& sample_weight) {
+                     const std::optional<Array<T>>& sample_weight, bool every_batch) {
     const Dataset<T> data = dataset(network, "evaluate", x, y, sparse, sample_weight);
     if (batch_size < 1) throw py::value_error("evaluate: expected a batch_size of at least 1");
     FloatMode mode;
-    const Observer observer = observer_of(on_progress, mode);
+    const Observer observer = observer_of(on_progress, mode, every_batch);
     Totals totals;
     {
       const WithoutGil without_gil;
       totals = trainer.evaluate(data, batch_size, observer);
     }
     return totals_tuple(totals);
+  }
+
+  py::array_t<T> outputs() {
+    const PanelView<const T> latest = trainer.outputs();
+    py::array_t<T> array({latest.rows, latest.columns});
+    unpack<T>(latest, {array.mutable_data(), latest.rows, latest.columns});
+    return array;
   }
 };
 
@@ -225,10 +233,11 @@ template <class T> void register_network_of(py::module_& m, const std::string& s
       .def("train_epoch", &Bound::train_epoch, arg("x"), arg("y"), arg("batch_size"), arg("shuffle"), arg("seed"),
            arg("epoch"), arg("optimizer"), arg("on_progress"), arg("every_batch"),
            arg("sample_weight").noconvert() = py::none(), arg("staged") = false,
-           arg("learning_rates") = std::vector<double>())
+           arg("learning_rates") = std::vector<double>(), arg("first_batch") = 0)
       .def("finish", [](Bound& bound) { bound.trainer.finish(); })
       .def("evaluate", &Bound::evaluate, arg("x"), arg("y"), arg("batch_size"), arg("on_progress"),
-           arg("sample_weight").noconvert() = py::none())
+           arg("sample_weight").noconvert() = py::none(), arg("every_batch") = false)
+      .def("outputs", &Bound::outputs)
       .def_property_readonly("steps", [](const Bound& bound) { return bound.trainer.steps(); });
 }
 

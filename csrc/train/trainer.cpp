@@ -48,6 +48,12 @@ template <class T> ops::Targets<T> Trainer<T>::targets(Index batch) {
   return {nullptr, buffers_.distribution.view(batch)};
 }
 
+template <class T> PanelView<const T> Trainer<T>::outputs() {
+  if (latest_rows_ == 0) return {nullptr, 0, network_.outputs()};
+  if (fused()) return buffers_.probabilities.view(latest_rows_);
+  return Batch<T>(network_, buffers_.workspace, latest_rows_, 0, 0).output(top());
+}
+
 template <class T> void Trainer<T>::load_input(const Dataset<T>& data, const Step& step, RowRange rows) const {
   gather(data.x, step.selection, network_.input_scale(), network_.input_offset(), rows, step.batch.output(-1));
 }
@@ -204,7 +210,7 @@ template <class T> void Trainer<T>::perform(const Stage& stage, Pass& pass, cons
   }
 }
 
-template <class T> void Trainer<T>::tally(Pass& pass, const Batch<T>& batch) const {
+template <class T> void Trainer<T>::tally(Pass& pass, const Batch<T>& batch) {
   if (pass.given_up()) {
     pass.ended = true;
     return;
@@ -219,6 +225,7 @@ template <class T> void Trainer<T>::tally(Pass& pass, const Batch<T>& batch) con
   const double penalty = total(penalties_);
   totals.penalties = pass.training ? totals.penalties + static_cast<double>(batch.rows()) * penalty
                                    : static_cast<double>(totals.rows) * penalty;
+  latest_rows_ = batch.rows();
   totals.batches += 1;
   if (pass.training && !std::isfinite(totals.loss())) {
     pass.not_finite = first_not_finite(batch);
@@ -303,7 +310,8 @@ template <class T> Totals Trainer<T>::run(Pass& pass) {
   }
   pass.failure.rethrow();
   if (is_finite) return pass.totals;
-  throw NonFinite("the loss is not finite at batch " + std::to_string(pass.totals.batches) + ": " + pass.not_finite);
+  throw NonFinite("the loss is not finite at batch " +
+                  std::to_string(pass.training->first_batch + pass.totals.batches) + ": " + pass.not_finite);
 }
 
 template <class T>

@@ -43,6 +43,7 @@ struct EpochOptions {
   ops::Optimizer optimizer;
   bool staged = false;                  ///< store the gradients before the update; large batches do in any case
   std::vector<double> learning_rates{}; ///< of each batch; without any, the optimizer's
+  Index first_batch = 0;                ///< batches of the same epoch in calls before: messages count on
 };
 
 /// A network, its loss, and what training keeps from step to step.
@@ -63,6 +64,9 @@ public:
 
   /// Puts the running means of the parameters in their place, if the optimizer kept them.
   void finish();
+
+  /// The network's output for the latest batch: for an observer of every batch, while it is told.
+  PanelView<const T> outputs();
 
   /// Batches that the optimizer has seen.
   Index steps() const { return slots_.batches; }
@@ -148,7 +152,7 @@ private:
   void loss(const Dataset<T>&, const Step&, RowRange rows);
   void loss_gradient(const Dataset<T>&, const Step&, RowRange rows);
   /// Adds a batch's losses and right predictions to the totals, or ends the pass.
-  void tally(Pass&, const Batch<T>&) const;
+  void tally(Pass&, const Batch<T>&);
 
   void reserve(Index rows, int threads, bool own_inputs);
   std::string first_not_finite(const Batch<T>&) const;
@@ -178,6 +182,7 @@ private:
   Gradients<T> put_by_;    ///< empty until gradients are accumulated
   Penalties penalties_;
   bool has_ids_ = false;
+  Index latest_rows_ = 0; ///< of the batch that was counted last
   Slots<T> slots_;
   std::atomic_flag busy_ = ATOMIC_FLAG_INIT;
 };

@@ -16,8 +16,8 @@ class Progress:
 
     Parameters
     ----------
-    steps : int
-        Batches in a pass.
+    steps : int or None
+        Batches in a pass, None if that is not known.
     verbose : {"auto", 0, 1, 2}
         Silent, a bar, or a line; "auto" is a bar on a terminal and in a notebook, else a line.
     call : str
@@ -32,7 +32,7 @@ class Progress:
     """
 
     def __init__(
-        self, steps: int, verbose: str | int, call: str = "Progress", *, delay: float = 0.0
+        self, steps: int | None, verbose: str | int, call: str = "Progress", *, delay: float = 0.0
     ) -> None:
         if verbose not in ("auto", 0, 1, 2):
             raise ValueError(f"{call}: verbose: expected 'auto', 0, 1 or 2, got {verbose!r}")
@@ -76,20 +76,19 @@ class Progress:
             self._bar.bar_format = self._format(step, self._figures(step, logs))
             self._bar.update(step - self._bar.n)
 
-    def end(self, logs: dict[str, Any], step: int | None = None) -> None:
-        """End the pass, after `step` batches if not after all."""
-        step = self.steps if step is None else step
+    def end(self, logs: dict[str, Any], step: int) -> None:
+        """End the pass, after `step` batches."""
         figures = self._figures(step, logs)
         if self._bar is not None:
             self.update(step, logs)
-            self._close(f"{self._title} {step}/{self.steps} {figures}")
+            self._close(f"{self._title} {self._done(step)} {figures}")
         elif self.verbose == 2:
             print(f"{self._title} - {figures}", flush=True)  # noqa: T201 # showing is its task
 
     def close(self) -> None:
         """Leave the bar as it is; after an exception, too."""
         if self._bar is not None:
-            self._close(f"{self._title} {self._bar.n}/{self.steps}")
+            self._close(f"{self._title} {self._done(self._bar.n)}")
 
     def _close(self, line: str) -> None:
         """Replace the bar, which one line has to hold, by a line of any length."""
@@ -100,11 +99,14 @@ class Progress:
             print(line, flush=True)  # noqa: T201 # showing is its task
 
     def _format(self, step: int, figures: str) -> str:
-        text = f"{self._title} {step}/{self.steps} {figures}"
-        width = min(24, self._columns - len(text) - 1)
+        done = f"{self._title} {self._done(step)}"
+        width = 0 if self.steps is None else min(24, self._columns - len(f"{done} {figures}") - 1)
         bar = f"{{bar:{width}}} " if width > 0 else ""
         escaped = figures.replace("{", "{{").replace("}", "}}")
-        return f"{self._title} {{n_fmt}}/{{total_fmt}} {bar}{escaped}"
+        return f"{done} {bar}{escaped}"
+
+    def _done(self, step: int) -> str:
+        return f"{step}/{'Unknown' if self.steps is None else self.steps}"
 
     def _figures(self, step: int, logs: dict[str, Any]) -> str:
         seconds = time.perf_counter() - self._start

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,82 @@ from . import random
 from ._data import as_array, as_count, as_ids
 from .config import floatx
 
-__all__ = ["set_random_seed", "to_categorical"]
+__all__ = ["PyDataset", "Sequence", "set_random_seed", "to_categorical"]
+
+
+class PyDataset:
+    """Base of data that comes batch by batch, each made when it is asked for.
+
+    A subclass has ``__getitem__(index)``, which returns a batch (x,), (x, y) or
+    (x, y, sample_weight), and ``__len__()``, how many there are; or a property `num_batches`, None
+    if they don't end.
+
+    Parameters
+    ----------
+    workers : int, default 1
+    use_multiprocessing : bool, default False
+        Not supported: leave these two as they are. Batches are made where they are used.
+    max_queue_size : int, default 10
+        Of no effect, as there is no queue.
+
+    Raises
+    ------
+    ValueError
+        If workers are asked for.
+
+    Examples
+    --------
+    >>> import numpy as np, cnet
+    >>> class Squares(cnet.utils.PyDataset):
+    ...     def __len__(self):
+    ...         return 4
+    ...     def __getitem__(self, index):
+    ...         x = np.arange(8 * index, 8 * (index + 1))[:, np.newaxis] / 32
+    ...         return x, x**2
+    >>> model = cnet.Sequential([cnet.layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> model.fit(Squares(), epochs=2, verbose=0).epoch
+    [0, 1]
+    """
+
+    max_queue_size = 10
+    workers = 1
+    use_multiprocessing = False
+
+    def __init__(
+        self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10
+    ) -> None:
+        if workers not in (0, 1) or use_multiprocessing:
+            raise ValueError(
+                f"{type(self).__name__}: expected workers=1 and use_multiprocessing=False, got "
+                f"{workers!r} and {use_multiprocessing!r}: batches are made where they are used"
+            )
+        self.max_queue_size = max_queue_size
+
+    def __getitem__(self, index: int) -> Any:
+        """Return batch number `index`."""
+        raise NotImplementedError(f"{type(self).__name__}: expected a method __getitem__(index)")
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the batches of one pass."""
+        batches = self.num_batches
+        return (self[index] for index in (itertools.count() if batches is None else range(batches)))
+
+    @property
+    def num_batches(self) -> int | None:
+        """How many batches there are, None if they don't end."""
+        if not hasattr(self, "__len__"):
+            raise NotImplementedError(f"{type(self).__name__}: expected a method __len__()")
+        return len(self)
+
+    def on_epoch_begin(self) -> None:
+        """Before the batches of an epoch are asked for."""
+
+    def on_epoch_end(self) -> None:
+        """After all batches of an epoch."""
+
+
+Sequence = PyDataset  # its older name
 
 
 def set_random_seed(seed: int) -> None:

@@ -151,6 +151,28 @@ void test_observer_looks(const Shape& shape, int threads) {
   CHECK(seen == weights(training.network), "%s on %d threads", shape.name, threads);
 }
 
+/// An observer of every batch finds in outputs() what the prediction says of the batch's samples.
+void test_outputs(const Shape& shape, int threads) {
+  set_thread_limit(threads);
+  Training<float> training(shape);
+  const Dataset<float> data = training.data.with_ids();
+  const Index columns = training.network.outputs();
+  CHECK(training.trainer.outputs().rows == 0, "%s: there was no batch", shape.name);
+  std::vector<float> expected(static_cast<std::size_t>(data.x.rows * columns)), seen;
+  predict(training.network, data.x, expected.data(), nobody());
+  const auto look = [&](const Totals& totals) {
+    const PanelView<const float> outputs = training.trainer.outputs();
+    seen.resize(static_cast<std::size_t>(totals.rows * columns));
+    unpack<float>(outputs, {seen.data() + (totals.rows - outputs.rows) * columns, outputs.rows, columns});
+    return true;
+  };
+  training.trainer.evaluate(data, shape.batch, {look, true});
+  CHECK(seen == expected, "%s on %d threads: of an evaluation", shape.name, threads);
+  seen.clear();
+  training.trainer.train_epoch(data, {shape.batch, false, 0, 0, optimizer(ops::Rule::sgd, 0)}, {look, true});
+  CHECK(seen == expected, "%s on %d threads: of an epoch that learns nothing", shape.name, threads);
+}
+
 void test_observer_throws(const Shape& shape, int threads) {
   set_thread_limit(threads);
   Training<float> training(shape);
@@ -245,6 +267,7 @@ int main() {
       test_busy(shape, threads);
       test_observer_stops(shape, threads);
       test_observer_looks(shape, threads);
+      test_outputs(shape, threads);
       test_observer_throws(shape, threads);
       test_invalid_label(shape, threads);
       test_loss_not_finite(shape, threads);

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cnet import metrics
+from cnet import losses, metrics
 
 
 def test_mean() -> None:
@@ -30,8 +30,16 @@ def test_a_function_with_arguments() -> None:
     assert metric([1.0, 2.0], [2.0, 4.0], sample_weight=[1, 3]) == (1 + 3 * 4) / 4
 
 
+def test_a_number_stands_for_all_samples_of_its_batch() -> None:
+    metric = metrics.MeanMetricWrapper(losses.MeanSquaredError())
+    assert metric.name == "mean_squared_error"
+    metric.update_state([1.0, 2.0, 3.0], [1.0, 2.0, 6.0])
+    metric.update_state([1.0], [2.0], sample_weight=[2])
+    assert metric.result() == (9 + 2 * 1) / (3 + 2)
+
+
 def test_a_function_returns_a_number_for_each_sample() -> None:
-    metric = metrics.MeanMetricWrapper(lambda *_: 1.0, name="one")
+    metric = metrics.MeanMetricWrapper(lambda *_: [1.0, 2.0, 3.0], name="one")
     with pytest.raises(ValueError, match=r"'one': expected a number for each of 2 samples, got"):
         metric([1, 2], [1, 2])
     with pytest.raises(TypeError, match="MeanMetricWrapper: fn: expected a function, got 3"):

@@ -22,7 +22,7 @@ class Callback:
     model : Sequential
         The model being trained; ``model.stop_training = True`` ends `fit` early.
     params : dict
-        "epochs", "steps" (batches an epoch) and "verbose".
+        "epochs", "steps" (batches an epoch, None if that is not known) and "verbose".
 
     Notes
     -----
@@ -200,14 +200,23 @@ class CallbackList:
         elif isinstance(callbacks, (Callback, str, type)) or not isinstance(callbacks, Iterable):
             callbacks = [callbacks]
         self.callbacks = list(callbacks)
+        self._model, self._params = model, params
         for callback in self.callbacks:
             if not isinstance(callback, Callback):
                 raise TypeError(
                     f"{call}: callbacks: expected Callback objects, got {type(callback).__name__}"
                 )
         for callback in self.callbacks:
-            callback.set_params(params)
-            callback.set_model(model)
+            self._introduce(callback)
+
+    def append(self, callback: Callback) -> None:
+        """Let a callback be called after the others."""
+        self._introduce(callback)
+        self.callbacks.append(callback)
+
+    def _introduce(self, callback: Callback) -> None:
+        callback.set_params(self._params)
+        callback.set_model(self._model)
 
     def wants_batches(self, kind: str) -> bool:
         """Whether any callback has a hook for batches of "train", "test" or "predict".

@@ -140,7 +140,8 @@ class MeanMetricWrapper(Mean):
     Parameters
     ----------
     fn : function (y_true, y_pred, **kwargs)
-        Returns a number for each sample (or several, of which the mean counts).
+        Returns a number for each sample (or several, of which the mean counts), or one that stands
+        for all samples of the batch, as a `Loss` does.
     name : str, optional
         Default: the function's.
     dtype : str, optional
@@ -165,7 +166,8 @@ class MeanMetricWrapper(Mean):
     ) -> None:
         if not callable(fn):
             raise TypeError(f"{type(self).__name__}: fn: expected a function, got {fn!r}")
-        super().__init__(name or getattr(fn, "__name__", type(fn).__name__), dtype)
+        own_name = getattr(fn, "name", None) or getattr(fn, "__name__", type(fn).__name__)
+        super().__init__(name or own_name, dtype)
         self.fn = fn
         self.fn_kwargs = kwargs
 
@@ -180,10 +182,13 @@ class MeanMetricWrapper(Mean):
         labels = as_array(y_true, f"{call}: y_true")
         predictions = rounded(as_array(y_pred, f"{call}: y_pred"), self.dtype)
         values = as_array(self.fn(labels, predictions, **self.fn_kwargs), f"{call}: '{self.name}'")
-        if values.ndim == 0 or len(values) != len(np.atleast_1d(predictions)):
+        samples = len(np.atleast_1d(predictions))
+        if values.ndim == 0:
+            values = np.broadcast_to(values, samples)
+        if len(values) != samples:
             raise ValueError(
-                f"{call}: '{self.name}': expected a number for each of "
-                f"{len(np.atleast_1d(predictions))} samples, got shape {values.shape}"
+                f"{call}: '{self.name}': expected a number for each of {samples} samples, "
+                f"got shape {values.shape}"
             )
         self._add(values, sample_weight)
 

@@ -1,0 +1,144 @@
+"""compile: how a model is to be trained, and what can be asked of that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from .. import _core, losses, metrics, optimizers
+from ..metrics import Metric
+from .compiled import Compiled, Totals
+
+if TYPE_CHECKING:
+    from ..models import Sequential
+
+__all__ = ["Compilable"]
+
+
+class Compilable:
+    """What a model has of `compile`."""
+
+    _compiled: Compiled | None = None
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: None = None,
+        metrics: Iterable[Any] | None = None,
+        weighted_metrics: Iterable[Any] | None = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
+        """Choose how to train; layers' `trainable` is read here.
+
+        Parameters
+        ----------
+        optimizer : str or Optimizer, default "rmsprop"
+        loss : str or Loss, optional
+            Without one the model can only predict.
+        metrics : list of str, Metric or function, optional
+            "accuracy" becomes the one that fits the shapes of labels and outputs; of a function
+            (y_true, y_pred) of samples the mean is taken. They count all samples alike. The engine
+            counts categorical accuracies as it trains; all others see what it made of each batch.
+        weighted_metrics : list of str, Metric or function, optional
+            The same, with each sample counting as much as its weight.
+        run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
+            Of no effect: an epoch always is compiled code, metrics and callbacks never are.
+        loss_weights
+            Not supported, as there is one loss: leave it None.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a name that is unknown, or metrics that don't fit the loss.
+        """
+        del run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
+        if loss_weights is not None:
+            raise ValueError(
+                f"compile: loss_weights is not supported, as a model has one loss, got {loss_weights!r}"
+            )
+        for several in (metrics, weighted_metrics):
+            if isinstance(several, str) or not isinstance(several or [], Iterable):
+                raise TypeError(f"compile: expected a list of metrics, got {several!r}")
+        try:
+            chosen_loss = None if loss is None else losses.get(loss)
+            sparse = chosen_loss is not None and chosen_loss.sparse
+            chosen_metrics, chosen_weighted = (
+                [_metric(metric, sparse=sparse) for metric in several or []]
+                for several in (metrics, weighted_metrics)
+            )
+            chosen_optimizer = optimizers.get(optimizer)
+        except ValueError as error:
+            raise ValueError(f"compile: {error}") from None
+        self._compiled = Compiled(chosen_optimizer, chosen_loss, chosen_metrics, chosen_weighted)
+        self._freeze()
+
+    @property
+    def optimizer(self) -> Any:
+        """The optimizer, None before `compile`."""
+        return self._compiled.optimizer if self._compiled else None
+
+    @property
+    def loss(self) -> losses.Loss | None:
+        """The loss, None before `compile`."""
+        return self._compiled.loss if self._compiled else None
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics, none before `compile`."""
+        compiled = self._compiled
+        return [*compiled.metrics, *compiled.weighted_metrics] if compiled else []
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """Names of what `evaluate` returns, in its order."""
+        return list(self._require_compiled("metrics_names").logs(Totals()))
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """Return the loss and metrics of the latest call, by name; `fit` ends with validation's."""
+        compiled = self._require_compiled("get_metrics_result")
+        return compiled.logs(compiled.totals)
+
+    def reset_metrics(self) -> None:
+        """Forget the figures of the latest call; each call begins with none of its own accord."""
+        self._require_compiled("reset_metrics").reset()
+
+    def _engine(self) -> Any:
+        """Return the core's trainer of this model, made when first needed."""
+        compiled = self._require_loss("fit")
+        assert compiled.loss is not None
+        if compiled.engine is None:
+            model = self._as_model()
+            if len(model.output_shape) != 2:
+                raise ValueError(
+                    f"{type(self).__name__}: expected an output of shape (batch, classes) for "
+                    f"'{compiled.loss.name}', got {model.output_shape}; add layers.Flatten()"
+                )
+            loss = compiled.loss.engine_loss(model.output_shape[1] or 0)
+            compiled.engine = _core.Trainer[model.dtype](model.network, loss, compiled.loss.sparse)
+        return compiled.engine
+
+    def _require_compiled(self, call: str) -> Compiled:
+        if self._compiled is None:
+            raise ValueError(f"{call}: call compile() first")
+        return self._compiled
+
+    def _require_loss(self, call: str) -> Compiled:
+        compiled = self._require_compiled(call)
+        if compiled.loss is None:
+            raise ValueError(f"{call}: the model was compiled without a loss")
+        return compiled
+
+    def _as_model(self) -> Sequential:
+        raise NotImplementedError
+
+    def _freeze(self) -> None:
+        """Note which layers are trainable now."""
+        raise NotImplementedError
+
+
+def _metric(identifier: Any, *, sparse: bool) -> Metric:
+    return metrics.for_model(identifier, sparse=sparse)

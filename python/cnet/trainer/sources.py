@@ -1,0 +1,295 @@
+"""What gives the batches of epochs: arrays, iterables, data sets."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from .. import _core, random
+from .._data import Array, FloatArray
+
+__all__ = [
+    "Arrays",
+    "Batches",
+    "Data",
+    "DatasetBatches",
+    "Shuffles",
+    "Source",
+    "Stretch",
+    "warn_of_end",
+]
+
+_END = object()
+
+
+@dataclass(frozen=True)
+class Data:
+    """Samples as the core takes them; their labels and how much each counts, where asked for."""
+
+    x: Array
+    y: Array | None = None
+    sample_weight: FloatArray | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, rows: slice | Array) -> Data:
+        y = None if self.y is None else self.y[rows]
+        weights = None if self.sample_weight is None else self.sample_weight[rows]
+        return Data(self.x[rows], y, weights)
+
+
+@dataclass
+class Shuffles:
+    """The orders in which passes over data take it, each another, all decided by a seed."""
+
+    seed: int = field(default_factory=random.next_seed)
+    passes: int = 0
+
+    def begin(self) -> int:
+        """Return the number of a new pass."""
+        self.passes += 1
+        return self.passes - 1
+
+    def order(self, number: int, samples: int) -> Array:
+        """Return the order of a pass; the core's, when it shuffles by itself."""
+        return _core.random_permutation(self.seed, number, samples)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Batches that the core takes in one call.
+
+    Attributes
+    ----------
+    number : int
+        Of the pass that they belong to; with `shuffled` it decides their order.
+    """
+
+    data: Data
+    batch_size: int
+    number: int = 0
+    shuffled: bool = False
+
+    @property
+    def batches(self) -> int:
+        """How many there are."""
+        return math.ceil(len(self.data) / self.batch_size)
+
+
+class Source:
+    """What gives the batches of epochs.
+
+    Attributes
+    ----------
+    batches : int or None
+        How many a pass over the data has, where that is known.
+    dry : bool
+        Whether no batch will ever come again.
+    """
+
+    batches: int | None
+    dry = False
+    _has_given = False
+
+    def epoch(self, call: str, steps: int | None, *, one_by_one: bool = False) -> Iterator[Stretch]:
+        """Yield the batches of an epoch: all of a pass, or so many steps from where the last ended.
+
+        Parameters
+        ----------
+        call : str
+            Begins errors, and is followed by the batch's number.
+        steps : int, optional
+            Fewer come, and a warning, if the pass ends amid the epoch.
+        one_by_one : bool, default False
+            Whether each stretch has to be one batch.
+
+        Raises
+        ------
+        ValueError
+            If there was never a batch.
+        """
+        batches = 0
+        for stretch in self._stretches(call, steps, one_by_one):
+            self._has_given = True
+            batches += stretch.batches
+            yield stretch
+        if not self._has_given:
+            raise ValueError(f"{call}: x: expected batches, got none")
+        if steps is not None and batches < steps:
+            warn_of_end(call, f"after {batches} of {steps} batches")
+
+    def restart(self) -> None:
+        """Let the next epoch begin a pass, if there can be another."""
+        raise NotImplementedError
+
+    def _stretches(self, call: str, steps: int | None, one_by_one: bool) -> Iterator[Stretch]:
+        raise NotImplementedError
+
+
+class Arrays(Source):
+    """Samples that are all there: a pass over them is one stretch, unless it takes several epochs.
+
+    Parameters
+    ----------
+    data : Data
+    batch_size : int
+    shuffles : Shuffles, optional
+        Numbers the passes, in training.
+    shuffle : bool, default False
+    """
+
+    def __init__(
+        self,
+        data: Data,
+        batch_size: int,
+        shuffles: Shuffles | None = None,
+        *,
+        shuffle: bool = False,
+    ) -> None:
+        self.batches: int = math.ceil(len(data) / batch_size)
+        self._data = data
+        self._batch_size = batch_size
+        self._shuffles = shuffles
+        self._shuffle = shuffle
+        self.restart()
+
+    def restart(self) -> None:
+        self._taken, self._number = 0, 0
+        self._order: Array | None = None
+
+    def _stretches(self, call: str, steps: int | None, one_by_one: bool) -> Iterator[Stretch]:
+        del call  # all has been checked
+        if self._taken == 0 and self._shuffles is not None:
+            self._number, self._order = self._shuffles.begin(), None
+        first, size, samples = self._taken, self._batch_size, len(self._data)
+        last = self.batches if steps is None else min(first + steps, self.batches)
+        self._taken = 0 if last == self.batches else last
+        if (first, last) == (0, self.batches) and (not one_by_one or last <= 1):
+            yield Stretch(self._data, size, self._number, self._shuffle)
+            return
+        if not one_by_one and not self._shuffle:
+            yield Stretch(self._data[first * size : min(last * size, samples)], size, self._number)
+            return
+        if self._shuffle and self._order is None and self._shuffles is not None:
+            self._order = self._shuffles.order(self._number, samples)
+        for batch in range(first, last):
+            rows = slice(batch * size, min((batch + 1) * size, samples))
+            own = rows if self._order is None else self._order[rows]
+            yield Stretch(self._data[own], size, self._number)
+
+
+class Batches(Source):
+    """Batches as an iterable gives them, each a stretch.
+
+    Parameters
+    ----------
+    source : iterable of (x,), (x, y) or (x, y, sample_weight)
+        An iterator is gone through once; all else begins anew with each pass.
+    prepare : function (call, x[, y[, sample_weight]])
+        Returns them as `Data`; `call` begins its errors.
+    shuffles : Shuffles, optional
+        Numbers the passes, in training.
+    """
+
+    def __init__(
+        self, source: Any, prepare: Callable[..., Data], shuffles: Shuffles | None = None
+    ) -> None:
+        self._source = source
+        self._prepare = prepare
+        self._shuffles = shuffles
+        self._number = 0
+        self.batches = self._count()
+        self.restart()
+
+    def restart(self) -> None:
+        self._iterator: Iterator[Any] | None = None
+
+    def _stretches(self, call: str, steps: int | None, one_by_one: bool) -> Iterator[Stretch]:
+        del one_by_one  # they always are
+        for number in itertools.count(1) if steps is None else range(1, steps + 1):
+            batch = self._next(may_begin=number == 1)
+            if batch is _END:
+                return
+            data = self._prepare(*_parts(f"{call}: batch {number}", batch))
+            yield Stretch(data, max(len(data), 1), self._number)
+
+    def _next(self, *, may_begin: bool) -> Any:
+        """Return the pass's next batch, or that of a new pass, or `_END`."""
+        batch = _END if self._iterator is None else next(self._iterator, _END)
+        if batch is _END and may_begin:
+            if self._shuffles is not None:
+                self._number = self._shuffles.begin()
+            self._iterator = self._begin()
+            batch = next(self._iterator, _END)
+        if batch is _END:
+            self.dry = self._iterator is self._source
+            self._iterator = None
+        return batch
+
+    def _begin(self) -> Iterator[Any]:
+        """Return the batches of a new pass."""
+        return iter(self._source)
+
+    def _count(self) -> int | None:
+        try:
+            return len(self._source)
+        except TypeError:  # also what those say that have a __len__ but don't know
+            return None
+
+
+class DatasetBatches(Batches):
+    """The batches of a `PyDataset`, cnet's or Keras's, in a new order for each pass if wanted."""
+
+    def __init__(
+        self,
+        source: Any,
+        prepare: Callable[..., Data],
+        shuffles: Shuffles | None = None,
+        *,
+        shuffle: bool,
+    ) -> None:
+        super().__init__(source, prepare, shuffles)
+        self._shuffle = shuffle
+
+    def _stretches(self, call: str, steps: int | None, one_by_one: bool) -> Iterator[Stretch]:
+        if hasattr(self._source, "on_epoch_begin"):
+            self._source.on_epoch_begin()
+        yield from super()._stretches(call, steps, one_by_one)
+        self._source.on_epoch_end()
+
+    def _begin(self) -> Iterator[Any]:
+        batches = self._count()
+        order: Iterable[int] = itertools.count() if batches is None else range(batches)
+        if batches is not None and self._shuffle and self._shuffles is not None:
+            order = self._shuffles.order(self._number, batches).tolist()
+        return (self._source[index] for index in order)
+
+    def _count(self) -> int | None:
+        if hasattr(self._source, "num_batches"):
+            count: int | None = self._source.num_batches
+            return count
+        return super()._count()
+
+
+def warn_of_end(call: str, when: str) -> None:
+    """Warn that data ended too early."""
+    warnings.warn(
+        f"{call}: x ran out of data {when}; expected steps_per_epoch * epochs batches, or an "
+        "iterable that begins anew",
+        stacklevel=3,
+    )
+
+
+def _parts(call: str, batch: Any) -> tuple[Any, ...]:
+    """Return what `prepare` takes for a batch."""
+    parts = tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
+    if not 1 <= len(parts) <= 3:
+        raise ValueError(
+            f"{call}: expected (x,), (x, y) or (x, y, sample_weight), got {len(parts)} of them"
+        )
+    return (call, *parts)

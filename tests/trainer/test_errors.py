@@ -1,0 +1,201 @@
+"""Wrong calls, and losses that are not finite."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from classifiers import DTYPES, IDS, ONE_HOT, SPARSE, Array, X, bits, make_model, momentum, spoilt
+
+import cnet
+from cnet import Sequential, layers
+
+VALIDATION = {"validation_data": (X, IDS)}
+DATA = {"x": X, "y": IDS}
+# What is given in place of good data, the error, and what it says.
+WRONG_DATA: list[tuple[dict[str, Any], type[Exception], str]] = [
+    ({"x": X[:, :5]}, ValueError, r"x: expected shape \(batch, 6\), got \(77, 5\)"),
+    ({"x": X[:, 0]}, ValueError, r"x: expected shape \(batch, 6\), got \(77, 1\)"),
+    ({"x": X[:, :, np.newaxis]}, ValueError, r"x: expected shape \(batch, 6\), got \(77, 6, 1\)"),
+    ({"x": 7.0}, ValueError, r"x: expected an array of samples, got the single number 7"),
+    ({"x": [[1, 2], [3]]}, ValueError, r"x: rows of different lengths"),
+    ({"x": X.astype(complex)}, TypeError, r"x: expected numbers, got ndarray of dtype complex128"),
+    ({"x": np.ma.masked_array(X)}, TypeError, r"x: masked arrays are not supported"),
+    ({"x": None}, TypeError, r"x: expected numbers, got NoneType"),
+    ({"x": X[:76]}, ValueError, r"x has 76 samples, y has 77"),
+    ({"x": X[:0], "y": IDS[:0]}, ValueError, r"x holds no samples"),
+    ({"y": IDS[:1]}, ValueError, r"x has 77 samples, y has 1"),
+    ({"y": None}, ValueError, r"y: expected labels, got None"),
+    ({"y": list("abc")}, TypeError, r"y: expected numbers, got list"),
+    ({"y": np.eye(4)[IDS]}, ValueError, r"y: expected integer class ids of .*\(77, 4\)"),
+    ({"y": spoilt(IDS, 76, 4)}, ValueError, r"4 at row 76 is outside \[0, 4\)"),
+    ({"y": spoilt(IDS, 3, -1)}, ValueError, r"-1 at row 3 is outside \[0, 4\)"),
+    ({"y": spoilt(IDS, 3, 2**62)}, ValueError, r"4611686018427387904 at row 3 is outside \[0, 4\)"),
+    (
+        {"y": spoilt(IDS.astype(np.uint64), 3, 2**63)},
+        ValueError,
+        r"9223372036854775808 at row 3 is outside \[0, 4\)",
+    ),
+    ({"y": spoilt(1.0 * IDS, 3, 12)}, ValueError, r"12 at row 3 is outside \[0, 4\)"),
+    ({"y": spoilt(1.0 * IDS, 3, math.nan)}, ValueError, r"y: nan at row 3 is not a class id"),
+    ({"y": spoilt(1.0 * IDS, 3, 0.5)}, ValueError, r"y: 0.5 at row 3 is not a class id"),
+    ({"y": spoilt(1.0 * IDS, 3, 2.0**63)}, ValueError, r"y: 9.2\d*e\+18 at row 3 is not a class"),
+]
+WRONG_OPTIONS: list[tuple[str, dict[str, Any], type[Exception], str]] = [
+    *[
+        (call, {option: value}, error, rf"{option}: expected ")
+        for call, option in (
+            *(("fit", "batch_size"), ("evaluate", "batch_size"), ("predict", "batch_size")),
+            *(("fit", "validation_batch_size"), ("fit", "validation_freq")),
+            *(("fit", "steps_per_epoch"), ("fit", "validation_steps")),
+            *(("evaluate", "steps"), ("predict", "steps")),
+        )
+        for value, error in (
+            *((0, ValueError), (-1, ValueError), (2**70, ValueError)),
+            *((2.0, TypeError), ("8", TypeError), (True, TypeError)),
+        )
+    ],
+    ("fit", {"epochs": "3"}, TypeError, r"epochs: expected "),
+    ("fit", {"epochs": 2.5}, TypeError, r"epochs: expected "),
+    ("fit", {"epochs": -1}, ValueError, r"epochs: expected "),
+    ("fit", {"initial_epoch": None}, TypeError, r"initial_epoch: expected "),
+    ("fit", {"initial_epoch": -1}, ValueError, r"initial_epoch: expected "),
+    ("fit", {"shuffle": "batch"}, TypeError, r"shuffle: expected "),
+    ("fit", {"validation_split": 1.0}, ValueError, r"validation_split: .* \[0, 1\), got 1.0"),
+    ("fit", {"validation_split": -0.1}, ValueError, r"validation_split: .* \[0, 1\), got -0.1"),
+    ("fit", {"validation_split": math.nan}, ValueError, r"validation_split: .*got nan"),
+    ("fit", {"validation_split": 0.999}, ValueError, r"validation_split=0.999 of 77 .* empty"),
+    ("fit", {"validation_split": "0.1"}, TypeError, r"validation_split: expected "),
+    (
+        "fit",
+        {"validation_split": 0.1, "y": IDS[:70]},
+        ValueError,
+        r"x has 77 samples, y has 70",
+    ),
+    ("fit", {"validation_data": X}, ValueError, r"validation_data: expected a tuple \(x, y\)"),
+    ("fit", {"validation_data": (X,)}, ValueError, r"validation_data: expected a tuple"),
+    ("fit", {"validation_data": (X, IDS[:3])}, ValueError, r"validation_data: x has 77 .* 3"),
+    ("fit", {"validation_data": (X[:, :2], IDS)}, ValueError, r"validation_data: x: .*\(77, 2\)"),
+    ("fit", {"validation_data": (X, IDS + 1)}, ValueError, r"validation_data: .* \[0, 4\)"),
+]
+WRONG_CALLS = [
+    *[
+        (call, wrong, error, message)
+        for wrong, error, message in WRONG_DATA
+        for call in ("fit", "evaluate", "train_on_batch", "test_on_batch", "predict")
+        if call != "predict" or ("y" not in wrong and "samples, y" not in message)
+    ],
+    *WRONG_OPTIONS,
+]
+
+
+@pytest.mark.parametrize(
+    ("call", "wrong", "error", "message"),
+    WRONG_CALLS,
+    ids=[f"{call}: {message}" for call, _, _, message in WRONG_CALLS],
+)
+def test_a_wrong_call_says_so_and_leaves_the_model_as_it_was(
+    call: str, wrong: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    model, twin = (make_model(5, optimizer=momentum(), metrics=["acc"]) for _ in range(2))
+    for each in (model, twin):
+        each.fit(X, IDS, epochs=2, verbose=0)
+    before, history = bits(model), model.history
+    good = {"x": X} if call == "predict" else DATA
+    with pytest.raises(error, match=rf"^{call}: .*{message}"):
+        getattr(model, call)(**(good | wrong))
+    assert bits(model) == before
+    assert model.history is history
+    assert model.optimizer.iterations == twin.optimizer.iterations
+    # Velocities, shuffles and seeds too:
+    assert model.fit(X, IDS, verbose=0).history == twin.fit(X, IDS, verbose=0).history
+    assert bits(model) == bits(twin)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"), [({"x": X.T}, "samples"), ({"y": IDS + 9}, "outside")]
+)
+@pytest.mark.parametrize("call", ["fit", "evaluate", "train_on_batch", "test_on_batch"])
+def test_a_wrong_call_does_not_build_the_model(
+    call: str, wrong: dict[str, Any], message: str
+) -> None:
+    model = Sequential([layers.Dense(4, "softmax")])
+    model.compile("sgd", SPARSE)
+    with pytest.raises(ValueError, match=message):
+        getattr(model, call)(**(DATA | wrong))
+    assert not model.built
+    model.fit(X, IDS, verbose=0)
+
+
+@pytest.mark.parametrize("call", ["fit", "evaluate", "train_on_batch", "test_on_batch"])
+def test_calls_before_compile_are_refused(call: str) -> None:
+    model = Sequential([layers.Dense(4, "softmax")])
+    with pytest.raises(ValueError, match=rf"^{call}: call compile\(\) first"):
+        getattr(model, call)(X, IDS)
+    assert model.optimizer is model.loss is None
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (IDS, r"y: expected one-hot labels of shape \(batch, 4\), got shape \(77,\)"),
+        (np.eye(5)[IDS], r"y: expected one-hot labels of shape \(batch, 4\), got shape \(77, 5\)"),
+        (np.eye(4)[IDS[:9]], r"x has 77 samples, y has 9"),
+    ],
+)
+def test_wrong_one_hot_labels_are_refused(labels: Array, message: str) -> None:
+    with pytest.raises(ValueError, match=rf"^fit: {message}"):
+        make_model(5, loss=ONE_HOT).fit(X, labels)
+
+
+@pytest.mark.parametrize("dtype", [bool, int, float])
+def test_one_hot_labels_of_a_single_class(dtype: type) -> None:
+    model = Sequential([layers.Dense(1, "softmax")])
+    model.compile("sgd", ONE_HOT, metrics=["accuracy"])
+    assert model.evaluate(X, np.ones((77, 1), dtype), verbose=0) == [0.0, 1.0]
+
+
+# -- Losses that are not finite --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_nan_in_the_data_ends_training_before_its_update(dtype: str) -> None:
+    model, twin = (make_model(5, dtype=dtype, optimizer=momentum()) for _ in range(2))
+    message = r"^fit: epoch 1: the loss is not finite at batch 3: the input is not finite$"
+    with pytest.raises(FloatingPointError, match=message):
+        model.fit(spoilt(X, (20, 3), math.nan), IDS, batch_size=8, shuffle=False, verbose=0)
+    twin.fit(X[:16], IDS[:16], batch_size=8, shuffle=False, verbose=0)
+    assert bits(model) == bits(twin)
+    assert model.optimizer.iterations == 2
+    assert model.history.epoch == []
+    expected = twin.fit(X, IDS, shuffle=False, verbose=0).history
+    assert model.fit(X, IDS, shuffle=False, verbose=0).history == expected
+
+
+@pytest.mark.parametrize("layer", [0, 1, 2])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_the_first_layer_that_is_not_finite_is_named(value: float, layer: int) -> None:
+    class Spoil(cnet.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+            if epoch == 1:
+                bias = self.model.weights[2 * layer + 1]
+                bias.assign(np.full(bias.shape, value))
+
+    model = make_model(5, 5)
+    name = model.layers[layer].name
+    message = rf"^fit: epoch 2: .* at batch 1: the first output .* is that of layer '{name}'$"
+    with pytest.raises(FloatingPointError, match=message):
+        model.fit(X, IDS, epochs=3, callbacks=[Spoil()], verbose=0)
+    assert model.history.epoch == [0]
+    assert len(model.history.history["loss"]) == 1
+
+
+def test_train_on_batch_names_itself() -> None:
+    model = make_model(5)
+    before = bits(model)
+    with pytest.raises(FloatingPointError, match=r"^train_on_batch: the loss is not finite"):
+        model.train_on_batch(spoilt(X, (0, 0), math.nan), IDS)
+    assert bits(model) == before
+    assert math.isnan(model.evaluate(spoilt(X, (0, 0), math.nan), IDS, verbose=0))
