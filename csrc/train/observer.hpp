@@ -10,12 +10,13 @@
 
 namespace cnet {
 
-/// Sums over the samples seen; the mean loss is loss / rows.
+/// Sums over the samples seen; the mean loss is loss / rows. A batch whose losses are reduced otherwise
+/// than to their mean counts as if each of its samples had what came of that.
 struct Totals {
   Index rows = 0;
   Index batches = 0;
   double loss = 0;
-  Index correct = 0;
+  double correct = 0;
 };
 
 /// Told of the totals so far, on the caller's thread; ends the call by answering false, or by what it throws.

@@ -86,7 +86,9 @@ class Compiled:
 
     def is_counted(self, metric: Metric) -> bool:
         """Whether the engine counts what a metric says."""
-        return type(metric) is _COUNTED.get(type(self.loss))
+        # The engine has no other threshold than one half.
+        threshold = getattr(metric, "threshold", 0.5)
+        return threshold == 0.5 and type(metric) is _COUNTED.get(type(self.loss))
 
     @property
     def fed(self) -> list[Metric]:
@@ -114,6 +116,9 @@ class Compiled:
 _COUNTED: dict[type[Any], type[Metric]] = {
     losses.SparseCategoricalCrossentropy: metrics.SparseCategoricalAccuracy,
     losses.CategoricalCrossentropy: metrics.CategoricalAccuracy,
+    losses.CategoricalFocalCrossentropy: metrics.CategoricalAccuracy,
+    losses.BinaryCrossentropy: metrics.BinaryAccuracy,
+    losses.BinaryFocalCrossentropy: metrics.BinaryAccuracy,
 }
 
 
@@ -159,8 +164,9 @@ class Trainer:
             Without one the model can only predict.
         metrics : list of str, Metric or function, optional
             "accuracy" becomes the one that fits the shapes of labels and outputs. The engine counts
-            categorical accuracies as it trains. All others see the predictions: `fit` makes those
-            of each batch once more, before its step, and `evaluate` those of all samples.
+            the accuracy that goes with a cross-entropy as it trains. All others see the predictions:
+            `fit` makes those of each batch once more, before its step, and `evaluate` those of all
+            samples.
         steps_per_execution, jit_compile, auto_scale_loss
             Of no effect: an epoch always is one call of compiled code.
         loss_weights, weighted_metrics, run_eagerly

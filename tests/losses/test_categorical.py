@@ -1,4 +1,4 @@
-"""Losses of arrays; how models use them is in test_trainer.py."""
+"""Losses of classes, of arrays and in training, and finding losses by name."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from threadpoolctl import threadpool_limits
 from tolerances import log_bound, log_softmax_bound, mean_loss_bound
 
 import cnet
-from cnet import losses, reference
+from cnet import Sequential, layers, losses, optimizers, reference
 
 Array = npt.NDArray[Any]
 
@@ -87,6 +88,9 @@ def test_get_takes_names_classes_and_objects(name: str) -> None:
     assert loss.sparse == name.startswith("sparse")
     cls = type(loss)
     assert type(losses.get(cls)) is type(losses.get(cls.__name__)) is cls
+    assert type(losses.get(getattr(losses, name))) is cls
+    config = {"class_name": cls.__name__, "config": {"from_logits": True}}
+    assert losses.get(config).from_logits  # type: ignore[attr-defined]
     assert losses.get(loss) is loss
 
 
@@ -112,15 +116,89 @@ def test_get_refuses_what_the_engine_does_not_compute(identifier: Any) -> None:
         losses.get(identifier)
 
 
-@pytest.mark.parametrize("reduction", ["sum", "none", None])
-def test_other_reductions_are_refused_by_name(reduction: Any) -> None:
-    with pytest.raises(
-        ValueError, match=rf"Crossentropy: reduction {reduction!r} is not supported"
-    ):
-        losses.CategoricalCrossentropy(reduction=reduction)
-
-
 @pytest.mark.parametrize("option", ["axis", "ignore_class", "dtype"])
 def test_unknown_options_are_refused_by_name(option: str) -> None:
     with pytest.raises(TypeError, match=option):
         cnet.losses.CategoricalCrossentropy(**{option: 1})  # type: ignore[arg-type]
+
+
+# -- ignore_class ----------------------------------------------------------------------------------
+
+
+def compiled(loss: losses.Loss, last: str = "linear") -> Sequential:
+    cnet.utils.set_random_seed(1)
+    model = Sequential([layers.Input((4,)), layers.Dense(6, "relu"), layers.Dense(3, last)])
+    model.compile(optimizers.SGD(0.5), loss, metrics=["accuracy"])
+    return model
+
+
+def bits(model: Sequential) -> list[bytes]:
+    return [weight.tobytes() for weight in model.get_weights()]
+
+
+RNG = np.random.default_rng(2)
+X, IDS = RNG.normal(size=(60, 4)), RNG.integers(3, size=60)
+
+
+@pytest.mark.parametrize("ignored", [1, -1, 255])
+@pytest.mark.parametrize("from_logits", [False, True])
+def test_a_class_that_is_ignored_has_no_loss(ignored: int, from_logits: bool) -> None:
+    p = RNG.uniform(0.1, 1, (60, 3))
+    ids = np.where(IDS == 1, ignored, IDS)
+    kept = IDS != 1
+    p[~kept] = np.nan
+    loss = losses.SparseCategoricalCrossentropy(from_logits, ignored)
+    plain = losses.SparseCategoricalCrossentropy(from_logits)
+    assert loss(ids, p) == pytest.approx(plain(IDS[kept], p[kept]), rel=1e-12)
+    each = losses.sparse_categorical_crossentropy(ids, p, from_logits, ignored)
+    assert not each[~kept].any()
+    np.testing.assert_array_equal(
+        each[kept], losses.sparse_categorical_crossentropy(IDS[kept], p[kept], from_logits)
+    )
+    assert loss([ignored], p[:1]) == 0
+
+
+@pytest.mark.parametrize("ignored", [1, -1, 255])
+@pytest.mark.parametrize("last", ["linear", "softmax"])
+def test_training_is_by_the_rows_that_are_not_ignored(ignored: int, last: str) -> None:
+    from_logits = last == "linear"
+    ids = np.where(IDS == 1, ignored, IDS)
+    with_them = compiled(losses.SparseCategoricalCrossentropy(from_logits, ignored), last)
+    without = compiled(losses.SparseCategoricalCrossentropy(from_logits), last)
+    kept = np.flatnonzero(IDS != 1)
+    wild = np.where((IDS == 1)[:, np.newaxis], 1e30, X)
+    for _ in range(3):
+        # Rows that add nothing to a sum change none of its bits.
+        loss, _ = with_them.train_on_batch(wild, ids)
+        expected, _ = without.train_on_batch(X[kept], IDS[kept])
+        assert loss == pytest.approx(expected, rel=1e-12)
+    assert bits(with_them) == bits(without)
+    loss, accuracy = with_them.evaluate(X, ids, len(X), verbose=0)
+    assert loss == pytest.approx(without.evaluate(X[kept], IDS[kept], verbose=0)[0], rel=1e-12)
+    assert accuracy == (with_them.predict(X, verbose=0).argmax(axis=1) == ids).mean()
+
+
+def test_other_labels_outside_the_classes_are_refused_beside_it() -> None:
+    model = compiled(losses.SparseCategoricalCrossentropy(True, -1))
+    before = bits(model)
+    with pytest.raises(ValueError, match="labels: -2 at row 1 is outside"):
+        model.fit(X[:3], [-1, -2, 0], verbose=0)
+    assert bits(model) == before
+
+
+@pytest.mark.parametrize("reduction", ["mean", "mean_with_sample_weight", "sum"])
+def test_any_number_of_threads_ignores_the_same(reduction: Any) -> None:
+    x, ids = RNG.normal(size=(600, 4)), RNG.integers(-1, 3, size=600).astype(np.int16)
+    weights = RNG.uniform(size=600)
+
+    def trained(threads: int) -> tuple[list[bytes], Any]:
+        cnet.utils.set_random_seed(1)
+        model = Sequential([layers.Dense(300, "relu"), layers.Dense(200, "relu"), layers.Dense(3)])
+        loss = losses.SparseCategoricalCrossentropy(True, -1, reduction)
+        model.compile("adam", loss)
+        with threadpool_limits(threads):
+            history = model.fit(x, ids, 150, 2, verbose=0, sample_weight=weights).history
+            return bits(model), (history, model.evaluate(x, ids, 500, verbose=0))
+
+    cnet.config.register_threadpoolctl()
+    assert trained(1) == trained(2) == trained(5)
