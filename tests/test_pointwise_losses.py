@@ -127,6 +127,15 @@ def test_what_is_far_out_stays_finite() -> None:
         assert loss[0] == pytest.approx(np.exp(-20.0), rel=4 * float(np.finfo(dtype).eps))
 
 
+def test_class_balancing_weighs_labels() -> None:
+    p = [[0.5, 0.5]]
+    plain, balanced = (
+        losses.BinaryFocalCrossentropy(apply_class_balancing=on, alpha=0.25) for on in (False, True)
+    )
+    assert balanced([[1, 1]], p) == pytest.approx(0.25 * plain([[1, 1]], p), rel=1e-6)
+    assert balanced([[0, 0]], p) == pytest.approx(0.75 * plain([[0, 0]], p), rel=1e-6)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_focal_losses_of_certain_predictions(dtype: str) -> None:
     right, wrong = np.array([[0.0, 1.0]], dtype), np.array([[1.0, 0.0]], dtype)

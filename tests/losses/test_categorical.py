@@ -156,6 +156,14 @@ def test_a_class_that_is_ignored_has_no_loss(ignored: int, from_logits: bool) ->
         each[kept], losses.sparse_categorical_crossentropy(IDS[kept], p[kept], from_logits)
     )
     assert loss([ignored], p[:1]) == 0
+    weights = RNG.uniform(1, 2, 60)
+    for reduction, divisor in (
+        ("mean", kept.sum()),
+        ("mean_with_sample_weight", weights[kept].sum()),
+    ):
+        loss.reduction = reduction  # type: ignore[assignment]
+        expected = (each * weights).sum() / divisor
+        assert loss(ids, p, weights) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("ignored", [1, -1, 255])
@@ -186,6 +194,18 @@ def test_other_labels_outside_the_classes_are_refused_beside_it() -> None:
     assert bits(model) == before
 
 
+@pytest.mark.parametrize("ignored", [1, 255])
+def test_a_weight_of_an_ignored_row_counts_nowhere(ignored: int) -> None:
+    ids, weights = np.where(IDS == 1, ignored, IDS), RNG.uniform(1, 2, 60)
+    for reduction in ("mean", "mean_with_sample_weight", "sum"):
+        loss = losses.SparseCategoricalCrossentropy(True, ignored, reduction)  # type: ignore[arg-type]
+        model = compiled(loss)
+        expected = loss(ids, model.predict(X, verbose=0), weights)
+        reported = model.evaluate(X, ids, len(X), verbose=0, sample_weight=weights)[0]
+        # The engine multiplies in float32: a rounding a row.
+        assert reported == pytest.approx(expected, rel=float(np.finfo(np.float32).eps))
+
+
 @pytest.mark.parametrize("reduction", ["mean", "mean_with_sample_weight", "sum"])
 def test_any_number_of_threads_ignores_the_same(reduction: Any) -> None:
     x, ids = RNG.normal(size=(600, 4)), RNG.integers(-1, 3, size=600).astype(np.int16)
@@ -202,3 +222,12 @@ def test_any_number_of_threads_ignores_the_same(reduction: Any) -> None:
 
     cnet.config.register_threadpoolctl()
     assert trained(1) == trained(2) == trained(5)
+
+
+def test_the_engine_counts_accuracy_beside_a_focal_loss() -> None:
+    model = compiled(losses.CategoricalFocalCrossentropy(from_logits=True))
+    labels = np.eye(3)[IDS]
+    counted = model.evaluate(X, labels, verbose=0)[1]
+    assert counted == (model.predict(X, verbose=0).argmax(axis=1) == IDS).mean()
+    assert model._compiled is not None
+    assert not model._compiled.fed
