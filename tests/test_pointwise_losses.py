@@ -28,6 +28,12 @@ def logs(x: Array) -> Array:
     return abs(np.log(x))
 
 
+def focal(q: Array, t: Array) -> Array:
+    """Return t (1 + |log q|) of shares q kept in their range, times what 1 − q makes of q's error."""
+    q = np.clip(q, 1e-7, 1 - 1e-7)
+    return t * (1 + logs(q)) * (1 + 1.5 * (logs(1 - q) + 1 / (1 - q))) * (1 - q) ** 1.5
+
+
 # What a loss adds up, term by term without cancellation: the size that its rounding errors have.
 MAGNITUDES: dict[str, Callable[[Array, Array], Array]] = {
     "mean_squared_error": lambda p, t: (p + t) ** 2,
@@ -46,9 +52,10 @@ MAGNITUDES: dict[str, Callable[[Array, Array], Array]] = {
     # A power has the errors of the logarithm times its exponent; 1 − p those of p over it.
     "binary_focal_crossentropy": lambda p, _: (1 + 1.5 * logs(1 - p)) * (2 + 2 / (1 - p) + 1 / p),
     "binary_focal_crossentropy_from_logits": lambda p, t: 2 * (1 + p + p * t),
-    # Of shares, which may be as small as 0.05 / 33, and as near to 1 as 0.05 / 0.95.
-    "categorical_focal_crossentropy": lambda p, t: t * (1 + np.log(700)) / 0.05 + 0 * p,
-    "categorical_focal_crossentropy_from_logits": lambda p, t: t * (1 + np.log(700)) / 0.05 + 0 * p,
+    "categorical_focal_crossentropy": lambda p, t: focal(p / p.sum(axis=1, keepdims=True), t),
+    "categorical_focal_crossentropy_from_logits": lambda p, t: focal(
+        np.exp(p) / np.exp(p).sum(axis=1, keepdims=True), t
+    ),
 }
 SUMS = ("kl_divergence", "categorical_focal")
 # Subtractions, products, quotients and two logarithms of 4 units each, and a sum over the columns.

@@ -186,6 +186,18 @@ def test_training_is_by_the_rows_that_are_not_ignored(ignored: int, last: str) -
     assert accuracy == (with_them.predict(X, verbose=0).argmax(axis=1) == ids).mean()
 
 
+@pytest.mark.parametrize("ignored", [-1, 255])
+def test_weights_of_classes_go_with_one_that_is_ignored(ignored: int) -> None:
+    ids, loss = (
+        np.where(IDS == 1, ignored, IDS),
+        losses.SparseCategoricalCrossentropy(True, ignored),
+    )
+    by_class, by_sample = compiled(loss), compiled(loss)
+    by_class.fit(X, ids, 7, verbose=0, class_weight={0: 2.0, 2: 3.0})
+    by_sample.fit(X, ids, 7, verbose=0, sample_weight=np.array([2.0, 9.0, 3.0])[IDS])
+    assert bits(by_class) == bits(by_sample)
+
+
 def test_other_labels_outside_the_classes_are_refused_beside_it() -> None:
     model = compiled(losses.SparseCategoricalCrossentropy(True, -1))
     before = bits(model)

@@ -29,6 +29,12 @@ class BinaryCrossentropy(PointwiseLoss):
     reduction, name
         See `Loss`.
 
+    Notes
+    -----
+    Of probabilities that a final sigmoid made, too, the loss is of what is kept in that range: where
+    they leave it there is no gradient. (Keras goes back to the logits there.) A net whose outputs may
+    be so certain and wrong trains better from logits, without the sigmoid.
+
     Examples
     --------
     >>> from cnet import losses
