@@ -148,13 +148,13 @@ template <class T> struct BinaryCrossentropyFromLogits : Pointwise<T> {
   using Pointwise<T>::Pointwise;
   CNET_INLINE Lanes<T> loss(Lanes<T> z, Lanes<T> t) const { return (relu(z) - z * t) + softplus_above_relu(z); }
   CNET_INLINE Lanes<T> derivative(Lanes<T> z, Lanes<T> t) const { return sigmoid(z) - t; }
-  CNET_INLINE Lanes<T> probability(Lanes<T> z) const { return sigmoid(z); }
-  CNET_INLINE Lanes<T> complement(Lanes<T> z) const { return sigmoid(negative(z)); }
+  CNET_OUTLINED Lanes<T> probability(Lanes<T> z) const { return sigmoid(z); }
+  CNET_INLINE Lanes<T> complement(Lanes<T> z) const { return probability(negative(z)); }
   CNET_INLINE Lanes<T> probability_slope(Lanes<T> z) const { return probability(z) * complement(z); }
 };
 
 /// xᵞ for x ≥ 0 and γ ≥ 0.
-template <class T> CNET_INLINE Lanes<T> power(Lanes<T> x, T gamma) {
+template <class T> CNET_OUTLINED Lanes<T> power(Lanes<T> x, T gamma) {
   if (gamma == T(0)) return broadcast(T(1));
   return exp(broadcast(gamma) * log(x));
 }
@@ -163,24 +163,24 @@ template <class T> CNET_INLINE Lanes<T> power(Lanes<T> x, T gamma) {
 /// t; Lin et al., 2017, equations 4 and 5.
 template <class T, class Crossentropy> struct BinaryFocal : Crossentropy {
   using Crossentropy::Crossentropy;
-  CNET_INLINE Lanes<T> loss(Lanes<T> x, Lanes<T> t) const { return factor(x, t) * Crossentropy::loss(x, t); }
+  CNET_INLINE Lanes<T> loss(Lanes<T> x, Lanes<T> t) const { return factor(miss(x, t), t) * Crossentropy::loss(x, t); }
   /// mᵞ (γ m′ / m · crossentropy + crossentropy′)
   CNET_INLINE Lanes<T> derivative(Lanes<T> x, Lanes<T> t) const {
-    const Lanes<T> miss_slope = (this->one - this->two * t) * this->probability_slope(x);
-    const Lanes<T> growth = broadcast(this->parameters.gamma) * (miss_slope / miss(x, t));
-    const Lanes<T> of_factor = select(miss(x, t) == this->zero, this->zero, growth * Crossentropy::loss(x, t));
-    return factor(x, t) * (of_factor + Crossentropy::derivative(x, t));
+    const Lanes<T> m = miss(x, t), slope = (this->one - this->two * t) * this->probability_slope(x);
+    const Lanes<T> growth = broadcast(this->parameters.gamma) * (slope / m);
+    const Lanes<T> of_factor = select(m == this->zero, this->zero, growth * Crossentropy::loss(x, t));
+    return factor(m, t) * (of_factor + Crossentropy::derivative(x, t));
   }
 
 private:
   CNET_INLINE Lanes<T> miss(Lanes<T> x, Lanes<T> t) const {
     return fma(t, this->complement(x), (this->one - t) * this->probability(x));
   }
-  CNET_INLINE Lanes<T> factor(Lanes<T> x, Lanes<T> t) const {
+  CNET_INLINE Lanes<T> factor(Lanes<T> m, Lanes<T> t) const {
     const LossParameters<T>& given = this->parameters;
     const Lanes<T> weight =
         fma(t, broadcast(given.positive_weight - given.negative_weight), broadcast(given.negative_weight));
-    return weight * power(miss(x, t), given.gamma);
+    return weight * power(m, given.gamma);
   }
 };
 
@@ -222,11 +222,11 @@ void pointwise_loss_backward(Rows<T> predictions, const T* targets, Index stride
 /// −t (1 − q)ᵞ log q times the positives' weight, q kept in [ε, 1 − ε]: of a share q in its row's whole.
 template <class T> struct CategoricalFocal : Pointwise<T> {
   using Pointwise<T>::Pointwise;
-  CNET_INLINE Lanes<T> loss(Lanes<T> share, Lanes<T> t) const {
+  CNET_OUTLINED Lanes<T> loss(Lanes<T> share, Lanes<T> t) const {
     const Lanes<T> q = select(high() < share, high(), this->at_least(share, this->epsilon));
     return this->zero - factor(q, t) * log(q);
   }
-  CNET_INLINE Lanes<T> derivative(Lanes<T> q, Lanes<T> t) const {
+  CNET_OUTLINED Lanes<T> derivative(Lanes<T> q, Lanes<T> t) const {
     const Lanes<T> growth = broadcast(this->parameters.gamma) * log(q) / (this->one - q);
     const Lanes<T> slope = factor(q, t) * (growth - this->one / q);
     return select(q < this->epsilon, this->zero, select(high() < q, this->zero, slope));
@@ -240,20 +240,21 @@ private:
 };
 
 /// What each number of a group of rows is of its row's whole: x / Σx, or of logits their softmax.
-template <class T, bool from_logits> struct Shares {
+template <class T> struct Shares {
+  const bool from_logits;
   const Index columns;
   const Index first;
   const Numbers<T> maximum;
   const Numbers<T> total;
 
-  CNET_INLINE Shares(const Rows<T>& rows, Index first_row, Index count)
-      : columns(rows.columns), first(first_row),
-        maximum(from_logits ? maxima(rows, first_row, count) : broadcast(T(0))),
+  CNET_INLINE Shares(bool of_logits, const Rows<T>& rows, Index first_row, Index count)
+      : from_logits(of_logits), columns(rows.columns), first(first_row),
+        maximum(of_logits ? maxima(rows, first_row, count) : broadcast(T(0))),
         total(fold_rows<T>(first_row, count, Add(), [&](Index i) CNET_INLINED {
           return sum_panels(rows, i, T(0), [&](Index p, Lanes<T> x) CNET_INLINED { return part(i, p, x); });
         })) {}
 
-  CNET_INLINE Lanes<T> part(Index i, Index p, Lanes<T> x) const {
+  CNET_OUTLINED Lanes<T> part(Index i, Index p, Lanes<T> x) const {
     if (!from_logits) return x;
     return select(columns_of<T>(columns, p), exp(x - maximum[i - first]), broadcast(T(0)));
   }
@@ -264,12 +265,12 @@ template <class T, bool from_logits> struct Shares {
   }
 };
 
-template <class T, bool from_logits>
-void categorical_focal_forward(Rows<T> predictions, const T* targets, Index stride, const LossParameters<T>& parameters,
-                               T* losses) {
+template <class T>
+CNET_OUTLINED void categorical_focal_losses(bool from_logits, Rows<T> predictions, const T* targets, Index stride,
+                                            const LossParameters<T>& parameters, T* losses) {
   const CategoricalFocal<T> loss(parameters);
   each_group<T>(predictions.rows, [&](Index first, Index count) CNET_INLINED {
-    const Shares<T, from_logits> shares(predictions, first, count);
+    const Shares<T> shares(from_logits, predictions, first, count);
     const Lanes<T> sum = fold_rows<T>(first, count, Add(), [&](Index i) CNET_INLINED {
       return sum_panels(predictions, i, T(0), [&](Index p, Lanes<T> x) CNET_INLINED {
         const Lanes<T> t = load(targets + p * stride + i * panel_width<T>);
@@ -281,12 +282,13 @@ void categorical_focal_forward(Rows<T> predictions, const T* targets, Index stri
 }
 
 /// With shares q and slopes g by them: (g − Σ g q) / Σx by x, q (g − Σ g q) by logits.
-template <class T, bool from_logits>
-void categorical_focal_backward(Rows<T> predictions, const T* targets, Index stride,
-                                const LossParameters<T>& parameters, T divisor, T* out, Index out_stride) {
+template <class T>
+CNET_OUTLINED void categorical_focal_gradient(bool from_logits, Rows<T> predictions, const T* targets, Index stride,
+                                              const LossParameters<T>& parameters, T divisor, T* out,
+                                              Index out_stride) {
   const CategoricalFocal<T> loss(parameters);
   each_group<T>(predictions.rows, [&](Index first, Index count) CNET_INLINED {
-    const Shares<T, from_logits> shares(predictions, first, count);
+    const Shares<T> shares(from_logits, predictions, first, count);
     const auto slope = [&](Index i, Index p, Lanes<T> q) CNET_INLINED {
       const Lanes<T> t = load(targets + p * stride + i * panel_width<T>);
       return select(columns_of<T>(predictions.columns, p), loss.derivative(q, t), loss.zero);
@@ -304,4 +306,16 @@ void categorical_focal_backward(Rows<T> predictions, const T* targets, Index str
       });
     }
   });
+}
+
+template <class T, bool from_logits>
+void categorical_focal_forward(Rows<T> predictions, const T* targets, Index stride, const LossParameters<T>& parameters,
+                               T* losses) {
+  categorical_focal_losses(from_logits, predictions, targets, stride, parameters, losses);
+}
+
+template <class T, bool from_logits>
+void categorical_focal_backward(Rows<T> predictions, const T* targets, Index stride,
+                                const LossParameters<T>& parameters, T divisor, T* out, Index out_stride) {
+  categorical_focal_gradient(from_logits, predictions, targets, stride, parameters, divisor, out, out_stride);
 }
