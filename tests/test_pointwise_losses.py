@@ -21,8 +21,17 @@ SHAPES = [(1, 1), (3, 2), (17, 16), (5, 33)]
 DELTA = 0.75
 
 
+PARAMETERS: dict[str, Any] = {"gamma": 1.5, "positive_weight": 0.25, "negative_weight": 0.75}
+
+
 def logs(x: Array) -> Array:
     return abs(np.log(x))
+
+
+def focal(q: Array, t: Array) -> Array:
+    """Return t (1 + |log q|) of shares q kept in their range, times what 1 − q makes of q's error."""
+    q = np.clip(q, 1e-7, 1 - 1e-7)
+    return t * (1 + logs(q)) * (1 + 1.5 * (logs(1 - q) + 1 / (1 - q))) * (1 - q) ** 1.5
 
 
 # What a loss adds up, term by term without cancellation: the size that its rounding errors have.
@@ -39,7 +48,16 @@ MAGNITUDES: dict[str, Callable[[Array, Array], Array]] = {
     # The logarithm of 1 − q carries the error of 1 − q, over 1 − q.
     "binary_crossentropy": lambda p, _: 2 + logs(p) + logs(1 - p) + 1 / (1 - p),
     "binary_crossentropy_from_logits": lambda p, t: 1 + p + p * t,
+    "log_cosh": lambda p, t: p + t + np.log(2),
+    # A power has the errors of the logarithm times its exponent; 1 − p those of p over it.
+    "binary_focal_crossentropy": lambda p, _: (1 + 1.5 * logs(1 - p)) * (2 + 2 / (1 - p) + 1 / p),
+    "binary_focal_crossentropy_from_logits": lambda p, t: 2 * (1 + p + p * t),
+    "categorical_focal_crossentropy": lambda p, t: focal(p / p.sum(axis=1, keepdims=True), t),
+    "categorical_focal_crossentropy_from_logits": lambda p, t: focal(
+        np.exp(p) / np.exp(p).sum(axis=1, keepdims=True), t
+    ),
 }
+SUMS = ("kl_divergence", "categorical_focal")
 # Subtractions, products, quotients and two logarithms of 4 units each, and a sum over the columns.
 ROUNDINGS = 24 + 33
 
@@ -60,11 +78,13 @@ def sample(name: str, shape: tuple[int, int], dtype: str) -> tuple[Array, Array]
 @pytest.mark.parametrize("name", FORMULAS)
 def test_each_loss_is_the_references(name: str, shape: tuple[int, int], dtype: str) -> None:
     p, t = sample(name, shape, dtype)
-    exact = reference.pointwise_loss_forward(name, *map(np.float64, (p, t)), DELTA)  # type: ignore[arg-type]
-    actual = ops.pointwise_loss_forward(name, p, t, DELTA)
+    exact = reference.pointwise_loss_forward(
+        name, p.astype("float64"), t.astype("float64"), DELTA, **PARAMETERS
+    )
+    actual = ops.pointwise_loss_forward(name, p, t, DELTA, **PARAMETERS)
     assert actual.dtype == dtype
     magnitude = MAGNITUDES[name](np.float64(p), np.float64(t))
-    terms = magnitude.sum(axis=1) if name == "kl_divergence" else magnitude.mean(axis=1)
+    terms = magnitude.sum(axis=1) if name.startswith(SUMS) else magnitude.mean(axis=1)
     assert (abs(actual - exact) <= 2 * gamma(ROUNDINGS, dtype) * terms).all()
 
 
@@ -72,8 +92,8 @@ def test_each_loss_is_the_references(name: str, shape: tuple[int, int], dtype: s
 @pytest.mark.parametrize("name", FORMULAS)
 def test_each_gradient_is_the_references(name: str, dtype: str) -> None:
     p, t = sample(name, (17, 5), dtype)
-    expected = reference.pointwise_loss_backward(name, p, t, DELTA)
-    actual = ops.pointwise_loss_backward(name, p, t, DELTA)
+    expected = reference.pointwise_loss_backward(name, p, t, DELTA, **PARAMETERS)
+    actual = ops.pointwise_loss_backward(name, p, t, DELTA, **PARAMETERS)
     # Slopes are products and quotients of differences of numbers below 2, of at most 1 / 0.05².
     largest = 100 if "percentage" in name else 1 / 0.05**2
     assert (abs(actual - expected) <= 2 * gamma(ROUNDINGS, dtype) * largest).all()
@@ -90,11 +110,11 @@ def test_each_gradient_is_its_losses_slope(name: str) -> None:
         for side in (-step, step):
             moved = p.copy()
             moved[index] += side
-            ends.append(ops.pointwise_loss_forward(name, moved, t, DELTA).mean())
+            ends.append(ops.pointwise_loss_forward(name, moved, t, DELTA, **PARAMETERS).mean())
         slopes[index] = (ends[1] - ends[0]) / (2 * step)
     # Central differences err by the third derivative times step² / 6 and by rounding over step.
     np.testing.assert_allclose(
-        ops.pointwise_loss_backward(name, p, t, DELTA), slopes, rtol=1e-6, atol=2e-9
+        ops.pointwise_loss_backward(name, p, t, DELTA, **PARAMETERS), slopes, rtol=1e-6, atol=2e-9
     )
 
 
@@ -112,6 +132,40 @@ def test_what_is_far_out_stays_finite() -> None:
         small = np.array([[-20.0]], dtype)  # log(1 + e⁻²⁰) = e⁻²⁰ to the last bits
         loss = ops.pointwise_loss_forward("binary_crossentropy_from_logits", small, 0 * small)
         assert loss[0] == pytest.approx(np.exp(-20.0), rel=4 * float(np.finfo(dtype).eps))
+
+
+def test_class_balancing_weighs_labels() -> None:
+    p = [[0.5, 0.5]]
+    plain, balanced = (
+        losses.BinaryFocalCrossentropy(apply_class_balancing=on, alpha=0.25) for on in (False, True)
+    )
+    assert balanced([[1, 1]], p) == pytest.approx(0.25 * plain([[1, 1]], p), rel=1e-6)
+    assert balanced([[0, 0]], p) == pytest.approx(0.75 * plain([[0, 0]], p), rel=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_focal_losses_of_certain_predictions(dtype: str) -> None:
+    right, wrong = np.array([[0.0, 1.0]], dtype), np.array([[1.0, 0.0]], dtype)
+    far = np.array([[-1e4, 1e4]], dtype)
+    for power in (0.0, 0.5, 2.0):
+        for name, p in [
+            ("binary_focal_crossentropy", right),
+            ("binary_focal_crossentropy_from_logits", far),
+            ("categorical_focal_crossentropy", right),
+            ("categorical_focal_crossentropy_from_logits", far),
+        ]:
+            loss = ops.pointwise_loss_forward(name, p, right, gamma=power)[0]
+            assert 0 <= loss <= 2e-7
+            assert ops.pointwise_loss_forward(name, p, wrong, gamma=power)[0] > 10
+            for t in (right, wrong):
+                slope = ops.pointwise_loss_backward(name, p, t, gamma=power)
+                assert np.isfinite(slope).all()
+        # Without a power the losses are the plain cross-entropies.
+        p = RNG.uniform(0.1, 0.9, (5, 3)).astype(dtype)
+        t = np.eye(3)[[0, 1, 2, 1, 0]].astype(dtype)
+        focal = ops.pointwise_loss_backward("binary_focal_crossentropy", p, t, gamma=0.0)
+        plain = ops.pointwise_loss_backward("binary_crossentropy", p, t)
+        np.testing.assert_array_equal(focal, plain)
 
 
 def test_nan_is_not_hidden() -> None:
@@ -148,6 +202,11 @@ def test_regression_finds_the_line() -> None:
         losses.BinaryCrossentropy(from_logits=True),
         losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.2),
         losses.Hinge(),
+        losses.LogCosh(),
+        losses.BinaryFocalCrossentropy(from_logits=True),
+        losses.BinaryFocalCrossentropy(True, 0.3, 1.5, from_logits=True, label_smoothing=0.2),
+        losses.CategoricalFocalCrossentropy(from_logits=True),
+        losses.CategoricalFocalCrossentropy(0.5, 3, from_logits=True, label_smoothing=0.2),
     ],
     ids=lambda loss: loss.name,
 )
@@ -157,9 +216,11 @@ def test_a_step_goes_down_the_losses_gradient(loss: losses.PointwiseLoss) -> Non
     model.build((None, 4))
     weights = model.get_weights()
     outputs, inputs = reference.network.forward(x, weights)
-    targets = y * (1 - loss.label_smoothing) + loss.label_smoothing / 2
-    grad = reference.pointwise_loss_backward(loss.rule, outputs, targets, loss.delta)
-    expected_loss = reference.pointwise_loss_forward(loss.rule, outputs, targets, loss.delta).mean()
+    spread = loss.label_smoothing / (3 if loss.categorical else 2)
+    targets = y * (1 - loss.label_smoothing) + spread
+    options = loss.engine_options()
+    grad = reference.pointwise_loss_backward(loss.rule, outputs, targets, **options)
+    expected_loss = reference.pointwise_loss_forward(loss.rule, outputs, targets, **options).mean()
     gradients = reference.network.backward(grad, inputs, weights)
     assert loss(y, outputs) == pytest.approx(expected_loss, rel=1e-13)
     assert model.train_on_batch(x, y) == pytest.approx(expected_loss, rel=1e-13)
@@ -174,6 +235,36 @@ def test_accuracy_of_a_single_output_is_of_its_side() -> None:
     assert set(history) == {"loss", "accuracy"}
     right = (model.predict(x, verbose=0)[:, 0] > 0.5) == y
     assert model.evaluate(x, y, verbose=0)[1] == right.mean()
+
+
+@pytest.mark.parametrize("outputs", [1, 3, 20])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        losses.BinaryCrossentropy(),
+        losses.BinaryCrossentropy(label_smoothing=0.3),
+        losses.BinaryCrossentropy(from_logits=True),
+        losses.BinaryFocalCrossentropy(from_logits=True, label_smoothing=0.1),
+    ],
+    ids=lambda loss: loss.name,
+)
+def test_the_engine_counts_binary_accuracy(loss: losses.Loss, outputs: int) -> None:
+    x, y = RNG.normal(size=(50, 4)), RNG.integers(2, size=(50, outputs)).astype(float)
+    y[0] = 0.25  # a soft label is never met
+    model = compiled(loss, outputs, metrics=["binary_accuracy"])
+    if not loss.from_logits:  # type: ignore[attr-defined]
+        model.add(layers.Activation("sigmoid"))
+        model.compile("sgd", loss, metrics=["binary_accuracy"])
+    predictions = model.predict(x, verbose=0)
+    counted = model.evaluate(x, y, 7, verbose=0)[1]
+    assert model._compiled is not None
+    assert not model._compiled.fed  # so nobody looked at predictions for it
+    assert counted == pytest.approx(cnet.metrics.BinaryAccuracy()(y, predictions), rel=1e-6)
+    assert 0 < counted < 1
+    model.compile("sgd", loss, metrics=[cnet.metrics.BinaryAccuracy(threshold=0.9)])
+    other = model.evaluate(x, y, verbose=0)[1]
+    expected = cnet.metrics.BinaryAccuracy(threshold=0.9)(y, predictions)
+    assert other == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("from_logits", [False, True])
@@ -222,16 +313,35 @@ def test_names(name: str) -> None:
             "label_smoothing: expected a number in [0, 1], got 1.5",
         ),
         (
-            lambda: losses.SparseCategoricalCrossentropy(ignore_class=3),  # type: ignore[arg-type]
+            lambda: losses.SparseCategoricalCrossentropy(ignore_class=0.5),  # type: ignore[arg-type]
+            TypeError,
+            "SparseCategoricalCrossentropy: ignore_class: expected an integer, got 0.5",
+        ),
+        (
+            lambda: losses.BinaryFocalCrossentropy(gamma=-1),
             ValueError,
-            "ignore_class is not supported yet, got 3",
+            "BinaryFocalCrossentropy: gamma: expected a number of at least 0, got -1",
+        ),
+        (
+            lambda: losses.CategoricalFocalCrossentropy(gamma=np.inf),
+            ValueError,
+            "CategoricalFocalCrossentropy: gamma: expected a finite number, got inf",
+        ),
+        (
+            lambda: losses.CategoricalFocalCrossentropy([0.25, 0.5]),  # type: ignore[arg-type]
+            TypeError,
+            "CategoricalFocalCrossentropy: alpha: expected a number, got [0.25, 0.5]",
         ),
         (
             lambda: losses.MeanSquaredError()([[1.0, 2.0]], [[1.0]]),
             ValueError,
             "MeanSquaredError: y_true: expected shape (1, 1), got (1, 2)",
         ),
-        (lambda: losses.MeanSquaredError("sum"), ValueError, "reduction 'sum' is not supported"),
+        (
+            lambda: losses.MeanSquaredError("max"),  # type: ignore[arg-type]
+            ValueError,
+            "MeanSquaredError: reduction: expected one of 'sum_over_batch_size'",
+        ),
         (
             lambda: compiled("mse", 2).fit(np.ones((4, 3)), np.ones((4, 3)), verbose=0),
             ValueError,

@@ -125,6 +125,11 @@ kernels::PointwiseLoss pointwise_loss(const char* call, const std::string& name)
       "squared_hinge",
       "binary_crossentropy",
       "binary_crossentropy_from_logits",
+      "log_cosh",
+      "binary_focal_crossentropy",
+      "binary_focal_crossentropy_from_logits",
+      "categorical_focal_crossentropy",
+      "categorical_focal_crossentropy_from_logits",
   };
   static_assert(std::size(names) == kernels::pointwise_losses);
   const auto* found = std::find(std::begin(names), std::end(names), name);

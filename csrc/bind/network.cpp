@@ -169,6 +169,14 @@ template <class T> struct BoundTrainer {
   }
 };
 
+/// By Keras's names, of which two are the mean.
+Loss::Reduction reduction_named(const std::string& name) {
+  if (name == "sum_over_batch_size" || name == "mean") return Loss::Reduction::mean;
+  if (name == "mean_with_sample_weight") return Loss::Reduction::weighted_mean;
+  if (name == "sum") return Loss::Reduction::sum;
+  throw py::value_error("Loss: unknown reduction '" + name + "'");
+}
+
 /// Registers a class for elements of T, and enters it in the module's table m.name[dtype].
 template <class T, class Class> void enter(py::module_& m, const char* name, const Class& bound) {
   if (!py::hasattr(m, name)) m.attr(name) = py::dict();
@@ -279,14 +287,27 @@ void register_network(py::module_& m) {
            arg("accumulation") = 1, arg("averages") = false, arg("average_momentum") = 0.0,
            arg("overwrite_frequency") = 0);
   py::class_<Loss>(m, "Loss").def(
-      py::init([](const std::string& name, double delta, double target_scale, double target_offset) {
-        if (name == "cross_entropy") return Loss{Loss::Kind::cross_entropy, {}, delta, target_scale, target_offset};
-        if (name == "cross_entropy_from_logits") {
-          return Loss{Loss::Kind::cross_entropy_from_logits, {}, delta, target_scale, target_offset};
+      py::init([](const std::string& name, double delta, double gamma, double positive_weight, double negative_weight,
+                  double target_scale, double target_offset, const std::string& reduction,
+                  std::optional<Index> ignored_class) {
+        Loss loss{Loss::Kind::pointwise};
+        if (name == "cross_entropy") {
+          loss.kind = Loss::Kind::cross_entropy;
+        } else if (name == "cross_entropy_from_logits") {
+          loss.kind = Loss::Kind::cross_entropy_from_logits;
+        } else {
+          loss.pointwise = pointwise_loss("Loss", name);
         }
-        return Loss{Loss::Kind::pointwise, pointwise_loss("Loss", name), delta, target_scale, target_offset};
+        loss.parameters = {delta, gamma, positive_weight, negative_weight};
+        loss.target_scale = target_scale;
+        loss.target_offset = target_offset;
+        loss.reduction = reduction_named(reduction);
+        loss.ignored_class = ignored_class;
+        return loss;
       }),
-      arg("name"), py::kw_only(), arg("delta") = 1.0, arg("target_scale") = 1.0, arg("target_offset") = 0.0);
+      arg("name"), py::kw_only(), arg("delta") = 1.0, arg("gamma") = 2.0, arg("positive_weight") = 1.0,
+      arg("negative_weight") = 1.0, arg("target_scale") = 1.0, arg("target_offset") = 0.0,
+      arg("reduction") = "sum_over_batch_size", arg("ignored_class") = py::none());
   register_network_of<float>(m, "Float32");
   register_network_of<double>(m, "Float64");
 }

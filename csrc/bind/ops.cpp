@@ -7,8 +7,6 @@
 #include "ops/losses.hpp"
 #include "ops/optimizers.hpp"
 
-#include <numeric>
-
 namespace cnet::bind {
 
 namespace {
@@ -242,7 +240,8 @@ template <class T> struct Labels {
     expect_shape({call, "labels"}, labels, {rows.shape(0)});
     ids.resize(static_cast<std::size_t>(labels.shape(0)));
     const py::array column = labels.attr("reshape")(-1, 1);
-    gather_ids(samples({call, "labels"}, column), {nullptr, 0}, rows.shape(1), {0, labels.shape(0)}, ids.data());
+    gather_ids(samples({call, "labels"}, column), {nullptr, 0}, rows.shape(1), std::nullopt, {0, labels.shape(0)},
+               ids.data());
   }
   ops::Targets<T> targets() const {
     if (!has_ids) return {nullptr, distribution.view()};
@@ -251,11 +250,6 @@ template <class T> struct Labels {
   }
 };
 
-template <class T> double mean(const std::vector<T>& losses) {
-  if (losses.empty()) return 0;
-  return std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(losses.size());
-}
-
 template <class T>
 py::tuple softmax_cross_entropy_forward(const Array<T>& logits, const py::array& labels, const py::object& out) {
   constexpr const char* call = "softmax_cross_entropy_forward";
@@ -263,27 +257,29 @@ py::tuple softmax_cross_entropy_forward(const Array<T>& logits, const py::array&
   Array<T> result = output<T>({call, "out"}, out, shape_of(logits), {logits, labels});
   const auto view = matrix(logits);
   const auto result_view = mutable_matrix(result);
-  std::vector<T> losses(static_cast<std::size_t>(view.rows));
+  Array<T> losses(view.rows);
+  T* losses_data = losses.mutable_data();
   compute([&] {
     const auto panels = packed(view);
     PanelMatrix<T> probabilities(view.rows, view.columns);
     ops::softmax_cross_entropy_forward<T>(panels.view(), checked.targets(), all_rows(panels), probabilities.view(),
-                                          losses.data());
+                                          losses_data);
     unpack<T>(probabilities.view(), result_view);
   });
-  return py::make_tuple(mean(losses), result);
+  return py::make_tuple(losses, result);
 }
 
-template <class T> double cross_entropy_forward(const Array<T>& probabilities, const py::array& labels) {
+template <class T> Array<T> cross_entropy_forward(const Array<T>& probabilities, const py::array& labels) {
   constexpr const char* call = "cross_entropy_forward";
   const Labels<T> checked(call, labels, {call, "probabilities"}, probabilities);
   const auto view = matrix(probabilities);
-  std::vector<T> losses(static_cast<std::size_t>(view.rows));
+  Array<T> losses(view.rows);
+  T* data = losses.mutable_data();
   compute([&] {
     const auto panels = packed(view);
-    ops::cross_entropy_forward<T>(panels.view(), checked.targets(), all_rows(panels), losses.data());
+    ops::cross_entropy_forward<T>(panels.view(), checked.targets(), all_rows(panels), data);
   });
-  return mean(losses);
+  return losses;
 }
 
 template <class T, class F>
@@ -295,7 +291,7 @@ Array<T> loss_backward(const char* call, const Array<T>& probabilities, const py
   const auto result_view = mutable_matrix(result);
   compute([&] {
     auto panels = packed(view);
-    backward(panels.view(), checked.targets(), view.rows, all_rows(panels), panels.view());
+    backward(panels.view(), checked.targets(), static_cast<double>(view.rows), all_rows(panels), panels.view());
     unpack<T>(panels.view(), result_view);
   });
   return result;
@@ -314,7 +310,8 @@ Array<T> cross_entropy_backward(const Array<T>& probabilities, const py::array& 
 
 template <class T>
 Array<T> pointwise_loss_forward(const std::string& name, const Array<T>& predictions, const Array<T>& targets,
-                                double delta) {
+                                double delta, double gamma, double positive_weight, double negative_weight) {
+  const ops::LossParameters parameters{delta, gamma, positive_weight, negative_weight};
   constexpr const char* call = "pointwise_loss_forward";
   const kernels::PointwiseLoss loss = pointwise_loss(call, name);
   expect_matrix({call, "predictions"}, predictions, "(batch, outputs)");
@@ -324,15 +321,16 @@ Array<T> pointwise_loss_forward(const std::string& name, const Array<T>& predict
   T* data = losses.mutable_data();
   compute([&] {
     const auto panels = packed(view), targets_panels = packed(targets_view);
-    ops::pointwise_loss_forward<T>(loss, static_cast<T>(delta), panels.view(), targets_panels.view(), all_rows(panels),
-                                   data);
+    ops::pointwise_loss_forward<T>(loss, parameters, panels.view(), targets_panels.view(), all_rows(panels), data);
   });
   return losses;
 }
 
 template <class T>
 Array<T> pointwise_loss_backward(const std::string& name, const Array<T>& predictions, const Array<T>& targets,
-                                 double delta, const py::object& out) {
+                                 double delta, double gamma, double positive_weight, double negative_weight,
+                                 const py::object& out) {
+  const ops::LossParameters parameters{delta, gamma, positive_weight, negative_weight};
   constexpr const char* call = "pointwise_loss_backward";
   const kernels::PointwiseLoss loss = pointwise_loss(call, name);
   expect_matrix({call, "predictions"}, predictions, "(batch, outputs)");
@@ -343,8 +341,8 @@ Array<T> pointwise_loss_backward(const std::string& name, const Array<T>& predic
   compute([&] {
     auto panels = packed(view);
     const auto targets_panels = packed(targets_view);
-    ops::pointwise_loss_backward<T>(loss, static_cast<T>(delta), panels.view(), targets_panels.view(), view.rows,
-                                    all_rows(panels), panels.view());
+    ops::pointwise_loss_backward<T>(loss, parameters, panels.view(), targets_panels.view(),
+                                    static_cast<double>(view.rows), all_rows(panels), panels.view());
     unpack<T>(panels.view(), result_view);
   });
   return result;
@@ -499,9 +497,9 @@ template <class T> void register_ops_of(py::module_& m) {
         arg("out"));
   m.def("cross_entropy_forward", &cross_entropy_forward<T>, given("probabilities"), given("labels"));
   m.def("pointwise_loss_forward", &pointwise_loss_forward<T>, arg("loss"), given("predictions"), given("targets"),
-        arg("delta"));
+        arg("delta"), arg("gamma"), arg("positive_weight"), arg("negative_weight"));
   m.def("pointwise_loss_backward", &pointwise_loss_backward<T>, arg("loss"), given("predictions"), given("targets"),
-        arg("delta"), arg("out"));
+        arg("delta"), arg("gamma"), arg("positive_weight"), arg("negative_weight"), arg("out"));
   m.def("cross_entropy_backward", &cross_entropy_backward<T>, given("probabilities"), given("labels"), arg("out"));
   m.def("sgd_update", &sgd_update<T>, arg("param"), given("grad"), arg("learning_rate"));
   m.def("sgd_momentum_update", &sgd_momentum_update<T>, arg("param"), given("grad"), arg("velocity"),

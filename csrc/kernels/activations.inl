@@ -156,10 +156,15 @@ template <class T> CNET_INLINE Lanes<T> tanh(Lanes<T> x) {
   return with_sign(Divisor<T>(exact_sum(broadcast(T(2)), t)).divides(t), x);
 }
 
-/// ln(1 + eˣ) = max(x, 0) + ln(1 + exp(−|x|)).
-template <class T> CNET_INLINE Lanes<T> softplus(Lanes<T> x) {
+/// ln(1 + exp(−|x|)): how far the softplus is above max(x, 0).
+template <class T> CNET_INLINE Lanes<T> softplus_above_relu(Lanes<T> x) {
   const Exponential<T> e(negative(absolute(x)));
-  return relu(x) + log_one_plus(scale(e.mantissa(), e.n));
+  return log_one_plus(scale(e.mantissa(), e.n));
+}
+
+/// ln(1 + eˣ).
+template <class T> CNET_INLINE Lanes<T> softplus(Lanes<T> x) {
+  return relu(x) + softplus_above_relu(x);
 }
 
 template <class T> CNET_INLINE Lanes<T> silu(Lanes<T> x) {

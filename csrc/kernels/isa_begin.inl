@@ -3,6 +3,8 @@
 // compiled for a newer CPU. So: no standard library, and everything in an unnamed namespace.
 
 #define CNET_INLINE __attribute__((always_inline)) inline
+/// One copy for all callers, of what is long and called where a call more is nothing.
+#define CNET_OUTLINED __attribute__((noinline))
 /// The same behind a lambda's parameters; else its lanes, of several registers, would go through memory.
 #define CNET_INLINED __attribute__((always_inline))
 

@@ -4,9 +4,9 @@
 template <class T> struct Pointwise {
   const Lanes<T> zero = broadcast(T(0)), half = broadcast(T(0.5)), one = broadcast(T(1)), two = broadcast(T(2));
   const Lanes<T> epsilon = broadcast(T(1e-7));
-  const Lanes<T> delta;
+  const LossParameters<T> parameters;
 
-  CNET_INLINE explicit Pointwise(T given_delta) : delta(broadcast(given_delta)) {}
+  CNET_INLINE explicit Pointwise(const LossParameters<T>& given) : parameters(given) {}
 
   CNET_INLINE Lanes<T> at_least(Lanes<T> x, Lanes<T> low) const { return select(x < low, low, x); }
   CNET_INLINE Lanes<T> magnitude(Lanes<T> x) const { return select(x < zero, zero - x, x); }
@@ -62,11 +62,24 @@ template <class T> struct Huber : Pointwise<T> {
   using Pointwise<T>::Pointwise;
   CNET_INLINE Lanes<T> loss(Lanes<T> p, Lanes<T> t) const {
     const Lanes<T> d = this->magnitude(p - t);
-    return select(d <= this->delta, this->half * (d * d), this->delta * (d - this->half * this->delta));
+    return select(d <= delta(), this->half * (d * d), delta() * (d - this->half * delta()));
   }
   CNET_INLINE Lanes<T> derivative(Lanes<T> p, Lanes<T> t) const {
-    return select(this->magnitude(p - t) <= this->delta, p - t, this->delta * this->sign(p - t));
+    return select(this->magnitude(p - t) <= delta(), p - t, delta() * this->sign(p - t));
   }
+
+private:
+  CNET_INLINE Lanes<T> delta() const { return broadcast(this->parameters.delta); }
+};
+
+/// ln cosh(p − t) = |d| + ln(1 + exp(−2 |d|)) − ln 2
+template <class T> struct LogCosh : Pointwise<T> {
+  using Pointwise<T>::Pointwise;
+  CNET_INLINE Lanes<T> loss(Lanes<T> p, Lanes<T> t) const {
+    const Lanes<T> d = this->magnitude(p - t);
+    return (d + softplus_above_relu(this->two * d)) - broadcast(T(0.69314718055994530942));
+  }
+  CNET_INLINE Lanes<T> derivative(Lanes<T> p, Lanes<T> t) const { return tanh(p - t); }
 };
 
 /// p − t log(p + ε)
@@ -122,33 +135,65 @@ template <class T> struct BinaryCrossentropy : Pointwise<T> {
     const Lanes<T> slope = (p - t) / (p * (this->one - p));
     return select(p < this->epsilon, this->zero, select(high() < p, this->zero, slope));
   }
+  CNET_INLINE Lanes<T> probability(Lanes<T> p) const { return p; }
+  CNET_INLINE Lanes<T> complement(Lanes<T> p) const { return this->one - p; }
+  CNET_INLINE Lanes<T> probability_slope(Lanes<T>) const { return this->one; }
 
 private:
   CNET_INLINE Lanes<T> high() const { return this->one - this->epsilon; }
 };
 
-/// The same of p = 1 / (1 + e⁻ᶻ): max(z, 0) − z t + log(1 + e⁻ˡᶻˡ).
+/// The same of p = 1 / (1 + e⁻ᶻ): max(z, 0) − z t + ln(1 + exp(−|z|)).
 template <class T> struct BinaryCrossentropyFromLogits : Pointwise<T> {
   using Pointwise<T>::Pointwise;
-  CNET_INLINE Lanes<T> loss(Lanes<T> z, Lanes<T> t) const {
-    const Lanes<T> e = exp(this->zero - this->magnitude(z)), sum = this->one + e;
-    // log(1 + e) with what the sum has lost put back; Kahan's, in Goldberg 1991, theorem 4.
-    const Lanes<T> rest = select(sum == this->one, e, log(sum) * (e / (sum - this->one)));
-    return (this->at_least(z, this->zero) - z * t) + rest;
+  CNET_INLINE Lanes<T> loss(Lanes<T> z, Lanes<T> t) const { return (relu(z) - z * t) + softplus_above_relu(z); }
+  CNET_INLINE Lanes<T> derivative(Lanes<T> z, Lanes<T> t) const { return sigmoid(z) - t; }
+  CNET_OUTLINED Lanes<T> probability(Lanes<T> z) const { return sigmoid(z); }
+  CNET_INLINE Lanes<T> complement(Lanes<T> z) const { return probability(negative(z)); }
+  CNET_INLINE Lanes<T> probability_slope(Lanes<T> z) const { return probability(z) * complement(z); }
+};
+
+/// xᵞ for x ≥ 0 and γ ≥ 0.
+template <class T> CNET_OUTLINED Lanes<T> power(Lanes<T> x, T gamma) {
+  if (gamma == T(0)) return broadcast(T(1));
+  return exp(broadcast(gamma) * log(x));
+}
+
+/// Either of those two times mᵞ and the target's weight, m = t (1 − p) + (1 − t) p being how far p is from
+/// t; Lin et al., 2017, equations 4 and 5.
+template <class T, class Crossentropy> struct BinaryFocal : Crossentropy {
+  using Crossentropy::Crossentropy;
+  CNET_INLINE Lanes<T> loss(Lanes<T> x, Lanes<T> t) const { return factor(miss(x, t), t) * Crossentropy::loss(x, t); }
+  /// mᵞ (γ m′ / m · crossentropy + crossentropy′)
+  CNET_INLINE Lanes<T> derivative(Lanes<T> x, Lanes<T> t) const {
+    const Lanes<T> m = miss(x, t), slope = (this->one - this->two * t) * this->probability_slope(x);
+    const Lanes<T> growth = broadcast(this->parameters.gamma) * (slope / m);
+    const Lanes<T> of_factor = select(m == this->zero, this->zero, growth * Crossentropy::loss(x, t));
+    return factor(m, t) * (of_factor + Crossentropy::derivative(x, t));
   }
-  CNET_INLINE Lanes<T> derivative(Lanes<T> z, Lanes<T> t) const {
-    const Lanes<T> e = exp(this->zero - this->magnitude(z));
-    const Lanes<T> sigmoid = select(z < this->zero, e, this->one) / (this->one + e);
-    return sigmoid - t;
+
+private:
+  CNET_INLINE Lanes<T> miss(Lanes<T> x, Lanes<T> t) const {
+    return fma(t, this->complement(x), (this->one - t) * this->probability(x));
+  }
+  CNET_INLINE Lanes<T> factor(Lanes<T> m, Lanes<T> t) const {
+    const LossParameters<T>& given = this->parameters;
+    const Lanes<T> weight =
+        fma(t, broadcast(given.positive_weight - given.negative_weight), broadcast(given.negative_weight));
+    return weight * power(m, given.gamma);
   }
 };
+
+template <class T> using BinaryFocalCrossentropy = BinaryFocal<T, BinaryCrossentropy<T>>;
+template <class T> using BinaryFocalCrossentropyFromLogits = BinaryFocal<T, BinaryCrossentropyFromLogits<T>>;
 
 template <class Loss> inline constexpr bool is_mean = true;
 template <class T> inline constexpr bool is_mean<KLDivergence<T>> = false;
 
 template <class T, class Loss>
-void pointwise_loss_forward(Rows<T> predictions, const T* targets, Index stride, T delta, T* losses) {
-  const Loss loss(delta);
+void pointwise_loss_forward(Rows<T> predictions, const T* targets, Index stride, const LossParameters<T>& parameters,
+                            T* losses) {
+  const Loss loss(parameters);
   const Lanes<T> zero = broadcast(T(0)), terms = broadcast(is_mean<Loss> ? T(predictions.columns) : T(1));
   each_group<T>(predictions.rows, [&](Index first, Index count) CNET_INLINED {
     const Lanes<T> sum = fold_rows<T>(first, count, Add(), [&](Index i) CNET_INLINED {
@@ -162,14 +207,115 @@ void pointwise_loss_forward(Rows<T> predictions, const T* targets, Index stride,
 }
 
 template <class T, class Loss>
-void pointwise_loss_backward(Rows<T> predictions, const T* targets, Index stride, T delta, T batch, T* out,
-                             Index out_stride) {
-  const Loss loss(delta);
-  const Lanes<T> all = broadcast(is_mean<Loss> ? T(predictions.columns) * batch : batch);
+void pointwise_loss_backward(Rows<T> predictions, const T* targets, Index stride, const LossParameters<T>& parameters,
+                             T divisor, T* out, Index out_stride) {
+  const Loss loss(parameters);
+  const Lanes<T> all = broadcast(is_mean<Loss> ? T(predictions.columns) * divisor : divisor);
   for (Index i = 0; i < predictions.rows; ++i) {
     each_panel(predictions, i, T(0), [&](Index p, Lanes<T> x) CNET_INLINED {
       const Lanes<T> t = load(targets + p * stride + i * panel_width<T>);
       store(out + p * out_stride + i * panel_width<T>, loss.derivative(x, t) / all);
     });
   }
+}
+
+/// −t (1 − q)ᵞ log q times the positives' weight, q kept in [ε, 1 − ε]: of a share q in its row's whole.
+template <class T> struct CategoricalFocal : Pointwise<T> {
+  using Pointwise<T>::Pointwise;
+  CNET_OUTLINED Lanes<T> loss(Lanes<T> share, Lanes<T> t) const {
+    const Lanes<T> q = select(high() < share, high(), this->at_least(share, this->epsilon));
+    return this->zero - factor(q, t) * log(q);
+  }
+  CNET_OUTLINED Lanes<T> derivative(Lanes<T> q, Lanes<T> t) const {
+    const Lanes<T> growth = broadcast(this->parameters.gamma) * log(q) / (this->one - q);
+    const Lanes<T> slope = factor(q, t) * (growth - this->one / q);
+    return select(q < this->epsilon, this->zero, select(high() < q, this->zero, slope));
+  }
+
+private:
+  CNET_INLINE Lanes<T> high() const { return this->one - this->epsilon; }
+  CNET_INLINE Lanes<T> factor(Lanes<T> q, Lanes<T> t) const {
+    return broadcast(this->parameters.positive_weight) * t * power(this->one - q, this->parameters.gamma);
+  }
+};
+
+/// What each number of a group of rows is of its row's whole: x / Σx, or of logits their softmax.
+template <class T> struct Shares {
+  const bool from_logits;
+  const Index columns;
+  const Index first;
+  const Numbers<T> maximum;
+  const Numbers<T> total;
+
+  CNET_INLINE Shares(bool of_logits, const Rows<T>& rows, Index first_row, Index count)
+      : from_logits(of_logits), columns(rows.columns), first(first_row),
+        maximum(of_logits ? maxima(rows, first_row, count) : broadcast(T(0))),
+        total(fold_rows<T>(first_row, count, Add(), [&](Index i) CNET_INLINED {
+          return sum_panels(rows, i, T(0), [&](Index p, Lanes<T> x) CNET_INLINED { return part(i, p, x); });
+        })) {}
+
+  CNET_OUTLINED Lanes<T> part(Index i, Index p, Lanes<T> x) const {
+    if (!from_logits) return x;
+    return select(columns_of<T>(columns, p), exp(x - maximum[i - first]), broadcast(T(0)));
+  }
+  CNET_INLINE Lanes<T> share(Index i, Index p, Lanes<T> x) const { return part(i, p, x) / total[i - first]; }
+  /// How the shares' part of a slope goes over to x itself.
+  CNET_INLINE Lanes<T> chain(Index i, Index p, Lanes<T> x, Lanes<T> slope) const {
+    return from_logits ? share(i, p, x) * slope : slope / total[i - first];
+  }
+};
+
+template <class T>
+CNET_OUTLINED void categorical_focal_losses(bool from_logits, Rows<T> predictions, const T* targets, Index stride,
+                                            const LossParameters<T>& parameters, T* losses) {
+  const CategoricalFocal<T> loss(parameters);
+  each_group<T>(predictions.rows, [&](Index first, Index count) CNET_INLINED {
+    const Shares<T> shares(from_logits, predictions, first, count);
+    const Lanes<T> sum = fold_rows<T>(first, count, Add(), [&](Index i) CNET_INLINED {
+      return sum_panels(predictions, i, T(0), [&](Index p, Lanes<T> x) CNET_INLINED {
+        const Lanes<T> t = load(targets + p * stride + i * panel_width<T>);
+        return select(columns_of<T>(predictions.columns, p), loss.loss(shares.share(i, p, x), t), loss.zero);
+      });
+    });
+    Numbers<T>(sum).write(count, losses + first);
+  });
+}
+
+/// With shares q and slopes g by them: (g − Σ g q) / Σx by x, q (g − Σ g q) by logits.
+template <class T>
+CNET_OUTLINED void categorical_focal_gradient(bool from_logits, Rows<T> predictions, const T* targets, Index stride,
+                                              const LossParameters<T>& parameters, T divisor, T* out,
+                                              Index out_stride) {
+  const CategoricalFocal<T> loss(parameters);
+  each_group<T>(predictions.rows, [&](Index first, Index count) CNET_INLINED {
+    const Shares<T> shares(from_logits, predictions, first, count);
+    const auto slope = [&](Index i, Index p, Lanes<T> q) CNET_INLINED {
+      const Lanes<T> t = load(targets + p * stride + i * panel_width<T>);
+      return select(columns_of<T>(predictions.columns, p), loss.derivative(q, t), loss.zero);
+    };
+    const Numbers<T> common(fold_rows<T>(first, count, Add(), [&](Index i) CNET_INLINED {
+      return sum_panels(predictions, i, T(0), [&](Index p, Lanes<T> x) CNET_INLINED {
+        const Lanes<T> q = shares.share(i, p, x);
+        return slope(i, p, q) * q;
+      });
+    }));
+    for (Index i = first; i < first + count; ++i) {
+      each_panel(predictions, i, T(0), [&](Index p, Lanes<T> x) CNET_INLINED {
+        const Lanes<T> apart = slope(i, p, shares.share(i, p, x)) - common[i - first];
+        store(out + p * out_stride + i * panel_width<T>, shares.chain(i, p, x, apart) / broadcast(divisor));
+      });
+    }
+  });
+}
+
+template <class T, bool from_logits>
+void categorical_focal_forward(Rows<T> predictions, const T* targets, Index stride, const LossParameters<T>& parameters,
+                               T* losses) {
+  categorical_focal_losses(from_logits, predictions, targets, stride, parameters, losses);
+}
+
+template <class T, bool from_logits>
+void categorical_focal_backward(Rows<T> predictions, const T* targets, Index stride,
+                                const LossParameters<T>& parameters, T divisor, T* out, Index out_stride) {
+  categorical_focal_gradient(from_logits, predictions, targets, stride, parameters, divisor, out, out_stride);
 }

@@ -205,11 +205,11 @@ void softmax_cross_entropy_forward(Rows<T> logits, Targets<T> targets, T* probab
 }
 
 template <class T>
-void softmax_cross_entropy_backward(Rows<T> probabilities, Targets<T> targets, T batch, T* out, Index out_stride) {
+void softmax_cross_entropy_backward(Rows<T> probabilities, Targets<T> targets, T divisor, T* out, Index out_stride) {
   for (Index i = 0; i < probabilities.rows; ++i) {
     each_panel(probabilities, i, T(0), [&](Index p, Lanes<T> q) CNET_INLINED {
       store(out + p * out_stride + i * panel_width<T>,
-            (q - target_lanes(targets, probabilities.columns, i, p)) / broadcast(batch));
+            (q - target_lanes(targets, probabilities.columns, i, p)) / broadcast(divisor));
     });
   }
 }
@@ -235,7 +235,7 @@ template <class T> void cross_entropy_forward(Rows<T> probabilities, Targets<T> 
 
 /// With q = p / S clipped, ∂/∂pₖ (−Σ yⱼ log qⱼ) = Σ′ yⱼ / S − yₖ / pₖ over the unclipped classes.
 template <class T>
-void cross_entropy_backward(Rows<T> probabilities, Targets<T> targets, T batch, T* out, Index out_stride) {
+void cross_entropy_backward(Rows<T> probabilities, Targets<T> targets, T divisor, T* out, Index out_stride) {
   const Lanes<T> zero = broadcast(T(0));
   const Lanes<T> low = broadcast(cross_entropy_epsilon<T>), high = broadcast(T(1) - cross_entropy_epsilon<T>);
   each_group<T>(probabilities.rows, [&](Index first, Index count) CNET_INLINED {
@@ -255,7 +255,7 @@ void cross_entropy_backward(Rows<T> probabilities, Targets<T> targets, T batch, 
       each_panel(probabilities, i, T(1), [&](Index p, Lanes<T> x) CNET_INLINED {
         const Lanes<T> y = unclipped(i, p, x);
         const Lanes<T> own = select(y == zero, zero, y / x);
-        store(out + p * out_stride + i * panel_width<T>, (common[i - first] - own) / broadcast(batch));
+        store(out + p * out_stride + i * panel_width<T>, (common[i - first] - own) / broadcast(divisor));
       });
     }
   });

@@ -77,7 +77,8 @@ template <class T> struct Targets {
 };
 
 /// Losses that compare predictions with targets number by number: a row's is the mean over its columns,
-/// or their sum for kl_divergence. The formulas stand in kernels/pointwise.inl.
+/// or their sum for kl_divergence and categorical_focal_crossentropy, which compares what each number is
+/// of its row's whole. The formulas stand in kernels/pointwise.inl.
 enum class PointwiseLoss {
   mean_squared_error,
   mean_absolute_error,
@@ -90,8 +91,21 @@ enum class PointwiseLoss {
   squared_hinge,
   binary_crossentropy,
   binary_crossentropy_from_logits,
+  log_cosh,
+  binary_focal_crossentropy,
+  binary_focal_crossentropy_from_logits,
+  categorical_focal_crossentropy,
+  categorical_focal_crossentropy_from_logits,
 };
-inline constexpr int pointwise_losses = 11;
+inline constexpr int pointwise_losses = 16;
+
+/// What some of these losses read beside predictions and targets.
+template <class T> struct LossParameters {
+  T delta = 1;           ///< huber: where its square ends and its line begins
+  T gamma = 2;           ///< focal: the power of how far off a prediction is, by which its loss is scaled
+  T positive_weight = 1; ///< focal: of targets that are 1
+  T negative_weight = 1; ///< binary focal: of targets that are 0
+};
 
 /// The types that samples may have; float16 is IEEE binary16.
 enum class ElementType { uint8, int8, uint16, int16, uint32, int32, uint64, int64, float16, float32, float64 };
@@ -216,17 +230,17 @@ template <class T> struct Table {
   void (*log_softmax_backward)(Rows<T> logarithms, const T* grad, Index grad_stride, T* out, Index out_stride);
   /// Writes the softmax of the logits and each row's loss.
   void (*softmax_cross_entropy_forward)(Rows<T> logits, Targets<T>, T* probabilities, Index stride, T* losses);
-  /// out = (probabilities − targets) / batch
-  void (*softmax_cross_entropy_backward)(Rows<T> probabilities, Targets<T>, T batch, T* out, Index out_stride);
+  /// out = (probabilities − targets) / divisor
+  void (*softmax_cross_entropy_backward)(Rows<T> probabilities, Targets<T>, T divisor, T* out, Index out_stride);
   /// Each row's loss, −Σ y log q, where q = clip(p / Σp, ε, 1 − ε) and ε = 1e-7.
   void (*cross_entropy_forward)(Rows<T> probabilities, Targets<T>, T* losses);
-  void (*cross_entropy_backward)(Rows<T> probabilities, Targets<T>, T batch, T* out, Index out_stride);
-  /// For each PointwiseLoss; `delta` is where huber's square ends and its line begins.
-  void (*pointwise_loss_forward[pointwise_losses])(Rows<T> predictions, const T* targets, Index targets_stride, T delta,
-                                                   T* losses);
-  /// The gradient of the losses' mean over `batch` rows.
+  void (*cross_entropy_backward)(Rows<T> probabilities, Targets<T>, T divisor, T* out, Index out_stride);
+  /// For each PointwiseLoss.
+  void (*pointwise_loss_forward[pointwise_losses])(Rows<T> predictions, const T* targets, Index targets_stride,
+                                                   const LossParameters<T>&, T* losses);
+  /// The gradient of the losses' sum over `divisor`.
   void (*pointwise_loss_backward[pointwise_losses])(Rows<T> predictions, const T* targets, Index targets_stride,
-                                                    T delta, T batch, T* out, Index out_stride);
+                                                    const LossParameters<T>&, T divisor, T* out, Index out_stride);
   /// out[i] = the column of row i's first greatest value, or of its first NaN.
   void (*argmax)(Rows<T>, T* out);
 

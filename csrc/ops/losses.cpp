@@ -16,13 +16,30 @@ template <class T> kernels::Targets<T> kernel_targets(const Targets<T>& targets,
   return {nullptr, targets.distribution.row(rows.first), targets.distribution.stride()};
 }
 
+template <class T> kernels::LossParameters<T> kernel_parameters(const LossParameters& p) {
+  return {static_cast<T>(p.delta), static_cast<T>(p.gamma), static_cast<T>(p.positive_weight),
+          static_cast<T>(p.negative_weight)};
+}
+
 /// Rows whose argmax is taken at a time.
 constexpr Index group = 64;
 
 } // namespace
 
+Accuracy accuracy_of(PointwiseLoss loss) {
+  switch (loss) {
+  case PointwiseLoss::binary_crossentropy:
+  case PointwiseLoss::binary_crossentropy_from_logits:
+  case PointwiseLoss::binary_focal_crossentropy:
+  case PointwiseLoss::binary_focal_crossentropy_from_logits: return Accuracy::binary;
+  case PointwiseLoss::categorical_focal_crossentropy:
+  case PointwiseLoss::categorical_focal_crossentropy_from_logits: return Accuracy::categorical;
+  default: return Accuracy::none;
+  }
+}
+
 template <class T>
-void accuracy(PanelView<const T> predictions, const Targets<T>& targets, RowRange rows, std::uint8_t* out) {
+void categorical_accuracy(PanelView<const T> predictions, const Targets<T>& targets, RowRange rows, T* out) {
   std::array<T, group> predicted, expected;
   for (Index first = rows.first; first < rows.last; first += group) {
     const RowRange some{first, std::min(first + group, rows.last)};
@@ -35,8 +52,19 @@ void accuracy(PanelView<const T> predictions, const Targets<T>& targets, RowRang
     }
     for (Index i = some.first; i < some.last; ++i) {
       const auto n = static_cast<std::size_t>(i - first);
-      out[i] = predicted[n] == expected[n];
+      out[i] = predicted[n] == expected[n] ? T(1) : T(0);
     }
+  }
+}
+
+template <class T>
+void binary_accuracy(PanelView<const T> predictions, PanelView<const T> targets, T zero, T one, RowRange rows, T* out) {
+  for (Index i = rows.first; i < rows.last; ++i) {
+    Index right = 0;
+    for (Index j = 0; j < predictions.columns; ++j) {
+      right += targets.at(i, j) == (predictions.at(i, j) > T(0.5) ? one : zero) ? 1 : 0;
+    }
+    out[i] = static_cast<T>(right) / static_cast<T>(predictions.columns);
   }
 }
 
@@ -69,10 +97,10 @@ void softmax_cross_entropy_forward(PanelView<const T> logits, const Targets<T>& 
 }
 
 template <class T>
-void softmax_cross_entropy_backward(PanelView<const T> probabilities, const Targets<T>& targets, Index batch,
+void softmax_cross_entropy_backward(PanelView<const T> probabilities, const Targets<T>& targets, double divisor,
                                     RowRange rows, PanelView<T> out) {
   kernels::table<T>().softmax_cross_entropy_backward(kernel_rows(probabilities, rows), kernel_targets(targets, rows),
-                                                     static_cast<T>(batch), out.row(rows.first), out.stride());
+                                                     static_cast<T>(divisor), out.row(rows.first), out.stride());
 }
 
 template <class T>
@@ -82,25 +110,26 @@ void cross_entropy_forward(PanelView<const T> probabilities, const Targets<T>& t
 }
 
 template <class T>
-void cross_entropy_backward(PanelView<const T> probabilities, const Targets<T>& targets, Index batch, RowRange rows,
+void cross_entropy_backward(PanelView<const T> probabilities, const Targets<T>& targets, double divisor, RowRange rows,
                             PanelView<T> out) {
   kernels::table<T>().cross_entropy_backward(kernel_rows(probabilities, rows), kernel_targets(targets, rows),
-                                             static_cast<T>(batch), out.row(rows.first), out.stride());
+                                             static_cast<T>(divisor), out.row(rows.first), out.stride());
 }
 
 template <class T>
-void pointwise_loss_forward(PointwiseLoss loss, T delta, PanelView<const T> predictions, PanelView<const T> targets,
-                            RowRange rows, T* losses) {
+void pointwise_loss_forward(PointwiseLoss loss, const LossParameters& parameters, PanelView<const T> predictions,
+                            PanelView<const T> targets, RowRange rows, T* losses) {
   kernels::table<T>().pointwise_loss_forward[static_cast<int>(loss)](
-      kernel_rows(predictions, rows), targets.row(rows.first), targets.stride(), delta, losses + rows.first);
+      kernel_rows(predictions, rows), targets.row(rows.first), targets.stride(), kernel_parameters<T>(parameters),
+      losses + rows.first);
 }
 
 template <class T>
-void pointwise_loss_backward(PointwiseLoss loss, T delta, PanelView<const T> predictions, PanelView<const T> targets,
-                             Index batch, RowRange rows, PanelView<T> out) {
+void pointwise_loss_backward(PointwiseLoss loss, const LossParameters& parameters, PanelView<const T> predictions,
+                             PanelView<const T> targets, double divisor, RowRange rows, PanelView<T> out) {
   kernels::table<T>().pointwise_loss_backward[static_cast<int>(loss)](
-      kernel_rows(predictions, rows), targets.row(rows.first), targets.stride(), delta, static_cast<T>(batch),
-      out.row(rows.first), out.stride());
+      kernel_rows(predictions, rows), targets.row(rows.first), targets.stride(), kernel_parameters<T>(parameters),
+      static_cast<T>(divisor), out.row(rows.first), out.stride());
 }
 
 template <class T> void scale_row(PanelView<T> gradient, Index i, T weight) {
@@ -111,18 +140,20 @@ template <class T> void scale_row(PanelView<T> gradient, Index i, T weight) {
 }
 
 #define CNET_INSTANTIATE(T)                                                                                            \
-  template void accuracy(PanelView<const T>, const Targets<T>&, RowRange, std::uint8_t*);                              \
+  template void categorical_accuracy(PanelView<const T>, const Targets<T>&, RowRange, T*);                             \
+  template void binary_accuracy(PanelView<const T>, PanelView<const T>, T, T, RowRange, T*);                           \
   template void softmax(PanelView<const T>, RowRange, PanelView<T>);                                                   \
   template void softmax_backward(PanelView<const T>, PanelView<const T>, RowRange, PanelView<T>);                      \
   template void log_softmax(PanelView<const T>, RowRange, PanelView<T>);                                               \
   template void log_softmax_backward(PanelView<const T>, PanelView<const T>, RowRange, PanelView<T>);                  \
   template void softmax_cross_entropy_forward(PanelView<const T>, const Targets<T>&, RowRange, PanelView<T>, T*);      \
-  template void softmax_cross_entropy_backward(PanelView<const T>, const Targets<T>&, Index, RowRange, PanelView<T>);  \
+  template void softmax_cross_entropy_backward(PanelView<const T>, const Targets<T>&, double, RowRange, PanelView<T>); \
   template void cross_entropy_forward(PanelView<const T>, const Targets<T>&, RowRange, T*);                            \
-  template void cross_entropy_backward(PanelView<const T>, const Targets<T>&, Index, RowRange, PanelView<T>);          \
-  template void pointwise_loss_forward(PointwiseLoss, T, PanelView<const T>, PanelView<const T>, RowRange, T*);        \
-  template void pointwise_loss_backward(PointwiseLoss, T, PanelView<const T>, PanelView<const T>, Index, RowRange,     \
-                                        PanelView<T>);                                                                 \
+  template void cross_entropy_backward(PanelView<const T>, const Targets<T>&, double, RowRange, PanelView<T>);         \
+  template void pointwise_loss_forward(PointwiseLoss, const LossParameters&, PanelView<const T>, PanelView<const T>,   \
+                                       RowRange, T*);                                                                  \
+  template void pointwise_loss_backward(PointwiseLoss, const LossParameters&, PanelView<const T>, PanelView<const T>,  \
+                                        double, RowRange, PanelView<T>);                                               \
   template void scale_row(PanelView<T>, Index, T);
 CNET_INSTANTIATE(float)
 CNET_INSTANTIATE(double)

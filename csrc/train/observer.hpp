@@ -10,13 +10,14 @@
 
 namespace cnet {
 
-/// Sums over the samples seen; the mean loss is loss() / rows.
+/// Sums over the samples seen; the mean loss is loss() / rows. A batch whose losses are reduced otherwise
+/// than to their mean counts as if each of its samples had what came of that.
 struct Totals {
   Index rows = 0;
   Index batches = 0;
   double data_loss = 0;
   double penalties = 0; ///< of the weights, which each sample's loss includes
-  Index correct = 0;
+  double correct = 0;
 
   double loss() const { return data_loss + penalties; }
 };

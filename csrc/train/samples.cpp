@@ -59,20 +59,29 @@ void gather(const Samples& samples, Selection selection, T scale, T offset, RowR
   }
 }
 
-void gather_ids(const Samples& samples, Selection selection, Index classes, RowRange rows, Index* out) {
+void gather_ids(const Samples& samples, Selection selection, Index classes, std::optional<Index> ignored, RowRange rows,
+                Index* out) {
   with_integer(samples.type, [&](auto source) {
     using Source = decltype(source);
     for (Index i = rows.first; i < rows.last; ++i) {
       const Index row = selection[i];
       const auto id = read<Source>(samples.data + row * samples.row_stride);
       const bool inside = id >= 0 && static_cast<std::uint64_t>(id) < static_cast<std::uint64_t>(classes);
-      if (!inside) {
+      if (!inside && static_cast<Index>(id) != ignored) {
         throw std::invalid_argument("labels: " + std::to_string(id) + " at row " + std::to_string(row) +
                                     " is outside [0, " + std::to_string(classes) + ")");
       }
       out[i] = static_cast<Index>(id);
     }
   });
+}
+
+bool is_of_class(const Samples& samples, Index row, Index id) {
+  bool is = false;
+  with_integer(samples.type, [&](auto source) {
+    is = static_cast<Index>(read<decltype(source)>(samples.data + row * samples.row_stride)) == id;
+  });
+  return is;
 }
 
 template void gather(const Samples&, Selection, float, float, RowRange, PanelView<float>);

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 namespace cnet {
 
@@ -32,7 +33,11 @@ template <class T>
 void gather(const Samples& samples, Selection selection, T scale, T offset, RowRange rows, PanelView<T> out);
 
 /// out[i] = class id of sample selection[i], for the rows given. Throws std::invalid_argument for an id
-/// outside [0, classes).
-void gather_ids(const Samples& samples, Selection selection, Index classes, RowRange rows, Index* out);
+/// outside [0, classes) that is not `ignored`.
+void gather_ids(const Samples& samples, Selection selection, Index classes, std::optional<Index> ignored, RowRange rows,
+                Index* out);
+
+/// Whether a sample of class ids is of this one.
+bool is_of_class(const Samples& samples, Index row, Index id);
 
 } // namespace cnet

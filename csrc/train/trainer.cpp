@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 namespace cnet {
 
@@ -39,7 +40,7 @@ template <class T> void Trainer<T>::check(const Dataset<T>& data) const {
   std::array<Index, 256> ids;
   for (Index first = 0; first < data.y.rows; first += Index(ids.size())) {
     const Index count = std::min(Index(ids.size()), data.y.rows - first);
-    gather_ids(data.y, {nullptr, first}, network_.outputs(), {0, count}, ids.data());
+    gather_ids(data.y, {nullptr, first}, network_.outputs(), loss_.ignored_class, {0, count}, ids.data());
   }
 }
 
@@ -60,11 +61,29 @@ template <class T> void Trainer<T>::load_input(const Dataset<T>& data, const Ste
 
 template <class T> void Trainer<T>::load_labels(const Dataset<T>& data, const Step& step, RowRange rows) {
   if (data.ids) {
-    gather_ids(data.y, step.selection, network_.outputs(), rows, buffers_.ids.data());
+    gather_ids(data.y, step.selection, network_.outputs(), loss_.ignored_class, rows, buffers_.ids.data());
   } else {
     gather(data.y, step.selection, static_cast<T>(loss_.target_scale), static_cast<T>(loss_.target_offset), rows,
            buffers_.distribution.view(step.batch.rows()));
   }
+}
+
+template <class T> double Trainer<T>::divisor(const Dataset<T>& data, Selection selection, Index rows) const {
+  if (loss_.reduction == Loss::Reduction::sum) return 1;
+  const bool by_weight = loss_.reduction == Loss::Reduction::weighted_mean && data.weights;
+  if (!by_weight && !loss_.ignored_class) return static_cast<double>(rows);
+  double sum = 0;
+  for (Index i = 0; i < rows; ++i) {
+    const Index row = selection[i];
+    if (data.ids && loss_.ignored_class && is_of_class(data.y, row, *loss_.ignored_class)) continue;
+    sum += by_weight ? static_cast<double>(data.weights[row]) : 1;
+  }
+  return sum == 0 ? std::numeric_limits<double>::infinity() : sum;
+}
+
+template <class T> T Trainer<T>::weight(const Dataset<T>& data, const Step& step, Index i) const {
+  if (data.ids && buffers_.ids.data()[i] == loss_.ignored_class) return 0;
+  return data.weights ? data.weights[step.selection[i]] : T(1);
 }
 
 template <class T> void Trainer<T>::loss(const Dataset<T>& data, const Step& step, RowRange rows) {
@@ -74,8 +93,7 @@ template <class T> void Trainer<T>::loss(const Dataset<T>& data, const Step& ste
   const ops::Targets<T> targets = this->targets(batch.rows());
   T* losses = buffers_.losses.data();
   if (loss_.kind == Loss::Kind::pointwise) {
-    ops::pointwise_loss_forward<T>(loss_.pointwise, static_cast<T>(loss_.delta), outputs, targets.distribution, rows,
-                                   losses);
+    ops::pointwise_loss_forward<T>(loss_.pointwise, loss_.parameters, outputs, targets.distribution, rows, losses);
   } else if (loss_.kind == Loss::Kind::cross_entropy && !fused()) {
     ops::cross_entropy_forward<T>(outputs, targets, rows, losses);
   } else {
@@ -83,14 +101,22 @@ template <class T> void Trainer<T>::loss(const Dataset<T>& data, const Step& ste
     ops::softmax_cross_entropy_forward<T>(outputs, targets, rows, probabilities, losses);
     if (fused()) predictions = probabilities;
   }
-  if (data.weights) {
+  if (weighs(data)) {
     for (Index i = rows.first; i < rows.last; ++i) {
-      const T weight = data.weights[step.selection[i]];
+      const T weight = this->weight(data, step, i);
       losses[i] = weight == 0 ? T(0) : losses[i] * weight; // what does not count may be NaN
     }
   }
-  if (loss_.kind == Loss::Kind::pointwise) return; // there are no classes
-  ops::accuracy<T>(predictions, targets, rows, buffers_.correct.data());
+  T* correct = buffers_.correct.data();
+  switch (loss_.accuracy()) {
+  case ops::Accuracy::none: return;
+  case ops::Accuracy::categorical: return ops::categorical_accuracy<T>(predictions, targets, rows, correct);
+  case ops::Accuracy::binary: {
+    // What load_labels() made of 0 and 1.
+    const T zero = static_cast<T>(loss_.target_offset), one = static_cast<T>(loss_.target_scale) + zero;
+    return ops::binary_accuracy<T>(predictions, targets.distribution, zero, one, rows, correct);
+  }
+  }
 }
 
 template <class T> void Trainer<T>::loss_gradient(const Dataset<T>& data, const Step& step, RowRange rows) {
@@ -99,16 +125,16 @@ template <class T> void Trainer<T>::loss_gradient(const Dataset<T>& data, const 
   const PanelView<T> gradient = batch.gradient(top());
   const ops::Targets<T> targets = this->targets(batch.rows());
   if (loss_.kind == Loss::Kind::pointwise) {
-    ops::pointwise_loss_backward<T>(loss_.pointwise, static_cast<T>(loss_.delta), batch.output(top()),
-                                    targets.distribution, batch.rows(), rows, gradient);
+    ops::pointwise_loss_backward<T>(loss_.pointwise, loss_.parameters, batch.output(top()), targets.distribution,
+                                    step.divisor, rows, gradient);
   } else if (loss_.kind == Loss::Kind::cross_entropy && !fused()) {
-    ops::cross_entropy_backward<T>(batch.output(top()), targets, batch.rows(), rows, gradient);
+    ops::cross_entropy_backward<T>(batch.output(top()), targets, step.divisor, rows, gradient);
   } else {
-    ops::softmax_cross_entropy_backward<T>(buffers_.probabilities.view(batch.rows()), targets, batch.rows(), rows,
+    ops::softmax_cross_entropy_backward<T>(buffers_.probabilities.view(batch.rows()), targets, step.divisor, rows,
                                            gradient);
   }
-  if (data.weights) {
-    for (Index i = rows.first; i < rows.last; ++i) ops::scale_row(gradient, i, data.weights[step.selection[i]]);
+  if (weighs(data)) {
+    for (Index i = rows.first; i < rows.last; ++i) ops::scale_row(gradient, i, weight(data, step, i));
   }
   backward_activation(network_, batch, top(), across(gradient, rows));
 }
@@ -195,7 +221,7 @@ template <class T> void Trainer<T>::perform(const Stage& stage, Pass& pass, cons
   case Kind::backward: return backward(network_, batch, l, block);
   case Kind::make_gradient: return make_gradient(network_, batch, l, block, gradients_);
   case Kind::penalize: return penalize(network_, l, block, penalties_);
-  case Kind::tally: return tally(pass, batch);
+  case Kind::tally: return tally(pass, step);
   case Kind::accumulate: return accumulate(network_, l, block, step.rule.steps(), gradients_, put_by_);
   case Kind::measure:
     if (step.rule.steps()) measure(network_, l, block, gradients_);
@@ -210,15 +236,17 @@ template <class T> void Trainer<T>::perform(const Stage& stage, Pass& pass, cons
   }
 }
 
-template <class T> void Trainer<T>::tally(Pass& pass, const Batch<T>& batch) {
+template <class T> void Trainer<T>::tally(Pass& pass, const Step& step) {
   if (pass.given_up()) {
     pass.ended = true;
     return;
   }
+  const Batch<T>& batch = step.batch;
   Totals& totals = pass.totals;
+  const double scale = static_cast<double>(batch.rows()) / step.divisor;
   for (Index i = 0; i < batch.rows(); ++i) {
-    totals.data_loss += static_cast<double>(buffers_.losses.data()[i]);
-    totals.correct += buffers_.correct.data()[i];
+    totals.data_loss += scale * static_cast<double>(buffers_.losses.data()[i]);
+    totals.correct += static_cast<double>(buffers_.correct.data()[i]);
   }
   totals.rows += batch.rows();
   // While weights stay as they are, how samples come in batches must not be seen in the sum.
@@ -348,8 +376,9 @@ template <class T> void Trainer<T>::finish() {
 
 template <class T> Totals Trainer<T>::evaluate(const Dataset<T>& data, Index batch_size, const Observer& observer) {
   const Exclusive<T> exclusive(busy_, network_);
-  // The results do not depend on the batch size; the memory that they take does.
-  const Index rows = std::min({batch_size, data.x.rows, block_rows * thread_limit()});
+  Index rows = std::min(batch_size, data.x.rows);
+  // Else the results do not depend on the batch size; the memory that they take does.
+  if (!loss_.depends_on_batch()) rows = std::min(rows, block_rows * thread_limit());
   Pass pass{data, nullptr, rows, nullptr, observer};
   return run(pass);
 }

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,9 +22,22 @@ struct Loss {
     pointwise,                 ///< of numbers with numbers
   } kind;
   ops::PointwiseLoss pointwise = {};
-  double delta = 1; ///< huber's
+  ops::LossParameters parameters = {};
   /// What becomes of targets that are no ids: smoothed labels, for example.
   double target_scale = 1, target_offset = 0;
+  /// What the sum of a batch's losses is divided by.
+  enum class Reduction {
+    mean,          ///< rows, but those that are ignored
+    weighted_mean, ///< the sum of what they count
+    sum,           ///< 1
+  } reduction = Reduction::mean;
+  std::optional<Index> ignored_class = {}; ///< of rows that have no loss and no gradient
+
+  /// Whether a sample's part in the loss depends on the others in its batch.
+  bool depends_on_batch() const { return reduction != Reduction::mean || ignored_class; }
+  ops::Accuracy accuracy() const {
+    return kind == Kind::pointwise ? ops::accuracy_of(pointwise) : ops::Accuracy::categorical;
+  }
 };
 
 /// Samples and what they should come out as: class ids (one integer a row) or distributions; and how
@@ -132,6 +146,7 @@ private:
         : selection{pass.order, first},
           batch(trainer.network_, trainer.buffers_.workspace, std::min(pass.batch_size, pass.data.x.rows - first),
                 thread, first / pass.batch_size),
+          divisor(trainer.divisor(pass.data, selection, batch.rows())),
           rule(pass.training ? pass.training->optimizer : ops::Optimizer{},
                trainer.slots_.batches + first / pass.batch_size + 1, learning_rate(pass, first / pass.batch_size)) {}
 
@@ -143,16 +158,22 @@ private:
 
     Selection selection;
     Batch<T> batch;
+    double divisor; ///< of the sum of its losses
     ops::Update<T> rule;
   };
   void perform(const Stage&, Pass&, const Step&, Block);
 
   void load_input(const Dataset<T>&, const Step&, RowRange rows) const;
   void load_labels(const Dataset<T>&, const Step&, RowRange rows);
+  /// What a batch's sum of losses is divided by; infinity where nothing counts: all becomes zero.
+  double divisor(const Dataset<T>&, Selection, Index rows) const;
+  bool weighs(const Dataset<T>& data) const { return data.weights || loss_.ignored_class; }
+  /// How much row i of a batch counts.
+  T weight(const Dataset<T>&, const Step&, Index i) const;
   void loss(const Dataset<T>&, const Step&, RowRange rows);
   void loss_gradient(const Dataset<T>&, const Step&, RowRange rows);
   /// Adds a batch's losses and right predictions to the totals, or ends the pass.
-  void tally(Pass&, const Batch<T>&);
+  void tally(Pass&, const Step&);
 
   void reserve(Index rows, int threads, bool own_inputs);
   std::string first_not_finite(const Batch<T>&) const;
@@ -175,7 +196,7 @@ private:
     PanelMatrix<T> distribution;
     AlignedBuffer<Index> ids;
     AlignedBuffer<T> losses;
-    AlignedBuffer<std::uint8_t> correct;
+    AlignedBuffer<T> correct;
   };
   Buffers buffers_;
   Gradients<T> gradients_; ///< empty until a staged step

@@ -46,19 +46,32 @@ def log_softmax_backward(
 ) -> FloatArray: ...
 def softmax_cross_entropy_forward(
     logits: FloatArray, labels: Array, out: FloatArray | None
-) -> tuple[float, FloatArray]: ...
+) -> tuple[FloatArray, FloatArray]: ...
 def softmax_cross_entropy_backward(
     probabilities: FloatArray, labels: Array, out: FloatArray | None
 ) -> FloatArray: ...
-def cross_entropy_forward(probabilities: FloatArray, labels: Array) -> float: ...
+def cross_entropy_forward(probabilities: FloatArray, labels: Array) -> FloatArray: ...
 def cross_entropy_backward(
     probabilities: FloatArray, labels: Array, out: FloatArray | None
 ) -> FloatArray: ...
 def pointwise_loss_forward(
-    loss: str, predictions: FloatArray, targets: FloatArray, delta: float
+    loss: str,
+    predictions: FloatArray,
+    targets: FloatArray,
+    delta: float,
+    gamma: float,
+    positive_weight: float,
+    negative_weight: float,
 ) -> FloatArray: ...
 def pointwise_loss_backward(
-    loss: str, predictions: FloatArray, targets: FloatArray, delta: float, out: FloatArray | None
+    loss: str,
+    predictions: FloatArray,
+    targets: FloatArray,
+    delta: float,
+    gamma: float,
+    positive_weight: float,
+    negative_weight: float,
+    out: FloatArray | None,
 ) -> FloatArray: ...
 def sgd_update(param: FloatArray, grad: FloatArray, learning_rate: float) -> None: ...
 def sgd_momentum_update(
@@ -194,8 +207,13 @@ class Loss:
         name: str,
         *,
         delta: float = 1.0,
+        gamma: float = 2.0,
+        positive_weight: float = 1.0,
+        negative_weight: float = 1.0,
         target_scale: float = 1.0,
         target_offset: float = 0.0,
+        reduction: str = "sum_over_batch_size",
+        ignored_class: int | None = None,
     ) -> None: ...
 
 class RandomState:
@@ -270,7 +288,7 @@ class TrainerFloat32:
         staged: bool = False,
         learning_rates: Sequence[float] = [],
         first_batch: int = 0,
-    ) -> tuple[int, float, int]: ...
+    ) -> tuple[int, float, float]: ...
     def finish(self) -> None: ...
     def evaluate(
         self,
@@ -280,7 +298,7 @@ class TrainerFloat32:
         on_progress: Callable[..., Any] | None,
         sample_weight: FloatArray | None = None,
         every_batch: bool = False,
-    ) -> tuple[int, float, int]: ...
+    ) -> tuple[int, float, float]: ...
     def outputs(self) -> FloatArray: ...
 
 class VariableFloat64(VariableFloat32): ...

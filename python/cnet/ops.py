@@ -284,7 +284,9 @@ def softmax_cross_entropy_forward(
     """
     call = "softmax_cross_entropy_forward"
     (logits,) = as_floats(call, logits=logits)
-    return _core.softmax_cross_entropy_forward(logits, _labels(call, labels, logits), out)
+    labels = _labels(call, labels, logits)
+    losses, probabilities = _core.softmax_cross_entropy_forward(logits, labels, out)
+    return _mean(losses), probabilities
 
 
 def softmax_cross_entropy_backward(
@@ -301,7 +303,7 @@ def cross_entropy_forward(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -
     """Return the mean cross-entropy of rows of probabilities, normalized and clipped first."""
     call = "cross_entropy_forward"
     (probabilities,) = as_floats(call, probabilities=probabilities)
-    return _core.cross_entropy_forward(probabilities, _labels(call, labels, probabilities))
+    return _mean(_core.cross_entropy_forward(probabilities, _labels(call, labels, probabilities)))
 
 
 def cross_entropy_backward(
@@ -314,7 +316,14 @@ def cross_entropy_backward(
 
 
 def pointwise_loss_forward(
-    loss: str, predictions: npt.ArrayLike, targets: npt.ArrayLike, delta: float = 1.0
+    loss: str,
+    predictions: npt.ArrayLike,
+    targets: npt.ArrayLike,
+    delta: float = 1.0,
+    *,
+    gamma: float = 2.0,
+    positive_weight: float = 1.0,
+    negative_weight: float = 1.0,
 ) -> FloatArray:
     """Return each row's loss, (batch,); `cnet.reference` has the formulas.
 
@@ -322,11 +331,16 @@ def pointwise_loss_forward(
     ----------
     loss : str
         "mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error",
-        "mean_squared_logarithmic_error", "huber", "poisson", "kl_divergence", "hinge",
-        "squared_hinge", "binary_crossentropy" or "binary_crossentropy_from_logits".
+        "mean_squared_logarithmic_error", "huber", "log_cosh", "poisson", "kl_divergence", "hinge",
+        "squared_hinge", "binary_crossentropy", "binary_focal_crossentropy" or
+        "categorical_focal_crossentropy"; the last three with "_from_logits", too.
     predictions, targets : array_like, (batch, outputs)
     delta : float, default 1
         Where Huber's square ends and its line begins; of no effect elsewhere.
+    gamma : float of at least 0, default 2
+        The focal losses' power; of no effect elsewhere.
+    positive_weight, negative_weight : float, default 1
+        What targets 1 and 0 weigh in the focal losses; the categorical one has no use for the second.
 
     Raises
     ------
@@ -340,7 +354,7 @@ def pointwise_loss_forward(
     array([2.5], dtype=float32)
     """
     p, t = as_floats("pointwise_loss_forward", predictions=predictions, targets=targets)
-    return _core.pointwise_loss_forward(loss, p, t, delta)
+    return _core.pointwise_loss_forward(loss, p, t, delta, gamma, positive_weight, negative_weight)
 
 
 def pointwise_loss_backward(
@@ -349,11 +363,16 @@ def pointwise_loss_backward(
     targets: npt.ArrayLike,
     delta: float = 1.0,
     *,
+    gamma: float = 2.0,
+    positive_weight: float = 1.0,
+    negative_weight: float = 1.0,
     out: FloatArray | None = None,
 ) -> FloatArray:
     """Return the gradient of the mean of `pointwise_loss_forward` over the rows, (batch, outputs)."""
     p, t = as_floats("pointwise_loss_backward", predictions=predictions, targets=targets)
-    return _core.pointwise_loss_backward(loss, p, t, delta, out)
+    return _core.pointwise_loss_backward(
+        loss, p, t, delta, gamma, positive_weight, negative_weight, out
+    )
 
 
 def sgd_update(param: FloatArray, grad: npt.ArrayLike, learning_rate: float) -> None:
@@ -565,6 +584,11 @@ def _labels(call: str, labels: npt.ArrayLike, rows: FloatArray) -> Array:
     if array.ndim == 2:
         return np.require(array, dtype=rows.dtype, requirements=["C", "A"])
     return as_ids(array, f"{call}: labels")
+
+
+def _mean(losses: FloatArray) -> float:
+    """Return the mean, summed in float64 and in order; 0 of none."""
+    return float(np.cumsum(losses, dtype=np.float64)[-1]) / len(losses) if len(losses) else 0.0
 
 
 def _like(param: Any, grad: npt.ArrayLike, argument: str) -> FloatArray:

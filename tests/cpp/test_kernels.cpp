@@ -270,14 +270,15 @@ template <class T> void pointwise_losses(Index rows, Index columns) {
       t.data()[i] = t.data()[i] > 0;
     }
     const kernels::Rows<T> predictions{rows, columns, x.data(), stride};
+    const kernels::LossParameters<T> parameters{T(0.7), T(1.5), T(0.3), T(0.6)};
     for (int loss = 0; loss < kernels::pointwise_losses; ++loss) {
       const std::string name = "pointwise loss " + std::to_string(loss);
       compare<T>(name, rows, [&](const Table& table, std::vector<T>& out) {
-        table.pointwise_loss_forward[loss](predictions, t.data(), stride, T(0.7), out.data());
+        table.pointwise_loss_forward[loss](predictions, t.data(), stride, parameters, out.data());
         for (T& number : out) number = std::isnan(number) ? T(0) : number; // logarithms of negative numbers
       });
       compare<T>(name, size, [&](const Table& table, std::vector<T>& out) {
-        table.pointwise_loss_backward[loss](predictions, t.data(), stride, T(0.7), T(3), out.data(), stride);
+        table.pointwise_loss_backward[loss](predictions, t.data(), stride, parameters, T(3), out.data(), stride);
         for (T& number : out) number = std::isnan(number) ? T(0) : number;
       });
     }

@@ -1,21 +1,33 @@
 """Losses that compare predictions with targets number by number, and their derivatives.
 
-Each is a formula of a prediction p and a target t; a row's loss is the mean over its columns (for
-``kl_divergence`` their sum, for it is one of distributions).
+Each is a formula of predictions p and targets t; a row's loss is the mean over its columns (for
+``kl_divergence`` and ``categorical_focal_crossentropy`` their sum, for they are of distributions).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from .ops import FloatArray, _floats, _into
+from .ops import FloatArray, _floats, _into, softmax
 
 __all__ = ["pointwise_loss_backward", "pointwise_loss_forward"]
 
-Formula = Callable[[FloatArray, FloatArray, float], FloatArray]
+
+class Parameters(NamedTuple):
+    """What some formulas read beside p and t."""
+
+    delta: float = 1.0
+    gamma: float = 2.0
+    positive_weight: float = 1.0
+    negative_weight: float = 1.0
+
+
+Formula = Callable[[FloatArray, FloatArray, Parameters], FloatArray]
 
 EPSILON = 1e-7
 
@@ -25,9 +37,15 @@ def _log_difference(p: FloatArray, t: FloatArray) -> FloatArray:
     return difference
 
 
-def _huber(p: FloatArray, t: FloatArray, delta: float) -> FloatArray:
+def _huber(p: FloatArray, t: FloatArray, c: Parameters) -> FloatArray:
     d = np.abs(p - t)
-    return np.where(d <= delta, d * d / 2, delta * (d - delta / 2))
+    return np.where(d <= c.delta, d * d / 2, c.delta * (d - c.delta / 2))
+
+
+def _log_cosh(p: FloatArray, t: FloatArray, _: Parameters) -> FloatArray:
+    d = np.abs(p - t)
+    losses: FloatArray = d + np.log1p(np.exp(-2 * d)) - math.log(2)
+    return losses
 
 
 def _signs(t: FloatArray) -> FloatArray:
@@ -40,7 +58,7 @@ def _inside(p: FloatArray, high: float, slope: FloatArray) -> FloatArray:
     return np.where((p < EPSILON) | (p > high), 0, slope)
 
 
-def _binary_crossentropy(p: FloatArray, t: FloatArray, _: float) -> FloatArray:
+def _binary_crossentropy(p: FloatArray, t: FloatArray, _: Parameters) -> FloatArray:
     q = np.clip(p, EPSILON, 1 - EPSILON)
     losses: FloatArray = -t * np.log(q) - (1 - t) * np.log(1 - q)
     return losses
@@ -50,6 +68,66 @@ def _sigmoid(z: FloatArray) -> FloatArray:
     e = np.exp(-np.abs(z))
     sigmoid: FloatArray = np.where(z < 0, e, 1) / (1 + e)
     return sigmoid
+
+
+def _power(x: FloatArray, gamma: float) -> FloatArray:
+    """Return xᵞ for x ≥ 0, NaN for others unless γ = 0."""
+    return np.ones_like(x) if gamma == 0 else np.exp(gamma * np.log(x))
+
+
+def _binary_focal(
+    crossentropy: Formula,
+    crossentropy_slope: Formula,
+    probability: Callable[[FloatArray], FloatArray],
+    complement: Callable[[FloatArray], FloatArray],
+) -> tuple[Formula, Formula]:
+    """Return a crossentropy times w mᵞ, and its slope; m = t (1 − p) + (1 − t) p."""
+
+    def miss(x: FloatArray, t: FloatArray) -> FloatArray:
+        apart: FloatArray = t * complement(x) + (1 - t) * probability(x)
+        return apart
+
+    def factor(x: FloatArray, t: FloatArray, c: Parameters) -> FloatArray:
+        weight = t * c.positive_weight + (1 - t) * c.negative_weight
+        return weight * _power(miss(x, t), c.gamma)
+
+    def loss(x: FloatArray, t: FloatArray, c: Parameters) -> FloatArray:
+        return factor(x, t, c) * crossentropy(x, t, c)
+
+    def slope(x: FloatArray, t: FloatArray, c: Parameters) -> FloatArray:
+        # p′ is p (1 − p) for logits and 1 for p itself.
+        by_x = probability(x) * complement(x) if probability is _sigmoid else 1
+        m = miss(x, t)
+        growth = np.where(m == 0, 0, c.gamma * (1 - 2 * t) * by_x / m * crossentropy(x, t, c))
+        return factor(x, t, c) * (growth + crossentropy_slope(x, t, c))
+
+    return loss, slope
+
+
+def _total(p: FloatArray) -> FloatArray:
+    total: FloatArray = p.sum(axis=1, keepdims=True)
+    return total
+
+
+def _shares(p: FloatArray) -> FloatArray:
+    return p / _total(p)
+
+
+def _focal(share: FloatArray, t: FloatArray, c: Parameters) -> FloatArray:
+    q = np.clip(share, EPSILON, 1 - EPSILON)
+    losses: FloatArray = -c.positive_weight * t * _power(1 - q, c.gamma) * np.log(q)
+    return losses
+
+
+def _focal_slope(q: FloatArray, t: FloatArray, c: Parameters) -> FloatArray:
+    factor = c.positive_weight * t * _power(1 - q, c.gamma)
+    return _inside(q, 1 - EPSILON, factor * (c.gamma * np.log(q) / (1 - q) - 1 / q))
+
+
+def _among_shares(q: FloatArray, slope: FloatArray) -> FloatArray:
+    """Return g − Σ g q: what raises one share lowers all others."""
+    apart: FloatArray = slope - (slope * q).sum(axis=1, keepdims=True)
+    return apart
 
 
 # The loss and its derivative by p, by Keras's names.
@@ -64,7 +142,8 @@ FORMULAS: dict[str, tuple[Formula, Formula]] = {
         lambda p, t, _: _log_difference(p, t) ** 2,
         lambda p, t, _: np.where(p < EPSILON, 0, 2 * _log_difference(p, t) / (1 + p)),
     ),
-    "huber": (_huber, lambda p, t, delta: np.clip(p - t, -delta, delta)),
+    "huber": (_huber, lambda p, t, c: np.clip(p - t, -c.delta, c.delta)),
+    "log_cosh": (_log_cosh, lambda p, t, _: np.tanh(p - t)),
     "poisson": (
         lambda p, t, _: p - t * np.log(p + EPSILON),
         lambda p, t, _: 1 - t / (p + EPSILON),
@@ -91,11 +170,32 @@ FORMULAS: dict[str, tuple[Formula, Formula]] = {
         lambda z, t, _: np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z))),
         lambda z, t, _: _sigmoid(z) - t,
     ),
+    "categorical_focal_crossentropy": (
+        lambda p, t, c: _focal(_shares(p), t, c),
+        lambda p, t, c: _among_shares(_shares(p), _focal_slope(_shares(p), t, c)) / _total(p),
+    ),
+    "categorical_focal_crossentropy_from_logits": (
+        lambda z, t, c: _focal(softmax(z), t, c),
+        lambda z, t, c: softmax(z) * _among_shares(softmax(z), _focal_slope(softmax(z), t, c)),
+    ),
 }
+FORMULAS["binary_focal_crossentropy"] = _binary_focal(
+    *FORMULAS["binary_crossentropy"], lambda p: p, lambda p: 1 - p
+)
+FORMULAS["binary_focal_crossentropy_from_logits"] = _binary_focal(
+    *FORMULAS["binary_crossentropy_from_logits"], _sigmoid, lambda z: _sigmoid(-z)
+)
 
 
 def pointwise_loss_forward(
-    loss: str, predictions: npt.ArrayLike, targets: npt.ArrayLike, delta: float = 1.0
+    loss: str,
+    predictions: npt.ArrayLike,
+    targets: npt.ArrayLike,
+    delta: float = 1.0,
+    *,
+    gamma: float = 2.0,
+    positive_weight: float = 1.0,
+    negative_weight: float = 1.0,
 ) -> FloatArray:
     """Return each row's loss.
 
@@ -103,11 +203,16 @@ def pointwise_loss_forward(
     ----------
     loss : str
         "mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error",
-        "mean_squared_logarithmic_error", "huber", "poisson", "kl_divergence", "hinge",
-        "squared_hinge", "binary_crossentropy" or "binary_crossentropy_from_logits".
+        "mean_squared_logarithmic_error", "huber", "log_cosh", "poisson", "kl_divergence", "hinge",
+        "squared_hinge", "binary_crossentropy", "binary_focal_crossentropy" or
+        "categorical_focal_crossentropy"; the last three with "_from_logits", too.
     predictions, targets : array_like, (batch, outputs)
     delta : float, default 1
         Where Huber's square ends and its line begins; of no effect elsewhere.
+    gamma : float of at least 0, default 2
+        The focal losses' power; of no effect elsewhere.
+    positive_weight, negative_weight : float, default 1
+        What targets 1 and 0 weigh in the focal losses; the categorical one has no use for the second.
 
     Returns
     -------
@@ -124,7 +229,7 @@ def pointwise_loss_forward(
     """
     p, t = _floats(predictions, targets)
     with np.errstate(divide="ignore", invalid="ignore"):  # where a loss is not defined it is NaN
-        each = FORMULAS[loss][0](p, t, delta)
+        each = FORMULAS[loss][0](p, t, Parameters(delta, gamma, positive_weight, negative_weight))
     return np.asarray(each.sum(axis=1) / _terms(loss, p), p.dtype)
 
 
@@ -134,13 +239,16 @@ def pointwise_loss_backward(
     targets: npt.ArrayLike,
     delta: float = 1.0,
     *,
+    gamma: float = 2.0,
+    positive_weight: float = 1.0,
+    negative_weight: float = 1.0,
     out: FloatArray | None = None,
 ) -> FloatArray:
     """Return the gradient of the rows' mean loss with respect to the predictions.
 
     Parameters
     ----------
-    loss, predictions, targets, delta
+    loss, predictions, targets, delta, gamma, positive_weight, negative_weight
         As in `pointwise_loss_forward`.
     out : array, (batch, outputs), optional
 
@@ -155,10 +263,11 @@ def pointwise_loss_backward(
     """
     p, t = _floats(predictions, targets)
     with np.errstate(divide="ignore", invalid="ignore"):
-        slopes = FORMULAS[loss][1](p, t, delta)
+        slopes = FORMULAS[loss][1](p, t, Parameters(delta, gamma, positive_weight, negative_weight))
     grad = np.asarray(slopes / (_terms(loss, p) * max(len(p), 1)), p.dtype)
     return _into(out, grad)
 
 
 def _terms(loss: str, predictions: FloatArray) -> int:
-    return 1 if loss == "kl_divergence" else max(predictions.shape[1], 1)
+    is_sum = loss == "kl_divergence" or loss.startswith("categorical_")
+    return 1 if is_sum else max(predictions.shape[1], 1)

@@ -42,7 +42,8 @@ class Compilable:
         metrics : list of str, Metric or function, optional
             "accuracy" becomes the one that fits the shapes of labels and outputs; of a function
             (y_true, y_pred) of samples the mean is taken. They count all samples alike. The engine
-            counts categorical accuracies as it trains; all others see what it made of each batch.
+            counts the accuracy that goes with a cross-entropy as it trains; all others see what it
+            made of each batch.
         weighted_metrics : list of str, Metric or function, optional
             The same, with each sample counting as much as its weight.
         run_eagerly, steps_per_execution, jit_compile, auto_scale_loss

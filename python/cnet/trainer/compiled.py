@@ -17,6 +17,9 @@ __all__ = ["Compiled", "Totals"]
 _COUNTED: dict[type[Any], type[Metric]] = {
     losses.SparseCategoricalCrossentropy: metrics.SparseCategoricalAccuracy,
     losses.CategoricalCrossentropy: metrics.CategoricalAccuracy,
+    losses.CategoricalFocalCrossentropy: metrics.CategoricalAccuracy,
+    losses.BinaryCrossentropy: metrics.BinaryAccuracy,
+    losses.BinaryFocalCrossentropy: metrics.BinaryAccuracy,
 }
 
 
@@ -62,7 +65,9 @@ class Compiled:
 
     def is_counted(self, metric: Metric) -> bool:
         """Whether the engine counts what an unweighted metric says."""
-        return type(metric) is _COUNTED.get(type(self.loss))
+        # The engine has no other threshold than one half.
+        threshold = getattr(metric, "threshold", 0.5)
+        return threshold == 0.5 and type(metric) is _COUNTED.get(type(self.loss))
 
     @property
     def fed(self) -> list[Metric]:

@@ -282,7 +282,8 @@ class Loop(Compilable):
             weights = as_weights(sample_weight, f"{call}: sample_weight", len(samples), dtype)
         if class_weight is not None:
             ids = labels[:, 0] if loss.sparse else labels.argmax(axis=1)
-            by_class = as_class_weights(class_weight, f"{call}: class_weight", classes, dtype)[ids]
+            by_class = as_class_weights(class_weight, f"{call}: class_weight", classes, dtype)
+            by_class = by_class.take(ids, mode="clip")  # the loss ignores an id that is no class
             weights = by_class if weights is None else by_class * weights
         data = Data(samples, labels, weights)
         self._rehearse(compiled, data)

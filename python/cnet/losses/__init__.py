@@ -1,0 +1,166 @@
+"""Losses, by Keras's names: what training makes small.
+
+A class makes one with options; the function of its name gives each sample's loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .._serialization import find_class
+from .binary import (
+    BinaryCrossentropy,
+    BinaryFocalCrossentropy,
+    binary_crossentropy,
+    binary_focal_crossentropy,
+)
+from .categorical import (
+    CategoricalCrossentropy,
+    CategoricalFocalCrossentropy,
+    SparseCategoricalCrossentropy,
+    categorical_crossentropy,
+    categorical_focal_crossentropy,
+    sparse_categorical_crossentropy,
+)
+from .loss import Loss, PointwiseLoss
+from .regression import (
+    Hinge,
+    Huber,
+    KLDivergence,
+    LogCosh,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+    SquaredHinge,
+    hinge,
+    huber,
+    kl_divergence,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+    poisson,
+    squared_hinge,
+)
+
+__all__ = [
+    "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
+    "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "Hinge",
+    "Huber",
+    "KLDivergence",
+    "LogCosh",
+    "Loss",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "PointwiseLoss",
+    "Poisson",
+    "SparseCategoricalCrossentropy",
+    "SquaredHinge",
+    "binary_crossentropy",
+    "binary_focal_crossentropy",
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "get",
+    "hinge",
+    "huber",
+    "kl_divergence",
+    "log_cosh",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "poisson",
+    "sparse_categorical_crossentropy",
+    "squared_hinge",
+]
+
+# Each class and the function of its samples' losses.
+_FUNCTIONS: dict[type[Loss], Any] = {
+    SparseCategoricalCrossentropy: sparse_categorical_crossentropy,
+    CategoricalCrossentropy: categorical_crossentropy,
+    CategoricalFocalCrossentropy: categorical_focal_crossentropy,
+    BinaryCrossentropy: binary_crossentropy,
+    BinaryFocalCrossentropy: binary_focal_crossentropy,
+    MeanSquaredError: mean_squared_error,
+    MeanAbsoluteError: mean_absolute_error,
+    MeanAbsolutePercentageError: mean_absolute_percentage_error,
+    MeanSquaredLogarithmicError: mean_squared_logarithmic_error,
+    Huber: huber,
+    LogCosh: log_cosh,
+    Poisson: poisson,
+    KLDivergence: kl_divergence,
+    Hinge: hinge,
+    SquaredHinge: squared_hinge,
+}
+_ALIASES: dict[str, type[Loss]] = {
+    "bce": BinaryCrossentropy,
+    "kld": KLDivergence,
+    "mae": MeanAbsoluteError,
+    "mape": MeanAbsolutePercentageError,
+    "mse": MeanSquaredError,
+    "msle": MeanSquaredLogarithmicError,
+}
+_ALIASES |= {alias.upper(): cls for alias, cls in _ALIASES.items()}
+_ALIASES |= {"logcosh": LogCosh, "kullback_leibler_divergence": KLDivergence}
+_CLASSES = {cls.name: cls for cls in _FUNCTIONS} | {cls.__name__: cls for cls in _FUNCTIONS}
+
+
+def get(identifier: Any) -> Loss:
+    """Return a loss from its name, its class, its function, its configuration, or itself.
+
+    Parameters
+    ----------
+    identifier : str, type, function of `cnet.losses`, dict or Loss
+        "mse", "mae", "mape", "msle", "kld", "bce" and "logcosh" are names, too; a dict is
+        ``{"class_name": …, "config": {…}}``.
+
+    Raises
+    ------
+    ValueError
+        If there is no such loss.
+
+    Examples
+    --------
+    >>> from cnet import losses
+    >>> losses.get("mse").name, losses.get(losses.log_cosh).name
+    ('mean_squared_error', 'log_cosh')
+    """
+    if isinstance(identifier, str) and identifier in _CLASSES | _ALIASES:
+        return (_CLASSES | _ALIASES)[identifier]()
+    if isinstance(identifier, Mapping):
+        cls, config = find_class(identifier, _CLASSES, None, "loss")
+        return cls.from_config(config)  # type: ignore[no-any-return] # a class of that table
+    for cls, function in _FUNCTIONS.items():
+        # Exactly these: of a subclass's own formula the engine would know nothing.
+        if identifier is cls or identifier is function:
+            return cls()
+        if type(identifier) is cls:
+            return identifier
+    known = ", ".join(cls.name for cls in _FUNCTIONS)
+    raise ValueError(f"loss: expected one of {known}, or a Loss, got {identifier!r}")
+
+
+def __getattr__(name: str) -> Any:
+    """Give the functions their short names; name what Keras has and cnet has not."""
+    if name in _ALIASES:
+        return _FUNCTIONS[_ALIASES[name]]
+    if name in _KERAS_ONLY:
+        raise AttributeError(f"losses.{name} is not supported yet")
+    raise AttributeError(f"module 'cnet.losses' has no attribute {name!r}")
+
+
+_KERAS_ONLY = {
+    *("CTC", "CategoricalGeneralizedCrossEntropy", "CategoricalHinge", "Circle"),
+    *("CosineSimilarity", "Dice", "Tversky", "categorical_generalized_cross_entropy"),
+    *("categorical_hinge", "circle", "cosine_similarity", "ctc", "dice", "tversky"),
+    *("deserialize", "serialize"),
+}

@@ -1,0 +1,257 @@
+"""Losses of classes, of which one is true."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _core
+from .._data import Array, FloatArray, as_array, as_count, as_floats, as_ids
+from .binary import focus
+from .loss import Loss, PointwiseLoss, Reduction, as_rows, smoothing_in_range
+
+__all__ = [
+    "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "SparseCategoricalCrossentropy",
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "sparse_categorical_crossentropy",
+]
+
+
+class CrossEntropy(Loss):
+    """What both cross-entropies over classes have in common.
+
+    With probabilities that a final softmax made, the engine goes back to the logits by itself, as
+    Keras does. Other probabilities that don't sum to one are normalized and then kept 1e-7 away from
+    0 and 1, for class ids as for one-hot labels (Keras's backends differ from each other here).
+    """
+
+    categorical = True
+
+    def __init__(self, from_logits: bool, reduction: Reduction | None, name: str | None) -> None:
+        super().__init__(reduction, name)
+        self.from_logits = bool(from_logits)
+        self.rule = "cross_entropy" + "_from_logits" * self.from_logits
+
+    def labels(self, y_true: npt.ArrayLike, predictions: FloatArray) -> Array:
+        """Return labels as the core takes them: ids (batch,) or rows (batch, classes)."""
+        raise NotImplementedError
+
+    def call(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
+        call = type(self).__name__
+        (predictions,) = as_floats(call, y_pred=y_pred)
+        if predictions.ndim == 0:
+            raise ValueError(f"{call}: y_pred: expected an array, got the single number {y_pred!r}")
+        labels = self.labels(y_true, predictions)
+        rows = as_rows(predictions)
+        if self.from_logits:
+            losses, _ = _core.softmax_cross_entropy_forward(rows, labels, None)
+        else:
+            losses = _core.cross_entropy_forward(rows, labels)
+        return losses.reshape(predictions.shape[:-1])
+
+
+class SparseCategoricalCrossentropy(CrossEntropy):
+    """−log of the probability of the true class, given as an integer id.
+
+    Parameters
+    ----------
+    from_logits : bool, default False
+        Whether predictions are logits, not probabilities.
+    ignore_class : int, optional
+        Samples with this label, a class or not, have no loss and no gradient, and the mean is over the
+        others. Metrics see them all the same, as in Keras.
+    reduction, name
+        See `Loss`.
+
+    Notes
+    -----
+    Probabilities that no softmax made are normalized, as `CategoricalCrossentropy` tells.
+
+    Examples
+    --------
+    >>> from cnet import losses
+    >>> round(losses.SparseCategoricalCrossentropy()([1], [[0.2, 0.8]]), 4)
+    0.2231
+    >>> loss = losses.SparseCategoricalCrossentropy(ignore_class=-1)
+    >>> round(loss([1, -1], [[0.2, 0.8], [0.9, 0.1]]), 4)
+    0.2231
+    """
+
+    name = "sparse_categorical_crossentropy"
+    sparse = True
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        reduction: Reduction | None = "sum_over_batch_size",
+        name: str | None = None,
+    ) -> None:
+        super().__init__(from_logits, reduction, name)
+        if ignore_class is not None:
+            argument = f"{type(self).__name__}: ignore_class"
+            ignore_class = as_count(argument, ignore_class, least=-(2**63))
+        self.ignore_class = ignore_class
+
+    def labels(self, y_true: npt.ArrayLike, predictions: FloatArray) -> Array:
+        argument = f"{type(self).__name__}: y_true"
+        array, shape = as_array(y_true, argument), predictions.shape[:-1]
+        if array.shape not in (shape, (*shape, 1)):
+            raise ValueError(
+                f"{argument}: expected integer class ids of shape {shape}, got shape {array.shape}; "
+                "for one-hot labels use categorical_crossentropy"
+            )
+        ids = as_ids(array.reshape(-1), argument)
+        counted = self.counted(ids)
+        return ids if counted is None else np.where(counted, ids, 0)
+
+    def counted(self, y_true: npt.ArrayLike) -> Array | None:
+        if self.ignore_class is None:
+            return None
+        return np.not_equal(y_true, self.ignore_class)
+
+    def call(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
+        losses, counted = super().call(y_true, y_pred), self.counted(y_true)
+        return losses if counted is None else np.where(counted.reshape(losses.shape), losses, 0)
+
+    def engine_options(self) -> dict[str, Any]:
+        return {"ignored_class": self.ignore_class}
+
+
+class CategoricalCrossentropy(CrossEntropy):
+    """−Σ y log p over the classes, for one-hot or soft labels y.
+
+    Parameters
+    ----------
+    from_logits : bool, default False
+        Whether predictions are logits, not probabilities. With probabilities that a final softmax
+        made, the engine goes back to the logits by itself, as Keras does.
+    label_smoothing : float in [0, 1], default 0
+        Labels become ``y * (1 - label_smoothing) + label_smoothing / classes``.
+    reduction, name
+        See `Loss`.
+
+    Notes
+    -----
+    Probabilities that don't sum to one are normalized and then kept 1e-7 away from 0 and 1.
+
+    Examples
+    --------
+    >>> from cnet import losses
+    >>> round(losses.CategoricalCrossentropy(from_logits=True)([[0, 1]], [[0.0, 0.0]]), 4)
+    0.6931
+    """
+
+    name = "categorical_crossentropy"
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        reduction: Reduction | None = "sum_over_batch_size",
+        name: str | None = None,
+    ) -> None:
+        super().__init__(from_logits, reduction, name)
+        self.label_smoothing = smoothing_in_range(type(self).__name__, label_smoothing)
+
+    def labels(self, y_true: npt.ArrayLike, predictions: FloatArray) -> Array:
+        argument = f"{type(self).__name__}: y_true"
+        array = as_array(y_true, argument)
+        if array.shape != predictions.shape:
+            raise ValueError(
+                f"{argument}: expected one-hot labels of shape {predictions.shape}, got shape "
+                f"{array.shape}; for integer ids use sparse_categorical_crossentropy"
+            )
+        return self.smoothed(array.reshape(as_rows(predictions).shape), predictions.dtype)
+
+
+class CategoricalFocalCrossentropy(PointwiseLoss):
+    """−alpha Σ y (1 − p)ᵞ log p over the classes, for one-hot or soft labels y.
+
+    What is predicted well already counts little, so that the rest is heard.
+
+    Parameters
+    ----------
+    alpha : float, default 0.25
+        One number for all classes.
+    gamma : float of at least 0, default 2
+        With 0 this is alpha times `CategoricalCrossentropy`.
+    from_logits, label_smoothing
+        See `CategoricalCrossentropy`.
+    reduction, name
+        See `Loss`.
+
+    Notes
+    -----
+    Probabilities that don't sum to one are normalized; they are then kept 1e-7 away from 0 and 1, from
+    logits too, as in Keras.
+
+    References
+    ----------
+    Lin, Goyal, Girshick, He and Dollár, "Focal loss for dense object detection", ICCV 2017.
+
+    Examples
+    --------
+    >>> from cnet import losses
+    >>> round(losses.CategoricalFocalCrossentropy()([[0, 1]], [[0.2, 0.8]]), 4)
+    0.0022
+    """
+
+    name = "categorical_focal_crossentropy"
+    categorical = True
+
+    def __init__(
+        self,
+        alpha: float = 0.25,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        reduction: Reduction | None = "sum_over_batch_size",
+        name: str | None = None,
+    ) -> None:
+        super().__init__(reduction, name)
+        self.alpha, self.gamma = focus(type(self).__name__, alpha, gamma)
+        self.from_logits = bool(from_logits)
+        self.rule = type(self).name + "_from_logits" * self.from_logits
+        self.label_smoothing = smoothing_in_range(type(self).__name__, label_smoothing)
+
+    def engine_options(self) -> dict[str, Any]:
+        return {"gamma": self.gamma, "positive_weight": self.alpha}
+
+
+def sparse_categorical_crossentropy(
+    y_true: npt.ArrayLike,
+    y_pred: npt.ArrayLike,
+    from_logits: bool = False,
+    ignore_class: int | None = None,
+) -> FloatArray:
+    """Return the loss of each sample, (batch,); see `SparseCategoricalCrossentropy`."""
+    return SparseCategoricalCrossentropy(from_logits, ignore_class).call(y_true, y_pred)
+
+
+def categorical_crossentropy(
+    y_true: npt.ArrayLike,
+    y_pred: npt.ArrayLike,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+) -> FloatArray:
+    """Return the loss of each sample, (batch,); see `CategoricalCrossentropy`."""
+    return CategoricalCrossentropy(from_logits, label_smoothing).call(y_true, y_pred)
+
+
+def categorical_focal_crossentropy(
+    y_true: npt.ArrayLike,
+    y_pred: npt.ArrayLike,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+) -> FloatArray:
+    """Return the loss of each sample, (batch,); see `CategoricalFocalCrossentropy`."""
+    loss = CategoricalFocalCrossentropy(alpha, gamma, from_logits, label_smoothing)
+    return loss.call(y_true, y_pred)

@@ -1,0 +1,208 @@
+"""What all losses have in common: samples' losses, what becomes of them, and what the engine is told."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _core, ops
+from .._data import Array, FloatArray, as_array, as_floats, as_number
+from .._serialization import Configurable
+
+__all__ = ["Loss", "PointwiseLoss", "Reduction"]
+
+Reduction = Literal["sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none"]
+REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None)
+
+
+class Loss(Configurable):
+    """A loss; ``loss(y_true, y_pred, sample_weight=None)`` reduces those of the samples to a number.
+
+    Parameters
+    ----------
+    reduction : str, optional, default "sum_over_batch_size"
+        "sum_over_batch_size" and "mean" divide the sum by the number of samples, whatever they weigh,
+        "mean_with_sample_weight" by the sum of their weights, "sum" by nothing. "none" and None leave
+        the samples' losses as they are: there is then no one number to train by, so that `fit` and
+        `evaluate` refuse it with a `ValueError`. (Keras descends their sum, as "sum" does.)
+    name : str, optional
+
+    Notes
+    -----
+    A weight of 0 leaves a sample out, be its loss infinite or NaN. In `fit` and `evaluate` each batch
+    is reduced by itself; what they report is the mean over batches, weighted by their sizes.
+
+    References
+    ----------
+    Keras 3, ``keras.losses``; where its backends differ from each other a loss says what it does.
+    """
+
+    name = "loss"
+    sparse = False
+    # Whether a row is of classes, of which one is true; else each number is by itself.
+    categorical = False
+    # The engine's name for it.
+    rule: str
+    label_smoothing = 0.0
+
+    def __init__(
+        self, reduction: Reduction | None = "sum_over_batch_size", name: str | None = None
+    ) -> None:
+        if reduction not in REDUCTIONS:
+            known = ", ".join(map(repr, REDUCTIONS))
+            raise ValueError(
+                f"{type(self).__name__}: reduction: expected one of {known}, got {reduction!r}"
+            )
+        self.reduction = reduction
+        if name is not None:
+            self.name = str(name)
+
+    def call(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
+        """Return the loss of each sample: predictions (…, outputs) give (…)."""
+        raise NotImplementedError
+
+    def counted(self, y_true: npt.ArrayLike) -> Array | None:  # noqa: ARG002 # others ask the labels
+        """Return which samples count at all, None for all of them."""
+        return None
+
+    def __call__(
+        self,
+        y_true: npt.ArrayLike,
+        y_pred: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> Any:
+        """Return the reduced loss of predictions (batch, outputs), summed in float64.
+
+        Parameters
+        ----------
+        y_true, y_pred : array_like
+        sample_weight : array_like, (batch,) or (batch, 1) or one number, optional
+
+        Returns
+        -------
+        float, or an array (batch,) for the reductions "none" and None
+
+        Raises
+        ------
+        TypeError
+            For what isn't numbers.
+        ValueError
+            For shapes that don't fit, or labels that are no classes.
+        """
+        losses = self.call(y_true, y_pred)
+        counted = self.counted(y_true)
+        weights: FloatArray | None = None
+        if counted is not None:
+            weights = counted.reshape(losses.shape).astype(np.float64)
+        samples = losses.size if weights is None else weights.sum()
+        if sample_weight is not None:
+            given = _fitting(sample_weight, losses.shape, f"{type(self).__name__}: sample_weight")
+            weights = given if weights is None else weights * given
+        weighted = losses.astype(np.float64)
+        if weights is not None:
+            with np.errstate(invalid="ignore"):
+                weighted = np.where(weights == 0, 0, weights * weighted)
+        if self.reduction in ("none", None):
+            return weighted.astype(losses.dtype)
+        total = float(weighted.sum())
+        if self.reduction == "sum":
+            return total
+        if self.reduction == "mean_with_sample_weight" and weights is not None:
+            samples = weights.sum()
+        return total / float(samples) if samples else 0.0
+
+    def engine_loss(self, outputs: int) -> _core.Loss:
+        """Return what the engine makes small, for a network of so many outputs.
+
+        Raises
+        ------
+        ValueError
+            If the losses of samples are not reduced.
+        """
+        if self.reduction in ("none", None):
+            raise ValueError(
+                f"{type(self).__name__}: reduction: expected one that gives a single number to train "
+                f"and evaluate by, got {self.reduction!r}; 'sum' has the gradient that Keras gives it"
+            )
+        scale, offset = self.smoothing(outputs)
+        return _core.Loss(
+            self.rule,
+            target_scale=scale,
+            target_offset=offset,
+            reduction=self.reduction,
+            **self.engine_options(),
+        )
+
+    def engine_options(self) -> dict[str, Any]:
+        """Return what else the engine is told, by its names."""
+        return {}
+
+    def smoothing(self, outputs: int) -> tuple[float, float]:
+        """Return what labels are multiplied by and what is then added to them."""
+        among = outputs if self.categorical else 2
+        return 1 - self.label_smoothing, self.label_smoothing / max(among, 1)
+
+    def smoothed(self, targets: Array, dtype: np.dtype[Any]) -> FloatArray:
+        """Return targets (batch, outputs) as the engine makes them."""
+        floats = np.require(targets, dtype=dtype, requirements=["C", "A"])
+        if not self.label_smoothing:
+            return floats
+        return ops.rescaling_forward(floats, *self.smoothing(floats.shape[-1]))
+
+
+class PointwiseLoss(Loss):
+    """A loss that compares predictions with targets of the same shape, in the engine's table of them."""
+
+    def call(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
+        call = type(self).__name__
+        (predictions,) = as_floats(call, y_pred=y_pred)
+        targets, predictions = _same_rank(as_array(y_true, f"{call}: y_true"), predictions)
+        if predictions.ndim == 0:
+            raise ValueError(f"{call}: y_pred: expected an array, got the single number {y_pred!r}")
+        if targets.shape != predictions.shape:
+            raise ValueError(
+                f"{call}: y_true: expected shape {predictions.shape}, got {targets.shape}"
+            )
+        rows = as_rows(predictions)
+        targets = self.smoothed(targets.reshape(rows.shape), rows.dtype)
+        losses = ops.pointwise_loss_forward(self.rule, rows, targets, **self.engine_options())
+        return losses.reshape(predictions.shape[:-1])
+
+
+def as_rows(predictions: FloatArray) -> FloatArray:
+    """Return predictions (…, outputs) as a matrix."""
+    count = int(np.prod(predictions.shape[:-1]))
+    return predictions.reshape(count, predictions.shape[-1])
+
+
+def smoothing_in_range(call: str, value: Any) -> float:
+    """Return a label_smoothing as a float in [0, 1]; raise if it isn't one."""
+    number = as_number(f"{call}: label_smoothing", value)
+    if not 0 <= number <= 1:
+        raise ValueError(f"{call}: label_smoothing: expected a number in [0, 1], got {value!r}")
+    return number
+
+
+def _same_rank(targets: Array, predictions: FloatArray) -> tuple[Array, FloatArray]:
+    """Add or take away a last axis of one number, where one of both has it."""
+    if targets.ndim == predictions.ndim + 1 and targets.shape[-1] == 1:
+        if predictions.ndim == 1:
+            return targets, predictions[:, np.newaxis]
+        return targets[..., 0], predictions
+    if predictions.ndim == targets.ndim + 1 and predictions.shape[-1] == 1:
+        if targets.ndim == 1:
+            return targets[:, np.newaxis], predictions
+        return targets, predictions[..., 0]
+    return targets, predictions
+
+
+def _fitting(sample_weight: npt.ArrayLike, shape: tuple[int, ...], argument: str) -> FloatArray:
+    """Return weights for losses of that shape, in float64."""
+    weights = as_array(sample_weight, argument)
+    if weights.shape == (*shape, 1):
+        weights = weights[..., 0]
+    if weights.shape not in ((), shape):
+        raise ValueError(f"{argument}: expected shape {shape}, got {weights.shape}")
+    return np.broadcast_to(weights.astype(np.float64), shape)
