@@ -23,7 +23,7 @@ MODULES = [
     {"activations", "initializers"},
     {"ops", "random"},
     {"_elementwise"},
-    {"_data", "_serialization"},
+    {"_data", "_files", "_serialization"},
     {"config"},
     {"_core", "reference"},
 ]
