@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from . import _core, ops
 from ._data import as_labels, as_number, as_samples
+from ._serialization import Configurable
 
 __all__ = [
     "BinaryCrossentropy",
@@ -28,7 +29,7 @@ __all__ = [
 ]
 
 
-class Loss:
+class Loss(Configurable):
     """A loss; ``loss(y_true, y_pred)`` is its mean over the batch.
 
     Parameters
@@ -131,6 +132,7 @@ class SparseCategoricalCrossentropy(CrossEntropy):
             raise ValueError(
                 f"{type(self).__name__}: ignore_class is not supported yet, got {ignore_class!r}"
             )
+        self.ignore_class = ignore_class
         super().__init__(from_logits, reduction, name)
 
 
