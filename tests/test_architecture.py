@@ -18,7 +18,7 @@ FOLDERS = ["bind", "train", "network", "ops", "kernels", "core"]
 MODULES = [
     {"__init__"},
     {"models"},
-    {"trainer"},
+    {"trainer", "saving"},
     {"layers", "callbacks", "_progress", "optimizers", "losses", "metrics", "utils", "datasets"},
     {"activations", "initializers"},
     {"ops", "random"},

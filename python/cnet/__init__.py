@@ -29,10 +29,12 @@ from . import (
     ops,
     optimizers,
     random,
+    saving,
     utils,
 )
 from .layers import Input
 from .models import Sequential
+from .saving import FormatError
 
 if hasattr(_sys.modules.get("threadpoolctl"), "register"):
     config.register_threadpoolctl()
@@ -55,6 +57,7 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "FormatError",
     "Input",
     "Sequential",
     "activations",
@@ -72,6 +75,7 @@ __all__ = [
     "optimizers",
     "random",
     "reference",
+    "saving",
     "set_num_threads",
     "utils",
 ]
