@@ -77,6 +77,9 @@ class Compiled:
     seed: int = field(default_factory=random.next_seed)
     totals: Totals = field(default_factory=Totals)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"engine": None}  # which is made again when needed
+
     def settle(self, labels: tuple[int, ...], outputs: tuple[int | None, ...]) -> None:
         """Resolve "accuracy" by the shapes of labels and outputs."""
         self.metrics = [

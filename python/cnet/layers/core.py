@@ -208,6 +208,21 @@ class Layer(Configurable):
         outputs: FloatArray = network.predict(rows, None)
         return outputs.reshape([size or 0 for size in output_shape])
 
+    def __getstate__(self) -> dict[str, Any]:
+        # For pickle and copy: all but the engine's, whose numbers go as arrays.
+        state = vars(self) | {"weights": self.get_weights()}
+        state.pop("_parameters", None)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        shape, arrays = state["input_shape"], state["weights"]
+        self.unbuild()
+        if shape is not None:
+            with initializers.replaced(np.zeros):
+                self.build(shape)
+            self.set_weights(arrays)
+
     def unbuild(self) -> None:
         """Forget the input's shape and the weights."""
         self.input_shape, self.weights = None, []
