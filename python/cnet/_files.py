@@ -15,9 +15,25 @@ try:
 except ImportError:  # pragma: no cover # there is none on Windows
     fcntl = None  # type: ignore[assignment] # as the comment says
 
-__all__ = ["naming", "write_atomically"]
+__all__ = ["as_model_path", "naming", "write_atomically"]
 
 StrPath = str | os.PathLike[str]
+
+SUFFIX = ".safetensors"
+
+
+def as_model_path(call: str, filepath: StrPath) -> str:
+    """Return where a model file is to be written, as text; raise unless it is named as one."""
+    path = os.fspath(filepath)
+    if not isinstance(path, str):
+        raise TypeError(f"{call}: filepath: expected text or a path, got {filepath!r}")
+    suffix = Path(path).suffix
+    if suffix != SUFFIX:
+        hint = "; cnet writes no files of Keras's" if suffix in (".keras", ".h5") else ""
+        raise ValueError(
+            f"{call}: filepath: expected a name that ends in {SUFFIX!r}, got {path!r}{hint}"
+        )
+    return path
 
 
 def write_atomically(path: StrPath, chunks: Iterable[memoryview], *, overwrite: bool) -> None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import _core, initializers
 from .._data import Array
-from .._files import StrPath
+from .._files import StrPath, as_model_path
 from .._serialization import find_class
 from .compiled import describe, restore
 from .tensor_file import TensorFile, write_tensor_file
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Saveable", "load_model", "save_model"]
 
-SUFFIX = ".safetensors"
 VERSION = 1
 
 
@@ -76,7 +73,7 @@ class Saveable:
         True
         """
         model = self._as_model()
-        path = _checked_path("save", filepath)
+        path = as_model_path("save", filepath)
         if not model.built:
             warnings.warn(
                 f"save: the model '{model.name}' is not built: it has no weights yet", stacklevel=2
@@ -119,7 +116,7 @@ class Saveable:
         True
         """
         model = self._built("save_weights")
-        _write(_checked_path("save_weights", filepath), model, {}, overwrite)
+        _write(as_model_path("save_weights", filepath), model, {}, overwrite)
 
     def load_weights(self, filepath: StrPath) -> None:
         """Put the weights of a file into the model: all of them or, on an error, none.
@@ -231,20 +228,6 @@ def _paths(layers: list[Any], prefix: str) -> Iterator[tuple[str, Weight]]:
             continue
         for weight in layer.weights:
             yield f"{prefix}{layer.name}/{weight.name}", weight
-
-
-def _checked_path(call: str, filepath: StrPath) -> str:
-    path = os.fspath(filepath)
-    if not isinstance(path, str):
-        raise TypeError(f"{call}: filepath: expected text or a path, got {filepath!r}")
-    if PurePath(path).suffix != SUFFIX:
-        hint = ""
-        if PurePath(path).suffix in (".keras", ".h5", ".hdf5"):
-            hint = "; cnet does not write Keras's archives"
-        raise ValueError(
-            f"{call}: filepath: expected a name that ends in '{SUFFIX}', got '{path}'{hint}"
-        )
-    return path
 
 
 def _write(path: str, model: Sequential, document: Mapping[str, Any], overwrite: bool) -> None:
