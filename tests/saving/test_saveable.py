@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 import safetensors.numpy
 
 import cnet
-from cnet import initializers, layers, losses, metrics, models, optimizers
+from cnet import activations, initializers, layers, losses, metrics, models, optimizers
 from cnet.saving import tensor_file
 from cnet.saving.tensor_file import TensorFile, write_tensor_file
 
@@ -66,6 +67,8 @@ def test_a_model_comes_back(tmp_path: Path, dtype: str) -> None:
 
 
 LAYERS = [
+    layers.Dense(3, partial(activations.gelu, approximate=True)),
+    layers.Activation(partial(activations.relu, max_value=0.5)),
     *(layers.Activation("relu"), layers.Activation("log_softmax"), layers.Dense(3, "gelu")),
     *(layers.Dense(1, use_bias=False), layers.ELU(0.5), layers.Flatten(), layers.LeakyReLU(0.25)),
     *(layers.ReLU(6.0, 0.1, 0.5), layers.Rescaling(0.1, -0.5), layers.Softmax()),
