@@ -177,7 +177,7 @@ def fail(
 @pytest.mark.parametrize(
     ("where", "name", "call", "kept"),
     [
-        (os.path, "realpath", 1, OLD),
+        (os, "lstat", 1, OLD),  # of the path's first folder
         (Path, "stat", 1, OLD),
         (os, "open", 1, OLD),  # the folder
         (os, "open", 2, OLD),  # the file beside

@@ -61,7 +61,7 @@ def write_atomically(path: StrPath, chunks: Iterable[memoryview], *, overwrite: 
         If the file can't be written; names `path`.
     """
     with naming(path):
-        target = Path(os.path.realpath(path))
+        target = _target_of(path)
         mode = _mode_of(target)
         if mode is not None and not overwrite:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
@@ -95,6 +95,14 @@ def naming(path: StrPath) -> Iterator[None]:
         if error.errno is None:
             raise
         raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+
+
+def _target_of(path: StrPath) -> Path:
+    """Return what a path leads to through symbolic links, whether it exists or not."""
+    try:
+        return Path(os.path.realpath(path, strict=True))
+    except FileNotFoundError:
+        return Path(os.path.realpath(path))
 
 
 def _mode_of(target: Path) -> int | None:
