@@ -154,6 +154,34 @@ def test_a_file_that_may_not_be_there(file: Path, monkeypatch: pytest.MonkeyPatc
     assert names(file.parent) == ["file"]
 
 
+def test_a_file_that_may_not_be_there_is_found_before_anything_is_written(file: Path) -> None:
+    chunks = iter([memoryview(NEW)])
+    with pytest.raises(FileExistsError):
+        _files.write_atomically(file, chunks, overwrite=False)
+    assert list(chunks) == [NEW]
+
+
+@pytest.mark.parametrize("path", ["a.safetensors", Path("a", "{epoch}.b.safetensors")])
+def test_names_of_model_files(path: Any) -> None:
+    assert _files.as_model_path("save", path) == str(path)
+
+
+@pytest.mark.parametrize(
+    "name", ["m.keras", "m.weights.h5", "m", "m.safetensors.gz", ".safetensors"]
+)
+def test_names_that_are_none_of_model_files(name: str) -> None:
+    expected = f"save: filepath: expected a name that ends in '.safetensors', got '{name}'"
+    with pytest.raises(ValueError, match=rf"^{expected}") as raised:
+        _files.as_model_path("save", name)
+    assert ("Keras" in str(raised.value)) == name.endswith((".keras", ".h5"))
+
+
+@pytest.mark.parametrize("wrong", [None, 3, b"m.safetensors"])
+def test_what_is_no_name(wrong: Any) -> None:
+    with pytest.raises(TypeError):
+        _files.as_model_path("save", wrong)
+
+
 # -- Errors at every step --------------------------------------------------------------------------
 
 ERRORS = [OSError(errno.ENOSPC, "full"), OSError(errno.EIO, "broken"), KeyboardInterrupt()]
@@ -230,6 +258,24 @@ def test_folders_that_know_no_flushing(file: Path, monkeypatch: pytest.MonkeyPat
     fail(monkeypatch, os, "fsync", 2, OSError(errno.EINVAL, "not for folders"))
     write(file)
     assert file.read_bytes() == NEW
+
+
+def test_where_flushing_stops_at_the_disk_the_disk_is_told_as_well(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on macOS."""
+    done: list[tuple[bool, int]] = []
+
+    class Fcntl:
+        F_FULLFSYNC = 51
+
+        @staticmethod
+        def fcntl(descriptor: int, command: int) -> None:
+            done.append((stat.S_ISDIR(os.fstat(descriptor).st_mode), command))
+
+    monkeypatch.setattr(_files, "fcntl", Fcntl)
+    write(file)
+    assert done == [(False, 51), (True, 51)]
 
 
 def test_the_order_of_what_the_disk_must_hold(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,6 @@ from . import (
     ops,
     optimizers,
     random,
-    saving,
     utils,
 )
 from .layers import Input
@@ -75,7 +74,6 @@ __all__ = [
     "optimizers",
     "random",
     "reference",
-    "saving",
     "set_num_threads",
     "utils",
 ]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 try:
     import fcntl
-except ImportError:  # pragma: no cover # there is none on Windows
+except ImportError:  # there is none on Windows
     fcntl = None  # type: ignore[assignment] # as the comment says
 
 __all__ = ["as_model_path", "naming", "write_atomically"]
@@ -132,9 +132,7 @@ def _write(path: Path, chunks: Iterable[memoryview], mode: int | None) -> None:
 
 def _flush(descriptor: int) -> None:
     """Have the disk, not just the system, hold what was written."""
-    if hasattr(
-        fcntl, "F_FULLFSYNC"
-    ):  # pragma: no cover # macOS, where fsync stops at the disk's cache
+    if hasattr(fcntl, "F_FULLFSYNC"):  # macOS, where fsync stops at the disk's cache
         fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
         return
     try:

@@ -17,8 +17,7 @@ from ._data import FloatArray, shape_text
 from ._serialization import find_class
 from .layers import InputLayer, Layer, Weight, deserialize, serialize
 from .layers.core import Shape, assign_all, auto_name, sample_size
-from .saving import Saveable, save_model
-from .saving import load_model as _load_model
+from .saving import Saveable, read_model, save_model
 from .trainer import Trainer
 
 __all__ = ["Sequential", "clone_model", "load_model", "model_from_json", "save_model"]
@@ -452,7 +451,7 @@ def load_model(
     'mean_squared_error'
     """
     del safe_mode
-    return _load_model(filepath, _known(), custom_objects, compile=compile)
+    return read_model(filepath, _known(), custom_objects, compile=compile)
 
 
 def clone_model(

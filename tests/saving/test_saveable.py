@@ -19,6 +19,7 @@ import safetensors.numpy
 import cnet
 from cnet import activations, initializers, layers, losses, metrics, models, optimizers
 from cnet.saving import tensor_file
+from cnet.saving.saveable import weights_by_path
 from cnet.saving.tensor_file import TensorFile, write_tensor_file
 
 CLASSIFY = "sparse_categorical_crossentropy"
@@ -168,7 +169,7 @@ def test_models_in_models() -> None:
     class Outer:
         layers = (Inner(), *make_model(first="dense", last="top").layers)
 
-    paths = list(cnet.saving.saveable.weights_by_path(Outer()))
+    paths = list(weights_by_path(Outer()))
     assert paths[:2] == ["inner/dense/kernel", "inner/dense/bias"]
     assert {"dense/kernel", "top/bias", "inner/top/bias"} <= set(paths)
     assert len(paths) == len(set(paths)) == 10
@@ -182,7 +183,7 @@ def test_two_weights_of_one_name() -> None:
         layers = (Inner(), *make_model(first="a/b").layers)
 
     with pytest.raises(ValueError, match="two weights would be named 'a/b/kernel'"):
-        cnet.saving.saveable.weights_by_path(Outer())
+        weights_by_path(Outer())
 
 
 # -- What compile was told ---------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .saveable import Saveable, load_model, save_model
+from .saveable import Saveable, read_model, save_model
 from .tensor_file import FormatError
 
-__all__ = ["FormatError", "Saveable", "load_model", "save_model"]
+__all__ = ["FormatError", "Saveable", "read_model", "save_model"]

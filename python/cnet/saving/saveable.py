@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..layers import Weight
     from ..models import Sequential
 
-__all__ = ["Saveable", "load_model", "save_model"]
+__all__ = ["Saveable", "read_model", "save_model"]
 
 VERSION = 1
 
@@ -172,7 +172,7 @@ def save_model(model: Sequential, filepath: StrPath, overwrite: bool = True) -> 
     model.save(filepath, overwrite)
 
 
-def load_model(
+def read_model(
     filepath: StrPath,
     known: Mapping[str, type[Sequential]],
     custom_objects: Mapping[str, Any] | None,
@@ -185,23 +185,22 @@ def load_model(
         if "model" not in document:
             file.refuse("it holds weights alone: model.load_weights reads them")
         training: Any = document.get("training")
-        arguments: dict[str, Any] | None = None
         try:
             # The file's data bounds what its description can ask for.
             with initializers.replaced(_bounded_zeros(file)):
                 cls, config = find_class(document["model"], known, custom_objects, "model")
                 model: Sequential = cls.from_config(config, custom_objects)
             if compile and document.get("compile") is not None:
-                arguments = restore(document["compile"], custom_objects)
-                model.compile(**arguments)
+                model.compile(**restore(document["compile"], custom_objects))
                 assert model._compiled is not None
                 model._compiled.seed = _below(2**64, training["seed"])
                 model._compiled.epochs_trained = _below(2**32, training["epochs"])
+            weights = weights_by_path(model)
         except MemoryError:
             raise
         except Exception as error:  # noqa: BLE001 # whatever a constructor says of such a description
             file.refuse(f"its description is of no model: {error}", error)
-        _assign(file, weights_by_path(model), document["weights"])
+        _assign(file, weights, document["weights"])
     return model
 
 
