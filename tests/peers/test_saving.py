@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import operator
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +44,23 @@ def test_a_file_of_ours_has_kerass_layout(tmp_path: Path) -> None:
 
 def test_weights_of_keras_come_in_by_their_paths(tmp_path: Path) -> None:
     ours, theirs = make(cnet), make(keras)
-    tensors = {weight.path.split("/", 1)[1]: np.array(weight) for weight in theirs.weights}
+    tensors = {weight.path.split("/", 1)[1]: weight.numpy() for weight in theirs.weights}
     safetensors.save_file(tensors, tmp_path / "m.safetensors")
     ours.load_weights(tmp_path / "m.safetensors")
     assert_same(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        *("Sequential.save", "Sequential.save_weights", "Sequential.load_weights"),
+        *("models.load_model", "models.save_model", "models.clone_model"),
+    ],
+)
+def test_names_and_defaults_are_kerass(call: str) -> None:
+    def parameters(library: Any) -> list[tuple[str, Any]]:
+        signature = inspect.signature(operator.attrgetter(call)(library))
+        return [(each.name, each.default) for each in signature.parameters.values()]
+
+    ours = parameters(cnet)
+    assert ours == parameters(keras)[: len(ours)]

@@ -395,6 +395,16 @@ def test_files_that_exist(tmp_path: Path, call: str) -> None:
         save(tmp_path / "nowhere" / "model.safetensors")
 
 
+def test_what_keras_has_and_cnet_has_not_is_named(tmp_path: Path) -> None:
+    path, model = tmp_path / "model.safetensors", make_model()
+    with pytest.raises(ValueError, match="save: zipped is not supported, got True"):
+        model.save(path, zipped=True)  # type: ignore[arg-type]
+    assert not path.exists()
+    model.save(path)
+    with pytest.raises(ValueError, match="load_weights: skip_mismatch is not supported"):
+        model.load_weights(path, skip_mismatch=True)
+
+
 # -- Weights alone -----------------------------------------------------------------------------------
 
 

@@ -28,7 +28,7 @@ VERSION = 1
 class Saveable:
     """The part of a model that has to do with files."""
 
-    def save(self, filepath: StrPath, overwrite: bool = True) -> None:
+    def save(self, filepath: StrPath, overwrite: bool = True, zipped: None = None) -> None:
         """Save the model to a file: layers, weights, and what `compile` was told.
 
         The file is of the safetensors format: any program that knows it reads the weights, named as
@@ -42,6 +42,8 @@ class Saveable:
             a file that exists is kept.
         overwrite : bool, default True
             Whether a file may exist. (Where it may not, Keras asks at the terminal.)
+        zipped
+            Not supported: leave it None.
 
         Raises
         ------
@@ -72,6 +74,8 @@ class Saveable:
         >>> bool((copy.predict(np.eye(4)) == model.predict(np.eye(4))).all())
         True
         """
+        if zipped is not None:
+            raise ValueError(f"save: zipped is not supported, got {zipped!r}")
         model = self._as_model()
         path = as_model_path("save", filepath)
         if not model.built:
@@ -118,7 +122,7 @@ class Saveable:
         model = self._built("save_weights")
         _write(as_model_path("save_weights", filepath), model, {}, overwrite)
 
-    def load_weights(self, filepath: StrPath) -> None:
+    def load_weights(self, filepath: StrPath, skip_mismatch: bool = False) -> None:
         """Put the weights of a file into the model: all of them or, on an error, none.
 
         Parameters
@@ -127,6 +131,8 @@ class Saveable:
             Of `save_weights` or `save`, or any safetensors file with tensors of these names
             ("dense/kernel"). Where the names of cnet's file are not those of the model, as layers
             that were given none are numbered on, the weights are taken in their order.
+        skip_mismatch : bool, default False
+            Not supported: leave it False.
 
         Raises
         ------
@@ -138,6 +144,8 @@ class Saveable:
         ValueError
             If the model is not built: it has no weights.
         """
+        if skip_mismatch:
+            raise ValueError(f"load_weights: skip_mismatch is not supported, got {skip_mismatch!r}")
         model = self._built("load_weights")
         with TensorFile(filepath) as file:
             weights = weights_by_path(model)
