@@ -18,13 +18,13 @@ FOLDERS = ["bind", "train", "network", "ops", "kernels", "core"]
 MODULES = [
     {"__init__"},
     {"models"},
-    {"trainer"},
+    {"trainer", "saving"},
     {"layers", "callbacks", "_progress", "optimizers", "losses", "metrics", "utils", "datasets"},
     {"plots"},
     {"activations", "constraints", "initializers", "regularizers"},
     {"ops", "random"},
     {"_elementwise"},
-    {"_data", "_serialization"},
+    {"_data", "_files", "_serialization"},
     {"config"},
     {"_core", "reference"},
 ]

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
 import cnet
-from cnet import constraints, initializers, layers, metrics, models, regularizers
+from cnet import (
+    activations,
+    constraints,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    regularizers,
+)
 
 # What layers must be told; a layer that isn't here is made without arguments.
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -79,6 +89,30 @@ def test_dense() -> None:
     assert copy.kernel.tobytes() == dense.kernel.tobytes()
 
 
+@pytest.mark.parametrize("make", [layers.Activation, lambda function: layers.Dense(3, function)])
+def test_activations_with_parameters(make: Any) -> None:
+    layer = make(partial(activations.relu, max_value=6.0, negative_slope=0.5))
+    described = json.loads(json.dumps(layers.serialize(layer)))
+    copy: Any = layers.deserialize(described)
+    assert copy.activation.func is activations.relu
+    assert copy.activation.keywords == {"max_value": 6.0, "negative_slope": 0.5}
+    assert layers.serialize(copy) == described
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"class_name": "exec"},
+        {"class_name": "partial", "config": {"function": "exec"}},
+        {"class_name": "partial", "config": {"function": "relu", "what": 1}},
+        {"class_name": "partial", "config": {"function": "relu", "max_value": -1}},
+    ],
+)
+def test_activations_that_are_refused(config: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match=r"activation|relu"):
+        activations.get(config)
+
+
 @pytest.mark.parametrize("name", sorted(n for n in metrics._CLASSES if n[0].isupper()))
 def test_every_metric(name: str) -> None:
     metric = metrics.get(name)
@@ -95,6 +129,14 @@ def test_arguments_of_metrics() -> None:
         0.2,
         0.1,
     ]
+
+
+@pytest.mark.parametrize("name", [n for n in losses.__all__ if n not in ("Loss", "get")])
+def test_every_loss(name: str) -> None:
+    cls = getattr(losses, name)
+    config = cls(name="mine").get_config()
+    assert cls.from_config(json.loads(json.dumps(config))).get_config() == config
+    assert config["name"] == "mine"
 
 
 # -- Models ----------------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ from . import (
 )
 from .layers import Input
 from .models import Sequential
+from .saving import FormatError
 
 if hasattr(_sys.modules.get("threadpoolctl"), "register"):
     config.register_threadpoolctl()
@@ -57,6 +58,7 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "FormatError",
     "Input",
     "Sequential",
     "activations",

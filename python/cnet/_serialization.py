@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -68,6 +69,9 @@ def as_config(value: Any, argument: str) -> Any:
         return {"class_name": type(value).__name__, "config": value.get_config()}
     if inspect.isfunction(value) and value.__module__.startswith("cnet."):
         return value.__name__
+    if isinstance(value, partial) and not value.args:
+        described = {"function": value.func, **value.keywords}
+        return {"class_name": "partial", "config": as_config(described, argument)}
     raise TypeError(f"{argument}: {value!r} can't be described in a config")
 
 

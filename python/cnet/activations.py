@@ -22,6 +22,7 @@ import numpy.typing as npt
 from . import ops
 from ._data import FloatArray, as_floats
 from ._elementwise import NAMES, specification
+from ._serialization import find_class
 
 __all__ = [
     "elu",
@@ -371,13 +372,14 @@ _LEFT_OUT = {
 }
 
 
-def get(identifier: str | ActivationFunction | None) -> ActivationFunction:
+def get(identifier: str | ActivationFunction | dict[str, Any] | None) -> ActivationFunction:
     """Return an activation function from its name, from itself, or `linear` from None.
 
     Parameters
     ----------
-    identifier : str, function or None
-        A `functools.partial` of one of this module's functions sets its parameters by name.
+    identifier : str, function, dict or None
+        A `functools.partial` of one of this module's functions sets its parameters by name; a dict
+        is what a layer's `get_config` makes of such.
 
     Raises
     ------
@@ -401,6 +403,9 @@ def get(identifier: str | ActivationFunction | None) -> ActivationFunction:
     if isinstance(identifier, partial) and identifier.func in _FUNCTIONS.values():
         _engine_layer(identifier)
         return identifier
+    if isinstance(identifier, dict):
+        cls, parameters = find_class(identifier, {"partial": partial}, None, "activation")
+        return get(cls(get(parameters.pop("function", None)), **parameters))
     if isinstance(identifier, str) and identifier in _LEFT_OUT:
         raise ValueError(f"activation: Keras's {identifier!r} is not supported")
     known = ", ".join(_FUNCTIONS)

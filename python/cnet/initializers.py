@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, ClassVar
 
 import numpy as np
@@ -357,8 +360,22 @@ def get(identifier: Any) -> Any:
     raise ValueError(f"initializer: expected a name or an Initializer, got {identifier!r}")
 
 
+_replacement: ContextVar[Any] = ContextVar("_replacement", default=None)
+
+
+@contextmanager
+def replaced(initializer: Any) -> Iterator[None]:
+    """Let one initializer make all weights that are made within: those of a file replace them."""
+    token = _replacement.set(initializer)
+    try:
+        yield
+    finally:
+        _replacement.reset(token)
+
+
 def make(initializer: Any, shape: tuple[int, ...], dtype: str) -> FloatArray:
     """Return a new weight, checked: an initializer may be the user's own function."""
+    initializer = _replacement.get() or initializer
     value = as_array(initializer(shape, dtype=dtype), "initializer")
     if value.shape != shape:
         raise ValueError(f"initializer: expected shape {shape}, got {value.shape}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,12 +17,13 @@ from ._data import FloatArray, shape_text
 from ._serialization import find_class
 from .layers import InputLayer, Layer, Weight, deserialize, serialize
 from .layers.core import Shape, assign_all, auto_name, sample_size
+from .saving import Saveable, read_model, save_model
 from .trainer import Trainer
 
-__all__ = ["Sequential", "model_from_json"]
+__all__ = ["Sequential", "clone_model", "load_model", "model_from_json", "save_model"]
 
 
-class Sequential(Trainer):
+class Sequential(Trainer, Saveable):
     """Layers, each the input of the next.
 
     Parameters
@@ -409,6 +411,10 @@ class Sequential(Trainer):
     def _as_model(self) -> Sequential:
         return self
 
+    def __getstate__(self) -> dict[str, Any]:
+        # For pickle and copy: all but the engine's, which is put together again when needed.
+        return vars(self) | {"_network": None, "_rows_network": None}
+
     def __repr__(self) -> str:
         return f"<Sequential name={self.name}, built={self.built}>"
 
@@ -440,10 +446,98 @@ def model_from_json(
         config = json.loads(json_string)
     except json.JSONDecodeError as error:
         raise ValueError(f"model_from_json: expected JSON: {error}") from None
-    known = {"Sequential": Sequential}
-    cls, arguments = find_class(config, known, custom_objects, "model_from_json")
+    cls, arguments = find_class(config, _known(), custom_objects, "model_from_json")
     model: Sequential = cls.from_config(arguments, custom_objects)
     return model
+
+
+def load_model(
+    filepath: str | os.PathLike[str],
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+) -> Sequential:
+    """Return the model that `Sequential.save` saved, compiled as it was.
+
+    Nothing in a file is run, and no size in it is believed before it is checked: files from
+    strangers are safe to load.
+
+    Parameters
+    ----------
+    filepath : str or path
+    custom_objects : dict, optional
+        Layers, models, metrics, optimizers, schedules and metrics' functions of your own, by the
+        names of their classes and functions.
+    compile : bool, default True
+        Whether to compile the model, if the one that was saved was.
+    safe_mode : bool, default True
+        Of no effect: there is no other mode.
+
+    Raises
+    ------
+    FormatError
+        A `ValueError`: if it is no such file or damaged, has a class that is not known, or its
+        tensors are not the weights of the model that it describes.
+    OSError
+        If it can't be read.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import cnet
+    >>> model = cnet.Sequential([cnet.Input((4,)), cnet.layers.Dense(3)], name="net")
+    >>> model.compile("sgd", "mse")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = pathlib.Path(folder, "model.safetensors")
+    ...     model.save(file)
+    ...     cnet.models.load_model(file).loss.name
+    'mean_squared_error'
+    """
+    del safe_mode
+    return read_model(filepath, _known(), custom_objects, compile=compile)
+
+
+def clone_model(
+    model: Sequential,
+    input_tensors: None = None,
+    clone_function: Callable[[Any], Any] | None = None,
+) -> Sequential:
+    """Return a model of new layers like these, whose weights begin anew; it is not compiled.
+
+    Parameters
+    ----------
+    model : Sequential
+    input_tensors
+        Not supported: leave it None.
+    clone_function : function of a layer, optional
+        Returns the new layer; default: ``type(layer).from_config(layer.get_config())``.
+
+    Raises
+    ------
+    TypeError
+        If `model` isn't one, or a layer can't be described by a configuration.
+
+    Examples
+    --------
+    >>> from cnet import Input, layers
+    >>> from cnet.models import Sequential, clone_model
+    >>> model = Sequential([Input((4,)), layers.Dense(3)])
+    >>> copy = clone_model(model)
+    >>> copy.output_shape, bool((copy.layers[0].kernel == model.layers[0].kernel).any())
+    ((None, 3), False)
+    """
+    if not isinstance(model, Sequential):
+        raise TypeError(f"clone_model: expected a Sequential, got {type(model).__name__}")
+    if input_tensors is not None:
+        raise ValueError(f"clone_model: input_tensors is not supported, got {input_tensors!r}")
+    cloned = clone_function or (lambda layer: type(layer).from_config(layer.get_config()))
+    head = [type(model._input).from_config(model._input.get_config())] if model._input else []
+    return type(model)([*head, *map(cloned, model.layers)], name=model.name)
+
+
+def _known() -> dict[str, type[Sequential]]:
+    """Return the classes that a file or a text may name."""
+    return {"Sequential": Sequential}
 
 
 _ASCII_RULES = str.maketrans("┌┬┐├┼┤└┴┘─│", "+++++++++-|")

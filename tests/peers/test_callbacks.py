@@ -91,6 +91,55 @@ def test_files(tmp_path: Any) -> None:
     assert texts[0] == texts[1]
 
 
+@pytest.mark.parametrize("verbose", [0, 1])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"save_weights_only": True},
+        {"save_best_only": True},
+        {"save_best_only": True, "mode": "max"},
+        {"save_best_only": True, "initial_value_threshold": 0.5},
+        {"save_best_only": True, "monitor": "another"},
+        {"save_best_only": True, "monitor": "several"},
+        {"save_freq": 1},
+        {"save_freq": 3},
+        {"save_freq": 7},
+    ],
+    ids=str,
+)
+@pytest.mark.filterwarnings("ignore:Can save best", "ignore:ModelCheckpoint")
+def test_checkpoints(tmp_path: Any, capsys: Any, options: dict[str, Any], verbose: int) -> None:
+    """The same files, at the same moments, with the same words."""
+    options = {"monitor": "figure", "mode": "min", "verbose": verbose} | options
+    ending = ".weights" * ("save_weights_only" in options)
+    made = []
+    for library, suffix in ((callbacks, ".safetensors"), (keras.callbacks, ".keras")):
+        if ending and library is not callbacks:
+            suffix = ".h5"
+        name = "{epoch:02d}" + "-{batch}" * ("save_freq" in options) + "-{figure:.2f}"
+        callback = library.ModelCheckpoint(tmp_path / (name + ending + suffix), **options)
+        saved: list[Any] = []
+        model: Any = types.SimpleNamespace(
+            save=lambda path, log=saved, **_: log.append(("save", path)),
+            save_weights=lambda path, log=saved, **_: log.append(("save_weights", path)),
+        )
+        callback.set_model(model)
+        callback.on_train_begin({})
+        rng = np.random.default_rng(1)
+        for epoch in range(6):
+            callback.on_epoch_begin(epoch, {})
+            for batch in range(5):
+                callback.on_train_batch_end(batch, {"figure": rng.integers(16) / 16})
+                saved.append((epoch, batch))
+            logs = {"figure": rng.integers(16) / 16, "several": np.ones(2)}
+            callback.on_epoch_end(epoch, logs)
+            saved.append(epoch)
+        made.append(str((saved, capsys.readouterr().out)).replace(suffix, ""))
+    assert made[0] == made[1]
+    assert "save" in made[0]
+
+
 def test_hooks_names_and_defaults_are_kerass() -> None:
     hooks = [name for name in dir(keras.callbacks.Callback) if name.startswith("on_")]
     for hook in hooks:

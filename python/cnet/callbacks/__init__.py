@@ -7,6 +7,7 @@ from typing import Any
 from .callback import Callback, CallbackList, History, LambdaCallback
 from .csv_logger import CSVLogger
 from .learning_rate_scheduler import LearningRateScheduler
+from .model_checkpoint import ModelCheckpoint
 from .monitors import EarlyStopping, ReduceLROnPlateau
 from .tensorboard import TensorBoard
 from .terminate_on_nan import TerminateOnNaN
@@ -19,14 +20,14 @@ __all__ = [
     "History",
     "LambdaCallback",
     "LearningRateScheduler",
+    "ModelCheckpoint",
     "ReduceLROnPlateau",
     "TensorBoard",
     "TerminateOnNaN",
 ]
 
 _KERAS_ONLY = {
-    *("BackupAndRestore", "ModelCheckpoint", "OrbaxCheckpoint", "ProgbarLogger"),
-    *("RemoteMonitor", "SwapEMAWeights"),
+    *("BackupAndRestore", "OrbaxCheckpoint", "ProgbarLogger", "RemoteMonitor", "SwapEMAWeights"),
 }
 
 

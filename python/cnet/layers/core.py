@@ -238,6 +238,20 @@ class Layer(Configurable):
         outputs = network.predict_in_training(rows) if training else network.predict(rows, None)
         return outputs.reshape([size or 0 for size in output_shape])
 
+    def __getstate__(self) -> dict[str, Any]:
+        # For pickle and copy: all but the engine's, whose numbers go as arrays.
+        state = {name: value for name, value in vars(self).items() if not isinstance(value, Weight)}
+        return state | {"weights": self.get_weights()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        shape, arrays = state["input_shape"], state["weights"]
+        self.unbuild()
+        if shape is not None:
+            with initializers.replaced(np.zeros):
+                self.build(shape)
+            self.set_weights(arrays)
+
     def unbuild(self) -> None:
         """Forget the input's shape and the weights."""
         self.input_shape, self.weights = None, []

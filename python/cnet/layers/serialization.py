@@ -43,7 +43,7 @@ def deserialize(
     layers = {
         name: value
         for name, value in known.items()
-        if isinstance(value, type) and issubclass(value, core.Layer)
+        if isinstance(value, type) and issubclass(value, core.Layer) and value is not core.Layer
     }
     cls, arguments = find_class(config, layers, custom_objects, "layers.deserialize")
     layer: core.Layer = cls.from_config(arguments)

@@ -14,6 +14,7 @@ from .metric import Float64Array, Metric, as_pair, as_weights
 __all__ = ["AUC", "F1Score", "Precision", "Recall"]
 
 EPSILON = 1e-7  # Keras's: in F1's quotients, and beyond 0 and 1 in AUC's thresholds
+MOST_THRESHOLDS = 2**20  # eight megabytes, whatever a model file asks for
 
 
 def above(
@@ -282,7 +283,7 @@ class AUC(Metric):
 
     Parameters
     ----------
-    num_thresholds : int above 1, default 200
+    num_thresholds : int from 2 to 2²⁰, default 200
         At 0 and 1 (and 1e-7 beyond), the others evenly between.
     curve : {"ROC", "PR", "PRGAIN"}, default "ROC"
     summation_method : {"interpolation", "minoring", "majoring"}, default "interpolation"
@@ -347,6 +348,10 @@ class AUC(Metric):
         if num_labels is not None and not multi_label:
             raise ValueError(f"AUC: num_labels={num_labels} is for multi_label=True alone")
         num_thresholds = as_count("AUC: num_thresholds", num_thresholds, least=2)
+        if num_thresholds > MOST_THRESHOLDS:
+            raise ValueError(
+                f"AUC: num_thresholds: expected at most {MOST_THRESHOLDS}, got {num_thresholds}"
+            )
         if thresholds is None:
             inner = np.arange(1, num_thresholds - 1) / (num_thresholds - 1)
         else:

@@ -55,6 +55,9 @@ class Compiled:
     #: Whether the metrics have taken labels and predictions of this model before.
     rehearsed: bool = False
 
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"engine": None}  # which is made again when needed
+
     def settle(self, labels: tuple[int, ...], outputs: tuple[int | None, ...]) -> None:
         """Resolve "accuracy" by the shapes of labels and outputs."""
         for several in (self.metrics, self.weighted_metrics):

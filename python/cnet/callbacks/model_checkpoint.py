@@ -1,0 +1,164 @@
+"""The model in a file, epoch after epoch or batch after batch."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._data import as_count, as_number
+from .._files import as_model_path
+from .callback import Logs
+from .monitors import MonitorCallback
+
+__all__ = ["ModelCheckpoint"]
+
+
+class ModelCheckpoint(MonitorCallback):
+    """Save the model, or its weights, after every epoch or every so many batches.
+
+    A file takes the place of an older one only when it is whole and on disk; a `fit` that is killed
+    leaves the one before.
+
+    Parameters
+    ----------
+    filepath : str or path
+        Ends in ".safetensors" (in Keras: ".keras" or ".weights.h5"). ``{epoch}``, counted from 1, with
+        `save_freq` a number ``{batch}``, and the names of the logs are filled in:
+        "{epoch:02d}-{val_loss:.2f}.safetensors". Folders that are missing are made.
+    monitor : str, default "val_loss"
+        A name in the logs. Where they lack it, there is a warning, and the model is saved.
+    verbose : {0, 1}, default 0
+        Whether to print what is saved, and why.
+    save_best_only : bool, default False
+        Save only when `monitor` is better than all that it was before.
+    save_weights_only : bool, default False
+        Save with `save_weights` rather than `save`.
+    mode : {"auto", "min", "max"}, default "auto"
+        Whether less or more is better; "auto": as the loss or the metric of that name says.
+    save_freq : "epoch" or int, default "epoch"
+        Save after each epoch, or after so many batches; the logs then are means over the epoch so
+        far. Batches are counted on from epoch to epoch.
+    initial_value_threshold : float, optional
+        With `save_best_only`, what the first figure must be better than.
+
+    Attributes
+    ----------
+    best : float or None
+        The best figure so far; kept from one `fit` to the next.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not of its kind, `filepath` ends otherwise or, in training, the mode is
+        "auto" and `monitor` is no figure whose direction is known.
+    KeyError
+        In training, if `filepath` has a name that the logs lack.
+    OSError
+        In training, if the file can't be written; what was there before is there still.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import numpy as np, cnet
+    >>> model = cnet.Sequential([cnet.layers.Dense(2, activation="softmax")])
+    >>> model.compile("sgd", "sparse_categorical_crossentropy")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = pathlib.Path(folder, "{epoch:02d}.safetensors")
+    ...     history = model.fit(np.eye(2), [0, 1], epochs=3, verbose=0,
+    ...                         callbacks=[cnet.callbacks.ModelCheckpoint(file)])
+    ...     sorted(path.name for path in pathlib.Path(folder).iterdir())
+    ['01.safetensors', '02.safetensors', '03.safetensors']
+    """
+
+    def __init__(
+        self,
+        filepath: str | os.PathLike[str],
+        monitor: str = "val_loss",
+        verbose: int = 0,
+        save_best_only: bool = False,
+        save_weights_only: bool = False,
+        mode: str = "auto",
+        save_freq: str | int = "epoch",
+        initial_value_threshold: float | None = None,
+    ) -> None:
+        super().__init__(monitor, mode, min_delta=0)
+        self.filepath = as_model_path("ModelCheckpoint", filepath)
+        self.verbose = verbose
+        self.save_best_only = bool(save_best_only)
+        self.save_weights_only = bool(save_weights_only)
+        if isinstance(save_freq, str):
+            if save_freq != "epoch":
+                raise ValueError(
+                    f"ModelCheckpoint: save_freq: expected 'epoch' or an integer, got {save_freq!r}"
+                )
+        else:
+            save_freq = as_count("ModelCheckpoint: save_freq", save_freq, least=1)
+            # Here, for a hook of the class would have every fit stop after each batch.
+            self.on_train_batch_end = self._count_batch  # type: ignore[method-assign]
+        self.save_freq = save_freq
+        if initial_value_threshold is not None:
+            self.best = as_number(
+                "ModelCheckpoint: initial_value_threshold", initial_value_threshold
+            )
+        self._batches = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
+        self._epoch = epoch
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        if self.save_freq == "epoch":
+            self._save_if_wanted({"epoch": epoch + 1}, logs or {})
+
+    def _count_batch(self, batch: int, logs: Logs | None = None) -> None:
+        self._batches += 1
+        if self._batches == self.save_freq:
+            self._batches = 0
+            self._save_if_wanted({"epoch": self._epoch + 1, "batch": batch + 1}, logs or {})
+
+    def _save_if_wanted(self, place: dict[str, int], logs: Logs) -> None:
+        try:
+            path = self.filepath.format(**(place | logs))
+        except KeyError as error:
+            raise KeyError(
+                f"ModelCheckpoint: filepath: {error} in {self.filepath!r} is not among "
+                f"{', '.join([*place, *logs])}"
+            ) from None
+        begin = f"\nEpoch {place['epoch']}:"  # Keras's words, and its new line after a bar
+        current = self._watched(logs) if self.save_best_only else None
+        if current is not None:
+            best = "None" if self.best is None else f"{self.best:.5f}"
+            if not self.is_better(current, self.best):
+                self._say(f"{begin} {self.monitor} did not improve from {best}")
+                return
+            improved = f"{self.monitor} improved from {best} to {current:.5f}"
+            self._say(f"{begin} {improved}, saving model to {path}")
+        elif not self.save_best_only:
+            self._say(f"{begin} saving model to {path}")
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        if self.save_weights_only:
+            self.model.save_weights(path)
+        else:
+            self.model.save(path)
+        if current is not None:
+            self.best = current  # not before it is in the file
+        self._say(f"{begin} finished saving model to {path}")
+
+    def _watched(self, logs: Logs) -> float | None:
+        """Return the figure that decides; None, with a warning, if there is none: all are saved."""
+        value: Any = logs.get(self.monitor)
+        if np.ndim(value) == 0:
+            return self.current(logs)
+        warnings.warn(
+            f"ModelCheckpoint: monitor '{self.monitor}' is not a single number, so that every model "
+            f"is saved: {value}",
+            stacklevel=2,
+        )
+        return None
+
+    def _say(self, message: str) -> None:
+        if self.verbose > 0:
+            print(message, flush=True)  # noqa: T201 # verbose asks for it
