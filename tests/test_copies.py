@@ -146,3 +146,27 @@ def test_what_can_not_be_cloned() -> None:
         models.clone_model(layers.Dense(3))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="clone_model: input_tensors is not supported"):
         models.clone_model(make_model(), input_tensors=[1])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
+def test_copies_draw_what_the_original_would(copied: Copy) -> None:
+    layer = layers.Dropout(0.5)
+    x = np.ones((9, 50), np.float32)
+    first = layer(x, training=True)
+    twin = copied(layer)
+    second = layer(x, training=True)
+    assert (first != second).any()
+    np.testing.assert_array_equal(twin(x, training=True), second)
+
+
+@pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
+def test_copies_remember_what_the_original_has_seen(copied: Copy) -> None:
+    layer = layers.BatchNormalization()
+    x = np.arange(12.0).reshape(4, 3)
+    layer(x, training=True)
+    twin = copied(layer)
+    np.testing.assert_array_equal(twin(x), layer(x))
+    layer(x, training=True)
+    assert (twin.moving_mean.numpy() != layer.moving_mean.numpy()).any()
+    twin(x, training=True)
+    np.testing.assert_array_equal(twin(x), layer(x))

@@ -256,13 +256,7 @@ void register_network(py::module_& m) {
   py::class_<ops::RandomState, std::shared_ptr<ops::RandomState>>(m, "RandomState")
       .def(py::init<std::uint64_t>(), arg("seed"))
       .def_readonly("seed", &ops::RandomState::seed)
-      .def_readwrite("steps", &ops::RandomState::steps)
-      .def(py::pickle([](const ops::RandomState& state) { return py::make_tuple(state.seed, state.steps); },
-                      [](const py::tuple& state) {
-                        auto random = std::make_shared<ops::RandomState>(state[0].cast<std::uint64_t>());
-                        random->steps = state[1].cast<std::uint64_t>();
-                        return random;
-                      }));
+      .def_readwrite("steps", &ops::RandomState::steps);
   py::class_<ops::Optimizer>(m, "Optimizer")
       .def(py::init([](const std::string& rule, double learning_rate, double momentum, bool nesterov, double rho,
                        double beta_1, double beta_2, double epsilon, double initial_slot, double weight_decay,

@@ -26,6 +26,15 @@ class _Random(Layer):
         self.seed = None if seed is None else random.check_seed(seed)
         self._random = _core.RandomState(random.next_seed() if self.seed is None else self.seed)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__() | {"_random": (self._random.seed, self._random.steps)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        seed, steps = state["_random"]
+        made = _core.RandomState(seed)
+        made.steps = steps
+        super().__setstate__(state | {"_random": made})
+
 
 class Dropout(_Random):
     """In training each number becomes 0 with probability `rate`; those that stay grow by 1 / (1 - rate).
