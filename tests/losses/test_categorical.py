@@ -116,10 +116,9 @@ def test_get_refuses_what_the_engine_does_not_compute(identifier: Any) -> None:
         losses.get(identifier)
 
 
-@pytest.mark.parametrize("option", ["axis", "ignore_class", "dtype"])
-def test_unknown_options_are_refused_by_name(option: str) -> None:
-    with pytest.raises(TypeError, match=option):
-        cnet.losses.CategoricalCrossentropy(**{option: 1})  # type: ignore[arg-type]
+def test_unknown_options_are_refused_by_name() -> None:
+    with pytest.raises(TypeError, match="ignore_class"):
+        cnet.losses.CategoricalCrossentropy(ignore_class=1)  # type: ignore[call-arg]
 
 
 # -- ignore_class ----------------------------------------------------------------------------------

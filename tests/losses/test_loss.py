@@ -99,8 +99,9 @@ def test_training_wants_one_number(reduction: Any, call: str) -> None:
 
 @pytest.mark.parametrize("cls", _FUNCTIONS, ids=lambda cls: cls.name)
 def test_a_loss_has_a_function_of_its_samples(cls: type[Loss]) -> None:
-    function = getattr(losses, cls.name)
-    assert function.__name__ == cls.name
+    function = _FUNCTIONS[cls]
+    assert getattr(losses, function.__name__) is function
+    assert cls.name == ("huber_loss" if cls is losses.Huber else function.__name__)  # as Keras
     p = RNG.uniform(0.1, 0.9, (4, 3))
     y: Any = [0, 1, 2, 1] if cls.sparse else np.eye(3)[[0, 1, 2, 1]]
     each = function(y, p)
@@ -129,9 +130,10 @@ def test_options_of_functions_are_those_of_classes() -> None:
     ]:
         cls = getattr(losses, name)
         loss = cls(**options, reduction="none", name="mine")
-        each = getattr(losses, cls.name)(y, p, **options)
+        function = _FUNCTIONS[cls]
+        each = function(y, p, **options)
         np.testing.assert_array_equal(each, loss(y, p))
-        assert (each != getattr(losses, cls.name)(y, p)).any()
+        assert (each != function(y, p)).any()
         assert loss.get_config() == {**cls().get_config(), **options} | {
             "reduction": "none",
             "name": "mine",
@@ -154,6 +156,22 @@ def test_options_of_functions_are_those_of_classes() -> None:
 def test_aliases(alias: str, name: str) -> None:
     assert getattr(losses, alias) is getattr(losses, name)
     assert losses.get(alias).name == name
+
+
+@pytest.mark.parametrize("cls", [cls for cls in _FUNCTIONS if "axis" in cls().get_config()])
+def test_the_outputs_are_the_last_axis(cls: Any) -> None:
+    for axis in (0, 1, True, "last"):
+        message = rf"^{cls.__name__}: axis={axis!r} is not supported: .* axis=-1"
+        with pytest.raises(ValueError, match=message):
+            cls(axis=axis)
+        with pytest.raises(ValueError, match=message):
+            _FUNCTIONS[cls]([[1.0]], [[0.5]], axis=axis)
+
+
+@pytest.mark.parametrize("cls", [Loss, *_FUNCTIONS])
+def test_a_dtype_is_refused(cls: Any) -> None:
+    with pytest.raises(ValueError, match=f"^{cls.__name__}: dtype is not supported, got 'float32'"):
+        cls(dtype="float32")
 
 
 def test_what_keras_has_and_cnet_has_not_is_named() -> None:

@@ -111,7 +111,8 @@ _ALIASES: dict[str, type[Loss]] = {
 }
 _ALIASES |= {alias.upper(): cls for alias, cls in _ALIASES.items()}
 _ALIASES |= {"logcosh": LogCosh, "kullback_leibler_divergence": KLDivergence}
-_CLASSES = {cls.name: cls for cls in _FUNCTIONS} | {cls.__name__: cls for cls in _FUNCTIONS}
+_CLASSES = {function.__name__: cls for cls, function in _FUNCTIONS.items()}
+_CLASSES |= {cls.__name__: cls for cls in _FUNCTIONS}
 
 
 def get(identifier: Any) -> Loss:
@@ -145,7 +146,7 @@ def get(identifier: Any) -> Loss:
             return cls()
         if type(identifier) is cls:
             return identifier
-    known = ", ".join(cls.name for cls in _FUNCTIONS)
+    known = ", ".join(function.__name__ for function in _FUNCTIONS.values())
     raise ValueError(f"loss: expected one of {known}, or a Loss, got {identifier!r}")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy.typing as npt
 
 from .._data import FloatArray, as_number
-from .loss import PointwiseLoss, Reduction, smoothing_in_range
+from .loss import PointwiseLoss, Reduction, last_axis, smoothing_in_range
 
 __all__ = [
     "BinaryCrossentropy",
@@ -26,7 +26,9 @@ class BinaryCrossentropy(PointwiseLoss):
         Whether predictions are logits z with p = 1 / (1 + e⁻ᶻ); else p is kept in [1e-7, 1 − 1e-7].
     label_smoothing : float in [0, 1], default 0
         Labels become ``y * (1 - label_smoothing) + label_smoothing / 2``.
-    reduction, name
+    axis : int, default -1
+        The outputs; there is no other.
+    reduction, name, dtype
         See `Loss`.
 
     Notes
@@ -48,10 +50,13 @@ class BinaryCrossentropy(PointwiseLoss):
         self,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
+        axis: int = -1,
         reduction: Reduction | None = "sum_over_batch_size",
         name: str | None = None,
+        dtype: None = None,
     ) -> None:
-        super().__init__(reduction, name)
+        super().__init__(reduction, name, dtype)
+        self.axis = last_axis(type(self).__name__, axis)
         self.from_logits = bool(from_logits)
         self.rule = type(self).name + "_from_logits" * self.from_logits
         self.label_smoothing = smoothing_in_range(type(self).__name__, label_smoothing)
@@ -71,7 +76,9 @@ class BinaryFocalCrossentropy(BinaryCrossentropy):
         With 0 this is `BinaryCrossentropy`.
     from_logits, label_smoothing
         See `BinaryCrossentropy`.
-    reduction, name
+    axis : int, default -1
+        The outputs; there is no other.
+    reduction, name, dtype
         See `Loss`.
 
     Notes
@@ -101,10 +108,12 @@ class BinaryFocalCrossentropy(BinaryCrossentropy):
         gamma: float = 2.0,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
+        axis: int = -1,
         reduction: Reduction | None = "sum_over_batch_size",
         name: str | None = None,
+        dtype: None = None,
     ) -> None:
-        super().__init__(from_logits, label_smoothing, reduction, name)
+        super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
         self.apply_class_balancing = bool(apply_class_balancing)
         self.alpha, self.gamma = focus(type(self).__name__, alpha, gamma)
 
@@ -127,9 +136,10 @@ def binary_crossentropy(
     y_pred: npt.ArrayLike,
     from_logits: bool = False,
     label_smoothing: float = 0.0,
+    axis: int = -1,
 ) -> FloatArray:
     """Return the loss of each sample, (batch,) for (batch, outputs); see `BinaryCrossentropy`."""
-    return BinaryCrossentropy(from_logits, label_smoothing).call(y_true, y_pred)
+    return BinaryCrossentropy(from_logits, label_smoothing, axis).call(y_true, y_pred)
 
 
 def binary_focal_crossentropy(
@@ -140,9 +150,10 @@ def binary_focal_crossentropy(
     gamma: float = 2.0,
     from_logits: bool = False,
     label_smoothing: float = 0.0,
+    axis: int = -1,
 ) -> FloatArray:
     """Return the loss of each sample, (batch,) for (batch, outputs); see `BinaryFocalCrossentropy`."""
     loss = BinaryFocalCrossentropy(
-        apply_class_balancing, alpha, gamma, from_logits, label_smoothing
+        apply_class_balancing, alpha, gamma, from_logits, label_smoothing, axis
     )
     return loss.call(y_true, y_pred)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from .. import _core
 from .._data import Array, FloatArray, as_array, as_count, as_floats, as_ids
 from .binary import focus
-from .loss import Loss, PointwiseLoss, Reduction, as_rows, smoothing_in_range
+from .loss import Loss, PointwiseLoss, Reduction, as_rows, last_axis, smoothing_in_range
 
 __all__ = [
     "CategoricalCrossentropy",
@@ -32,8 +32,16 @@ class CrossEntropy(Loss):
 
     categorical = True
 
-    def __init__(self, from_logits: bool, reduction: Reduction | None, name: str | None) -> None:
-        super().__init__(reduction, name)
+    def __init__(
+        self,
+        from_logits: bool,
+        axis: int,
+        reduction: Reduction | None,
+        name: str | None,
+        dtype: None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+        self.axis = last_axis(type(self).__name__, axis)
         self.from_logits = bool(from_logits)
         self.rule = "cross_entropy" + "_from_logits" * self.from_logits
 
@@ -65,7 +73,9 @@ class SparseCategoricalCrossentropy(CrossEntropy):
     ignore_class : int, optional
         Samples with this label, a class or not, have no loss and no gradient, and the mean is over the
         others. Metrics see them all the same, as in Keras.
-    reduction, name
+    axis : int, default -1
+        The classes; there is no other.
+    reduction, name, dtype
         See `Loss`.
 
     Notes
@@ -90,9 +100,11 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         from_logits: bool = False,
         ignore_class: int | None = None,
         reduction: Reduction | None = "sum_over_batch_size",
+        axis: int = -1,
         name: str | None = None,
+        dtype: None = None,
     ) -> None:
-        super().__init__(from_logits, reduction, name)
+        super().__init__(from_logits, axis, reduction, name, dtype)
         if ignore_class is not None:
             argument = f"{type(self).__name__}: ignore_class"
             ignore_class = as_count(argument, ignore_class, least=-(2**63))
@@ -133,7 +145,9 @@ class CategoricalCrossentropy(CrossEntropy):
         made, the engine goes back to the logits by itself, as Keras does.
     label_smoothing : float in [0, 1], default 0
         Labels become ``y * (1 - label_smoothing) + label_smoothing / classes``.
-    reduction, name
+    axis : int, default -1
+        The classes; there is no other.
+    reduction, name, dtype
         See `Loss`.
 
     Notes
@@ -153,10 +167,12 @@ class CategoricalCrossentropy(CrossEntropy):
         self,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
+        axis: int = -1,
         reduction: Reduction | None = "sum_over_batch_size",
         name: str | None = None,
+        dtype: None = None,
     ) -> None:
-        super().__init__(from_logits, reduction, name)
+        super().__init__(from_logits, axis, reduction, name, dtype)
         self.label_smoothing = smoothing_in_range(type(self).__name__, label_smoothing)
 
     def labels(self, y_true: npt.ArrayLike, predictions: FloatArray) -> Array:
@@ -183,7 +199,9 @@ class CategoricalFocalCrossentropy(PointwiseLoss):
         With 0 this is alpha times `CategoricalCrossentropy`.
     from_logits, label_smoothing
         See `CategoricalCrossentropy`.
-    reduction, name
+    axis : int, default -1
+        The classes; there is no other.
+    reduction, name, dtype
         See `Loss`.
 
     Notes
@@ -211,10 +229,13 @@ class CategoricalFocalCrossentropy(PointwiseLoss):
         gamma: float = 2.0,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
+        axis: int = -1,
         reduction: Reduction | None = "sum_over_batch_size",
         name: str | None = None,
+        dtype: None = None,
     ) -> None:
-        super().__init__(reduction, name)
+        super().__init__(reduction, name, dtype)
+        self.axis = last_axis(type(self).__name__, axis)
         self.alpha, self.gamma = focus(type(self).__name__, alpha, gamma)
         self.from_logits = bool(from_logits)
         self.rule = type(self).name + "_from_logits" * self.from_logits
@@ -229,9 +250,10 @@ def sparse_categorical_crossentropy(
     y_pred: npt.ArrayLike,
     from_logits: bool = False,
     ignore_class: int | None = None,
+    axis: int = -1,
 ) -> FloatArray:
     """Return the loss of each sample, (batch,); see `SparseCategoricalCrossentropy`."""
-    return SparseCategoricalCrossentropy(from_logits, ignore_class).call(y_true, y_pred)
+    return SparseCategoricalCrossentropy(from_logits, ignore_class, axis=axis).call(y_true, y_pred)
 
 
 def categorical_crossentropy(
@@ -239,9 +261,10 @@ def categorical_crossentropy(
     y_pred: npt.ArrayLike,
     from_logits: bool = False,
     label_smoothing: float = 0.0,
+    axis: int = -1,
 ) -> FloatArray:
     """Return the loss of each sample, (batch,); see `CategoricalCrossentropy`."""
-    return CategoricalCrossentropy(from_logits, label_smoothing).call(y_true, y_pred)
+    return CategoricalCrossentropy(from_logits, label_smoothing, axis).call(y_true, y_pred)
 
 
 def categorical_focal_crossentropy(
@@ -251,7 +274,8 @@ def categorical_focal_crossentropy(
     gamma: float = 2.0,
     from_logits: bool = False,
     label_smoothing: float = 0.0,
+    axis: int = -1,
 ) -> FloatArray:
     """Return the loss of each sample, (batch,); see `CategoricalFocalCrossentropy`."""
-    loss = CategoricalFocalCrossentropy(alpha, gamma, from_logits, label_smoothing)
+    loss = CategoricalFocalCrossentropy(alpha, gamma, from_logits, label_smoothing, axis)
     return loss.call(y_true, y_pred)

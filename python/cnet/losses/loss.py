@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core, ops
-from .._data import Array, FloatArray, as_array, as_floats, as_number
+from .._data import Array, FloatArray, as_array, as_floats, as_number, refuse
 from .._serialization import Configurable
 
 __all__ = ["Loss", "PointwiseLoss", "Reduction"]
@@ -28,6 +28,8 @@ class Loss(Configurable):
         the samples' losses as they are: there is then no one number to train by, so that `fit` and
         `evaluate` refuse it with a `ValueError`. (Keras descends their sum, as "sum" does.)
     name : str, optional
+    dtype
+        Not supported, as a model computes its loss in its own: leave it None.
 
     Notes
     -----
@@ -46,9 +48,13 @@ class Loss(Configurable):
     # The engine's name for it.
     rule: str
     label_smoothing = 0.0
+    axis = -1
 
     def __init__(
-        self, reduction: Reduction | None = "sum_over_batch_size", name: str | None = None
+        self,
+        name: str | None = None,
+        reduction: Reduction | None = "sum_over_batch_size",
+        dtype: None = None,
     ) -> None:
         if reduction not in REDUCTIONS:
             known = ", ".join(map(repr, REDUCTIONS))
@@ -56,6 +62,7 @@ class Loss(Configurable):
                 f"{type(self).__name__}: reduction: expected one of {known}, got {reduction!r}"
             )
         self.reduction = reduction
+        self.dtype = refuse(type(self).__name__, "dtype", dtype)
         if name is not None:
             self.name = str(name)
 
@@ -155,6 +162,14 @@ class Loss(Configurable):
 class PointwiseLoss(Loss):
     """A loss that compares predictions with targets of the same shape, in the engine's table of them."""
 
+    def __init__(
+        self,
+        reduction: Reduction | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: None = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+
     def call(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
         call = type(self).__name__
         (predictions,) = as_floats(call, y_pred=y_pred)
@@ -175,6 +190,15 @@ def as_rows(predictions: FloatArray) -> FloatArray:
     """Return predictions (…, outputs) as a matrix."""
     count = int(np.prod(predictions.shape[:-1]))
     return predictions.reshape(count, predictions.shape[-1])
+
+
+def last_axis(call: str, axis: Any) -> int:
+    """Return the axis of the outputs; raise for any but the last."""
+    if isinstance(axis, bool) or axis != -1:
+        raise ValueError(
+            f"{call}: axis={axis!r} is not supported: the outputs are the last, axis=-1"
+        )
+    return -1
 
 
 def smoothing_in_range(call: str, value: Any) -> float:

@@ -70,7 +70,7 @@ class Huber(PointwiseLoss):
     Parameters
     ----------
     delta : float above 0, default 1
-    reduction, name
+    reduction, name, dtype
         See `Loss`.
 
     References
@@ -84,15 +84,17 @@ class Huber(PointwiseLoss):
     1.5
     """
 
-    name = rule = "huber"
+    name = "huber_loss"
+    rule = "huber"
 
     def __init__(
         self,
         delta: float = 1.0,
         reduction: Reduction | None = "sum_over_batch_size",
         name: str | None = None,
+        dtype: None = None,
     ) -> None:
-        super().__init__(reduction, name)
+        super().__init__(reduction, name, dtype)
         self.delta = as_number("Huber: delta", delta)
         if not 0 < self.delta < float("inf"):
             raise ValueError(f"Huber: delta: expected a number above 0, got {delta!r}")
