@@ -89,8 +89,8 @@ def find_class(
     name = config.get("class_name") if isinstance(config, Mapping) else None
     if name not in classes:
         raise ValueError(
-            f"{call}: expected a dict with 'class_name' (one of {', '.join(classes)}) and 'config', "
-            f"got {config!r}"
+            f"{call}: expected a dict with 'class_name' and 'config', got {config!r}; the class is to "
+            f"be one of {', '.join(classes)}"
         )
     return classes[name], dict(config.get("config") or {})
 

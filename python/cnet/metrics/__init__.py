@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import losses
 from .accuracy import (
     Accuracy,
     AccuracyByShape,
@@ -14,6 +15,18 @@ from .accuracy import (
     TopKCategoricalAccuracy,
 )
 from .confusion import AUC, F1Score, Precision, Recall
+from .loss import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    Hinge,
+    KLDivergence,
+    LogCoshError,
+    MeanAbsolutePercentageError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+    SparseCategoricalCrossentropy,
+    SquaredHinge,
+)
 from .metric import Mean, MeanMetricWrapper, Metric
 from .regression import MeanAbsoluteError, MeanSquaredError, R2Score, RootMeanSquaredError
 
@@ -21,35 +34,55 @@ __all__ = [
     "AUC",
     "Accuracy",
     "BinaryAccuracy",
+    "BinaryCrossentropy",
     "CategoricalAccuracy",
+    "CategoricalCrossentropy",
     "F1Score",
+    "Hinge",
+    "KLDivergence",
+    "LogCoshError",
     "Mean",
     "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
     "MeanMetricWrapper",
     "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
     "Metric",
+    "Poisson",
     "Precision",
     "R2Score",
     "Recall",
     "RootMeanSquaredError",
     "SparseCategoricalAccuracy",
+    "SparseCategoricalCrossentropy",
     "SparseTopKCategoricalAccuracy",
+    "SquaredHinge",
     "TopKCategoricalAccuracy",
     "get",
 ]
 
+# By the class's name in snake case, as in Keras.
 _CLASSES: dict[str, type[Metric]] = {
-    cls.name: cls
+    "log_cosh_error" if cls is LogCoshError else cls.name: cls
     for cls in (
         *(Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy),
         *(TopKCategoricalAccuracy, SparseTopKCategoricalAccuracy),
         *(Precision, Recall, F1Score, AUC),
         *(MeanSquaredError, MeanAbsoluteError, RootMeanSquaredError, R2Score, Mean),
+        *(MeanAbsolutePercentageError, MeanSquaredLogarithmicError, LogCoshError, Poisson),
+        *(KLDivergence, Hinge, SquaredHinge, BinaryCrossentropy, CategoricalCrossentropy),
+        SparseCategoricalCrossentropy,
     )
 }
 _CLASSES |= {cls.__name__: cls for cls in _CLASSES.values()}
-_CLASSES |= dict.fromkeys(("mse", "MSE"), MeanSquaredError)
-_CLASSES |= dict.fromkeys(("mae", "MAE"), MeanAbsoluteError)
+_ALIASES: dict[str, type[Metric]] = {
+    "bce": BinaryCrossentropy,
+    "mae": MeanAbsoluteError,
+    "mape": MeanAbsolutePercentageError,
+    "mse": MeanSquaredError,
+    "msle": MeanSquaredLogarithmicError,
+}
+_CLASSES |= _ALIASES | {alias.upper(): cls for alias, cls in _ALIASES.items()}
 
 
 def get(identifier: Any) -> Metric:
@@ -58,8 +91,9 @@ def get(identifier: Any) -> Metric:
     Parameters
     ----------
     identifier : str, type, dict, Metric or function
-        "mse" and "mae" are names, too; a dict is ``{"class_name": …, "config": {…}}``; of a function
-        (y_true, y_pred) of samples the mean is taken.
+        "mse", "mae", "mape", "msle" and "bce" are names, too; a dict is
+        ``{"class_name": …, "config": {…}}``; of a function (y_true, y_pred) of samples, such as
+        `cnet.losses.huber`, the mean is taken.
 
     Raises
     ------
@@ -118,18 +152,22 @@ def for_model(identifier: Any, *, sparse: bool | None) -> Metric:
 
 
 def __getattr__(name: str) -> Any:
-    """Name what Keras has and cnet has not."""
+    """Give the losses' functions, which are metrics, too; name what Keras has and cnet has not."""
+    if name in _LOSS_FUNCTIONS:
+        return _LOSS_FUNCTIONS[name]
     if name in _KERAS_ONLY:
         raise AttributeError(f"metrics.{name} is not supported yet")
     raise AttributeError(f"module 'cnet.metrics' has no attribute {name!r}")
 
 
+_LOSS_FUNCTIONS = {function.__name__: function for function in losses._FUNCTIONS.values()}
 _KERAS_ONLY = {
-    *("BinaryCrossentropy", "BinaryIoU", "CategoricalCrossentropy", "CategoricalHinge"),
-    *("ConcordanceCorrelation", "CosineSimilarity", "FBetaScore", "FalseNegatives"),
-    *("FalsePositives", "Hinge", "IoU", "KLDivergence", "LogCoshError"),
-    *("MeanAbsolutePercentageError", "MeanIoU", "MeanSquaredLogarithmicError", "OneHotIoU"),
-    *("OneHotMeanIoU", "PearsonCorrelation", "Poisson", "PrecisionAtRecall"),
-    *("RecallAtPrecision", "SensitivityAtSpecificity", "SparseCategoricalCrossentropy"),
-    *("SpecificityAtSensitivity", "SquaredHinge", "Sum", "TrueNegatives", "TruePositives"),
+    *("BinaryIoU", "CategoricalHinge", "ConcordanceCorrelation", "CosineSimilarity"),
+    *("FBetaScore", "FalseNegatives", "FalsePositives", "IoU", "MeanIoU", "OneHotIoU"),
+    *("OneHotMeanIoU", "PearsonCorrelation", "PrecisionAtRecall", "RecallAtPrecision"),
+    *("SensitivityAtSpecificity", "SpecificityAtSensitivity", "Sum", "TrueNegatives"),
+    *("TruePositives", "binary_accuracy", "categorical_accuracy", "categorical_hinge"),
+    *("concordance_correlation", "deserialize", "pearson_correlation", "serialize"),
+    *("sparse_categorical_accuracy", "sparse_top_k_categorical_accuracy"),
+    "top_k_categorical_accuracy",
 }

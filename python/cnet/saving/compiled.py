@@ -19,6 +19,7 @@ __all__ = ["describe", "restore"]
 _ARGUMENTS = {"optimizer", "loss", "metrics", "weighted_metrics"}
 _OPTIMIZERS = {cls.__name__: cls for cls in optimizers._CLASSES.values()}
 _LOSSES = {cls.__name__: cls for cls in losses._CLASSES.values()}
+_LOSS_FUNCTIONS = metrics._LOSS_FUNCTIONS
 _METRICS = {cls.__name__: cls for cls in metrics._CLASSES.values()}
 _METRICS["MeanMetricWrapper"] = MeanMetricWrapper
 _SCHEDULES = {name: getattr(schedules, name) for name in schedules.__all__}
@@ -98,6 +99,7 @@ def _metric(config: Any, custom_objects: Mapping[str, Any] | None) -> Any:
 
 
 def _function(name: Any, custom_objects: Mapping[str, Any] | None) -> Any:
-    if name not in (custom_objects or {}):
+    functions = {**_LOSS_FUNCTIONS, **(custom_objects or {})}
+    if name not in functions:
         raise ValueError(f"metric: the function {name!r} is not among the custom_objects")
-    return (custom_objects or {})[name]
+    return functions[name]
