@@ -148,6 +148,47 @@ def test_a_bad_learning_rate_leaves_the_old_one(value: Any, error: type[Exceptio
     assert optimizer.learning_rate == 0.5
 
 
+class Halves(optimizers.schedules.LearningRateSchedule):
+    def __call__(self, step: int) -> float:
+        return 2.0**-step
+
+
+def test_a_function_is_asked_for_the_rate_of_every_batch() -> None:
+    asked = []
+
+    def halves() -> float:
+        asked.append(2.0 ** -len(asked))
+        return asked[-1]
+
+    x = np.eye(4)
+    results = []
+    for optimizer in (optimizers.SGD(halves), optimizers.SGD(Halves())):
+        model = cnet.Sequential([cnet.layers.Dense(2, kernel_initializer="zeros")])
+        model.compile(optimizer, "mse")
+        model.fit(x, x[:, :2], batch_size=1, epochs=2, verbose=0, shuffle=False)
+        model.train_on_batch(x, x[:, :2])
+        results.append(b"".join(array.tobytes() for array in model.get_weights()))
+    assert results[0] == results[1]
+    assert len(asked) == 2 * 4 + 1
+
+
+def test_a_functions_rate_is_checked_and_it_may_be_replaced() -> None:
+    optimizer = optimizers.SGD(lambda: -1.0)
+    with pytest.raises(ValueError, match=r"learning_rate\(\): expected a number in"):
+        _ = optimizer.learning_rate
+    model = cnet.Sequential([cnet.layers.Dense(2)])
+    model.compile(optimizer, "mse")
+    model.build((None, 3))
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=r"learning_rate\(\): expected a number in"):
+        model.fit(np.zeros((4, 3)), np.ones((4, 2)), verbose=0)
+    np.testing.assert_array_equal(model.get_weights()[0], before[0])
+    optimizer.learning_rate = 0.25
+    assert optimizer.learning_rate == 0.25
+    with pytest.raises(TypeError, match="learning_rate: expected a number"):
+        optimizer.learning_rate = dict  # type: ignore[assignment]
+
+
 OPTIONS: dict[str, Any] = {
     "weight_decay": None,
     "clipnorm": None,
@@ -194,7 +235,7 @@ def test_one_way_to_clip_at_most() -> None:
 
 
 def test_what_is_left_out_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match=r"loss_scale_factor: not supported, got 2\.0"):
+    with pytest.raises(ValueError, match=r"SGD: loss_scale_factor is not supported, got 2\.0"):
         optimizers.SGD(loss_scale_factor=2.0)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="weight_decay"):
         optimizers.AdamW(weight_decay=None)  # type: ignore[arg-type]
@@ -370,6 +411,8 @@ def test_a_config_makes_another_of_the_kind(name: str) -> None:
         again = CLASSES[name].from_config(config)
         assert type(again) is CLASSES[name]
         assert again.get_config() == config
+        described = {"class_name": CLASSES[name].__name__, "config": config}
+        assert optimizers.get(described).get_config() == config
         assert {key: config[key] for key in options} == options
         assert again.learning_rate == (0.25 if rate == 0.25 else schedule(0))
         assert again.iterations == 0

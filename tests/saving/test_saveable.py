@@ -378,6 +378,20 @@ def test_what_users_wrote(tmp_path: Path) -> None:
             models.load_model(path, custom_objects=known)
 
 
+def falling() -> float:
+    return 0.25
+
+
+def test_a_function_for_the_learning_rate(tmp_path: Path) -> None:
+    model = make_model()
+    model.compile(optimizers.SGD(falling), CLASSIFY)
+    path = saved(model, tmp_path)
+    copy = models.load_model(path, custom_objects={"falling": falling})
+    assert copy.optimizer.get_config() == model.optimizer.get_config()
+    with pytest.raises(cnet.FormatError, match="learning_rate: the function 'falling' is not"):
+        models.load_model(path)
+
+
 def test_what_has_no_description(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     layer = layers.Dense(3, kernel_initializer=lambda shape, dtype: np.zeros(shape, dtype))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, TypedDict
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from .. import _core
-from .._data import as_count, as_number
+from .._data import as_count, as_number, refuse
+from .._serialization import find_class
 from . import schedules
 from .schedules import LearningRateSchedule
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+LearningRate: TypeAlias = float | LearningRateSchedule | Callable[[], float]
 
 __all__ = [
     "SGD",
@@ -53,8 +57,9 @@ class Optimizer:
 
     Parameters
     ----------
-    learning_rate : float or LearningRateSchedule
-        A schedule is asked for the rate of every batch.
+    learning_rate : float, LearningRateSchedule or function of nothing
+        A schedule is asked for the rate of every batch, and so is a function: for those of an epoch
+        before it begins, or for each before it runs where a callback sees every batch.
     name : str, optional
     weight_decay : float, optional
         Before each step, ``weights -= learning_rate * weight_decay * weights`` (Loshchilov and
@@ -94,7 +99,7 @@ class Optimizer:
 
     def __init__(
         self,
-        learning_rate: float | LearningRateSchedule,
+        learning_rate: LearningRate,
         name: str | None = None,
         *,
         weight_decay: float | None = None,
@@ -107,13 +112,11 @@ class Optimizer:
         loss_scale_factor: None = None,
         gradient_accumulation_steps: int | None = None,
     ) -> None:
-        if loss_scale_factor is not None:
-            raise ValueError(f"loss_scale_factor: not supported, got {loss_scale_factor!r}")
-        self.loss_scale_factor = loss_scale_factor
+        self.loss_scale_factor = refuse(type(self).__name__, "loss_scale_factor", loss_scale_factor)
         self.name = type(self).__name__ if name is None else str(name)
         #: Batches seen, which the trainer keeps up to date.
         self.batches = 0
-        self._learning_rate: float | LearningRateSchedule = 0.0
+        self._learning_rate: LearningRate = 0.0
         self.learning_rate = learning_rate
         self.weight_decay = (
             None if weight_decay is None else in_range("weight_decay", weight_decay, 0.0, math.inf)
@@ -140,11 +143,13 @@ class Optimizer:
     def learning_rate(self) -> float:
         """The step size."""
         rate = self._learning_rate
-        return rate.rate(self.batches) if isinstance(rate, LearningRateSchedule) else rate
+        if isinstance(rate, LearningRateSchedule):
+            return rate.rate(self.batches)
+        return in_range("learning_rate()", rate(), 0.0, math.inf) if callable(rate) else rate
 
     @learning_rate.setter
-    def learning_rate(self, value: float | LearningRateSchedule) -> None:
-        if isinstance(value, LearningRateSchedule):
+    def learning_rate(self, value: LearningRate) -> None:
+        if callable(value) and not isinstance(value, type):  # as schedules are
             self._learning_rate = value
             return
         if isinstance(self._learning_rate, LearningRateSchedule):
@@ -161,10 +166,10 @@ class Optimizer:
 
     def learning_rates(self, batches: int) -> list[float]:
         """Return the rates of the next batches, none if they are all `learning_rate`."""
-        schedule = self._learning_rate
-        if not isinstance(schedule, LearningRateSchedule):
-            return []
-        return [schedule.rate(self.batches + n) for n in range(batches)]
+        rate = self._learning_rate
+        if isinstance(rate, LearningRateSchedule):
+            return [rate.rate(self.batches + n) for n in range(batches)]
+        return [self.learning_rate for _ in range(batches)] if callable(rate) else []
 
     def rule(self) -> _core.Optimizer:
         """Return what the engine needs to know for its next steps."""
@@ -201,9 +206,10 @@ class Optimizer:
 
     def _rule(self, name: str, **numbers: Any) -> _core.Optimizer:
         """Return the engine's rule `name` with these numbers and all that any rule may have."""
+        rate = self._learning_rate
         return _core.Optimizer(
             name,
-            learning_rate=self.learning_rate,
+            learning_rate=rate if isinstance(rate, float) else 0.0,  # then there are learning_rates
             weight_decay=self.weight_decay or 0.0,
             clip_value=self.clipvalue or 0.0,
             clip_norm=self.clipnorm or 0.0,
@@ -221,7 +227,7 @@ class SGD(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float or LearningRateSchedule, default 0.01
+    learning_rate : float, LearningRateSchedule or function, default 0.01
     momentum : float in [0, 1], default 0
         With momentum, ``velocity = momentum * velocity - learning_rate * grad`` is added to the
         weights (Polyak, 1964).
@@ -238,7 +244,7 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float | LearningRateSchedule = 0.01,
+        learning_rate: LearningRate = 0.01,
         momentum: float = 0.0,
         nesterov: bool = False,
         **options: Unpack[Options],
@@ -261,7 +267,7 @@ class RMSprop(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float or LearningRateSchedule, default 0.001
+    learning_rate : float, LearningRateSchedule or function, default 0.001
     rho : float in [0, 1], default 0.9
     momentum : float in [0, 1], default 0
         Subtract ``change = momentum * change + learning_rate * grad / sqrt(velocity + epsilon)``.
@@ -285,7 +291,7 @@ class RMSprop(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float | LearningRateSchedule = 0.001,
+        learning_rate: LearningRate = 0.001,
         rho: float = 0.9,
         momentum: float = 0.0,
         epsilon: float = 1e-7,
@@ -314,7 +320,7 @@ class Adagrad(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float or LearningRateSchedule, default 0.001
+    learning_rate : float, LearningRateSchedule or function, default 0.001
     initial_accumulator_value : float, default 0.1
     epsilon : float, default 1e-7
     **options
@@ -328,7 +334,7 @@ class Adagrad(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float | LearningRateSchedule = 0.001,
+        learning_rate: LearningRate = 0.001,
         initial_accumulator_value: float = 0.1,
         epsilon: float = 1e-7,
         **options: Unpack[Options],
@@ -355,7 +361,7 @@ class Adadelta(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float or LearningRateSchedule, default 0.001
+    learning_rate : float, LearningRateSchedule or function, default 0.001
         The paper's form of the rule is that of 1.
     rho : float in [0, 1], default 0.95
     epsilon : float, default 1e-7
@@ -370,7 +376,7 @@ class Adadelta(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float | LearningRateSchedule = 0.001,
+        learning_rate: LearningRate = 0.001,
         rho: float = 0.95,
         epsilon: float = 1e-7,
         **options: Unpack[Options],
@@ -393,7 +399,7 @@ class Adam(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float or LearningRateSchedule, default 0.001
+    learning_rate : float, LearningRateSchedule or function, default 0.001
     beta_1 : float in [0, 1), default 0.9
     beta_2 : float in [0, 1), default 0.999
     epsilon : float, default 1e-7
@@ -410,7 +416,7 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float | LearningRateSchedule = 0.001,
+        learning_rate: LearningRate = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
@@ -437,7 +443,7 @@ class AdamW(Adam):
 
     Parameters
     ----------
-    learning_rate : float or LearningRateSchedule, default 0.001
+    learning_rate : float, LearningRateSchedule or function, default 0.001
     weight_decay : float, default 0.004
     beta_1, beta_2, epsilon, amsgrad
         As for `Adam`.
@@ -452,7 +458,7 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        learning_rate: float | LearningRateSchedule = 0.001,
+        learning_rate: LearningRate = 0.001,
         weight_decay: float = 0.004,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
@@ -476,7 +482,7 @@ class Nadam(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float or LearningRateSchedule, default 0.001
+    learning_rate : float, LearningRateSchedule or function, default 0.001
     beta_1 : float in [0, 1), default 0.9
     beta_2 : float in [0, 1), default 0.999
     epsilon : float, default 1e-7
@@ -491,7 +497,7 @@ class Nadam(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float | LearningRateSchedule = 0.001,
+        learning_rate: LearningRate = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
@@ -514,7 +520,7 @@ class Lion(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float or LearningRateSchedule, default 0.001
+    learning_rate : float, LearningRateSchedule or function, default 0.001
     beta_1 : float in (0, 1], default 0.9
         At 0 the momentum would have no say.
     beta_2 : float in [0, 1], default 0.99
@@ -529,7 +535,7 @@ class Lion(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float | LearningRateSchedule = 0.001,
+        learning_rate: LearningRate = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.99,
         **options: Unpack[Options],
@@ -550,7 +556,9 @@ _CLASSES: dict[str, type[Optimizer]] = {
 
 
 def get(identifier: Any) -> Any:
-    """Return an optimizer from its name, its class, or itself.
+    """Return an optimizer from its name, its class, its configuration, or itself.
+
+    A dict is ``{"class_name": …, "config": {…}}``.
 
     Raises
     ------
@@ -561,6 +569,11 @@ def get(identifier: Any) -> Any:
         return _CLASSES[identifier.lower()]()  # type: ignore[call-arg] # every class has defaults
     if isinstance(identifier, type) and identifier in _CLASSES.values():
         return identifier()
+    if isinstance(identifier, Mapping):
+        cls, config = find_class(
+            identifier, {cls.__name__: cls for cls in _CLASSES.values()}, None, "optimizer"
+        )
+        return cls.from_config(config)
     if isinstance(identifier, Optimizer) and type(identifier).rule is not Optimizer.rule:
         return identifier
     known = ", ".join(_CLASSES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,8 @@ def _described(thing: Any) -> Any:
         config = {"fn": function, "name": thing.name, "dtype": thing.dtype, **thing.fn_kwargs}
     else:
         config = thing.get_config()
+        if inspect.isfunction(config.get("learning_rate")):
+            config["learning_rate"] = config["learning_rate"].__name__
     name = type(thing).__name__
     return {"class_name": name, "config": as_config(config, name)}
 
@@ -84,6 +87,8 @@ def _made(
 def _optimizer(config: Any, custom_objects: Mapping[str, Any] | None) -> Any:
     cls, arguments = find_class(config, _OPTIMIZERS, custom_objects, "optimizer")
     rate = arguments.get("learning_rate")
+    if isinstance(rate, str):
+        arguments["learning_rate"] = _function(rate, custom_objects, "learning_rate")
     if isinstance(rate, Mapping):
         arguments["learning_rate"] = _made(rate, _SCHEDULES, custom_objects, "learning_rate")
     return cls.from_config(arguments)
@@ -94,12 +99,12 @@ def _metric(config: Any, custom_objects: Mapping[str, Any] | None) -> Any:
         return config
     cls, arguments = find_class(config, _METRICS, custom_objects, "metric")
     if cls is MeanMetricWrapper:
-        arguments["fn"] = _function(arguments.get("fn"), custom_objects)
+        arguments["fn"] = _function(arguments.get("fn"), custom_objects, "metric")
     return cls.from_config(arguments)
 
 
-def _function(name: Any, custom_objects: Mapping[str, Any] | None) -> Any:
-    functions = {**_LOSS_FUNCTIONS, **(custom_objects or {})}
+def _function(name: Any, custom_objects: Mapping[str, Any] | None, kind: str) -> Any:
+    functions = {**(_LOSS_FUNCTIONS if kind == "metric" else {}), **(custom_objects or {})}
     if name not in functions:
-        raise ValueError(f"metric: the function {name!r} is not among the custom_objects")
+        raise ValueError(f"{kind}: the function {name!r} is not among the custom_objects")
     return functions[name]
