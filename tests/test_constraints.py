@@ -96,3 +96,8 @@ def test_get(name: str) -> None:
 def test_what_makes_no_sense_is_refused(make: Any, error: Any) -> None:
     with pytest.raises(error, match=r"constraint|Norm"):
         make()
+
+
+@pytest.mark.parametrize("name", [n for n in constraints.__all__ if n.islower() and n != "get"])
+def test_names_in_lower_case_are_the_classes(name: str) -> None:
+    assert getattr(constraints, name) is type(constraints.get(name))

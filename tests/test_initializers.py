@@ -265,3 +265,8 @@ def test_what_a_function_returns_is_checked(
     with pytest.raises(error, match=rf"initializer: {message}"):
         dense.build((None, 2))
     assert not dense.built
+
+
+@pytest.mark.parametrize("name", [n for n in initializers.__all__ if n.islower() and n != "get"])
+def test_names_in_lower_case_are_the_classes(name: str) -> None:
+    assert getattr(initializers, name) is type(initializers.get(name))

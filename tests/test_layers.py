@@ -280,11 +280,45 @@ def test_options_that_all_layers_have(prefix: str) -> None:
     assert repr(layer).startswith(f"<{type(layer).__name__} name=mine, built=")
 
 
-@pytest.mark.parametrize("option", ["kernel_quantizer", "autocast", "batch_shape"])
+@pytest.mark.parametrize("option", ["kernel_quantizer", "autocast", "weights"])
 @pytest.mark.parametrize("prefix", MAKERS)
 def test_unknown_options_are_refused_by_name(prefix: str, option: str) -> None:
     with pytest.raises(TypeError, match=option):
         MAKERS[prefix](**{option: None})
+
+
+@pytest.mark.parametrize("prefix", sorted(MAKERS.keys() - {"input_layer"}))
+def test_activity_regularizers_are_refused_by_name(prefix: str) -> None:
+    assert MAKERS[prefix](activity_regularizer=None).get_config()["activity_regularizer"] is None
+    message = r"^\w+: activity_regularizer is not supported, got 'l2'"
+    with pytest.raises(ValueError, match=message):
+        MAKERS[prefix](activity_regularizer="l2")
+
+
+LEFT_OUT: list[tuple[Callable[..., Any], str, dict[str, Any]]] = [
+    (layers.Input, "Input", {"batch_size": 32}),
+    (layers.Input, "Input", {"sparse": True}),
+    (layers.Input, "Input", {"ragged": True}),
+    (layers.Input, "Input", {"batch_shape": (None, 4)}),
+    (layers.Input, "Input", {"tensor": 1}),
+    (layers.Input, "Input", {"optional": True}),
+    (layers.Dense, "Dense", {"lora_rank": 4}),
+    (layers.Dense, "Dense", {"lora_alpha": 4.0}),
+    (layers.Dense, "Dense", {"quantization_config": {}}),
+    (layers.BatchNormalization, "BatchNormalization", {"renorm": True}),
+    (layers.BatchNormalization, "BatchNormalization", {"renorm_clipping": {}}),
+    (layers.BatchNormalization, "BatchNormalization", {"renorm_momentum": 0.9}),
+    (layers.Flatten, "Flatten", {"data_format": "channels_first"}),
+]
+
+
+@pytest.mark.parametrize(("make", "call", "option"), LEFT_OUT)
+def test_what_kerass_layers_have_and_cnets_have_not_is_named(
+    make: Callable[..., Any], call: str, option: dict[str, Any]
+) -> None:
+    first = {"Input": [(4,)], "Dense": [3]}.get(call, [])
+    with pytest.raises(ValueError, match=rf"^{call}: {next(iter(option))} is not supported, got "):
+        make(*first, **option)
 
 
 @pytest.mark.parametrize(

@@ -111,3 +111,8 @@ def test_get(identifier: Any, cls: type, l1: float, l2: float) -> None:
 def test_what_makes_no_sense_is_refused(make: Any, error: Any) -> None:
     with pytest.raises(error, match=r"regularizer|L1|L2"):
         make()
+
+
+@pytest.mark.parametrize("name", [n for n in regularizers.__all__ if n.islower() and n != "get"])
+def test_names_in_lower_case_are_the_classes(name: str) -> None:
+    assert getattr(regularizers, name) is type(regularizers.get(name))

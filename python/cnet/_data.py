@@ -160,7 +160,7 @@ def as_count(argument: str, value: Any, *, least: int = 0) -> int:
 
 def refuse(call: str, name: str, value: Any, default: Any = None) -> Any:
     """Return the default of an argument that cnet does not have; raise for any other value."""
-    if value is not default and value is not False:
+    if value is not False and not (type(value) is type(default) and value == default):
         raise ValueError(f"{call}: {name} is not supported, got {value!r}")
     return default
 

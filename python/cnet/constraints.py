@@ -10,7 +10,18 @@ import numpy.typing as npt
 from ._data import FloatArray, as_array, as_number
 from ._serialization import Configurable, find_class
 
-__all__ = ["Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "get"]
+__all__ = [
+    "Constraint",
+    "MaxNorm",
+    "MinMaxNorm",
+    "NonNeg",
+    "UnitNorm",
+    "get",
+    "max_norm",
+    "min_max_norm",
+    "non_neg",
+    "unit_norm",
+]
 
 _EPSILON = 1e-7
 
@@ -159,6 +170,12 @@ class MinMaxNorm(_Norm):
     def engine_constraint(self) -> tuple[str, float, float, float]:
         return "norm", self.min_value, self.max_value, self.rate
 
+
+# Keras's other names.
+max_norm = MaxNorm
+min_max_norm = MinMaxNorm
+non_neg = NonNeg
+unit_norm = UnitNorm
 
 _CLASSES: dict[str, type[Constraint]] = {
     "MaxNorm": MaxNorm,

@@ -10,7 +10,16 @@ import numpy.typing as npt
 from ._data import as_array, as_number
 from ._serialization import Configurable, find_class
 
-__all__ = ["L1", "L1L2", "L2", "Regularizer", "get"]
+__all__ = [
+    "L1",
+    "L1L2",
+    "L2",
+    "Regularizer",
+    "get",
+    "l1",
+    "l1_l2",
+    "l2",
+]
 
 
 class Regularizer(Configurable):
@@ -99,6 +108,11 @@ class L1L2(Regularizer):
         self.l1 = as_number("L1L2: l1", l1, least=0)
         self.l2 = as_number("L1L2: l2", l2, least=0)
 
+
+# Keras's other names.
+l1 = L1
+l1_l2 = L1L2
+l2 = L2
 
 _CLASSES: dict[str, type[Regularizer]] = {
     "L1": L1,

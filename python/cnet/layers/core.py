@@ -5,18 +5,15 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
+from typing import Any, ClassVar, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import _core, constraints, initializers, regularizers
-from .._data import FloatArray, as_array, as_samples, shape_text
+from .._data import FloatArray, as_array, as_samples, refuse, shape_text
 from .._serialization import Configurable
 from ..config import standardize_dtype
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 __all__ = ["Input", "InputLayer", "Layer", "Weight"]
 
@@ -112,6 +109,8 @@ class Layer(Configurable):
     dtype : {"float32", "float64"}, default `cnet.config.floatx()`
     input_shape : tuple of int, optional
         Shape of one sample, for the first layer of a model; `Input` says it as well.
+    activity_regularizer
+        Not supported: leave it None.
     """
 
     _prefix = "layer"
@@ -124,7 +123,11 @@ class Layer(Configurable):
         trainable: bool = True,
         dtype: str | None = None,
         input_shape: tuple[int, ...] | None = None,
+        activity_regularizer: None = None,
     ) -> None:
+        self.activity_regularizer = refuse(
+            type(self).__name__, "activity_regularizer", activity_regularizer
+        )
         self.name = auto_name(self._prefix) if name is None else str(name)
         self.trainable = bool(trainable)
         self.dtype = standardize_dtype(dtype, type(self).__name__)
@@ -268,12 +271,30 @@ class Layer(Configurable):
 
 
 class InputLayer(Layer):
-    """The shape of one sample, at the head of a model."""
+    """The shape of one sample, at the head of a model; `Input` makes one."""
 
     _prefix = "input_layer"
 
-    def __init__(self, shape: tuple[int, ...], **options: Unpack[LayerOptions]) -> None:
-        super().__init__(input_shape=shape, **options)  # type: ignore[misc] # one input_shape
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        batch_size: None = None,
+        dtype: str | None = None,
+        sparse: None = None,
+        ragged: None = None,
+        batch_shape: None = None,
+        input_tensor: None = None,
+        optional: bool = False,
+        name: str | None = None,
+        trainable: bool = True,
+    ) -> None:
+        self.batch_size = refuse("Input", "batch_size", batch_size)
+        self.sparse = refuse("Input", "sparse", sparse)
+        self.ragged = refuse("Input", "ragged", ragged)
+        self.batch_shape = refuse("Input", "batch_shape", batch_shape)
+        self.input_tensor = refuse("Input", "tensor", input_tensor)
+        self.optional = refuse("Input", "optional", optional, default=False)
+        super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=shape)
         assert self.sample_shape is not None
         self.build((None, *self.sample_shape))
 
@@ -281,8 +302,32 @@ class InputLayer(Layer):
         pass
 
 
-def Input(shape: tuple[int, ...], **options: Unpack[LayerOptions]) -> InputLayer:
+def Input(
+    shape: tuple[int, ...],
+    batch_size: None = None,
+    dtype: str | None = None,
+    sparse: None = None,
+    ragged: None = None,
+    batch_shape: None = None,
+    name: str | None = None,
+    tensor: None = None,
+    optional: bool = False,
+) -> InputLayer:
     """Return the head of a model whose samples have `shape`.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of one sample.
+    dtype, name : str, optional
+        See `Layer`.
+    batch_size, sparse, ragged, batch_shape, tensor, optional
+        Not supported: leave them as they are. A model takes batches of any size.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `shape` isn't one, or another argument is not supported.
 
     Examples
     --------
@@ -291,7 +336,7 @@ def Input(shape: tuple[int, ...], **options: Unpack[LayerOptions]) -> InputLayer
     >>> model.output_shape
     (None, 3)
     """
-    return InputLayer(shape, **options)
+    return InputLayer(shape, batch_size, dtype, sparse, ragged, batch_shape, tensor, optional, name)
 
 
 def check_shape(shape: Any, layer: str) -> tuple[int, ...]:

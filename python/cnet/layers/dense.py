@@ -32,7 +32,7 @@ class Dense(Layer):
         What they add to the loss while the layer is trainable.
     kernel_constraint, bias_constraint : str or Constraint, optional
         What they are held to after each step.
-    activity_regularizer, lora_rank
+    activity_regularizer, lora_rank, lora_alpha, quantization_config
         Not supported: leave them as they are.
     **options
         `name`, `trainable`, `dtype`, `input_shape`: see `Layer`.
@@ -69,10 +69,12 @@ class Dense(Layer):
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
         lora_rank: None = None,
+        lora_alpha: None = None,
+        quantization_config: None = None,
         **options: Unpack[LayerOptions],
     ) -> None:
         units = as_count("Dense: units", units, least=1)
-        super().__init__(**options)
+        super().__init__(activity_regularizer=activity_regularizer, **options)
         self.units = units
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
@@ -80,10 +82,11 @@ class Dense(Layer):
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.activity_regularizer = refuse("Dense", "activity_regularizer", activity_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
         self.lora_rank = refuse("Dense", "lora_rank", lora_rank)
+        self.lora_alpha = refuse("Dense", "lora_alpha", lora_alpha)
+        self.quantization_config = refuse("Dense", "quantization_config", quantization_config)
 
     def _make_weights(self, input_shape: Shape) -> None:
         shape = (expect_features(self, input_shape), self.units)

@@ -98,10 +98,10 @@ class BatchNormalization(_Affine):
     moving_variance_initializer : str or Initializer, default "ones"
     beta_regularizer, gamma_regularizer : str or Regularizer, optional
     beta_constraint, gamma_constraint : str or Constraint, optional
+    renorm, renorm_clipping, renorm_momentum
+        Not supported: leave them as they are.
     synchronized : bool, default False
         Of no effect: there is one device.
-    renorm
-        Not supported: leave it as it is.
     **options
         See `Layer`.
 
@@ -149,8 +149,10 @@ class BatchNormalization(_Affine):
         gamma_regularizer: Any = None,
         beta_constraint: Any = None,
         gamma_constraint: Any = None,
-        synchronized: bool = False,
         renorm: bool = False,
+        renorm_clipping: None = None,
+        renorm_momentum: float = 0.99,
+        synchronized: bool = False,
         **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(
@@ -170,7 +172,10 @@ class BatchNormalization(_Affine):
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
         self.synchronized = bool(synchronized)
-        self.renorm = refuse("BatchNormalization", "renorm", renorm, default=False)
+        call = "BatchNormalization"
+        self.renorm = refuse(call, "renorm", renorm, default=False)
+        self.renorm_clipping = refuse(call, "renorm_clipping", renorm_clipping)
+        self.renorm_momentum = refuse(call, "renorm_momentum", renorm_momentum, default=0.99)
 
     def _make_weights(self, input_shape: Shape) -> None:
         super()._make_weights(input_shape)

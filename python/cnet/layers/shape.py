@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from .._data import as_number, shape_text
+from .._data import as_number, refuse, shape_text
 from .core import Layer, LayerOptions, Shape, check_shape, sample_size
 
 if TYPE_CHECKING:
@@ -15,7 +15,14 @@ __all__ = ["Flatten", "Rescaling", "Reshape"]
 
 
 class Flatten(Layer):
-    """(batch, a, b, …) to (batch, a·b·…). See `Layer` for the options.
+    """(batch, a, b, …) to (batch, a·b·…).
+
+    Parameters
+    ----------
+    data_format
+        Not supported: leave it None. Numbers stay in the order that they have in memory.
+    **options
+        See `Layer`.
 
     Examples
     --------
@@ -25,6 +32,10 @@ class Flatten(Layer):
     """
 
     _prefix = "flatten"
+
+    def __init__(self, data_format: None = None, **options: Unpack[LayerOptions]) -> None:
+        super().__init__(**options)
+        self.data_format = refuse("Flatten", "data_format", data_format)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], sample_size(input_shape))
