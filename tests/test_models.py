@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-from contextlib import redirect_stdout
 from typing import Any
 
 import numpy as np
@@ -377,61 +375,6 @@ def test_a_model_may_be_frozen_as_a_whole() -> None:
     assert bits(model) == before
     model.trainable = True
     assert len(model.trainable_weights) == 4
-
-
-# -- Summary ---------------------------------------------------------------------------------------
-
-SUMMARY = """\
-Model: "net"
-┌────────────────────────┬──────────────┬────────────┐
-│ Layer (type)           │ Output shape │ Parameters │
-├────────────────────────┼──────────────┼────────────┤
-│ flat (Flatten)         │ (None, 784)  │          0 │
-│ hidden (Dense)         │ (None, 512)  │    401,920 │
-│ classes_of_ten (Dense) │ (None, 10)   │      5,130 │
-└────────────────────────┴──────────────┴────────────┘
-Total parameters: 407,050 (1.553 MiB)
-Trainable parameters: 5,130 (20.04 KiB)
-Non-trainable parameters: 401,920 (1.533 MiB)
-"""
-
-
-def summary_model(*head: layers.Layer) -> Sequential:
-    stack = [
-        layers.Flatten(name="flat"),
-        layers.Dense(512, "relu", trainable=False, name="hidden"),
-        layers.Dense(10, name="classes_of_ten"),
-    ]
-    return Sequential([*head, *stack], name="net")
-
-
-def test_summary(capsys: pytest.CaptureFixture[str]) -> None:
-    summary_model(layers.Input((28, 28))).summary()
-    assert capsys.readouterr().out == SUMMARY
-
-
-def test_summary_before_the_model_is_built() -> None:
-    lines: list[str] = []
-    summary_model().summary(print_fn=lines.append)
-    assert [line.split("│")[2:4] for line in lines[4:7]] == [[" ?            ", "  not built "]] * 3
-    assert lines[-3:] == [
-        *("Total parameters: 0 (0 B)", "Trainable parameters: 0 (0 B)"),
-        "Non-trainable parameters: 0 (0 B)",
-    ]
-
-
-def test_summary_of_float64() -> None:
-    lines: list[str] = []
-    small_model(dtype="float64").summary(print_fn=lines.append)
-    assert lines[-3] == "Total parameters: 43 (344 B)"
-
-
-def test_summary_on_an_output_of_another_encoding() -> None:
-    output = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
-    with redirect_stdout(output):
-        small_model().summary()
-    output.seek(0)
-    assert "43" in output.read()
 
 
 def test_count_params() -> None:

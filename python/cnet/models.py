@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -13,8 +11,9 @@ from typing import Any
 import numpy.typing as npt
 
 from . import _core
-from ._data import FloatArray, shape_text
+from ._data import FloatArray, refuse, shape_text
 from ._serialization import find_class
+from ._summary import print_summary
 from .layers import InputLayer, Layer, Weight, deserialize, serialize
 from .layers.core import Shape, assign_all, auto_name, sample_size
 from .saving import Saveable, read_model, save_model
@@ -358,42 +357,32 @@ class Sequential(Trainer, Saveable):
         config = {"class_name": type(self).__name__, "config": self.get_config()}
         return json.dumps(config, **kwargs)
 
-    def summary(self, print_fn: Callable[[str], Any] = print) -> None:
+    def summary(
+        self,
+        line_length: None = None,
+        positions: None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: None = None,
+    ) -> None:
         """Print a table of the layers, their shapes and their numbers of parameters.
 
         Parameters
         ----------
         print_fn : function of str, default print
             Called with each line.
+        expand_nested : bool, default False
+            Whether to show the layers of models within, too.
+        show_trainable : bool, default False
+            Whether to say of each layer that has weights if it is trainable.
+        line_length, positions, layer_range
+            Not supported: leave them None. The table is as wide as its columns.
         """
-        rows = [("Layer (type)", "Output shape", "Parameters")]
-        for layer in self._layers:
-            shape = str(layer.output_shape) if layer.built else "?"
-            count = f"{layer.count_params():,}" if layer.built else "not built"
-            rows.append((f"{layer.name} ({type(layer).__name__})", shape, count))
-        widths = [max(len(row[n]) for row in rows) + 2 for n in range(3)]
-        rules = ["─" * width for width in widths]
-        if print_fn is print and not _can_print("│"):
-
-            def print_fn(line: str) -> None:
-                print(line.translate(_ASCII_RULES))  # noqa: T201 # as summary does
-
-        print_fn(f'Model: "{self.name}"')
-        print_fn(f"┌{'┬'.join(rules)}┐")
-        for n, (name, shape, count) in enumerate(rows):
-            cells = (f" {name}".ljust(widths[0]), f" {shape}".ljust(widths[1]))
-            print_fn(f"│{cells[0]}│{cells[1]}│{count.rjust(widths[2] - 1)} │")
-            if n == 0:
-                print_fn(f"├{'┼'.join(rules)}┤")
-        print_fn(f"└{'┴'.join(rules)}┘")
-        for title, weights in (
-            ("Total parameters", self.weights),
-            ("Trainable parameters", self.trainable_weights),
-            ("Non-trainable parameters", self.non_trainable_weights),
-        ):
-            numbers = sum(math.prod(weight.shape) for weight in weights)
-            size = numbers * (8 if self.dtype == "float64" else 4)
-            print_fn(f"{title}: {numbers:,} ({_memory_text(size)})")
+        refuse("summary", "line_length", line_length)
+        refuse("summary", "positions", positions)
+        refuse("summary", "layer_range", layer_range)
+        print_summary(self, print_fn, expand_nested=expand_nested, show_trainable=show_trainable)
 
     def _changed(self) -> None:
         self._network = self._rows_network = None
@@ -538,22 +527,3 @@ def clone_model(
 def _known() -> dict[str, type[Sequential]]:
     """Return the classes that a file or a text may name."""
     return {"Sequential": Sequential}
-
-
-_ASCII_RULES = str.maketrans("┌┬┐├┼┤└┴┘─│", "+++++++++-|")
-
-
-def _can_print(text: str) -> bool:
-    try:
-        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _memory_text(size: float) -> str:
-    for unit in ("B", "KiB", "MiB"):
-        if size < 1024:
-            return f"{size:.4g} {unit}"
-        size /= 1024
-    return f"{size:.4g} GiB"

@@ -1,0 +1,71 @@
+"""The table that `Sequential.summary` prints."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+__all__ = ["print_summary"]
+
+
+def print_summary(
+    model: Any, print_fn: Callable[[str], Any] | None, *, expand_nested: bool, show_trainable: bool
+) -> None:
+    """Print a model's layers, their shapes and their numbers of parameters, line by line."""
+    print_line = _print_line if print_fn is None or print_fn is print else print_fn
+    print_line(f'Model: "{model.name}"')
+    rows = [["Layer (type)", "Output shape", "Parameters", "Trainable"]]
+    rows += _rows(model, expand_nested=expand_nested)
+    columns = 4 if show_trainable else 3
+    widths = [max(len(row[n]) for row in rows) + 2 for n in range(columns)]
+    rules = ["─" * width for width in widths]
+    print_line(f"┌{'┬'.join(rules)}┐")
+    for n, row in enumerate(rows):
+        cells = [f" {cell}".ljust(width) for cell, width in zip(row, widths, strict=False)]
+        cells[2] = f"{row[2]} ".rjust(widths[2])
+        print_line(f"│{'│'.join(cells)}│")
+        if n == 0:
+            print_line(f"├{'┼'.join(rules)}┤")
+    print_line(f"└{'┴'.join(rules)}┘")
+    for title, weights in (
+        ("Total parameters", model.weights),
+        ("Trainable parameters", model.trainable_weights),
+        ("Non-trainable parameters", model.non_trainable_weights),
+    ):
+        numbers = sum(math.prod(weight.shape) for weight in weights)
+        size = numbers * (8 if model.dtype == "float64" else 4)
+        print_line(f"{title}: {numbers:,} ({_memory_text(size)})")
+
+
+def _rows(model: Any, *, expand_nested: bool, indent: str = "") -> Iterator[list[str]]:
+    """Yield the cells of each layer; those of a model within come after it, if wanted."""
+    for layer in model.layers:
+        within = getattr(layer, "layers", None)
+        shape = str(layer.output_shape) if layer.built else "?"
+        count = f"{layer.count_params():,}" if layer.built else "not built"
+        trainable = ("yes" if layer.trainable else "no") if layer.weights else ""
+        yield [f"{indent}{layer.name} ({type(layer).__name__})", shape, count, trainable]
+        if expand_nested and within is not None:
+            yield from _rows(layer, expand_nested=True, indent=f"{indent}  ")
+
+
+_ASCII = str.maketrans("┌┬┐├┼┤└┴┘─│", "+++++++++-|")
+
+
+def _print_line(line: str) -> None:
+    """Print a line, with rules that the output can show."""
+    try:
+        line.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        line = line.translate(_ASCII)
+    print(line)  # noqa: T201 # as summary does
+
+
+def _memory_text(size: float) -> str:
+    for unit in ("B", "KiB", "MiB"):
+        if size < 1024:
+            return f"{size:.4g} {unit}"
+        size /= 1024
+    return f"{size:.4g} GiB"
