@@ -81,7 +81,7 @@ class BinaryAccuracy(_MeanOfMatches):
     def __init__(
         self, name: str | None = None, dtype: str | None = None, threshold: float = 0.5
     ) -> None:
-        super().__init__(name, dtype)
+        super().__init__(name=name, dtype=dtype)
         self.threshold = as_number("BinaryAccuracy: threshold", threshold)
 
     def matches(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> Array:
@@ -144,7 +144,7 @@ class _OfTopK(_OfClasses):
     """A metric that asks for the true class among the k likeliest."""
 
     def __init__(self, k: int = 5, name: str | None = None, dtype: str | None = None) -> None:
-        super().__init__(name, dtype)
+        super().__init__(name=name, dtype=dtype)
         self.k = as_count(f"{type(self).__name__}: k", k, least=1)
 
     def matches_of_ids(self, ids: Array, predictions: Array) -> Array:

@@ -71,7 +71,7 @@ class _AtThresholds(Metric):
         self._ascending = np.asarray(values, np.float64)[self._order]
         self.top_k = None if top_k is None else as_count(f"{call}: top_k", top_k, least=1)
         self.class_id = None if class_id is None else as_count(f"{call}: class_id", class_id)
-        super().__init__(name, dtype)
+        super().__init__(name=name, dtype=dtype)
 
     def reset_state(self) -> None:
         size = len(self._ascending)
@@ -235,7 +235,7 @@ class F1Score(Metric):
         self.threshold = None if threshold is None else as_number("F1Score: threshold", threshold)
         if self.threshold is not None and not 0 < self.threshold <= 1:
             raise ValueError(f"F1Score: threshold: expected a number in (0, 1], got {threshold!r}")
-        super().__init__(name, dtype)
+        super().__init__(name=name, dtype=dtype)
 
     def reset_state(self) -> None:
         # Of each class: true positives, false positives, positives.
@@ -371,7 +371,7 @@ class AUC(Metric):
             else as_array(label_weights, "AUC: label_weights").astype(np.float64)
         )
         self.from_logits = bool(from_logits)
-        super().__init__(name, dtype)
+        super().__init__(name=name, dtype=dtype)
 
     @property
     def thresholds(self) -> list[float]:

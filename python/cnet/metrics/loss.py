@@ -33,7 +33,7 @@ class _MeanOfLosses(Mean):
     kind: type[Loss]
 
     def __init__(self, name: str | None = None, dtype: str | None = None) -> None:
-        super().__init__(name, dtype)
+        super().__init__(name=name, dtype=dtype)
         self._loss = self.kind()
 
     def _keep(self, **options: Any) -> None:
@@ -142,7 +142,7 @@ class BinaryCrossentropy(_MeanOfLosses):
         from_logits: bool = False,
         label_smoothing: float = 0.0,
     ) -> None:
-        super().__init__(name, dtype)
+        super().__init__(name=name, dtype=dtype)
         self._keep(from_logits=from_logits, label_smoothing=label_smoothing)
 
 
@@ -169,7 +169,7 @@ class CategoricalCrossentropy(_MeanOfLosses):
         label_smoothing: float = 0.0,
         axis: int = -1,
     ) -> None:
-        super().__init__(name, dtype)
+        super().__init__(name=name, dtype=dtype)
         self._keep(from_logits=from_logits, label_smoothing=label_smoothing, axis=axis)
 
 
@@ -197,5 +197,5 @@ class SparseCategoricalCrossentropy(_MeanOfLosses):
         ignore_class: int | None = None,
         axis: int = -1,
     ) -> None:
-        super().__init__(name, dtype)
+        super().__init__(name=name, dtype=dtype)
         self._keep(from_logits=from_logits, ignore_class=ignore_class, axis=axis)

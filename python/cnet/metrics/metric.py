@@ -24,12 +24,12 @@ class Metric(Configurable):
 
     Parameters
     ----------
-    name : str, optional
-        Its key in `History`; default: that of the class, the same for each object (Keras numbers
-        those of some classes).
     dtype : {"float32", "float64"}, optional
         What predictions are rounded to before anything else; default: they are taken as they come.
         Sums are always in float64 (Keras has them in this type).
+    name : str, optional
+        Its key in `History`; default: that of the class, the same for each object (Keras numbers
+        those of some classes).
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class Metric(Configurable):
     # Whether labels are class ids (True), rows like the predictions (False), or either (None).
     sparse: ClassVar[bool | None] = None
 
-    def __init__(self, name: str | None = None, dtype: str | None = None) -> None:
+    def __init__(self, dtype: str | None = None, name: str | None = None) -> None:
         if name is not None:
             self.name = str(name)
         self.dtype = None if dtype is None else standardize_dtype(dtype, type(self).__name__)
@@ -110,6 +110,9 @@ class Mean(Metric):
     """
 
     name = "mean"
+
+    def __init__(self, name: str | None = None, dtype: str | None = None) -> None:
+        super().__init__(dtype, name)
 
     def reset_state(self) -> None:
         self.total, self.count = 0.0, 0.0
@@ -167,7 +170,7 @@ class MeanMetricWrapper(Mean):
         if not callable(fn):
             raise TypeError(f"{type(self).__name__}: fn: expected a function, got {fn!r}")
         own_name = getattr(fn, "name", None) or getattr(fn, "__name__", type(fn).__name__)
-        super().__init__(name or own_name, dtype)
+        super().__init__(name=name or own_name, dtype=dtype)
         self.fn = fn
         self.fn_kwargs = kwargs
 

@@ -129,7 +129,7 @@ class R2Score(Metric):
             )
         self.class_aggregation = class_aggregation
         self.num_regressors = as_count("R2Score: num_regressors", num_regressors)
-        super().__init__(name, dtype)
+        super().__init__(name=name, dtype=dtype)
 
     def reset_state(self) -> None:
         self.num_samples = 0

@@ -1,0 +1,148 @@
+"""Names, arguments, their order and defaults are Keras's: each public class and function beside its own.
+
+What differs stands in two tables, with the reason; a row that is not needed any more fails.
+"""
+
+from __future__ import annotations
+
+import inspect
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import cnet
+
+keras = pytest.importorskip("keras", reason="Keras is not installed")
+
+MODULES = (
+    *("activations", "callbacks", "config", "constraints", "initializers", "layers", "losses"),
+    *("metrics", "models", "optimizers", "optimizers.schedules", "regularizers", "utils"),
+)
+OURS_ALONE = {
+    "config.register_threadpoolctl": "cnet has threads of its own",
+    "layers.Weight": "Keras's Variable, without a graph",
+    "losses.PointwiseLoss": "the base of the losses that the engine has in a table",
+}
+AXES = "of kernels with more axes than a dense layer's"
+STATIC = "samples have one shape, batches any size"
+# By path, the arguments that cnet does without, or has otherwise.
+DIFFERENCES: dict[str, dict[str, str]] = {
+    **{
+        f"initializers.{name}": {"input_axes": AXES, "output_axes": AXES}
+        for name in (
+            *("GlorotNormal", "GlorotUniform", "glorot_normal", "glorot_uniform"),
+            *("HeNormal", "HeUniform", "he_normal", "he_uniform"),
+            *("LecunNormal", "LecunUniform", "lecun_normal", "lecun_uniform"),
+            *("VarianceScaling", "variance_scaling"),
+        )
+    },
+    "callbacks.CallbackList": {"": "made by fit alone, from what fit knows"},
+    "layers.Input": {"shape": STATIC},
+    "layers.InputLayer": {"shape": STATIC, "trainable": "all layers have it"},
+    "layers.Layer": {"": "Keras's are behind **kwargs"},
+    "models.Sequential": {"": "Keras's are behind **kwargs"},
+    "models.clone_model": {
+        "call_function": "of functional models",
+        "recursive": "models within are always cloned",
+    },
+    "models.save_model": {"zipped": "there is one format"},
+    "optimizers.Optimizer": {"": "Keras's are behind **kwargs"},
+    "Sequential.add": {"rebuild": "the network is put together when it is needed"},
+    "Sequential.pop": {"rebuild": "the network is put together when it is needed"},
+    "Sequential.save_weights": {"max_shard_size": "there is one file"},
+    "Layer.add_weight": {"": "Keras's are behind *args"},
+    "Layer.__call__": {"": "Keras's are behind *args"},
+    "Layer.compute_output_shape": {"": "Keras's are behind *args"},
+    "Metric.update_state": {"": "Keras's are behind *args"},
+    "Sequential.__call__": {"": "Keras's are behind *args"},
+}
+Arguments = list[tuple[str, Any]]
+
+
+def of(root: Any, path: str) -> Any:
+    for name in path.split("."):
+        root = getattr(root, name)
+    return root
+
+
+def arguments(thing: Any) -> Arguments:
+    """Return names and defaults, in order, without the receiver and what is not named."""
+    return [
+        (parameter.name, parameter.default)
+        for parameter in inspect.signature(thing).parameters.values()
+        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        and parameter.name != "self"
+    ]
+
+
+def by_name(thing: Any) -> Arguments:
+    """Return what an optimizer takes in **options: what the base of all takes by name."""
+    if not (inspect.isclass(thing) and issubclass(thing, cnet.optimizers.Optimizer)):
+        return []
+    own = {name for name, _ in arguments(thing)}
+    return [each for each in arguments(cnet.optimizers.Optimizer) if each[0] not in own]
+
+
+def named(cls: Any, found: Arguments) -> Arguments:
+    """Put the name that a class gives to its objects in the place of a name of None."""
+    own = getattr(cls, "name", None)
+    return [(key, own if key == "name" and value is None else value) for key, value in found]
+
+
+def compare(path: str, ours: Any, theirs: Any) -> None:
+    reasons = DIFFERENCES.get(path, {})
+    if "" in reasons:
+        assert arguments(ours) != arguments(theirs), "no difference any more"
+        return
+    has, expected = (named(ours, arguments(thing)) for thing in (ours, theirs))
+    assert {name for name, _ in {*has, *by_name(ours)} ^ {*expected}} == set(reasons)
+    in_place = [each for each in has if each[0] not in reasons]
+    assert in_place == [each for each in expected if each[0] not in reasons][: len(in_place)]
+
+
+PUBLIC = [
+    f"{module}.{name}"
+    for module in MODULES
+    for name in getattr(of(cnet, module), "__all__", ())
+    if not isinstance(of(cnet, f"{module}.{name}"), ModuleType)
+]
+
+
+@pytest.mark.parametrize("path", PUBLIC)
+def test_classes_and_functions(path: str) -> None:
+    module, _, name = path.rpartition(".")
+    if path in OURS_ALONE:
+        assert not hasattr(of(keras, module), name), "no difference any more"
+    else:
+        compare(path, of(cnet, path), of(keras, path))
+
+
+METHODS = [
+    ("Sequential", keras.Sequential, cnet.Sequential),
+    ("Layer", keras.layers.Layer, cnet.layers.Layer),
+    ("Callback", keras.callbacks.Callback, cnet.callbacks.Callback),
+    ("Metric", keras.metrics.Metric, cnet.metrics.Metric),
+    ("Loss", keras.losses.Loss, cnet.losses.Loss),
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "ours", "theirs"),
+    [
+        (f"{path}.{name}", method, getattr(theirs, name))
+        for path, theirs, ours in METHODS
+        for name, method in inspect.getmembers(ours, inspect.isfunction)
+        if (not name.startswith("_") or name == "__call__") and hasattr(theirs, name)
+    ],
+)
+def test_methods(path: str, ours: Any, theirs: Any) -> None:
+    compare(path, ours, theirs)
+
+
+def test_every_name_of_the_tables_is_one() -> None:
+    methods = [row.partition(".") for row in DIFFERENCES if row[0].isupper()]
+    for name, _, method in methods:
+        cls = next(ours for path, _, ours in METHODS if path == name)
+        assert hasattr(cls, method)
+    assert {row for row in DIFFERENCES if row[0].islower()} | OURS_ALONE.keys() <= set(PUBLIC)
