@@ -368,6 +368,7 @@ _CLASSES: dict[str, type[Initializer]] = {
 }
 _CLASSES |= {cls.__name__: cls for cls in _CLASSES.values()}
 _CLASSES |= {"IdentityInitializer": Identity, "OrthogonalInitializer": Orthogonal}
+_CLASSES |= {"normal": RandomNormal, "one": Ones, "uniform": RandomUniform, "zero": Zeros}
 
 
 def get(identifier: Any) -> Any:

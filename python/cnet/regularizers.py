@@ -120,6 +120,7 @@ _CLASSES: dict[str, type[Regularizer]] = {
     "L2": L2,
     "l1": L1,
     "l1_l2": L1L2,
+    "l1l2": L1L2,
     "l2": L2,
 }
 

@@ -146,3 +146,40 @@ def test_every_name_of_the_tables_is_one() -> None:
         cls = next(ours for path, _, ours in METHODS if path == name)
         assert hasattr(cls, method)
     assert {row for row in DIFFERENCES if row[0].islower()} | OURS_ALONE.keys() <= set(PUBLIC)
+
+
+def table(module: str) -> dict[str, Any]:
+    """Return Keras's table of a module: what its `get` makes of a name."""
+    found = __import__(f"keras.src.{module}", fromlist=["ALL_OBJECTS_DICT"])
+    return dict(found.ALL_OBJECTS_DICT)
+
+
+BASES = {
+    *(
+        "Constraint",
+        "Initializer",
+        "Loss",
+        "MeanMetricWrapper",
+        "Metric",
+        "Optimizer",
+        "Regularizer",
+    ),
+}
+NAMES = [
+    (module, name, thing)
+    for module in (
+        *("activations", "constraints", "initializers", "losses", "metrics", "optimizers"),
+        "regularizers",
+    )
+    for name, thing in table(module).items()
+    if thing.__name__ in of(cnet, module).__all__ and thing.__name__ not in BASES
+]
+
+
+@pytest.mark.parametrize(("module", "name", "theirs"), NAMES)
+def test_names_as_text(module: str, name: str, theirs: Any) -> None:
+    found = of(cnet, module).get(name)
+    expected = of(cnet, f"{module}.{theirs.__name__}")
+    if module == "losses" and not inspect.isclass(expected):
+        expected = type(cnet.losses.get(expected))
+    assert (found if inspect.isfunction(found) else type(found)) is expected
