@@ -348,5 +348,5 @@ def test_what_is_no_hook_is_refused(hooks: dict[str, Any], message: str) -> None
 
 @pytest.mark.parametrize("name", ["ProgbarLogger", "BackupAndRestore"])
 def test_what_keras_has_and_cnet_has_not_is_named(name: str) -> None:
-    with pytest.raises(AttributeError, match=f"callbacks.{name} is not supported yet"):
+    with pytest.raises(AttributeError, match=f"callbacks.{name} is not supported"):
         getattr(callbacks, name)

@@ -175,7 +175,7 @@ def test_a_dtype_is_refused(cls: Any) -> None:
 
 
 def test_what_keras_has_and_cnet_has_not_is_named() -> None:
-    with pytest.raises(AttributeError, match=r"losses\.Dice is not supported yet"):
+    with pytest.raises(AttributeError, match=r"losses\.Dice is not supported"):
         losses.Dice  # noqa: B018
     with pytest.raises(AttributeError, match="no attribute 'gini'"):
         losses.gini  # noqa: B018

@@ -34,5 +34,5 @@ _KERAS_ONLY = {
 def __getattr__(name: str) -> Any:
     """Name what Keras has and cnet has not."""
     if name in _KERAS_ONLY:
-        raise AttributeError(f"callbacks.{name} is not supported yet")
+        raise AttributeError(f"callbacks.{name} is not supported")
     raise AttributeError(f"module 'cnet.callbacks' has no attribute {name!r}")

@@ -155,7 +155,7 @@ def __getattr__(name: str) -> Any:
     if name in _ALIASES:
         return _FUNCTIONS[_ALIASES[name]]
     if name in _KERAS_ONLY:
-        raise AttributeError(f"losses.{name} is not supported yet")
+        raise AttributeError(f"losses.{name} is not supported")
     raise AttributeError(f"module 'cnet.losses' has no attribute {name!r}")
 
 

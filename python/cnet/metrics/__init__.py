@@ -156,7 +156,7 @@ def __getattr__(name: str) -> Any:
     if name in _LOSS_FUNCTIONS:
         return _LOSS_FUNCTIONS[name]
     if name in _KERAS_ONLY:
-        raise AttributeError(f"metrics.{name} is not supported yet")
+        raise AttributeError(f"metrics.{name} is not supported")
     raise AttributeError(f"module 'cnet.metrics' has no attribute {name!r}")
 
 
