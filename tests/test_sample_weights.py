@@ -104,6 +104,32 @@ def test_class_weights_are_the_weights_of_their_samples(loss: str) -> None:
     by_class.train_on_batch(X, LOSSES[loss], class_weight=weights)
     by_sample.train_on_batch(X, LOSSES[loss], sample_weight=of_samples)
     assert bits(by_class) == bits(by_sample)
+    by_class.train_on_batch(X, LOSSES[loss], class_weight={})
+    by_sample.train_on_batch(X, LOSSES[loss])
+    assert bits(by_class) == bits(by_sample)
+
+
+@pytest.mark.parametrize(
+    ("loss", "labels", "weights", "of_samples"),
+    [
+        ("binary_crossentropy", [0, 1, 1, 0], {0: 0.5, 1: 3}, [0.5, 3, 3, 0.5]),
+        ("binary_crossentropy", [[False], [True], [True], [False]], {1: 3}, [1, 3, 3, 1]),
+        ("hinge", [-1, 1, 1, -1], {-1: 0.5, 1: 3}, [0.5, 3, 3, 0.5]),
+        ("mse", [0.2, 1.4, 7.0, 2.6], {0: 0.5, 1: 3, 3: 2}, [0.5, 3, 1, 2]),
+    ],
+)
+def test_class_weights_of_a_single_output(
+    loss: str, labels: Any, weights: dict[int, float], of_samples: list[float]
+) -> None:
+    """Its label, rounded, is the class, as in Keras."""
+    models = []
+    for options in ({"class_weight": weights}, {"sample_weight": np.array(of_samples)}):
+        cnet.utils.set_random_seed(1)
+        model = Sequential([layers.Input((6,)), layers.Dense(1, "sigmoid")])
+        model.compile("sgd", loss)
+        model.fit(X[:4], labels, epochs=2, verbose=0, **options)  # type: ignore[arg-type]
+        models.append(bits(model))
+    assert models[0] == models[1]
 
 
 def test_the_loss_is_weighted_and_the_accuracy_is_not() -> None:
@@ -173,7 +199,7 @@ WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"class_weight": {-1: 1.0}}, ValueError, "class_weight: class -1 is outside [0, 3)"),
     ({"class_weight": {"0": 1.0}}, TypeError, "class_weight: expected classes as integers"),
     ({"class_weight": {0: "a"}}, TypeError, "class_weight[0]: expected a number, got 'a'"),
-    ({"class_weight": {1: np.inf}}, ValueError, "class_weight: inf at row 1 is not a finite"),
+    ({"class_weight": {1: np.inf}}, ValueError, "class_weight[1]: inf is not a finite float32"),
 ]
 
 

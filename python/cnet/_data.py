@@ -104,20 +104,33 @@ def as_weights(value: Any, argument: str, samples: int, dtype: str) -> FloatArra
     return weights
 
 
-def as_class_weights(value: Any, argument: str, classes: int, dtype: str) -> FloatArray:
-    """Return how much each class counts, (classes,): what the mapping says, else 1."""
+def as_class_weights(
+    value: Any, argument: str, ids: Array, classes: int | None, dtype: str
+) -> FloatArray:
+    """Return how much each sample counts by its class: what the mapping says, else 1.
+
+    With a number of classes, the mapping may name no others.
+    """
     if not isinstance(value, Mapping):
         raise TypeError(
             f"{argument}: expected a dict of class to weight, got {type(value).__name__}"
         )
-    weights = np.ones(classes)
     for key, weight in value.items():
         if isinstance(key, bool) or not isinstance(key, (int, np.integer)):
             raise TypeError(f"{argument}: expected classes as integers, got {key!r}")
-        if not 0 <= key < classes:
+        if classes is not None and not 0 <= key < classes:
             raise ValueError(f"{argument}: class {key} is outside [0, {classes})")
-        weights[key] = as_number(f"{argument}[{key}]", weight)
-    return as_weights(weights, argument, classes, dtype)
+        with np.errstate(over="ignore"):
+            rounded = np.dtype(dtype).type(as_number(f"{argument}[{key}]", weight))
+        if not np.isfinite(rounded):
+            raise ValueError(f"{argument}[{key}]: {weight} is not a finite {dtype}")
+    if not value:
+        return np.ones(len(ids), dtype)
+    named = np.array(sorted(value))
+    place = np.searchsorted(named, ids).clip(max=len(named) - 1)
+    weights: FloatArray = np.array([value[key] for key in sorted(value)], dtype)[place]
+    weights[named[place] != ids] = 1
+    return weights
 
 
 def as_floats(call: str, **arrays: Any) -> list[FloatArray]:

@@ -281,9 +281,8 @@ class Loop(Compilable):
         if sample_weight is not None:
             weights = as_weights(sample_weight, f"{call}: sample_weight", len(samples), dtype)
         if class_weight is not None:
-            ids = labels[:, 0] if loss.sparse else labels.argmax(axis=1)
-            by_class = as_class_weights(class_weight, f"{call}: class_weight", classes, dtype)
-            by_class = by_class.take(ids, mode="clip")  # the loss ignores an id that is no class
+            ids, known = _classes_of(labels, classes, sparse=loss.sparse)
+            by_class = as_class_weights(class_weight, f"{call}: class_weight", ids, known, dtype)
             weights = by_class if weights is None else by_class * weights
         data = Data(samples, labels, weights)
         self._rehearse(compiled, data)
@@ -298,3 +297,14 @@ class Loop(Compilable):
         compiled.feed(data, some, self._predict(data.x[some]))
         compiled.reset()
         compiled.rehearsed = True
+
+
+def _classes_of(labels: Array, outputs: int, *, sparse: bool) -> tuple[Array, int | None]:
+    """Return the class of each sample, and how many there are, None if that is not known."""
+    if sparse:
+        return labels[:, 0], outputs
+    if outputs > 1:
+        return labels.argmax(axis=1), outputs
+    # A single output says yes or no, or −1 or 1, as Keras takes it: rounded.
+    with np.errstate(invalid="ignore"):
+        return np.round(labels[:, 0]).astype(np.int64), None
