@@ -127,6 +127,17 @@ def test_validation_every_other_epoch() -> None:
     assert len(history.history["val_loss"]) == 2
 
 
+def test_validation_after_epochs_of_a_list() -> None:
+    def fit(**options: Any) -> dict[str, list[float]]:
+        return make_model(9).fit(X, IDS, verbose=0, validation_data=(X, IDS), **options).history
+
+    losses = fit(epochs=5)["val_loss"]
+    assert fit(epochs=5, validation_freq=[1, 4, 7])["val_loss"] == [losses[0], losses[3]]
+    assert "val_loss" not in fit(validation_freq=[])
+    with pytest.raises(ValueError, match=r"^fit: validation_freq: expected an integer in"):
+        fit(validation_freq=[0])
+
+
 def test_it_learns() -> None:
     x = np.concatenate([X + 3, X - 3])
     y = np.repeat([1, 2], len(X))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -54,7 +54,7 @@ class Trainer(Loop):
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
-        validation_freq: int = 1,
+        validation_freq: int | list[int] = 1,
     ) -> History:
         """Train for a number of epochs, each one native call that needs no GIL.
 
@@ -92,8 +92,8 @@ class Trainer(Loop):
         validation_steps : int, optional
             Batches to validate on; of arrays always the first, of an iterator the next.
         validation_batch_size : int, default `batch_size`
-        validation_freq : int, default 1
-            Validate after every so many epochs.
+        validation_freq : int or list of int, default 1
+            Validate after every so many epochs, or after those of a list, counted from 1.
 
         Returns
         -------
@@ -120,7 +120,7 @@ class Trainer(Loop):
         compiled = self._require_loss("fit")
         batch_size = _count("fit: batch_size", batch_size)
         validation_batch_size = _count("fit: validation_batch_size", validation_batch_size)
-        validation_freq = as_count("fit: validation_freq", validation_freq, least=1)
+        validated = _epochs("fit: validation_freq", validation_freq)
         steps_per_epoch = _count("fit: steps_per_epoch", steps_per_epoch)
         validation_steps = _count("fit: validation_steps", validation_steps)
         epochs = as_count("fit: epochs", epochs)
@@ -169,7 +169,7 @@ class Trainer(Loop):
                 if totals.batches == 0:
                     break
                 epoch_logs = compiled.logs(totals)
-                if validation is not None and (epoch + 1) % validation_freq == 0:
+                if validation is not None and validated(epoch + 1):
                     logs = self._validate(validation, validation_steps, hooks)
                     epoch_logs |= {f"val_{name}": value for name, value in logs.items()}
                 progress.end(epoch_logs, totals.batches)
@@ -390,3 +390,11 @@ def _result(logs: dict[str, Any], return_dict: bool) -> Any:
         return logs
     values = list(logs.values())
     return values[0] if len(values) == 1 else values
+
+
+def _epochs(argument: str, value: Any) -> Callable[[int], bool]:
+    """Return what says of each epoch, counted from 1, if it is one of a validation_freq."""
+    if isinstance(value, list):
+        return {as_count(argument, epoch, least=1) for epoch in value}.__contains__
+    every = as_count(argument, value, least=1)
+    return lambda epoch: epoch % every == 0
