@@ -179,3 +179,31 @@ def test_signatures_are_kerass() -> None:
         for name, parameter in ours.items():
             assert parameter.default == theirs[name].default, (call, name)
         assert list(ours) == [name for name in theirs if name != "kwargs"], call
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [0, 1, 1, 0],
+        [[0.2], [1.4], [7.0], [2.6]],
+        [[-1], [1], [1], [-1]],
+        [[0.5], [1.5], [2.5], [3.5]],
+        [[0.1, 0.9], [1, 0], [0.5, 0.5], [0, 1]],
+    ],
+)
+def test_class_weights_are_kerass(labels: Any) -> None:
+    from keras.src.trainers.data_adapters.data_adapter_utils import class_weight_to_sample_weights
+
+    weights = {-1: 4.0, 0: 0.5, 1: 3.0, 2: 5.0}
+    y = np.array(labels)
+    if y.ndim > 1 and y.shape[1] > 1:
+        weights = {0: 0.5, 1: 3.0}
+    expected = class_weight_to_sample_weights(y, weights)
+    steps = []
+    for options in ({"class_weight": weights}, {"sample_weight": expected}):
+        cnet.utils.set_random_seed(1)
+        model = cnet.Sequential([cnet.Input((3,)), cnet.layers.Dense(y.reshape(4, -1).shape[1])])
+        model.compile("sgd", "mse")
+        model.train_on_batch(np.eye(4)[:, :3], y, **options)
+        steps.append(b"".join(array.tobytes() for array in model.get_weights()))
+    assert steps[0] == steps[1]
