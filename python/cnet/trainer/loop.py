@@ -180,7 +180,9 @@ class Loop(Compilable):
         rows, loss, correct = engine.evaluate(
             data.x,
             data.y,
-            max(stretch.batch_size, BLOCK) if has_fed else stretch.batch_size,
+            max(stretch.batch_size, BLOCK)
+            if has_fed and not engine.depends_on_batch
+            else stretch.batch_size,
             on_progress if has_fed or live else None,
             data.sample_weight,
             every_batch=has_fed,
@@ -281,9 +283,12 @@ class Loop(Compilable):
         if sample_weight is not None:
             weights = as_weights(sample_weight, f"{call}: sample_weight", len(samples), dtype)
         if class_weight is not None:
-            ids = labels[:, 0] if loss.sparse else labels.argmax(axis=1)
-            by_class = as_class_weights(class_weight, f"{call}: class_weight", classes, dtype)
-            by_class = by_class.take(ids, mode="clip")  # the loss ignores an id that is no class
+            ids = labels[:, 0] if labels.shape[1] == 1 else labels.argmax(axis=1)
+            # A single output tells two classes apart, or numbers more, which Keras rounds.
+            count = classes if loss.sparse or classes > 1 else max(2, int(np.rint(ids.max())) + 1)
+            by_class = as_class_weights(class_weight, f"{call}: class_weight", count, dtype)
+            # An id that is no class is ignored by the loss, or is no number to train on.
+            by_class = by_class.take(np.rint(ids).astype(np.int64), mode="clip")
             weights = by_class if weights is None else by_class * weights
         data = Data(samples, labels, weights)
         self._rehearse(compiled, data)
