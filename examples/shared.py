@@ -79,10 +79,12 @@ def picture(text: str) -> Path:
 
 
 def folder(text: str) -> Path:
-    """Return the path of a folder for pictures; refuse now what would fail after the training."""
+    """Return the path of a folder for pictures, made if need be: now, not after the training."""
     path = Path(text)
-    if not path.is_dir():
-        raise argparse.ArgumentTypeError(f"no such folder: {path}")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"no folder: {path}: {error.strerror}") from None
     if find_spec("matplotlib") is None:
         raise argparse.ArgumentTypeError("plots need matplotlib: pip install matplotlib")
     return path

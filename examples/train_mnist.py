@@ -11,7 +11,7 @@ from shared import Classes, Images, add_data_options, load_data, picture, positi
 
 from cnet import Input, Sequential, callbacks, layers, optimizers, plots, utils
 
-OPTIMIZERS = sorted(kind.__name__.lower() for kind in optimizers.Optimizer.__subclasses__())
+OPTIMIZERS = ["adadelta", "adagrad", "adam", "adamw", "lion", "nadam", "rmsprop", "sgd"]
 
 
 def train(args: argparse.Namespace) -> None:

@@ -90,12 +90,19 @@ def test_get(name: str) -> None:
         (lambda: constraints.MinMaxNorm("low"), TypeError),
         (lambda: constraints.get("small"), ValueError),
         (lambda: constraints.get(np.abs), ValueError),
+        (lambda: constraints.get(type("Mine", (constraints.Constraint,), {})()), ValueError),
         (lambda: layers.Dense(3, kernel_constraint=3), ValueError),
     ],
 )
 def test_what_makes_no_sense_is_refused(make: Any, error: Any) -> None:
     with pytest.raises(error, match=r"constraint|Norm"):
         make()
+
+
+def test_whole_numbers_are_no_trap() -> None:
+    np.testing.assert_allclose(
+        constraints.MaxNorm(1.0)(np.array([[200], [100]], np.uint8)), [[0.894427], [0.447214]], 1e-5
+    )
 
 
 @pytest.mark.parametrize("name", [n for n in constraints.__all__ if n.islower() and n != "get"])

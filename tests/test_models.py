@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -452,3 +453,49 @@ def test_a_model_is_no_layer_of_itself() -> None:
     for within in (model, Sequential([model]), Sequential([Sequential([model])])):
         with pytest.raises(ValueError, match="can't be a layer of itself"):
             model.add(within)
+
+
+def test_a_model_sees_that_one_within_it_was_changed() -> None:
+    x = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+    inner = Sequential([layers.Dense(6), layers.Dense(3)])
+    outer = Sequential([layers.Input((4,)), Sequential([inner])])
+    outer.compile("sgd", "mse")
+    outer(x)
+    inner.add(layers.Dense(3))
+    assert outer.optimizer is None
+    assert len(outer.get_weights()) == 6
+    kernels, biases = outer.get_weights()[::2], outer.get_weights()[1::2]
+    expected = x
+    for kernel, bias in zip(kernels, biases, strict=True):
+        expected = expected @ kernel + bias
+    np.testing.assert_allclose(outer(x), expected, rtol=1e-5)
+    inner.add(layers.Dense(2))
+    assert outer(x).shape == (5, 2)
+    assert pickle.loads(pickle.dumps(outer))(x).tobytes() == outer(x).tobytes()
+
+
+def test_a_change_within_that_does_not_fit_is_told() -> None:
+    inner = Sequential([layers.Dense(6), layers.Dense(7)])
+    outer = Sequential([layers.Input((4,)), inner, layers.Dense(2)])
+    inner.pop()
+    with pytest.raises(ValueError, match=r"expected input of shape \(batch, 7\), got \(batch, 6\)"):
+        outer.predict(np.zeros((1, 4)), verbose=0)
+
+
+def test_a_layer_is_part_of_a_model_once() -> None:
+    shared = layers.Dense(4)
+    with pytest.raises(ValueError, match="is part of the model already"):
+        Sequential([Sequential([shared], name="a"), Sequential([shared], name="b")])
+
+
+def test_what_is_trainable_is_read_anew_until_the_model_is_compiled() -> None:
+    norm = layers.BatchNormalization()
+    model = Sequential([layers.Input((4,)), norm])
+    model(X, training=True)
+    norm.trainable = False
+    before = norm.get_weights()
+    model(X, training=True)
+    for weight, first in zip(norm.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, first)
+    with pytest.raises(ValueError, match="one sample at least"):
+        model(X[:0], training=True)

@@ -96,6 +96,13 @@ def test_get(identifier: Any, cls: type, l1: float, l2: float) -> None:
     assert regularizers.get(None) is None
 
 
+class Mine(regularizers.Regularizer):
+    """A penalty that the engine does not know."""
+
+    def __call__(self, _: Any) -> float:
+        return 1.0
+
+
 @pytest.mark.parametrize(
     ("make", "error"),
     [
@@ -104,6 +111,8 @@ def test_get(identifier: Any, cls: type, l1: float, l2: float) -> None:
         (lambda: regularizers.L1L2("much"), TypeError),
         (lambda: regularizers.get("l3"), ValueError),
         (lambda: regularizers.get(len), ValueError),
+        (lambda: regularizers.get(Mine()), ValueError),
+        (lambda: regularizers.get(Mine), ValueError),
         (lambda: regularizers.get({"class_name": "os.system"}), ValueError),
         (lambda: layers.Dense(3, activity_regularizer="l2"), ValueError),
     ],

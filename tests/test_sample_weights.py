@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from tolerances import ELEMENTARY_ROUNDINGS, training_bound
 
 import cnet
-from cnet import Sequential, layers, optimizers, reference
+from cnet import Sequential, layers, losses, optimizers, reference
 
 RNG = np.random.default_rng(0)
 X, IDS = RNG.normal(size=(40, 6)), RNG.integers(3, size=40)
@@ -215,3 +215,56 @@ def test_wrong_weights_are_refused_and_change_nothing(
     with pytest.raises(error, match=re.escape(message)):
         getattr(model, call)(X, IDS, **wrong)
     assert bits(model) == before
+
+
+@pytest.mark.parametrize("loss", ["binary_crossentropy", "mse"])
+def test_class_weights_of_a_single_output(loss: str) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(40, 3)), rng.integers(2, size=40)
+
+    def trained(**weights: Any) -> list[bytes]:
+        cnet.utils.set_random_seed(1)
+        model = cnet.Sequential([layers.Dense(1, "sigmoid")])
+        model.compile("sgd", loss)
+        model.fit(x, y, batch_size=8, verbose=0, **weights)
+        return [weight.tobytes() for weight in model.get_weights()]
+
+    by_class = trained(class_weight={0: 0.5, 1: 3.0})
+    assert by_class == trained(sample_weight=np.where(y == 1, 3.0, 0.5))
+    assert by_class != trained()
+
+
+@pytest.mark.parametrize("wild", [np.nan, np.inf, -np.inf])
+def test_a_sample_that_does_not_count_may_hold_anything(wild: float) -> None:
+    rng = np.random.default_rng(0)
+    x, ids, weights = rng.normal(size=(20, 3)), rng.integers(3, size=20), np.ones(20)
+    x[[3, 11]], weights[[3, 11]] = wild, 0
+
+    def trained(x: Any, **arguments: Any) -> list[bytes]:
+        cnet.utils.set_random_seed(1)
+        model = cnet.Sequential(
+            [layers.Dense(9, "relu"), layers.LayerNormalization(), layers.Dense(3, "softmax")]
+        )
+        model.compile("adam", "sparse_categorical_crossentropy")
+        model.fit(x, ids, batch_size=8, epochs=2, verbose=0, **arguments)
+        return [weight.tobytes() for weight in model.get_weights()]
+
+    tame = np.where(np.isfinite(x), x, 0)
+    assert trained(x, sample_weight=weights) == trained(tame, sample_weight=weights)
+    with pytest.raises(FloatingPointError):
+        trained(x)
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean_with_sample_weight"])
+def test_metrics_do_not_change_what_evaluate_says_of_the_loss(reduction: str) -> None:
+    rng = np.random.default_rng(0)
+    x, y, weights = rng.normal(size=(50, 3)), rng.normal(size=(50, 2)), rng.uniform(size=50)
+    model = cnet.Sequential([layers.Dense(2)])
+    found = []
+    for metrics in ([], ["mae"]):
+        model.compile("sgd", losses.MeanSquaredError(reduction=reduction), metrics=metrics)
+        result = model.evaluate(
+            x, y, batch_size=8, sample_weight=weights, verbose=0, return_dict=True
+        )
+        found.append(result["loss"])
+    assert found[0] == found[1]

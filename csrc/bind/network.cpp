@@ -246,6 +246,7 @@ template <class T> void register_network_of(py::module_& m, const std::string& s
       .def("evaluate", &Bound::evaluate, arg("x"), arg("y"), arg("batch_size"), arg("on_progress"),
            arg("sample_weight").noconvert() = py::none(), arg("every_batch") = false)
       .def("outputs", &Bound::outputs)
+      .def_property_readonly("depends_on_batch", [](const Bound& bound) { return bound.trainer.depends_on_batch(); })
       .def_property_readonly("steps", [](const Bound& bound) { return bound.trainer.steps(); });
 }
 

@@ -75,6 +75,8 @@ template <> struct Simd<double> {
   template <int n> CNET_INLINE static __m256d shift_right(__m256d x) { return value(_mm256_srli_epi64(bits(x), n)); }
   CNET_INLINE static __m256d bit_and(__m256d x, __m256d y) { return _mm256_and_pd(x, y); }
   CNET_INLINE static __m256d bit_or(__m256d x, __m256d y) { return _mm256_or_pd(x, y); }
+  CNET_INLINE static __m256d bit_xor(__m256d x, __m256d y) { return _mm256_xor_pd(x, y); }
+  CNET_INLINE static __m256d multiply_words(__m256d x, __m256d y) { return value(_mm256_mul_epu32(bits(x), bits(y))); }
 };
 
 #include "kernels/isa_end.inl"

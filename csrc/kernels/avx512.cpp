@@ -77,6 +77,8 @@ template <> struct Simd<double> {
   template <int n> CNET_INLINE static __m512d shift_right(__m512d x) { return value(_mm512_srli_epi64(bits(x), n)); }
   CNET_INLINE static __m512d bit_and(__m512d x, __m512d y) { return _mm512_and_pd(x, y); }
   CNET_INLINE static __m512d bit_or(__m512d x, __m512d y) { return _mm512_or_pd(x, y); }
+  CNET_INLINE static __m512d bit_xor(__m512d x, __m512d y) { return _mm512_xor_pd(x, y); }
+  CNET_INLINE static __m512d multiply_words(__m512d x, __m512d y) { return value(_mm512_mul_epu32(bits(x), bits(y))); }
 };
 
 #include "kernels/isa_end.inl"

@@ -42,6 +42,9 @@ CNET_BINARY(operator*, multiply)
 CNET_BINARY(operator/, divide)
 CNET_BINARY(operator&, bit_and)
 CNET_BINARY(operator|, bit_or)
+CNET_BINARY(operator^, bit_xor)
+/// Of the low halves of 64 bits, as whole numbers.
+CNET_BINARY(multiply_words, multiply_words)
 #undef CNET_BINARY
 
 #define CNET_COMPARE(name, primitive)                                                                                  \

@@ -67,6 +67,10 @@ template <> struct Simd<double> {
   template <int n> CNET_INLINE static float64x2_t shift_right(float64x2_t x) { return value(vshrq_n_u64(bits(x), n)); }
   CNET_INLINE static float64x2_t bit_and(float64x2_t x, float64x2_t y) { return value(vandq_u64(bits(x), bits(y))); }
   CNET_INLINE static float64x2_t bit_or(float64x2_t x, float64x2_t y) { return value(vorrq_u64(bits(x), bits(y))); }
+  CNET_INLINE static float64x2_t bit_xor(float64x2_t x, float64x2_t y) { return value(veorq_u64(bits(x), bits(y))); }
+  CNET_INLINE static float64x2_t multiply_words(float64x2_t x, float64x2_t y) {
+    return value(vmull_u32(vmovn_u64(bits(x)), vmovn_u64(bits(y))));
+  }
 };
 
 #include "kernels/isa_end.inl"

@@ -2,37 +2,70 @@
 
 inline constexpr int counters = 16;
 
-/// The words of sixteen counters that follow one another, as core/philox.hpp computes those of one.
-CNET_INLINE void philox(const Draw& draw, Index row, Index group, unsigned (&words)[4][counters]) {
-  for (int n = 0; n < counters; ++n) {
-    words[0][n] = static_cast<unsigned>(row);
-    words[1][n] = static_cast<unsigned>(group * counters + n);
-    words[2][n] = draw.step[0];
-    words[3][n] = draw.step[1];
-  }
-  unsigned key[2] = {draw.key[0], draw.key[1]};
-  for (int round = 0; round < 10; ++round) {
-    CNET_VECTORIZE
-    for (int n = 0; n < counters; ++n) {
-      const unsigned long long first = 0xD2511F53ull * words[0][n], second = 0xCD9E8D57ull * words[2][n];
-      const unsigned second_high = static_cast<unsigned>(second >> 32), first_high = static_cast<unsigned>(first >> 32);
-      words[0][n] = second_high ^ words[1][n] ^ key[0];
-      words[1][n] = static_cast<unsigned>(second);
-      words[2][n] = first_high ^ words[3][n] ^ key[1];
-      words[3][n] = static_cast<unsigned>(first);
+/// The keys of Philox's rounds, each a word in 64 bits.
+struct KeySchedule {
+  static constexpr int rounds = 10;
+  double keys[rounds][2];
+
+  CNET_INLINE explicit KeySchedule(const unsigned (&key)[2]) {
+    for (int round = 0; round < rounds; ++round) {
+      const unsigned n = static_cast<unsigned>(round);
+      keys[round][0] = from_bits(static_cast<unsigned long long>(key[0] + n * 0x9E3779B9u));
+      keys[round][1] = from_bits(static_cast<unsigned long long>(key[1] + n * 0xBB67AE85u));
     }
-    key[0] += 0x9E3779B9u;
-    key[1] += 0xBB67AE85u;
+  }
+};
+
+/// The words of sixteen counters that follow one another, as core/philox.hpp computes those of one. Each is
+/// in the low half of the 64 bits of a lane, where a product finds it; the high half may hold anything.
+CNET_INLINE void philox(const Draw& draw, const KeySchedule& schedule, Index row, Index group,
+                        unsigned (&out)[4][counters]) {
+  constexpr int parts = counters / Lanes<double>::width;
+  const auto word = [](unsigned long long bits) CNET_INLINED { return broadcast(from_bits(bits)); };
+  const Lanes<double> multipliers[2] = {word(0xD2511F53), word(0xCD9E8D57)};
+  Lanes<double> words[4][parts];
+  for (int part = 0; part < parts; ++part) {
+    unsigned long long numbers[Lanes<double>::width];
+    for (int n = 0; n < Lanes<double>::width; ++n) {
+      numbers[n] = static_cast<unsigned>(group * counters + part * Lanes<double>::width + n);
+    }
+    double lanes[Lanes<double>::width];
+    __builtin_memcpy(lanes, numbers, sizeof(lanes));
+    words[0][part] = word(static_cast<unsigned>(row));
+    words[1][part] = load(lanes);
+    words[2][part] = word(draw.step[0]);
+    words[3][part] = word(draw.step[1]);
+  }
+  CNET_UNROLL
+  for (const auto& keys : schedule.keys) {
+    CNET_UNROLL
+    for (int part = 0; part < parts; ++part) {
+      const Lanes<double> first = multiply_words(words[0][part], multipliers[0]);
+      const Lanes<double> second = multiply_words(words[2][part], multipliers[1]);
+      words[0][part] = shift_right<32>(second) ^ words[1][part] ^ broadcast(keys[0]);
+      words[1][part] = second;
+      words[2][part] = shift_right<32>(first) ^ words[3][part] ^ broadcast(keys[1]);
+      words[3][part] = first;
+    }
+  }
+  for (int w = 0; w < 4; ++w) {
+    double lanes[counters];
+    for (int part = 0; part < parts; ++part) store(lanes + part * Lanes<double>::width, words[w][part]);
+    unsigned long long numbers[counters];
+    __builtin_memcpy(numbers, lanes, sizeof(numbers));
+    CNET_VECTORIZE
+    for (int n = 0; n < counters; ++n) out[w][n] = static_cast<unsigned>(numbers[n]);
   }
 }
 
 /// f(bits, offset) for each row of each panel, `width` numbers of 32 bits each, and where they belong.
 template <class T, class F> CNET_INLINE void each_draw(const Draw& draw, Index stride, F f) {
   constexpr Index width = panel_width<T>;
+  const KeySchedule schedule(draw.key);
   for (Index column = 0; column < draw.columns; column += 4 * counters) {
     for (Index i = 0; i < draw.rows; ++i) {
       alignas(64) unsigned words[4][counters];
-      philox(draw, draw.first + i, column / (4 * counters), words);
+      philox(draw, schedule, draw.first + i, column / (4 * counters), words);
       for (Index n = 0; n < 4 * counters && column + n < draw.columns; n += width) {
         f(&words[n / counters][n % counters], (column + n) / width * stride + i * width);
       }
@@ -42,13 +75,14 @@ template <class T, class F> CNET_INLINE void each_draw(const Draw& draw, Index s
 
 template <class T>
 void dropout(const Draw& draw, unsigned threshold, T scale, const T* x, T* mask, T* out, Index stride) {
+  const Lanes<T> zero = broadcast(T(0));
   each_draw<T>(draw, stride, [&](const unsigned* bits, Index at) CNET_INLINED {
+    alignas(64) T factors[panel_width<T>];
     CNET_VECTORIZE
-    for (Index j = 0; j < panel_width<T>; ++j) {
-      const T factor = bits[j] >= threshold ? scale : T(0), scaled = x[at + j] * factor;
-      mask[at + j] = factor;
-      out[at + j] = factor > T(0) ? scaled : T(0);
-    }
+    for (Index j = 0; j < panel_width<T>; ++j) factors[j] = bits[j] >= threshold ? scale : T(0);
+    const Lanes<T> factor = load(factors);
+    store(mask + at, factor);
+    store(out + at, select(zero < factor, load(x + at) * factor, zero));
   });
 }
 

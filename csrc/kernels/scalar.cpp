@@ -34,6 +34,10 @@ template <class T> struct Simd {
   template <int Bits> CNET_INLINE static T shift_right(T x) { return from_bits(to_bits(x) >> Bits); }
   CNET_INLINE static T bit_and(T x, T y) { return from_bits(to_bits(x) & to_bits(y)); }
   CNET_INLINE static T bit_or(T x, T y) { return from_bits(to_bits(x) | to_bits(y)); }
+  CNET_INLINE static T bit_xor(T x, T y) { return from_bits(to_bits(x) ^ to_bits(y)); }
+  CNET_INLINE static double multiply_words(double x, double y) {
+    return from_bits((to_bits(x) & 0xFFFFFFFF) * (to_bits(y) & 0xFFFFFFFF));
+  }
 };
 
 #include "kernels/isa_end.inl"

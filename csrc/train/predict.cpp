@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <stdexcept>
 
 namespace cnet {
 
@@ -112,6 +113,7 @@ template <class T> void predict(const Network<T>& network, const Samples& sample
 }
 
 template <class T> void predict_in_training(const Network<T>& network, const Samples& samples, T* out) {
+  if (samples.rows < 1) throw std::invalid_argument("a batch of training has one sample at least");
   const Exclusive<T> exclusive(network);
   Workspace<T> workspace(network, samples.rows, 1, false);
   const Batch<T> batch(network, workspace, samples.rows, 0, 0);

@@ -17,13 +17,18 @@ namespace {
 /// first, so that what is interrupted leaves the weights alone.
 constexpr Index staged_rows = 2048;
 
-template <class T> bool is_finite(PanelView<const T> x) {
-  for (Index i = 0; i < x.rows; ++i) {
+/// Of the first rows of x.
+template <class T> bool is_finite(PanelView<const T> x, Index rows) {
+  for (Index i = 0; i < rows; ++i) {
     for (Index j = 0; j < x.columns; ++j) {
       if (!std::isfinite(x.at(i, j))) return false;
     }
   }
   return true;
+}
+
+template <class T> void clear_row(PanelView<T> x, Index i) {
+  for (Index p = 0; p < x.panels(); ++p) std::fill_n(x.panel(p) + i * panel_width<T>, panel_width<T>, T(0));
 }
 
 } // namespace
@@ -55,8 +60,16 @@ template <class T> PanelView<const T> Trainer<T>::outputs() {
   return Batch<T>(network_, buffers_.workspace, latest_rows_, 0, 0).output(top());
 }
 
-template <class T> void Trainer<T>::load_input(const Dataset<T>& data, const Step& step, RowRange rows) const {
-  gather(data.x, step.selection, network_.input_scale(), network_.input_offset(), rows, step.batch.output(-1));
+template <class T>
+void Trainer<T>::load_input(const Pass& pass, const Step& step, RowRange rows) const {
+  const Dataset<T>& data = pass.data;
+  const PanelView<T> x = step.batch.output(-1);
+  gather(data.x, step.selection, network_.input_scale(), network_.input_offset(), rows, x);
+  if (!pass.training || !weighs(data)) return;
+  // Its gradient is zero, but zero times inf or NaN is not.
+  for (Index i = rows.first; i < rows.last; ++i) {
+    if (!counts(data, step.selection[i]) && !is_finite<T>({x.row(i), x.rows, x.columns}, 1)) clear_row(x, i);
+  }
 }
 
 template <class T> void Trainer<T>::load_labels(const Dataset<T>& data, const Step& step, RowRange rows) {
@@ -68,6 +81,14 @@ template <class T> void Trainer<T>::load_labels(const Dataset<T>& data, const St
   }
 }
 
+template <class T> bool Trainer<T>::is_ignored(const Dataset<T>& data, Index row) const {
+  return data.ids && loss_.ignored_class && is_of_class(data.y, row, *loss_.ignored_class);
+}
+
+template <class T> bool Trainer<T>::counts(const Dataset<T>& data, Index row) const {
+  return !is_ignored(data, row) && !(data.weights && data.weights[row] == 0);
+}
+
 template <class T> double Trainer<T>::divisor(const Dataset<T>& data, Selection selection, Index rows) const {
   if (loss_.reduction == Loss::Reduction::sum) return 1;
   const bool by_weight = loss_.reduction == Loss::Reduction::weighted_mean && data.weights;
@@ -75,7 +96,7 @@ template <class T> double Trainer<T>::divisor(const Dataset<T>& data, Selection 
   double sum = 0;
   for (Index i = 0; i < rows; ++i) {
     const Index row = selection[i];
-    if (data.ids && loss_.ignored_class && is_of_class(data.y, row, *loss_.ignored_class)) continue;
+    if (is_ignored(data, row)) continue;
     sum += by_weight ? static_cast<double>(data.weights[row]) : 1;
   }
   return sum == 0 ? std::numeric_limits<double>::infinity() : sum;
@@ -211,7 +232,7 @@ template <class T> void Trainer<T>::perform(const Stage& stage, Pass& pass, cons
   const Index l = stage.layer;
   if (stage.split == Split::rows) block = across(result(stage, batch), rows);
   switch (stage.kind) {
-  case Kind::input: return load_input(pass.data, step, rows);
+  case Kind::input: return load_input(pass, step, rows);
   case Kind::forward:
     if (pass.training) return forward(layer(stage), batch.place(l), block);
     return infer<T>(layer(stage), batch.output(l - 1), block, batch.output(l));
@@ -262,13 +283,13 @@ template <class T> void Trainer<T>::tally(Pass& pass, const Step& step) {
 }
 
 template <class T> std::string Trainer<T>::first_not_finite(const Batch<T>& batch) const {
-  if (!is_finite<T>(batch.output(-1))) return "the input is not finite";
+  if (!is_finite<T>(batch.output(-1), batch.rows())) return "the input is not finite";
   for (Index l = 0; l <= top(); ++l) {
-    if (is_finite<T>(batch.output(l))) continue;
+    if (is_finite<T>(batch.output(l), batch.rows())) continue;
     return "the first output that is not finite is that of layer '" +
            network_.layers()[static_cast<std::size_t>(l)].name + "'";
   }
-  return "each layer's output is finite";
+  return "each layer's output is finite: it is what they are compared with, or a penalty, that is not";
 }
 
 template <class T> Totals Trainer<T>::run(Pass& pass) {
@@ -303,7 +324,7 @@ template <class T> Totals Trainer<T>::run(Pass& pass) {
         const bool may_be_given_up = stage->kind <= Stage::Kind::tally;
         if (may_be_given_up && pass.given_up() && stage->kind != Stage::Kind::tally) return;
         pass.failure.guard([&] {
-          if (!has_input) load_input(pass.data, step, {0, step.batch.rows()});
+          if (!has_input) load_input(pass, step, {0, step.batch.rows()});
           has_input = true;
           for (; stage != end; ++stage) perform(*stage, pass, step, block);
           // Ctrl-C need not wait for a large batch. Nobody writes the totals while this thread has a piece.
@@ -370,8 +391,9 @@ Totals Trainer<T>::train_epoch(const Dataset<T>& data, const EpochOptions& optio
 }
 
 template <class T> void Trainer<T>::finish() {
+  if (!slots_.has_averages) return; // another call may have begun to train what layers are shared
   const Exclusive<T> exclusive(busy_, network_);
-  if (slots_.has_averages) overwrite_by_average(network_, slots_);
+  overwrite_by_average(network_, slots_);
 }
 
 template <class T> Totals Trainer<T>::evaluate(const Dataset<T>& data, Index batch_size, const Observer& observer) {

@@ -82,6 +82,9 @@ public:
   /// The network's output for the latest batch: for an observer of every batch, while it is told.
   PanelView<const T> outputs();
 
+  /// Whether a sample's part in the loss depends on the others in its batch.
+  bool depends_on_batch() const { return loss_.depends_on_batch(); }
+
   /// Batches that the optimizer has seen.
   Index steps() const { return slots_.batches; }
 
@@ -163,10 +166,13 @@ private:
   };
   void perform(const Stage&, Pass&, const Step&, Block);
 
-  void load_input(const Dataset<T>&, const Step&, RowRange rows) const;
+  void load_input(const Pass&, const Step&, RowRange rows) const;
   void load_labels(const Dataset<T>&, const Step&, RowRange rows);
   /// What a batch's sum of losses is divided by; infinity where nothing counts: all becomes zero.
   double divisor(const Dataset<T>&, Selection, Index rows) const;
+  bool is_ignored(const Dataset<T>&, Index row) const;
+  /// Whether a sample has a part in the loss.
+  bool counts(const Dataset<T>&, Index row) const;
   bool weighs(const Dataset<T>& data) const { return data.weights || loss_.ignored_class; }
   /// How much row i of a batch counts.
   T weight(const Dataset<T>&, const Step&, Index i) const;

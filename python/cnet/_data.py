@@ -59,7 +59,9 @@ def as_samples(value: Any, argument: str, sample_shape: tuple[int, ...] | None =
     return array.reshape(len(array), int(np.prod(sample_shape)))
 
 
-def as_labels(value: Any, argument: str, classes: int, *, sparse: bool) -> Array:
+def as_labels(
+    value: Any, argument: str, classes: int, *, sparse: bool, are_classes: bool = True
+) -> Array:
     """Return labels as the trainer takes them: integer ids (samples, 1) or rows (samples, classes)."""
     array = as_samples(value, argument)
     if sparse:
@@ -70,9 +72,10 @@ def as_labels(value: Any, argument: str, classes: int, *, sparse: bool) -> Array
             )
         return as_ids(array, argument)
     if array.shape[1:] != (classes,):
+        kind = "one-hot labels" if are_classes else "numbers"
+        hint = "; for integer ids use sparse_categorical_crossentropy" if are_classes else ""
         raise ValueError(
-            f"{argument}: expected one-hot labels of shape (batch, {classes}), got shape "
-            f"{np.shape(value)}; for integer ids use sparse_categorical_crossentropy"
+            f"{argument}: expected {kind} of shape (batch, {classes}), got shape {np.shape(value)}{hint}"
         )
     return array
 

@@ -53,7 +53,7 @@ class NonNeg(Constraint):
 
     def __call__(self, w: npt.ArrayLike) -> FloatArray:
         array = as_array(w, "NonNeg")
-        return np.where(array < 0, 0, array)
+        return np.where(array < 0, array.dtype.type(0), array)
 
 
 class _Norm(Constraint):
@@ -69,6 +69,7 @@ class _Norm(Constraint):
 
     def __call__(self, w: npt.ArrayLike) -> FloatArray:
         array = as_array(w, type(self).__name__)
+        array = array.astype(np.result_type(array.dtype, np.float32), copy=False)
         _, least, most, rate = self.engine_constraint()
         norms = np.sqrt(np.square(array).sum(axis=0, keepdims=True))
         wanted = rate * np.clip(norms, least, most) + (1 - rate) * norms
@@ -198,12 +199,12 @@ def get(identifier: Any) -> Constraint | None:
         If there is no such constraint. Functions of your own are not among them: a constraint has
         to be one that the engine knows.
     """
-    if identifier is None or isinstance(identifier, Constraint):
+    if identifier is None or isinstance(identifier, (NonNeg, _Norm)):
         return identifier
     if isinstance(identifier, str) and identifier in _CLASSES:
         return _CLASSES[identifier]()
     if isinstance(identifier, type) and issubclass(identifier, Constraint):
-        return identifier()
+        return get(identifier())
     if isinstance(identifier, dict):
         cls, config = find_class(identifier, _CLASSES, None, "constraint")
         constraint: Constraint = cls.from_config(config)

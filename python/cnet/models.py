@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -60,7 +61,9 @@ class Sequential(Trainer, Saveable):
         self.name = auto_name("sequential") if name is None else str(name)
         self._input: InputLayer | None = None
         self._layers: list[Layer | Sequential] = []
+        self._parents: weakref.WeakSet[Sequential] = weakref.WeakSet()
         self._network: Any = None
+        self._network_frozen: set[Layer] = set()
         if layers is not None and not isinstance(layers, Iterable):
             raise TypeError(f"Sequential: expected a list of layers, got {type(layers).__name__}")
         for layer in layers or []:
@@ -75,8 +78,13 @@ class Sequential(Trainer, Saveable):
         """Put a layer on top. A model that trains has to be compiled anew after it."""
         if not isinstance(layer, (Layer, Sequential)):
             raise TypeError(f"add: expected a Layer, got {type(layer).__name__}")
-        if isinstance(layer, Sequential) and self in layer._models():
-            raise ValueError(f"add: the model '{self.name}' can't be a layer of itself")
+        if isinstance(layer, Sequential):
+            if self in layer._models():
+                raise ValueError(f"add: the model '{self.name}' can't be a layer of itself")
+            if twice := set(self._flat_layers()) & set(layer._flat_layers()):
+                raise ValueError(
+                    f"add: the layer '{twice.pop().name}' is part of the model already"
+                )
         if isinstance(layer, InputLayer):
             if self._input or self._layers:
                 raise ValueError(f"add: '{layer.name}' is an Input; it can only come first")
@@ -95,6 +103,8 @@ class Sequential(Trainer, Saveable):
             layer.build(self.output_shape if self._layers else head.output_shape)
         self._input = head
         self._layers.append(layer)
+        if isinstance(layer, Sequential):
+            layer._parents.add(self)
         self._changed()
 
     def pop(self) -> Layer | Sequential:
@@ -108,6 +118,8 @@ class Sequential(Trainer, Saveable):
         if not self._layers:
             raise IndexError("pop: the model has no layers")
         layer = self._layers.pop()
+        if isinstance(layer, Sequential):
+            layer._parents.discard(self)
         self._changed()
         return layer
 
@@ -223,14 +235,17 @@ class Sequential(Trainer, Saveable):
     @property
     def network(self) -> Any:
         """The core's network of these layers, put together when first needed."""
-        if self._network is None:
+        frozen = self._frozen if self._compiled else self._not_trainable()
+        if self._network is None or frozen != self._network_frozen:
             if not self.built:
                 self.build()
-            network = _core.Network[self.dtype](sample_size(self.input_shape))
-            frozen = self._frozen if self._compiled else self._not_trainable()
+            shape = self.input_shape
+            network = _core.Network[self.dtype](sample_size(shape))
             for layer in self._flat_layers():
+                layer.build(shape)  # for others it was built before a model within was changed
                 layer.add_to(network, trainable=layer not in frozen)
-            self._network = network
+                shape = layer.compute_output_shape(shape)
+            self._network, self._network_frozen = network, frozen
             self._rows_network = network if len(self.input_shape) == 2 else None
         return self._network
 
@@ -385,8 +400,11 @@ class Sequential(Trainer, Saveable):
         print_summary(self, print_fn, expand_nested=expand_nested, show_trainable=show_trainable)
 
     def _changed(self) -> None:
+        """Forget what was made of the layers, here and in models that this one is part of."""
         self._network = self._rows_network = None
         self._compiled = None
+        for parent in list(self._parents):
+            parent._changed()
 
     def _rebuild_network(self) -> None:
         self._network = self._rows_network = None
@@ -402,7 +420,13 @@ class Sequential(Trainer, Saveable):
 
     def __getstate__(self) -> dict[str, Any]:
         # For pickle and copy: all but the engine's, which is put together again when needed.
-        return vars(self) | {"_network": None, "_rows_network": None}
+        return vars(self) | {"_network": None, "_rows_network": None, "_parents": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _parents=weakref.WeakSet())
+        for layer in self._layers:
+            if isinstance(layer, Sequential):
+                layer._parents.add(self)
 
     def __repr__(self) -> str:
         return f"<Sequential name={self.name}, built={self.built}>"

@@ -134,12 +134,14 @@ def get(identifier: Any) -> Regularizer | None:
         If there is no such regularizer. Functions of your own are not among them: a penalty has to
         be one that the engine knows.
     """
-    if identifier is None or isinstance(identifier, Regularizer):
+    if identifier is None:
+        return None
+    if isinstance(identifier, Regularizer) and type(identifier).__call__ is Regularizer.__call__:
         return identifier
     if isinstance(identifier, str) and identifier in _CLASSES:
         return _CLASSES[identifier]()
     if isinstance(identifier, type) and issubclass(identifier, Regularizer):
-        return identifier()
+        return get(identifier())
     if isinstance(identifier, dict):
         cls, config = find_class(identifier, _CLASSES, None, "regularizer")
         regularizer: Regularizer = cls.from_config(config)

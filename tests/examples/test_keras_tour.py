@@ -45,7 +45,7 @@ def test_fashion_mnist_in_full(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--data", "/no/such/folder"), ("--plots", "/no/such/folder"), ("--seed", "-1")]
+    "arguments", [("--data", "/no/such/folder"), ("--plots", "/dev/null/folder"), ("--seed", "-1")]
 )
 def test_bad_arguments_get_one_clear_line(arguments: tuple[str, str]) -> None:
     result = run_example("keras_tour.py", *arguments)

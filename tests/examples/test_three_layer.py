@@ -53,6 +53,6 @@ def test_weights_are_compared_here_too(example: dict[str, Any]) -> None:
 
 
 def test_bad_arguments_get_one_clear_line() -> None:
-    result = run_example("three_layer.py", "--plots", "/no/such/folder")
+    result = run_example("three_layer.py", "--plots", "/dev/null/folder")
     assert result.returncode == 2
     assert "error: " in result.stderr.splitlines()[-1]

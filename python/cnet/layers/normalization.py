@@ -52,13 +52,24 @@ class _Affine(Layer):
         self.gamma_regularizer = regularizers.get(gamma_regularizer)
         self.beta_constraint = constraints.get(beta_constraint)
         self.gamma_constraint = constraints.get(gamma_constraint)
-        self.gamma: Weight | None = None
-        self.beta: Weight | None = None
+
+    @property
+    def gamma(self) -> Weight | None:
+        """What standardized features are multiplied by; None without, and before the layer is built."""
+        return self._weight_named("gamma")
+
+    @property
+    def beta(self) -> Weight | None:
+        """What is added to them; None without, and before the layer is built."""
+        return self._weight_named("beta")
+
+    def _weight_named(self, name: str) -> Weight | None:
+        return next((weight for weight in self.weights if weight.name == name), None)
 
     def _make_weights(self, input_shape: Shape) -> None:
         shape = (expect_features(self, input_shape),)
         if self.scale:
-            self.gamma = self.add_weight(
+            self.add_weight(
                 "gamma",
                 shape,
                 self.gamma_initializer,
@@ -66,15 +77,14 @@ class _Affine(Layer):
                 self.gamma_constraint,
             )
         if self.center:
-            self.beta = self.add_weight(
+            self.add_weight(
                 "beta", shape, self.beta_initializer, self.beta_regularizer, self.beta_constraint
             )
 
-    def _variables(self) -> tuple[Any, Any]:
-        return (
-            None if self.gamma is None else self.gamma.variable,
-            None if self.beta is None else self.beta.variable,
-        )
+    def _variables(self, *names: str) -> list[Any]:
+        """Return the engine's variables of these names, None where there is none."""
+        found = map(self._weight_named, names)
+        return [None if weight is None else weight.variable for weight in found]
 
 
 class BatchNormalization(_Affine):
@@ -104,12 +114,6 @@ class BatchNormalization(_Affine):
         Of no effect: there is one device.
     **options
         See `Layer`.
-
-    Attributes
-    ----------
-    gamma, beta : Weight or None
-    moving_mean, moving_variance : Weight
-        When built.
 
     Raises
     ------
@@ -180,19 +184,23 @@ class BatchNormalization(_Affine):
     def _make_weights(self, input_shape: Shape) -> None:
         super()._make_weights(input_shape)
         shape = (expect_features(self, input_shape),)
-        self.moving_mean = self.add_weight(
-            "moving_mean", shape, self.moving_mean_initializer, trainable=False
-        )
-        self.moving_variance = self.add_weight(
-            "moving_variance", shape, self.moving_variance_initializer, trainable=False
-        )
+        self.add_weight("moving_mean", shape, self.moving_mean_initializer, trainable=False)
+        self.add_weight("moving_variance", shape, self.moving_variance_initializer, trainable=False)
+
+    @property
+    def moving_mean(self) -> Weight:
+        """The means that prediction goes by; the layer is built."""
+        return self.weights[-2]
+
+    @property
+    def moving_variance(self) -> Weight:
+        """The variances that prediction goes by; the layer is built."""
+        return self.weights[-1]
 
     def add_to(self, network: Any, *, trainable: bool = True) -> None:
         network.add_batch_normalization(
             self.name,
-            *self._variables(),
-            self.moving_mean.variable,
-            self.moving_variance.variable,
+            *self._variables("gamma", "beta", "moving_mean", "moving_variance"),
             self.momentum,
             self.epsilon,
             trainable,
@@ -215,10 +223,6 @@ class LayerNormalization(_Affine):
     beta_constraint, gamma_constraint : str or Constraint, optional
     **options
         See `Layer`.
-
-    Attributes
-    ----------
-    gamma, beta : Weight or None
 
     Raises
     ------
@@ -268,7 +272,9 @@ class LayerNormalization(_Affine):
         )
 
     def add_to(self, network: Any, *, trainable: bool = True) -> None:
-        network.add_layer_normalization(self.name, *self._variables(), self.epsilon, trainable)
+        network.add_layer_normalization(
+            self.name, *self._variables("gamma", "beta"), self.epsilon, trainable
+        )
 
 
 class Normalization(Layer):
@@ -376,6 +382,8 @@ class Normalization(Layer):
         self.build(shape)
         over = tuple(n for n in range(samples.ndim) if n not in self._kept(shape))
         mean = np.asarray(np.mean(samples, axis=over, keepdims=True, dtype=np.float64))
+        if not np.isfinite(mean).all():
+            raise ValueError(f"{call}: expected finite numbers, got NaN or inf among them")
         self._put(mean, np.asarray(np.var(samples, axis=over, keepdims=True, dtype=np.float64)))
 
     def _kept(self, shape: Shape) -> set[int]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .. import losses
 from .._data import Array, FloatArray, as_class_weights, as_labels, as_samples, as_weights
 from .._progress import Progress
 from ..callbacks import CallbackList
@@ -180,7 +181,9 @@ class Loop(Compilable):
         rows, loss, correct = engine.evaluate(
             data.x,
             data.y,
-            max(stretch.batch_size, BLOCK) if has_fed else stretch.batch_size,
+            max(stretch.batch_size, BLOCK)
+            if has_fed and not engine.depends_on_batch
+            else stretch.batch_size,
             on_progress if has_fed or live else None,
             data.sample_weight,
             every_batch=has_fed,
@@ -265,7 +268,8 @@ class Loop(Compilable):
         samples = self._samples(f"{call}: x", x)
         classes = self._as_model().output_shape[-1]
         assert classes is not None
-        labels = as_labels(y, f"{call}: y", classes, sparse=loss.sparse)
+        are_classes = not isinstance(loss, losses.PointwiseLoss)
+        labels = as_labels(y, f"{call}: y", classes, sparse=loss.sparse, are_classes=are_classes)
         if len(samples) != len(labels):
             raise ValueError(f"{call}: x has {len(samples)} samples, y has {len(labels)}")
         if len(samples) == 0:

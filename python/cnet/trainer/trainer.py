@@ -85,7 +85,9 @@ class Trainer(Loop):
             How much the samples of a class count, 1 where nothing is said. Not in validation.
         sample_weight : array_like, (samples,), optional
             How much each sample's loss counts; with `class_weight`, their product. The sum over a
-            batch is still divided by its size, as Keras does.
+            batch is still divided by its size, as Keras does (the loss's reduction "sum" does not,
+            and "mean_with_sample_weight" divides by the sum of the weights). A sample of weight 0 is
+            not learnt from, but `BatchNormalization` sees it in its batch.
         initial_epoch : int, default 0
         steps_per_epoch : int, optional
             Batches in an epoch; the next goes on where it ended. Default: until the data ends.
