@@ -44,6 +44,8 @@ def log_softmax(logits: FloatArray, out: FloatArray | None) -> FloatArray: ...
 def log_softmax_backward(
     grad: FloatArray, log_probabilities: FloatArray, out: FloatArray | None
 ) -> FloatArray: ...
+
+# csrc/bind/losses.cpp
 def softmax_cross_entropy_forward(
     logits: FloatArray, labels: Array, out: FloatArray | None
 ) -> tuple[FloatArray, FloatArray]: ...
@@ -73,6 +75,8 @@ def pointwise_loss_backward(
     negative_weight: float,
     out: FloatArray | None,
 ) -> FloatArray: ...
+
+# csrc/bind/optimizers.cpp
 def sgd_update(param: FloatArray, grad: FloatArray, learning_rate: float) -> None: ...
 def sgd_momentum_update(
     param: FloatArray,
