@@ -15,6 +15,8 @@ from tolerances import (
     log_bound,
     log_softmax_bound,
     mean_loss_bound,
+    normal_bound,
+    relative_bound,
     rounding_bound,
     softmax_bound,
 )
@@ -173,7 +175,62 @@ def bounds(name: str, arguments: Arguments, dtype: npt.DTypeLike) -> tuple[Any, 
                 rounding_bound(a["param"] + a["learning_rate"], 3, dtype),
                 rounding_bound(first, 6, dtype),
             )
-    raise AssertionError(f"no bound for {name}")
+        case "dropout_forward":
+            return (0.0, 0.0)
+        case "dropout_backward":
+            return (0.0,)
+        case "gaussian_noise":
+            z = reference.random.batch_normal(
+                arguments["seed"], arguments["step"], *arguments["x"].shape
+            )
+            noise = a["stddev"] * np.abs(z)
+            return (a["stddev"] * normal_bound(z) + rounding_bound(a["x"] + noise, 3, dtype),)
+    return normalization_bounds(name, arguments, dtype)
+
+
+def normalization_bounds(name: str, arguments: Arguments, dtype: npt.DTypeLike) -> tuple[Any, ...]:
+    """Follow the errors of the moments through what is standardized by them, and its gradients."""
+    x, scale = arguments["x"].astype(np.float64), np.abs(arguments["gamma"].astype(np.float64))
+    epsilon, axis = arguments["epsilon"], 1 if name.startswith("layer") else 0
+    terms = x.shape[axis]
+    if "mean" in arguments:
+        mean, variance = (arguments[key].astype(np.float64) for key in ("mean", "variance"))
+        mean_error = variance_error = np.float64(0.0)
+    else:
+        mean, variance = x.mean(axis=axis, keepdims=True), x.var(axis=axis, keepdims=True)
+        mean_error = rounding_bound(np.abs(x).mean(axis=axis, keepdims=True), terms + 1, dtype)
+        # About another mean m, the mean square is greater by (mean - m)².
+        variance_error = mean_error**2 + rounding_bound(variance + mean_error**2, terms + 4, dtype)
+    inverse = 1 / np.sqrt(variance + epsilon)
+    # (1 - t)^-½ ≤ 1 + t for t up to 0.6.
+    t = variance_error * inverse**2
+    assert np.max(t) < 0.6
+    t = t + relative_bound(4, dtype)
+    z = np.abs(x - mean) * inverse
+    z_error = (
+        (1 + t) * inverse * (mean_error + rounding_bound(np.abs(x - mean) + mean_error, 1, dtype))
+    )
+    z_error = z_error + t * z + rounding_bound(z, 2, dtype)
+    if "grad" not in arguments:
+        offset = np.abs(arguments["beta"].astype(np.float64))
+        y_error = scale * z_error + rounding_bound(scale * (z + z_error) + offset, 2, dtype)
+        moments = (mean_error[0], variance_error[0]) if name.startswith("batch") else ()
+        return (y_error, *moments)
+
+    grad = np.abs(arguments["grad"].astype(np.float64))
+    d = scale * grad
+    mean_d = d.mean(axis=axis, keepdims=True)
+    mean_dz = (d * (z + z_error)).mean(axis=axis, keepdims=True)
+    mean_dz_error = (d * z_error).mean(axis=axis, keepdims=True)
+    mean_dz_error += rounding_bound(mean_dz, terms + 3, dtype)
+    magnitude = d + mean_d + (z + z_error) * mean_dz
+    error = rounding_bound(mean_d, terms + 2, dtype) + z_error * mean_dz + z * mean_dz_error
+    error += rounding_bound(magnitude, 4, dtype)
+    return (
+        (1 + t) * inverse * error + (t + relative_bound(3, dtype)) * inverse * magnitude,
+        (grad * z_error).sum(axis=0) + dot_bound((grad * (z + z_error)).sum(axis=0), len(x), dtype),
+        dot_bound(grad.sum(axis=0), len(x), dtype),
+    )
 
 
 def assert_parity(name: str, arguments: Arguments, dtype: npt.DTypeLike) -> None:

@@ -27,7 +27,7 @@ PARAMETERS = {name: inspect.signature(getattr(reference, name)).parameters for n
 MAKE_ARRAYS = [name for name in NAMES if "out" in PARAMETERS[name]]
 MAKE_SEVERAL = [name for name in MAKE_ARRAYS if "tuple" in PARAMETERS[name]["out"].annotation]
 TAKE_LABELS = [name for name in NAMES if "labels" in PARAMETERS[name]]
-OPTIONAL = ["bias"]
+OPTIONAL = ["bias", "gamma", "beta"]
 DENSE = [name for name in NAMES if "kernel" in PARAMETERS[name]]
 UPDATES = [name for name in NAMES if name.endswith("_update")]
 UPDATED = [
@@ -63,6 +63,9 @@ SCALARS = {
     "beta_1": 0.9,
     "beta_2": 0.999,
     "epsilon": 1e-7,
+    "rate": 0.3,
+    "stddev": 0.5,
+    "seed": 2**40 + 1,
 }
 
 
@@ -95,8 +98,12 @@ def draw(
         "param": lambda: normal(*rows),
         "velocity": lambda: normal(*rows),
         "mean_square": lambda: normal(*rows) ** 2 + 1,
-        # No mean's square is more than that of the squares.
-        "mean": lambda: normal(*rows) / 10,
+        # No mean's square is more than that of the squares, of which RMSprop has one for each weight.
+        "mean": lambda: normal(*rows) / 10 if name in UPDATES else normal(outputs),
+        "variance": lambda: normal(outputs) ** 2,
+        "gamma": lambda: normal(outputs),
+        "beta": lambda: normal(outputs),
+        "mask": lambda: np.where(normal(*rows) > 0, dtype(2), dtype(0)),
         "sum_of_squares": lambda: normal(*rows) ** 2,
         "mean_square_change": lambda: normal(*rows) ** 2,
         "first_moment": lambda: normal(*rows),

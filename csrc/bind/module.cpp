@@ -10,6 +10,8 @@ namespace cnet::bind {
 void register_ops(py::module_&);
 void register_losses(py::module_&);
 void register_optimizers(py::module_&);
+void register_normalization(py::module_&);
+void register_dropout(py::module_&);
 void register_random(py::module_&);
 void register_network(py::module_&);
 } // namespace cnet::bind
@@ -56,6 +58,8 @@ PYBIND11_MODULE(_core, m) {
   cnet::bind::register_ops(m);
   cnet::bind::register_losses(m);
   cnet::bind::register_optimizers(m);
+  cnet::bind::register_normalization(m);
+  cnet::bind::register_dropout(m);
   cnet::bind::register_random(m);
   cnet::bind::register_network(m);
 }

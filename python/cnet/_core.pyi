@@ -174,6 +174,56 @@ def lion_update(
     beta_2: float,
 ) -> None: ...
 
+# csrc/bind/normalization.cpp
+def standardize(
+    x: FloatArray,
+    mean: FloatArray,
+    variance: FloatArray,
+    gamma: FloatArray | None,
+    beta: FloatArray | None,
+    epsilon: float,
+    out: FloatArray | None,
+) -> FloatArray: ...
+def batch_normalization_forward(
+    x: FloatArray,
+    gamma: FloatArray | None,
+    beta: FloatArray | None,
+    epsilon: float,
+    out: tuple[FloatArray, FloatArray, FloatArray] | None,
+) -> tuple[FloatArray, FloatArray, FloatArray]: ...
+def batch_normalization_backward(
+    grad: FloatArray,
+    x: FloatArray,
+    mean: FloatArray,
+    variance: FloatArray,
+    gamma: FloatArray | None,
+    epsilon: float,
+    out: tuple[FloatArray, FloatArray, FloatArray] | None,
+) -> tuple[FloatArray, FloatArray, FloatArray]: ...
+def layer_normalization_forward(
+    x: FloatArray,
+    gamma: FloatArray | None,
+    beta: FloatArray | None,
+    epsilon: float,
+    out: FloatArray | None,
+) -> FloatArray: ...
+def layer_normalization_backward(
+    grad: FloatArray,
+    x: FloatArray,
+    gamma: FloatArray | None,
+    epsilon: float,
+    out: tuple[FloatArray, FloatArray, FloatArray] | None,
+) -> tuple[FloatArray, FloatArray, FloatArray]: ...
+
+# csrc/bind/dropout.cpp
+def dropout_forward(
+    x: FloatArray, rate: float, seed: int, step: int, out: tuple[FloatArray, FloatArray] | None
+) -> tuple[FloatArray, FloatArray]: ...
+def dropout_backward(grad: FloatArray, mask: FloatArray, out: FloatArray | None) -> FloatArray: ...
+def gaussian_noise(
+    x: FloatArray, stddev: float, seed: int, step: int, out: FloatArray | None
+) -> FloatArray: ...
+
 # csrc/bind/random.cpp
 def random_bits(seed: int, stream: int, index: int) -> int: ...
 def random_uniform(seed: int, stream: int, size: int) -> FloatArray: ...

@@ -49,6 +49,10 @@ BAD_SHAPES: list[tuple[str, dict[str, tuple[int, ...]], tuple[str, ...]]] = [
     ("softmax", {"logits": (2, 3, 13)}, ("logits", "13")),
     ("softmax_backward", {"grad": (17, 13), "probabilities": (17, 11)}, ("13", "11")),
     ("softmax_backward", {"grad": (1, 13), "probabilities": (17, 13)}, ("1", "17")),
+    ("dropout_forward", {"x": (13,)}, ("x", "13")),
+    ("dropout_backward", {"grad": (17, 11), "mask": (17, 13)}, ("grad", "13", "11")),
+    ("dropout_backward", {"grad": (13,), "mask": (13,)}, ("mask", "13")),
+    ("gaussian_noise", {"x": (2, 3, 13)}, ("x", "13")),
     ("sgd_update", {"param": (17, 13), "grad": (17, 11)}, ("13", "11")),
     ("sgd_update", {"param": (17, 13), "grad": (221,)}, ("17", "221")),
 ]
@@ -57,6 +61,22 @@ for updater in UPDATES:
     for odd in arrays[1:]:
         shapes = {key: (11,) if key == odd else (13,) for key in arrays}
         BAD_SHAPES.append((updater, shapes, (odd, "13", "11")))
+for normalizer in [
+    name for name in NAMES if name.endswith(("ization_forward", "ization_backward"))
+] + ["standardize"]:
+    arrays = [
+        key
+        for key in ("grad", "x", "mean", "variance", "gamma", "beta")
+        if key in PARAMETERS[normalizer]
+    ]
+    good = {key: (17, 13) if key in ("grad", "x") else (13,) for key in arrays}
+    BAD_SHAPES.append((normalizer, good | {"x": (13,)}, ("x", "13")))
+    for odd in [key for key in arrays if key != "x"]:
+        BAD_SHAPES += [
+            (normalizer, good | {odd: (11,)}, (odd, "13", "11")),
+            (normalizer, good | {odd: (13, 17)}, (odd, "13", "17")),
+            (normalizer, good | {odd: ()}, (odd, "13")),
+        ]
 for taker in TAKE_LABELS:
     rows_name = "logits" if "logits" in PARAMETERS[taker] else "probabilities"
     BAD_SHAPES += [
@@ -113,12 +133,7 @@ def test_bad_kinds_are_refused(name: str, kind: str) -> None:
 
 @pytest.mark.parametrize(
     "key",
-    [
-        "scale",
-        "offset",
-        "learning_rate",
-        "momentum",
-    ],
+    ["scale", "offset", "learning_rate", "momentum", "epsilon", "rate", "stddev", "seed", "step"],
 )
 @pytest.mark.parametrize("bad", [None, [1.0, 2.0], 1j])
 def test_scalars_of_a_bad_kind_are_refused(key: str, bad: object) -> None:

@@ -25,6 +25,7 @@ from .cross_entropy import (
     softmax_cross_entropy_forward,
 )
 from .dense import dense_backward, dense_forward
+from .dropout import dropout_backward, dropout_forward, gaussian_noise
 from .elementwise import (
     activation_backward,
     activation_forward,
@@ -34,6 +35,13 @@ from .elementwise import (
     rescaling_forward,
 )
 from .losses import pointwise_loss_backward, pointwise_loss_forward
+from .normalization import (
+    batch_normalization_backward,
+    batch_normalization_forward,
+    layer_normalization_backward,
+    layer_normalization_forward,
+    standardize,
+)
 from .optimizers import (
     adadelta_update,
     adagrad_update,
@@ -53,10 +61,17 @@ __all__ = [
     "adagrad_update",
     "adam_amsgrad_update",
     "adam_update",
+    "batch_normalization_backward",
+    "batch_normalization_forward",
     "cross_entropy_backward",
     "cross_entropy_forward",
     "dense_backward",
     "dense_forward",
+    "dropout_backward",
+    "dropout_forward",
+    "gaussian_noise",
+    "layer_normalization_backward",
+    "layer_normalization_forward",
     "lion_update",
     "log_softmax",
     "log_softmax_backward",
@@ -76,4 +91,5 @@ __all__ = [
     "softmax_backward",
     "softmax_cross_entropy_backward",
     "softmax_cross_entropy_forward",
+    "standardize",
 ]
