@@ -28,7 +28,7 @@ for name in (
     "LICENSE",
     "CMakeLists.txt",
     "csrc/kernels/avx2.cpp",
-    "tests/test_ops.py",
+    "tests/ops/test_init.py",
 ):
     assert name in in_sdist, f"the sdist lacks {name}"
 assert not [name for name in in_sdist if name.startswith(("build/", ".ci"))]

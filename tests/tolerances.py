@@ -212,6 +212,47 @@ def kolmogorov_bound(samples: int) -> float:
 POLAR_ROUNDINGS = (2 + 1) / 2 + 2
 
 
+# Giles, "Approximating the erfinv function", GPU Computing Gems 2, 2011, table 5: erf⁻¹(u) / u by
+# polynomials, of w - 2.5 where w = -log(1 - u²) is less than 5, and of √w - 3 elsewhere.
+INVERSE_ERF_CENTRAL = [2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06]
+INVERSE_ERF_CENTRAL += [0.00021858087, -0.00125372503, -0.00417768164, 0.246640727, 1.50140941]
+INVERSE_ERF_TAIL = [-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773]
+INVERSE_ERF_TAIL += [-0.0076224613, 0.00943887047, 1.00167406, 2.83297682]
+# How far they are from it, relatively and in exact arithmetic: ops/test_dropout.py looks.
+INVERSE_ERF_ERROR = 1.3e-7
+
+
+def normal_bound(normal: Float64Array) -> Float64Array:
+    """Bound the error of normal numbers made in float32 of numbers u in (-1, 1), by polynomials.
+
+    1 + u and the product (1 - u) (1 + u) are rounded, which the logarithm turns into an absolute
+    error of w. What that makes of a polynomial is bounded by the absolute values of its
+    coefficients, as are the roundings of Horner's rule, n + 1 for the term of power n.
+    """
+    z = np.abs(normal)
+    beyond = np.array([math.erfc(value / math.sqrt(2)) for value in z.flat]).reshape(z.shape)
+    w = -np.log(beyond * (2 - beyond))
+    w_error = gamma(2, np.float32) + gamma(ELEMENTARY_ROUNDINGS, np.float32) * w
+    root = np.sqrt(w)
+    central = _polynomial_error(INVERSE_ERF_CENTRAL, w - 2.5, w_error)
+    root_error = w_error / (2 * root) + gamma(1, np.float32) * root
+    relative = np.where(w < 5, central, _polynomial_error(INVERSE_ERF_TAIL, root - 3, root_error))
+    bound: Float64Array = z * (relative + INVERSE_ERF_ERROR + gamma(3, np.float32))
+    return bound
+
+
+def _polynomial_error(coefficients: list[float], v: Float64Array, error: Float64Array) -> Any:
+    """Bound the relative error of a polynomial whose v = a - b errs by that of a and a rounding."""
+    error = error + gamma(1, np.float32) * np.abs(v)
+    total = np.zeros_like(v)
+    for power, coefficient in enumerate(reversed(coefficients)):
+        term = abs(coefficient) * np.abs(v) ** power
+        total += gamma(power + 1, np.float32) * term
+        if power:
+            total += power * abs(coefficient) * np.abs(v) ** (power - 1) * error
+    return total / np.abs(np.polyval(coefficients, v))
+
+
 def training_bound(
     steps: int, learning_rate: float, roundings: float, dtype: npt.DTypeLike
 ) -> float:

@@ -8,6 +8,10 @@ namespace py = pybind11;
 
 namespace cnet::bind {
 void register_ops(py::module_&);
+void register_losses(py::module_&);
+void register_optimizers(py::module_&);
+void register_normalization(py::module_&);
+void register_dropout(py::module_&);
 void register_random(py::module_&);
 void register_network(py::module_&);
 } // namespace cnet::bind
@@ -52,6 +56,10 @@ PYBIND11_MODULE(_core, m) {
         "When cnet is imported it becomes CNET_NUM_THREADS; or, without that, the number of CPUs that the\n"
         "process may run on, at most OMP_NUM_THREADS. ValueError unless it is in [1, 1024].");
   cnet::bind::register_ops(m);
+  cnet::bind::register_losses(m);
+  cnet::bind::register_optimizers(m);
+  cnet::bind::register_normalization(m);
+  cnet::bind::register_dropout(m);
   cnet::bind::register_random(m);
   cnet::bind::register_network(m);
 }

@@ -44,6 +44,8 @@ def log_softmax(logits: FloatArray, out: FloatArray | None) -> FloatArray: ...
 def log_softmax_backward(
     grad: FloatArray, log_probabilities: FloatArray, out: FloatArray | None
 ) -> FloatArray: ...
+
+# csrc/bind/losses.cpp
 def softmax_cross_entropy_forward(
     logits: FloatArray, labels: Array, out: FloatArray | None
 ) -> tuple[FloatArray, FloatArray]: ...
@@ -73,6 +75,8 @@ def pointwise_loss_backward(
     negative_weight: float,
     out: FloatArray | None,
 ) -> FloatArray: ...
+
+# csrc/bind/optimizers.cpp
 def sgd_update(param: FloatArray, grad: FloatArray, learning_rate: float) -> None: ...
 def sgd_momentum_update(
     param: FloatArray,
@@ -169,6 +173,56 @@ def lion_update(
     beta_1: float,
     beta_2: float,
 ) -> None: ...
+
+# csrc/bind/normalization.cpp
+def standardize(
+    x: FloatArray,
+    mean: FloatArray,
+    variance: FloatArray,
+    gamma: FloatArray | None,
+    beta: FloatArray | None,
+    epsilon: float,
+    out: FloatArray | None,
+) -> FloatArray: ...
+def batch_normalization_forward(
+    x: FloatArray,
+    gamma: FloatArray | None,
+    beta: FloatArray | None,
+    epsilon: float,
+    out: tuple[FloatArray, FloatArray, FloatArray] | None,
+) -> tuple[FloatArray, FloatArray, FloatArray]: ...
+def batch_normalization_backward(
+    grad: FloatArray,
+    x: FloatArray,
+    mean: FloatArray,
+    variance: FloatArray,
+    gamma: FloatArray | None,
+    epsilon: float,
+    out: tuple[FloatArray, FloatArray, FloatArray] | None,
+) -> tuple[FloatArray, FloatArray, FloatArray]: ...
+def layer_normalization_forward(
+    x: FloatArray,
+    gamma: FloatArray | None,
+    beta: FloatArray | None,
+    epsilon: float,
+    out: FloatArray | None,
+) -> FloatArray: ...
+def layer_normalization_backward(
+    grad: FloatArray,
+    x: FloatArray,
+    gamma: FloatArray | None,
+    epsilon: float,
+    out: tuple[FloatArray, FloatArray, FloatArray] | None,
+) -> tuple[FloatArray, FloatArray, FloatArray]: ...
+
+# csrc/bind/dropout.cpp
+def dropout_forward(
+    x: FloatArray, rate: float, seed: int, step: int, out: tuple[FloatArray, FloatArray] | None
+) -> tuple[FloatArray, FloatArray]: ...
+def dropout_backward(grad: FloatArray, mask: FloatArray, out: FloatArray | None) -> FloatArray: ...
+def gaussian_noise(
+    x: FloatArray, stddev: float, seed: int, step: int, out: FloatArray | None
+) -> FloatArray: ...
 
 # csrc/bind/random.cpp
 def random_bits(seed: int, stream: int, index: int) -> int: ...

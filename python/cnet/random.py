@@ -117,10 +117,10 @@ def _cast(numbers: FloatArray, dtype: str | None, call: str) -> FloatArray:
     return numbers.astype(standardize_dtype(dtype, f"random.{call}"), copy=False)
 
 
-def check_seed(seed: int) -> int:
+def check_seed(seed: int, argument: str = "seed") -> int:
     """Return `seed` if it is one; raise otherwise."""
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
-        raise TypeError(f"seed: expected an integer, got {type(seed).__name__}")
+        raise TypeError(f"{argument}: expected an integer, got {type(seed).__name__}")
     if not 0 <= seed < 2**64:
-        raise ValueError(f"seed: expected an integer in [0, 2**64), got {seed}")
+        raise ValueError(f"{argument}: expected an integer in [0, 2**64), got {seed}")
     return int(seed)

@@ -12,21 +12,10 @@ from tolerances import relative_bound
 
 import cnet
 from cnet import layers, regularizers
-from cnet.reference.random import philox4x32
+from cnet.reference.random import batch_bits
 
 Array = npt.NDArray[Any]
 ROWS, FEATURES, UNITS, OUTPUTS = 23, 5, 67, 3
-
-
-def random_bits(seed: int, step: int, rows: int, columns: int) -> Array:
-    """Return the 32 bits that each number of a batch has in a step."""
-    row, column = np.indices((rows, columns))
-    counter = [row, column // 64 * 16 + column % 16, np.full_like(row, step & 0xFFFFFFFF)]
-    words = philox4x32(
-        np.stack([*counter, np.full_like(row, step >> 32)], axis=-1),
-        [seed & 0xFFFFFFFF, seed >> 32],
-    )
-    return np.take_along_axis(words, (column // 16 % 4)[..., np.newaxis], axis=-1)[..., 0]
 
 
 def standardized(x: Array, axis: int) -> Array:
@@ -47,7 +36,7 @@ def apply(layer: Any, x: Array, weights: dict[str, Array], step: int) -> Array:
         z = x @ weights[layer.weights[0].path] + weights[layer.weights[1].path]
         return np.where(z.real > 0, z, 0) if layer.activation.__name__ == "relu" else z
     if kind == "Dropout":
-        kept = random_bits(layer.seed, step, *x.shape) >= round(layer.rate * 2**32)
+        kept = batch_bits(layer.seed, step, *x.shape) >= round(layer.rate * 2**32)
         return np.where(kept, x / (1 - layer.rate), 0)
     if kind == "GaussianNoise":
         return x + layer.stddev * NOISE[: x.size].reshape(x.shape)

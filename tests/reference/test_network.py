@@ -17,7 +17,7 @@ from tolerances import (
 
 from cnet import reference as ops
 from cnet.reference import network, random
-from cnet.reference.ops import FloatArray
+from cnet.reference._arrays import FloatArray
 
 
 def draw_weights(*widths: int, seed: int = 0) -> list[FloatArray]:

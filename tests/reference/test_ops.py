@@ -20,7 +20,7 @@ from tolerances import (
 )
 
 from cnet import reference as ops
-from cnet.reference.ops import FloatArray
+from cnet.reference._arrays import FloatArray
 
 SIZES = [0, 1, 2, 17]
 LABEL_KINDS = ["ids", "one-hot", "soft"]

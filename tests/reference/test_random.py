@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from itertools import permutations
 
+import mpmath
 import numpy as np
 import pytest
 from tolerances import ELEMENTARY_ROUNDINGS, kolmogorov_bound, mean_bound, relative_bound
@@ -140,6 +141,43 @@ def test_elements_are_functions_of_seed_stream_and_index(
     np.testing.assert_array_equal(draw(2**63 + 5, 6, 30), numbers[:30])
     for other in (draw(5, 6, 100), draw(2**63 + 5, 7, 100)):
         assert not np.isin(other, numbers).any()
+
+
+def test_batch_bits_are_the_words_of_a_counter_of_row_columns_and_step() -> None:
+    seed, step = 0x299F31D0_A4093822, 0x03707344_13198A2E
+    bits = random.batch_bits(seed, step, rows=3, columns=150)
+    assert bits.dtype == np.uint32
+    for row, column in [(0, 0), (2, 15), (1, 16), (0, 63), (2, 64), (1, 149)]:
+        group, rest = divmod(column, 64)
+        word, counter = divmod(rest, 16)
+        expected = random.philox4x32(
+            [row, group * 16 + counter, 0x13198A2E, 0x03707344], [0xA4093822, 0x299F31D0]
+        )[word]
+        assert bits[row, column] == expected
+    assert len(np.unique(bits)) == bits.size
+    np.testing.assert_array_equal(random.batch_bits(seed, step, 2, 70), bits[:2, :70])
+    for shape in [(0, 3), (3, 0)]:
+        assert random.batch_bits(seed, step, *shape).shape == shape
+
+
+def test_batch_normal_is_the_inverse_of_the_distribution() -> None:
+    """By Newton's step: the error is that of the probability, over the density."""
+    shape = (4, 200)
+    probabilities = ((random.batch_bits(3, 1, *shape) >> 8) + 0.5) * 2.0**-24
+    normal = random.batch_normal(3, 1, *shape)
+    assert normal.shape == shape
+    # Wichura's algorithm AS 241 divides two polynomials of degree 7, whose terms don't cancel.
+    bound = relative_bound(2 * 2 * 7 + 10, np.float64)
+    for z, p in zip(normal.flat, probabilities.flat, strict=True):
+        error = (mpmath.ncdf(z) - mpmath.mpf(p)) / mpmath.npdf(z)
+        assert abs(error) <= bound * abs(z)
+
+
+def test_batch_normal_is_normal() -> None:
+    numbers = random.batch_normal(1, 0, 100, SAMPLES // 100).ravel()
+    assert abs(numbers.mean()) <= mean_bound(1.0, SAMPLES)
+    assert abs(np.square(numbers).mean() - 1) <= mean_bound(math.sqrt(2), SAMPLES)
+    assert kolmogorov_distance(numbers, phi(numbers)) <= kolmogorov_bound(SAMPLES)
 
 
 def phi(x: random.Float64Array) -> random.Float64Array:

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
+
+from ._arrays import FloatArray
 
 __all__ = ["ACTIVATIONS"]
-
-FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
 
 # Klambauer et al., "Self-normalizing neural networks", NIPS 2017, equation 14.
 SELU_ALPHA = 1.6732632423543772848170429916717

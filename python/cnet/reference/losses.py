@@ -13,7 +13,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .ops import FloatArray, _floats, _into, softmax
+from ._arrays import FloatArray, floats, into
+from .cross_entropy import EPSILON
+from .softmaxes import softmax
 
 __all__ = ["pointwise_loss_backward", "pointwise_loss_forward"]
 
@@ -28,8 +30,6 @@ class Parameters(NamedTuple):
 
 
 Formula = Callable[[FloatArray, FloatArray, Parameters], FloatArray]
-
-EPSILON = 1e-7
 
 
 def _log_difference(p: FloatArray, t: FloatArray) -> FloatArray:
@@ -227,7 +227,7 @@ def pointwise_loss_forward(
     >>> pointwise_loss_forward("mean_squared_error", [[1.0, 2.0]], [[0.0, 4.0]])
     array([2.5], dtype=float32)
     """
-    p, t = _floats(predictions, targets)
+    p, t = floats(predictions, targets)
     with np.errstate(divide="ignore", invalid="ignore"):  # where a loss is not defined it is NaN
         each = FORMULAS[loss][0](p, t, Parameters(delta, gamma, positive_weight, negative_weight))
     return np.asarray(each.sum(axis=1) / _terms(loss, p), p.dtype)
@@ -261,11 +261,11 @@ def pointwise_loss_backward(
     >>> pointwise_loss_backward("mean_squared_error", [[1.0, 2.0]], [[0.0, 4.0]])
     array([[ 1., -2.]], dtype=float32)
     """
-    p, t = _floats(predictions, targets)
+    p, t = floats(predictions, targets)
     with np.errstate(divide="ignore", invalid="ignore"):
         slopes = FORMULAS[loss][1](p, t, Parameters(delta, gamma, positive_weight, negative_weight))
     grad = np.asarray(slopes / (_terms(loss, p) * max(len(p), 1)), p.dtype)
-    return _into(out, grad)
+    return into(out, grad)
 
 
 def _terms(loss: str, predictions: FloatArray) -> int:

@@ -20,16 +20,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from .ops import (
-    FloatArray,
-    dense_backward,
-    dense_forward,
-    relu_backward,
-    relu_forward,
-    sgd_momentum_update,
-    softmax_cross_entropy_backward,
-    softmax_cross_entropy_forward,
-)
+from ._arrays import FloatArray
+from .cross_entropy import softmax_cross_entropy_backward, softmax_cross_entropy_forward
+from .dense import dense_backward, dense_forward
+from .elementwise import relu_backward, relu_forward
+from .optimizers import sgd_momentum_update
 from .random import permutation
 
 __all__ = ["backward", "forward", "loss_and_gradients", "train"]

@@ -1,0 +1,215 @@
+#include "ops/normalization.hpp"
+#include "bind/ops.hpp"
+#include "kernels/table.hpp"
+#include "ops/dense.hpp"
+
+namespace cnet::bind {
+
+namespace {
+
+template <class T> using Optional = std::optional<Array<T>>;
+
+double checked_epsilon(const char* call, double epsilon) {
+  if (epsilon >= 0) return epsilon;
+  throw py::value_error(std::string(call) + ": epsilon: expected a number of at least 0, got " +
+                        std::string(py::str(py::float_(epsilon))));
+}
+
+/// A vector of a matrix's columns, in panels of its own; none if there is no array.
+template <class T> class Columns {
+public:
+  Columns(Argument argument, const Optional<T>& array, Index columns) {
+    if (!array) return;
+    expect_shape(argument, *array, {columns});
+    panels_ = PanelMatrix<T>(1, columns);
+    pack<T>({array->data(), 1, columns}, panels_.view());
+    is_given_ = true;
+  }
+  const T* data() const { return is_given_ ? panels_.view().data : nullptr; }
+
+private:
+  PanelMatrix<T> panels_;
+  bool is_given_ = false;
+};
+
+/// A vector of results, one for each of a matrix's columns.
+template <class T> struct Results {
+  explicit Results(Index columns) : panels(1, columns) {}
+  T* data() { return panels.view().data; }
+  void write(T* to) { unpack<T>(panels.view(), {to, 1, panels.columns()}); }
+
+  PanelMatrix<T> panels;
+};
+
+template <class T> void add_given(std::vector<py::array>& inputs, const Optional<T>& array) {
+  if (array) inputs.push_back(*array);
+}
+
+template <class T>
+Array<T> standardize(const Array<T>& x, const Array<T>& mean, const Array<T>& variance, const Optional<T>& gamma,
+                     const Optional<T>& beta, double given_epsilon, const py::object& out) {
+  constexpr const char* call = "standardize";
+  expect_matrix({call, "x"}, x, "(batch, features)");
+  const Index columns = x.shape(1);
+  const Columns<T> means({call, "mean"}, mean, columns), variances({call, "variance"}, variance, columns);
+  const Columns<T> scale({call, "gamma"}, gamma, columns), offset({call, "beta"}, beta, columns);
+  const T epsilon = static_cast<T>(checked_epsilon(call, given_epsilon));
+  std::vector<py::array> inputs{x, mean, variance};
+  add_given(inputs, gamma);
+  add_given(inputs, beta);
+  Array<T> result = output<T>({call, "out"}, out, shape_of(x), inputs);
+  const auto view = matrix(x);
+  const auto result_view = mutable_matrix(result);
+  compute([&] {
+    auto panels = packed(view);
+    ops::standardize<T>(panels.view(), means.data(), variances.data(), epsilon, {scale.data(), offset.data()},
+                        whole(panels.view()), panels.view());
+    unpack<T>(panels.view(), result_view);
+  });
+  return result;
+}
+
+template <class T>
+py::tuple batch_normalization_forward(const Array<T>& x, const Optional<T>& gamma, const Optional<T>& beta,
+                                      double given_epsilon, const py::object& out) {
+  constexpr const char* call = "batch_normalization_forward";
+  expect_matrix({call, "x"}, x, "(batch, features)");
+  const Index columns = x.shape(1);
+  const Columns<T> scale({call, "gamma"}, gamma, columns), offset({call, "beta"}, beta, columns);
+  const T epsilon = static_cast<T>(checked_epsilon(call, given_epsilon));
+  std::vector<py::array> inputs{x};
+  add_given(inputs, gamma);
+  add_given(inputs, beta);
+  auto results = outputs<T>(call, "(y, mean, variance)", out, {shape_of(x), {columns}, {columns}}, inputs);
+  const auto view = matrix(x);
+  const auto result_view = mutable_matrix(results[0]);
+  T *mean_data = results[1].mutable_data(), *variance_data = results[2].mutable_data();
+  compute([&] {
+    const auto panels = packed(view);
+    PanelMatrix<T> y(view.rows, view.columns);
+    Results<T> mean(columns), variance(columns), inverse(columns);
+    ops::batch_normalization_forward<T>(panels.view(), epsilon, {scale.data(), offset.data()}, whole(panels.view()),
+                                        {mean.data(), inverse.data()}, variance.data(), y.view());
+    unpack<T>(y.view(), result_view);
+    mean.write(mean_data);
+    variance.write(variance_data);
+  });
+  return py::make_tuple(results[0], results[1], results[2]);
+}
+
+/// The gradients of x, gamma and beta: f(grad, x, grad_x, grad_gamma) writes the first two.
+template <class T, class F>
+py::tuple normalization_backward(const char* call, const Array<T>& grad, const Array<T>& x,
+                                 std::vector<py::array> inputs, const py::object& out, F f) {
+  expect_shape({call, "grad"}, grad, shape_of(x));
+  inputs.insert(inputs.end(), {grad, x});
+  const Index columns = x.shape(1);
+  auto results =
+      outputs<T>(call, "(grad_x, grad_gamma, grad_beta)", out, {shape_of(x), {columns}, {columns}}, std::move(inputs));
+  const auto grad_view = matrix(grad), view = matrix(x);
+  const auto grad_x_view = mutable_matrix(results[0]);
+  T *grad_gamma_data = results[1].mutable_data(), *grad_beta_data = results[2].mutable_data();
+  compute([&] {
+    const auto grad_panels = packed(grad_view), panels = packed(view);
+    PanelMatrix<T> grad_x(view.rows, view.columns);
+    Results<T> grad_gamma(columns), grad_beta(columns);
+    f(grad_panels.view(), panels.view(), grad_x.view(), grad_gamma.data());
+    ops::dense_backward_bias<T>(grad_panels.view(), 0, panels.view().panels(), grad_beta.data());
+    unpack<T>(grad_x.view(), grad_x_view);
+    grad_gamma.write(grad_gamma_data);
+    grad_beta.write(grad_beta_data);
+  });
+  return py::make_tuple(results[0], results[1], results[2]);
+}
+
+template <class T>
+py::tuple batch_normalization_backward(const Array<T>& grad, const Array<T>& x, const Array<T>& mean,
+                                       const Array<T>& variance, const Optional<T>& gamma, double given_epsilon,
+                                       const py::object& out) {
+  constexpr const char* call = "batch_normalization_backward";
+  expect_matrix({call, "x"}, x, "(batch, features)");
+  const Index columns = x.shape(1);
+  const Columns<T> means({call, "mean"}, mean, columns), variances({call, "variance"}, variance, columns);
+  const Columns<T> scale({call, "gamma"}, gamma, columns);
+  const T epsilon = static_cast<T>(checked_epsilon(call, given_epsilon));
+  std::vector<py::array> inputs{mean, variance};
+  add_given(inputs, gamma);
+  using View = PanelView<const T>;
+  return normalization_backward<T>(
+      call, grad, x, inputs, out, [&](View grads, View inputs_view, PanelView<T> grad_x, T* grad_gamma) {
+        Results<T> inverse(columns);
+        kernels::table<T>().inverse_deviation(inverse.panels.size(), variances.data(), epsilon, inverse.data());
+        const ops::Moments<const T> moments{means.data(), inverse.data()};
+        ops::batch_normalization_backward<T>(grads, inputs_view, moments, scale.data(), whole(grads), grad_x);
+        ops::batch_normalization_gradient<T>(grads, inputs_view, moments, 0, grads.panels(), grad_gamma);
+      });
+}
+
+template <class T>
+Array<T> layer_normalization_forward(const Array<T>& x, const Optional<T>& gamma, const Optional<T>& beta,
+                                     double given_epsilon, const py::object& out) {
+  constexpr const char* call = "layer_normalization_forward";
+  expect_matrix({call, "x"}, x, "(batch, features)");
+  const Columns<T> scale({call, "gamma"}, gamma, x.shape(1)), offset({call, "beta"}, beta, x.shape(1));
+  const T epsilon = static_cast<T>(checked_epsilon(call, given_epsilon));
+  std::vector<py::array> inputs{x};
+  add_given(inputs, gamma);
+  add_given(inputs, beta);
+  Array<T> result = output<T>({call, "out"}, out, shape_of(x), inputs);
+  const auto view = matrix(x);
+  const auto result_view = mutable_matrix(result);
+  compute([&] {
+    const auto panels = packed(view);
+    PanelMatrix<T> y(view.rows, view.columns);
+    AlignedBuffer<T> mean(view.rows), inverse(view.rows);
+    ops::layer_normalization_forward<T>(panels.view(), epsilon, {scale.data(), offset.data()}, all_rows(panels),
+                                        {mean.data(), inverse.data()}, y.view());
+    unpack<T>(y.view(), result_view);
+  });
+  return result;
+}
+
+template <class T>
+py::tuple layer_normalization_backward(const Array<T>& grad, const Array<T>& x, const Optional<T>& gamma,
+                                       double given_epsilon, const py::object& out) {
+  constexpr const char* call = "layer_normalization_backward";
+  expect_matrix({call, "x"}, x, "(batch, features)");
+  const Columns<T> scale({call, "gamma"}, gamma, x.shape(1));
+  const T epsilon = static_cast<T>(checked_epsilon(call, given_epsilon));
+  std::vector<py::array> inputs;
+  add_given(inputs, gamma);
+  using View = PanelView<const T>;
+  return normalization_backward<T>(
+      call, grad, x, inputs, out, [&](View grads, View inputs_view, PanelView<T> grad_x, T* grad_gamma) {
+        const RowRange rows{0, grads.rows};
+        AlignedBuffer<T> mean(grads.rows), inverse(grads.rows);
+        const ops::Moments<T> moments{mean.data(), inverse.data()};
+        // For the moments alone: grad_x is written over below.
+        ops::layer_normalization_forward<T>(inputs_view, epsilon, {nullptr, nullptr}, rows, moments, grad_x);
+        ops::layer_normalization_backward<T>(grads, inputs_view, moments, scale.data(), rows, grad_x);
+        ops::layer_normalization_gradient<T>(grads, inputs_view, moments, 0, grads.panels(), grad_gamma);
+      });
+}
+
+template <class T> void register_normalization_of(py::module_& m) {
+  using py::arg;
+  m.def("standardize", &standardize<T>, given("x"), given("mean"), given("variance"), given("gamma"), given("beta"),
+        arg("epsilon"), arg("out"));
+  m.def("batch_normalization_forward", &batch_normalization_forward<T>, given("x"), given("gamma"), given("beta"),
+        arg("epsilon"), arg("out"));
+  m.def("batch_normalization_backward", &batch_normalization_backward<T>, given("grad"), given("x"), given("mean"),
+        given("variance"), given("gamma"), arg("epsilon"), arg("out"));
+  m.def("layer_normalization_forward", &layer_normalization_forward<T>, given("x"), given("gamma"), given("beta"),
+        arg("epsilon"), arg("out"));
+  m.def("layer_normalization_backward", &layer_normalization_backward<T>, given("grad"), given("x"), given("gamma"),
+        arg("epsilon"), arg("out"));
+}
+
+} // namespace
+
+void register_normalization(py::module_& m) {
+  register_normalization_of<float>(m);
+  register_normalization_of<double>(m);
+}
+
+} // namespace cnet::bind

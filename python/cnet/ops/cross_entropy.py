@@ -1,0 +1,86 @@
+"""Cross-entropies of classes, and their gradients."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _core
+from .._data import Array, FloatArray, as_array, as_floats, as_ids
+
+__all__ = [
+    "cross_entropy_backward",
+    "cross_entropy_forward",
+    "softmax_cross_entropy_backward",
+    "softmax_cross_entropy_forward",
+]
+
+
+def softmax_cross_entropy_forward(
+    logits: npt.ArrayLike, labels: npt.ArrayLike, *, out: FloatArray | None = None
+) -> tuple[float, FloatArray]:
+    """Return the mean cross-entropy of the batch, and the probabilities.
+
+    Parameters
+    ----------
+    logits : array_like, (batch, classes)
+    labels : array_like, (batch,) of int or (batch, classes)
+    out : array, (batch, classes), optional
+        For the probabilities.
+
+    Returns
+    -------
+    loss : float
+        Summed in float64, in row order; 0 for an empty batch.
+    probabilities : array, (batch, classes)
+
+    Examples
+    --------
+    >>> from cnet import ops
+    >>> loss, probabilities = ops.softmax_cross_entropy_forward([[0.0, 0.0]], [1])
+    >>> round(loss, 4)
+    0.6931
+    """
+    call = "softmax_cross_entropy_forward"
+    (logits,) = as_floats(call, logits=logits)
+    labels = _labels(call, labels, logits)
+    losses, probabilities = _core.softmax_cross_entropy_forward(logits, labels, out)
+    return _mean(losses), probabilities
+
+
+def softmax_cross_entropy_backward(
+    probabilities: npt.ArrayLike, labels: npt.ArrayLike, *, out: FloatArray | None = None
+) -> FloatArray:
+    """Return the gradient of the mean loss: (probabilities − labels) / batch."""
+    call = "softmax_cross_entropy_backward"
+    (probabilities,) = as_floats(call, probabilities=probabilities)
+    labels = _labels(call, labels, probabilities)
+    return _core.softmax_cross_entropy_backward(probabilities, labels, out)
+
+
+def cross_entropy_forward(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+    """Return the mean cross-entropy of rows of probabilities, normalized and clipped first."""
+    call = "cross_entropy_forward"
+    (probabilities,) = as_floats(call, probabilities=probabilities)
+    return _mean(_core.cross_entropy_forward(probabilities, _labels(call, labels, probabilities)))
+
+
+def cross_entropy_backward(
+    probabilities: npt.ArrayLike, labels: npt.ArrayLike, *, out: FloatArray | None = None
+) -> FloatArray:
+    """Return the gradient of `cross_entropy_forward`'s mean loss."""
+    call = "cross_entropy_backward"
+    (probabilities,) = as_floats(call, probabilities=probabilities)
+    return _core.cross_entropy_backward(probabilities, _labels(call, labels, probabilities), out)
+
+
+def _labels(call: str, labels: npt.ArrayLike, rows: FloatArray) -> Array:
+    array = as_array(labels, f"{call}: labels")
+    if array.ndim == 2:
+        return np.require(array, dtype=rows.dtype, requirements=["C", "A"])
+    return as_ids(array, f"{call}: labels")
+
+
+def _mean(losses: FloatArray) -> float:
+    """Return the mean, summed in float64 and in order; 0 of none."""
+    return float(np.cumsum(losses, dtype=np.float64)[-1]) / len(losses) if len(losses) else 0.0

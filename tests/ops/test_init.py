@@ -1,0 +1,215 @@
+"""cnet.ops against cnet.reference: the same results of any input, the same signatures."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import math
+from collections.abc import Iterator, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from operation_bounds import assert_parity
+from operations import (
+    ALL_NAMES,
+    DENSE,
+    DTYPES,
+    ELEMENTWISE,
+    LABEL_KINDS,
+    LAYOUTS,
+    NAMES,
+    PARAMETERS,
+    SCALARS,
+    SIZES,
+    UPDATED,
+    UPDATES,
+    Arguments,
+    arrays_of,
+    assert_same,
+    call,
+    draw,
+    label_kinds,
+    updated_by,
+)
+
+import cnet
+from cnet import ops, reference
+
+
+def widths(name: str, sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Return the pairs of inputs and outputs that an op is tried with."""
+    return product(sizes, sizes) if name in DENSE else zip(sizes, sizes, strict=True)
+
+
+@pytest.mark.parametrize("batch", SIZES)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", NAMES)
+def test_parity_with_the_reference(name: str, dtype: type, batch: int) -> None:
+    for kind in label_kinds(name):
+        for inputs, outputs in widths(name, SIZES):
+            assert_parity(name, draw(name, batch, inputs, outputs, dtype, kind), dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_parity_without_the_optional_arguments(dtype: type) -> None:
+    arguments = draw("dense_forward", 17, 31, 33, dtype)
+    without_bias = ops.dense_forward(arguments["x"], arguments["kernel"])
+    arguments["bias"] = np.zeros(33, dtype)
+    assert_same([without_bias], [ops.dense_forward(**arguments)])
+
+    arguments = draw("rescaling_forward", 17, 31, 31, dtype)
+    without_offset = ops.rescaling_forward(arguments["x"], arguments["scale"])
+    arguments["offset"] = 0.0
+    assert_same([without_offset], [ops.rescaling_forward(**arguments)])
+
+    arguments = draw("sgd_momentum_update", 17, 31, 33, dtype)
+    arguments["nesterov"] = False
+    assert_parity("sgd_momentum_update", arguments, dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("batch", [0, 3])
+@pytest.mark.parametrize("name", NAMES)
+def test_sizes_of_zero(name: str, batch: int, dtype: type) -> None:
+    for kind in label_kinds(name):
+        for inputs, outputs in widths(name, [0, 3]):
+            if batch and inputs and outputs:
+                continue  # not a size of zero
+            if kind == "ids" and batch and not outputs:
+                continue  # no id would do
+            arguments = draw(name, batch, inputs, outputs, dtype, kind)
+            with np.errstate(divide="ignore"):  # of the reference, at the log of an empty sum
+                expected = call(reference, name, arguments)
+            assert_same(call(ops, name, arguments), expected)
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (1,), (100,), (3, 5, 7), (2, 0, 3)])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", [*ELEMENTWISE, *UPDATES])
+def test_elementwise_ops_take_any_shape(name: str, dtype: type, shape: tuple[int, ...]) -> None:
+    arguments = draw(name, 1, math.prod(shape), math.prod(shape), dtype)
+    for key in arrays_of(arguments):
+        arguments[key] = arguments[key].reshape(shape)
+    assert_parity(name, arguments, dtype)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["dense_forward", "softmax", "log_softmax", "standardize", "layer_normalization_forward"],
+)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_row_has_the_same_bits_in_any_batch(name: str, dtype: type) -> None:
+    arguments = draw(name, 100, 33, 17 if name in DENSE else 33, dtype)
+    first = next(iter(arguments))  # x or logits
+    (whole,) = call(ops, name, arguments)
+    for start, stop in [(0, 1), (57, 58), (3, 20), (31, 64)]:
+        (part,) = call(ops, name, arguments | {first: arguments[first][start:stop]})
+        np.testing.assert_array_equal(part, whole[start:stop])
+
+
+@pytest.mark.parametrize("kind", LABEL_KINDS)
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", NAMES)
+def test_inputs_of_any_layout(name: str, dtype: type, layout: str, kind: str) -> None:
+    arguments = draw(name, 17, 13, 13, dtype, kind)
+    changed = {
+        key: LAYOUTS[layout](arguments[key])
+        for key in arrays_of(arguments)
+        if key not in updated_by(name)
+    }
+    before = {key: value.copy() for key, value in changed.items()}
+    expected = call(ops, name, arguments)
+    if name in UPDATES:  # call() copies the arguments of these, and with them the layout
+        updated = {key: np.copy(value) for key, value in arguments.items() if key not in SCALARS}
+        arguments |= updated | changed
+        getattr(ops, name)(**arguments)
+        results: Sequence[Any] = [updated[k] for k in UPDATED if k in updated]
+    else:
+        results = call(ops, name, arguments | changed)
+    assert_same(results, expected)
+    for key, value in changed.items():
+        np.testing.assert_array_equal(value, before[key])
+
+
+@pytest.mark.parametrize("kind", ["list", "int8", "uint8", "int64", "float16", "bool"])
+@pytest.mark.parametrize("name", NAMES)
+def test_other_kinds_of_numbers_become_float32(name: str, kind: str) -> None:
+    arguments = draw(name, 17, 13, 13, np.float32)
+    rng = np.random.default_rng(0)
+    changed: Arguments = {}
+    for key in arrays_of(arguments):
+        if key not in ("labels", *updated_by(name)):
+            arguments[key] = rng.integers(0, 2, size=arguments[key].shape).astype(np.float32)
+            arguments[key][..., 0] = 1  # no row of probabilities is all zeros
+            changed[key] = (
+                arguments[key].tolist() if kind == "list" else arguments[key].astype(kind)
+            )
+    expected = call(ops, name, arguments)
+    if name in UPDATES:
+        updated = {key: arguments[key] for key in UPDATED if key in arguments}
+        getattr(ops, name)(**(arguments | changed))
+        assert_same(list(updated.values()), expected)
+    else:
+        assert_same(call(ops, name, arguments | changed), expected)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in UPDATES])
+def test_floatx_decides_where_no_array_does(name: str) -> None:
+    arguments = draw(name, 3, 5, 5, np.float64)
+    lists = {key: arguments[key].tolist() for key in arrays_of(arguments)}
+    expected = call(ops, name, arguments)
+    floatx = cnet.config.floatx()
+    cnet.config.set_floatx("float64")
+    try:
+        assert_same(call(ops, name, arguments | lists), expected)
+    finally:
+        cnet.config.set_floatx(floatx)
+
+
+def test_one_float64_array_makes_the_result_float64() -> None:
+    single, double = np.ones((2, 2), np.float32), np.ones((2, 2))
+    assert ops.dense_forward(single, single).dtype == np.float32
+    assert ops.dense_forward(single, single, double[0]).dtype == np.float64
+    assert ops.dense_forward(double, single).dtype == np.float64
+    assert ops.dense_forward([[1.0, 1.0]], double).dtype == np.float64
+    assert ops.dense_forward([[1.0, 1.0]], single).dtype == np.float32
+    assert ops.softmax_backward(np.ones((2, 2), np.float16), double).dtype == np.float64
+    assert ops.rescaling_forward(single, np.float64(2.0)).dtype == np.float32
+
+
+def test_the_reference_has_every_op_in_the_module_of_that_name() -> None:
+    assert sorted(ops.__all__) == sorted(ALL_NAMES)
+    for name in ops.__all__:
+        modules = [getattr(module, name).__module__.rsplit(".", 1) for module in (ops, reference)]
+        assert modules == [["cnet.ops", modules[1][1]], ["cnet.reference", modules[0][1]]]
+
+
+@pytest.mark.parametrize("name", ALL_NAMES)
+def test_signatures_agree(name: str) -> None:
+    def describe(module: Any) -> list[tuple[str, Any, Any]]:
+        parameters = inspect.signature(getattr(module, name)).parameters.values()
+        return [(p.name, p.kind, p.default) for p in parameters]
+
+    assert describe(ops) == describe(reference)
+
+
+STUB = Path(__file__).parents[2] / "python" / "cnet" / "_core.pyi"
+
+
+@pytest.mark.parametrize("name", ALL_NAMES)
+def test_the_compiled_function_takes_the_same_parameters_by_position(name: str) -> None:
+    functions = [
+        node
+        for node in ast.parse(STUB.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef) and node.name == name
+    ]
+    assert functions, f"{STUB.name} has no {name}"
+    for function in functions:
+        arguments = function.args
+        names = [argument.arg for argument in arguments.posonlyargs + arguments.args]
+        assert names == list(PARAMETERS[name])
+        assert not arguments.defaults, "all are required"
