@@ -196,6 +196,21 @@ def as_out(name: str, outs: tuple[Array, ...]) -> Any:
     return outs if name in MAKE_SEVERAL else outs[0]
 
 
+def draw_normal(*shape: int) -> Array:
+    return np.random.default_rng(sum(shape)).normal(size=shape)
+
+
+def draw_labels(kind: str, batch: int, classes: int) -> Array:
+    rng = np.random.default_rng(batch)
+    if kind == "soft":
+        return rng.dirichlet(np.ones(classes), size=batch)
+    ids = rng.integers(classes, size=batch)
+    return ids if kind == "ids" else np.eye(classes)[ids]
+
+
 def assert_gradient(gradient: Array, loss: Callable[[], float], array: Array, bound: float) -> None:
+    """Compare a gradient in float64 with central differences of the loss."""
+    assert gradient.shape == array.shape
+    assert gradient.dtype == np.float64
     error = np.abs(gradient - central_difference(loss, array))
     assert (error <= bound).all(), f"{error.max()} > {bound}"
