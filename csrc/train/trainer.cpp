@@ -60,8 +60,7 @@ template <class T> PanelView<const T> Trainer<T>::outputs() {
   return Batch<T>(network_, buffers_.workspace, latest_rows_, 0, 0).output(top());
 }
 
-template <class T>
-void Trainer<T>::load_input(const Pass& pass, const Step& step, RowRange rows) const {
+template <class T> void Trainer<T>::load_input(const Pass& pass, const Step& step, RowRange rows) const {
   const Dataset<T>& data = pass.data;
   const PanelView<T> x = step.batch.output(-1);
   gather(data.x, step.selection, network_.input_scale(), network_.input_offset(), rows, x);
