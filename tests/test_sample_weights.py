@@ -217,23 +217,6 @@ def test_wrong_weights_are_refused_and_change_nothing(
     assert bits(model) == before
 
 
-@pytest.mark.parametrize("loss", ["binary_crossentropy", "mse"])
-def test_class_weights_of_a_single_output(loss: str) -> None:
-    rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(40, 3)), rng.integers(2, size=40)
-
-    def trained(**weights: Any) -> list[bytes]:
-        cnet.utils.set_random_seed(1)
-        model = cnet.Sequential([layers.Dense(1, "sigmoid")])
-        model.compile("sgd", loss)
-        model.fit(x, y, batch_size=8, verbose=0, **weights)
-        return [weight.tobytes() for weight in model.get_weights()]
-
-    by_class = trained(class_weight={0: 0.5, 1: 3.0})
-    assert by_class == trained(sample_weight=np.where(y == 1, 3.0, 0.5))
-    assert by_class != trained()
-
-
 @pytest.mark.parametrize("wild", [np.nan, np.inf, -np.inf])
 def test_a_sample_that_does_not_count_may_hold_anything(wild: float) -> None:
     rng = np.random.default_rng(0)
