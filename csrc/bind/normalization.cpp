@@ -9,12 +9,6 @@ namespace {
 
 template <class T> using Optional = std::optional<Array<T>>;
 
-double checked_epsilon(const char* call, double epsilon) {
-  if (epsilon >= 0) return epsilon;
-  throw py::value_error(std::string(call) + ": epsilon: expected a number of at least 0, got " +
-                        std::string(py::str(py::float_(epsilon))));
-}
-
 /// A vector of a matrix's columns, in panels of its own; none if there is no array.
 template <class T> class Columns {
 public:
@@ -47,13 +41,12 @@ template <class T> void add_given(std::vector<py::array>& inputs, const Optional
 
 template <class T>
 Array<T> standardize(const Array<T>& x, const Array<T>& mean, const Array<T>& variance, const Optional<T>& gamma,
-                     const Optional<T>& beta, double given_epsilon, const py::object& out) {
+                     const Optional<T>& beta, double epsilon, const py::object& out) {
   constexpr const char* call = "standardize";
   expect_matrix({call, "x"}, x, "(batch, features)");
   const Index columns = x.shape(1);
   const Columns<T> means({call, "mean"}, mean, columns), variances({call, "variance"}, variance, columns);
   const Columns<T> scale({call, "gamma"}, gamma, columns), offset({call, "beta"}, beta, columns);
-  const T epsilon = static_cast<T>(checked_epsilon(call, given_epsilon));
   std::vector<py::array> inputs{x, mean, variance};
   add_given(inputs, gamma);
   add_given(inputs, beta);
@@ -62,8 +55,8 @@ Array<T> standardize(const Array<T>& x, const Array<T>& mean, const Array<T>& va
   const auto result_view = mutable_matrix(result);
   compute([&] {
     auto panels = packed(view);
-    ops::standardize<T>(panels.view(), means.data(), variances.data(), epsilon, {scale.data(), offset.data()},
-                        whole(panels.view()), panels.view());
+    ops::standardize<T>(panels.view(), means.data(), variances.data(), static_cast<T>(epsilon),
+                        {scale.data(), offset.data()}, whole(panels.view()), panels.view());
     unpack<T>(panels.view(), result_view);
   });
   return result;
@@ -71,12 +64,11 @@ Array<T> standardize(const Array<T>& x, const Array<T>& mean, const Array<T>& va
 
 template <class T>
 py::tuple batch_normalization_forward(const Array<T>& x, const Optional<T>& gamma, const Optional<T>& beta,
-                                      double given_epsilon, const py::object& out) {
+                                      double epsilon, const py::object& out) {
   constexpr const char* call = "batch_normalization_forward";
   expect_matrix({call, "x"}, x, "(batch, features)");
   const Index columns = x.shape(1);
   const Columns<T> scale({call, "gamma"}, gamma, columns), offset({call, "beta"}, beta, columns);
-  const T epsilon = static_cast<T>(checked_epsilon(call, given_epsilon));
   std::vector<py::array> inputs{x};
   add_given(inputs, gamma);
   add_given(inputs, beta);
@@ -88,8 +80,8 @@ py::tuple batch_normalization_forward(const Array<T>& x, const Optional<T>& gamm
     const auto panels = packed(view);
     PanelMatrix<T> y(view.rows, view.columns);
     Results<T> mean(columns), variance(columns), inverse(columns);
-    ops::batch_normalization_forward<T>(panels.view(), epsilon, {scale.data(), offset.data()}, whole(panels.view()),
-                                        {mean.data(), inverse.data()}, variance.data(), y.view());
+    ops::batch_normalization_forward<T>(panels.view(), static_cast<T>(epsilon), {scale.data(), offset.data()},
+                                        whole(panels.view()), {mean.data(), inverse.data()}, variance.data(), y.view());
     unpack<T>(y.view(), result_view);
     mean.write(mean_data);
     variance.write(variance_data);
@@ -124,34 +116,33 @@ py::tuple normalization_backward(const char* call, const Array<T>& grad, const A
 
 template <class T>
 py::tuple batch_normalization_backward(const Array<T>& grad, const Array<T>& x, const Array<T>& mean,
-                                       const Array<T>& variance, const Optional<T>& gamma, double given_epsilon,
+                                       const Array<T>& variance, const Optional<T>& gamma, double epsilon,
                                        const py::object& out) {
   constexpr const char* call = "batch_normalization_backward";
   expect_matrix({call, "x"}, x, "(batch, features)");
   const Index columns = x.shape(1);
   const Columns<T> means({call, "mean"}, mean, columns), variances({call, "variance"}, variance, columns);
   const Columns<T> scale({call, "gamma"}, gamma, columns);
-  const T epsilon = static_cast<T>(checked_epsilon(call, given_epsilon));
   std::vector<py::array> inputs{mean, variance};
   add_given(inputs, gamma);
   using View = PanelView<const T>;
   return normalization_backward<T>(
-      call, grad, x, inputs, out, [&](View grads, View inputs_view, PanelView<T> grad_x, T* grad_gamma) {
+      call, grad, x, inputs, out, [&](View grads, View xs, PanelView<T> grad_x, T* grad_gamma) {
         Results<T> inverse(columns);
-        kernels::table<T>().inverse_deviation(inverse.panels.size(), variances.data(), epsilon, inverse.data());
+        kernels::table<T>().inverse_deviation(inverse.panels.size(), variances.data(), static_cast<T>(epsilon),
+                                              inverse.data());
         const ops::Moments<const T> moments{means.data(), inverse.data()};
-        ops::batch_normalization_backward<T>(grads, inputs_view, moments, scale.data(), whole(grads), grad_x);
-        ops::batch_normalization_gradient<T>(grads, inputs_view, moments, 0, grads.panels(), grad_gamma);
+        ops::batch_normalization_backward<T>(grads, xs, moments, scale.data(), whole(grads), grad_x);
+        ops::batch_normalization_gradient<T>(grads, xs, moments, 0, grads.panels(), grad_gamma);
       });
 }
 
 template <class T>
 Array<T> layer_normalization_forward(const Array<T>& x, const Optional<T>& gamma, const Optional<T>& beta,
-                                     double given_epsilon, const py::object& out) {
+                                     double epsilon, const py::object& out) {
   constexpr const char* call = "layer_normalization_forward";
   expect_matrix({call, "x"}, x, "(batch, features)");
   const Columns<T> scale({call, "gamma"}, gamma, x.shape(1)), offset({call, "beta"}, beta, x.shape(1));
-  const T epsilon = static_cast<T>(checked_epsilon(call, given_epsilon));
   std::vector<py::array> inputs{x};
   add_given(inputs, gamma);
   add_given(inputs, beta);
@@ -162,8 +153,8 @@ Array<T> layer_normalization_forward(const Array<T>& x, const Optional<T>& gamma
     const auto panels = packed(view);
     PanelMatrix<T> y(view.rows, view.columns);
     AlignedBuffer<T> mean(view.rows), inverse(view.rows);
-    ops::layer_normalization_forward<T>(panels.view(), epsilon, {scale.data(), offset.data()}, all_rows(panels),
-                                        {mean.data(), inverse.data()}, y.view());
+    ops::layer_normalization_forward<T>(panels.view(), static_cast<T>(epsilon), {scale.data(), offset.data()},
+                                        all_rows(panels), {mean.data(), inverse.data()}, y.view());
     unpack<T>(y.view(), result_view);
   });
   return result;
@@ -171,23 +162,22 @@ Array<T> layer_normalization_forward(const Array<T>& x, const Optional<T>& gamma
 
 template <class T>
 py::tuple layer_normalization_backward(const Array<T>& grad, const Array<T>& x, const Optional<T>& gamma,
-                                       double given_epsilon, const py::object& out) {
+                                       double epsilon, const py::object& out) {
   constexpr const char* call = "layer_normalization_backward";
   expect_matrix({call, "x"}, x, "(batch, features)");
   const Columns<T> scale({call, "gamma"}, gamma, x.shape(1));
-  const T epsilon = static_cast<T>(checked_epsilon(call, given_epsilon));
   std::vector<py::array> inputs;
   add_given(inputs, gamma);
   using View = PanelView<const T>;
   return normalization_backward<T>(
-      call, grad, x, inputs, out, [&](View grads, View inputs_view, PanelView<T> grad_x, T* grad_gamma) {
+      call, grad, x, inputs, out, [&](View grads, View xs, PanelView<T> grad_x, T* grad_gamma) {
         const RowRange rows{0, grads.rows};
         AlignedBuffer<T> mean(grads.rows), inverse(grads.rows);
         const ops::Moments<T> moments{mean.data(), inverse.data()};
         // For the moments alone: grad_x is written over below.
-        ops::layer_normalization_forward<T>(inputs_view, epsilon, {nullptr, nullptr}, rows, moments, grad_x);
-        ops::layer_normalization_backward<T>(grads, inputs_view, moments, scale.data(), rows, grad_x);
-        ops::layer_normalization_gradient<T>(grads, inputs_view, moments, 0, grads.panels(), grad_gamma);
+        ops::layer_normalization_forward<T>(xs, static_cast<T>(epsilon), {nullptr, nullptr}, rows, moments, grad_x);
+        ops::layer_normalization_backward<T>(grads, xs, moments, scale.data(), rows, grad_x);
+        ops::layer_normalization_gradient<T>(grads, xs, moments, 0, grads.panels(), grad_gamma);
       });
 }
 
