@@ -91,7 +91,7 @@ def test_the_plot(tmp_path: Path) -> None:
         ("--learning-rate", "-1"),
         ("--batch-size", "0"),
         ("--seed", "-1"),
-        ("--plot", "/no/such/folder/figure.png", "--epochs", "1"),
+        ("--plot", "/dev/null/figure.png", "--epochs", "1"),
         ("--nonsense",),
     ],
     ids=" ".join,
