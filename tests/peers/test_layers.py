@@ -114,10 +114,16 @@ NETS = {
 }
 
 
+def set_types(library: Any, dtype: str) -> None:
+    library.config.set_floatx(dtype)
+    if library is keras:  # whose layers go by what floatx was when the first was made
+        library.config.set_dtype_policy(dtype)
+
+
 def trained(
     library: Any, net: str, start: list[Array] | None
 ) -> tuple[Any, list[Array], list[float]]:
-    library.config.set_floatx("float64")
+    set_types(library, "float64")
     try:
         model = library.Sequential([library.layers.Input((6,)), *NETS[net](library)])
         if start is not None:
@@ -131,7 +137,7 @@ def trained(
         losses.append(float(model.evaluate(X, Y, batch_size=ROWS, verbose=0)))
         return model, first, losses
     finally:
-        library.config.set_floatx("float32")
+        set_types(library, "float32")
 
 
 @pytest.mark.parametrize("net", NETS)
