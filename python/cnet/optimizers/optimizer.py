@@ -1,0 +1,230 @@
+"""What all optimizers have."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypedDict
+
+from .. import _core
+from .._data import as_count, as_number, refuse
+from . import schedules
+from .schedules import LearningRateSchedule
+
+__all__ = ["BELOW_1", "LearningRate", "Optimizer", "Options", "OptionsButDecay", "in_range"]
+
+LearningRate: TypeAlias = float | LearningRateSchedule | Callable[[], float]
+
+# The greatest number below 1.
+BELOW_1 = math.nextafter(1.0, 0.0)
+
+
+class OptionsButDecay(TypedDict, total=False):
+    """What `AdamW` takes by name, as all others do; `Optimizer` says what it does."""
+
+    clipnorm: float | None
+    clipvalue: float | None
+    global_clipnorm: float | None
+    use_ema: bool
+    ema_momentum: float
+    ema_overwrite_frequency: int | None
+    loss_scale_factor: None
+    gradient_accumulation_steps: int | None
+    name: str | None
+
+
+class Options(OptionsButDecay, total=False):
+    """What every other optimizer takes by name."""
+
+    weight_decay: float | None
+
+
+class Optimizer:
+    """What all optimizers have.
+
+    Parameters
+    ----------
+    learning_rate : float, LearningRateSchedule or function of nothing
+        A schedule is asked for the rate of every batch, and so is a function: for those of an epoch
+        before it begins, or for each before it runs where a callback sees every batch.
+    name : str, optional
+    weight_decay : float, optional
+        Before each step, ``weights -= learning_rate * weight_decay * weights`` (Loshchilov and
+        Hutter, "Decoupled weight decay regularization", ICLR 2019).
+    clipnorm : float, optional
+        The gradient of each kernel and each bias is scaled down to this norm where it is longer.
+    clipvalue : float, optional
+        The elements of gradients are clipped to [-clipvalue, clipvalue].
+    global_clipnorm : float, optional
+        All gradients are scaled down together, to this norm of them all (Pascanu, Mikolov and
+        Bengio, "On the difficulty of training recurrent neural networks", ICML 2013). At most one
+        of the three ways to clip may be chosen.
+    use_ema : bool, default False
+        Keep a running mean of the weights, ``mean += (1 - ema_momentum) * (weights - mean)`` after
+        each batch, and put it in the weights' place when `fit` ends (Polyak and Juditsky,
+        "Acceleration of stochastic approximation by averaging", 1992).
+    ema_momentum : float in [0, 1], default 0.99
+    ema_overwrite_frequency : int, optional
+        Put the mean in the weights' place after every so many steps, too.
+    gradient_accumulation_steps : int, optional
+        Batches, at least 2, whose mean gradient makes one step.
+    loss_scale_factor
+        Not supported: leave it None.
+
+    Attributes
+    ----------
+    learning_rate : float
+        May be changed at any time; the next epoch takes it up. Of a schedule, the next batch's.
+    iterations : int
+        Steps taken.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number isn't one, or is out of its range, or an option is unknown.
+    """
+
+    def __init__(
+        self,
+        learning_rate: LearningRate,
+        name: str | None = None,
+        *,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: None = None,
+        gradient_accumulation_steps: int | None = None,
+    ) -> None:
+        self.loss_scale_factor = refuse(type(self).__name__, "loss_scale_factor", loss_scale_factor)
+        self.name = type(self).__name__ if name is None else str(name)
+        #: Batches seen, which the trainer keeps up to date.
+        self.batches = 0
+        self._learning_rate: LearningRate = 0.0
+        self.learning_rate = learning_rate
+        self.weight_decay = (
+            None if weight_decay is None else in_range("weight_decay", weight_decay, 0.0, math.inf)
+        )
+        limits = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
+        limits = {key: value for key, value in limits.items() if value is not None}
+        if len(limits) > 1:
+            raise ValueError(
+                f"expected one of clipnorm, clipvalue and global_clipnorm, got {limits}"
+            )
+        self.clipnorm = _above_0("clipnorm", clipnorm)
+        self.clipvalue = _above_0("clipvalue", clipvalue)
+        self.global_clipnorm = _above_0("global_clipnorm", global_clipnorm)
+        self.use_ema = bool(use_ema)
+        self.ema_momentum = in_range("ema_momentum", ema_momentum, 0.0, 1.0)
+        self.ema_overwrite_frequency = _count_or_none(
+            "ema_overwrite_frequency", ema_overwrite_frequency, 1
+        )
+        self.gradient_accumulation_steps = _count_or_none(
+            "gradient_accumulation_steps", gradient_accumulation_steps, 2
+        )
+
+    @property
+    def learning_rate(self) -> float:
+        """The step size."""
+        rate = self._learning_rate
+        if isinstance(rate, LearningRateSchedule):
+            return rate.rate(self.batches)
+        return in_range("learning_rate()", rate(), 0.0, math.inf) if callable(rate) else rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: LearningRate) -> None:
+        if callable(value) and not isinstance(value, type):  # as schedules are
+            self._learning_rate = value
+            return
+        if isinstance(self._learning_rate, LearningRateSchedule):
+            raise TypeError(
+                f"learning_rate: the optimizer has the schedule {self._learning_rate.name}, "
+                f"which can't be replaced by a number, got {value!r}"
+            )
+        self._learning_rate = in_range("learning_rate", value, 0.0, math.inf)
+
+    @property
+    def iterations(self) -> int:
+        """Steps taken."""
+        return self.batches // (self.gradient_accumulation_steps or 1)
+
+    def learning_rates(self, batches: int) -> list[float]:
+        """Return the rates of the next batches, none if they are all `learning_rate`."""
+        rate = self._learning_rate
+        if isinstance(rate, LearningRateSchedule):
+            return [rate.rate(self.batches + n) for n in range(batches)]
+        return [self.learning_rate for _ in range(batches)] if callable(rate) else []
+
+    def rule(self) -> _core.Optimizer:
+        """Return what the engine needs to know for its next steps."""
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make another like this, without what it has counted."""
+        rate: Any = self._learning_rate
+        if isinstance(rate, LearningRateSchedule):
+            rate = {"class_name": type(rate).__name__, "config": rate.get_config()}
+        options = {key: value for key, value in vars(self).items() if not key.startswith("_")}
+        del options["batches"]
+        return {"learning_rate": rate} | options
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Return the optimizer that `get_config` described.
+
+        Raises
+        ------
+        ValueError
+            If the learning rate's schedule is not one of `schedules`.
+        """
+        config = dict(config)
+        rate = config.get("learning_rate")
+        if isinstance(rate, dict):
+            name = rate.get("class_name")
+            if name not in schedules.__all__:
+                raise ValueError(
+                    f"learning_rate: expected one of {schedules.__all__}, got {name!r}"
+                )
+            config["learning_rate"] = getattr(schedules, name).from_config(rate["config"])
+        return cls(**config)
+
+    def _rule(self, name: str, **numbers: Any) -> _core.Optimizer:
+        """Return the engine's rule `name` with these numbers and all that any rule may have."""
+        rate = self._learning_rate
+        return _core.Optimizer(
+            name,
+            learning_rate=rate if isinstance(rate, float) else 0.0,  # then there are learning_rates
+            weight_decay=self.weight_decay or 0.0,
+            clip_value=self.clipvalue or 0.0,
+            clip_norm=self.clipnorm or 0.0,
+            global_clip_norm=self.global_clipnorm or 0.0,
+            accumulation=self.gradient_accumulation_steps or 1,
+            averages=self.use_ema,
+            average_momentum=self.ema_momentum,
+            overwrite_frequency=self.ema_overwrite_frequency or 0,
+            **numbers,
+        )
+
+
+def in_range(name: str, value: Any, low: float, high: float) -> float:
+    """Return `value` as a float in [low, high]; raise if it isn't one."""
+    number = as_number(name, value)
+    if not low <= number <= high or math.isinf(number):
+        raise ValueError(f"{name}: expected a number in [{low}, {high}], got {value!r}")
+    return number
+
+
+def _above_0(name: str, value: Any) -> float | None:
+    if value is None:
+        return None
+    number = in_range(name, value, 0.0, math.inf)
+    if number == 0:
+        raise ValueError(f"{name}: expected a number above 0, got {value!r}")
+    return number
+
+
+def _count_or_none(name: str, value: Any, least: int) -> int | None:
+    return None if value is None else as_count(name, value, least=least)
