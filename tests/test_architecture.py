@@ -19,7 +19,7 @@ MODULES = [
     {"__init__"},
     {"models"},
     {"trainer", "saving"},
-    {"layers", "callbacks", "_progress", "_summary", "optimizers", "metrics", "utils", "datasets"},
+    {"layers", "callbacks", "_progress", "optimizers", "metrics", "utils", "datasets"},
     {"losses", "plots"},
     {"activations", "constraints", "initializers", "regularizers"},
     {"ops"},

@@ -1,4 +1,4 @@
-"""Layers by themselves; in models they are in test_models.py."""
+"""Layers by themselves; in models they are in models/."""
 
 from __future__ import annotations
 

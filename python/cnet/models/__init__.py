@@ -1,0 +1,9 @@
+"""Models: layers in order; and how they are saved, loaded and copied."""
+
+from __future__ import annotations
+
+from ..saving import save_model
+from .making import clone_model, load_model, model_from_json
+from .sequential import Sequential
+
+__all__ = ["Sequential", "clone_model", "load_model", "model_from_json", "save_model"]

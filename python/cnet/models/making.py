@@ -1,0 +1,135 @@
+"""Models made from what describes them: a text, a file, another model."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .._serialization import find_class
+from ..saving import read_model
+from .sequential import Sequential
+
+__all__ = ["clone_model", "load_model", "model_from_json"]
+
+
+def model_from_json(
+    json_string: str, custom_objects: Mapping[str, Any] | None = None
+) -> Sequential:
+    """Return a new model from what `Sequential.to_json` gave; its weights begin anew.
+
+    Parameters
+    ----------
+    json_string : str
+    custom_objects : dict of str to type, optional
+        Layers and models of your own, by the name of their class.
+
+    Raises
+    ------
+    ValueError
+        If it is no JSON, or no model's.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> text = cnet.Sequential([cnet.layers.Dense(3)], name="net").to_json()
+    >>> cnet.models.model_from_json(text)
+    <Sequential name=net, built=False>
+    """
+    try:
+        config = json.loads(json_string)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"model_from_json: expected JSON: {error}") from None
+    cls, arguments = find_class(config, _known(), custom_objects, "model_from_json")
+    model: Sequential = cls.from_config(arguments, custom_objects)
+    return model
+
+
+def load_model(
+    filepath: str | os.PathLike[str],
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+) -> Sequential:
+    """Return the model that `Sequential.save` saved, compiled as it was.
+
+    Nothing in a file is run, and no size in it is believed before it is checked: files from
+    strangers are safe to load.
+
+    Parameters
+    ----------
+    filepath : str or path
+    custom_objects : dict, optional
+        Layers, models, metrics, optimizers, schedules and metrics' functions of your own, by the
+        names of their classes and functions.
+    compile : bool, default True
+        Whether to compile the model, if the one that was saved was.
+    safe_mode : bool, default True
+        Of no effect: there is no other mode.
+
+    Raises
+    ------
+    FormatError
+        A `ValueError`: if it is no such file or damaged, has a class that is not known, or its
+        tensors are not the weights of the model that it describes.
+    OSError
+        If it can't be read.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import cnet
+    >>> model = cnet.Sequential([cnet.Input((4,)), cnet.layers.Dense(3)], name="net")
+    >>> model.compile("sgd", "mse")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = pathlib.Path(folder, "model.safetensors")
+    ...     model.save(file)
+    ...     cnet.models.load_model(file).loss.name
+    'mean_squared_error'
+    """
+    del safe_mode
+    return read_model(filepath, _known(), custom_objects, compile=compile)
+
+
+def clone_model(
+    model: Sequential,
+    input_tensors: None = None,
+    clone_function: Callable[[Any], Any] | None = None,
+) -> Sequential:
+    """Return a model of new layers like these, whose weights begin anew; it is not compiled.
+
+    Parameters
+    ----------
+    model : Sequential
+    input_tensors
+        Not supported: leave it None.
+    clone_function : function of a layer, optional
+        Returns the new layer; default: ``type(layer).from_config(layer.get_config())``.
+
+    Raises
+    ------
+    TypeError
+        If `model` isn't one, or a layer can't be described by a configuration.
+
+    Examples
+    --------
+    >>> from cnet import Input, layers
+    >>> from cnet.models import Sequential, clone_model
+    >>> model = Sequential([Input((4,)), layers.Dense(3)])
+    >>> copy = clone_model(model)
+    >>> copy.output_shape, bool((copy.layers[0].kernel == model.layers[0].kernel).any())
+    ((None, 3), False)
+    """
+    if not isinstance(model, Sequential):
+        raise TypeError(f"clone_model: expected a Sequential, got {type(model).__name__}")
+    if input_tensors is not None:
+        raise ValueError(f"clone_model: input_tensors is not supported, got {input_tensors!r}")
+    cloned = clone_function or (lambda layer: type(layer).from_config(layer.get_config()))
+    head = [type(model._input).from_config(model._input.get_config())] if model._input else []
+    return type(model)([*head, *map(cloned, model.layers)], name=model.name)
+
+
+def _known() -> dict[str, type[Sequential]]:
+    """Return the classes that a file or a text may name."""
+    return {"Sequential": Sequential}
