@@ -154,7 +154,7 @@ void accumulate(const Network<T>& network, Index l, Block weights, bool ends_ste
     T* grad = of_layer(gradients.layers, l)[n].values.view().data;
     T* sum = of_layer(put_by.layers, l)[n].values.view().data;
     each_stretch<T>(variable.rows(), block, [&](Index offset, Index size) {
-      kernels::Step<T> add{};
+      kernels::Step<T> add{}; // a step down the other, at a rate of −1
       add.size = size;
       add.param = (ends_step ? grad : sum) + offset;
       add.grad = (ends_step ? sum : grad) + offset;

@@ -5,10 +5,11 @@ from __future__ import annotations
 from .activation import ELU, Activation, LeakyReLU, ReLU, Softmax
 from .core import Input, InputLayer, Layer, Weight
 from .dense import Dense
-from .normalization import BatchNormalization, LayerNormalization, Normalization
+from .normalization import BatchNormalization, LayerNormalization
+from .preprocessing import Normalization, Rescaling
 from .regularization import Dropout, GaussianNoise
 from .serialization import deserialize, serialize
-from .shape import Flatten, Rescaling, Reshape
+from .shape import Flatten, Reshape
 
 __all__ = [
     "ELU",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._serialization import find_class
-from . import activation, core, dense, normalization, regularization, shape
+from . import activation, core, dense, normalization, preprocessing, regularization, shape
 
 __all__ = ["deserialize", "serialize"]
 
@@ -38,7 +38,7 @@ def deserialize(
     >>> layers.deserialize({"class_name": "Dense", "config": {"units": 3, "name": "top"}})
     <Dense name=top, built=False>
     """
-    modules = (activation, core, dense, normalization, regularization, shape)
+    modules = (activation, core, dense, normalization, preprocessing, regularization, shape)
     known = {name: getattr(module, name) for module in modules for name in module.__all__}
     layers = {
         name: value

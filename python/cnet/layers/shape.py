@@ -1,17 +1,17 @@
-"""Layers that change the shape or the range of what they are given."""
+"""Layers that change the shape of what they are given."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, Any
 
-from .._data import as_number, refuse, shape_text
+from .._data import refuse, shape_text
 from .core import Layer, LayerOptions, Shape, check_shape, sample_size
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["Flatten", "Rescaling", "Reshape"]
+__all__ = ["Flatten", "Reshape"]
 
 
 class Flatten(Layer):
@@ -89,30 +89,6 @@ class Reshape(Layer):
 
     def add_to(self, network: Any, *, trainable: bool = True) -> None:
         pass  # as Flatten
-
-
-class Rescaling(Layer):
-    """``x * scale + offset``; at the head of a model, a part of reading the data.
-
-    Integer images go through it without a float copy of the data set.
-
-    Parameters
-    ----------
-    scale : float
-    offset : float, default 0
-    **options
-        See `Layer`.
-    """
-
-    _prefix = "rescaling"
-
-    def __init__(self, scale: float, offset: float = 0.0, **options: Unpack[LayerOptions]) -> None:
-        super().__init__(**options)
-        self.scale = as_number("Rescaling: scale", scale)
-        self.offset = as_number("Rescaling: offset", offset)
-
-    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # the base has it
-        network.add_rescaling(self.name, self.scale, self.offset)
 
 
 def _with_known_sizes(shape: Any) -> Any:

@@ -1,0 +1,208 @@
+"""Layers that prepare data: they change its range and learn nothing by training."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import initializers
+from .._data import FloatArray, as_array, as_number, as_samples, refuse, shape_text
+from .core import Layer, LayerOptions, Shape
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+__all__ = ["Normalization", "Rescaling"]
+
+_LEAST_DEVIATION = 1e-7  # Keras's epsilon
+
+
+class Rescaling(Layer):
+    """``x * scale + offset``; at the head of a model, a part of reading the data.
+
+    Integer images go through it without a float copy of the data set.
+
+    Parameters
+    ----------
+    scale : float
+    offset : float, default 0
+    **options
+        See `Layer`.
+    """
+
+    _prefix = "rescaling"
+
+    def __init__(self, scale: float, offset: float = 0.0, **options: Unpack[LayerOptions]) -> None:
+        super().__init__(**options)
+        self.scale = as_number("Rescaling: scale", scale)
+        self.offset = as_number("Rescaling: offset", offset)
+
+    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # the base has it
+        network.add_rescaling(self.name, self.scale, self.offset)
+
+
+class Normalization(Layer):
+    """``(x - mean) / sqrt(variance)`` with the mean and variance of data that `adapt` has seen.
+
+    Parameters
+    ----------
+    axis : int, tuple of int or None, default -1
+        Of a batch: where along it each place has a mean and variance of its own. None has one for
+        all numbers.
+    mean, variance : array_like, optional
+        Both, instead of `adapt`.
+    invert : bool, default False
+        Whether to undo the normalization instead: ``x * sqrt(variance) + mean``.
+    **options
+        See `Layer`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not of its kind.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import layers
+    >>> normalize = layers.Normalization()
+    >>> normalize.adapt(np.array([[1.0, 10.0], [3.0, 50.0]]))
+    >>> normalize([[1.0, 50.0]])
+    array([[-1.,  1.]], dtype=float32)
+    """
+
+    _prefix = "normalization"
+    _kept_in: ClassVar = {**Layer._kept_in, "mean": "_given_mean", "variance": "_given_variance"}
+
+    def __init__(
+        self,
+        axis: int | tuple[int, ...] | None = -1,
+        mean: npt.ArrayLike | None = None,
+        variance: npt.ArrayLike | None = None,
+        invert: bool = False,
+        **options: Unpack[LayerOptions],
+    ) -> None:
+        super().__init__(**options)
+        axes = () if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
+        if 0 in axes:
+            raise ValueError(f"Normalization: axis={axis!r} names the batch's, 0")
+        self.axis = axis
+        self._axes = tuple(operator.index(one) for one in axes)
+        self.invert = bool(invert)
+        self._given_mean = self._given_variance = None
+        if (mean is None) != (variance is None):
+            raise ValueError(
+                "Normalization: expected mean and variance both or neither, "
+                f"got mean={mean!r}, variance={variance!r}"
+            )
+        if mean is not None and variance is not None:
+            self._given_mean = _statistic(mean, "mean")
+            self._given_variance = _statistic(variance, "variance", least=0)
+
+    @property
+    def mean(self) -> FloatArray | None:
+        """What is subtracted from each number of a sample; None before `adapt`."""
+        if not self._is_adapted():
+            return None
+        center, square = (weight.numpy().reshape(1, *self._sizes) for weight in self.weights)
+        return -center / np.sqrt(square) if self.invert else center
+
+    @property
+    def variance(self) -> FloatArray | None:
+        """The square of what is divided by, as `mean`."""
+        if not self._is_adapted():
+            return None
+        square = self.weights[1].numpy().reshape(1, *self._sizes)
+        return 1 / square if self.invert else square
+
+    def _is_adapted(self) -> bool:
+        return self.built and not np.isnan(self.weights[0].numpy()).any()
+
+    def adapt(self, data: npt.ArrayLike, batch_size: int | None = None, steps: None = None) -> None:
+        """Take the mean and variance of data, in place of those of data before.
+
+        Parameters
+        ----------
+        data : array_like, (samples, …)
+        batch_size : int, optional
+            Of no effect.
+        steps : None
+            Not supported.
+
+        Raises
+        ------
+        ValueError
+            If mean and variance were given, or `data` are not such as the layer was built for.
+        """
+        del batch_size
+        refuse("adapt", "steps", steps)
+        call = f"Normalization '{self.name}': adapt"
+        if self._given_mean is not None:
+            raise ValueError(f"{call}: the layer was given its mean and variance")
+        samples = as_samples(data, call)
+        if len(samples) == 0:
+            raise ValueError(f"{call}: data holds no samples")
+        shape = (None, *samples.shape[1:])
+        self.build(shape)
+        over = tuple(n for n in range(samples.ndim) if n not in self._kept(shape))
+        mean = np.asarray(np.mean(samples, axis=over, keepdims=True, dtype=np.float64))
+        if not np.isfinite(mean).all():
+            raise ValueError(f"{call}: expected finite numbers, got NaN or inf among them")
+        self._put(mean, np.asarray(np.var(samples, axis=over, keepdims=True, dtype=np.float64)))
+
+    def _kept(self, shape: Shape) -> set[int]:
+        """Return the axes of a batch along which there are means of their own."""
+        kept = {axis + len(shape) if axis < 0 else axis for axis in self._axes}
+        if not kept <= set(range(1, len(shape))):
+            raise ValueError(
+                f"Normalization '{self.name}': axis={self.axis} is none of input of shape "
+                f"{shape_text(shape)}"
+            )
+        return kept
+
+    def _make_weights(self, input_shape: Shape) -> None:
+        self._kept(input_shape)
+        self._sizes = tuple(size or 0 for size in input_shape[1:])
+        count = math.prod(self._sizes)
+        # What the engine subtracts, and the square of what it divides by; NaN until that is known.
+        self.add_weight("mean", (count,), initializers.Constant(math.nan), trainable=False)
+        self.add_weight("variance", (count,), "ones", trainable=False)
+        if self._given_mean is not None and self._given_variance is not None:
+            self._put(self._given_mean, self._given_variance)
+
+    def _put(self, mean: FloatArray, variance: FloatArray) -> None:
+        """Give the engine mean and variance for each number of a sample."""
+        deviation = np.maximum(np.sqrt(variance), _LEAST_DEVIATION)
+        center, scale = (-mean / deviation, 1 / deviation) if self.invert else (mean, deviation)
+        try:
+            whole = [np.broadcast_to(each, (1, *self._sizes)) for each in (center, scale**2)]
+        except ValueError:
+            raise ValueError(
+                f"Normalization '{self.name}': a mean of shape {mean.shape} and a variance of shape "
+                f"{variance.shape} do not fit samples of shape {self._sizes}"
+            ) from None
+        for weight, value in zip(self.weights, whole, strict=True):
+            weight.assign(value.reshape(-1))
+
+    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # it learns nothing
+        if not self._is_adapted():
+            raise ValueError(
+                f"Normalization '{self.name}': call adapt() first, or give a mean and variance"
+            )
+        center, square = (weight.variable for weight in self.weights)
+        network.add_batch_normalization(self.name, None, None, center, square, 1.0, 0.0, False)
+
+
+def _statistic(value: npt.ArrayLike, name: str, least: float | None = None) -> FloatArray:
+    array = as_array(value, f"Normalization: {name}").astype(np.float64)
+    wrong = ~np.isfinite(array) if least is None else ~(np.isfinite(array) & (array >= least))
+    if wrong.any():
+        raise ValueError(
+            f"Normalization: {name}: expected finite numbers"
+            f"{'' if least is None else f' of at least {least:g}'}, got {array[wrong][0]}"
+        )
+    return array

@@ -1,0 +1,78 @@
+"""Normalization by adapted or given moments; Rescaling is in test_layers.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from tolerances import relative_bound
+
+from cnet import layers
+
+
+def draw(*shape: int, seed: int = 0) -> npt.NDArray[Any]:
+    return np.random.default_rng(seed).normal(3, 2, size=shape)
+
+
+def assert_near(actual: Any, expected: Any, dtype: str, roundings: int = 200) -> None:
+    """Sums of up to a hundred terms, none of them larger than a few dozen."""
+    bound = relative_bound(roundings, np.dtype(dtype)) * max(1, np.abs(expected).max())
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=bound)
+
+
+def test_normalization_adapts_to_data_of_any_type() -> None:
+    images = np.random.default_rng(0).integers(0, 256, size=(500, 4, 3), dtype=np.uint8)
+    for axis, over in ((-1, (0, 1)), (None, (0, 1, 2)), ((1, 2), 0), (1, (0, 2))):
+        layer = layers.Normalization(axis=axis)
+        layer.adapt(images)
+        mean = images.mean(axis=over, keepdims=True)
+        variance = images.var(axis=over, keepdims=True)
+        assert_near(layer.mean, np.broadcast_to(mean, (1, 4, 3)), "float32", 4)
+        assert_near(layer.variance, np.broadcast_to(variance, (1, 4, 3)), "float32", 8)
+        assert_near(layer(images), (images - mean) / np.sqrt(variance), "float32", 50)
+
+
+def test_normalization_by_given_moments_and_back() -> None:
+    moments = {"mean": [1.0, -2.0, 3.0], "variance": [4.0, 0.25, 0.0]}
+    x = draw(9, 3)
+    there = layers.Normalization(**moments)
+    back = layers.Normalization(**moments, invert=True)
+    y = there(x)
+    assert_near(y[:, :2], (x[:, :2] - [1, -2]) / [2, 0.5], "float32")
+    assert_near(back(y)[:, :2], x[:, :2], "float32")
+    np.testing.assert_allclose(back.mean[0], there.mean[0], rtol=1e-6)
+
+
+def test_adapting_again_forgets_and_weights_restore() -> None:
+    layer = layers.Normalization()
+    layer.adapt(draw(50, 4, seed=1))
+    layer.adapt(draw(50, 4, seed=2))
+    fresh = layers.Normalization()
+    fresh.adapt(draw(50, 4, seed=2))
+    x = draw(5, 4)
+    np.testing.assert_array_equal(layer(x), fresh(x))
+    empty = layers.Normalization()
+    empty.build((None, 4))
+    empty.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(empty(x), layer(x))
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: layers.Normalization()(np.zeros((2, 3))), ValueError, r"call adapt\(\) first"),
+        (lambda: layers.Normalization(axis=0), ValueError, "axis=0"),
+        (lambda: layers.Normalization(axis=2).adapt(np.zeros((2, 3))), ValueError, "axis=2"),
+        (lambda: layers.Normalization(mean=1.0), ValueError, "both or neither"),
+        (lambda: layers.Normalization(mean=0, variance=-1), ValueError, "at least 0"),
+        (lambda: layers.Normalization(mean=np.nan, variance=1), ValueError, "finite"),
+        (lambda: layers.Normalization(mean=0, variance=1).adapt([[1]]), ValueError, "was given"),
+        (lambda: layers.Normalization(mean=[1, 2], variance=1)([[1.0]]), ValueError, "do not fit"),
+        (lambda: layers.Normalization().adapt(np.zeros((0, 3))), ValueError, "no samples"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(make: Any, error: Any, message: str) -> None:
+    with pytest.raises(error, match=message):
+        make()
