@@ -98,7 +98,7 @@ template <class T> struct Exponential {
 };
 
 /// eˣ − 1 for x ≤ 0.
-template <class T> CNET_INLINE Lanes<T> exp_minus_one(Lanes<T> x) {
+template <class T> CNET_INLINE_LONG Lanes<T> exp_minus_one(Lanes<T> x) {
   // Where e^x is lost beside 1, 2ⁿ is still a normal number.
   const Lanes<T> lowest = broadcast(T(-64));
   const Exponential<T> e(select(x < lowest, lowest, x));
@@ -108,7 +108,7 @@ template <class T> CNET_INLINE Lanes<T> exp_minus_one(Lanes<T> x) {
 }
 
 /// ln(1 + x) for x in [0, 1].
-template <class T> CNET_INLINE Lanes<T> log_one_plus(Lanes<T> x) {
+template <class T> CNET_INLINE_LONG Lanes<T> log_one_plus(Lanes<T> x) {
   const Twofold<T> sum = exact_sum(broadcast(T(1)), x);
   return log(sum.high) + sum.low / sum.high;
 }

@@ -39,7 +39,7 @@ template <class T> constexpr T inverse_factorial(int k) {
 }
 
 /// eˣ = 2ⁿ · eʳ with n = round(x / ln 2) and |r| ≤ ln 2 / 2, where Taylor's series converges.
-template <class T> CNET_INLINE Lanes<T> exp(Lanes<T> x) {
+template <class T> CNET_INLINE_LONG Lanes<T> exp(Lanes<T> x) {
   const Lanes<T> low = broadcast(Format<T>::exp_min), high = broadcast(Format<T>::exp_max);
   x = select(x < low, low, select(high < x, high, x));
   const Lanes<T> n = round(x * broadcast(Format<T>::log2_e));
@@ -56,7 +56,7 @@ template <class T> CNET_INLINE Lanes<T> exp(Lanes<T> x) {
 
 /// ln x = e · ln 2 + ln m with x = 2ᵉ · m and m in [√½, √2]; ln m by the series of artanh,
 /// arranged as in FreeBSD's e_log.c.
-template <class T> CNET_INLINE Lanes<T> log(Lanes<T> x) {
+template <class T> CNET_INLINE_LONG Lanes<T> log(Lanes<T> x) {
   using F = Format<T>;
   using Bits = typename F::Bits;
   const Lanes<T> zero = broadcast(T(0)), one = broadcast(T(1)), half = broadcast(T(0.5));

@@ -5,6 +5,12 @@
 #define CNET_INLINE __attribute__((always_inline)) inline
 /// One copy for all callers, of what is long and called where a call more is nothing.
 #define CNET_OUTLINED __attribute__((noinline))
+/// For long functions of lanes. Where a register holds one lane only, each copy of them is sixteen.
+#ifdef CNET_ONE_LANE_REGISTERS
+#define CNET_INLINE_LONG __attribute__((noinline))
+#else
+#define CNET_INLINE_LONG CNET_INLINE
+#endif
 /// The same behind a lambda's parameters; else its lanes, of several registers, would go through memory.
 #define CNET_INLINED __attribute__((always_inline))
 

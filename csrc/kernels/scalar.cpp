@@ -3,6 +3,7 @@
 // The plain reference of the contract, and the table of last resort: fma is the compiler's or, on
 // a CPU without one, the C library's correctly rounded function.
 #define CNET_ISA scalar
+#define CNET_ONE_LANE_REGISTERS
 #include "kernels/isa_begin.inl"
 
 template <class T> struct Simd {
