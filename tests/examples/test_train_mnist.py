@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -124,7 +125,13 @@ def test_a_plot_without_matplotlib_tells_what_to_install_before_it_trains(tmp_pa
 def test_ctrl_c_ends_without_a_traceback() -> None:
     command = [sys.executable, SCRIPT, "--epochs", "100000"]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        # Whatever the tests were started with: a shell's background jobs ignore Ctrl-C.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     ) as process:
         assert process.stdout is not None
         while "Epoch" not in process.stdout.readline():
