@@ -131,7 +131,7 @@ def test_ctrl_c_ends_without_a_traceback() -> None:
         text=True,
         encoding="utf-8",
         # Whatever the tests were started with: a shell's background jobs ignore Ctrl-C.
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 # safe in C
     ) as process:
         assert process.stdout is not None
         while "Epoch" not in process.stdout.readline():
