@@ -105,16 +105,17 @@ def test_models_that_share_a_layer_never_train_at_once() -> None:
     shared = layers.Dense(256, activation="relu")
     x, y = np.ones((256, 4), np.float32), np.zeros(256, int)
     start = threading.Barrier(2)
-    outcomes: list[str] = []
+    refusals: list[str] = []
 
     def work(model: cnet.Sequential) -> None:
         start.wait()
-        for _ in range(20):
+        trained = 0
+        while trained < 10:
             try:
                 model.fit(x, y, batch_size=64, verbose=0)
-                outcomes.append("trained")
+                trained += 1
             except RuntimeError as error:  # noqa: PERF203 # that is what is counted
-                outcomes.append(str(error))
+                refusals.append(str(error))
 
     models = []
     for _ in range(2):
@@ -128,9 +129,7 @@ def test_models_that_share_a_layer_never_train_at_once() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(outcomes) == 40
-    assert set(outcomes) <= {"trained", "the model is in use by another call"}
-    assert outcomes.count("trained") >= 20 // 2
+    assert set(refusals) <= {"the model is in use by another call"}
     assert all(np.isfinite(w).all() for model in models for w in model.get_weights())
 
 
