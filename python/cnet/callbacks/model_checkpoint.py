@@ -98,7 +98,7 @@ class ModelCheckpoint(MonitorCallback):
         else:
             save_freq = as_count("ModelCheckpoint: save_freq", save_freq, least=1)
             # Here, for a hook of the class would have every fit stop after each batch.
-            self.on_train_batch_end = self._count_batch  # type: ignore[method-assign]
+            self.on_train_batch_end = self._count_batch  # type: ignore[method-assign] # this one has it
         self.save_freq = save_freq
         if initial_value_threshold is not None:
             self.best = as_number(

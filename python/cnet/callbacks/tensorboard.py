@@ -116,8 +116,8 @@ class TensorBoard(Callback):
         self._train_batches = 0
         if self.update_freq != "epoch":
             # Set here and not in the class: a callback that has hooks for batches pays for them.
-            self.on_train_batch_begin = self._begin_batch  # type: ignore[method-assign]
-            self.on_train_batch_end = self._end_batch  # type: ignore[method-assign]
+            self.on_train_batch_begin = self._begin_batch  # type: ignore[method-assign] # this one has it
+            self.on_train_batch_end = self._end_batch  # type: ignore[method-assign] # this one has it
 
     def set_model(self, model: Any) -> None:
         super().set_model(model)

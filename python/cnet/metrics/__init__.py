@@ -14,7 +14,8 @@ from .accuracy import (
     SparseTopKCategoricalAccuracy,
     TopKCategoricalAccuracy,
 )
-from .confusion import AUC, F1Score, Precision, Recall
+from .area import AUC
+from .confusion import F1Score, Precision, Recall
 from .loss import (
     BinaryCrossentropy,
     CategoricalCrossentropy,

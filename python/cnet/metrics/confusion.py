@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .._data import Array, as_array, as_count, as_number
+from .._data import Array, as_count, as_number
 from .metric import Float64Array, Metric, as_pair, as_weights
 
-__all__ = ["AUC", "F1Score", "Precision", "Recall"]
+__all__ = ["F1Score", "Precision", "Recall"]
 
 EPSILON = 1e-7  # Keras's: in F1's quotients, and beyond 0 and 1 in AUC's thresholds
-MOST_THRESHOLDS = 2**20  # eight megabytes, whatever a model file asks for
 
 
 def above(
@@ -60,7 +59,7 @@ class _AtThresholds(Metric):
             several = isinstance(thresholds, (list, tuple, np.ndarray))
             values = [
                 as_number(f"{call}: thresholds", value)
-                for value in (thresholds if several else [thresholds])  # type: ignore[union-attr]
+                for value in (thresholds if several else [thresholds])  # type: ignore[union-attr] # `several` says
             ]
             if not values or not all(0 <= value <= 1 for value in values):
                 raise ValueError(
@@ -276,193 +275,3 @@ class F1Score(Metric):
         if self.average == "weighted":
             return float((score * positives / (positives.sum() + EPSILON)).sum())
         return score if self.average is None else float(score.mean())
-
-
-class AUC(Metric):
-    """The area under the ROC or the precision-recall curve, from a number of thresholds.
-
-    Parameters
-    ----------
-    num_thresholds : int from 2 to 2²⁰, default 200
-        At 0 and 1 (and 1e-7 beyond), the others evenly between.
-    curve : {"ROC", "PR", "PRGAIN"}, default "ROC"
-    summation_method : {"interpolation", "minoring", "majoring"}, default "interpolation"
-        The area between two thresholds: for ROC and PRGAIN the trapezium, for PR the interpolation
-        of Davis and Goadrich (2006, section 4); or the rectangle under or over it.
-    name, dtype : str, optional
-        See `Metric`.
-    thresholds : list of float in [0, 1], optional
-        Instead of `num_thresholds`; two beyond 0 and 1 are added.
-    multi_label : bool, default False
-        Whether each column of predictions has an area of its own, the result being their mean;
-        else all predictions are taken together.
-    num_labels : int, optional
-        Number of columns, with `multi_label`; default: as the first batch has.
-    label_weights : list of float, optional
-        Weights of the columns.
-    from_logits : bool, default False
-        Whether predictions are logits, not probabilities.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not of its kind.
-
-    Notes
-    -----
-    Labels have the predictions' shape; what is not 0 is positive. Predictions are clipped to
-    [0, 1]. The area is that of a curve with `num_thresholds` points: scikit-learn's, with a point
-    for each prediction, is its limit.
-
-    Examples
-    --------
-    >>> from cnet import metrics
-    >>> metrics.AUC(num_thresholds=3)([0, 0, 1, 1], [0, 0.5, 0.3, 0.9])
-    0.75
-    """
-
-    name = "auc"
-    direction = "up"
-    _kept_in: ClassVar = {"thresholds": "_given_thresholds"}
-
-    def __init__(
-        self,
-        num_thresholds: int = 200,
-        curve: str = "ROC",
-        summation_method: str = "interpolation",
-        name: str | None = None,
-        dtype: str | None = None,
-        thresholds: Sequence[float] | None = None,
-        multi_label: bool = False,
-        num_labels: int | None = None,
-        label_weights: npt.ArrayLike | None = None,
-        from_logits: bool = False,
-    ) -> None:
-        if curve not in ("ROC", "PR", "PRGAIN"):
-            raise ValueError(f"AUC: curve: expected 'ROC', 'PR' or 'PRGAIN', got {curve!r}")
-        if summation_method not in ("interpolation", "minoring", "majoring"):
-            raise ValueError(
-                "AUC: summation_method: expected 'interpolation', 'minoring' or 'majoring', "
-                f"got {summation_method!r}"
-            )
-        if num_labels is not None and not multi_label:
-            raise ValueError(f"AUC: num_labels={num_labels} is for multi_label=True alone")
-        num_thresholds = as_count("AUC: num_thresholds", num_thresholds, least=2)
-        if num_thresholds > MOST_THRESHOLDS:
-            raise ValueError(
-                f"AUC: num_thresholds: expected at most {MOST_THRESHOLDS}, got {num_thresholds}"
-            )
-        if thresholds is None:
-            inner = np.arange(1, num_thresholds - 1) / (num_thresholds - 1)
-        else:
-            inner = np.sort(as_array(thresholds, "AUC: thresholds").astype(np.float64))
-            if inner.ndim != 1 or not ((inner >= 0) & (inner <= 1)).all():
-                raise ValueError(f"AUC: thresholds: expected numbers in [0, 1], got {thresholds!r}")
-        self._ascending = np.concatenate([[-EPSILON], inner, [1 + EPSILON]])
-        self._given_thresholds = None if thresholds is None else inner
-        self.num_thresholds = len(self._ascending)
-        self.curve = curve
-        self.summation_method = summation_method
-        self.multi_label = bool(multi_label)
-        self.num_labels = num_labels
-        self.label_weights = (
-            None
-            if label_weights is None
-            else as_array(label_weights, "AUC: label_weights").astype(np.float64)
-        )
-        self.from_logits = bool(from_logits)
-        super().__init__(name=name, dtype=dtype)
-
-    @property
-    def thresholds(self) -> list[float]:
-        """All thresholds, with those beyond 0 and 1."""
-        return self._ascending.tolist()  # type: ignore[no-any-return] # of floats
-
-    def reset_state(self) -> None:
-        # Of each threshold and column: true and false positives.
-        self._sums: Float64Array | None = None
-        self._totals = np.zeros((2, 1))  # of each column: what is positive, and what isn't
-
-    def update_state(
-        self,
-        y_true: npt.ArrayLike,
-        y_pred: npt.ArrayLike,
-        sample_weight: npt.ArrayLike | None = None,
-    ) -> None:
-        labels, predictions = as_pair("AUC", y_true, y_pred, self.dtype)
-        columns = labels.shape[1]
-        weights = as_weights("AUC", sample_weight, labels.shape)
-        expected = self.num_labels or (self._totals.shape[1] if self._sums is not None else columns)
-        if self.multi_label and columns != expected:
-            raise ValueError(f"AUC: y_pred: expected {expected} labels a sample, got {columns}")
-        if self.label_weights is not None and self.label_weights.shape != (columns,):
-            raise ValueError(
-                f"AUC: label_weights: expected shape ({columns},) for such predictions, "
-                f"got {self.label_weights.shape}"
-            )
-        if self.from_logits:
-            with np.errstate(over="ignore"):
-                predictions = 1 / (1 + np.exp(-predictions))
-        predictions = np.clip(predictions, 0, 1)
-        is_true = labels != 0
-        if not self.multi_label:
-            if self.label_weights is not None:
-                weights = weights * self.label_weights
-            predictions, is_true = predictions.reshape(-1, 1), is_true.reshape(-1, 1)
-            weights = weights.reshape(-1, 1)
-        parts = [weights * is_true, weights * ~is_true]
-        sums = np.stack([above(self._ascending, predictions, part) for part in parts])
-        totals = np.stack([part.sum(axis=0) for part in parts])
-        self._sums = sums if self._sums is None else self._sums + sums
-        self._totals = self._totals + totals
-
-    def result(self) -> float:
-        """Return the area so far, 0 before the first sample."""
-        if self._sums is None:
-            return 0.0
-        tp, fp = self._sums
-        areas = self._pieces(tp, fp, self._totals[0] - tp, self._totals[1] - fp).sum(axis=0)
-        if self.multi_label and self.label_weights is not None:
-            return float(
-                divide_no_nan((areas * self.label_weights).sum(), self.label_weights.sum())
-            )
-        return float(areas.mean())
-
-    def _pieces(
-        self, tp: Float64Array, fp: Float64Array, fn: Float64Array, tn: Float64Array
-    ) -> Float64Array:
-        """Return the areas between thresholds, of each column."""
-        if self.curve == "PR" and self.summation_method == "interpolation":
-            return _pr_pieces(tp, fp, fn)
-        recall = divide_no_nan(tp, tp + fn)
-        if self.curve == "ROC":
-            x, y = divide_no_nan(fp, fp + tn), recall
-        elif self.curve == "PR":
-            x, y = recall, divide_no_nan(tp, tp + fp)
-        else:  # Flach and Kull, "Precision-recall-gain curves", 2015
-            scale = divide_no_nan(tp + fn, tn + fp)
-            x = np.where(tp == 0, 0.0, np.maximum(1 - scale * divide_no_nan(fn, tp), 0))
-            y = np.where(tp == 0, 1.0, 1 - scale * divide_no_nan(fp, tp))
-        if self.summation_method == "interpolation":
-            heights = (y[:-1] + y[1:]) / 2
-        elif self.summation_method == "minoring":
-            heights = np.minimum(y[:-1], y[1:])
-        else:
-            heights = np.maximum(y[:-1], y[1:])
-        pieces: Float64Array = (x[:-1] - x[1:]) * heights
-        return pieces
-
-
-def _pr_pieces(tp: Float64Array, fp: Float64Array, fn: Float64Array) -> Float64Array:
-    """Return the areas under precision over recall, TP and FP growing evenly between thresholds.
-
-    With P = TP + FP and TP = intercept + slope P between two of them, the integral of TP / P over
-    TP is slope (ΔTP + intercept log(P_a / P_b)); recall is TP over all that is positive.
-    """
-    p = tp + fp
-    slope = divide_no_nan(tp[:-1] - tp[1:], np.maximum(p[:-1] - p[1:], 0))
-    intercept = tp[1:] - slope * p[1:]
-    ratio = np.where((p[:-1] > 0) & (p[1:] > 0), divide_no_nan(p[:-1], np.maximum(p[1:], 0)), 1.0)
-    areas = slope * (tp[:-1] - tp[1:] + intercept * np.log(ratio))
-    pieces: Float64Array = divide_no_nan(areas, np.maximum(tp[1:] + fn[1:], 0))
-    return pieces

@@ -30,7 +30,7 @@ def new_figure(call: str, size: tuple[float, float]) -> Figure:
         raise ImportError(f"{call}: {error}; pip install matplotlib", name=error.name) from None
     figure = Figure(figsize=size, dpi=150, layout="constrained")
     # What IPython asks for. Without pyplot nobody else teaches it about figures.
-    figure._repr_png_ = functools.partial(_png, figure)  # type: ignore[attr-defined]
+    figure._repr_png_ = functools.partial(_png, figure)  # type: ignore[attr-defined] # IPython looks for it
     return figure
 
 

@@ -83,7 +83,7 @@ def sigmoid(x: FloatArray) -> FloatArray:
     return y
 
 
-def sigmoid_slope(x: FloatArray, y: FloatArray) -> FloatArray:  # noqa: ARG001
+def sigmoid_slope(x: FloatArray, y: FloatArray) -> FloatArray:  # noqa: ARG001 # all take both
     return y * (1 - y)
 
 
@@ -98,7 +98,7 @@ def gelu(x: FloatArray, approximate: bool = False) -> FloatArray:
     return gated(x, normal_distribution(x))
 
 
-def gelu_slope(x: FloatArray, y: FloatArray, approximate: bool = False) -> FloatArray:  # noqa: ARG001
+def gelu_slope(x: FloatArray, y: FloatArray, approximate: bool = False) -> FloatArray:  # noqa: ARG001 # all take both
     if approximate:
         s, one_minus_s = sigmoid(gelu_gate(x)), sigmoid(-gelu_gate(x))
         bounded = np.clip(x, -1e3, 1e3)
@@ -128,7 +128,7 @@ def silu(x: FloatArray) -> FloatArray:
     return gated(x, sigmoid(x))
 
 
-def silu_slope(x: FloatArray, y: FloatArray) -> FloatArray:  # noqa: ARG001
+def silu_slope(x: FloatArray, y: FloatArray) -> FloatArray:  # noqa: ARG001 # all take both
     return sigmoid(x) * (1 + np.clip(x, -1e3, 1e3) * sigmoid(-x))
 
 
@@ -136,7 +136,7 @@ def softplus(x: FloatArray) -> FloatArray:
     return np.where(x <= 0, 0, x) + np.log1p(np.exp(-np.abs(x)))
 
 
-def softplus_slope(x: FloatArray, y: FloatArray) -> FloatArray:  # noqa: ARG001
+def softplus_slope(x: FloatArray, y: FloatArray) -> FloatArray:  # noqa: ARG001 # all take both
     return sigmoid(x)
 
 
@@ -144,7 +144,7 @@ def mish(x: FloatArray) -> FloatArray:
     return gated(x, np.tanh(softplus(x)))
 
 
-def mish_slope(x: FloatArray, y: FloatArray) -> FloatArray:  # noqa: ARG001
+def mish_slope(x: FloatArray, y: FloatArray) -> FloatArray:  # noqa: ARG001 # all take both
     """Return t + x (1 - t²) sigmoid(x) with t = tanh(softplus(x)); 1 - t² is 1 / cosh²."""
     bounded = np.clip(x, -1e3, 1e3)
     z = np.exp(-np.abs(x))
@@ -160,7 +160,7 @@ def tanh(x: FloatArray) -> FloatArray:
     return np.tanh(x)
 
 
-def tanh_slope(x: FloatArray, y: FloatArray) -> FloatArray:  # noqa: ARG001
+def tanh_slope(x: FloatArray, y: FloatArray) -> FloatArray:  # noqa: ARG001 # all take both
     return (1 - y) * (1 + y)
 
 
@@ -178,7 +178,7 @@ def softsign(x: FloatArray) -> FloatArray:
     return y
 
 
-def softsign_slope(x: FloatArray, y: FloatArray) -> FloatArray:  # noqa: ARG001
+def softsign_slope(x: FloatArray, y: FloatArray) -> FloatArray:  # noqa: ARG001 # all take both
     return (1 / (1 + np.abs(x))) ** 2
 
 
@@ -186,7 +186,7 @@ def exponential(x: FloatArray) -> FloatArray:
     return np.exp(x)
 
 
-def exponential_slope(x: FloatArray, y: FloatArray) -> FloatArray:  # noqa: ARG001
+def exponential_slope(x: FloatArray, y: FloatArray) -> FloatArray:  # noqa: ARG001 # all take both
     return y
 
 
