@@ -1,0 +1,33 @@
+"""How often the tests in trust/ do what they do: a little in every run, as promised with ``--long``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--long",
+        action="store_true",
+        help="let the tests in tests/trust reach the promised figures",
+    )
+
+
+@pytest.fixture
+def amount(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
+    """Choose between the amount of every run and the one of the long suite."""
+    long = request.config.getoption("--long")
+    return lambda short, whole: whole if long else short
+
+
+@pytest.fixture
+def report(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Print a figure that a test has reached, whether or not it passes."""
+
+    def write(figure: str) -> None:
+        with capsys.disabled():
+            print(f"\n{figure}")
+
+    return write
