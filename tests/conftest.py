@@ -28,6 +28,6 @@ def report(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
 
     def write(figure: str) -> None:
         with capsys.disabled():
-            print(f"\n{figure}")
+            print(f"\n{figure}")  # noqa: T201 # for whoever runs the test to read
 
     return write
