@@ -249,6 +249,14 @@ def test_errors_between_chunks(tmp_path: Path, error: BaseException, overwrite: 
     assert names(tmp_path) == []
 
 
+def test_an_error_of_cleaning_up_hides_none(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fail(monkeypatch, os, "fsync", 1, KeyboardInterrupt())
+    fail(monkeypatch, Path, "unlink", 1, OSError(errno.EIO, "broken"))
+    with pytest.raises(KeyboardInterrupt):
+        write(file)
+    assert file.read_bytes() == OLD
+
+
 def test_an_error_that_has_no_number(file: Path) -> None:
     with pytest.raises(OSError, match="of its own"), _files.naming(file):
         raise OSError("of its own")

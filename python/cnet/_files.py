@@ -75,7 +75,7 @@ def write_atomically(path: StrPath, chunks: Iterable[memoryview], *, overwrite: 
                 beside.unlink()
             _flush(folder)
         except BaseException:
-            with suppress(FileNotFoundError):
+            with suppress(OSError):  # what happened first is what is told
                 beside.unlink()
             raise
         finally:
