@@ -17,7 +17,6 @@ from pathlib import Path
 from shutil import which
 
 import pytest
-from typing_extensions import Self
 
 # A process that strace attaches to waits for a line, and marks what follows by calls of no effect. What
 # it raised it leaves in memory: there may be no system call left that would tell.
