@@ -56,6 +56,27 @@ def test_appending(tmp_path: Path) -> None:
     assert [row[0] for row in rows(file)] == ["epoch", "0", "1"]
 
 
+@pytest.mark.parametrize("cut", range(1, 12))
+def test_appending_to_a_row_that_was_cut_short(tmp_path: Path, cut: int) -> None:
+    file = tmp_path / "log.csv"
+    fit(file, {})
+    content = file.read_bytes()[:-cut]
+    file.write_bytes(content)
+    fit(file, {"append": True})
+    assert file.read_bytes().startswith(content)
+    assert [row[0] for row in rows(file) if row][-3:] == ["1", "0", "1"]
+    assert {len(row) for row in rows(file)[-2:]} == {5}
+
+
+@pytest.mark.parametrize("content", [b"\0\xff\xfe", b"\n", b'"epoch,loss\n', b"x" * 10_000])
+def test_appending_to_what_is_no_log(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "log.csv"
+    file.write_bytes(content)
+    fit(file, {"append": True})
+    assert file.read_bytes().startswith(content)
+    assert [line[:2] for line in file.read_bytes().splitlines()[-2:]] == [b"0,", b"1,"]
+
+
 def test_a_figure_for_each_class(tmp_path: Path) -> None:
     file = tmp_path / "log.csv"
     add = callbacks.LambdaCallback(on_epoch_end=lambda _, logs: logs.update(f1=np.array([0.5, 1])))

@@ -24,7 +24,8 @@ class CSVLogger(Callback):
     filename : str or path
     separator : str, default ","
     append : bool, default False
-        Add to a file that exists, rather than begin it anew.
+        Add to a file that exists, rather than begin it anew. A row that was cut short, as by a kill,
+        stays as it is; what is added begins on a line of its own.
 
     Raises
     ------
@@ -55,9 +56,12 @@ class CSVLogger(Callback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
         self.keys = None
-        file = Path(self.filename)
-        self._has_header = self.append and file.exists() and file.stat().st_size > 0
-        file.open("a" if self.append else "w").close()
+        with Path(self.filename).open("a+b" if self.append else "wb") as file:
+            self._has_header = file.seek(0, os.SEEK_END) > 0
+            if self._has_header:
+                file.seek(-1, os.SEEK_END)
+                if file.read() != b"\n":  # of a process that was killed amid a row
+                    file.write(b"\r\n")
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         logs = logs or {}
