@@ -25,7 +25,7 @@ import stat
 import struct
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -200,7 +200,10 @@ class TensorFile:
             self.refuse(f"{what} holds more than {MAX_CONTAINERS} lists and objects")
         try:
             value = json.loads(text, object_pairs_hook=_without_duplicates)
-            as_json(value).encode()  # no half of a surrogate pair, which no output can print
+            if (
+                "\\u" in text
+            ):  # an escape may be half of a surrogate pair, which no output can print
+                as_json(value).encode()
         except (ValueError, RecursionError) as error:
             self.refuse(f"{what} is not valid: {error}", error)
         if not isinstance(value, dict):
@@ -308,11 +311,13 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _is_deep(value: Any) -> bool:
     """Whether lists and objects are nested deeper than allowed; itself without recursion."""
-    level: Iterable[Any] = [value]
-    for _ in range(MAX_DEPTH):
-        nested = [each for each in level if isinstance(each, (dict, list))]
+    level, depth = [value], 0
+    while nested := [each for each in level if isinstance(each, (dict, list))]:
+        if depth == MAX_DEPTH:
+            return True
+        depth += 1
         level = [x for each in nested for x in (each.values() if isinstance(each, dict) else each)]
-    return any(isinstance(each, (dict, list)) for each in level)
+    return False
 
 
 def _are_sizes(values: Any) -> bool:
