@@ -15,8 +15,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 # A process that strace attaches to waits for a line, and marks what follows by calls of no effect. What
 # it raised it leaves in memory: there may be no system call left that would tell.

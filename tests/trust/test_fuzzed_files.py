@@ -1,0 +1,68 @@
+"""Hostile model and data files: each is read or refused, in no time and no memory to speak of."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import hostile_files
+import numpy as np
+import pytest
+
+import cnet
+
+CORPUS = hostile_files.CORPUS
+MEMORY = Path("/dev/shm")  # so that no disk is asked, where there is such a place
+
+# Of each kind, how many files: in every run, and a night's share for one core.
+KINDS = {
+    "bytes": (40_000, 80_000_000),
+    "model": (8_000, 10_000_000),
+    "weights": (10_000, 10_000_000),
+    "idx": (10_000, 10_000_000),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_hostile_files(
+    tmp_path: Path,
+    kind: str,
+    amount: Callable[[int, int], int],
+    report: Callable[[str], None],
+) -> None:
+    count = amount(*KINDS[kind])
+    where = MEMORY if os.access(MEMORY, os.W_OK) else tmp_path
+    file = where / f"cnet-hostile-{kind}-{os.getpid()}"
+    seed = str(int.from_bytes(os.urandom(4), "big")) if count > KINDS[kind][0] else "1"
+    result = subprocess.run(
+        [sys.executable, hostile_files.__file__, kind, seed, str(count), str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"CNET_NUM_THREADS": "1"},
+    )
+    assert result.returncode == 0, f"seed {seed}, file {file}:\n{result.stderr[-5000:]}"
+    seen = json.loads(result.stdout)
+    assert seen["refused"] > count / 10
+    assert sum(seen.values()) - seen["refused"] - seen["slowest"] > count / 10_000  # some are read
+    report(f"{kind}: {count} files from seed {seed}: {seen}")
+
+
+@pytest.mark.parametrize("version", sorted(CORPUS.iterdir()), ids=lambda path: path.name)
+def test_files_of_all_versions_are_read(version: Path) -> None:
+    predictions = json.loads((version / "predictions.json").read_text())
+    for name, expected in predictions.items():
+        model = cnet.models.load_model(version / f"{name}.safetensors")
+        shape = (2, *(size or 0 for size in model.input_shape[1:]))
+        x = np.linspace(-1, 1, int(np.prod(shape))).reshape(shape)
+        assert model.predict(x, verbose=0).tobytes().hex() == expected, name
+        assert model.optimizer is not None
+    plain = cnet.models.load_model(version / "plain.safetensors")
+    before = [weight.tobytes() for weight in plain.get_weights()]
+    plain.set_weights([np.zeros_like(weight) for weight in plain.get_weights()])
+    plain.load_weights(version / "weights.safetensors")
+    assert [weight.tobytes() for weight in plain.get_weights()] == before
