@@ -619,6 +619,13 @@ def test_tensors_that_are_missing_or_too_many(tmp_path: Path) -> None:
         assert state(model) == before
 
 
+def test_weights_without_a_list_of_them(tmp_path: Path) -> None:
+    write_tensor_file(tmp_path / "file", {}, {"version": 1}, overwrite=True)
+    for load in (models.load_model, make_model().load_weights):
+        with pytest.raises(cnet.FormatError, match="its lists of weights"):
+            load(tmp_path / "file")
+
+
 def test_an_error_while_weights_are_read_changes_nothing(tmp_path: Path) -> None:
     model, other = make_model(), make_model()
     path = saved(other, tmp_path)

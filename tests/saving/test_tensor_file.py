@@ -235,6 +235,22 @@ def test_checksums_of_other_tensors(tmp_path: Path, tensors: Any, message: str) 
     assert message in refused(tmp_path / "file", build(header, DATA * len(tensors)))
 
 
+def test_descriptions_of_too_much(tmp_path: Path) -> None:
+    text = '{"a":[' + "[]," * (2**13 - 3) + "[]]}"
+    for description, reason in (
+        (text, None),
+        (text.replace("[[", "[[],["), "its description holds more than 8192 lists and objects"),
+    ):
+        metadata = {"cnet": description, "checksums": "{}"}
+        metadata["checksum"] = tensor_file._checksum((description + "{}").encode())
+        content = build({"__metadata__": metadata})
+        (tmp_path / "file").write_bytes(content)
+        if reason is None:
+            assert read(tmp_path / "file")[1] == {}
+        else:
+            assert reason in refused(tmp_path / "file", content)
+
+
 def test_what_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nothing"):
         TensorFile(tmp_path / "nothing")
@@ -343,10 +359,11 @@ def test_pieces_of_a_file_replaced(folder: Path, content: bytes, data: st.DataOb
     ("tensors", "document"),
     [
         ({"a" * 2**22: np.zeros(1)}, {}),
-        ({}, {"x": [[]] * 2**17}),
+        ({}, {"x": [[]] * 2**13}),
+        ({f"{n}": np.zeros(1) for n in range(2**17 // 3 + 1)}, {}),
         ({"\ud800": np.zeros(1)}, {}),
     ],
-    ids=["long", "many", "surrogate"],
+    ids=["long", "described", "many", "surrogate"],
 )
 def test_more_than_a_file_may_hold(tmp_path: Path, tensors: Any, document: Any) -> None:
     with pytest.raises(ValueError):

@@ -6,14 +6,18 @@ import json
 import os
 import subprocess
 import sys
+import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import hostile_files
 import numpy as np
 import pytest
 
 import cnet
+from cnet.saving.tensor_file import TensorFile, write_tensor_file
 
 CORPUS = hostile_files.CORPUS
 MEMORY = Path("/dev/shm")  # so that no disk is asked, where there is such a place
@@ -66,3 +70,41 @@ def test_files_of_all_versions_are_read(version: Path) -> None:
     plain.set_weights([np.zeros_like(weight) for weight in plain.get_weights()])
     plain.load_weights(version / "weights.safetensors")
     assert [weight.tobytes() for weight in plain.get_weights()] == before
+
+
+# What asks for much in few bytes: as many metrics, layers or models as a description may hold.
+MANY = {
+    "metrics": lambda d: d["compile"]["metrics"].extend(
+        [{"class_name": "AUC", "config": {"num_thresholds": 2**20}}] * 1000
+    ),
+    "layers": lambda d: d["model"]["config"]["layers"].extend(
+        {"class_name": "ReLU", "config": {"name": str(n)}} for n in range(3500)
+    ),
+    "models": lambda d: d["model"]["config"]["layers"].extend(
+        {
+            "class_name": "Sequential",
+            "config": {"name": str(n), "layers": [{"class_name": "ReLU", "config": {"name": "r"}}]},
+        }
+        for n in range(1500)
+    ),
+}
+
+
+@pytest.mark.parametrize("change", MANY.values(), ids=MANY)
+def test_much_of_something(tmp_path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Ten seconds are generous: it takes two, and took minutes before descriptions had a limit."""
+    with TensorFile(CORPUS / "version-1" / "nested.safetensors") as file:
+        tensors = {name: file.read(name) for name in file.entries}
+        document: Any = file.document
+    change(document)
+    path = tmp_path / "much.safetensors"
+    write_tensor_file(path, tensors, document, overwrite=True)
+    begin = time.process_time()
+    cnet.models.load_model(path)
+    assert time.process_time() - begin < 10
+    tracemalloc.start()
+    try:
+        cnet.models.load_model(path)
+        assert tracemalloc.get_traced_memory()[1] < 2**20 + 200 * path.stat().st_size
+    finally:
+        tracemalloc.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -91,15 +92,13 @@ class AUC(Metric):
             raise ValueError(
                 f"AUC: num_thresholds: expected at most {MOST_THRESHOLDS}, got {num_thresholds}"
             )
-        if thresholds is None:
-            inner = np.arange(1, num_thresholds - 1) / (num_thresholds - 1)
-        else:
+        inner = None
+        if thresholds is not None:
             inner = np.sort(as_array(thresholds, "AUC: thresholds").astype(np.float64))
             if inner.ndim != 1 or not ((inner >= 0) & (inner <= 1)).all():
                 raise ValueError(f"AUC: thresholds: expected numbers in [0, 1], got {thresholds!r}")
-        self._ascending = np.concatenate([[-EPSILON], inner, [1 + EPSILON]])
-        self._given_thresholds = None if thresholds is None else inner
-        self.num_thresholds = len(self._ascending)
+        self._given_thresholds = inner
+        self.num_thresholds = num_thresholds if inner is None else len(inner) + 2
         self.curve = curve
         self.summation_method = summation_method
         self.multi_label = bool(multi_label)
@@ -111,6 +110,14 @@ class AUC(Metric):
         )
         self.from_logits = bool(from_logits)
         super().__init__(name=name, dtype=dtype)
+
+    @cached_property
+    def _ascending(self) -> Float64Array:
+        # Not made before it is used: a model file may ask for many of them, as often as it likes.
+        inner = self._given_thresholds
+        if inner is None:
+            inner = np.arange(1, self.num_thresholds - 1) / (self.num_thresholds - 1)
+        return np.concatenate([[-EPSILON], inner, [1 + EPSILON]])
 
     @property
     def thresholds(self) -> list[float]:

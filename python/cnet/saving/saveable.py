@@ -292,7 +292,8 @@ def _header(file: TensorFile) -> dict[str, Any]:
         file.refuse("no cnet wrote it: it has no description of a model")
     if document.get("version") != VERSION:
         file.refuse(f"its version is {document.get('version')!r}, this cnet reads {VERSION}")
-    lists = [document.get(group, []) for group in _GROUPS]
+    # The first files had weights alone.
+    lists = [document.get("weights"), *(document.get(group, []) for group in _GROUPS[1:])]
     are_lists = all(isinstance(names, list) for names in lists)
     if not are_lists or list(chain(*lists)) != list(file.entries):
         file.refuse(f"its lists of {', '.join(_GROUPS)} are not those of its tensors")

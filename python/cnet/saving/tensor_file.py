@@ -44,6 +44,8 @@ __all__ = ["FormatError", "TensorFile", "as_json", "write_tensor_file"]
 # What no honest file of a network that fits a machine comes near.
 MAX_HEADER = 2**22
 MAX_CONTAINERS = 2**17
+# Of a description: a layer takes two to eight, and a time in proportion to those before it.
+MAX_DESCRIBED = 2**13
 MAX_DEPTH = 64
 MAX_DIMENSIONS = 8
 MAX_SIZE = 2**63
@@ -112,7 +114,8 @@ def write_tensor_file(
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False)
     content = text.encode()  # a UnicodeEncodeError is a ValueError
     content += b" " * (-len(content) % 8)  # so that the tensors are aligned
-    if len(content) > MAX_HEADER or _containers(text) > MAX_CONTAINERS:
+    too_many = _containers(text) > MAX_CONTAINERS or _containers(texts[0]) > MAX_DESCRIBED
+    if len(content) > MAX_HEADER or too_many:
         raise ValueError(f"{os.fspath(path)}: the model has more layers than a file may hold")
     start = struct.pack("<Q", len(content)) + content
     write_atomically(path, [memoryview(start), *map(_bytes, arrays.values())], overwrite=overwrite)
@@ -194,10 +197,10 @@ class TensorFile:
             self.refuse(f"'{name}': its numbers do not have its checksum: the file is damaged")
         return array
 
-    def parse(self, text: str, what: str) -> dict[str, Any]:
+    def parse(self, text: str, what: str, most: int = MAX_CONTAINERS) -> dict[str, Any]:
         """Return a JSON object of the file, its names all different, neither too deep nor too large."""
-        if _containers(text) > MAX_CONTAINERS:
-            self.refuse(f"{what} holds more than {MAX_CONTAINERS} lists and objects")
+        if _containers(text) > most:
+            self.refuse(f"{what} holds more than {most} lists and objects")
         try:
             value = json.loads(text, object_pairs_hook=_without_duplicates)
             if (
@@ -244,7 +247,7 @@ class TensorFile:
         document, checksums, checksum = (texts[name] for name in _TEXTS)
         if checksum != _checksum((document + checksums).encode()):
             self.refuse("its __metadata__ does not have its checksum: the file is damaged")
-        self.document = self.parse(document, "its description")
+        self.document = self.parse(document, "its description", MAX_DESCRIBED)
         self._checksums = self.parse(checksums, "its list of checksums")
 
     def _read_entries(self, header: dict[str, Any]) -> dict[str, Entry]:
