@@ -59,6 +59,9 @@ VALUES: list[Any] = [
 ]
 
 
+LARGE = [2**20, 2**24, 2**28, 2**31, 2**40, 2**62]  # of which a size may be one
+
+
 def deep(depth: int) -> Any:
     value: Any = 1
     for n in range(depth):
@@ -130,9 +133,8 @@ def change(chance: random.Random, tree: Any, others: list[tuple[Any, Any]]) -> N
         other, place = chance.choice(others)
         container[key] = copied(other[place])
     elif kind == 4 and type(value) in (int, float):
-        container[key] = chance.choice(
-            (value + 1, value - 1, -value, value * 2, value / 2 if abs(value) < 1e300 else 0, 0)
-        )
+        nearby = (value + 1, value - 1, -value, value * 2, value / 2 if abs(value) < 1e300 else 0)
+        container[key] = chance.choice((*nearby, *LARGE))
     elif kind == 4 and isinstance(value, list) and value:
         value.extend(value[: chance.randrange(1, 4)])
     elif kind == 5 and isinstance(container, dict):
@@ -212,14 +214,18 @@ def try_model(path: str) -> str:
     return "trained"
 
 
+def forget(model: cnet.Sequential) -> None:
+    model.set_weights([np.zeros_like(weight) for weight in model.get_weights()])
+
+
 def try_weights(path: str, model: cnet.Sequential) -> str:
-    """Put weights into a model; where they are refused it is as it was."""
-    before = [weight.tobytes() for weight in model.get_weights()]
+    """Put weights into a model that has forgotten its own; where they are refused it has none."""
     try:
         model.load_weights(path)
     except (cnet.FormatError, OSError) as error:
-        assert [weight.tobytes() for weight in model.get_weights()] == before
+        assert not any(weight.any() for weight in model.get_weights())
         return refused(error, path)
+    forget(model)
     return "loaded"
 
 
@@ -242,6 +248,8 @@ def attempts_of_models(chance: random.Random, kind: str) -> Callable[[], Attempt
     files = [ModelFile(content) for content in contents]
     whole = [n for n, file in enumerate(files) if "model" in file.document]
     models = {n: cnet.models.load_model(paths[n]) for n in whole}
+    for each in models.values():
+        forget(each)
 
     def bytes_() -> Attempt:
         return changed_bytes(chance, chance.choice(contents), contents), try_model
