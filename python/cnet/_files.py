@@ -45,7 +45,8 @@ def write_atomically(path: StrPath, chunks: Iterable[memoryview], *, overwrite: 
     The chunks go to a file beside, which is flushed to disk and takes the old one's place; then the
     folder is flushed. After an error the old file is there (but for one of flushing the folder, which
     comes after the new one is in place) and the one beside isn't. Only a killed process leaves that:
-    ``.cnet-….tmp``.
+    ``.cnet-….tmp``. No later save removes it, as no lock tells on every file system of a network whether
+    its writer lives.
 
     Parameters
     ----------
