@@ -125,7 +125,11 @@ def test_what_it_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
         f"\nEpoch 1: finished saving model to {path}\n"
         "\nEpoch 2: val_loss did not improve from 0.50000\n"
     )
-    run(path, [0.5], verbose=0)
+    run(path, [0.5], verbose=1)
+    assert capsys.readouterr().out == (
+        f"\nEpoch 1: saving model to {path}\n\nEpoch 1: finished saving model to {path}\n"
+    )
+    run(path, [0.5])
     assert capsys.readouterr().out == ""
 
 

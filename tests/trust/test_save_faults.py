@@ -206,6 +206,8 @@ def test_old_and_new_are_read(place: Place) -> None:
         assert all(a.tobytes() == b.tobytes() for a, b in zip(read, made, strict=True))
 
 
+# A file that was opened, and not yet given to its `with`, is closed when it is collected, which warns.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_ctrl_c_at_any_moment(
     place: Place, amount: Callable[[int, int], int], report: Callable[[str], None]
 ) -> None:
