@@ -1,4 +1,4 @@
-"""What the README and CONTRIBUTING name is there, and what they show runs."""
+"""What the README, CONTRIBUTING and SECURITY name is there, and what they show runs."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ import pytest
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-LINKS = sorted(set(re.findall(r"\]\(([^)\s]+)\)", README + CONTRIBUTING)))
+SECURITY = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+ALL = README + CONTRIBUTING + SECURITY
+LINKS = sorted(set(re.findall(r"\]\(([^)\s]+)\)", ALL)))
 # In backticks, and in lines of the shell.
 FILES = sorted(
-    set(re.findall(r"`([\w./]+/[\w.]+\.\w+)`", README + CONTRIBUTING))
-    | set(re.findall(r"python ([\w./]+\.py)", README + CONTRIBUTING))
+    set(re.findall(r"`([\w./]+/[\w.]+\.\w+)`", ALL))
+    | set(re.findall(r"python ([\w./]+\.py)", ALL))
 )
 BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
