@@ -284,8 +284,12 @@ void register_network(py::module_& m) {
   using py::arg;
   py::class_<ops::RandomState, std::shared_ptr<ops::RandomState>>(m, "RandomState")
       .def(py::init<std::uint64_t>(), arg("seed"))
-      .def_readwrite("seed", &ops::RandomState::seed)
-      .def_readwrite("steps", &ops::RandomState::steps);
+      .def_property(
+          "seed", [](const ops::RandomState& state) { return state.seed.load(); },
+          [](ops::RandomState& state, std::uint64_t seed) { state.seed = seed; })
+      .def_property(
+          "steps", [](const ops::RandomState& state) { return state.steps.load(); },
+          [](ops::RandomState& state, std::uint64_t steps) { state.steps = steps; });
   py::class_<ops::Optimizer>(m, "Optimizer")
       .def(py::init([](const std::string& rule, double learning_rate, double momentum, bool nesterov, double rho,
                        double beta_1, double beta_2, double epsilon, double initial_slot, double weight_decay,

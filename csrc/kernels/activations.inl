@@ -267,9 +267,9 @@ template <class T> struct Gauss {
 /// x Φ(x).
 template <class T> CNET_INLINE Lanes<T> gelu(Lanes<T> x) {
   const Gauss<T> gauss(x);
-  const Lanes<T> zero = broadcast(T(0));
-  const Lanes<T> below = scale(negative(gauss.a) * gauss.ratio * gauss.mantissa, gauss.n);
-  return select(x < zero, below, x + below);
+  const Lanes<T> tail = scale(gauss.a * gauss.ratio * gauss.mantissa, gauss.n);
+  // Not x + below, the same number: Clang would make of it a sum with select(x ≤ 0, −0, x), which loses +0.
+  return select(x < broadcast(T(0)), negative(tail), x - tail);
 }
 
 /// Φ(x) + x φ(x), φ being the normal density.

@@ -11,7 +11,7 @@ namespace cnet {
 /// Something for each variable of each layer, in the order of Layer::variables.
 template <class U> using OfVariables = std::vector<std::array<U, 2>>;
 
-/// What the optimizer keeps: steps taken, and numbers for each parameter, in the parameters' own layout.
+/// What the optimizer keeps: numbers for each parameter, in the parameters' own layout.
 template <class T> struct Slots {
   Slots() = default;
   Slots(const Network<T>& network, const ops::Optimizer&);
@@ -19,7 +19,6 @@ template <class T> struct Slots {
   OfVariables<std::vector<AlignedBuffer<T>>> layers;
   ops::Rule rule = ops::Rule::sgd;
   bool has_averages = false; ///< as the last of the slots
-  Index batches = 0;         ///< seen by the optimizer; with gradient accumulation several make a step
 };
 
 /// The gradients of all trainable variables, in the variables' own layout.

@@ -11,9 +11,10 @@ namespace cnet::ops {
 struct RandomState {
   explicit RandomState(std::uint64_t seed_) : seed(seed_) {}
 
-  std::uint64_t seed;
-  std::uint64_t steps = 0;      ///< taken; a batch of training is one
-  std::uint64_t pass_start = 0; ///< steps when the pass began that is under way
+  // Others may read these while a network trains.
+  std::atomic<std::uint64_t> seed;
+  std::atomic<std::uint64_t> steps{0}; ///< taken; a batch of training is one
+  std::uint64_t pass_start = 0;        ///< steps when the pass began that is under way
   std::atomic_flag in_training = ATOMIC_FLAG_INIT;
 };
 

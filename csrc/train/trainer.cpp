@@ -277,7 +277,7 @@ template <class T> void Trainer<T>::tally(Pass& pass, const Step& step) {
   totals.batches += 1;
   if (!pass.training) return;
   if (std::isfinite(totals.loss())) {
-    slots_.batches = pass.steps_before + totals.batches;
+    steps_ = pass.steps_before + totals.batches;
     count_random_steps(network_, totals.batches);
   } else {
     pass.not_finite = first_not_finite(batch);
@@ -373,15 +373,13 @@ Totals Trainer<T>::train_epoch(const Dataset<T>& data, const EpochOptions& optio
     random::permutation({options.seed, options.epoch}, data.x.rows, order.data());
   }
   begin_random_steps(network_);
-  Pass pass{data, options.shuffle ? order.data() : nullptr, batch_size, &options, observer, slots_.batches};
+  Pass pass{data, options.shuffle ? order.data() : nullptr, batch_size, &options, observer, steps_};
   return run(pass);
 }
 
 template <class T> void Trainer<T>::prepare(const ops::Optimizer& optimizer) {
   if (slots_.layers.empty() || slots_.rule != optimizer.rule || slots_.has_averages != optimizer.averages) {
-    const Index seen = slots_.batches;
     slots_ = Slots<T>(network_, optimizer);
-    slots_.batches = seen;
   }
   if (optimizer.accumulation > 1 && put_by_.layers.empty()) put_by_ = Gradients<T>(network_);
 }
@@ -397,7 +395,7 @@ template <class T> Totals Trainer<T>::evaluate(const Dataset<T>& data, Index bat
   Index rows = std::min(batch_size, data.x.rows);
   // Else the results do not depend on the batch size; the memory that they take does.
   if (!loss_.depends_on_batch()) rows = std::min(rows, block_rows * thread_limit());
-  Pass pass{data, nullptr, rows, nullptr, observer, slots_.batches};
+  Pass pass{data, nullptr, rows, nullptr, observer, steps_};
   return run(pass);
 }
 

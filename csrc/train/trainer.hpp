@@ -86,8 +86,8 @@ public:
   /// Whether a sample's part in the loss depends on the others in its batch.
   bool depends_on_batch() const { return loss_.depends_on_batch(); }
 
-  /// Batches that the optimizer has seen.
-  Index steps() const { return slots_.batches; }
+  /// Batches that the optimizer has seen; with gradient accumulation several make a step of it.
+  Index steps() const { return steps_; }
 
   /// Calls see(variable, values) for all that the optimizer keeps: from the first trainable variable to the
   /// last, for each in the order of ops::Optimizer::slot_names().
@@ -101,7 +101,7 @@ public:
     const Exclusive<T> exclusive(busy_, network_);
     prepare(optimizer);
     each_slot(optimizer, fill);
-    slots_.batches = batches;
+    steps_ = batches;
   }
 
 private:
@@ -244,6 +244,7 @@ private:
   bool has_ids_ = false;
   Index latest_rows_ = 0; ///< of the batch that was counted last
   Slots<T> slots_;
+  std::atomic<Index> steps_{0}; ///< others may read it meanwhile
   std::atomic_flag busy_ = ATOMIC_FLAG_INIT;
 };
 
