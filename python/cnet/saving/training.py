@@ -21,7 +21,7 @@ __all__ = ["describe_training", "read_training"]
 
 _EPOCHS = "history/epoch"
 _FIGURES = "history/logs/"
-_NUMBERS = {"seed": 2**64, "epochs": 2**32, "taken": 2**53, "batches": 2**53}
+_NUMBERS = {"seed": 2**64, "epochs": 2**31, "taken": 2**53, "batches": 2**53}
 
 
 def describe_training(
