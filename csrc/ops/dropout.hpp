@@ -1,8 +1,8 @@
 #pragma once
 
+#include "core/access.hpp"
 #include "core/panels.hpp"
 
-#include <atomic>
 #include <cstdint>
 
 namespace cnet::ops {
@@ -13,7 +13,7 @@ struct RandomState {
 
   const std::uint64_t seed;
   std::uint64_t steps = 0; ///< taken; a batch of training is one
-  std::atomic_flag in_training = ATOMIC_FLAG_INIT;
+  Guard guard;
 };
 
 /// What a step draws from.

@@ -13,6 +13,7 @@ from .. import _core, initializers
 from .._data import Array
 from .._files import StrPath, as_model_path
 from .._serialization import find_class
+from ..layers.core import assign_all, read_all
 from .compiled import describe, restore
 from .tensor_file import TensorFile, write_tensor_file
 
@@ -238,7 +239,8 @@ def _paths(layers: list[Any], prefix: str) -> Iterator[tuple[str, Weight]]:
 
 
 def _write(path: str, model: Sequential, document: Mapping[str, Any], overwrite: bool) -> None:
-    arrays = {name: weight.numpy() for name, weight in weights_by_path(model).items()}
+    by_path = weights_by_path(model)
+    arrays = dict(zip(by_path, read_all(list(by_path.values())), strict=True))
     header = {"version": VERSION, "cnet": _core.build_info()["version"], "weights": list(arrays)}
     write_tensor_file(path, arrays, {**header, **document}, overwrite=overwrite)
 
@@ -262,9 +264,7 @@ def _assign(file: TensorFile, weights: Mapping[str, Weight], in_file: list[str])
         file.check(name, weight.dtype, weight.shape)
     if extra := [name for name in in_file if name not in weights]:
         file.refuse(f"the model has no weight '{extra[0]}'")
-    arrays = {name: file.read(name) for name in weights}
-    for name, weight in weights.items():
-        weight.assign(arrays[name])
+    assign_all(list(weights.values()), [file.read(name) for name in weights], "load_weights")
 
 
 def _kinds(names: list[str]) -> list[str]:
