@@ -80,6 +80,73 @@ def test_the_end_of_the_program_amid_a_call_of_a_daemon_thread(call: str, thread
     assert (result.returncode, result.stderr) == (0, ""), result.stderr
 
 
+# In each, the program comes to its end by itself, with all that Python does then.
+ENDS = {
+    "a thread that is waited for": (
+        0,
+        """
+threading.Thread(target=lambda: model.fit(x, y, 100, epochs=5, verbose=0)).start()
+time.sleep(0.1)
+""",
+    ),
+    "a call when the program ends": (
+        0,
+        """ # of which the fit is refused, and says so
+import atexit
+atexit.register(lambda: model.predict(x, verbose=0))
+atexit.register(lambda: model.fit(x[:500], y[:500], verbose=0))
+threading.Thread(target=lambda: model.fit(x, y, 100, epochs=10**6, verbose=0), daemon=True).start()
+time.sleep(0.1)
+""",
+    ),
+    "an exit in a callback": (
+        5,
+        """
+class Exit(callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == 3:
+            sys.exit(5)
+
+model.fit(x, y, 100, verbose=0, callbacks=[Exit()])
+""",
+    ),
+    "an exit at once amid a call": (
+        6,
+        """
+threading.Thread(target=lambda: model.fit(x, y, 100, epochs=10**6, verbose=0)).start()
+time.sleep(0.1)
+os._exit(6)
+""",
+    ),
+    "a finalizer that needs a model in use": (
+        0,
+        """
+class Late:
+    def __del__(self):
+        try:
+            model.predict(x[:3], verbose=0)
+            model.get_weights()
+        except RuntimeError as error:
+            assert "in use" in str(error), error
+
+late = Late()
+late.itself = late  # which is freed at the very end
+threading.Thread(target=lambda: model.fit(x, y, 4000, epochs=10**6, verbose=0), daemon=True).start()
+time.sleep(0.2)
+""",
+    ),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_programs_end(end: str, threads: str) -> None:
+    code, program = ENDS[end]
+    result = run(program, CNET_NUM_THREADS=threads)
+    told = "in use by another call" in result.stderr if "when the" in end else result.stderr == ""
+    assert (result.returncode, told) == (code, True), result.stderr
+
+
 SLEEPERS = """
 def sleeps():
     total = 0

@@ -39,6 +39,12 @@ private:
   PyThreadState* state_;
 };
 
+/// Calls f, which may wait for others, without the GIL.
+template <class F> void wait_without_gil(F f) {
+  const WithoutGil without_gil;
+  f();
+}
+
 /// With the GIL for its lifetime, on a thread that Python knows.
 class WithGil {
 public:

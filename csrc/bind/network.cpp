@@ -2,11 +2,14 @@
 #include "bind/activations.hpp"
 #include "bind/arrays.hpp"
 #include "bind/gil.hpp"
+#include "core/errors.hpp"
 #include "core/float_mode.hpp"
 #include "train/predict.hpp"
 #include "train/trainer.hpp"
+#include "train/uses.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <pybind11/stl.h>
 #include <string>
@@ -29,15 +32,39 @@ template <class T> std::vector<py::ssize_t> shape_of_variable(const Variable<T>&
   return {variable.rows(), variable.columns()};
 }
 
-template <class T> py::array_t<T> variable_array(const Variable<T>& variable) {
-  py::array_t<T> array(shape_of_variable(variable));
-  unpack<T>(variable.values(), {array.mutable_data(), variable.rows(), variable.columns()});
-  return array;
+template <class T> using Variables = std::vector<SharedVariable<T>>;
+
+/// What variables hold, all at one moment.
+template <class T> std::vector<py::array_t<T>> arrays_of(const Variables<T>& variables) {
+  std::vector<py::array_t<T>> arrays;
+  Uses uses;
+  for (const SharedVariable<T>& variable : variables) {
+    arrays.emplace_back(shape_of_variable(*variable));
+    uses.read.push_back(&variable->guard);
+  }
+  std::optional<Hold> hold;
+  wait_without_gil([&] { hold.emplace(std::move(uses)); });
+  for (std::size_t n = 0; n < variables.size(); ++n) {
+    Variable<T>& variable = *variables[n];
+    unpack<T>(variable.values(), {arrays[n].mutable_data(), variable.rows(), variable.columns()});
+  }
+  return arrays;
 }
 
-template <class T> void assign(Variable<T>& variable, const Array<T>& value) {
-  expect_shape({"assign", "value"}, value, shape_of_variable(variable));
-  pack<T>({value.data(), variable.rows(), variable.columns()}, variable.values());
+/// Puts numbers into variables, into all at one moment.
+template <class T> void assign(const Variables<T>& variables, const std::vector<Array<T>>& values) {
+  if (values.size() != variables.size()) throw py::value_error("assign: expected an array for each variable");
+  Uses uses;
+  for (std::size_t n = 0; n < variables.size(); ++n) {
+    expect_shape({"assign", "value"}, values[n], shape_of_variable(*variables[n]));
+    uses.written.push_back(&variables[n]->guard);
+  }
+  std::optional<Hold> hold;
+  wait_without_gil([&] { hold.emplace(std::move(uses)); });
+  for (std::size_t n = 0; n < variables.size(); ++n) {
+    Variable<T>& variable = *variables[n];
+    pack<T>({values[n].data(), variable.rows(), variable.columns()}, variable.values());
+  }
 }
 
 void constrain(ops::Constraint& constraint, const std::string& kind, double least, double most, double rate) {
@@ -214,8 +241,12 @@ template <class T> void register_network_of(py::module_& m, const std::string& s
   py::class_<Variable<T>, SharedVariable<T>> variable(m, ("Variable" + suffix).c_str());
   enter<T>(m, "Variable", variable);
   variable.def(py::init(&make_variable<T>), arg("shape"))
-      .def("numpy", &variable_array<T>)
-      .def("assign", &assign<T>, arg("value").noconvert())
+      .def("numpy", [](const SharedVariable<T>& self) { return arrays_of<T>({self})[0]; })
+      .def(
+          "assign", [](const SharedVariable<T>& self, const Array<T>& value) { assign<T>({self}, {value}); },
+          arg("value").noconvert())
+      .def_static("all_numpy", &arrays_of<T>, arg("variables"))
+      .def_static("assign_all", &assign<T>, arg("variables"), arg("values"))
       .def(
           "regularize", [](Variable<T>& self, double l1, double l2) { self.regularizer = {l1, l2}; }, arg("l1"),
           arg("l2"))
@@ -280,8 +311,42 @@ template <class T> void register_network_of(py::module_& m, const std::string& s
 
 } // namespace
 
+/// Whether other threads will never take the GIL again.
+bool is_finalizing() {
+#if PY_VERSION_HEX >= 0x030D0000
+  return Py_IsFinalizing() != 0;
+#else
+  return _Py_IsFinalizing() != 0;
+#endif
+}
+
+/// A call that keeps a model to itself, or more of them: one within the other, as Python calls them.
+class Use {
+public:
+  void enter() { hold_ = std::make_unique<Hold>(owning(guard_)); }
+  void exit(const py::args&) { hold_.reset(); }
+  bool is_of_this_thread() const { return hold_ && hold_->is_of_this_thread(); }
+
+private:
+  Guard guard_;
+  std::unique_ptr<Hold> hold_;
+};
+
 void register_network(py::module_& m) {
   using py::arg;
+  set_waiting_hook([] {
+    const WithGil with_gil;
+    if (is_finalizing()) throw Busy("the model is in use by another call, which will not go on: Python ends");
+    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+  });
+  py::class_<Use>(m, "Use")
+      .def(py::init<>())
+      .def("__enter__", &Use::enter)
+      .def("__exit__", &Use::exit)
+      .def_property_readonly("is_of_this_thread", &Use::is_of_this_thread);
+  const auto before = py::cpp_function([] { wait_without_gil(prepare_fork); });
+  const auto after = py::cpp_function(end_fork);
+  py::module_::import("os").attr("register_at_fork")(arg("before") = before, arg("after_in_parent") = after);
   py::class_<ops::RandomState, std::shared_ptr<ops::RandomState>>(m, "RandomState")
       .def(py::init<std::uint64_t>(), arg("seed"))
       .def_property(

@@ -64,6 +64,9 @@ private:
   struct alignas(cache_line) Counter {
     std::atomic<std::uint64_t> value{0};
   };
+  bool is_forked() const { return forks.load() != forks_; }
+
+  const unsigned forks_ = forks.load();
   int threads_;
   std::vector<Counter> taken_;
   /// The area of all pieces of all rounds that are done, in rows times panels. Whoever goes on past a
@@ -114,10 +117,11 @@ public:
     add(1);
   }
 
-  /// Returns when all pieces so far are done; what was written in them is then seen.
+  /// Returns when all pieces so far are done; what was written in them is then seen. After a fork the
+  /// thread is alone, and what others had begun never will be done.
   void wait() {
     if (share_.count == 1) return;
-    deal_.more_done_.wait(spin_time, [&] { return is_done(); });
+    deal_.more_done_.wait(spin_time, [&] { return is_done() || deal_.is_forked(); });
   }
 
 private:

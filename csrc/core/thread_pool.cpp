@@ -11,6 +11,7 @@
 #include <fstream>
 #include <limits>
 #include <memory>
+#include <new>
 #include <pthread.h>
 #include <signal.h>
 #include <stdexcept>
@@ -64,12 +65,14 @@ private:
     try {
       while (size() < count) {
         auto worker = std::make_unique<Worker>();
+        workers_.reserve(workers_.size() + 1); // nothing may fail once there is a thread
         worker->thread = std::thread([this, number = size() + 1, last = gate_.load() / one_job, self = worker.get()] {
           work(number, last, self->opened);
         });
         workers_.push_back(std::move(worker));
       }
-    } catch (const std::system_error&) {
+    } catch (const std::system_error&) { // no thread
+    } catch (const std::bad_alloc&) {    // no memory for one
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     return size();

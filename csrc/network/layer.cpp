@@ -59,6 +59,19 @@ template <class T> ops::RandomState* Layer<T>::random() const {
       [](const auto&) -> ops::RandomState* { return nullptr; });
 }
 
+template <class T> std::vector<Variable<T>*> Layer<T>::all_variables() const {
+  std::vector<Variable<T>*> all;
+  const auto add = [&](const SharedVariable<T>& variable) {
+    if (variable) all.push_back(variable.get());
+  };
+  for (const SharedVariable<T>& variable : variables) add(variable);
+  if (const auto* normalization = std::get_if<BatchNormalization<T>>(&function)) {
+    add(normalization->mean);
+    add(normalization->variance);
+  }
+  return all;
+}
+
 template <class T> Index kept_size(const Layer<T>& layer, Index rows) {
   const Index width = panel_count<T>(layer.outputs) * panel_width<T>;
   return visit(

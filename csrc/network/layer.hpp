@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace cnet {
 
@@ -62,6 +63,8 @@ template <class T> struct Layer {
   const SharedVariable<T>& kernel() const { return variables[0]; }
   const SharedVariable<T>& bias() const { return variables[1]; }
   bool learns() const { return trainable && (kernel() || bias()); }
+  /// Those that it learns and those that it keeps beside.
+  std::vector<Variable<T>*> all_variables() const;
   /// Whether a column of its output depends on all rows of the batch.
   bool mixes_rows() const { return trainable && is<BatchNormalization<T>>(); }
   /// Where its random numbers come from, if it draws any.

@@ -9,7 +9,9 @@ namespace cnet {
 template <class T>
 void Network<T>::add(std::string name, Index outputs, typename Layer<T>::Function function, SharedVariable<T> kernel,
                      SharedVariable<T> bias, bool trainable) {
-  layers_.push_back({std::move(name), outputs, std::move(function), {std::move(kernel), std::move(bias)}, trainable});
+  Layer<T> layer{std::move(name), outputs, std::move(function), {std::move(kernel), std::move(bias)}, trainable};
+  for (Variable<T>* variable : layer.all_variables()) variable->guard.add(gate_);
+  layers_.push_back(std::move(layer));
 }
 
 template <class T> void Network<T>::expect_vector(const char* call, const SharedVariable<T>& variable) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/access.hpp"
 #include "network/layer.hpp"
 
 #include <cstdint>
@@ -37,6 +38,8 @@ public:
   Index inputs() const { return inputs_; }
   Index outputs() const { return layers_.empty() ? inputs_ : layers_.back().outputs; }
   const std::vector<Layer<T>>& layers() const { return layers_; }
+  /// Of those who read its variables.
+  Gate& gate() const { return *gate_; }
   bool ends_in_softmax() const { return !layers_.empty() && layers_.back().template is<Softmax>(); }
 
   T input_scale() const { return input_scale_; }
@@ -52,6 +55,7 @@ private:
   T input_offset_ = 0;
   bool rescales_input_ = false;
   std::vector<Layer<T>> layers_;
+  std::shared_ptr<Gate> gate_ = std::make_shared<Gate>();
 };
 
 /// Multiply-adds of one sample's way through the network.

@@ -1,8 +1,8 @@
 #pragma once
 
+#include "core/access.hpp"
 #include "core/panels.hpp"
 
-#include <atomic>
 #include <cstdint>
 
 namespace cnet::ops {
@@ -15,7 +15,7 @@ struct RandomState {
   std::atomic<std::uint64_t> seed;
   std::atomic<std::uint64_t> steps{0}; ///< taken; a batch of training is one
   std::uint64_t pass_start = 0;        ///< steps when the pass began that is under way
-  std::atomic_flag in_training = ATOMIC_FLAG_INIT;
+  Guard guard;
 };
 
 /// What a step draws from.

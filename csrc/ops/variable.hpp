@@ -1,9 +1,9 @@
 #pragma once
 
+#include "core/access.hpp"
 #include "core/panels.hpp"
 
 #include <array>
-#include <atomic>
 #include <string>
 #include <vector>
 
@@ -47,8 +47,8 @@ public:
   Regularizer regularizer;
   Constraint constraint;
 
-  /// Taken by whoever trains: a layer may be part of several models.
-  std::atomic_flag in_training = ATOMIC_FLAG_INIT;
+  /// A layer may be part of several models.
+  Guard guard;
 
 private:
   PanelMatrix<T> values_;

@@ -1,12 +1,13 @@
 #include "train/predict.hpp"
 
-#include "train/exclusive.hpp"
 #include "train/schedule.hpp"
+#include "train/uses.hpp"
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <stdexcept>
+#include <utility>
 
 namespace cnet {
 
@@ -69,7 +70,12 @@ void predict_by_rows(const Network<T>& network, const Samples& samples, T* out, 
         const PanelView<T> y = turns.output(network, layers - 1, rows.last);
         unpack<T>(y, {out + first * y.columns, rows.last, y.columns});
         totals.rows = first + rows.last;
-        if (share.index == 0) pulse(totals);
+        if (share.index > 0) continue;
+        const unsigned forks_before = forks.load();
+        pulse(totals);
+        if (forks.load() != forks_before && share.count > 1) {
+          throw std::runtime_error("the process was forked amid a prediction, and other threads worked on it");
+        }
       }
     });
   });
@@ -107,6 +113,7 @@ template <class T> void predict_by_columns(const Network<T>& network, const Samp
 } // namespace
 
 template <class T> void predict(const Network<T>& network, const Samples& samples, T* out, const Observer& observer) {
+  const Passage passage(network.gate());
   const int threads = threads_for(multiply_adds(network) * static_cast<double>(samples.rows), worth_waking);
   if (threads > 1 && samples.rows < threads * few_rows) return predict_by_columns(network, samples, out, threads);
   predict_by_rows(network, samples, out, threads, observer);
@@ -114,7 +121,9 @@ template <class T> void predict(const Network<T>& network, const Samples& sample
 
 template <class T> void predict_in_training(const Network<T>& network, const Samples& samples, T* out) {
   if (samples.rows < 1) throw std::invalid_argument("a batch of training has one sample at least");
-  const Exclusive<T> exclusive(network);
+  Uses uses = uses_of_training(network);
+  uses.used.clear(); // a pause in another's training is enough
+  const Hold hold(std::move(uses));
   Workspace<T> workspace(network, samples.rows, 1, false);
   const Batch<T> batch(network, workspace, samples.rows, 0, 0);
   begin_random_steps(network);

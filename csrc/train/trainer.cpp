@@ -2,7 +2,7 @@
 
 #include "core/errors.hpp"
 #include "ops/random.hpp"
-#include "train/exclusive.hpp"
+#include "train/uses.hpp"
 
 #include <algorithm>
 #include <array>
@@ -276,6 +276,7 @@ template <class T> void Trainer<T>::tally(Pass& pass, const Step& step) {
   latest_rows_ = batch.rows();
   totals.batches += 1;
   if (!pass.training) return;
+  if (!pass.observer.every_batch) pass.pauses = Hold::is_waited_for();
   if (std::isfinite(totals.loss())) {
     steps_ = pass.steps_before + totals.batches;
     count_random_steps(network_, totals.batches);
@@ -309,13 +310,35 @@ template <class T> Totals Trainer<T>::run(Pass& pass) {
   }
   if (penalties_.empty()) penalties_ = make_penalties(network_);
 
-  const bool every_batch = pass.observer.every_batch;
   Pulse pulse(pass.observer);
-  const auto look_up = [&] { pass.stopped = pass.stopped || !pulse(pass.totals); };
+  for (Index first = 0; first < samples && !pass.ended && !pass.given_up();) {
+    pass.pauses = false;
+    run_from(first, pass, stages, threads, pulse);
+    first = pass.totals.batches * batch_size;
+    if (pass.pauses) pass.failure.guard([&] { pass.hold.pause(); });
+  }
+
+  pass.failure.rethrow();
+  if (pass.not_finite.empty()) return pass.totals;
+  throw NonFinite("the loss is not finite at batch " +
+                  std::to_string(pass.training->first_batch + pass.totals.batches) + ": " + pass.not_finite);
+}
+
+template <class T>
+void Trainer<T>::run_from(Index from, Pass& pass, const std::vector<Stage>& stages, int threads, Pulse& pulse) {
+  const Index samples = pass.data.x.rows, batch_size = pass.batch_size;
+  const bool every_batch = pass.observer.every_batch, own_inputs = stages[0].kind != Stage::Kind::input;
+  const auto tell = [&] { pass.stopped = pass.stopped || !pulse(pass.totals); };
   Deal deal(threads, stages.size());
   run_parallel(threads, [&](Share share) {
     Hand hand(deal, share);
-    for (Index first = 0; first < samples; first += batch_size) {
+    const auto look_up = [&] {
+      const unsigned forks_before = forks.load();
+      tell();
+      const bool is_alone = forks.load() != forks_before && share.count > 1;
+      if (is_alone) throw std::runtime_error("the process was forked amid a batch, and other threads worked on it");
+    };
+    for (Index first = from; first < samples; first += batch_size) {
       const Step step(*this, pass, first, share.index);
       hand.begin();
       bool has_input = !own_inputs;
@@ -341,22 +364,18 @@ template <class T> Totals Trainer<T>::run(Pass& pass) {
         hand.wait();
         if (pass.ended) return;
       }
+      if (pass.pauses) return;
       if (!every_batch) continue;
-      hand.first_alone([&] { pass.failure.guard(look_up); });
+      hand.first_alone([&] { pass.failure.guard([&] { pass.training ? pass.hold.pause(tell) : tell(); }); });
       hand.wait();
       if (pass.given_up()) return;
     }
   });
-
-  pass.failure.rethrow();
-  if (pass.not_finite.empty()) return pass.totals;
-  throw NonFinite("the loss is not finite at batch " +
-                  std::to_string(pass.training->first_batch + pass.totals.batches) + ": " + pass.not_finite);
 }
 
 template <class T>
 Totals Trainer<T>::train_epoch(const Dataset<T>& data, const EpochOptions& options, const Observer& observer) {
-  const Exclusive<T> exclusive(busy_, network_);
+  Hold hold(owning(guard_, uses_of_training(network_)));
   const Index batch_size = std::min(options.batch_size, data.x.rows);
   const Index batch_count = batch_size == 0 ? 0 : (data.x.rows + batch_size - 1) / batch_size;
   const auto batches = static_cast<std::size_t>(batch_count);
@@ -373,7 +392,7 @@ Totals Trainer<T>::train_epoch(const Dataset<T>& data, const EpochOptions& optio
     random::permutation({options.seed, options.epoch}, data.x.rows, order.data());
   }
   begin_random_steps(network_);
-  Pass pass{data, options.shuffle ? order.data() : nullptr, batch_size, &options, observer, steps_};
+  Pass pass{data, options.shuffle ? order.data() : nullptr, batch_size, &options, observer, hold, steps_};
   return run(pass);
 }
 
@@ -386,16 +405,16 @@ template <class T> void Trainer<T>::prepare(const ops::Optimizer& optimizer) {
 
 template <class T> void Trainer<T>::finish() {
   if (!slots_.has_averages) return; // another call may have begun to train what layers are shared
-  const Exclusive<T> exclusive(busy_, network_);
+  const Hold hold(owning(guard_, uses_of_training(network_)));
   overwrite_by_average(network_, slots_);
 }
 
 template <class T> Totals Trainer<T>::evaluate(const Dataset<T>& data, Index batch_size, const Observer& observer) {
-  const Exclusive<T> exclusive(busy_, network_);
+  Hold hold(owning(guard_, uses_of_evaluation(network_)));
   Index rows = std::min(batch_size, data.x.rows);
   // Else the results do not depend on the batch size; the memory that they take does.
   if (!loss_.depends_on_batch()) rows = std::min(rows, block_rows * thread_limit());
-  Pass pass{data, nullptr, rows, nullptr, observer, steps_};
+  Pass pass{data, nullptr, rows, nullptr, observer, hold, steps_};
   return run(pass);
 }
 

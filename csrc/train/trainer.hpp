@@ -1,10 +1,11 @@
 #pragma once
 
+#include "core/access.hpp"
 #include "network/update.hpp"
-#include "train/exclusive.hpp"
 #include "train/observer.hpp"
 #include "train/samples.hpp"
 #include "train/schedule.hpp"
+#include "train/uses.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -70,11 +71,13 @@ public:
   /// Throws std::invalid_argument if a label is not a class; looks at them all.
   void check(const Dataset<T>&) const;
 
-  /// One pass over the data. Throws NonFinite before an update that a loss of inf or NaN would have
+  /// One pass over the data, in which others may read and write the network's variables while the
+  /// observer is told of a batch, and whenever they wait. Throws Busy if another call trains them or, all
+  /// along, reads those that this one would change; NonFinite before an update that a loss of inf or NaN would have
   /// led to; std::invalid_argument as check().
   Totals train_epoch(const Dataset<T>&, const EpochOptions&, const Observer&);
 
-  /// Loss and accuracy, without training.
+  /// Loss and accuracy, without training. Waits while others train the network.
   Totals evaluate(const Dataset<T>&, Index batch_size, const Observer&);
 
   /// Puts the running means of the parameters in their place, if the optimizer kept them.
@@ -98,7 +101,7 @@ public:
 
   /// Takes over what another trainer kept: fill(variable, values) sets them, in the same order.
   template <class Fill> void write_slots(const ops::Optimizer& optimizer, Index batches, Fill fill) {
-    const Exclusive<T> exclusive(busy_, network_);
+    const Hold hold(owning(guard_));
     prepare(optimizer);
     each_slot(optimizer, fill);
     steps_ = batches;
@@ -163,11 +166,13 @@ private:
     const Index batch_size;
     const EpochOptions* training; ///< or null: only look
     const Observer& observer;
+    Hold& hold;
     const Index steps_before; ///< batches that the optimizer had seen
 
     Failure failure{};
     std::atomic<bool> stopped{false}; ///< by the observer
     std::atomic<bool> ended{false};   ///< no batch is to follow, for all threads alike: tally() decides
+    std::atomic<bool> pauses{false};  ///< after the batch, as others wait; tally() sees it
     Totals totals{};                  ///< tally() writes them
     std::string not_finite{};         ///< and this, if that is why it has ended
 
@@ -175,6 +180,8 @@ private:
     bool given_up() const { return failure || stopped; }
   };
   Totals run(Pass&);
+  /// Batches on, from that of this first sample, until there are no more or somebody waits.
+  void run_from(Index first, Pass&, const std::vector<Stage>&, int threads, Pulse&);
 
   /// A batch, and what is to be done with it, as one thread sees them.
   struct Step {
@@ -245,7 +252,7 @@ private:
   Index latest_rows_ = 0; ///< of the batch that was counted last
   Slots<T> slots_;
   std::atomic<Index> steps_{0}; ///< others may read it meanwhile
-  std::atomic_flag busy_ = ATOMIC_FLAG_INIT;
+  Guard guard_; ///< of the trainer itself
 };
 
 } // namespace cnet

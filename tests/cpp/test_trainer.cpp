@@ -121,16 +121,26 @@ void test_trainings_at_once() {
   for (std::thread& caller : callers) caller.join();
 }
 
-/// A network that is being trained is refused to others, and free again after.
+/// A network that is being trained is refused to others who would, and free again after.
 void test_busy(const Shape& shape, int threads) {
   set_thread_limit(threads);
   Training<float> training(shape);
   Trainer<float> other(training.network, Loss{Loss::Kind::cross_entropy});
-  const auto evaluate = [&] { other.evaluate(training.data.with_ids(), 32, nobody()); };
+  const auto evaluate = [&](Trainer<float>& trainer) { trainer.evaluate(training.data.with_ids(), 32, nobody()); };
+  const auto train = [&](Trainer<float>& trainer) {
+    trainer.train_epoch(training.data.with_ids(), {32, false, 0, 0, {}}, nobody());
+  };
   int refused = 0;
-  training.epoch({[&](const Totals&) { return refused += throws<Busy>(evaluate, "in use"), true; }, true});
-  CHECK(refused == 4, "%s on %d threads: %d refusals", shape.name, threads, refused);
-  evaluate();
+  training.epoch({[&](const Totals&) {
+                    refused += throws<Busy>([&] { train(other); }, "in use");
+                    refused += throws<Busy>([&] { evaluate(training.trainer); }, "in use");
+                    evaluate(other); // between two batches the weights are whole
+                    return true;
+                  },
+                  true});
+  CHECK(refused == 8, "%s on %d threads: %d refusals", shape.name, threads, refused);
+  evaluate(training.trainer);
+  train(other);
 }
 
 void test_observer_stops(const Shape& shape, int threads) {

@@ -190,7 +190,7 @@ class Layer(Configurable):
 
     def get_weights(self) -> list[FloatArray]:
         """Return copies of the weights: for a dense layer, kernel and bias."""
-        return [weight.numpy() for weight in self.weights]
+        return read_all(self.weights)
 
     def set_weights(self, weights: Sequence[npt.ArrayLike]) -> None:
         """Put all weights back, in the order of `get_weights`; all of them or, on an error, none."""
@@ -365,10 +365,19 @@ def sample_size(shape: Shape) -> int:
     return math.prod(size or 0 for size in shape[1:])
 
 
+def read_all(weights: list[Weight]) -> list[FloatArray]:
+    """Return copies of all weights, as they are at one moment."""
+    if not weights:
+        return []
+    variables = [weight.variable for weight in weights]
+    return _core.Variable[weights[0].dtype].all_numpy(variables)
+
+
 def assign_all(weights: list[Weight], values: Sequence[npt.ArrayLike], call: str) -> None:
-    """Assign every value to its weight, once all of them have been found fit."""
+    """Assign every value to its weight at one moment, once all of them have been found fit."""
     if len(values) != len(weights):
         raise ValueError(f"{call}: expected {len(weights)} arrays, got {len(values)}")
     checked = [weight.checked(value) for weight, value in zip(weights, values, strict=True)]
-    for weight, value in zip(weights, checked, strict=True):
-        weight.assign(value)
+    if weights:
+        variables = [weight.variable for weight in weights]
+        _core.Variable[weights[0].dtype].assign_all(variables, checked)

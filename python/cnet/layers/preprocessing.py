@@ -185,8 +185,7 @@ class Normalization(Layer):
                 f"Normalization '{self.name}': a mean of shape {mean.shape} and a variance of shape "
                 f"{variance.shape} do not fit samples of shape {self._sizes}"
             ) from None
-        for weight, value in zip(self.weights, whole, strict=True):
-            weight.assign(value.reshape(-1))
+        self.set_weights([value.reshape(-1) for value in whole])
 
     def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # it learns nothing
         if not self._is_adapted():

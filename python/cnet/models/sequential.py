@@ -13,7 +13,7 @@ import numpy.typing as npt
 from .. import _core
 from .._data import FloatArray, refuse, shape_text
 from ..layers import InputLayer, Layer, Weight, deserialize, serialize
-from ..layers.core import Shape, assign_all, auto_name, sample_size
+from ..layers.core import Shape, assign_all, auto_name, read_all, sample_size
 from ..saving import Saveable
 from ..trainer import Trainer
 from ._summary import print_summary
@@ -60,6 +60,7 @@ class Sequential(Trainer, Saveable):
         self._input: InputLayer | None = None
         self._layers: list[Layer | Sequential] = []
         self._parents: weakref.WeakSet[Sequential] = weakref.WeakSet()
+        self._use = _core.Use()
         self._network: Any = None
         self._network_frozen: set[Layer] = set()
         if layers is not None and not isinstance(layers, Iterable):
@@ -274,7 +275,7 @@ class Sequential(Trainer, Saveable):
 
     def get_weights(self) -> list[FloatArray]:
         """Return copies of all weights, layer by layer: [kernel, bias, kernel, …]."""
-        return [weight.numpy() for weight in self.weights]
+        return read_all(self.weights)
 
     def set_weights(self, weights: Sequence[npt.ArrayLike]) -> None:
         """Put all weights back, in the order of `get_weights`; all of them or, on an error, none."""
@@ -418,10 +419,15 @@ class Sequential(Trainer, Saveable):
 
     def __getstate__(self) -> dict[str, Any]:
         # For pickle and copy: all but the engine's, which is put together again when needed.
-        return vars(self) | {"_network": None, "_rows_network": None, "_parents": None}
+        return vars(self) | {
+            "_use": None,
+            "_network": None,
+            "_rows_network": None,
+            "_parents": None,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _parents=weakref.WeakSet())
+        vars(self).update(state, _use=_core.Use(), _parents=weakref.WeakSet())
         for layer in self._layers:
             if isinstance(layer, Sequential):
                 layer._parents.add(self)

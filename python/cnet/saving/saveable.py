@@ -14,6 +14,7 @@ from .. import _core, initializers
 from .._data import Array
 from .._files import StrPath, as_model_path
 from .._serialization import find_class
+from ..layers.core import assign_all, read_all
 from ..random import seeds_aside
 from .compiled import describe, restore
 from .tensor_file import TensorFile, write_tensor_file
@@ -276,7 +277,10 @@ def _write(
     document: Mapping[str, Any],
     overwrite: bool,
 ) -> None:
-    groups = {"weights": {name: weight.numpy() for name, weight in weights.items()}, **others}
+    groups = {
+        "weights": dict(zip(weights, read_all(list(weights.values())), strict=True)),
+        **others,
+    }
     header = {"version": VERSION, "cnet": _core.build_info()["version"]}
     header |= {group: list(tensors) for group, tensors in groups.items()}
     arrays = {name: array for tensors in groups.values() for name, array in tensors.items()}
@@ -323,13 +327,8 @@ def _read_weights(
         file.check(name, weight.dtype, weight.shape)
     if extra := [name for name in in_file if name not in weights]:
         file.refuse(f"the model has no weight '{extra[0]}'")
-    arrays = [(weight, file.read(name)) for name, weight in weights.items()]
-
-    def put() -> None:
-        for weight, array in arrays:
-            weight.assign(array)
-
-    return put
+    arrays = [file.read(name) for name in weights]
+    return lambda: assign_all(list(weights.values()), arrays, "load_weights")
 
 
 def _found(document: Any, *keys: str) -> Any:

@@ -55,6 +55,8 @@ class Compilable:
         ------
         TypeError, ValueError
             For a name that is unknown, or metrics that don't fit the loss.
+        RuntimeError
+            If the model is being trained or evaluated.
         """
         del run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
         if loss_weights is not None:
@@ -74,8 +76,11 @@ class Compilable:
             chosen_optimizer = optimizers.get(optimizer)
         except ValueError as error:
             raise ValueError(f"compile: {error}") from None
-        self._compiled = Compiled(chosen_optimizer, chosen_loss, chosen_metrics, chosen_weighted)
-        self._freeze()
+        with self._as_model()._use:
+            self._compiled = Compiled(
+                chosen_optimizer, chosen_loss, chosen_metrics, chosen_weighted
+            )
+            self._freeze()
 
     @property
     def optimizer(self) -> Any:

@@ -16,6 +16,7 @@ from .compiled import Totals
 from .data import comes_in_batches, source_of, split
 from .loop import Loop
 from .sources import Data, Source, Stretch, warn_of_end
+from .turns import alone, alone_or_within
 
 __all__ = ["Trainer"]
 
@@ -37,6 +38,7 @@ class Trainer(Loop):
     # The core's network, where samples are rows of numbers to the user as well.
     _rows_network: Any = None
 
+    @alone
     def fit(
         self,
         x: Any = None,
@@ -112,6 +114,14 @@ class Trainer(Loop):
             `TerminateOnNaN` among the callbacks training ends instead.
         KeyboardInterrupt
             On Ctrl-C, after a whole step; ``model.history`` holds the epochs before.
+        RuntimeError
+            If the model is being trained or evaluated, by another thread or a call that this one
+            comes from (a callback's); or if another model trains layers that both have.
+
+        Notes
+        -----
+        Meanwhile other threads may predict, and read and assign weights: they wait for the end of a
+        batch, and so do forks. Callbacks may as well, and `evaluate`. No one sees half a step.
 
         Warns
         -----
@@ -192,6 +202,7 @@ class Trainer(Loop):
         hooks.call("on_train_end", epoch_logs)
         return history
 
+    @alone_or_within
     def evaluate(
         self,
         x: Any = None,
@@ -226,6 +237,8 @@ class Trainer(Loop):
         ------
         TypeError, ValueError
             As for `fit`.
+        RuntimeError
+            If another thread trains or evaluates the model.
         """
         compiled = self._require_loss("evaluate")
         batch_size = _count("evaluate: batch_size", batch_size)
@@ -278,6 +291,11 @@ class Trainer(Loop):
         ------
         TypeError, ValueError
             If `x` isn't such data.
+
+        Notes
+        -----
+        Any number of threads may predict with one model at once. While another thread trains it, a
+        prediction waits for the end of a batch; training waits for the predictions that have begun.
         """
         batch_size = _count("predict: batch_size", batch_size)
         steps = _count("predict: steps", steps)
@@ -323,6 +341,7 @@ class Trainer(Loop):
         """Return the model's output for a batch."""
         return self._predict(self._samples("predict_on_batch: x", x))
 
+    @alone
     def train_on_batch(
         self,
         x: Any,
@@ -347,6 +366,7 @@ class Trainer(Loop):
         compiled.totals = self._train("train_on_batch", batch, Totals(), silent, hooks)
         return _result(compiled.logs(compiled.totals), return_dict)
 
+    @alone_or_within
     def test_on_batch(
         self,
         x: Any,

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "core/access.hpp"
+#include "network/network.hpp"
+
+namespace cnet {
+
+/// What a batch of training writes, kept from others who train it, and what it reads of a network.
+template <class T> Uses uses_of_training(const Network<T>& network) {
+  Uses uses;
+  for (const Layer<T>& layer : network.layers()) {
+    const bool is_written = layer.learns() || layer.mixes_rows();
+    for (Variable<T>* variable : layer.all_variables()) {
+      (is_written ? uses.written : uses.read).push_back(&variable->guard);
+    }
+    if (ops::RandomState* random = layer.random()) uses.written.push_back(&random->guard);
+  }
+  uses.owned = uses.written;
+  uses.used = uses.read;
+  return uses;
+}
+
+/// What all else reads of a network.
+template <class T> Uses uses_of_evaluation(const Network<T>& network) {
+  Uses uses;
+  for (const Layer<T>& layer : network.layers()) {
+    for (Variable<T>* variable : layer.all_variables()) uses.read.push_back(&variable->guard);
+  }
+  return uses;
+}
+
+/// The same by a call that keeps something to itself, pauses included.
+inline Uses owning(Guard& guard, Uses uses = {}) {
+  uses.owned.push_back(&guard);
+  return uses;
+}
+
+} // namespace cnet

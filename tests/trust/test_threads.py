@@ -1,0 +1,232 @@
+"""Threads that use one model at once: right results or `RuntimeError`, and never half of a change."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import random
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cnet
+from cnet import Sequential, callbacks, layers
+
+THREADS = 8
+X = (np.arange(600 * 24).reshape(600, 24) % 13).astype(np.float32)
+Y = np.ones((600, 3), np.float32)
+
+
+@pytest.fixture(autouse=True)
+def _threads_that_take_turns_often() -> Iterator[None]:
+    before, limit = sys.getswitchinterval(), cnet.get_num_threads()
+    sys.setswitchinterval(1e-5)
+    cnet.set_num_threads(2)
+    yield
+    sys.setswitchinterval(before)
+    cnet.set_num_threads(limit)
+
+
+def make_model(base: Sequential, name: str) -> Sequential:
+    """Return a model whose training takes steps of nothing: weights stay what they are set to."""
+    model = Sequential([base, layers.Dense(200, "relu"), layers.Dense(3)], name=name)
+    model.compile(cnet.optimizers.SGD(0.0), "mse", metrics=["mae"])
+    return model
+
+
+def make_base() -> Sequential:
+    base = Sequential([cnet.Input((24,)), layers.Dense(100, "relu")], name="base")
+    base.trainable = False
+    return base
+
+
+def constants(model: Sequential, value: float) -> list[Any]:
+    return [np.full_like(weight, value) for weight in model.get_weights()]
+
+
+def run_together(works: list[Callable[[], None]]) -> None:
+    """Run functions in threads until all have ended; raise what the first to fail raised."""
+    failures: list[BaseException] = []
+
+    def guarded(work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as failure:  # noqa: BLE001 # raised by whoever waits for them
+            failures.append(failure)
+
+    threads = [threading.Thread(target=guarded, args=(work,), daemon=True) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(300)
+    assert not any(thread.is_alive() for thread in threads), "a thread waits for ever"
+    if failures:
+        raise failures[0]
+
+
+def test_predictions_of_many_threads_have_the_bits_of_one(
+    amount: Callable[[int, int], int],
+) -> None:
+    cnet.utils.set_random_seed(3)
+    model = make_model(make_base(), "served")
+    calls = [
+        (call, rows)
+        for call in (model, model.predict_on_batch, lambda x: model.predict(x, verbose=0))
+        for rows in (1, 2, 31, 64, 257, 600)
+    ]
+    expected = [call(X[:rows]).tobytes() for call, rows in calls]
+
+    def predict() -> None:
+        for _ in range(amount(20, 2000)):
+            for (call, rows), output in zip(calls, expected, strict=True):
+                assert call(X[:rows]).tobytes() == output
+
+    run_together([predict] * THREADS)
+
+
+class LookAround(callbacks.Callback):
+    """Does amid a fit what callbacks may."""
+
+    def __init__(self, check: Callable[[str], None]) -> None:
+        super().__init__()
+        self.check = check
+
+    def on_train_batch_end(self, batch: int, *_: Any) -> None:
+        if batch % 3 == 0:
+            for call in ("predict", "get_weights", "evaluate", "set_weights"):
+                self.check(call)
+            with pytest.raises(RuntimeError, match="in use by another call"):
+                self.model.fit(X, Y, verbose=0)
+
+
+VALUES = [0.0, 0.25, 0.5, 1.0, 2.0]
+
+
+def test_threads_that_do_everything_at_once(
+    tmp_path: Path, amount: Callable[[int, int], int], report: Callable[[str], None]
+) -> None:
+    base = make_base()
+    models = [make_model(base, "one"), make_model(base, "two")]
+    # All weights of both models always have one value: whatever is a mix is torn. But a model's
+    # values change under the other one, whose head has another: one model is looked at.
+    model, neighbour = models
+    outputs, losses = set(), set()
+    for value in VALUES:
+        model.set_weights(constants(model, value))
+        outputs.add(model.predict(X, verbose=0).tobytes())
+        losses.add(tuple(model.evaluate(X, Y, verbose=0)))
+    assert len(outputs) == len(losses) == len(VALUES)
+    all_constants = [constants(model, value) for value in VALUES]
+
+    def uniform(arrays: list[Any]) -> bool:
+        return len({float(value) for array in arrays for value in np.unique(array)}) == 1
+
+    def check(call: str) -> None:
+        match call:
+            case "fit":
+                model.fit(X, Y, batch_size=random.choice([16, 100, 600]), verbose=0)
+            case "fit with callbacks":
+                model.fit(X, Y, batch_size=64, verbose=0, callbacks=[LookAround(check)])
+            case "fit a neighbour":
+                neighbour.fit(X, Y, batch_size=32, verbose=0)
+            case "train_on_batch":
+                model.train_on_batch(X[:50], Y[:50])
+            case "evaluate":
+                assert tuple(model.evaluate(X, Y, verbose=0)) in losses
+            case "predict":
+                assert model.predict(X, verbose=0).tobytes() in outputs
+            case "call":
+                assert model(X).tobytes() in outputs
+            case "set_weights":
+                model.set_weights(random.choice(all_constants))
+            case "get_weights":
+                assert uniform(model.get_weights())
+            case "save":
+                file = tmp_path / f"{threading.get_ident()}.safetensors"
+                model.save(file)
+                loaded = cnet.models.load_model(file)
+                assert uniform(loaded.get_weights())
+                assert loaded(X).tobytes() in outputs
+            case "pickle":  # takes a layer at a time
+                copy = pickle.loads(pickle.dumps(model))
+                assert all(uniform(layer.get_weights()) for layer in copy.layers)
+            case "clone":
+                copy = Sequential.from_config(model.get_config())
+                assert copy.count_params() == model.count_params()
+
+    calls = (
+        "fit", "fit with callbacks", "fit a neighbour", "train_on_batch", "evaluate", "predict",
+        "call", "set_weights", "get_weights", "save", "pickle", "clone",
+    )  # fmt: skip
+    done, refused = Counter[str](), Counter[str]()
+    end = time.monotonic() + amount(8, 300)
+
+    def work(seed: int) -> None:
+        choices = random.Random(seed)
+        while time.monotonic() < end or len(done) < len(calls):
+            call = choices.choice(calls)
+            try:
+                check(call)
+                done[call] += 1
+            except RuntimeError as error:
+                if "in use by another call" not in str(error):
+                    raise
+                refused[call] += 1
+
+    run_together([lambda seed=seed: work(seed) for seed in range(THREADS)])  # type: ignore[misc]
+    report(f"{THREADS} threads did {json.dumps(done)}; refused {json.dumps(refused)}")
+    assert set(refused) <= {
+        "fit", "fit with callbacks", "fit a neighbour", "train_on_batch", "evaluate"
+    }  # fmt: skip
+    assert refused["fit"] > 0
+    model.fit(X, Y, verbose=0)
+
+
+def test_two_models_with_one_frozen_base_train_at_once() -> None:
+    base = make_base()
+    one, two = make_model(base, "one"), make_model(base, "two")
+    meeting = threading.Barrier(2, timeout=60)
+
+    class Meet(callbacks.Callback):
+        def on_train_batch_end(self, *_: Any) -> None:
+            meeting.wait()
+
+    def fit(model: Sequential) -> Callable[[], None]:
+        return lambda: model.fit(X, Y, batch_size=100, verbose=0, callbacks=[Meet()])
+
+    run_together([fit(one), fit(two)])
+
+
+def test_a_prediction_waits_for_no_more_than_a_batch() -> None:
+    model = make_model(make_base(), "busy")
+    model.stop_training = False
+    begun = threading.Event()
+
+    class Tell(callbacks.Callback):
+        def on_epoch_begin(self, *_: Any) -> None:
+            begun.set()
+
+        def on_epoch_end(self, *_: Any) -> None:
+            begun.clear()
+
+    x, y = np.broadcast_to(X[:1], (100_000, 24)), np.broadcast_to(Y[:1], (100_000, 3))
+    fitting = threading.Thread(
+        target=lambda: model.fit(x, y, batch_size=16, verbose=0, callbacks=[Tell()])
+    )
+    fitting.start()
+    begun.wait()
+    counts = 0
+    while fitting.is_alive():
+        model(X[:1])
+        model.get_weights()
+        model.set_weights(model.get_weights())
+        counts += 1
+    fitting.join()
+    assert counts > 20, "an epoch of 6,250 batches has let in few others"
