@@ -162,5 +162,5 @@ def to_categorical(
             f"to_categorical: ids from {ids.min()} to {ids.max()} are not all in [0, {classes})"
         )
     one_hot = np.zeros((*ids.shape, classes), dtype=floatx())
-    np.put_along_axis(one_hot, ids[..., np.newaxis], 1, axis=-1)
+    one_hot.reshape(-1, max(classes, 1))[np.arange(ids.size), ids.reshape(-1)] = 1
     return one_hot

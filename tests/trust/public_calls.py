@@ -312,7 +312,6 @@ def _methods() -> list[Call]:
         _setter("kernel", model, first),
         _setter("bias", model, first),
         _within("assign", model, lambda made: made.weights[0], value=lambda: np.ones((4, 3))),
-        _within("__array__", model, lambda made: made.weights[0]),
         _within("adapt", layers.Normalization, lambda made: made),
     ]
     return calls

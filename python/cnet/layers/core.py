@@ -326,9 +326,9 @@ class InputLayer(Layer):
         self.batch_shape = refuse("Input", "batch_shape", batch_shape)
         self.input_tensor = refuse("Input", "tensor", input_tensor)
         self.optional = refuse("Input", "optional", optional, default=False)
-        super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=shape)
-        assert self.sample_shape is not None
-        self.build((None, *self.sample_shape))
+        sample_shape = check_shape(shape, "Input" if name is None else name)
+        super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=sample_shape)
+        self.build((None, *sample_shape))
 
     def add_to(self, network: Any, *, trainable: bool = True) -> None:
         pass

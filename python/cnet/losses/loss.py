@@ -57,7 +57,7 @@ class Loss(Configurable):
         reduction: Reduction | None = "sum_over_batch_size",
         dtype: None = None,
     ) -> None:
-        if reduction not in REDUCTIONS:
+        if not (reduction is None or isinstance(reduction, str)) or reduction not in REDUCTIONS:
             known = ", ".join(map(repr, REDUCTIONS))
             raise ValueError(
                 f"{type(self).__name__}: reduction: expected one of {known}, got {shown(reduction)}"

@@ -247,7 +247,7 @@ class F1Score(Metric):
     ) -> None:
         labels, predictions = as_pair("F1Score", y_true, y_pred, self.dtype)
         if self.threshold is None:
-            greatest = predictions.max(axis=1, keepdims=True, initial=-np.inf)
+            greatest = predictions.astype(np.float64).max(axis=1, keepdims=True, initial=-np.inf)
             positive = (predictions >= greatest) & (np.abs(predictions) > 1e-9)
         else:
             positive = predictions > self.threshold
