@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-__all__ = ["as_model_path", "as_path", "naming", "write_atomically"]
+__all__ = ["SUFFIX", "as_model_path", "as_path", "naming", "write_atomically"]
 
 StrPath = str | os.PathLike[str]
 

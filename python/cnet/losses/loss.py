@@ -57,7 +57,8 @@ class Loss(Configurable):
         reduction: Reduction | None = "sum_over_batch_size",
         dtype: None = None,
     ) -> None:
-        if not (reduction is None or isinstance(reduction, str)) or reduction not in REDUCTIONS:
+        given: Any = reduction
+        if not isinstance(given, (str, type(None))) or given not in REDUCTIONS:
             known = ", ".join(map(repr, REDUCTIONS))
             raise ValueError(
                 f"{type(self).__name__}: reduction: expected one of {known}, got {shown(reduction)}"
