@@ -28,7 +28,7 @@ MODULES = [
     {"_elementwise"},
     {"_data", "_files", "_serialization"},
     {"config"},
-    {"_core", "reference"},
+    {"_core", "_errors", "reference"},
 ]
 RANK = {module: rank for rank, row in enumerate(MODULES) for module in row}
 

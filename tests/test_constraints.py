@@ -89,9 +89,10 @@ def test_get(name: str) -> None:
         (lambda: constraints.UnitNorm(axis=[0, 1]), ValueError),
         (lambda: constraints.MinMaxNorm("low"), TypeError),
         (lambda: constraints.get("small"), ValueError),
-        (lambda: constraints.get(np.abs), ValueError),
-        (lambda: constraints.get(type("Mine", (constraints.Constraint,), {})()), ValueError),
-        (lambda: layers.Dense(3, kernel_constraint=3), ValueError),
+        (lambda: constraints.get(np.abs), TypeError),
+        (lambda: constraints.get(type("Mine", (constraints.Constraint,), {})()), TypeError),
+        (lambda: layers.Dense(3, kernel_constraint=3), TypeError),
+        (lambda: constraints.MinMaxNorm(2, 1), ValueError),
     ],
 )
 def test_what_makes_no_sense_is_refused(make: Any, error: Any) -> None:

@@ -234,7 +234,10 @@ def test_ids_are_a_column_of_integers(shape: tuple[int, ...], dtype: str) -> Non
 @pytest.mark.parametrize("dtype", NATIVE_DTYPES)
 def test_distributions_are_kept(dtype: str) -> None:
     rows = np.eye(3)[[1, 0, 2, 1]].astype(dtype)
-    assert _data.as_labels(rows, "fit: y", 3, sparse=False) is rows
+    labels = _data.as_labels(rows, "fit: y", 3, sparse=False)
+    assert labels.dtype == rows.dtype
+    assert labels.ctypes.data == rows.ctypes.data
+    np.testing.assert_array_equal(labels, rows)
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,7 @@ ALL = README + CONTRIBUTING + SECURITY
 LINKS = sorted(set(re.findall(r"\]\(([^)\s]+)\)", ALL)))
 # In backticks, and in lines of the shell.
 FILES = sorted(
-    set(re.findall(r"`([\w./]+/[\w.]+\.\w+)`", ALL))
-    | set(re.findall(r"python ([\w./]+\.py)", ALL))
+    set(re.findall(r"`([\w./]+/[\w.]+\.\w+)`", ALL)) | set(re.findall(r"python ([\w./]+\.py)", ALL))
 )
 BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 

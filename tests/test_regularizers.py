@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -109,10 +110,11 @@ class Mine(regularizers.Regularizer):
         (lambda: regularizers.L1(-0.1), ValueError),
         (lambda: regularizers.L2(float("nan")), ValueError),
         (lambda: regularizers.L1L2("much"), TypeError),
+        (lambda: regularizers.L2(math.inf), ValueError),
         (lambda: regularizers.get("l3"), ValueError),
-        (lambda: regularizers.get(len), ValueError),
-        (lambda: regularizers.get(Mine()), ValueError),
-        (lambda: regularizers.get(Mine), ValueError),
+        (lambda: regularizers.get(len), TypeError),
+        (lambda: regularizers.get(Mine()), TypeError),
+        (lambda: regularizers.get(Mine), TypeError),
         (lambda: regularizers.get({"class_name": "os.system"}), ValueError),
         (lambda: layers.Dense(3, activity_regularizer="l2"), ValueError),
     ],

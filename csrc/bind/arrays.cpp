@@ -137,6 +137,22 @@ kernels::PointwiseLoss pointwise_loss(const char* call, const std::string& name)
   return static_cast<kernels::PointwiseLoss>(found - std::begin(names));
 }
 
+py::weakref hold(const py::array& array) {
+  py::object owner = array;
+  for (py::object base = array.base(); base && py::isinstance<py::array>(base);
+       base = py::reinterpret_borrow<py::array>(base).base()) {
+    owner = base;
+  }
+  return py::weakref(owner);
+}
+
+py::array held(const py::array& array) {
+  const py::tuple base = py::make_tuple(array, hold(array));
+  py::array view(array.dtype(), shape_of(array), {array.strides(), array.strides() + array.ndim()}, array.data(), base);
+  if (!array.writeable()) py::detail::array_proxy(view.ptr())->flags &= ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
+  return view;
+}
+
 Samples samples(Argument argument, const py::array& array) {
   expect_matrix(argument, array, "(samples, features)");
   return {static_cast<const std::byte*>(array.data()),

@@ -54,6 +54,13 @@ template <class T> Array<T> in_place(Argument, const py::object& array, const st
 /// Throws ValueError if there is no such loss.
 kernels::PointwiseLoss pointwise_loss(const char* call, const std::string& name);
 
+/// A reference that lets NumPy refuse to move or free an array's memory: `resize` asks for weak ones even
+/// where it is told not to count the strong ones, and asks for nothing else that could be held.
+py::weakref hold(const py::array& array);
+
+/// A view of an array that holds its memory as long as it lives.
+py::array held(const py::array& array);
+
 /// A view of (samples, features) of any numeric type and stride.
 Samples samples(Argument, const py::array& array);
 

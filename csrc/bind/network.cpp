@@ -127,6 +127,7 @@ template <class T> py::object try_predict(const Network<T>& network, const py::o
   if (!py::isinstance<py::array_t<T>>(x)) return py::none();
   const auto array = py::reinterpret_borrow<py::array>(x);
   if (array.ndim() != 2 || array.shape(1) != network.inputs()) return py::none();
+  const py::weakref held = hold(array);
   return predict_samples<T>(network, array, py::none());
 }
 

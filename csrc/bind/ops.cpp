@@ -209,6 +209,7 @@ template <class T> void register_ops_of(py::module_& m) {
 } // namespace
 
 void register_ops(py::module_& m) {
+  m.def("held", &held, given("array"));
   register_ops_of<float>(m);
   register_ops_of<double>(m);
 }

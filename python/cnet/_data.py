@@ -6,12 +6,15 @@ Data keeps its dtype and its strides: the core converts a batch at a time. Only 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from . import _core
+from ._errors import shown
 from .config import floatx
 
 Array = npt.NDArray[Any]
@@ -21,7 +24,8 @@ FloatArray = npt.NDArray[np.floating[Any]]
 def as_array(value: Any, argument: str) -> Array:
     """Return `value` as an array of numbers; `argument` ("fit: x") names it in errors.
 
-    Takes arrays, nested lists, and anything with `__array__` or DLPack.
+    Takes arrays, nested lists, and anything with `__array__` or DLPack. The memory of an array can't
+    be resized while what is returned, or a view of it, lives.
     """
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{argument}: masked arrays are not supported; fill or drop what is masked")
@@ -36,9 +40,21 @@ def as_array(value: Any, argument: str) -> Array:
         raise TypeError(
             f"{argument}: expected numbers, got {type(value).__name__} of dtype {array.dtype}"
         )
+    if (
+        array.size == 0 and max(array.shape) >= 2**31
+    ):  # work goes by columns where there are no rows
+        raise ValueError(f"{argument}: expected numbers, got none in shape {array.shape}")
     if array.dtype.kind == "f" and array.dtype.itemsize > 8:
-        return array.astype(np.float64)
-    return array.astype(array.dtype.newbyteorder("="), copy=False)
+        array = as_type(array, np.float64)
+    return _core.held(array.astype(array.dtype.newbyteorder("="), copy=False))
+
+
+def as_type(array: Array, dtype: npt.DTypeLike) -> FloatArray:
+    """Return an array as the core takes it: C-contiguous, aligned; what is too large becomes inf."""
+    if array.dtype == dtype:
+        return np.require(array, requirements=["C", "A"])
+    with np.errstate(over="ignore"):
+        return np.require(array, dtype=dtype, requirements=["C", "A"])
 
 
 def as_samples(value: Any, argument: str, sample_shape: tuple[int, ...] | None = None) -> Array:
@@ -89,7 +105,7 @@ def as_ids(array: Array, argument: str) -> Array:
     wrong = np.flatnonzero(ids != array)
     if wrong.size:
         row = wrong[0]
-        raise ValueError(f"{argument}: {array.flat[row]} at row {row} is not a class id")
+        raise ValueError(f"{argument}: {array.reshape(-1)[row]} at row {row} is not a class id")
     return ids
 
 
@@ -98,12 +114,13 @@ def as_weights(value: Any, argument: str, samples: int, dtype: str) -> FloatArra
     array = as_array(value, argument)
     if array.shape not in ((samples,), (samples, 1)):
         raise ValueError(f"{argument}: expected shape ({samples},), got {array.shape}")
-    with np.errstate(over="ignore"):  # refused below
-        weights = np.require(array.reshape(samples), dtype=np.dtype(dtype), requirements=["C", "A"])
+    weights = as_type(array.reshape(samples), dtype)
     wrong = np.flatnonzero(~np.isfinite(weights))
     if wrong.size:
         row = wrong[0]
-        raise ValueError(f"{argument}: {array.flat[row]} at row {row} is not a finite {dtype}")
+        raise ValueError(
+            f"{argument}: {array.reshape(-1)[row]} at row {row} is not a finite {dtype}"
+        )
     return weights
 
 
@@ -120,11 +137,11 @@ def as_class_weights(
         )
     for key, weight in value.items():
         if isinstance(key, bool) or not isinstance(key, (int, np.integer)):
-            raise TypeError(f"{argument}: expected classes as integers, got {key!r}")
+            raise TypeError(f"{argument}: expected classes as integers, got {shown(key)}")
         if classes is not None and not 0 <= key < classes:
             raise ValueError(f"{argument}: class {key} is outside [0, {classes})")
         with np.errstate(over="ignore"):
-            rounded = np.dtype(dtype).type(as_number(f"{argument}[{key}]", weight))
+            rounded = np.dtype(dtype).type(as_number(f"{argument}[{key}]", weight, infinite=True))
         if not np.isfinite(rounded):
             raise ValueError(f"{argument}[{key}]: {weight} is not a finite {dtype}")
     if not value:
@@ -149,35 +166,100 @@ def as_floats(call: str, **arrays: Any) -> list[FloatArray]:
         if hasattr(value, "dtype") and found[name].dtype in (np.float32, np.float64)
     ]
     dtype = np.result_type(*decisive) if decisive else np.dtype(floatx())
-    return [np.require(array, dtype=dtype, requirements=["C", "A"]) for array in found.values()]
+    return [as_type(array, dtype) for array in found.values()]
 
 
-def as_number(argument: str, value: Any, *, least: float | None = None) -> float:
-    """Return `value` as a float; `TypeError` unless it is a number, which text never is."""
-    try:
-        number = None if isinstance(value, (str, bytes)) else float(value)
-    except (TypeError, ValueError):
-        number = None
+def as_number(
+    argument: str,
+    value: Any,
+    *,
+    least: float | None = None,
+    above: float | None = None,
+    most: float | None = None,
+    infinite: bool = False,
+) -> float:
+    """Return `value` as a float in [least, most]: not NaN, and unless it may be, not infinite.
+
+    `TypeError` unless it is a number, which text, arrays of any dimensions and masked ones never are.
+    """
+    if isinstance(value, (np.ndarray, np.generic)):
+        plain = value.ndim == 0 and not isinstance(value, np.ma.MaskedArray)
+        is_number = plain and value.dtype.kind in "biuf"
+    else:
+        is_number = hasattr(value, "__float__") or hasattr(value, "__index__")
+    number: float | None = None
+    if is_number:
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        except (TypeError, ValueError):
+            pass  # it only looked like one
     if number is None:
-        raise TypeError(f"{argument}: expected a number, got {value!r}")
-    if least is not None and not number >= least:
-        raise ValueError(f"{argument}: expected a number of at least {least}, got {value!r}")
+        raise TypeError(f"{argument}: expected a number, got {shown(value)}")
+    low, high = (-math.inf if least is None else least), (math.inf if most is None else most)
+    inside = low <= number <= high and (above is None or number > above)
+    if not inside or (math.isinf(number) and not infinite):
+        limits = "" if least is None else f" of at least {least}"
+        limits = limits if above is None else f" above {above}"
+        limits = limits if most is None else f" in [{low}, {high}]"
+        endless = math.isinf(number) and not limits and not infinite
+        kind = "a finite number" if endless else "a number"
+        raise ValueError(f"{argument}: expected {kind}{limits}, got {shown(value)}")
     return number
+
+
+def as_numbers(
+    argument: str, values: Any, *, least: float | None = None, most: float | None = None
+) -> list[float]:
+    """Return a list of numbers, or an array of one dimension, as floats in [least, most]."""
+    array = as_array(values, argument)
+    if array.ndim != 1:
+        raise TypeError(f"{argument}: expected a list of numbers, got {shown(values)}")
+    numbers = as_type(array, np.float64)
+    return [as_number(argument, number, least=least, most=most) for number in numbers]
+
+
+def as_fraction(argument: str, value: Any) -> float:
+    """Return `value` as a float in [0, 1]."""
+    return as_number(argument, value, least=0, most=1)
 
 
 def as_count(argument: str, value: Any, *, least: int = 0) -> int:
     """Return `value` as an integer in [least, 2⁶³)."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{argument}: expected an integer, got {value!r}")
+        raise TypeError(f"{argument}: expected an integer, got {shown(value)}")
     if not least <= value < 2**63:
-        raise ValueError(f"{argument}: expected an integer in [{least}, 2**63), got {value}")
+        raise ValueError(f"{argument}: expected an integer in [{least}, 2**63), got {shown(value)}")
     return int(value)
+
+
+def as_text(argument: str, value: Any) -> str:
+    """Return `value`, which is text."""
+    if not isinstance(value, str):
+        raise TypeError(f"{argument}: expected text, got {shown(value)}")
+    return str(value)
+
+
+def as_shape(argument: str, value: Any, *, least: int = 0) -> tuple[int, ...]:
+    """Return a shape, all of whose sizes are in [least, 2⁶³), as is the number of what it holds."""
+    if not isinstance(value, (tuple, list)):
+        raise TypeError(f"{argument}: expected a shape (a tuple of integers), got {shown(value)}")
+    if any(isinstance(size, bool) or not isinstance(size, (int, np.integer)) for size in value):
+        raise TypeError(f"{argument}: expected a shape (a tuple of integers), got {shown(value)}")
+    shape = tuple(int(size) for size in value)
+    if min(shape, default=least) < least:
+        sizes = "positive sizes" if least else "sizes of at least 0"
+        raise ValueError(f"{argument}: expected a shape of {sizes}, got {shown(shape)}")
+    if math.prod(shape) >= 2**63:
+        raise ValueError(f"{argument}: expected less than 2**63 numbers, got shape {shown(shape)}")
+    return shape
 
 
 def refuse(call: str, name: str, value: Any, default: Any = None) -> Any:
     """Return the default of an argument that cnet does not have; raise for any other value."""
     if value is not False and not (type(value) is type(default) and value == default):
-        raise ValueError(f"{call}: {name} is not supported, got {value!r}")
+        raise ValueError(f"{call}: {name} is not supported, got {shown(value)}")
     return default
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ._data import as_number
+from ._errors import shown
 
 __all__ = ["NAMES", "specification"]
 
@@ -28,7 +29,7 @@ def _relu(
         "threshold": as_number("relu: threshold", threshold, least=0),
     }
     if max_value is not None:
-        parameters["max_value"] = as_number("relu: max_value", max_value, least=0)
+        parameters["max_value"] = as_number("relu: max_value", max_value, least=0, infinite=True)
     return "relu", parameters
 
 
@@ -84,11 +85,13 @@ def specification(call: str, activation: Any, parameters: Mapping[str, Any]) -> 
     maker = _MAKERS.get(activation) if isinstance(activation, str) else None
     if maker is None:
         raise ValueError(
-            f"{call}: activation: expected one of {', '.join(NAMES)}, got {activation!r}"
+            f"{call}: activation: expected one of {', '.join(NAMES)}, got {shown(activation)}"
         )
     known = inspect.signature(maker).parameters
     for name in parameters:
         if name not in known:
             accepted = ", ".join(known) or "none"
-            raise TypeError(f"{call}: {activation} has no parameter {name!r} (it has: {accepted})")
+            raise TypeError(
+                f"{call}: {activation} has no parameter {shown(name)} (it has: {accepted})"
+            )
     return maker(**parameters)

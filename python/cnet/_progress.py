@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from ._errors import shown
+
 __all__ = ["Progress"]
 
 
@@ -32,10 +34,10 @@ class Progress:
     """
 
     def __init__(
-        self, steps: int | None, verbose: str | int, call: str = "Progress", *, delay: float = 0.0
+        self, steps: int | None, verbose: Any, call: str = "Progress", *, delay: float = 0.0
     ) -> None:
-        if verbose not in ("auto", 0, 1, 2):
-            raise ValueError(f"{call}: verbose: expected 'auto', 0, 1 or 2, got {verbose!r}")
+        if not isinstance(verbose, (str, int)) or verbose not in ("auto", 0, 1, 2):
+            raise ValueError(f"{call}: verbose: expected 'auto', 0, 1 or 2, got {shown(verbose)}")
         if verbose == "auto":
             on_terminal = sys.stdout is not None and sys.stdout.isatty()
             verbose = 1 if _in_notebook() or on_terminal else 2

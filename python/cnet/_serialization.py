@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from ._errors import shown
+
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Configurable", "as_config", "find_class"]
+__all__ = ["Configurable", "as_config", "find_class", "get_by_name"]
 
 
 class Configurable:
@@ -72,7 +74,7 @@ def as_config(value: Any, argument: str) -> Any:
     if isinstance(value, partial) and not value.args:
         described = {"function": value.func, **value.keywords}
         return {"class_name": "partial", "config": as_config(described, argument)}
-    raise TypeError(f"{argument}: {value!r} can't be described in a config")
+    raise TypeError(f"{argument}: {shown(value)} can't be described in a config")
 
 
 def find_class(
@@ -87,12 +89,59 @@ def find_class(
     """
     classes = {**known, **(custom_objects or {})}
     name = config.get("class_name") if isinstance(config, Mapping) else None
-    if name not in classes:
+    if not isinstance(name, str) or name not in classes:
         raise ValueError(
-            f"{call}: expected a dict with 'class_name' and 'config', got {config!r}; the class is to "
+            f"{call}: expected a dict with 'class_name' and 'config', got {shown(config)}; the class is to "
             f"be one of {', '.join(classes)}"
         )
-    return classes[name], dict(config.get("config") or {})
+    arguments = config.get("config") or {}
+    if not isinstance(arguments, Mapping):
+        raise TypeError(f"{call}: config: expected a dict, got {shown(arguments)}")
+    return classes[name], dict(arguments)
+
+
+def get_by_name(
+    family: str, base: type[Any], known: Mapping[str, type[Any]], identifier: Any
+) -> Any:
+    """Return one of a family from its name, its class, its configuration, or itself.
+
+    Parameters
+    ----------
+    family : str
+        Begins errors: "regularizer".
+    base : type
+        What all of the family, the user's own among them, are.
+    known : dict of str to type
+        Those that have names.
+    identifier : str, type, dict or `base`
+
+    Raises
+    ------
+    ValueError
+        For a name that is not known.
+    TypeError
+        For what is none of these.
+    """
+    if isinstance(identifier, base):
+        return identifier
+    if isinstance(identifier, str):
+        if identifier in known:
+            return known[identifier]()
+    elif isinstance(identifier, Mapping):
+        cls, config = find_class(identifier, known, None, family)
+        return cls.from_config(config)
+    elif isinstance(identifier, type) and issubclass(identifier, base):
+        return identifier()
+    error = ValueError if isinstance(identifier, str) else TypeError
+    names: dict[type[Any], str] = {}
+    for name, cls in known.items():
+        if name.islower():
+            names.setdefault(cls, name)
+    known_names = ", ".join(names.values())
+    raise error(
+        f"{family}: expected one of {known_names}, or an instance of {base.__name__}, "
+        f"got {shown(identifier)}"
+    )
 
 
 def _parameters(cls: type[Any]) -> list[str]:

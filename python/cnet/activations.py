@@ -22,6 +22,7 @@ import numpy.typing as npt
 from . import ops
 from ._data import FloatArray, as_floats
 from ._elementwise import NAMES, specification
+from ._errors import shown
 from ._serialization import find_class
 
 __all__ = [
@@ -350,6 +351,10 @@ def _along_axis(
     call: str, function: Callable[[FloatArray], FloatArray], x: npt.ArrayLike, axis: int
 ) -> FloatArray:
     (x,) = as_floats(call, x=x)
+    if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
+        raise TypeError(f"{call}: axis: expected an integer, got {shown(axis)}")
+    if not -x.ndim <= axis < x.ndim:
+        raise ValueError(f"{call}: axis={shown(axis)} is none of shape {x.shape}")
     last = np.moveaxis(x, axis, -1)
     rows = function(last.reshape(math.prod(last.shape[:-1]), last.shape[-1]))
     return np.moveaxis(rows.reshape(last.shape), -1, axis)
@@ -386,7 +391,7 @@ def get(identifier: str | ActivationFunction | dict[str, Any] | None) -> Activat
     ValueError
         If there is no such activation, or a parameter is out of its range.
     TypeError
-        If a partial sets what the function does not have.
+        For anything else, and if a partial sets what the function does not have.
 
     Examples
     --------
@@ -398,7 +403,7 @@ def get(identifier: str | ActivationFunction | dict[str, Any] | None) -> Activat
         return linear
     if isinstance(identifier, str) and identifier in _FUNCTIONS:
         return _FUNCTIONS[identifier]
-    if identifier in _FUNCTIONS.values():
+    if any(identifier is function for function in _FUNCTIONS.values()):
         return identifier  # type: ignore[return-value] # a value of that table
     if isinstance(identifier, partial) and identifier.func in _FUNCTIONS.values():
         _engine_layer(identifier)
@@ -407,9 +412,10 @@ def get(identifier: str | ActivationFunction | dict[str, Any] | None) -> Activat
         cls, parameters = find_class(identifier, {"partial": partial}, None, "activation")
         return get(cls(get(parameters.pop("function", None)), **parameters))
     if isinstance(identifier, str) and identifier in _LEFT_OUT:
-        raise ValueError(f"activation: Keras's {identifier!r} is not supported")
+        raise ValueError(f"activation: Keras's {shown(identifier)} is not supported")
     known = ", ".join(_FUNCTIONS)
-    raise ValueError(f"activation: expected one of {known}, got {identifier!r}")
+    error = ValueError if isinstance(identifier, str) else TypeError
+    raise error(f"activation: expected one of {known}, got {shown(identifier)}")
 
 
 def takes_rows(function: ActivationFunction) -> bool:
@@ -440,13 +446,13 @@ def _engine_layer(function: ActivationFunction) -> tuple[Any, ...]:
     if name in NAMES:
         return ("add_activation", *specification("activation", name, parameters))
     if unknown := parameters.keys() - set(list(inspect.signature(_FUNCTIONS[name]).parameters)[1:]):
-        raise TypeError(f"activation: {name} has no parameter {min(unknown)!r}")
+        raise TypeError(f"activation: {name} has no parameter {shown(min(unknown))}")
     if name == "linear":
         return ("",)
     axis = parameters.get("axis", -1)
     if axis not in (-1, 1):
         raise ValueError(
-            f"activation: {name}: expected axis=-1, the classes, got {axis!r}; "
+            f"activation: {name}: expected axis=-1, the classes, got {shown(axis)}; "
             "layers take no other axis"
         )
     return (f"add_{name}",)

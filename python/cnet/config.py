@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from . import _core
+from ._errors import shown
 
 __all__ = ["floatx", "register_threadpoolctl", "set_floatx"]
 
@@ -25,7 +26,7 @@ def floatx() -> str:
     return _floatx
 
 
-def set_floatx(value: str) -> None:
+def set_floatx(value: Any) -> None:
     """Set the default floating-point type of layers that are made from now on.
 
     Parameters
@@ -38,7 +39,7 @@ def set_floatx(value: str) -> None:
         If `value` is neither.
     """
     global _floatx
-    _floatx = standardize_dtype(str(value), "set_floatx")
+    _floatx = standardize_dtype("None" if value is None else value, "set_floatx")
 
 
 @cache  # once a process
@@ -91,12 +92,12 @@ def register_threadpoolctl() -> None:
     threadpoolctl.register(CnetController)
 
 
-def standardize_dtype(dtype: str | None, call: str) -> str:
+def standardize_dtype(dtype: Any, call: str) -> str:
     """Return `dtype`, or the default if it is None; `call` names the caller in the error."""
     if dtype is None:
         return _floatx
     # np.dtype("float32") has a name, np.float32 a __name__.
     name = getattr(dtype, "name", None) or getattr(dtype, "__name__", dtype)
-    if name not in _FLOAT_TYPES:
-        raise ValueError(f"{call}: expected dtype 'float32' or 'float64', got {dtype!r}")
+    if not isinstance(name, str) or name not in _FLOAT_TYPES:
+        raise ValueError(f"{call}: expected dtype 'float32' or 'float64', got {shown(dtype)}")
     return str(name)

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ._data import FloatArray, as_array, as_number
-from ._serialization import Configurable, find_class
+from ._errors import missing, shown
+from ._serialization import Configurable, get_by_name
 
 __all__ = [
     "Constraint",
@@ -31,11 +32,11 @@ class Constraint(Configurable):
 
     def engine_constraint(self) -> tuple[str, float, float, float]:
         """Return the engine's name of it, and least norm, greatest norm and rate."""
-        raise NotImplementedError
+        raise NotImplementedError(missing(self, "engine_constraint()"))
 
     def __call__(self, w: npt.ArrayLike) -> FloatArray:
         """Return the constrained array."""
-        raise NotImplementedError
+        raise NotImplementedError(missing(self, "__call__(w)"))
 
 
 class NonNeg(Constraint):
@@ -62,7 +63,7 @@ class _Norm(Constraint):
     def __init__(self, axis: int) -> None:
         if isinstance(axis, bool) or axis != 0:
             raise ValueError(
-                f"{type(self).__name__}: axis={axis!r} is not supported: the engine takes norms of "
+                f"{type(self).__name__}: axis={shown(axis)} is not supported: the engine takes norms of "
                 "the weights into a unit, axis=0"
             )
         self.axis = 0
@@ -71,9 +72,10 @@ class _Norm(Constraint):
         array = as_array(w, type(self).__name__)
         array = array.astype(np.result_type(array.dtype, np.float32), copy=False)
         _, least, most, rate = self.engine_constraint()
-        norms = np.sqrt(np.square(array).sum(axis=0, keepdims=True))
-        wanted = rate * np.clip(norms, least, most) + (1 - rate) * norms
-        constrained: FloatArray = array * (wanted / (_EPSILON + norms))
+        with np.errstate(over="ignore", invalid="ignore"):
+            norms = np.sqrt(np.square(array).sum(axis=0, keepdims=True))
+            wanted = rate * np.clip(norms, least, most) + (1 - rate) * norms
+            constrained: FloatArray = array * (wanted / (_EPSILON + norms))
         return constrained
 
 
@@ -101,7 +103,7 @@ class MaxNorm(_Norm):
 
     def __init__(self, max_value: float = 2, axis: int = 0) -> None:
         super().__init__(axis)
-        self.max_value = as_number("MaxNorm: max_value", max_value, least=0)
+        self.max_value = as_number("MaxNorm: max_value", max_value, least=0, infinite=True)
 
     def engine_constraint(self) -> tuple[str, float, float, float]:
         return "norm", 0.0, self.max_value, 1.0
@@ -150,7 +152,8 @@ class MinMaxNorm(_Norm):
     Raises
     ------
     TypeError, ValueError
-        If an argument is no number of at least 0, or for another axis.
+        If an argument is no number of at least 0, `max_value` is below `min_value`, or for another
+        axis.
 
     Examples
     --------
@@ -165,7 +168,9 @@ class MinMaxNorm(_Norm):
     ) -> None:
         super().__init__(axis)
         self.min_value = as_number("MinMaxNorm: min_value", min_value, least=0)
-        self.max_value = as_number("MinMaxNorm: max_value", max_value, least=0)
+        self.max_value = as_number(
+            "MinMaxNorm: max_value", max_value, least=self.min_value, infinite=True
+        )
         self.rate = as_number("MinMaxNorm: rate", rate, least=0)
 
     def engine_constraint(self) -> tuple[str, float, float, float]:
@@ -196,19 +201,17 @@ def get(identifier: Any) -> Constraint | None:
     Raises
     ------
     ValueError
-        If there is no such constraint. Functions of your own are not among them: a constraint has
-        to be one that the engine knows.
+        If there is no such constraint.
+    TypeError
+        For anything else. Functions and formulas of your own are not taken: a constraint has to be
+        one that the engine knows.
     """
-    if identifier is None or isinstance(identifier, (NonNeg, _Norm)):
-        return identifier
-    if isinstance(identifier, str) and identifier in _CLASSES:
-        return _CLASSES[identifier]()
-    if isinstance(identifier, type) and issubclass(identifier, Constraint):
-        return get(identifier())
-    if isinstance(identifier, dict):
-        cls, config = find_class(identifier, _CLASSES, None, "constraint")
-        constraint: Constraint = cls.from_config(config)
-        return constraint
-    raise ValueError(
-        f"constraint: expected one of {', '.join(_CLASSES)} or a Constraint, got {identifier!r}"
-    )
+    if identifier is None:
+        return None
+    constraint: Constraint = get_by_name("constraint", Constraint, _CLASSES, identifier)
+    if not isinstance(constraint, (NonNeg, _Norm)):
+        raise TypeError(
+            f"constraint: {type(constraint).__name__} has a formula of its own, which the engine "
+            "does not know"
+        )
+    return constraint

@@ -11,8 +11,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from . import ops, random
-from ._data import FloatArray, as_array, as_number
-from ._serialization import Configurable, find_class
+from ._data import FloatArray, as_array, as_number, as_shape, as_type
+from ._errors import missing, shown
+from ._serialization import Configurable, get_by_name
 from .config import standardize_dtype
 
 __all__ = [
@@ -58,17 +59,18 @@ class Initializer(Configurable):
 
     def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> FloatArray:
         """Return an array of `shape` and `dtype` (default `cnet.config.floatx()`)."""
-        raise NotImplementedError
+        raise NotImplementedError(missing(self, "__call__(shape, dtype)"))
 
 
 class Constant(Initializer):
     """Fills with `value`."""
 
     def __init__(self, value: float = 0.0) -> None:
-        self.value = float(value)
+        self.value = as_number(f"{type(self).__name__}: value", value)
 
     def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> FloatArray:
-        return np.full(shape, self.value, dtype=standardize_dtype(dtype, "Constant"))
+        shape = as_shape("Constant: shape", shape)
+        return as_type(np.full(shape, self.value), standardize_dtype(dtype, "Constant"))
 
 
 class Zeros(Constant):
@@ -102,7 +104,8 @@ class RandomUniform(_Random):
         self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None
     ) -> None:
         super().__init__(seed)
-        self.minval, self.maxval = float(minval), float(maxval)
+        self.minval = as_number("RandomUniform: minval", minval)
+        self.maxval = as_number("RandomUniform: maxval", maxval)
 
     def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> FloatArray:
         return random.uniform(shape, self.minval, self.maxval, dtype, self.seed)
@@ -113,7 +116,8 @@ class RandomNormal(_Random):
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
-        self.mean, self.stddev = float(mean), float(stddev)
+        self.mean = as_number(f"{type(self).__name__}: mean", mean)
+        self.stddev = as_number(f"{type(self).__name__}: stddev", stddev)
 
     def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> FloatArray:
         return random.normal(shape, self.mean, self.stddev, dtype, self.seed)
@@ -163,16 +167,16 @@ class VarianceScaling(_Random):
         distribution: str = "truncated_normal",
         seed: int | None = None,
     ) -> None:
-        if not scale > 0:
-            raise ValueError(f"VarianceScaling: expected a positive scale, got {scale}")
+        self.scale = as_number("VarianceScaling: scale", scale, above=0)
         if mode not in ("fan_in", "fan_out", "fan_avg"):
-            raise ValueError(f"VarianceScaling: unknown mode {mode!r}")
+            raise ValueError(f"VarianceScaling: unknown mode {shown(mode)}")
         if distribution not in ("truncated_normal", "untruncated_normal", "uniform"):
-            raise ValueError(f"VarianceScaling: unknown distribution {distribution!r}")
+            raise ValueError(f"VarianceScaling: unknown distribution {shown(distribution)}")
         super().__init__(seed)
-        self.scale, self.mode, self.distribution = float(scale), mode, distribution
+        self.mode, self.distribution = mode, distribution
 
     def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> FloatArray:
+        shape = as_shape("VarianceScaling: shape", shape)
         fan_in, fan_out = (shape[-2:][0], shape[-1]) if shape else (1, 1)
         field = math.prod(shape[:-2])
         fan_in, fan_out = fan_in * field, fan_out * field
@@ -254,10 +258,11 @@ class Identity(Initializer):
         self.gain = as_number("Identity: gain", gain)
 
     def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> FloatArray:
+        shape = as_shape("Identity: shape", shape)
         if len(shape) != 2:
             raise ValueError(f"Identity: expected the shape of a matrix, got {tuple(shape)}")
         diagonal = self.gain * np.eye(*shape)
-        return diagonal.astype(standardize_dtype(dtype, "Identity"))
+        return as_type(diagonal, standardize_dtype(dtype, "Identity"))
 
 
 class Orthogonal(_Random):
@@ -291,6 +296,7 @@ class Orthogonal(_Random):
         self.gain = as_number("Orthogonal: gain", gain)
 
     def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> FloatArray:
+        shape = as_shape("Orthogonal: shape", shape)
         if len(shape) < 2:
             raise ValueError(
                 f"Orthogonal: expected a shape of two dimensions or more, got {tuple(shape)}"
@@ -299,7 +305,7 @@ class Orthogonal(_Random):
         fewer, more = sorted((rows, columns))
         q = _orthonormal_rows(random.normal((fewer, more), dtype="float64", seed=self.seed))
         kernel = self.gain * (q if rows < columns else q.T).reshape(shape)
-        return kernel.astype(standardize_dtype(dtype, "Orthogonal"))
+        return as_type(kernel, standardize_dtype(dtype, "Orthogonal"))
 
 
 IdentityInitializer = Identity
@@ -380,17 +386,13 @@ def get(identifier: Any) -> Any:
     ------
     ValueError
         If there is no such initializer.
+    TypeError
+        For anything else.
     """
-    if isinstance(identifier, str) and identifier in _CLASSES:
-        return _CLASSES[identifier]()
-    if isinstance(identifier, type) and issubclass(identifier, Initializer):
-        return identifier()
-    if isinstance(identifier, dict) and "class_name" in identifier:
-        cls, config = find_class(identifier, _CLASSES, None, "initializer")
-        return cls.from_config(config)
-    if callable(identifier):
+    if callable(identifier) and not isinstance(identifier, type):
         return identifier
-    raise ValueError(f"initializer: expected a name or an Initializer, got {identifier!r}")
+    return get_by_name("initializer", Initializer, _CLASSES, identifier)
+    raise ValueError(f"initializer: expected a name or an Initializer, got {shown(identifier)}")
 
 
 _replacement: ContextVar[Any] = ContextVar("_replacement", default=None)
@@ -412,4 +414,4 @@ def make(initializer: Any, shape: tuple[int, ...], dtype: str) -> FloatArray:
     value = as_array(initializer(shape, dtype=dtype), "initializer")
     if value.shape != shape:
         raise ValueError(f"initializer: expected shape {shape}, got {value.shape}")
-    return np.require(value, dtype=np.dtype(dtype), requirements=["C", "A"])
+    return as_type(value, dtype)

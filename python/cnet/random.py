@@ -21,6 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
+from ._data import as_number, as_shape, as_type
+from ._errors import shown
 from .config import standardize_dtype
 
 __all__ = ["next_seed", "normal", "truncated_normal", "uniform"]
@@ -98,8 +100,9 @@ def uniform(
     >>> random.uniform((2,), seed=1).round(4)
     array([0.8903, 0.672 ], dtype=float32)
     """
-    numbers = _draw(_core.random_uniform, shape, seed)
-    return _cast(minval + (maxval - minval) * numbers, dtype, "uniform")
+    low = as_number("random.uniform: minval", minval)
+    width = as_number("random.uniform: maxval", maxval) - low
+    return _draw("random.uniform", _core.random_uniform, shape, low, width, dtype, seed)
 
 
 def normal(
@@ -110,8 +113,7 @@ def normal(
     seed: int | None = None,
 ) -> FloatArray:
     """Return normally distributed numbers; parameters as for `uniform`."""
-    numbers = _draw(_core.random_normal, shape, seed)
-    return _cast(mean + stddev * numbers, dtype, "normal")
+    return _draw("random.normal", _core.random_normal, shape, mean, stddev, dtype, seed)
 
 
 def truncated_normal(
@@ -122,19 +124,26 @@ def truncated_normal(
     seed: int | None = None,
 ) -> FloatArray:
     """Return normal numbers, those two or more `stddev` from the mean drawn anew; see `uniform`."""
-    numbers = _draw(_core.random_truncated_normal, shape, seed)
-    return _cast(mean + stddev * numbers, dtype, "truncated_normal")
+    call, fill = "random.truncated_normal", _core.random_truncated_normal
+    return _draw(call, fill, shape, mean, stddev, dtype, seed)
 
 
 def _draw(
-    fill: Callable[[int, int, int], FloatArray], shape: tuple[int, ...], seed: int | None
+    call: str,
+    fill: Callable[[int, int, int], FloatArray],
+    shape: tuple[int, ...],
+    offset: float,
+    scale: float,
+    dtype: str | None,
+    seed: int | None,
 ) -> FloatArray:
-    seed = next_seed() if seed is None else check_seed(seed)
-    return fill(seed, _NUMBERS, math.prod(shape)).reshape(shape)
-
-
-def _cast(numbers: FloatArray, dtype: str | None, call: str) -> FloatArray:
-    return numbers.astype(standardize_dtype(dtype, f"random.{call}"), copy=False)
+    shape = as_shape(f"{call}: shape", shape)
+    offset, scale = (as_number(f"{call}: range", number) for number in (offset, scale))
+    dtype = standardize_dtype(dtype, call)
+    seed = next_seed() if seed is None else check_seed(seed, f"{call}: seed")
+    numbers = fill(seed, _NUMBERS, math.prod(shape)).reshape(shape)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return as_type(offset + scale * numbers, dtype)
 
 
 def check_seed(seed: int, argument: str = "seed") -> int:
@@ -142,5 +151,5 @@ def check_seed(seed: int, argument: str = "seed") -> int:
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
         raise TypeError(f"{argument}: expected an integer, got {type(seed).__name__}")
     if not 0 <= seed < 2**64:
-        raise ValueError(f"{argument}: expected an integer in [0, 2**64), got {seed}")
+        raise ValueError(f"{argument}: expected an integer in [0, 2**64), got {shown(seed)}")
     return int(seed)

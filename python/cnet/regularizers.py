@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ._data import as_array, as_number
-from ._serialization import Configurable, find_class
+from ._serialization import Configurable, get_by_name
 
 __all__ = [
     "L1",
@@ -36,7 +36,8 @@ class Regularizer(Configurable):
     def __call__(self, x: npt.ArrayLike) -> float:
         """Return the penalty of an array."""
         w = np.asarray(as_array(x, type(self).__name__), np.float64)
-        return float(self.l1 * np.abs(w).sum() + self.l2 * np.square(w).sum())
+        with np.errstate(over="ignore", invalid="ignore"):
+            return float(self.l1 * np.abs(w).sum() + self.l2 * np.square(w).sum())
 
 
 class L1(Regularizer):
@@ -131,21 +132,17 @@ def get(identifier: Any) -> Regularizer | None:
     Raises
     ------
     ValueError
-        If there is no such regularizer. Functions of your own are not among them: a penalty has to
-        be one that the engine knows.
+        If there is no such regularizer.
+    TypeError
+        For anything else. Functions and formulas of your own are not taken: a penalty has to be one
+        that the engine knows.
     """
     if identifier is None:
         return None
-    if isinstance(identifier, Regularizer) and type(identifier).__call__ is Regularizer.__call__:
-        return identifier
-    if isinstance(identifier, str) and identifier in _CLASSES:
-        return _CLASSES[identifier]()
-    if isinstance(identifier, type) and issubclass(identifier, Regularizer):
-        return get(identifier())
-    if isinstance(identifier, dict):
-        cls, config = find_class(identifier, _CLASSES, None, "regularizer")
-        regularizer: Regularizer = cls.from_config(config)
-        return regularizer
-    raise ValueError(
-        f"regularizer: expected one of {', '.join(_CLASSES)} or a Regularizer, got {identifier!r}"
-    )
+    regularizer: Regularizer = get_by_name("regularizer", Regularizer, _CLASSES, identifier)
+    if type(regularizer).__call__ is not Regularizer.__call__:
+        raise TypeError(
+            f"regularizer: {type(regularizer).__name__} has a formula of its own, which the engine "
+            "does not know"
+        )
+    return regularizer

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from . import random
 from ._data import as_array, as_count, as_ids
+from ._errors import missing, shown
 from .config import floatx
 
 __all__ = ["PyDataset", "Sequence", "set_random_seed", "to_categorical"]
@@ -61,13 +62,13 @@ class PyDataset:
         if workers not in (0, 1) or use_multiprocessing:
             raise ValueError(
                 f"{type(self).__name__}: expected workers=1 and use_multiprocessing=False, got "
-                f"{workers!r} and {use_multiprocessing!r}: batches are made where they are used"
+                f"{shown(workers)} and {shown(use_multiprocessing)}: batches are made where they are used"
             )
         self.max_queue_size = max_queue_size
 
     def __getitem__(self, index: int) -> Any:
         """Return batch number `index`."""
-        raise NotImplementedError(f"{type(self).__name__}: expected a method __getitem__(index)")
+        raise NotImplementedError(missing(self, "__getitem__(index)"))
 
     def __iter__(self) -> Iterator[Any]:
         """Yield the batches of one pass."""
@@ -78,7 +79,7 @@ class PyDataset:
     def num_batches(self) -> int | None:
         """How many batches there are, None if they don't end."""
         if not hasattr(self, "__len__"):
-            raise NotImplementedError(f"{type(self).__name__}: expected a method __len__()")
+            raise NotImplementedError(missing(self, "__len__()"))
         return len(self)
 
     def on_epoch_begin(self) -> None:
@@ -161,5 +162,5 @@ def to_categorical(
             f"to_categorical: ids from {ids.min()} to {ids.max()} are not all in [0, {classes})"
         )
     one_hot = np.zeros((*ids.shape, classes), dtype=floatx())
-    np.put_along_axis(one_hot, ids[..., np.newaxis], 1, axis=-1)
+    one_hot.reshape(-1, max(classes, 1))[np.arange(ids.size), ids.reshape(-1)] = 1
     return one_hot

@@ -64,7 +64,7 @@ def test_equal_seeds_give_equal_points() -> None:
 )
 def test_bounds(arguments: dict[str, float]) -> None:
     (value,) = arguments.values()
-    with pytest.raises(ValueError, match=rf"^spiral: expected .* got .*{value}"):
+    with pytest.raises(ValueError, match=rf"^spiral: \w+: expected .* got {value}"):
         spiral(**arguments)  # type: ignore[arg-type]
 
 

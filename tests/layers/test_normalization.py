@@ -105,7 +105,7 @@ def test_layer_normalization(columns: int, dtype: str) -> None:
         (lambda: layers.LayerNormalization(epsilon=-1), ValueError, "epsilon"),
         (lambda: layers.LayerNormalization()(np.zeros((2, 3, 4))), ValueError, "Flatten"),
         (lambda: layers.BatchNormalization()(np.zeros((2, 3, 4))), ValueError, "Flatten"),
-        (lambda: layers.BatchNormalization(gamma_regularizer=len), ValueError, "regularizer"),
+        (lambda: layers.BatchNormalization(gamma_regularizer=len), TypeError, "regularizer"),
         (lambda: layers.BatchNormalization(beta_constraint="max"), ValueError, "constraint"),
     ],
 )

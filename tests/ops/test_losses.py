@@ -325,7 +325,7 @@ def test_names(name: str) -> None:
         (
             lambda: losses.CategoricalFocalCrossentropy(gamma=np.inf),
             ValueError,
-            "CategoricalFocalCrossentropy: gamma: expected a finite number, got inf",
+            "CategoricalFocalCrossentropy: gamma: expected a number of at least 0, got inf",
         ),
         (
             lambda: losses.CategoricalFocalCrossentropy([0.25, 0.5]),  # type: ignore[arg-type]

@@ -69,8 +69,10 @@ def test_restarts_come_at_their_step(t_mul: float) -> None:
 @pytest.mark.parametrize("name", ARGUMENTS)
 def test_what_is_no_number_is_refused(name: str) -> None:
     for key, value in ARGUMENTS[name].items():
-        bad = ["a"] if isinstance(value, list) else "a"
-        with pytest.raises(TypeError, match=rf"{key}: expected a number, got 'a'"):
+        several = isinstance(value, list)
+        bad = ["a"] if several else "a"
+        expected = "numbers, got list" if several else "a number, got 'a'"
+        with pytest.raises(TypeError, match=rf"{key}: expected {expected}"):
             getattr(schedules, name)(**ARGUMENTS[name] | {key: bad})
 
 

@@ -6,7 +6,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from .._files import SUFFIX, as_text
+from .._errors import shown
+from .._files import SUFFIX, as_path
 from .callback import Callback, Logs
 
 __all__ = ["BackupAndRestore"]
@@ -74,10 +75,10 @@ class BackupAndRestore(Callback):
     ) -> None:
         if save_freq != "epoch":
             raise ValueError(
-                f"BackupAndRestore: save_freq: expected 'epoch', got {save_freq!r}; "
+                f"BackupAndRestore: save_freq: expected 'epoch', got {shown(save_freq)}; "
                 "steps_per_epoch in fit makes epochs shorter"
             )
-        self.backup_dir = as_text("BackupAndRestore: backup_dir", backup_dir)
+        self.backup_dir = as_path("BackupAndRestore: backup_dir", backup_dir)
         self.save_freq = save_freq
         self.double_checkpoint = bool(double_checkpoint)
         self.delete_checkpoint = bool(delete_checkpoint)

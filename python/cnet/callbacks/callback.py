@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from .._errors import shown
+
 if TYPE_CHECKING:
     from ..models import Sequential
 
@@ -178,12 +180,14 @@ class LambdaCallback(Callback):
         }
         for name in kwargs:
             if not name.startswith("on_") or not hasattr(Callback, name):
-                raise TypeError(f"LambdaCallback: there is no hook {name!r}")
+                raise TypeError(f"LambdaCallback: there is no hook {shown(name)}")
         for name, function in (hooks | kwargs).items():
             if function is None:
                 continue
             if not callable(function):
-                raise TypeError(f"LambdaCallback: {name}: expected a function, got {function!r}")
+                raise TypeError(
+                    f"LambdaCallback: {name}: expected a function, got {shown(function)}"
+                )
             setattr(self, name, function)
 
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from .._data import as_text
+from .._files import as_path
 from .callback import Callback, Logs
 
 __all__ = ["CSVLogger"]
@@ -49,8 +51,8 @@ class CSVLogger(Callback):
     def __init__(
         self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False
     ) -> None:
-        self.filename = os.fspath(filename)
-        self.sep = str(separator)
+        self.filename = as_path("CSVLogger: filename", filename)
+        self.sep = as_text("CSVLogger: separator", separator)
         self.append = bool(append)
         self.keys: list[str] | None = None
 

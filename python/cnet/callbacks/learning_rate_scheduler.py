@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from .._data import as_count
+from .._errors import shown
 from .callback import Callback, Logs
 
 __all__ = ["LearningRateScheduler"]
@@ -38,9 +40,9 @@ class LearningRateScheduler(Callback):
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
         if not callable(schedule):
-            raise TypeError(f"LearningRateScheduler: expected a function, got {schedule!r}")
+            raise TypeError(f"LearningRateScheduler: expected a function, got {shown(schedule)}")
         self.schedule = schedule
-        self.verbose = verbose
+        self.verbose = as_count("LearningRateScheduler: verbose", verbose)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
         optimizer = self.model.optimizer
@@ -48,7 +50,7 @@ class LearningRateScheduler(Callback):
         rate = self.schedule(*(arguments if _takes_two(self.schedule) else arguments[:1]))
         if not isinstance(rate, (float, np.floating)):
             raise TypeError(
-                f"LearningRateScheduler: schedule: expected it to return a float, got {rate!r}"
+                f"LearningRateScheduler: schedule: expected it to return a float, got {shown(rate)}"
             )
         optimizer.learning_rate = float(rate)
         if self.verbose > 0:

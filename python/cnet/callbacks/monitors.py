@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 from .._data import as_count, as_number
+from .._errors import shown
 from .callback import Callback, Logs
 
 __all__ = ["EarlyStopping", "ReduceLROnPlateau"]
@@ -17,9 +18,9 @@ class MonitorCallback(Callback):
     def __init__(self, monitor: str, mode: str, min_delta: float) -> None:
         call = type(self).__name__
         if mode not in ("auto", "min", "max"):
-            raise ValueError(f"{call}: mode: expected 'auto', 'min' or 'max', got {mode!r}")
+            raise ValueError(f"{call}: mode: expected 'auto', 'min' or 'max', got {shown(mode)}")
         if not isinstance(monitor, str):
-            raise TypeError(f"{call}: monitor: expected the name of a metric, got {monitor!r}")
+            raise TypeError(f"{call}: monitor: expected the name of a metric, got {shown(monitor)}")
         self.monitor = monitor
         self.mode = mode
         self.min_delta = abs(as_number(f"{call}: min_delta", min_delta))

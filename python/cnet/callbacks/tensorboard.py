@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._data import Array, as_count
+from .._errors import shown
 from .callback import Callback, Logs
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class TensorBoard(Callback):
         }
         for name, value in refused.items():
             if value:
-                raise ValueError(f"TensorBoard: {name} is not supported, got {value!r}")
+                raise ValueError(f"TensorBoard: {name} is not supported, got {shown(value)}")
         self.log_dir = os.fspath(log_dir)
         self.histogram_freq = as_count("TensorBoard: histogram_freq", histogram_freq)
         self.write_graph = bool(write_graph)
@@ -198,7 +199,7 @@ def _update_freq(value: Any) -> str | int:
     if isinstance(value, str):
         if value not in ("epoch", "batch"):
             raise ValueError(
-                f"TensorBoard: update_freq: expected 'epoch', 'batch' or an integer, got {value!r}"
+                f"TensorBoard: update_freq: expected 'epoch', 'batch' or an integer, got {shown(value)}"
             )
         return 1 if value == "batch" else value
     return as_count("TensorBoard: update_freq", value, least=1)

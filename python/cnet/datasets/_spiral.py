@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnet import random
+from cnet._data import as_count, as_number
 
 
 def spiral(
@@ -36,8 +37,8 @@ def spiral(
 
     Raises
     ------
-    ValueError
-        If an argument is out of its bounds.
+    TypeError, ValueError
+        If an argument is no number, or out of its bounds.
 
     Notes
     -----
@@ -51,12 +52,10 @@ def spiral(
     >>> x.shape, y.shape
     ((300, 2), (300,))
     """
-    if samples_per_class < 1 or classes < 1 or not 0 <= noise < np.inf:
-        raise ValueError(
-            "spiral: expected samples_per_class >= 1, classes >= 1 and a finite noise >= 0, "
-            f"got {samples_per_class}, {classes} and {noise}"
-        )
-    arm = np.array(range(classes), np.int64)
+    samples_per_class = as_count("spiral: samples_per_class", samples_per_class, least=1)
+    classes = as_count("spiral: classes", classes, least=1)
+    noise = as_number("spiral: noise", noise, least=0)
+    arm = np.arange(classes)
     radius = np.linspace(0, 1, samples_per_class)
     angle = np.linspace(4 * arm, 4 * (arm + 1), samples_per_class, axis=1)
     angle += noise * random.normal(angle.shape, dtype="float64", seed=seed)

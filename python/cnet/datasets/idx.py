@@ -18,6 +18,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from cnet._files import as_path
+
 _GZIP_MAGIC = b"\x1f\x8b"
 _CHUNK = 1 << 20
 
@@ -54,6 +56,7 @@ def read_idx(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
     ...     read_idx(path)
     array([5, 0, 4], dtype=uint8)
     """
+    path = as_path("read_idx: path", path)
     try:
         with Path(path).open("rb") as file:
             if file.peek(2)[:2] == _GZIP_MAGIC:
@@ -63,7 +66,7 @@ def read_idx(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ValueError(f"{path}: corrupt gzip data: {error}") from error
     except OSError as error:
-        error.filename = os.fspath(path)  # a failed read, unlike a failed open, names no file
+        error.filename = path  # a failed read, unlike a failed open, names no file
         raise
 
 

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import _core, constraints, initializers, regularizers
-from .._data import FloatArray, as_array, as_samples, refuse, shape_text
+from .._data import (
+    Array,
+    FloatArray,
+    as_array,
+    as_count,
+    as_samples,
+    as_shape,
+    as_text,
+    as_type,
+    refuse,
+    shape_text,
+)
+from .._errors import missing, refuse_unknown, shown
 from .._serialization import Configurable
 from ..config import standardize_dtype
 
@@ -56,9 +68,11 @@ class Weight:
     def __init__(
         self, layer: Layer, name: str, shape: tuple[int, ...], *, trainable: bool = True
     ) -> None:
-        self.name = name
+        if not isinstance(layer, Layer):
+            raise TypeError(f"Weight: layer: expected a Layer, got {shown(layer)}")
+        self.name = as_text("Weight: name", name)
         self.path = f"{layer.name}/{name}"
-        self.shape = shape
+        self.shape = as_shape("Weight: shape", shape, least=1)
         self.dtype = layer.dtype
         self.variable = _core.Variable[layer.dtype](list(shape))
         self._layer = layer
@@ -81,7 +95,7 @@ class Weight:
             raise ValueError(
                 f"{argument}: expected {self.dtype} {self.shape}, got {array.dtype} {array.shape}"
             )
-        return np.require(array, dtype=np.dtype(self.dtype), requirements=["C", "A"])
+        return as_type(array, self.dtype)
 
     def assign(self, value: npt.ArrayLike) -> None:
         """Put numbers of the same shape in; other types are rounded to the weight's dtype."""
@@ -124,11 +138,17 @@ class Layer(Configurable):
         dtype: str | None = None,
         input_shape: tuple[int, ...] | None = None,
         activity_regularizer: None = None,
+        **unknown: Any,
     ) -> None:
+        refuse_unknown(self, unknown)
         self.activity_regularizer = refuse(
             type(self).__name__, "activity_regularizer", activity_regularizer
         )
-        self.name = auto_name(self._prefix) if name is None else str(name)
+        self.name = (
+            auto_name(self._prefix)
+            if name is None
+            else as_text(f"{type(self).__name__}: name", name)
+        )
         self.trainable = bool(trainable)
         self.dtype = standardize_dtype(dtype, type(self).__name__)
         self.sample_shape = None if input_shape is None else check_shape(input_shape, self.name)
@@ -148,17 +168,19 @@ class Layer(Configurable):
         ValueError
             If the layer cannot take such inputs, or was built for others.
         """
+        call = f"{type(self).__name__} '{self.name}'"
+        input_shape = (None, *as_batch_shape(call, input_shape)[1:])
         if self.input_shape is None:
             try:
                 self._make_weights(input_shape)
             except BaseException:
                 self.weights = []
                 raise
-            self.input_shape = tuple(input_shape)
-        elif self.input_shape != tuple(input_shape):
+            self.input_shape = input_shape
+        elif self.input_shape != input_shape:
             raise ValueError(
                 f"{type(self).__name__} '{self.name}': expected input of shape "
-                f"{shape_text(self.input_shape)}, got {shape_text(tuple(input_shape))}"
+                f"{shape_text(self.input_shape)}, got {shape_text(input_shape)}"
             )
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -231,9 +253,19 @@ class Layer(Configurable):
             Whether `x` is a batch of training: what `Dropout` and its like do to one is done, and
             `BatchNormalization` goes by it and remembers it.
         """
+        training = bool(training)
         samples = as_samples(x, f"{type(self).__name__} '{self.name}'")
         shape = (None, *samples.shape[1:])
+        was_built = self.built
         self.build(shape)
+        try:
+            return self._outputs(samples, shape, training=training)
+        except BaseException:
+            if not was_built:
+                self.unbuild()
+            raise
+
+    def _outputs(self, samples: Array, shape: Shape, *, training: bool) -> FloatArray:
         network = _core.Network[self.dtype](sample_size(shape))
         self.add_to(network, trainable=self.trainable)
         output_shape = (len(samples), *self.compute_output_shape(shape)[1:])
@@ -261,7 +293,7 @@ class Layer(Configurable):
 
     def add_to(self, network: Any, *, trainable: bool = True) -> None:
         """Append to the engine's network what computes this layer."""
-        raise NotImplementedError
+        raise NotImplementedError(missing(self, "add_to(network, trainable)"))
 
     def _make_weights(self, input_shape: Shape) -> None:
         """Make the weights for inputs of `input_shape`, and check that it takes such."""
@@ -294,9 +326,9 @@ class InputLayer(Layer):
         self.batch_shape = refuse("Input", "batch_shape", batch_shape)
         self.input_tensor = refuse("Input", "tensor", input_tensor)
         self.optional = refuse("Input", "optional", optional, default=False)
-        super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=shape)
-        assert self.sample_shape is not None
-        self.build((None, *self.sample_shape))
+        sample_shape = check_shape(shape, "Input" if name is None else name)
+        super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=sample_shape)
+        self.build((None, *sample_shape))
 
     def add_to(self, network: Any, *, trainable: bool = True) -> None:
         pass
@@ -341,13 +373,22 @@ def Input(
 
 def check_shape(shape: Any, layer: str) -> tuple[int, ...]:
     """Return the shape of a sample as a tuple of positive integers; raise if it isn't one."""
-    if not isinstance(shape, (tuple, list)) or not all(
-        isinstance(size, (int, np.integer)) and not isinstance(size, bool) for size in shape
-    ):
-        raise TypeError(f"'{layer}': expected a shape (a tuple of integers), got {shape!r}")
-    if not shape or min(shape) < 1:
-        raise ValueError(f"'{layer}': expected a shape of positive sizes, got {tuple(shape)}")
-    return tuple(int(size) for size in shape)
+    sizes = as_shape(f"'{layer}'", shape, least=1)
+    if not sizes:
+        raise ValueError(f"'{layer}': expected a shape of positive sizes, got {sizes}")
+    return sizes
+
+
+def as_batch_shape(call: str, shape: Any) -> Shape:
+    """Return the shape of a batch, whose samples' sizes are known and positive."""
+    if not isinstance(shape, (tuple, list)):
+        raise TypeError(f"{call}: expected an input_shape (None, …), got {shown(shape)}")
+    if len(shape) < 2 or any(size is None for size in shape[1:]):
+        raise ValueError(
+            f"{call}: expected an input_shape (None, …) of known sizes, got {shown(shape)}"
+        )
+    batch = None if shape[0] is None else as_count(f"{call}: input_shape", shape[0])
+    return (batch, *as_shape(f"{call}: input_shape", shape[1:], least=1))
 
 
 def expect_features(layer: Layer, input_shape: Shape) -> int:
@@ -373,8 +414,11 @@ def read_all(weights: list[Weight]) -> list[FloatArray]:
     return _core.Variable[weights[0].dtype].all_numpy(variables)
 
 
-def assign_all(weights: list[Weight], values: Sequence[npt.ArrayLike], call: str) -> None:
+def assign_all(weights: list[Weight], values: Iterable[npt.ArrayLike], call: str) -> None:
     """Assign every value to its weight at one moment, once all of them have been found fit."""
+    if not isinstance(values, Iterable):
+        raise TypeError(f"{call}: expected a list of arrays, got {shown(values)}")
+    values = list(values)
     if len(values) != len(weights):
         raise ValueError(f"{call}: expected {len(weights)} arrays, got {len(values)}")
     checked = [weight.checked(value) for weight, value in zip(weights, values, strict=True)]

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from .. import activations, constraints, initializers, regularizers
 from .._data import FloatArray, as_count, refuse
-from .core import Layer, LayerOptions, Shape, Weight, expect_features
+from .core import Layer, LayerOptions, Shape, Weight, as_batch_shape, expect_features
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -132,7 +132,7 @@ class Dense(Layer):
         return self.weights[index]
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return (*input_shape[:-1], self.units)
+        return (*as_batch_shape("compute_output_shape", input_shape)[:-1], self.units)
 
     def add_to(self, network: Any, *, trainable: bool = True) -> None:
         kernel, bias = [*(weight.variable for weight in self.weights), None][:2]

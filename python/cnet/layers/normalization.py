@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import constraints, initializers, regularizers
-from .._data import as_number, refuse
+from .._data import as_fraction, as_number, refuse
+from .._errors import shown
 from .core import Layer, LayerOptions, Shape, Weight, expect_features
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class _Affine(Layer):
         super().__init__(**options)
         name = type(self).__name__
         if axis not in (-1, 1) or isinstance(axis, bool):
-            raise ValueError(f"{name}: expected axis=-1, the features, got {axis!r}")
+            raise ValueError(f"{name}: expected axis=-1, the features, got {shown(axis)}")
         self.axis = axis
         self.epsilon = as_number(f"{name}: epsilon", epsilon, least=0)
         self.center = bool(center)
@@ -165,7 +166,7 @@ class BatchNormalization(_Affine):
             gamma_constraint,
             **options,
         )
-        self.momentum = as_number("BatchNormalization: momentum", momentum, least=0)
+        self.momentum = as_fraction("BatchNormalization: momentum", momentum)
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
         self.synchronized = bool(synchronized)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import operator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from .. import initializers
 from .._data import FloatArray, as_array, as_number, as_samples, refuse, shape_text
+from .._errors import shown
 from .core import Layer, LayerOptions, Shape
 
 if TYPE_CHECKING:
@@ -87,17 +86,19 @@ class Normalization(Layer):
         **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**options)
-        axes = () if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
+        axes = () if axis is None else axis if isinstance(axis, (tuple, list)) else (axis,)
+        if any(isinstance(one, bool) or not isinstance(one, (int, np.integer)) for one in axes):
+            raise TypeError(f"Normalization: axis: expected integers, got {shown(axis)}")
         if 0 in axes:
-            raise ValueError(f"Normalization: axis={axis!r} names the batch's, 0")
+            raise ValueError(f"Normalization: axis={shown(axis)} names the batch's, 0")
         self.axis = axis
-        self._axes = tuple(operator.index(one) for one in axes)
+        self._axes = tuple(int(one) for one in axes)
         self.invert = bool(invert)
         self._given_mean = self._given_variance = None
         if (mean is None) != (variance is None):
             raise ValueError(
                 "Normalization: expected mean and variance both or neither, "
-                f"got mean={mean!r}, variance={variance!r}"
+                f"got mean={shown(mean)}, variance={shown(variance)}"
             )
         if mean is not None and variance is not None:
             self._given_mean = _statistic(mean, "mean")
@@ -169,7 +170,7 @@ class Normalization(Layer):
         self._sizes = tuple(size or 0 for size in input_shape[1:])
         count = math.prod(self._sizes)
         # What the engine subtracts, and the square of what it divides by; NaN until that is known.
-        self.add_weight("mean", (count,), initializers.Constant(math.nan), trainable=False)
+        self.add_weight("mean", (count,), _not_known, trainable=False)
         self.add_weight("variance", (count,), "ones", trainable=False)
         if self._given_mean is not None and self._given_variance is not None:
             self._put(self._given_mean, self._given_variance)
@@ -194,6 +195,10 @@ class Normalization(Layer):
             )
         center, square = (weight.variable for weight in self.weights)
         network.add_batch_normalization(self.name, None, None, center, square, 1.0, 0.0, False)
+
+
+def _not_known(shape: tuple[int, ...], dtype: str) -> FloatArray:
+    return np.full(shape, math.nan, dtype)
 
 
 def _statistic(value: npt.ArrayLike, name: str, least: float | None = None) -> FloatArray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import _core, random
-from .._data import as_number, refuse
+from .._data import as_fraction, refuse
 from .core import Layer, LayerOptions
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Dropout(_Random):
         **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(seed, **options)
-        self.rate = _fraction("Dropout: rate", rate)
+        self.rate = as_fraction("Dropout: rate", rate)
         self.noise_shape = refuse("Dropout", "noise_shape", noise_shape)
 
     def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # the base has it
@@ -129,15 +129,8 @@ class GaussianNoise(_Random):
         self, stddev: float, seed: int | None = None, **options: Unpack[LayerOptions]
     ) -> None:
         super().__init__(seed, **options)
-        self.stddev = _fraction("GaussianNoise: stddev", stddev)
+        self.stddev = as_fraction("GaussianNoise: stddev", stddev)
 
     def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # the base has it
         if self.stddev > 0:
             network.add_gaussian_noise(self.name, self.stddev, self.random_state)
-
-
-def _fraction(argument: str, value: Any) -> float:
-    number = as_number(argument, value, least=0)
-    if number > 1:
-        raise ValueError(f"{argument}: expected a number in [0, 1], got {value!r}")
-    return number

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from .._data import refuse, shape_text
-from .core import Layer, LayerOptions, Shape, check_shape, sample_size
+from .core import Layer, LayerOptions, Shape, as_batch_shape, check_shape, sample_size
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -38,7 +38,8 @@ class Flatten(Layer):
         self.data_format = refuse("Flatten", "data_format", data_format)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return (input_shape[0], sample_size(input_shape))
+        batch_shape = as_batch_shape("compute_output_shape", input_shape)
+        return (batch_shape[0], sample_size(batch_shape))
 
     def add_to(self, network: Any, *, trainable: bool = True) -> None:
         pass  # the engine sees samples as rows of numbers, whatever their shape
@@ -75,6 +76,7 @@ class Reshape(Layer):
         self.target_shape = tuple(int(size) for size in target_shape)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
+        input_shape = as_batch_shape("compute_output_shape", input_shape)
         size = sample_size(input_shape)
         rest, remainder = divmod(size, abs(math.prod(self.target_shape)))
         if remainder or (rest != 1 and -1 not in self.target_shape):

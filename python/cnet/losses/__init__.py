@@ -5,10 +5,9 @@ A class makes one with options; the function of its name gives each sample's los
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from .._serialization import find_class
+from .._serialization import get_by_name
 from .binary import (
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
@@ -128,6 +127,8 @@ def get(identifier: Any) -> Loss:
     ------
     ValueError
         If there is no such loss.
+    TypeError
+        For anything else, a class with a formula of its own among it.
 
     Examples
     --------
@@ -135,19 +136,15 @@ def get(identifier: Any) -> Loss:
     >>> losses.get("mse").name, losses.get(losses.log_cosh).name
     ('mean_squared_error', 'log_cosh')
     """
-    if isinstance(identifier, str) and identifier in _CLASSES | _ALIASES:
-        return (_CLASSES | _ALIASES)[identifier]()
-    if isinstance(identifier, Mapping):
-        cls, config = find_class(identifier, _CLASSES, None, "loss")
-        return cls.from_config(config)  # type: ignore[no-any-return] # a class of that table
     for cls, function in _FUNCTIONS.items():
-        # Exactly these: of a subclass's own formula the engine would know nothing.
-        if identifier is cls or identifier is function:
+        if identifier is function:
             return cls()
-        if type(identifier) is cls:
-            return identifier
-    known = ", ".join(function.__name__ for function in _FUNCTIONS.values())
-    raise ValueError(f"loss: expected one of {known}, or a Loss, got {identifier!r}")
+    loss: Loss = get_by_name("loss", Loss, _CLASSES | _ALIASES, identifier)
+    if type(loss) not in _FUNCTIONS:
+        raise TypeError(
+            f"loss: {type(loss).__name__} has a formula of its own, which the engine does not know"
+        )
+    return loss
 
 
 def __getattr__(name: str) -> Any:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from .. import _core
 from .._data import Array, FloatArray, as_array, as_count, as_floats, as_ids
+from .._errors import missing, shown
 from .binary import focus
 from .loss import Loss, PointwiseLoss, Reduction, as_rows, last_axis, smoothing_in_range
 
@@ -47,13 +48,15 @@ class CrossEntropy(Loss):
 
     def labels(self, y_true: npt.ArrayLike, predictions: FloatArray) -> Array:
         """Return labels as the core takes them: ids (batch,) or rows (batch, classes)."""
-        raise NotImplementedError
+        raise NotImplementedError(missing(self, "call(y_true, y_pred)"))
 
     def call(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
         call = type(self).__name__
         (predictions,) = as_floats(call, y_pred=y_pred)
         if predictions.ndim == 0:
-            raise ValueError(f"{call}: y_pred: expected an array, got the single number {y_pred!r}")
+            raise ValueError(
+                f"{call}: y_pred: expected an array, got the single number {shown(y_pred)}"
+            )
         labels = self.labels(y_true, predictions)
         rows = as_rows(predictions)
         if self.from_logits:

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core, ops
-from .._data import Array, FloatArray, as_array, as_floats, as_number, refuse
+from .._data import Array, FloatArray, as_array, as_floats, as_fraction, as_text, as_type, refuse
+from .._errors import missing, shown
 from .._serialization import Configurable
 
 __all__ = ["Loss", "PointwiseLoss", "Reduction"]
@@ -56,19 +57,20 @@ class Loss(Configurable):
         reduction: Reduction | None = "sum_over_batch_size",
         dtype: None = None,
     ) -> None:
-        if reduction not in REDUCTIONS:
+        given: Any = reduction
+        if not isinstance(given, (str, type(None))) or given not in REDUCTIONS:
             known = ", ".join(map(repr, REDUCTIONS))
             raise ValueError(
-                f"{type(self).__name__}: reduction: expected one of {known}, got {reduction!r}"
+                f"{type(self).__name__}: reduction: expected one of {known}, got {shown(reduction)}"
             )
         self.reduction = reduction
         self.dtype = refuse(type(self).__name__, "dtype", dtype)
         if name is not None:
-            self.name = str(name)
+            self.name = as_text(f"{type(self).__name__}: name", name)
 
     def call(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
         """Return the loss of each sample: predictions (…, outputs) give (…)."""
-        raise NotImplementedError
+        raise NotImplementedError(missing(self, "call(y_true, y_pred)"))
 
     def counted(self, y_true: npt.ArrayLike) -> Array | None:  # noqa: ARG002 # others ask the labels
         """Return which samples count at all, None for all of them."""
@@ -131,7 +133,7 @@ class Loss(Configurable):
         if self.reduction in ("none", None):
             raise ValueError(
                 f"{type(self).__name__}: reduction: expected one that gives a single number to train "
-                f"and evaluate by, got {self.reduction!r}; 'sum' has the gradient that Keras gives it"
+                f"and evaluate by, got {shown(self.reduction)}; 'sum' has the gradient that Keras gives it"
             )
         scale, offset = self.smoothing(outputs)
         return _core.Loss(
@@ -153,7 +155,7 @@ class Loss(Configurable):
 
     def smoothed(self, targets: Array, dtype: np.dtype[Any]) -> FloatArray:
         """Return targets (batch, outputs) as the engine makes them."""
-        floats = np.require(targets, dtype=dtype, requirements=["C", "A"])
+        floats = as_type(targets, dtype)
         if not self.label_smoothing:
             return floats
         return ops.rescaling_forward(floats, *self.smoothing(floats.shape[-1]))
@@ -175,7 +177,9 @@ class PointwiseLoss(Loss):
         (predictions,) = as_floats(call, y_pred=y_pred)
         targets, predictions = _same_rank(as_array(y_true, f"{call}: y_true"), predictions)
         if predictions.ndim == 0:
-            raise ValueError(f"{call}: y_pred: expected an array, got the single number {y_pred!r}")
+            raise ValueError(
+                f"{call}: y_pred: expected an array, got the single number {shown(y_pred)}"
+            )
         if targets.shape != predictions.shape:
             raise ValueError(
                 f"{call}: y_true: expected shape {predictions.shape}, got {targets.shape}"
@@ -196,17 +200,14 @@ def last_axis(call: str, axis: Any) -> int:
     """Return the axis of the outputs; raise for any but the last."""
     if isinstance(axis, bool) or axis != -1:
         raise ValueError(
-            f"{call}: axis={axis!r} is not supported: the outputs are the last, axis=-1"
+            f"{call}: axis={shown(axis)} is not supported: the outputs are the last, axis=-1"
         )
     return -1
 
 
 def smoothing_in_range(call: str, value: Any) -> float:
     """Return a label_smoothing as a float in [0, 1]; raise if it isn't one."""
-    number = as_number(f"{call}: label_smoothing", value)
-    if not 0 <= number <= 1:
-        raise ValueError(f"{call}: label_smoothing: expected a number in [0, 1], got {value!r}")
-    return number
+    return as_fraction(f"{call}: label_smoothing", value)
 
 
 def _same_rank(targets: Array, predictions: FloatArray) -> tuple[Array, FloatArray]:

@@ -95,9 +95,7 @@ class Huber(PointwiseLoss):
         dtype: None = None,
     ) -> None:
         super().__init__(reduction, name, dtype)
-        self.delta = as_number("Huber: delta", delta)
-        if not 0 < self.delta < float("inf"):
-            raise ValueError(f"Huber: delta: expected a number above 0, got {delta!r}")
+        self.delta = as_number("Huber: delta", delta, above=0)
 
     def engine_options(self) -> dict[str, Any]:
         return {"delta": self.delta}

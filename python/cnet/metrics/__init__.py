@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import losses
+from .._serialization import get_by_name
 from .accuracy import (
     Accuracy,
     AccuracyByShape,
@@ -100,6 +101,8 @@ def get(identifier: Any) -> Metric:
     ------
     ValueError
         If there is no such metric.
+    TypeError
+        For anything else.
 
     Examples
     --------
@@ -107,20 +110,10 @@ def get(identifier: Any) -> Metric:
     >>> metrics.get("mse")
     <MeanSquaredError name=mean_squared_error>
     """
-    config: dict[str, Any] = {}
-    found = identifier
-    if isinstance(identifier, dict) and isinstance(identifier.get("class_name"), str):
-        found, config = identifier["class_name"], identifier.get("config") or {}
-    if isinstance(found, str):
-        found = _CLASSES.get(found)
-    if isinstance(found, type) and issubclass(found, Metric):
-        return found(**config)
-    if isinstance(found, Metric):
-        return found
-    if callable(found) and not isinstance(found, type):
-        return MeanMetricWrapper(found)
-    known = ", ".join(name for name in _CLASSES if name.islower())
-    raise ValueError(f"metrics: expected one of {known}, or a Metric, got {identifier!r}")
+    if callable(identifier) and not isinstance(identifier, (type, Metric)):
+        return MeanMetricWrapper(identifier)
+    metric: Metric = get_by_name("metrics", Metric, _CLASSES, identifier)
+    return metric
 
 
 def for_model(identifier: Any, *, sparse: bool | None) -> Metric:

@@ -149,6 +149,8 @@ class _OfTopK(_OfClasses):
 
     def matches_of_ids(self, ids: Array, predictions: Array) -> Array:
         classes = predictions.shape[1]
+        if classes == 0:
+            return np.zeros(len(ids), bool)
         inside = (ids >= 0) & (ids < classes)
         own = predictions[np.arange(len(ids)), np.where(inside, ids, 0)]
         before = np.count_nonzero(predictions > own[:, np.newaxis], axis=1)

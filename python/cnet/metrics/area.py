@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._data import as_array, as_count
+from .._errors import shown
 from .confusion import EPSILON, above, divide_no_nan
 from .metric import Float64Array, Metric, as_pair, as_weights
 
@@ -79,11 +80,11 @@ class AUC(Metric):
         from_logits: bool = False,
     ) -> None:
         if curve not in ("ROC", "PR", "PRGAIN"):
-            raise ValueError(f"AUC: curve: expected 'ROC', 'PR' or 'PRGAIN', got {curve!r}")
+            raise ValueError(f"AUC: curve: expected 'ROC', 'PR' or 'PRGAIN', got {shown(curve)}")
         if summation_method not in ("interpolation", "minoring", "majoring"):
             raise ValueError(
                 "AUC: summation_method: expected 'interpolation', 'minoring' or 'majoring', "
-                f"got {summation_method!r}"
+                f"got {shown(summation_method)}"
             )
         if num_labels is not None and not multi_label:
             raise ValueError(f"AUC: num_labels={num_labels} is for multi_label=True alone")
@@ -96,7 +97,9 @@ class AUC(Metric):
         if thresholds is not None:
             inner = np.sort(as_array(thresholds, "AUC: thresholds").astype(np.float64))
             if inner.ndim != 1 or not ((inner >= 0) & (inner <= 1)).all():
-                raise ValueError(f"AUC: thresholds: expected numbers in [0, 1], got {thresholds!r}")
+                raise ValueError(
+                    f"AUC: thresholds: expected numbers in [0, 1], got {shown(thresholds)}"
+                )
         self._given_thresholds = inner
         self.num_thresholds = num_thresholds if inner is None else len(inner) + 2
         self.curve = curve

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .._data import Array, as_count, as_number
+from .._data import Array, as_count, as_number, as_numbers
+from .._errors import shown
 from .metric import Float64Array, Metric, as_pair, as_weights
 
 __all__ = ["F1Score", "Precision", "Recall"]
@@ -57,14 +58,10 @@ class _AtThresholds(Metric):
             values = [0.5 if top_k is None else -np.inf]
         else:
             several = isinstance(thresholds, (list, tuple, np.ndarray))
-            values = [
-                as_number(f"{call}: thresholds", value)
-                for value in (thresholds if several else [thresholds])  # type: ignore[union-attr] # `several` says
-            ]
-            if not values or not all(0 <= value <= 1 for value in values):
-                raise ValueError(
-                    f"{call}: thresholds: expected numbers in [0, 1], got {thresholds!r}"
-                )
+            given = thresholds if several else [thresholds]
+            values = as_numbers(f"{call}: thresholds", given, least=0, most=1)
+            if not values:
+                raise ValueError(f"{call}: thresholds: expected numbers in [0, 1], got none")
         self.thresholds = thresholds
         self._order = np.argsort(values, kind="stable")
         self._ascending = np.asarray(values, np.float64)[self._order]
@@ -228,12 +225,14 @@ class F1Score(Metric):
     ) -> None:
         if average not in (None, "micro", "macro", "weighted"):
             raise ValueError(
-                f"F1Score: average: expected None, 'micro', 'macro' or 'weighted', got {average!r}"
+                f"F1Score: average: expected None, 'micro', 'macro' or 'weighted', got {shown(average)}"
             )
         self.average = average
         self.threshold = None if threshold is None else as_number("F1Score: threshold", threshold)
         if self.threshold is not None and not 0 < self.threshold <= 1:
-            raise ValueError(f"F1Score: threshold: expected a number in (0, 1], got {threshold!r}")
+            raise ValueError(
+                f"F1Score: threshold: expected a number in (0, 1], got {shown(threshold)}"
+            )
         super().__init__(name=name, dtype=dtype)
 
     def reset_state(self) -> None:
@@ -248,7 +247,7 @@ class F1Score(Metric):
     ) -> None:
         labels, predictions = as_pair("F1Score", y_true, y_pred, self.dtype)
         if self.threshold is None:
-            greatest = predictions.max(axis=1, keepdims=True, initial=-np.inf)
+            greatest = predictions.astype(np.float64).max(axis=1, keepdims=True, initial=-np.inf)
             positive = (predictions >= greatest) & (np.abs(predictions) > 1e-9)
         else:
             positive = predictions > self.threshold

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from .._data import Array, as_array, as_samples
+from .._data import Array, as_array, as_samples, as_text
+from .._errors import missing, shown
 from .._serialization import Configurable
 from ..config import standardize_dtype
 
@@ -56,13 +57,13 @@ class Metric(Configurable):
 
     def __init__(self, dtype: str | None = None, name: str | None = None) -> None:
         if name is not None:
-            self.name = str(name)
+            self.name = as_text(f"{type(self).__name__}: name", name)
         self.dtype = None if dtype is None else standardize_dtype(dtype, type(self).__name__)
         self.reset_state()
 
     def reset_state(self) -> None:
         """Forget all samples."""
-        raise NotImplementedError
+        raise NotImplementedError(missing(self, "reset_state()"))
 
     def update_state(
         self,
@@ -84,11 +85,11 @@ class Metric(Configurable):
         TypeError, ValueError
             If one is not numbers, or their shapes don't fit; the metric is as it was.
         """
-        raise NotImplementedError
+        raise NotImplementedError(missing(self, "update_state(y_true, y_pred, sample_weight)"))
 
     def result(self) -> Any:
         """Return the figure so far; before the first sample, what Keras's returns."""
-        raise NotImplementedError
+        raise NotImplementedError(missing(self, "result()"))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Add a batch as `update_state`, and return the figure so far."""
@@ -133,7 +134,8 @@ class Mean(Metric):
         rows = as_rows(values).astype(np.float64)
         weights = as_weights(type(self).__name__, sample_weight, rows.shape)
         if rows.size:
-            self.total += float((rows * weights).mean(axis=1).sum())
+            with np.errstate(over="ignore", invalid="ignore"):
+                self.total += float((rows * weights).mean(axis=1).sum())
             self.count += float(weights.mean(axis=1).sum())
 
 
@@ -168,7 +170,7 @@ class MeanMetricWrapper(Mean):
         **kwargs: Any,
     ) -> None:
         if not callable(fn):
-            raise TypeError(f"{type(self).__name__}: fn: expected a function, got {fn!r}")
+            raise TypeError(f"{type(self).__name__}: fn: expected a function, got {shown(fn)}")
         own_name = getattr(fn, "name", None) or getattr(fn, "__name__", type(fn).__name__)
         super().__init__(name=name or own_name, dtype=dtype)
         self.fn = fn
@@ -211,6 +213,10 @@ def as_weights(call: str, sample_weight: Any, shape: tuple[int, ...]) -> Float64
     if sample_weight is None:
         return np.ones(shape)
     weights = as_array(sample_weight, f"{call}: sample_weight").astype(np.float64)
+    if not np.isfinite(weights).all():
+        raise ValueError(
+            f"{call}: sample_weight: expected finite numbers, got NaN or inf among them"
+        )
     if weights.ndim == 1:
         weights = weights[:, np.newaxis]
     if weights.ndim and (len(weights) != shape[0] or weights[0:1].size not in (1, shape[1])):

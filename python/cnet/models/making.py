@@ -7,6 +7,9 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .._data import as_text
+from .._errors import shown
+from .._files import as_path
 from .._serialization import find_class
 from ..saving import read_model
 from .sequential import Sequential
@@ -38,7 +41,7 @@ def model_from_json(
     <Sequential name=net, built=False>
     """
     try:
-        config = json.loads(json_string)
+        config = json.loads(as_text("model_from_json: json_string", json_string))
     except json.JSONDecodeError as error:
         raise ValueError(f"model_from_json: expected JSON: {error}") from None
     cls, arguments = find_class(config, _known(), custom_objects, "model_from_json")
@@ -89,7 +92,9 @@ def load_model(
     'mean_squared_error'
     """
     del safe_mode
-    return read_model(filepath, _known(), custom_objects, compile=compile)
+    return read_model(
+        as_path("load_model: filepath", filepath), _known(), custom_objects, compile=compile
+    )
 
 
 def clone_model(
@@ -124,10 +129,18 @@ def clone_model(
     if not isinstance(model, Sequential):
         raise TypeError(f"clone_model: expected a Sequential, got {type(model).__name__}")
     if input_tensors is not None:
-        raise ValueError(f"clone_model: input_tensors is not supported, got {input_tensors!r}")
-    cloned = clone_function or (lambda layer: type(layer).from_config(layer.get_config()))
-    head = [type(model._input).from_config(model._input.get_config())] if model._input else []
+        raise ValueError(f"clone_model: input_tensors is not supported, got {shown(input_tensors)}")
+
+    def clone(layer: Any) -> Any:
+        return clone_model(layer) if isinstance(layer, Sequential) else _cloned(layer)
+
+    cloned = clone_function or clone
+    head = [_cloned(model._input)] if model._input else []
     return type(model)([*head, *map(cloned, model.layers)], name=model.name)
+
+
+def _cloned(layer: Any) -> Any:
+    return type(layer).from_config(layer.get_config())
 
 
 def _known() -> dict[str, type[Sequential]]:

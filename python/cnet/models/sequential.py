@@ -8,12 +8,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from .. import _core
-from .._data import FloatArray, refuse, shape_text
+from .._data import FloatArray, as_text, refuse, shape_text
+from .._errors import shown
 from ..layers import InputLayer, Layer, Weight, deserialize, serialize
-from ..layers.core import Shape, assign_all, auto_name, read_all, sample_size
+from ..layers.core import (
+    Shape,
+    as_batch_shape,
+    assign_all,
+    auto_name,
+    read_all,
+    sample_size,
+)
 from ..saving import Saveable
 from ..trainer import Trainer
 from ._summary import print_summary
@@ -56,7 +65,7 @@ class Sequential(Trainer, Saveable):
     def __init__(
         self, layers: Iterable[Layer | Sequential] | None = None, name: str | None = None
     ) -> None:
-        self.name = auto_name("sequential") if name is None else str(name)
+        self.name = auto_name("sequential") if name is None else as_text("Sequential: name", name)
         self._input: InputLayer | None = None
         self._layers: list[Layer | Sequential] = []
         self._parents: weakref.WeakSet[Sequential] = weakref.WeakSet()
@@ -134,19 +143,12 @@ class Sequential(Trainer, Saveable):
             raise ValueError(f"build: the model '{self.name}' has no layers")
         shape = self._input.input_shape if self._input else None
         if input_shape is not None:
-            if not isinstance(input_shape, (tuple, list)):
-                raise TypeError(f"build: expected an input_shape (None, …), got {input_shape!r}")
-            if len(input_shape) < 2 or any(size is None for size in input_shape[1:]):
+            wanted = (None, *as_batch_shape("build", input_shape)[1:])
+            if shape is not None and wanted != shape:
                 raise ValueError(
-                    "build: expected an input_shape (None, …) of known sizes, "
-                    f"got {tuple(input_shape)}"
+                    f"build: expected data of shape {shape_text(shape)}, got {shape_text(wanted)}"
                 )
-            if shape is not None and tuple(input_shape[1:]) != shape[1:]:
-                raise ValueError(
-                    f"build: expected data of shape {shape_text(shape)}, "
-                    f"got {shape_text(tuple(input_shape))}"
-                )
-            shape = (None, *input_shape[1:])
+            shape = wanted
         if shape is None:
             raise ValueError("build: expected an input_shape, (None, …)")
         head = self._input or InputLayer(tuple(size or 0 for size in shape[1:]))
@@ -179,6 +181,7 @@ class Sequential(Trainer, Saveable):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of the output, (None, …), for inputs of `input_shape`."""
+        input_shape = as_batch_shape("compute_output_shape", input_shape)
         for layer in self._layers:
             input_shape = layer.compute_output_shape(input_shape)
         return input_shape
@@ -296,6 +299,8 @@ class Sequential(Trainer, Saveable):
         if (name is None) == (index is None):
             raise ValueError("get_layer: expected either a name or an index")
         if index is not None:
+            if isinstance(index, bool) or not isinstance(index, (int, np.integer)):
+                raise TypeError(f"get_layer: index: expected an integer, got {shown(index)}")
             if not -len(self._layers) <= index < len(self._layers):
                 raise ValueError(f"get_layer: no layer {index} among {len(self._layers)}")
             return self._layers[index]
@@ -303,7 +308,7 @@ class Sequential(Trainer, Saveable):
             if layer.name == name:
                 return layer
         known = ", ".join(f"'{layer.name}'" for layer in self._layers)
-        raise ValueError(f"get_layer: expected one of {known}, got '{name}'")
+        raise ValueError(f"get_layer: expected one of {known}, got {shown(name)}")
 
     def get_config(self) -> dict[str, Any]:
         """Return the model's name and layers as plain values; no weights, nothing of `compile`.
@@ -350,7 +355,7 @@ class Sequential(Trainer, Saveable):
         """
         if not isinstance(config, Mapping) or not {"name", "layers"} <= set(config):
             raise ValueError(
-                f"from_config: expected a dict with 'name' and 'layers', got {config!r}"
+                f"from_config: expected a dict with 'name' and 'layers', got {shown(config)}"
             )
 
         def layer_of(config: Any) -> Layer | Sequential:

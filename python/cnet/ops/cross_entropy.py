@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
-from .._data import Array, FloatArray, as_array, as_floats, as_ids
+from .._data import Array, FloatArray, as_array, as_floats, as_ids, as_type
 
 __all__ = [
     "cross_entropy_backward",
@@ -77,7 +77,7 @@ def cross_entropy_backward(
 def _labels(call: str, labels: npt.ArrayLike, rows: FloatArray) -> Array:
     array = as_array(labels, f"{call}: labels")
     if array.ndim == 2:
-        return np.require(array, dtype=rows.dtype, requirements=["C", "A"])
+        return as_type(array, rows.dtype)
     return as_ids(array, f"{call}: labels")
 
 

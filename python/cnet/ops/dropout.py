@@ -7,7 +7,7 @@ from typing import Any
 import numpy.typing as npt
 
 from .. import _core
-from .._data import FloatArray, as_count, as_floats, as_number
+from .._data import FloatArray, as_count, as_floats, as_fraction, as_number
 from ..random import check_seed
 
 __all__ = ["dropout_backward", "dropout_forward", "gaussian_noise"]
@@ -54,9 +54,7 @@ def dropout_forward(
     """
     call = "dropout_forward"
     (x,) = as_floats(call, x=x)
-    rate = as_number(f"{call}: rate", rate, least=0)
-    if rate > 1:
-        raise ValueError(f"{call}: rate: expected a number in [0, 1], got {rate!r}")
+    rate = as_fraction(f"{call}: rate", rate)
     return _core.dropout_forward(x, rate, *_random(call, seed, step), out)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
-from .._data import FloatArray, as_array
+from .._data import FloatArray, as_array, as_type
 
 __all__ = [
     "adadelta_update",
@@ -158,4 +158,4 @@ def like(param: Any, grad: npt.ArrayLike, argument: str) -> FloatArray:
     dtype = getattr(param, "dtype", None)
     if dtype not in (np.float32, np.float64):
         dtype = np.dtype(np.float32)
-    return np.require(as_array(grad, argument), dtype=dtype, requirements=["C", "A"])
+    return as_type(as_array(grad, argument), dtype)

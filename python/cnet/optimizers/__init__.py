@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from .._serialization import find_class
+from .._errors import missing
+from .._serialization import get_by_name
 from . import schedules
 from .adam import Adam, AdamW, Nadam
 from .optimizer import Optimizer
@@ -29,6 +29,7 @@ __all__ = [
 _CLASSES: dict[str, type[Optimizer]] = {
     cls.__name__.lower(): cls for cls in (Adadelta, Adagrad, Adam, AdamW, Lion, Nadam, RMSprop, SGD)
 }
+_NAMES = _CLASSES | {cls.__name__: cls for cls in _CLASSES.values()}
 
 
 def get(identifier: Any) -> Any:
@@ -40,17 +41,12 @@ def get(identifier: Any) -> Any:
     ------
     ValueError
         If there is no such optimizer.
+    TypeError
+        For anything else, an optimizer that has no rule among it.
     """
-    if isinstance(identifier, str) and identifier.lower() in _CLASSES:
-        return _CLASSES[identifier.lower()]()  # type: ignore[call-arg] # every class has defaults
-    if isinstance(identifier, type) and identifier in _CLASSES.values():
-        return identifier()
-    if isinstance(identifier, Mapping):
-        cls, config = find_class(
-            identifier, {cls.__name__: cls for cls in _CLASSES.values()}, None, "optimizer"
-        )
-        return cls.from_config(config)
-    if isinstance(identifier, Optimizer) and type(identifier).rule is not Optimizer.rule:
-        return identifier
-    known = ", ".join(_CLASSES)
-    raise ValueError(f"optimizer: expected one of {known}, or an Optimizer, got {identifier!r}")
+    if isinstance(identifier, str):
+        identifier = identifier.lower()
+    optimizer = get_by_name("optimizer", Optimizer, _NAMES, identifier)
+    if type(optimizer).rule is Optimizer.rule:
+        raise TypeError(f"optimizer: {missing(optimizer, 'rule()')}")
+    return optimizer

@@ -94,7 +94,7 @@ class AdamW(Adam):
         amsgrad: bool = False,
         **options: Unpack[OptionsButDecay],
     ) -> None:
-        decay = as_number("weight_decay", weight_decay)
+        decay = as_number("weight_decay", weight_decay, least=0.0, most=math.inf)
         super().__init__(
             learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=decay, **options
         )

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any, TypeAlias, TypedDict
 
 from .. import _core
-from .._data import as_count, as_number, refuse
+from .._data import as_count, as_number, as_text, refuse
+from .._errors import missing, refuse_unknown, shown
 from . import schedules
 from .schedules import LearningRateSchedule
 
@@ -98,9 +99,11 @@ class Optimizer:
         ema_overwrite_frequency: int | None = None,
         loss_scale_factor: None = None,
         gradient_accumulation_steps: int | None = None,
+        **unknown: Any,
     ) -> None:
+        refuse_unknown(self, unknown)
         self.loss_scale_factor = refuse(type(self).__name__, "loss_scale_factor", loss_scale_factor)
-        self.name = type(self).__name__ if name is None else str(name)
+        self.name = type(self).__name__ if name is None else as_text("name", name)
         #: Batches seen, which the trainer keeps up to date.
         self.batches = 0
         self._learning_rate: LearningRate = 0.0
@@ -142,7 +145,7 @@ class Optimizer:
         if isinstance(self._learning_rate, LearningRateSchedule):
             raise TypeError(
                 f"learning_rate: the optimizer has the schedule {self._learning_rate.name}, "
-                f"which can't be replaced by a number, got {value!r}"
+                f"which can't be replaced by a number, got {shown(value)}"
             )
         self._learning_rate = in_range("learning_rate", value, 0.0, math.inf)
 
@@ -160,7 +163,7 @@ class Optimizer:
 
     def rule(self) -> _core.Optimizer:
         """Return what the engine needs to know for its next steps."""
-        raise NotImplementedError
+        raise NotImplementedError(missing(self, "rule()"))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make another like this, without what it has counted."""
@@ -186,7 +189,7 @@ class Optimizer:
             name = rate.get("class_name")
             if name not in schedules.__all__:
                 raise ValueError(
-                    f"learning_rate: expected one of {schedules.__all__}, got {name!r}"
+                    f"learning_rate: expected one of {schedules.__all__}, got {shown(name)}"
                 )
             config["learning_rate"] = getattr(schedules, name).from_config(rate["config"])
         return cls(**config)
@@ -211,19 +214,11 @@ class Optimizer:
 
 def in_range(name: str, value: Any, low: float, high: float) -> float:
     """Return `value` as a float in [low, high]; raise if it isn't one."""
-    number = as_number(name, value)
-    if not low <= number <= high or math.isinf(number):
-        raise ValueError(f"{name}: expected a number in [{low}, {high}], got {value!r}")
-    return number
+    return as_number(name, value, least=low, most=high)
 
 
 def _above_0(name: str, value: Any) -> float | None:
-    if value is None:
-        return None
-    number = in_range(name, value, 0.0, math.inf)
-    if number == 0:
-        raise ValueError(f"{name}: expected a number above 0, got {value!r}")
-    return number
+    return None if value is None else as_number(name, value, above=0)
 
 
 def _count_or_none(name: str, value: Any, least: int) -> int | None:

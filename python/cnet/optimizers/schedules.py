@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from .._data import as_number
+from .._data import as_number, as_numbers
+from .._errors import missing, shown
 
 __all__ = [
     "CosineDecay",
@@ -33,14 +34,14 @@ class LearningRateSchedule:
 
     def __call__(self, step: int) -> float:
         """Return the learning rate of the batch that `step` batches came before."""
-        raise NotImplementedError(f"{type(self).__name__}: expected a method __call__(self, step)")
+        raise NotImplementedError(missing(self, "__call__(self, step)"))
 
     def rate(self, step: int) -> float:
         """Return what the schedule is called for, checked to be a learning rate."""
         call = f"learning_rate: {type(self).__name__}({step})"
-        value = float(np.float32(as_number(call, self(step))))
+        value = _rounded(as_number(call, self(step)))
         if not 0 <= value < math.inf:
-            raise ValueError(f"{call}: expected a number in [0.0, inf], got {value!r}")
+            raise ValueError(f"{call}: expected a number in [0.0, inf], got {shown(value)}")
         return value
 
     def get_config(self) -> dict[str, Any]:
@@ -221,8 +222,8 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         values: Sequence[float],
         name: str = "PiecewiseConstant",
     ) -> None:
-        self.boundaries = [as_number("boundaries", boundary) for boundary in boundaries]
-        self.values = [as_number("values", value) for value in values]
+        self.boundaries = as_numbers("boundaries", boundaries)
+        self.values = as_numbers("values", values)
         if len(self.values) != len(self.boundaries) + 1:
             raise ValueError(
                 f"values: expected {len(self.boundaries) + 1}, one more than boundaries, "
@@ -335,9 +336,7 @@ class CosineDecayRestarts(LearningRateSchedule):
     ) -> None:
         self.initial_learning_rate = as_number("initial_learning_rate", initial_learning_rate)
         self.first_decay_steps = _steps("first_decay_steps", first_decay_steps)
-        self.t_mul = as_number("t_mul", t_mul)
-        if not self.t_mul >= 1:
-            raise ValueError(f"t_mul: expected a number of at least 1, got {t_mul!r}")
+        self.t_mul = as_number("t_mul", t_mul, least=1)
         self.m_mul = as_number("m_mul", m_mul)
         self.alpha = as_number("alpha", alpha)
         self.name = name
@@ -360,10 +359,7 @@ class CosineDecayRestarts(LearningRateSchedule):
 
 
 def _steps(name: str, value: Any) -> float:
-    number = as_number(name, value)
-    if not 0 < number < math.inf:
-        raise ValueError(f"{name}: expected a number above 0, got {value!r}")
-    return number
+    return as_number(name, value, above=0)
 
 
 def _progress(step: int, steps: float, staircase: bool) -> float:
@@ -377,4 +373,5 @@ def _half_cosine(fraction: float) -> float:
 
 
 def _rounded(rate: float) -> float:
-    return float(np.float32(rate))
+    with np.errstate(over="ignore"):
+        return float(np.float32(rate))

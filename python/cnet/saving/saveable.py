@@ -12,7 +12,8 @@ import numpy as np
 
 from .. import _core, initializers
 from .._data import Array
-from .._files import StrPath, as_model_path
+from .._errors import shown
+from .._files import StrPath, as_model_path, as_path
 from .._serialization import find_class
 from ..layers.core import assign_all, read_all
 from ..random import seeds_aside
@@ -91,7 +92,7 @@ class Saveable:
         True
         """
         if zipped is not None:
-            raise ValueError(f"save: zipped is not supported, got {zipped!r}")
+            raise ValueError(f"save: zipped is not supported, got {shown(zipped)}")
         model = self._as_model()
         path = as_model_path("save", filepath)
         if not model.built:
@@ -159,9 +160,11 @@ class Saveable:
             If the model is not built: it has no weights.
         """
         if skip_mismatch:
-            raise ValueError(f"load_weights: skip_mismatch is not supported, got {skip_mismatch!r}")
+            raise ValueError(
+                f"load_weights: skip_mismatch is not supported, got {shown(skip_mismatch)}"
+            )
         model = self._built("load_weights")
-        with TensorFile(filepath) as file:
+        with TensorFile(as_path("load_weights: filepath", filepath)) as file:
             weights: Mapping[str, Weight] = weights_by_path(model)
             in_file = list(file.entries)
             if file.document is not None:
@@ -211,6 +214,8 @@ class Saveable:
 
 def save_model(model: Sequential, filepath: StrPath, overwrite: bool = True) -> None:
     """Save a model: ``model.save(filepath, overwrite)``."""
+    if not isinstance(model, Saveable):
+        raise TypeError(f"save_model: expected a Sequential, got {type(model).__name__}")
     model.save(filepath, overwrite)
 
 

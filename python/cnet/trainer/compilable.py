@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from .. import _core, losses, metrics, optimizers
+from .._errors import shown
 from ..metrics import Metric
 from .compiled import Compiled, Totals
 
@@ -61,11 +62,11 @@ class Compilable:
         del run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
         if loss_weights is not None:
             raise ValueError(
-                f"compile: loss_weights is not supported, as a model has one loss, got {loss_weights!r}"
+                f"compile: loss_weights is not supported, as a model has one loss, got {shown(loss_weights)}"
             )
         for several in (metrics, weighted_metrics):
             if isinstance(several, str) or not isinstance(several or [], Iterable):
-                raise TypeError(f"compile: expected a list of metrics, got {several!r}")
+                raise TypeError(f"compile: expected a list of metrics, got {shown(several)}")
         try:
             chosen_loss = None if loss is None else losses.get(loss)
             sparse = chosen_loss is not None and chosen_loss.sparse
@@ -74,8 +75,8 @@ class Compilable:
                 for several in (metrics, weighted_metrics)
             )
             chosen_optimizer = optimizers.get(optimizer)
-        except ValueError as error:
-            raise ValueError(f"compile: {error}") from None
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"compile: {error}") from None
         with self._as_model()._use:
             self._compiled = Compiled(
                 chosen_optimizer, chosen_loss, chosen_metrics, chosen_weighted

@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from .._data import Array, as_number, as_samples, as_weights
+from .._errors import shown
 from .sources import Arrays, Batches, Data, DatasetBatches, Shuffles, Source
 
 __all__ = ["DEFAULT_BATCH_SIZE", "comes_in_batches", "source_of", "split"]
@@ -65,7 +66,7 @@ def source_of(
         if getattr(x, name, wanted) not in (wanted, 0):
             raise ValueError(
                 f"{call}: x: {name}: expected {wanted}, as batches are made where they are used, "
-                f"got {getattr(x, name)!r}"
+                f"got {shown(getattr(x, name))}"
             )
     return DatasetBatches(x, prepare, shuffles, shuffle=shuffle)
 

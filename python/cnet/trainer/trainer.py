@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
-from typing import Any
+from functools import partial, wraps
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from .._data import FloatArray, as_count
+from .._errors import shown
 from .._progress import Progress
 from ..callbacks import Callback, CallbackList, History
 from .compiled import Totals
@@ -19,6 +20,20 @@ from .sources import Data, Source, Stretch, warn_of_end
 from .turns import alone, alone_or_within
 
 __all__ = ["Trainer"]
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def _undoing(method: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Let a call that fails leave a model unbuilt that it has built."""
+
+    @wraps(method)
+    def call(*args: _P.args, **options: _P.kwargs) -> _R:
+        with args[0]._as_model().unbuilt_on_error():  # type: ignore[attr-defined] # a Trainer
+            return method(*args, **options)
+
+    return call
 
 
 class Trainer(Loop):
@@ -138,7 +153,7 @@ class Trainer(Loop):
         epochs = as_count("fit: epochs", epochs)
         initial_epoch = as_count("fit: initial_epoch", initial_epoch)
         if not isinstance(shuffle, (bool, np.bool_)):
-            raise TypeError(f"fit: shuffle: expected True or False, got {shuffle!r}")
+            raise TypeError(f"fit: shuffle: expected True or False, got {shown(shuffle)}")
         with self._as_model().unbuilt_on_error():
             if validation_data is None and validation_split != 0:
                 (x, y, sample_weight), validation_data = split(
@@ -203,6 +218,7 @@ class Trainer(Loop):
         return history
 
     @alone_or_within
+    @_undoing
     def evaluate(
         self,
         x: Any = None,
@@ -240,15 +256,15 @@ class Trainer(Loop):
         RuntimeError
             If another thread trains or evaluates the model.
         """
+        return_dict = bool(return_dict)
         compiled = self._require_loss("evaluate")
         batch_size = _count("evaluate: batch_size", batch_size)
         steps = _count("evaluate: steps", steps)
-        with self._as_model().unbuilt_on_error():
-            data = (x, y, sample_weight)
-            source = source_of("evaluate", data, self._data, batch_size=batch_size, steps=steps)
-            progress = Progress(steps or source.batches, verbose, "evaluate")
-            params = {"steps": progress.steps, "verbose": progress.verbose}
-            hooks = CallbackList(callbacks, self._as_model(), params, "evaluate")
+        data = (x, y, sample_weight)
+        source = source_of("evaluate", data, self._data, batch_size=batch_size, steps=steps)
+        progress = Progress(steps or source.batches, verbose, "evaluate")
+        params = {"steps": progress.steps, "verbose": progress.verbose}
+        hooks = CallbackList(callbacks, self._as_model(), params, "evaluate")
         hooks.call("on_test_begin", {})
         progress.begin("Evaluate")
         try:
@@ -260,6 +276,7 @@ class Trainer(Loop):
         hooks.call("on_test_end", logs)
         return _result(logs, return_dict)
 
+    @_undoing
     def predict(
         self,
         x: Any,
@@ -303,11 +320,10 @@ class Trainer(Loop):
         def prepare(call: str, x: Any, *_: Any) -> Data:
             return Data(self._samples(f"{call}: x", x))
 
-        with self._as_model().unbuilt_on_error():
-            source = source_of("predict", (x,), prepare, batch_size=batch_size, steps=steps)
-            progress = Progress(steps or source.batches, verbose, "predict", delay=0.5)
-            params = {"steps": progress.steps, "verbose": progress.verbose}
-            hooks = CallbackList(callbacks, self._as_model(), params, "predict")
+        source = source_of("predict", (x,), prepare, batch_size=batch_size, steps=steps)
+        progress = Progress(steps or source.batches, verbose, "predict", delay=0.5)
+        params = {"steps": progress.steps, "verbose": progress.verbose}
+        hooks = CallbackList(callbacks, self._as_model(), params, "predict")
         hooks.call("on_predict_begin", {})
         if progress.live:
             progress.begin("Predict")
@@ -328,20 +344,28 @@ class Trainer(Loop):
             Whether `x` is a batch of training: see `Layer.__call__`.
         """
         if training:
-            samples = self._samples(f"{type(self).__name__}: x", x)
-            return self._shaped(self._as_model().network.predict_in_training(samples))
+            return self._outputs(x, training=True)
         # A control loop calls this with one row at a time: microseconds count.
         if self._rows_network is not None:
             outputs = self._rows_network.try_predict(x)
             if outputs is not None:
                 return outputs  # type: ignore[no-any-return] # the core's stub says what it is
-        return self._predict(self._samples(f"{type(self).__name__}: x", x))
+        return self._outputs(x, training=False)
 
+    @_undoing
+    def _outputs(self, x: Any, *, training: bool) -> FloatArray:
+        samples = self._samples(f"{type(self).__name__}: x", x)
+        if training:
+            return self._shaped(self._as_model().network.predict_in_training(samples))
+        return self._predict(samples)
+
+    @_undoing
     def predict_on_batch(self, x: Any) -> FloatArray:
         """Return the model's output for a batch."""
         return self._predict(self._samples("predict_on_batch: x", x))
 
     @alone
+    @_undoing
     def train_on_batch(
         self,
         x: Any,
@@ -357,6 +381,7 @@ class Trainer(Loop):
         float, list of float, or dict
             As `evaluate`, of this batch alone, before its step.
         """
+        return_dict = bool(return_dict)
         compiled = self._require_loss("train_on_batch")
         data = self._data("train_on_batch", x, y, sample_weight, class_weight)
         compiled.reset()
@@ -367,6 +392,7 @@ class Trainer(Loop):
         return _result(compiled.logs(compiled.totals), return_dict)
 
     @alone_or_within
+    @_undoing
     def test_on_batch(
         self,
         x: Any,
@@ -375,6 +401,7 @@ class Trainer(Loop):
         return_dict: bool = False,
     ) -> Any:
         """Return loss and metrics of one batch; see `train_on_batch`."""
+        return_dict = bool(return_dict)
         compiled = self._require_loss("test_on_batch")
         data = self._data("test_on_batch", x, y, sample_weight)
         compiled.reset()

@@ -1,0 +1,42 @@
+"""How values are shown in errors, whatever they are."""
+
+from __future__ import annotations
+
+import reprlib
+from typing import Any
+
+__all__ = ["missing", "refuse_unknown", "shown"]
+
+
+class _Shown(reprlib.Repr):
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = 160
+        self.maxlist = self.maxtuple = self.maxdict = self.maxset = 12
+        self.maxlong = 80
+
+    def repr_int(self, x: int, level: int) -> str:
+        # Python itself refuses to write the longest.
+        bits = x.bit_length()
+        return super().repr_int(x, level) if bits < 2000 else f"<an integer of {bits} bits>"
+
+
+_shown = _Shown()
+
+
+def shown(value: Any) -> str:
+    """Return the repr of a value, cut where it is long; never fails."""
+    return _shown.repr(value)
+
+
+def missing(thing: Any, method: str) -> str:
+    """Return the message of a base's method that a subclass is to have, and has not."""
+    return f"{type(thing).__name__}: expected a method {method}"
+
+
+def refuse_unknown(thing: Any, options: dict[str, Any]) -> None:
+    """Raise for options that no class of an object's takes; they came down to its base."""
+    if options:
+        raise TypeError(
+            f"{type(thing).__name__}: got an unexpected keyword argument {shown(next(iter(options)))}"
+        )

@@ -1,0 +1,131 @@
+"""What an argument of each name is when it is good: the table that malformed calls begin from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import cnet
+from cnet import layers, losses, optimizers
+
+ROWS, FEATURES, CLASSES = 8, 4, 3
+
+
+def rows() -> Any:
+    return np.linspace(-1, 1, ROWS * FEATURES, dtype=np.float32).reshape(ROWS, FEATURES)
+
+
+def classes() -> Any:
+    return np.arange(ROWS) % CLASSES
+
+
+def probabilities() -> Any:
+    return np.full((ROWS, CLASSES), 1 / CLASSES, np.float32)
+
+
+def model() -> Any:
+    """Return a model with all that has a state."""
+    made = cnet.Sequential(
+        [
+            cnet.Input((FEATURES,), name="input"),
+            layers.Dense(CLASSES, "relu", name="first", kernel_regularizer="l2"),
+            layers.BatchNormalization(name="normalization"),
+            layers.Dropout(0.5, name="dropout"),
+            layers.Dense(CLASSES, "softmax", name="last"),
+        ],
+        name="model",
+    )
+    made.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return made
+
+
+def unbuilt() -> Any:
+    """Return a model that its first data builds."""
+    made = cnet.Sequential([layers.Dense(CLASSES, name="only")], name="unbuilt")
+    made.compile(optimizers.SGD(0.1, momentum=0.9), "mse", metrics=["mae", "r2_score"])
+    return made
+
+
+#: What an argument is, by its name, wherever it is not said otherwise.
+GOOD: dict[str, Callable[[], Any]] = {
+    "x": rows,
+    "y": classes,
+    "w": rows,
+    "logits": probabilities,
+    "probabilities": probabilities,
+    "log_probabilities": probabilities,
+    "predictions": probabilities,
+    "targets": probabilities,
+    "labels": classes,
+    "y_true": probabilities,
+    "y_pred": probabilities,
+    "values": classes,
+    "data": rows,
+    "samples": rows,
+    "grad": rows,
+    "param": rows,
+    "mask": rows,
+    "kernel": lambda: np.ones((FEATURES, CLASSES), np.float32),
+    "bias": lambda: np.ones(CLASSES, np.float32),
+    **dict.fromkeys(("mean", "variance"), lambda: np.ones(FEATURES, np.float32)),
+    **dict.fromkeys(
+        ("velocity", "mean_square", "sum_of_squares", "mean_square_change"), lambda: 1 + 0 * rows()
+    ),
+    **dict.fromkeys(
+        ("first_moment", "second_moment", "greatest_second_moment"), lambda: 1 + 0 * rows()
+    ),
+    "step": lambda: 1,
+    "loss": lambda: "huber",
+    "activation": lambda: "relu",
+    "shape": lambda: (FEATURES, CLASSES),
+    "input_shape": lambda: (None, FEATURES),
+    "target_shape": lambda: (2, 2),
+    "layers": lambda: [layers.Dense(2)],
+    "layer": lambda: layers.Dense(2),
+    "model": model,
+    "weights": lambda: model().get_weights(),
+    "value": lambda: "float32",
+    "fn": lambda: losses.log_cosh,
+    "schedule": lambda: lambda _, rate: rate,
+    "filepath": lambda: "file.safetensors",
+    "filename": lambda: "log.csv",
+    "path": lambda: "file.idx",
+    "json_string": lambda: unbuilt().to_json(),
+    "config": lambda: unbuilt().get_config(),
+    "identifier": lambda: None,
+    "callbacks": list,
+    "params": dict,
+    "call": lambda: "fit",
+    "rate": lambda: 0.5,
+    "stddev": lambda: 0.5,
+    "seed": lambda: 1,
+    "scale": lambda: 2.0,
+    "units": lambda: 3,
+    "name": lambda: "name",
+    "num_threads": lambda: 1,
+    "learning_rate": lambda: 0.1,
+    "initial_learning_rate": lambda: 0.1,
+    "decay_steps": lambda: 10,
+    "first_decay_steps": lambda: 10,
+    "decay_rate": lambda: 0.5,
+    "boundaries": lambda: [1, 2],
+    "momentum": lambda: 0.5,
+}
+#: Where an argument of that name is another thing.
+OWN: dict[str, dict[str, Callable[[], Any]]] = {
+    "ops.dense_backward": {"grad": probabilities},
+    "ops.softmax_backward": {"grad": probabilities},
+    "ops.log_softmax_backward": {"grad": probabilities},
+    "ops.rmsprop_centered_update": {"mean": lambda: 0 * rows()},
+    "ops.activation_backward": {"y": rows},
+    "layers.deserialize": {"config": lambda: layers.serialize(layers.Dense(2))},
+    "layers.serialize": {"layer": lambda: layers.Dense(2)},
+    "layers.Weight": {"layer": lambda: layers.Dense(2), "shape": lambda: (3,)},
+    "layers.Layer.__call__": {},
+    "initializers.Constant": {"value": lambda: 1.0},
+    "initializers.constant": {"value": lambda: 1.0},
+    "schedules.PiecewiseConstantDecay": {"values": lambda: [1.0, 0.5, 0.1]},
+    "utils.to_categorical": {"x": classes},
+}

@@ -1,0 +1,174 @@
+"""Make malformed calls, and tell what came of them; run as a process of its own.
+
+``python -m trust.malformed_calls FOLDER SEED FIRST LAST`` makes those calls, and writes the number of
+each to FOLDER/number before it, so that a crash has one. With LAST = FIRST + 1 it tells what it calls.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import resource
+import signal
+import struct
+import sys
+import traceback
+import warnings
+from collections import Counter
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+
+import cnet
+
+from .hostile_values import Hostile, UserError, hostile
+from .public_calls import CALLS, Call, write_files
+
+MEMORY = 4 << 30
+SECONDS = 5
+
+#: What every call may raise. Subclasses that are something else are not among them.
+DOCUMENTED = (TypeError, ValueError, OSError, FloatingPointError, UserError)
+#: Here a large number asks for time, not for memory.
+TIMES = {"data", "epochs", "initial_epoch", "step", "steps", "steps_per_epoch", "validation_steps"}
+
+
+cnet.utils.set_random_seed(0)
+FIRST_SEED = cnet.random.next_seed()
+_before: dict[str, Any] = {}
+
+
+class TooLong(Exception):
+    """A call that does not end."""
+
+
+def draw(call: Call, rng: Random) -> tuple[dict[str, Any], list[Hostile], str]:
+    """Return arguments of a call of which some are bad, these, and a text of all."""
+    arguments = {name: call.good[name]() for name in call.required}
+    count = min(1 + (rng.random() < 0.3) + (rng.random() < 0.1), len(call.parameters))
+    spoiled: dict[str, Hostile] = {}
+    for name in rng.sample(call.parameters, count):
+        spoiled[name] = bad(name, arguments, rng)
+    # A good argument beside, which the bad one may not fit.
+    for name in call.parameters:
+        if name not in arguments and name in call.good and rng.random() < 0.1:
+            arguments[name] = call.good[name]()
+    arguments |= {name: each.value for name, each in spoiled.items()}
+    text = ", ".join(f"{name}={each.name}" for name, each in spoiled.items())
+    return arguments, list(spoiled.values()), f"{call.name}({text})"
+
+
+def bad(name: str, arguments: dict[str, Any], rng: Random) -> Hostile:
+    """Return a bad value for an argument; for `out` often memory of another."""
+    arrays = {key: each for key, each in arguments.items() if isinstance(each, np.ndarray)}
+    if name == "out" and arrays and rng.random() < 0.5:
+        key = rng.choice(list(arrays))
+        shifted = arrays[key].reshape(-1)[rng.choice([0, 0, 1, -1]) :]
+        return Hostile(f"memory of {key}", rng.choice([arrays[key], shifted, (shifted,) * 3]))
+    return hostile(rng, huge=name not in TIMES)
+
+
+def state_of(thing: Any) -> Any:
+    """Return all that a failed call must leave as it was."""
+    if not isinstance(thing, cnet.Sequential):
+        return None
+    flat = list(thing._flat_layers())
+    return (
+        [weight.tobytes() for weight in thing.get_weights()],
+        [(layer.name, layer.built, layer.trainable) for layer in flat],
+        [layer._random.steps for layer in flat if hasattr(layer, "_random")],
+        repr(thing.get_config()),
+        repr(thing.optimizer.get_config()),
+        thing.optimizer.iterations,
+        type(thing.loss),
+        thing.stop_training,
+    )
+
+
+def verdict(error: BaseException, call: Call, spoiled: list[Hostile]) -> str | None:
+    """Return what is wrong with an exception, None if it is documented."""
+    if isinstance(error, MemoryError):
+        return None if any(each.is_huge for each in spoiled) else "MemoryError"
+    if isinstance(error, (*DOCUMENTED, *call.raises)):
+        return None if str(error) or isinstance(error, UserError) else "no message"
+    if isinstance(error, NotImplementedError) and "expected a method" in str(error):
+        return None  # a base by itself
+    return type(error).__name__
+
+
+def make(seed: int, number: int, *, tell: bool = False) -> tuple[str, str | None, str]:
+    """Make one call; return what came of it, what is wrong with that, and the call."""
+    rng = Random(f"{seed}:{number}")
+    call = rng.choice(CALLS)
+    cnet.utils.set_random_seed(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of making what is hostile
+        function, thing = call.prepare()
+        arguments, spoiled, text = draw(call, rng)
+    if tell:
+        print(text, file=sys.stderr, flush=True)  # noqa: T201
+    if call.name not in _before:
+        _before[call.name] = state_of(thing)  # every call of it finds the same
+    before = _before[call.name]
+    cnet.utils.set_random_seed(0)
+    signal.alarm(SECONDS)
+    try:
+        function(**arguments)
+    except BaseException as error:  # noqa: BLE001 # whatever comes is looked at
+        signal.alarm(0)
+        wrong = verdict(error, call, spoiled)
+        if tell:
+            traceback.print_exc()
+        # What is learnt from before it fails: earlier batches, and a first batch's shape.
+        learnt = any(each.is_batches for each in spoiled) or (
+            isinstance(error, FloatingPointError) and "unbuilt.fit" in text
+        )
+        if before is not None and not learnt:
+            if state_of(thing) != before:
+                wrong = wrong or "the model has changed"
+            if cnet.random.next_seed() != FIRST_SEED:
+                wrong = wrong or "the random state has changed"
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        message = f"{type(error).__name__}: {str(error)[:200]} [{Path(where.filename).name}:{where.lineno}]"
+        return type(error).__name__, wrong and f"{wrong} ({message})", text
+    finally:
+        signal.alarm(0)
+        cnet.set_num_threads(1)
+        cnet.config.set_floatx("float32")
+    return "succeeded", None, text
+
+
+def main(folder: Path, seed: int, first: int, last: int) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    os.chdir(folder)
+    write_files(folder)
+    with (folder / "number").open("w+b") as file:
+        file.write(bytes(8))
+        file.flush()
+        place = mmap.mmap(file.fileno(), 8)
+    # Bars and summaries are for nobody.
+    sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 # until the process ends
+
+    def too_long(*_: Any) -> None:
+        raise TooLong
+
+    signal.signal(signal.SIGALRM, too_long)
+    warnings.simplefilter("error")
+    warnings.filterwarnings("ignore", r"(?!Warning)\w+: ", UserWarning)  # cnet's own
+    outcomes: Counter[str] = Counter()
+    findings: dict[str, list[str]] = {}
+    for number in range(first, last):
+        place[:] = struct.pack("<q", number)
+        outcome, wrong, text = make(seed, number, tell=last == first + 1)
+        outcomes[outcome] += 1
+        if wrong is not None:
+            findings.setdefault(wrong[-60:], []).append(f"{number}: {text}: {wrong}")
+    found = {key: [len(texts), *texts[:3]] for key, texts in findings.items()}
+    (folder / "result.json").write_text(json.dumps({"outcomes": outcomes, "findings": found}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:5]))

@@ -1,0 +1,337 @@
+"""Every public call of cnet, with arguments that it takes: the calls that are made with bad ones.
+
+Functions and classes are found in the modules' ``__all__``, their arguments in their signatures. What
+stands here is which methods there are beside, and how what was made is used.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import cnet
+from cnet import (
+    activations,
+    callbacks,
+    config,
+    constraints,
+    datasets,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    ops,
+    optimizers,
+    random,
+    regularizers,
+    utils,
+)
+from cnet.datasets import idx
+from cnet.optimizers import schedules
+
+from .good_arguments import (
+    CLASSES,
+    FEATURES,
+    GOOD,
+    OWN,
+    ROWS,
+    classes,
+    model,
+    probabilities,
+    rows,
+    unbuilt,
+)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call that can be made again and again.
+
+    Attributes
+    ----------
+    prepare : function of nothing
+        Returns the function that is called and the model that it belongs to, None without one.
+    parameters : list of str
+        What may be bad; those that are not `required` are left out where they are good.
+    raises : types of what this call is documented to raise beside what every call may
+    """
+
+    name: str
+    prepare: Callable[[], tuple[Callable[..., Any], Any]]
+    parameters: tuple[str, ...]
+    required: tuple[str, ...]
+    good: dict[str, Callable[[], Any]]
+    raises: tuple[type[Exception], ...] = ()
+
+
+MODULES = {
+    "activations": activations,
+    "callbacks": callbacks,
+    "config": config,
+    "constraints": constraints,
+    "initializers": initializers,
+    "layers": layers,
+    "losses": losses,
+    "metrics": metrics,
+    "models": models,
+    "ops": ops,
+    "optimizers": optimizers,
+    "random": random,
+    "regularizers": regularizers,
+    "schedules": schedules,
+    "utils": utils,
+}
+# For the process, not for what is called: and bases, which others are to make something of.
+LEFT_OUT = {"config.register_threadpoolctl"}
+
+
+def parameters_of(function: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of all arguments, and of those that have to be given."""
+    names: list[str] = []
+    required: list[str] = []
+    todo = [function]
+    if isinstance(function, type):
+        todo = [vars(base)["__init__"] for base in function.__mro__ if "__init__" in vars(base)]
+    for n, each in enumerate(todo):
+        try:
+            parameters = inspect.signature(each).parameters.values()
+        except ValueError:  # object's
+            break
+        for parameter in parameters:
+            if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+                continue
+            if parameter.name == "self" or parameter.name in names:
+                continue
+            names.append(parameter.name)
+            if parameter.default is parameter.empty and n == 0:
+                required.append(parameter.name)
+        if not any(parameter.kind == parameter.VAR_KEYWORD for parameter in parameters):
+            break
+    return tuple(names), tuple(required)
+
+
+def use(thing: Any) -> None:
+    """Use what a constructor made of bad arguments."""
+    net = cnet.Sequential([cnet.Input((FEATURES,))])
+    if isinstance(thing, models.Sequential):
+        if thing.layers:
+            thing.predict(rows(), verbose=0)
+        return
+    if isinstance(thing, layers.InputLayer) or type(thing) is layers.Layer:
+        return
+    if isinstance(thing, layers.Layer):
+        net.add(thing)
+        if isinstance(thing, layers.Normalization):
+            thing.adapt(rows())
+        net.compile("sgd", "mse")
+        net.train_on_batch(rows(), np.zeros((ROWS, *net.output_shape[1:])))
+        thing.get_config()
+    elif isinstance(thing, losses.Loss):
+        if type(thing) in (losses.Loss, losses.PointwiseLoss):
+            return
+        labels = classes() if thing.sparse else probabilities()
+        thing(labels, probabilities())
+        net.add(layers.Dense(CLASSES, "softmax"))
+        net.compile("sgd", thing)
+        net.train_on_batch(rows(), labels)
+        thing.get_config()
+    elif isinstance(thing, metrics.Metric):
+        if type(thing) is metrics.Mean:
+            thing(classes())
+        elif type(thing) is not metrics.Metric:
+            labels = classes() if thing.sparse else (probabilities() > 0.5)
+            thing(labels, probabilities())
+    elif isinstance(thing, optimizers.Optimizer):
+        if type(thing) is optimizers.Optimizer:
+            return
+        net.add(layers.Dense(CLASSES))
+        net.compile(thing, "mse")
+        net.fit(rows(), probabilities(), verbose=0)
+        thing.get_config()
+    elif isinstance(thing, schedules.LearningRateSchedule):
+        if type(thing) is not schedules.LearningRateSchedule:
+            thing.rate(3)
+    elif isinstance(thing, initializers.Initializer):
+        if type(thing) is not initializers.Initializer:
+            thing((FEATURES, CLASSES), "float32")
+    elif isinstance(thing, (regularizers.Regularizer, constraints.Constraint)):
+        if type(thing) is constraints.Constraint:
+            return
+        thing(rows())
+        name = "regularizer" if isinstance(thing, regularizers.Regularizer) else "constraint"
+        use(layers.Dense(3, **{f"kernel_{name}": thing}))
+    elif isinstance(thing, callbacks.Callback):
+        made = unbuilt()
+        made.fit(rows(), probabilities(), verbose=0, epochs=2, callbacks=[thing])
+
+
+def _found() -> list[Call]:
+    """Return the calls of all modules' functions and classes."""
+    calls = []
+    for module, members in MODULES.items():
+        for name in members.__all__:
+            thing = getattr(members, name)
+            full = f"{module}.{name}"
+            if isinstance(thing, types.ModuleType) or full in LEFT_OUT:
+                continue
+            calls.append(_call(full, thing))
+    return calls
+
+
+def _call(name: str, function: Any, **changes: Any) -> Call:
+    names, required = parameters_of(function)
+    called = _made_and_used(function) if isinstance(function, type) else function
+    return Call(
+        name,
+        lambda: (called, None),
+        names,
+        required,
+        GOOD | OWN.get(name, {}),
+        **changes,
+    )
+
+
+def _made_and_used(cls: Any) -> Callable[..., Any]:
+    def make_and_use(**arguments: Any) -> None:
+        use(cls(**arguments))
+
+    return make_and_use
+
+
+def _method(name: str, make: Callable[[], Any], **changes: Any) -> Call:
+    """Return the call of a method of a model, or of what `make` returns."""
+    names, required = parameters_of(getattr(make(), name))
+    full = f"{make.__name__}.{name}"
+
+    def prepare() -> tuple[Callable[..., Any], Any]:
+        thing = make()
+        return getattr(thing, name), thing
+
+    return Call(full, prepare, names, required, GOOD | changes.pop("good", {}), **changes)
+
+
+def _setter(name: str, make: Callable[[], Any], find: Callable[[Any], Any]) -> Call:
+    """Return an assignment to an attribute of something of a model."""
+
+    def prepare() -> tuple[Callable[..., Any], Any]:
+        thing = make()
+        return (lambda value: setattr(find(thing), name, value)), thing
+
+    good = {"value": lambda: getattr(find(make()), name)}
+    return Call(f"{make.__name__}: {name} =", prepare, ("value",), ("value",), good)
+
+
+def _within(name: str, make: Callable[[], Any], find: Callable[[Any], Any], **good: Any) -> Call:
+    """Return the call of a method of something of a model."""
+    names, required = parameters_of(getattr(find(make()), name))
+
+    def prepare() -> tuple[Callable[..., Any], Any]:
+        thing = make()
+        return getattr(find(thing), name), thing
+
+    own = type(find(make())).__name__
+    return Call(f"{make.__name__}: {own}.{name}", prepare, names, required, GOOD | good)
+
+
+def _instances() -> list[Call]:
+    """Return calls of losses, metrics, layers, initializers… themselves."""
+    calls = []
+    for module, base, abstract in (
+        (losses, losses.Loss, ("Loss", "PointwiseLoss")),
+        (metrics, metrics.Metric, ("Metric", "MeanMetricWrapper")),
+        (initializers, initializers.Initializer, ("Initializer",)),
+        (regularizers, regularizers.Regularizer, ("Regularizer",)),
+        (constraints, constraints.Constraint, ("Constraint",)),
+    ):
+        for name in module.__all__:
+            cls = getattr(module, name)
+            if not isinstance(cls, type) or not issubclass(cls, base) or name in abstract:
+                continue
+            method = "update_state" if base is metrics.Metric else "__call__"
+            sparse = getattr(cls, "sparse", False)
+            good = GOOD | ({"y_true": classes} if sparse else {})
+            names, required = parameters_of(getattr(cls(), method))
+            calls.append(
+                Call(
+                    f"{module.__name__}.{name}().{method}",
+                    lambda cls=cls, method=method: (getattr(cls(), method), None),  # type: ignore[misc]
+                    names,
+                    required,
+                    good,
+                )
+            )
+    return calls
+
+
+def _methods() -> list[Call]:
+    def first(made: Any) -> Any:
+        return made.layers[0]
+
+    sparse = {"y": classes, "validation_data": lambda: (rows(), classes())}
+    dense = {"y": probabilities, "validation_data": lambda: (rows(), probabilities())}
+    paths = {"filepath": lambda: "model.safetensors"}
+    calls = []
+    for make, good in ((model, sparse), (unbuilt, dense)):
+        calls += [
+            _method(name, make, good=good)
+            for name in ("fit", "evaluate", "train_on_batch", "test_on_batch")
+            for _ in range(4)  # as these are what matters most
+        ]
+        calls += [
+            _method(n, make) for n in ("predict", "__call__", "predict_on_batch") for _ in "ab"
+        ]
+        calls += [
+            _method("compile", make, good={"loss": lambda: "mse"}),
+            _method("add", make),
+            _method("build", make),
+            _method("summary", make),
+            _method("get_layer", make),
+            _method("set_weights", make),
+            _method("get_config", make),
+            _method("from_config", make),
+            _method("to_json", make),
+            _method("save", make, good=paths),
+            _method("save_weights", make, good=paths),
+            _method("load_weights", make, good=paths),
+            _method("compute_output_shape", make),
+            _setter("trainable", make, lambda made: made),
+            _setter("learning_rate", make, lambda made: made.optimizer),
+            _within("set_weights", make, first, weights=lambda: model().layers[0].get_weights()),
+            _within("build", make, first),
+            _within("compute_output_shape", make, first),
+            _within("__call__", make, first),
+        ]
+    calls += [
+        _setter("kernel", model, first),
+        _setter("bias", model, first),
+        _within("assign", model, lambda made: made.weights[0], value=lambda: np.ones((4, 3))),
+        _within("adapt", layers.Normalization, lambda made: made),
+    ]
+    return calls
+
+
+CALLS = [
+    *_found(),
+    *_instances(),
+    *_methods(),
+    _call("set_num_threads", lambda num_threads: cnet.set_num_threads(num_threads)),
+    _call("Sequential", cnet.Sequential),
+    _call("Input", cnet.Input),
+    _call("datasets.spiral", datasets.spiral),
+    _call("datasets.idx.read_idx", idx.read_idx),
+]
+
+
+def write_files(folder: Path) -> None:
+    """Write what calls read by their good arguments."""
+    made = model()
+    made.save(folder / "model.safetensors")
+    made.save(folder / "file.safetensors")
+    (folder / "file.idx").write_bytes(bytes.fromhex("00000801 00000003 050004"))
