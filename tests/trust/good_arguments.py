@@ -92,6 +92,7 @@ GOOD: dict[str, Callable[[], Any]] = {
     "filepath": lambda: "file.safetensors",
     "filename": lambda: "log.csv",
     "path": lambda: "file.idx",
+    "backup_dir": lambda: "backup",
     "json_string": lambda: unbuilt().to_json(),
     "config": lambda: unbuilt().get_config(),
     "identifier": lambda: None,

@@ -79,7 +79,7 @@ def state_of(thing: Any) -> Any:
     return (
         [weight.tobytes() for weight in thing.get_weights()],
         [(layer.name, layer.built, layer.trainable) for layer in flat],
-        [layer._random.steps for layer in flat if hasattr(layer, "_random")],
+        [layer.random_state.steps for layer in flat if hasattr(layer, "random_state")],
         repr(thing.get_config()),
         repr(thing.optimizer.get_config()),
         thing.optimizer.iterations,

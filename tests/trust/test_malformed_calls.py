@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from trust.public_calls import CALLS, MODULES
+from trust.public_calls import CALLS, MODULES, Call
 
 SEED = 1
 PROCESSES = 2
@@ -102,3 +102,8 @@ def test_every_public_name_is_called(module: str) -> None:
     for name in MODULES[module].__all__:
         if callable(getattr(MODULES[module], name)) and name != "register_threadpoolctl":
             assert f"{module}.{name}" in names
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
+def test_every_argument_that_is_required_has_a_good_value(call: Call) -> None:
+    assert set(call.required) <= set(call.good)
