@@ -129,6 +129,14 @@ def test_relu_of_nan_infinity_and_signed_zero(dtype: type) -> None:
         assert_same([backward], [np.where(x > 0, np.full(size, np.nan, dtype), dtype(0))])
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ["leaky_relu", "gelu", "silu", "mish", "tanh", "softsign"])
+def test_zero_keeps_its_sign(name: str, dtype: type) -> None:
+    """Compilers may lose it, each in its own way."""
+    y = ops.activation_forward(np.array([0.0, -0.0], dtype), name)
+    assert np.signbit(y).tolist() == [False, True]
+
+
 def test_elementwise_gradients() -> None:
     grad, x = draw("relu_backward", 5, 17, 17, np.float64).values()
     x += np.copysign(0.1, x)  # away from the kink of relu
