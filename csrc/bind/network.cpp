@@ -223,6 +223,20 @@ template <class T> struct BoundTrainer {
   }
 };
 
+/// A time in which nobody trains a network: what is read of it then is of one step.
+template <class T> class Snapshot {
+public:
+  explicit Snapshot(const Network<T>& network) : network_(network) {}
+  void enter() {
+    wait_without_gil([&] { hold_ = std::make_unique<Hold>(uses_of_snapshot(network_)); });
+  }
+  void exit(const py::args&) { hold_.reset(); }
+
+private:
+  const Network<T> network_; // layers that are added later have not been trained with it
+  std::unique_ptr<Hold> hold_;
+};
+
 /// By Keras's names, of which two are the mean.
 Loss::Reduction reduction_named(const std::string& name) {
   if (name == "sum_over_batch_size" || name == "mean") return Loss::Reduction::mean;
@@ -289,7 +303,11 @@ template <class T> void register_network_of(py::module_& m, const std::string& s
            arg("beta").none(true), arg("epsilon"), arg("trainable"))
       .def("predict", &predict_samples<T>, arg("x"), arg("on_progress"))
       .def("predict_in_training", &predict_samples_in_training<T>, arg("x"))
-      .def("try_predict", &try_predict<T>, arg("x"));
+      .def("try_predict", &try_predict<T>, arg("x"))
+      .def("snapshot", [](const Network<T>& self) { return std::make_unique<Snapshot<T>>(self); });
+  py::class_<Snapshot<T>>(m, ("Snapshot" + suffix).c_str())
+      .def("__enter__", &Snapshot<T>::enter)
+      .def("__exit__", &Snapshot<T>::exit);
 
   using Bound = BoundTrainer<T>;
   py::class_<Bound> trainer(m, ("Trainer" + suffix).c_str());

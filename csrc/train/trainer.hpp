@@ -252,7 +252,7 @@ private:
   Index latest_rows_ = 0; ///< of the batch that was counted last
   Slots<T> slots_;
   std::atomic<Index> steps_{0}; ///< others may read it meanwhile
-  Guard guard_; ///< of the trainer itself
+  Guard guard_;                 ///< of the trainer itself
 };
 
 } // namespace cnet

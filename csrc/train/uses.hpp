@@ -29,6 +29,15 @@ template <class T> Uses uses_of_evaluation(const Network<T>& network) {
   return uses;
 }
 
+/// What is to be read of a network to know how far its training is.
+template <class T> Uses uses_of_snapshot(const Network<T>& network) {
+  Uses uses = uses_of_evaluation(network);
+  for (const Layer<T>& layer : network.layers()) {
+    if (ops::RandomState* random = layer.random()) uses.read.push_back(&random->guard);
+  }
+  return uses;
+}
+
 /// The same by a call that keeps something to itself, pauses included.
 inline Uses owning(Guard& guard, Uses uses = {}) {
   uses.owned.push_back(&guard);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -105,8 +106,10 @@ class Saveable:
         if model._compiled is not None:
             document["compile"] = describe(model._compiled)
         weights = weights_by_path(model)
-        training, tensors = describe_training(model, weights)
-        _write(path, weights, tensors, document | training, overwrite)
+        with model.network.snapshot() if model.built else nullcontext():
+            training, tensors = describe_training(model, weights)
+            tensors = {"weights": _arrays(weights)} | tensors
+        _write(path, tensors, document | training, overwrite)
 
     def save_weights(self, filepath: StrPath, overwrite: bool = True) -> None:
         """Save the weights alone; `load_weights` puts them into a model of such layers.
@@ -135,7 +138,8 @@ class Saveable:
         True
         """
         weights = weights_by_path(self._built("save_weights"))
-        _write(as_model_path("save_weights", filepath), weights, {}, {}, overwrite)
+        path = as_model_path("save_weights", filepath)
+        _write(path, {"weights": _arrays(weights)}, {}, overwrite)
 
     def load_weights(self, filepath: StrPath, skip_mismatch: bool = False) -> None:
         """Put the weights of a file into the model: all of them or, on an error, none.
@@ -275,17 +279,16 @@ def _paths(layers: list[Any], prefix: str) -> Iterator[tuple[str, Weight]]:
             yield f"{prefix}{layer.name}/{weight.name}", weight
 
 
+def _arrays(weights: Mapping[str, Weight]) -> dict[str, Array]:
+    return dict(zip(weights, read_all(list(weights.values())), strict=True))
+
+
 def _write(
     path: str,
-    weights: Mapping[str, Weight],
-    others: Mapping[str, Mapping[str, Array]],
+    groups: Mapping[str, Mapping[str, Array]],
     document: Mapping[str, Any],
     overwrite: bool,
 ) -> None:
-    groups = {
-        "weights": dict(zip(weights, read_all(list(weights.values())), strict=True)),
-        **others,
-    }
     header = {"version": VERSION, "cnet": _core.build_info()["version"]}
     header |= {group: list(tensors) for group, tensors in groups.items()}
     arrays = {name: array for tensors in groups.values() for name, array in tensors.items()}

@@ -86,8 +86,8 @@ class Compiled:
         """Train with this engine, going on where another was left."""
         if self.kept is not None:
             engine.set_slots(self.optimizer.rule(), self.kept.batches, self.kept.slots)
+            self.optimizer.batches = engine.steps
         self.engine, self.kept = engine, None
-        self.optimizer.batches = engine.steps
 
     def leave_engine(self) -> None:
         """Let the next call make a new engine, which goes on."""
