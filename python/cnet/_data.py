@@ -238,6 +238,12 @@ def as_text(argument: str, value: Any) -> str:
     """Return `value`, which is text."""
     if not isinstance(value, str):
         raise TypeError(f"{argument}: expected text, got {shown(value)}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"{argument}: expected text, got half surrogates: {shown(value)}"
+        ) from None
     return str(value)
 
 

@@ -326,7 +326,7 @@ class InputLayer(Layer):
         self.batch_shape = refuse("Input", "batch_shape", batch_shape)
         self.input_tensor = refuse("Input", "tensor", input_tensor)
         self.optional = refuse("Input", "optional", optional, default=False)
-        sample_shape = check_shape(shape, "Input" if name is None else name)
+        sample_shape = check_shape(shape, "Input" if name is None else as_text("Input: name", name))
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=sample_shape)
         self.build((None, *sample_shape))
 
