@@ -1,0 +1,217 @@
+"""What a differentiable operation is, and how one table of them serves arrays, the tape and the graph.
+
+An operation is a function of arrays and, for each of them, its vector-Jacobian product (VJP): a
+function ``vjp(gradient, result, *inputs, **parameters)`` from the gradient of the result to that of
+the input. VJPs are written with operations themselves. So they work on whatever operations work on,
+and the derivative of a derivative needs nothing more.
+
+An operation looks at the kinds of its inputs. Arrays and numbers it computes at once. Other classes
+say what becomes of an operation on them by a static method ``__apply__(operation, inputs,
+parameters)``: the tape's `Tensor` computes and records it, the graph's `Node` makes a node of it. What
+stands for a Tensor, as a variable and a layer's weight do, has a method ``__tensor__()`` that gives it.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import count
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
+
+from ..._data import Array, as_array
+from ...config import floatx
+
+__all__ = ["Each", "Operation", "Record", "Value", "as_value", "backpropagate", "operation"]
+
+# What operations take and give: arrays, numbers and lists, and the values of the faces.
+Value: TypeAlias = Any
+Gradient: TypeAlias = Callable[..., Any]
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+# What is computed at once. Python's numbers take the type of the arrays that they meet.
+_PLAIN = frozenset(
+    {np.ndarray, np.float32, np.float64, np.int64, np.bool_, float, int, bool, str, type(None)}
+)
+
+
+class Operation:
+    """A function of arrays, and its vector-Jacobian product for each of them.
+
+    Attributes
+    ----------
+    name : str
+    forward : function
+        Of the inputs, and of parameters that are no arrays of the computation.
+    vjps : sequence
+        For each input a function, or None where no gradient goes.
+    plain : bool
+        Whether the result is always constant: a mask, a count.
+    """
+
+    __slots__ = ("forward", "name", "names", "plain", "vjps")
+
+    def __init__(
+        self, forward: Callable[..., Any], vjps: Iterable[Gradient | None], *, plain: bool = False
+    ) -> None:
+        self.name = forward.__name__.strip("_")
+        self.forward = forward
+        self.vjps = vjps
+        self.plain = plain
+        code = forward.__code__
+        self.names = code.co_varnames[: code.co_argcount]
+
+    def bind(
+        self, arguments: Sequence[Any], parameters: dict[str, Any]
+    ) -> tuple[Sequence[Any], dict[str, Any]]:
+        """Part the inputs from the parameters; `TypeError` as from any call."""
+        if isinstance(self.vjps, Each):
+            return arguments, parameters
+        inputs = len(self.vjps)  # type: ignore[arg-type] # all but Each are tuples
+        if len(arguments) == inputs:
+            return arguments, parameters
+        if len(arguments) < inputs or len(arguments) > len(self.names):
+            found = inspect.signature(self.forward).bind(*arguments, **parameters).arguments
+            return [found.pop(name) for name in self.names[:inputs]], found
+        named = dict(zip(self.names[inputs:], arguments[inputs:], strict=False))
+        return arguments[:inputs], named | parameters
+
+
+class Each:
+    """The VJPs of any number of inputs: those of one function, that is told which one it is."""
+
+    def __init__(self, vjp: Gradient | None) -> None:
+        self.vjp = vjp
+
+    def __iter__(self) -> Iterator[Gradient | None]:
+        for index in count():
+            yield None if self.vjp is None else functools.partial(self.vjp, index)
+
+
+def operation(
+    *vjps: Gradient | None, each: Gradient | None = None, plain: int | None = None
+) -> Callable[[Function], Function]:
+    """Make an operation of a function of arrays.
+
+    Parameters
+    ----------
+    *vjps : function or None
+        The vector-Jacobian product for each input; None where no gradient goes.
+    each : function, optional
+        Instead of those, for any number of inputs: ``each(index, gradient, result, *inputs)``.
+    plain : int, optional
+        Instead of those: there is nothing to differentiate in so many inputs; 0: in any number.
+    """
+    if plain is not None:
+        vjps = (None,) * plain
+    several = each is not None or plain == 0
+
+    def decorate(forward: Function) -> Function:
+        made = Operation(forward, Each(each) if several else vjps, plain=plain is not None)
+
+        @functools.wraps(forward)
+        def call(*arguments: Any, **parameters: Any) -> Any:
+            if not parameters:
+                for value in arguments:
+                    if type(value) not in _PLAIN:
+                        break
+                else:
+                    return forward(*arguments)
+            return _dispatch(made, arguments, parameters)
+
+        call.operation = made  # type: ignore[attr-defined] # for who looks at the table
+        return call  # type: ignore[return-value] # of the same signature
+
+    return decorate
+
+
+def _dispatch(made: Operation, arguments: Sequence[Any], parameters: dict[str, Any]) -> Any:
+    """Leave an operation to the class of its inputs that wants it, or compute it."""
+    inputs, parameters = made.bind(arguments, parameters)
+    values, chosen = [], None
+    for value in inputs:
+        if type(value) not in _PLAIN:
+            if (apply := getattr(type(value), "__apply__", None)) is None:
+                value = (
+                    value.__tensor__()
+                    if hasattr(value, "__tensor__")
+                    else as_value(value, made.name)
+                )
+                apply = getattr(type(value), "__apply__", None)
+            if chosen is None:
+                chosen = apply
+            elif apply is not None and apply is not chosen:
+                kinds = " and ".join(sorted({type(x).__name__ for x in inputs}))
+                raise TypeError(
+                    f"{made.name}: {kinds} don't go together: some are of a graph, others of a tape"
+                )
+        values.append(value)
+    if chosen is None:
+        return made.forward(*values, **parameters)
+    return chosen(made, values, parameters)
+
+
+def as_value(value: Any, argument: str, dtype: Any = None) -> Array:
+    """Return numbers as an array: float32 and float64 as they are, other floats as `floatx()`."""
+    array = as_array(value, argument)
+    if dtype is not None:
+        wanted = np.dtype(dtype)
+        if wanted.kind not in "biuf" or wanted.itemsize > 8:
+            raise TypeError(f"{argument}: dtype: expected one of numbers, got {dtype!r}")
+        return array.astype(wanted, copy=False)
+    typed = hasattr(value, "dtype") and array.dtype in (np.float32, np.float64)
+    return array.astype(floatx(), copy=False) if array.dtype.kind == "f" and not typed else array
+
+
+# An operation that took place: what it gave, which it was, its inputs and its parameters.
+Record: TypeAlias = tuple[Any, Operation, Sequence[Any], dict[str, Any]]
+
+
+def backpropagate(
+    records: Sequence[Record],
+    gradients: dict[int, Any],
+    sources: Iterable[Any],
+    value: Callable[[Any], Any] = lambda x: x,
+) -> dict[int, Any]:
+    """Return the gradients of sources, by the chain rule from the last record to the first.
+
+    Parameters
+    ----------
+    records : sequence of Record
+        In an order in which they could take place.
+    gradients : dict
+        Those of the targets, by `id`.
+    sources : iterable
+    value : function, optional
+        What the VJPs are given in the place of inputs and results.
+
+    Returns
+    -------
+    dict
+        By `id`; of sources that no target depends on there are none.
+    """
+    wanted = {id(source) for source in sources}
+    # What depends on a source: nothing else is differentiated.
+    reached = set(wanted)
+    for result, made, inputs, _ in records:
+        for x, vjp in zip(inputs, made.vjps, strict=False):
+            if vjp is not None and id(x) in reached:
+                reached.add(id(result))
+                break
+    for result, made, inputs, parameters in reversed(records):
+        key = id(result)
+        if key not in gradients or key not in reached:
+            continue
+        gradient = gradients[key] if key in wanted else gradients.pop(key)
+        values = [value(x) for x in inputs]
+        result = value(result)
+        for x, vjp in zip(inputs, made.vjps, strict=False):
+            key = id(x)
+            if vjp is None or key not in reached:
+                continue
+            part = vjp(gradient, result, *values, **parameters)
+            if part is not None:
+                gradients[key] = gradients[key] + part if key in gradients else part
+    return {key: gradient for key, gradient in gradients.items() if key in wanted}

@@ -1,0 +1,144 @@
+"""The tapes that are running in this thread, and what is put on them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from .operations.operation import Operation, Record
+
+__all__ = ["Source", "Tape", "paused", "read", "record", "record_result", "tapes"]
+
+
+class Source(Protocol):
+    """What lives longer than a tape and can be differentiated by: a variable, a layer's weight.
+
+    It has a method ``__tensor__()`` too, that calls `read` and returns the tensor, if operations are
+    to take it as an input.
+    """
+
+    @property
+    def trainable(self) -> bool:
+        """Whether tapes watch it unasked."""
+
+
+class Tape(Protocol):
+    """What recording needs to know of a tape."""
+
+    # What is watched, by `id`, and what was made of it: kept, so that no other has its id.
+    watched: dict[int, Any]
+    records: list[Record]
+    watch_accessed_variables: bool
+
+
+class _Running(threading.local):
+    def __init__(self) -> None:
+        self.tapes: list[Tape] = []
+
+
+_running = _Running()
+
+
+def tapes() -> list[Tape]:
+    """Return the tapes that are running in this thread, the innermost last."""
+    return _running.tapes
+
+
+@contextmanager
+def paused() -> Iterator[None]:
+    """Record nothing meanwhile."""
+    running, _running.tapes = _running.tapes, []
+    try:
+        yield
+    finally:
+        _running.tapes = running
+
+
+def record(running: list[Tape], entry: Record) -> None:
+    """Put an operation on the tapes that watch one of its inputs."""
+    result, _, inputs, _ = entry
+    for tape in running:
+        watched = tape.watched
+        for x in inputs:
+            if id(x) in watched:
+                watched[id(result)] = result
+                tape.records.append(entry)
+                break
+
+
+def _read(value: Any) -> Any:
+    return value
+
+
+_READ = Operation(_read, (lambda gradient, *_: gradient,))
+
+
+def read(source: Source, tensor: Any) -> None:
+    """Tell the tapes that `tensor` has the numbers that a source holds now."""
+    if tensor.dtype.kind != "f":
+        return
+    for tape in _running.tapes:
+        if id(tensor) not in tape.watched and _watches(tape, source):
+            tape.watched[id(tensor)] = tensor
+            tape.records.append((tensor, _READ, (source,), {}))
+
+
+def _watches(tape: Tape, source: Source) -> bool:
+    """Return whether a tape watches a source, which it does from now on if it is trainable."""
+    if id(source) in tape.watched:
+        return True
+    if tape.watch_accessed_variables and source.trainable:
+        tape.watched[id(source)] = source
+        return True
+    return False
+
+
+def record_result(
+    result: Any,
+    inputs: Sequence[Any],
+    vjp: Callable[[Any], Sequence[Any]],
+    name: str = "custom",
+) -> None:
+    """Record what was computed otherwise, with all its gradients by one function made for it.
+
+    Parameters
+    ----------
+    result : Tensor
+    inputs : sequence of Tensors, sources and arrays
+        Sources as such, unread.
+    vjp : function
+        From the gradient of the result to those of the inputs, None where there is none. It is given an
+        array, or a tensor while another tape is running.
+    name : str, optional
+    """
+    running = _running.tapes
+    if not running:
+        return
+    for tape in running:
+        for x in inputs:
+            if hasattr(type(x), "trainable"):
+                _watches(tape, x)
+
+    def forward(*_: Any) -> Any:
+        raise AssertionError  # a tape computes nothing anew
+
+    operation = Operation(forward, _each_of(vjp, len(inputs)))
+    operation.name = name
+    record(running, (result, operation, inputs, {}))
+
+
+def _each_of(vjp: Callable[[Any], Sequence[Any]], inputs: int) -> tuple[Callable[..., Any], ...]:
+    """Return a VJP for each input of one that gives all gradients at once; it is called once."""
+    known: list[Any] = [None, ()]
+
+    def gradient_of(index: int) -> Callable[..., Any]:
+        def gradient(result_gradient: Any, *_: Any) -> Any:
+            if known[0] is not result_gradient:
+                known[:] = result_gradient, vjp(result_gradient)
+            return known[1][index]
+
+        return gradient
+
+    return tuple(gradient_of(index) for index in range(inputs))
