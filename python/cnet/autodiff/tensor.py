@@ -110,7 +110,7 @@ class Tensor(_Numbers):
     def __apply__(operation: Operation, inputs: list[Any], parameters: dict[str, Any]) -> Any:
         """Compute an operation, and record it on the tapes that watch an input."""
         values = [x.value if type(x) is Tensor else x for x in inputs]
-        value = operation.forward(*values, **parameters)
+        value = operation.compute(values, parameters)
         if operation.plain:
             return value
         result = Tensor(value)

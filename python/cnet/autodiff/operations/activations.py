@@ -13,7 +13,7 @@ from ..._elementwise import specification
 from .arithmetic import exp
 from .operation import Value, operation
 from .reductions import reduce_sum
-from .shapes import zeros_like
+from .shapes import unbroadcast, zeros_like
 
 __all__ = [
     "activation",
@@ -150,7 +150,9 @@ def _log_softmax_backward(gradient: Value, y: Value, axis: int) -> Value:
     lambda grad, _, logits, labels: (
         grad[..., np.newaxis] * (softmax(logits) - _as_rows(labels, logits))
     ),
-    lambda grad, _, logits, __: -grad[..., np.newaxis] * log_softmax(logits),
+    lambda grad, _, logits, labels: unbroadcast(
+        -grad[..., np.newaxis] * log_softmax(logits), labels
+    ),
 )
 def softmax_cross_entropy(logits: Value, labels: Value) -> Value:
     """Return −log of the softmax's probability of the true class, for each row of logits.
@@ -159,7 +161,7 @@ def softmax_cross_entropy(logits: Value, labels: Value) -> Value:
     ----------
     logits : array_like, (…, classes)
     labels : array_like, (…) of int or (…, classes)
-        Class ids, or one-hot or soft rows; of rows that are floats there is a gradient, too.
+        Class ids, or one-hot or soft rows that sum to 1. For rows of floats there is a gradient, too.
 
     Returns
     -------
@@ -191,11 +193,11 @@ def softmax_cross_entropy(logits: Value, labels: Value) -> Value:
     return losses.reshape(shape)
 
 
-@operation(lambda grad, *_: grad, None)
+@operation(lambda grad, _, labels, __: unbroadcast(grad, labels), None)
 def _as_rows(labels: Value, logits: Value) -> Value:
     """Return class ids as one-hot rows, rows as they are."""
     if np.ndim(labels) == np.ndim(logits):
-        return labels
+        return np.asarray(labels, logits.dtype)
     return np.equal(np.expand_dims(labels, -1), np.arange(logits.shape[-1])).astype(logits.dtype)
 
 
@@ -208,14 +210,14 @@ def _floats(call: str, x: Any) -> FloatArray:
 
 def _rows(x: Array) -> Array:
     if x.ndim == 0:
-        raise ValueError("softmax: x: expected at least one dimension, got a single number")
+        raise ValueError("expected at least one dimension")
     return x.reshape(int(np.prod(x.shape[:-1])), x.shape[-1])
 
 
 def _by_rows(function: Callable[..., FloatArray], axis: int, *arrays: FloatArray) -> FloatArray:
     """Return a function of rows along an axis of arrays of one shape."""
     if arrays[0].ndim == 0:
-        raise ValueError("softmax: x: expected at least one dimension, got a single number")
+        raise ValueError("expected at least one dimension")
     last = [np.moveaxis(x, axis, -1) for x in arrays]
     rows = function(*(np.ascontiguousarray(_rows(x)) for x in last), None)
     return np.moveaxis(rows.reshape(last[0].shape), -1, axis)

@@ -32,9 +32,7 @@ Gradient: TypeAlias = Callable[..., Any]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 # What is computed at once. Python's numbers take the type of the arrays that they meet.
-_PLAIN = frozenset(
-    {np.ndarray, np.float32, np.float64, np.int64, np.bool_, float, int, bool, str, type(None)}
-)
+_PLAIN = frozenset({np.ndarray, np.float32, np.float64, np.int64, np.bool_, float, int, bool})
 
 
 class Operation:
@@ -62,6 +60,17 @@ class Operation:
         self.plain = plain
         code = forward.__code__
         self.names = code.co_varnames[: code.co_argcount]
+
+    def compute(self, inputs: Sequence[Any], parameters: dict[str, Any]) -> Any:
+        """Return the result for arrays; what goes wrong is told with the operation and the shapes."""
+        try:
+            return self.forward(*inputs, **parameters)
+        except (TypeError, ValueError, IndexError) as error:
+            text = str(error).removeprefix(f"{self.name}: ")
+            kind = next(k for k in (TypeError, ValueError, IndexError) if isinstance(error, k))
+            arrays = self.bind(inputs, parameters)[0]
+            shapes = " and ".join(str(np.shape(array)) for array in arrays)
+            raise kind(f"{self.name}: {text}; given shapes {shapes}") from None
 
     def bind(
         self, arguments: Sequence[Any], parameters: dict[str, Any]
@@ -107,6 +116,7 @@ def operation(
     if plain is not None:
         vjps = (None,) * plain
     several = each is not None or plain == 0
+    inputs = None if several else len(vjps)
 
     def decorate(forward: Function) -> Function:
         made = Operation(forward, Each(each) if several else vjps, plain=plain is not None)
@@ -114,11 +124,11 @@ def operation(
         @functools.wraps(forward)
         def call(*arguments: Any, **parameters: Any) -> Any:
             if not parameters:
-                for value in arguments:
+                for value in arguments[:inputs]:
                     if type(value) not in _PLAIN:
                         break
                 else:
-                    return forward(*arguments)
+                    return made.compute(arguments, parameters)
             return _dispatch(made, arguments, parameters)
 
         call.operation = made  # type: ignore[attr-defined] # for who looks at the table
@@ -149,7 +159,7 @@ def _dispatch(made: Operation, arguments: Sequence[Any], parameters: dict[str, A
                 )
         values.append(value)
     if chosen is None:
-        return made.forward(*values, **parameters)
+        return made.compute(values, parameters)
     return chosen(made, values, parameters)
 
 
