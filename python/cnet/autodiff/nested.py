@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["leaves_of", "map_leaves"]
+__all__ = ["leaves_of", "map_leaves", "pairs_of"]
 
 
 def map_leaves(function: Callable[[Any], Any], structure: Any) -> Any:
@@ -23,3 +23,20 @@ def leaves_of(structure: Any) -> list[Any]:
     leaves: list[Any] = []
     map_leaves(leaves.append, structure)
     return leaves
+
+
+def pairs_of(argument: str, structure: Any, other: Any) -> list[tuple[Any, Any]]:
+    """Return what is in a nesting, each with what stands there in another; `ValueError` if they differ.
+
+    None stands for a nesting of Nones.
+    """
+    if not isinstance(structure, (Mapping, list, tuple)):
+        return [(structure, other)]
+    keys = structure.keys() if isinstance(structure, Mapping) else range(len(structure))
+    if other is None:
+        other = dict.fromkeys(keys)
+    if not isinstance(other, (Mapping, list, tuple)) or len(other) != len(keys):
+        raise ValueError(
+            f"{argument}: expected {len(keys)} in the nesting of target, got {other!r}"
+        )
+    return [pair for key in keys for pair in pairs_of(argument, structure[key], other[key])]

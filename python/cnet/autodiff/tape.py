@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from .nested import leaves_of, map_leaves
+from .nested import leaves_of, map_leaves, pairs_of
 from .operations.operation import Record, as_value, backpropagate
 from .recording import paused, record_result, tapes
 from .tensor import Tensor
@@ -103,7 +103,7 @@ class GradientTape:
         target : Tensor, or lists, tuples and dicts of them
             Several are added up, as are the numbers of each.
         sources : Variable, watched Tensor or weight of a layer, or lists, tuples and dicts of them
-        output_gradients : as `target`, of its shape, optional
+        output_gradients : array_like, nested as `target`, optional
             What the target's numbers count, by default 1.
         unconnected_gradients : {"none", "zero"}, default "none"
             What there is for sources that the target doesn't depend on: None, or zeros.
@@ -143,7 +143,7 @@ class GradientTape:
         gradients = backpropagate(
             records,
             {key: seed if nested else seed.value for key, seed in seeds.items()},
-            leaves,
+            [source for source in leaves if id(source) in self.watched],
             _same if nested else _value,
         )
         if not self.persistent:
@@ -160,24 +160,17 @@ class GradientTape:
 
     def _seeds(self, target: Any, output_gradients: Any) -> dict[int, Tensor]:
         """Return the gradients to start from, by the `id` of each target that is watched."""
-        targets = leaves_of(target)
-        given = [None] * len(targets) if output_gradients is None else leaves_of(output_gradients)
-        if len(given) != len(targets):
-            raise ValueError(
-                f"GradientTape.gradient: output_gradients: expected {len(targets)}, as target, got "
-                f"{len(given)}"
-            )
+        argument = "GradientTape.gradient: output_gradients"
         seeds: dict[int, Tensor] = {}
-        for each, gradient in zip(targets, given, strict=True):
+        for each, gradient in pairs_of(argument, target, output_gradients):
             _expect_source("gradient: target", each)
             if gradient is None:
                 seed = Tensor(np.ones(each.shape, each.dtype))
             else:
-                value = as_value(gradient, "GradientTape.gradient: output_gradients")
+                value = as_value(gradient, argument)
                 if value.shape != tuple(each.shape):
                     raise ValueError(
-                        "GradientTape.gradient: output_gradients: expected shape "
-                        f"{tuple(each.shape)}, as target, got {value.shape}"
+                        f"{argument}: expected shape {tuple(each.shape)}, as target, got {value.shape}"
                     )
                 seed = Tensor(value.astype(each.dtype))
             if id(each) in self.watched:

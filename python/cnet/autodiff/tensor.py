@@ -180,21 +180,24 @@ class Variable(_Numbers):
         ValueError
             If it has another shape.
         """
-        array = as_value(value, f"{self.name}.assign")
-        if array.shape != self.shape:
-            raise ValueError(
-                f"{self.name}.assign: expected shape {self.shape}, got shape {array.shape}"
-            )
-        self._tensor = Tensor(array.astype(self.dtype))
-        return self
+        return self._put("assign", as_value(value, f"{self.name}.assign"))
 
     def assign_add(self, delta: npt.ArrayLike) -> Variable:
-        """Add numbers; see `assign`."""
-        return self.assign(np.add(self.value, as_value(delta, f"{self.name}.assign_add")))
+        """Add numbers of the variable's shape; see `assign`."""
+        return self._put("assign_add", as_value(delta, f"{self.name}.assign_add"), np.add)
 
     def assign_sub(self, delta: npt.ArrayLike) -> Variable:
-        """Subtract numbers; see `assign`."""
-        return self.assign(np.subtract(self.value, as_value(delta, f"{self.name}.assign_sub")))
+        """Subtract numbers of the variable's shape; see `assign`."""
+        return self._put("assign_sub", as_value(delta, f"{self.name}.assign_sub"), np.subtract)
+
+    def _put(self, call: str, array: Array, change: np.ufunc | None = None) -> Variable:
+        if array.shape != self.shape:
+            raise ValueError(
+                f"{self.name}.{call}: expected shape {self.shape}, got shape {array.shape}"
+            )
+        numbers = array if change is None else change(self.value, array)
+        self._tensor = Tensor(np.array(numbers, self.dtype))
+        return self
 
     def __repr__(self) -> str:
         return f"{self._text()}, name={self.name!r})"
