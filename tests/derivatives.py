@@ -48,7 +48,8 @@ class Case:
     """An operation with its parameters, and shapes to try it on.
 
     `steepness` bounds, on these inputs, each result and its first five derivatives by an input, for
-    gradients of 1; of sums each of their terms, of which there are `terms`.
+    gradients of 1; of sums each of their terms, of which there are `terms`. `asks_shapes` says that the
+    function does so: a graph's placeholders have none.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Case:
     shapes: list[tuple[Shape, ...]]
     steepness: float
     positive: bool = False
+    asks_shapes: bool = False
     terms: Callable[..., int] = lambda *arrays: max(a.size for a in arrays)
 
     def draw(self, shapes: tuple[Shape, ...], seed: int = 0) -> list[Array]:
@@ -92,15 +94,19 @@ def along_axes(function: Callable[..., Any], name: str, steepness: float) -> lis
     ]
 
 
+def shape_of(x: Any) -> Shape:
+    return np.shape(getattr(x, "value", x))
+
+
 def labels(logits: Any, *, soft: bool = False) -> Array:
-    shape = np.shape(logits)
+    shape = shape_of(logits)
     if soft:
         return np.random.default_rng(1).dirichlet(np.ones(shape[-1]), size=shape[:-1])
     return np.arange(math.prod(shape[:-1])).reshape(shape[:-1]) % shape[-1]
 
 
 def chosen(*values: Any) -> Array:
-    shape = np.broadcast_shapes(*map(np.shape, values))
+    shape = np.broadcast_shapes(*map(shape_of, values))
     return np.arange(math.prod(shape)).reshape(shape) % 3 == 0
 
 
@@ -127,7 +133,7 @@ CASES: list[Case] = [
     Case("abs", a.abs, ONE, 2),
     Case("maximum", a.maximum, TWO, 2),
     Case("minimum", a.minimum, TWO, 2),
-    Case("where", lambda x, y: a.where(chosen(x, y), x, y), TWO, 2),
+    Case("where", lambda x, y: a.where(chosen(x, y), x, y), TWO, 2, asks_shapes=True),
     Case("clip", lambda x: a.clip(x, -0.9, 1.2), ONE, 2),
     Case("clip", lambda x: a.clip(x, -0.9, np.inf), ONE, 2),
     Case("relu", a.relu, ONE, 2),
@@ -137,12 +143,15 @@ CASES: list[Case] = [
     Case("activation", lambda x: a.activation(x, "relu", negative_slope=0.3), ONE, 2),
     *(Case("softmax", partial(a.softmax, axis=axis), ROWS, 24) for axis in (-1, 0)),
     *(Case("log_softmax", partial(a.log_softmax, axis=axis), ROWS, 24) for axis in (-1, 0)),
-    Case("softmax_cross_entropy", lambda x: a.softmax_cross_entropy(x, labels(x)), ROWS, 24),
-    Case(
-        "softmax_cross_entropy",
-        lambda x: a.softmax_cross_entropy(x, labels(x, soft=True)),
-        ROWS,
-        24,
+    *(
+        Case(
+            "softmax_cross_entropy",
+            lambda x, soft=soft: a.softmax_cross_entropy(x, labels(x, soft=soft)),
+            ROWS,
+            24,
+            asks_shapes=True,
+        )
+        for soft in (False, True)
     ),
     # Labels that are made to sum to 1: x / y once more.
     Case(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from .._data import Array, shape_text
 from ..autodiff.nested import leaves_of
-from ..autodiff.operations.operation import Operation, as_value
+from ..autodiff.operations.operation import Operation, as_value, number_type
 from ..autodiff.operators import Operators
 
 __all__ = [
@@ -156,8 +156,13 @@ class Placeholder(Node):
         self, shape: Sequence[int | None] | None, dtype: npt.DTypeLike | None, name: str | None
     ) -> None:
         super().__init__("placeholder" if name is None else str(name))
+        sizes = () if shape is None else shape
+        if not isinstance(sizes, (tuple, list)) or not all(
+            size is None or isinstance(size, (int, np.integer)) for size in sizes
+        ):
+            raise TypeError(f"placeholder: shape: expected sizes or None, got {shape!r}")
         self.shape = None if shape is None else tuple(shape)
-        self.dtype = None if dtype is None else np.dtype(dtype)
+        self.dtype = None if dtype is None else number_type("placeholder", dtype)
 
     def checked(self, value: npt.ArrayLike) -> Array:
         """Return what is fed as an array; `ValueError` unless it has the shape."""

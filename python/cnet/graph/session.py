@@ -53,8 +53,7 @@ class Session:
             names the node.
         """
         nodes = nodes_of("Session.run: fetches", fetches)
-        nodes_of("Session.run: feed_dict", list(feed_dict or {}))
-        values = {node: _fed(node, value) for node, value in (feed_dict or {}).items()}
+        values = _checked({} if feed_dict is None else feed_dict)
         for node in in_order(nodes, values):
             inputs = [values[each] for each in node.input_nodes]
             try:
@@ -112,7 +111,14 @@ def in_order(targets: Iterable[Node], known: Container[Node] = ()) -> list[Node]
     return order
 
 
-def _fed(node: Node, value: npt.ArrayLike) -> Any:
-    if isinstance(node, Placeholder):
-        return node.checked(value)
-    return as_value(value, f"feed_dict: {node.name}")
+def _checked(feed_dict: Mapping[Node, npt.ArrayLike]) -> dict[Node, Any]:
+    """Return what is fed as arrays."""
+    if not isinstance(feed_dict, Mapping):
+        raise TypeError(f"Session.run: feed_dict: expected a dict, got {type(feed_dict).__name__}")
+    nodes_of("Session.run: feed_dict", list(feed_dict))
+    return {
+        node: node.checked(value)
+        if isinstance(node, Placeholder)
+        else as_value(value, f"feed_dict: {node.name}")
+        for node, value in feed_dict.items()
+    }

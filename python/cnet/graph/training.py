@@ -100,12 +100,19 @@ class GradientDescentOptimizer:
         ValueError
             If it depends on none of them.
         """
+        call = "GradientDescentOptimizer.minimize"
+        found = in_order(nodes_of(f"{call}: loss", loss))
         if var_list is None:
             var_list = [
                 node
-                for node in in_order(nodes_of("GradientDescentOptimizer.minimize: loss", loss))
+                for node in found
                 if isinstance(node, Variable) and node.trainable and node.value.dtype.kind == "f"
             ]
+        for variable in var_list:
+            if not isinstance(variable, Variable):
+                raise TypeError(
+                    f"{call}: var_list: expected a Variable, got {type(variable).__name__}"
+                )
         pairs = [
             (variable, gradient)
             for variable, gradient in zip(var_list, gradients(loss, list(var_list)), strict=True)
@@ -113,8 +120,7 @@ class GradientDescentOptimizer:
         ]
         if not pairs:
             raise ValueError(
-                "GradientDescentOptimizer.minimize: loss: expected a node that depends on variables "
-                f"to change, got {loss.name}"
+                f"{call}: loss: expected a node that depends on variables to change, got {loss.name}"
             )
         return _Descent([v for v, _ in pairs], [g for _, g in pairs], self.learning_rate)
 

@@ -6,6 +6,7 @@ products themselves, and their derivatives are those of the first again.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,8 @@ __all__ = ["matmul"]
 def matmul(x: Value, y: Value) -> Value:
     """Return ``x @ y``: of vectors, matrices or stacks of them, as `np.matmul`.
 
-    Two matrices of one floating-point type are multiplied as `cnet.ops.dense_forward` does it, with
-    the same bits on every CPU.
+    Where both are of one floating-point type and `y` is no stack, the product is made as
+    `cnet.ops.dense_forward` makes it, with the same bits on every CPU.
 
     Examples
     --------
@@ -34,7 +35,13 @@ def matmul(x: Value, y: Value) -> Value:
     >>> autodiff.matmul([[1.0, 2.0]], [[1.0], [10.0]])
     array([[21.]], dtype=float32)
     """
-    return _product(x, y)
+    left, right = np.asarray(x), np.asarray(y)
+    if left.ndim == 0 or right.ndim == 0:
+        raise ValueError("expected at least one dimension of both")
+    product = _product(_row(left), _column(right))
+    if left.ndim == 1:
+        product = product[..., 0, :]
+    return product[..., 0] if right.ndim == 1 else product
 
 
 @operation(
@@ -44,11 +51,9 @@ def matmul(x: Value, y: Value) -> Value:
 )
 def _by_left(gradient: Value, y: Value, like: Value) -> Value:
     """Return the gradient of x, which is `like`, from that of ``x @ y``."""
-    gradient, matrix = _raise(gradient, np.ndim(like), np.ndim(y)), _column(y)
-    result = _product(gradient, np.swapaxes(matrix, -1, -2))
-    return unbroadcast(result, like if np.ndim(like) > 1 else like[np.newaxis]).reshape(
-        np.shape(like)
-    )
+    gradient = _with_axes_of_vectors(gradient, like, y)
+    result = _product(gradient, np.swapaxes(_column(y), -1, -2))
+    return unbroadcast(result, _row(like)).reshape(np.shape(like))
 
 
 @operation(
@@ -58,8 +63,8 @@ def _by_left(gradient: Value, y: Value, like: Value) -> Value:
 )
 def _by_right(gradient: Value, x: Value, like: Value) -> Value:
     """Return the gradient of y, which is `like`, from that of ``x @ y``."""
-    gradient, matrix = _raise(gradient, np.ndim(x), np.ndim(like)), _row(x)
-    result = _product(np.swapaxes(matrix, -1, -2), gradient)
+    gradient = _with_axes_of_vectors(gradient, x, like)
+    result = _product(np.swapaxes(_row(x), -1, -2), gradient)
     return unbroadcast(result, _column(like)).reshape(np.shape(like))
 
 
@@ -71,19 +76,19 @@ def _column(y: Array) -> Array:
     return y[:, np.newaxis] if y.ndim == 1 else y
 
 
-def _raise(gradient: Any, left: int, right: int) -> Array:
-    """Give the gradient of a product the axes back that vectors have none of."""
-    if right == 1:
-        gradient = np.expand_dims(gradient, -1)
-    return np.expand_dims(gradient, -2) if left == 1 else gradient
+def _with_axes_of_vectors(product: Any, x: Array, y: Array) -> Array:
+    """Give a product the axes, of size 1, that it has not because x or y is a vector."""
+    if y.ndim == 1:
+        product = np.expand_dims(product, -1)
+    return np.expand_dims(product, -2) if x.ndim == 1 else product
 
 
-def _product(x: Any, y: Any) -> Array:
-    if (
-        np.ndim(x) == np.ndim(y) == 2
-        and x.dtype == y.dtype
-        and x.dtype in (np.float32, np.float64)
-        and x.shape[1] == y.shape[0]
-    ):
-        return _core.dense_forward(np.ascontiguousarray(x), np.ascontiguousarray(y), None, None)
+def _product(x: Array, y: Array) -> Array:
+    """Return the product of matrices, or of stacks of them."""
+    x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
+    floats = x.dtype == y.dtype and x.dtype in (np.float32, np.float64)
+    if floats and y.ndim == 2 and x.shape[-1] == len(y):
+        rows = x.reshape(math.prod(x.shape[:-1]), len(y))
+        product = _core.dense_forward(rows, y, None, None)
+        return product.reshape(*x.shape[:-1], y.shape[1])
     return np.matmul(x, y)  # type: ignore[no-any-return] # an array

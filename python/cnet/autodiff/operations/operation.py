@@ -20,11 +20,21 @@ from itertools import count
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from ..._data import Array, as_array
 from ...config import floatx
 
-__all__ = ["Each", "Operation", "Record", "Value", "as_value", "backpropagate", "operation"]
+__all__ = [
+    "Each",
+    "Operation",
+    "Record",
+    "Value",
+    "as_value",
+    "backpropagate",
+    "number_type",
+    "operation",
+]
 
 # What operations take and give: arrays, numbers and lists, and the values of the faces.
 Value: TypeAlias = Any
@@ -163,16 +173,21 @@ def _dispatch(made: Operation, arguments: Sequence[Any], parameters: dict[str, A
     return chosen(made, values, parameters)
 
 
-def as_value(value: Any, argument: str, dtype: Any = None) -> Array:
+def as_value(value: Any, argument: str, dtype: npt.DTypeLike | None = None) -> Array:
     """Return numbers as an array: float32 and float64 as they are, other floats as `floatx()`."""
     array = as_array(value, argument)
     if dtype is not None:
-        wanted = np.dtype(dtype)
-        if wanted.kind not in "biuf" or wanted.itemsize > 8:
-            raise TypeError(f"{argument}: dtype: expected one of numbers, got {dtype!r}")
-        return array.astype(wanted, copy=False)
+        return array.astype(number_type(argument, dtype), copy=False)
     typed = hasattr(value, "dtype") and array.dtype in (np.float32, np.float64)
     return array.astype(floatx(), copy=False) if array.dtype.kind == "f" and not typed else array
+
+
+def number_type(call: str, dtype: npt.DTypeLike) -> np.dtype[Any]:
+    """Return a dtype; `TypeError` unless it is one of numbers of up to 64 bits."""
+    found = np.dtype(dtype)
+    if found.kind not in "biuf" or found.itemsize > 8:
+        raise TypeError(f"{call}: dtype: expected one of numbers, got {dtype!r}")
+    return found
 
 
 # An operation that took place: what it gave, which it was, its inputs and its parameters.

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..._data import Array
-from .operation import Value, operation
+from .operation import Value, number_type, operation
 
 __all__ = [
     "broadcast_like",
@@ -168,10 +168,8 @@ def cast(x: Value, dtype: npt.DTypeLike) -> Value:
     >>> autodiff.cast([1.7, -1.7], "int64")
     array([ 1, -1])
     """
-    kind = np.dtype(dtype).kind
-    if kind not in "biuf":
-        raise TypeError(f"cast: dtype: expected one of numbers, got {dtype!r}")
-    return _cast(x, dtype) if kind == "f" else _cast_to_integers(x, dtype)
+    floating = number_type("cast", dtype).kind == "f"
+    return _cast(x, dtype) if floating else _cast_to_integers(x, dtype)
 
 
 @operation(lambda grad, _, x, **__: unbroadcast(grad, x))
