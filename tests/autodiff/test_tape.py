@@ -12,7 +12,7 @@ import pytest
 
 from cnet import autodiff
 from cnet.autodiff import GradientTape, Tensor, Variable, constant
-from cnet.autodiff.recording import read, record_result, tapes
+from cnet.autodiff.recording import read, record_result, running
 
 
 def values(structure: Any) -> Any:
@@ -27,7 +27,7 @@ def values(structure: Any) -> Any:
 @pytest.fixture(autouse=True)
 def no_tape_is_left_behind() -> Any:
     yield
-    assert tapes() == []
+    assert running.tapes == []
 
 
 def test_sources_come_back_in_their_nesting() -> None:
@@ -116,7 +116,7 @@ def test_a_tape_can_be_asked_once_unless_it_is_persistent() -> None:
     with GradientTape() as tape:
         y = x * x
         assert values(tape.gradient(y, x)) == 4  # inside, too
-        assert tapes() == []
+        assert running.tapes == []
     with pytest.raises(RuntimeError, match="persistent=True"):
         tape.gradient(y, x)
 
@@ -186,7 +186,7 @@ def test_threads_have_tapes_of_their_own() -> None:
         y = x * x
         with GradientTape() as tape:
             z = x * 3
-        found.append((tapes(), values(tape.gradient(z, x)), y))
+        found.append((running.tapes, values(tape.gradient(z, x)), y))
 
     with GradientTape() as tape:
         y = x * x

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 __all__ = ["leaves_of", "map_leaves", "pairs_of"]
@@ -10,7 +10,7 @@ __all__ = ["leaves_of", "map_leaves", "pairs_of"]
 
 def map_leaves(function: Callable[[Any], Any], structure: Any) -> Any:
     """Return the same nesting, with a function applied to what is in it."""
-    if isinstance(structure, Mapping):
+    if isinstance(structure, dict):
         return {key: map_leaves(function, value) for key, value in structure.items()}
     if isinstance(structure, (list, tuple)):
         mapped = [map_leaves(function, value) for value in structure]
@@ -30,12 +30,12 @@ def pairs_of(argument: str, structure: Any, other: Any) -> list[tuple[Any, Any]]
 
     None stands for a nesting of Nones.
     """
-    if not isinstance(structure, (Mapping, list, tuple)):
+    if not isinstance(structure, (dict, list, tuple)):
         return [(structure, other)]
-    keys = structure.keys() if isinstance(structure, Mapping) else range(len(structure))
+    keys = structure.keys() if isinstance(structure, dict) else range(len(structure))
     if other is None:
         other = dict.fromkeys(keys)
-    if not isinstance(other, (Mapping, list, tuple)) or len(other) != len(keys):
+    if not isinstance(other, (dict, list, tuple)) or len(other) != len(keys):
         raise ValueError(
             f"{argument}: expected {len(keys)} in the nesting of target, got {other!r}"
         )

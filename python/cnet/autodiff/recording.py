@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from .operations.operation import Operation, Record
 
-__all__ = ["Source", "Tape", "paused", "read", "record", "record_result", "tapes"]
+__all__ = ["Source", "Tape", "paused", "read", "record", "record_result", "running"]
 
 
 class Source(Protocol):
@@ -34,32 +34,29 @@ class Tape(Protocol):
 
 
 class _Running(threading.local):
+    """The tapes of this thread, the innermost last."""
+
     def __init__(self) -> None:
         self.tapes: list[Tape] = []
 
 
-_running = _Running()
-
-
-def tapes() -> list[Tape]:
-    """Return the tapes that are running in this thread, the innermost last."""
-    return _running.tapes
+running = _Running()
 
 
 @contextmanager
 def paused() -> Iterator[None]:
     """Record nothing meanwhile."""
-    running, _running.tapes = _running.tapes, []
+    tapes, running.tapes = running.tapes, []
     try:
         yield
     finally:
-        _running.tapes = running
+        running.tapes = tapes
 
 
-def record(running: list[Tape], entry: Record) -> None:
+def record(tapes: list[Tape], entry: Record) -> None:
     """Put an operation on the tapes that watch one of its inputs."""
     result, _, inputs, _ = entry
-    for tape in running:
+    for tape in tapes:
         watched = tape.watched
         for x in inputs:
             if id(x) in watched:
@@ -79,7 +76,7 @@ def read(source: Source, tensor: Any) -> None:
     """Tell the tapes that `tensor` has the numbers that a source holds now."""
     if tensor.dtype.kind != "f":
         return
-    for tape in _running.tapes:
+    for tape in running.tapes:
         if id(tensor) not in tape.watched and _watches(tape, source):
             tape.watched[id(tensor)] = tensor
             tape.records.append((tensor, _READ, (source,), {}))
@@ -113,10 +110,9 @@ def record_result(
         array, or a tensor while another tape is running.
     name : str, optional
     """
-    running = _running.tapes
-    if not running:
+    if not running.tapes:
         return
-    for tape in running:
+    for tape in running.tapes:
         for x in inputs:
             if hasattr(type(x), "trainable"):
                 _watches(tape, x)
@@ -126,7 +122,7 @@ def record_result(
 
     operation = Operation(forward, _each_of(vjp, len(inputs)))
     operation.name = name
-    record(running, (result, operation, inputs, {}))
+    record(running.tapes, (result, operation, inputs, {}))
 
 
 def _each_of(vjp: Callable[[Any], Sequence[Any]], inputs: int) -> tuple[Callable[..., Any], ...]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from .nested import leaves_of, map_leaves, pairs_of
 from .operations.operation import Record, as_value, backpropagate
-from .recording import paused, record_result, tapes
+from .recording import paused, record_result, running
 from .tensor import Tensor
 
 if TYPE_CHECKING:
@@ -61,17 +61,16 @@ class GradientTape:
         self._spent = False
 
     def __enter__(self) -> Self:
-        if any(tape is self for tape in tapes()):
+        if any(tape is self for tape in running.tapes):
             raise ValueError("GradientTape: it is recording already")
-        tapes().append(self)
+        running.tapes.append(self)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop()
 
     def _stop(self) -> None:
-        running = tapes()
-        running[:] = [tape for tape in running if tape is not self]
+        running.tapes = [tape for tape in running.tapes if tape is not self]
 
     def watch(self, tensor: Any) -> None:
         """Watch tensors and variables, from now on: one, or lists, tuples and dicts of them.
@@ -139,7 +138,7 @@ class GradientTape:
         if not self.persistent:
             self._stop()
         # While another tape is running the VJPs compute with tensors, which it records.
-        nested = bool(tapes())
+        nested = bool(running.tapes)
         gradients = backpropagate(
             records,
             {key: seed if nested else seed.value for key, seed in seeds.items()},
@@ -209,7 +208,9 @@ def custom_gradient(function: Callable[..., Any]) -> Callable[..., Tensor]:
         result = Tensor(_value(result))
 
         def vjp(gradient: Any) -> Any:
-            gradients = gradient_function(Tensor(_value(gradient)) if not tapes() else gradient)
+            gradients = gradient_function(
+                Tensor(_value(gradient)) if not running.tapes else gradient
+            )
             if not isinstance(gradients, (list, tuple)):
                 gradients = [gradients]
             if len(gradients) != len(inputs):
@@ -217,7 +218,7 @@ def custom_gradient(function: Callable[..., Any]) -> Callable[..., Tensor]:
                     f"custom_gradient: {function.__name__}: expected {len(inputs)} gradients, one "
                     f"for each argument, got {len(gradients)}"
                 )
-            return gradients if tapes() else [_value(each) for each in gradients]
+            return gradients if running.tapes else [_value(each) for each in gradients]
 
         record_result(result, inputs, vjp, function.__name__)
         return result

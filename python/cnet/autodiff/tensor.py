@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from .._data import Array
 from . import operations, recording
-from .operations.operation import Operation, as_value
+from .operations.operation import REFUSALS, Operation, as_value
 from .operators import Operators
 
 __all__ = ["Tensor", "Variable", "constant"]
@@ -110,12 +110,15 @@ class Tensor(_Numbers):
     def __apply__(operation: Operation, inputs: list[Any], parameters: dict[str, Any]) -> Any:
         """Compute an operation, and record it on the tapes that watch an input."""
         values = [x.value if type(x) is Tensor else x for x in inputs]
-        value = operation.compute(values, parameters)
+        try:
+            value = operation.forward(*values, **parameters)
+        except REFUSALS as error:
+            raise operation.told(error, values) from None
         if operation.plain:
             return value
         result = Tensor(value)
-        if tapes := recording.tapes():
-            recording.record(tapes, (result, operation, inputs, parameters))
+        if running := recording.running.tapes:
+            recording.record(running, (result, operation, inputs, parameters))
         return result
 
 
@@ -180,21 +183,21 @@ class Variable(_Numbers):
         ValueError
             If it has another shape.
         """
-        return self._put("assign", as_value(value, f"{self.name}.assign"))
+        return self._put("assign", value)
 
     def assign_add(self, delta: npt.ArrayLike) -> Variable:
         """Add numbers of the variable's shape; see `assign`."""
-        return self._put("assign_add", as_value(delta, f"{self.name}.assign_add"), np.add)
+        return self._put("assign_add", delta, np.add)
 
     def assign_sub(self, delta: npt.ArrayLike) -> Variable:
         """Subtract numbers of the variable's shape; see `assign`."""
-        return self._put("assign_sub", as_value(delta, f"{self.name}.assign_sub"), np.subtract)
+        return self._put("assign_sub", delta, np.subtract)
 
-    def _put(self, call: str, array: Array, change: np.ufunc | None = None) -> Variable:
+    def _put(self, call: str, given: Any, change: np.ufunc | None = None) -> Variable:
+        argument = f"{self.name}.{call}"
+        array = given.value if isinstance(given, _Numbers) else as_value(given, argument)
         if array.shape != self.shape:
-            raise ValueError(
-                f"{self.name}.{call}: expected shape {self.shape}, got shape {array.shape}"
-            )
+            raise ValueError(f"{argument}: expected shape {self.shape}, got shape {array.shape}")
         numbers = array if change is None else change(self.value, array)
         self._tensor = Tensor(np.array(numbers, self.dtype))
         return self

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..autodiff.nested import map_leaves
-from ..autodiff.operations.operation import as_value
+from ..autodiff.operations.operation import REFUSALS, as_value
 from .node import Node, Placeholder, nodes_of
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Session:
             inputs = [values[each] for each in node.input_nodes]
             try:
                 values[node] = node.compute(*inputs)
-            except (TypeError, ValueError, IndexError) as error:
+            except REFUSALS as error:
                 if not inputs:
                     raise
                 kind = TypeError if isinstance(error, TypeError) else ValueError

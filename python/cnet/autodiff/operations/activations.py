@@ -95,8 +95,9 @@ def _activation(x: Value, function: str, values: dict[str, float]) -> Value:
 def _activation_backward(
     gradient: Value, x: Value, y: Value, function: str, values: dict[str, float]
 ) -> Value:
-    gradient, x, y = (np.ascontiguousarray(a).reshape(np.shape(a)) for a in (gradient, x, y))
-    return _core.activation_backward(gradient, x, y, function, None, values)
+    return _core.activation_backward(
+        _contiguous(gradient), _contiguous(x), _contiguous(y), function, None, values
+    )
 
 
 # The derivatives of slopes: by the result y where the slope is made of it, else by x.
@@ -203,9 +204,14 @@ def _as_rows(labels: Value, logits: Value) -> Value:
 
 def _floats(call: str, x: Any) -> FloatArray:
     """Return `x` as the core takes it: contiguous floats."""
-    if type(x) is np.ndarray and x.dtype in (np.float32, np.float64) and x.flags.c_contiguous:
-        return x
+    if isinstance(x, (np.ndarray, np.generic)) and x.dtype.char in "fd":
+        return _contiguous(x)
     return as_floats(call, x=x)[0]
+
+
+def _contiguous(x: Any) -> FloatArray:
+    x = np.asarray(x)
+    return x if x.flags.c_contiguous else np.ascontiguousarray(x)
 
 
 def _rows(x: Array) -> Array:

@@ -86,7 +86,7 @@ def _with_axes_of_vectors(product: Any, x: Array, y: Array) -> Array:
 def _product(x: Array, y: Array) -> Array:
     """Return the product of matrices, or of stacks of them."""
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
-    floats = x.dtype == y.dtype and x.dtype in (np.float32, np.float64)
+    floats = x.dtype == y.dtype and x.dtype.char in "fd"
     if floats and y.ndim == 2 and x.shape[-1] == len(y):
         rows = x.reshape(math.prod(x.shape[:-1]), len(y))
         product = _core.dense_forward(rows, y, None, None)

@@ -45,6 +45,10 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 _PLAIN = frozenset({np.ndarray, np.float32, np.float64, np.int64, np.bool_, float, int, bool})
 
 
+# What NumPy and the core raise for arguments that don't fit.
+REFUSALS = (TypeError, ValueError, IndexError)
+
+
 class Operation:
     """A function of arrays, and its vector-Jacobian product for each of them.
 
@@ -71,20 +75,16 @@ class Operation:
         code = forward.__code__
         self.names = code.co_varnames[: code.co_argcount]
 
-    def compute(self, inputs: Sequence[Any], parameters: dict[str, Any]) -> Any:
-        """Return the result for arrays; what goes wrong is told with the operation and the shapes."""
-        try:
-            return self.forward(*inputs, **parameters)
-        except (TypeError, ValueError, IndexError) as error:
-            text = str(error).removeprefix(f"{self.name}: ")
-            kind = next(k for k in (TypeError, ValueError, IndexError) if isinstance(error, k))
-            arrays = self.bind(inputs, parameters)[0]
-            shapes = " and ".join(str(np.shape(array)) for array in arrays)
-            raise kind(f"{self.name}: {text}; given shapes {shapes}") from None
+    def told(self, error: Exception, inputs: Sequence[Any]) -> Exception:
+        """Return an error of `forward` with the operation's name and the shapes."""
+        text = str(error).removeprefix(f"{self.name}: ")
+        kind = next(k for k in REFUSALS if isinstance(error, k))
+        shapes = " and ".join(str(np.shape(x)) for x in inputs)
+        return kind(f"{self.name}: {text}; given shapes {shapes}")
 
     def bind(
-        self, arguments: Sequence[Any], parameters: dict[str, Any]
-    ) -> tuple[Sequence[Any], dict[str, Any]]:
+        self, arguments: tuple[Any, ...], parameters: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Part the inputs from the parameters; `TypeError` as from any call."""
         if isinstance(self.vjps, Each):
             return arguments, parameters
@@ -93,7 +93,7 @@ class Operation:
             return arguments, parameters
         if len(arguments) < inputs or len(arguments) > len(self.names):
             found = inspect.signature(self.forward).bind(*arguments, **parameters).arguments
-            return [found.pop(name) for name in self.names[:inputs]], found
+            return tuple(found.pop(name) for name in self.names[:inputs]), found
         named = dict(zip(self.names[inputs:], arguments[inputs:], strict=False))
         return arguments[:inputs], named | parameters
 
@@ -133,13 +133,15 @@ def operation(
 
         @functools.wraps(forward)
         def call(*arguments: Any, **parameters: Any) -> Any:
-            if not parameters:
-                for value in arguments[:inputs]:
-                    if type(value) not in _PLAIN:
-                        break
-                else:
-                    return made.compute(arguments, parameters)
-            return _dispatch(made, arguments, parameters)
+            if len(arguments) != inputs:
+                arguments, parameters = made.bind(arguments, parameters)
+            for value in arguments:
+                if type(value) not in _PLAIN:
+                    return _dispatch(made, arguments, parameters)
+            try:
+                return forward(*arguments, **parameters)
+            except REFUSALS as error:
+                raise made.told(error, arguments) from None
 
         call.operation = made  # type: ignore[attr-defined] # for who looks at the table
         return call  # type: ignore[return-value] # of the same signature
@@ -147,18 +149,15 @@ def operation(
     return decorate
 
 
-def _dispatch(made: Operation, arguments: Sequence[Any], parameters: dict[str, Any]) -> Any:
+def _dispatch(made: Operation, inputs: Sequence[Any], parameters: dict[str, Any]) -> Any:
     """Leave an operation to the class of its inputs that wants it, or compute it."""
-    inputs, parameters = made.bind(arguments, parameters)
     values, chosen = [], None
     for value in inputs:
         if type(value) not in _PLAIN:
-            if (apply := getattr(type(value), "__apply__", None)) is None:
-                value = (
-                    value.__tensor__()
-                    if hasattr(value, "__tensor__")
-                    else as_value(value, made.name)
-                )
+            apply = getattr(type(value), "__apply__", None)
+            if apply is None:
+                tensor = getattr(value, "__tensor__", None)
+                value = tensor() if tensor else as_value(value, made.name)
                 apply = getattr(type(value), "__apply__", None)
             if chosen is None:
                 chosen = apply
@@ -168,9 +167,12 @@ def _dispatch(made: Operation, arguments: Sequence[Any], parameters: dict[str, A
                     f"{made.name}: {kinds} don't go together: some are of a graph, others of a tape"
                 )
         values.append(value)
-    if chosen is None:
-        return made.compute(values, parameters)
-    return chosen(made, values, parameters)
+    if chosen is not None:
+        return chosen(made, values, parameters)
+    try:
+        return made.forward(*values, **parameters)
+    except REFUSALS as error:
+        raise made.told(error, values) from None
 
 
 def as_value(value: Any, argument: str, dtype: npt.DTypeLike | None = None) -> Array:

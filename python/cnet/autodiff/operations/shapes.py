@@ -32,9 +32,9 @@ __all__ = [
 @operation(lambda grad, _, x, __: broadcast_like(grad, x), None)
 def unbroadcast(x: Value, like: Value) -> Value:
     """Return `x` in the shape and dtype of `like`, summed where broadcasting had repeated that."""
-    shape = np.shape(like)
-    if np.shape(x) != shape:
-        x = x.sum(axis=tuple(range(np.ndim(x) - len(shape))))
+    shape = getattr(like, "shape", ())
+    if x.shape != shape:
+        x = x.sum(axis=tuple(range(x.ndim - len(shape))))
         x = x.sum(axis=tuple(n for n, size in enumerate(shape) if size == 1), keepdims=True)
     return _typed(x, like)
 
@@ -200,4 +200,4 @@ def stop_gradient(x: Value) -> Value:
 
 def _typed(x: Any, like: Any) -> Array:
     dtype = getattr(like, "dtype", x.dtype)
-    return x if x.dtype == dtype else x.astype(dtype)  # type: ignore[no-any-return] # an array
+    return x if x.dtype is dtype else x.astype(dtype, copy=False)  # type: ignore[no-any-return] # an array
