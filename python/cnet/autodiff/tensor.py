@@ -106,6 +106,9 @@ class Tensor(_Numbers):
     def __init__(self, value: Any) -> None:
         self.value = value
 
+    def __tensor__(self) -> Tensor:
+        return self
+
     @staticmethod
     def __apply__(operation: Operation, inputs: list[Any], parameters: dict[str, Any]) -> Any:
         """Compute an operation, and record it on the tapes that watch an input."""

@@ -50,17 +50,28 @@ class CrossEntropy(Loss):
         raise NotImplementedError
 
     def call(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
-        call = type(self).__name__
-        (predictions,) = as_floats(call, y_pred=y_pred)
-        if predictions.ndim == 0:
-            raise ValueError(f"{call}: y_pred: expected an array, got the single number {y_pred!r}")
-        labels = self.labels(y_true, predictions)
+        predictions, labels = self._matched(y_true, y_pred)
         rows = as_rows(predictions)
         if self.from_logits:
             losses, _ = _core.softmax_cross_entropy_forward(rows, labels, None)
         else:
             losses = _core.cross_entropy_forward(rows, labels)
         return losses.reshape(predictions.shape[:-1])
+
+    def slopes(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
+        predictions, labels = self._matched(y_true, y_pred)
+        rows = as_rows(predictions)
+        if self.from_logits:
+            return _core.softmax_cross_entropy_backward(_core.softmax(rows, None), labels, None)
+        return _core.cross_entropy_backward(rows, labels, None)
+
+    def _matched(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> tuple[FloatArray, Array]:
+        """Return predictions, and labels as the core takes them."""
+        call = type(self).__name__
+        (predictions,) = as_floats(call, y_pred=y_pred)
+        if predictions.ndim == 0:
+            raise ValueError(f"{call}: y_pred: expected an array, got the single number {y_pred!r}")
+        return predictions, self.labels(y_true, predictions)
 
 
 class SparseCategoricalCrossentropy(CrossEntropy):
@@ -253,7 +264,9 @@ def sparse_categorical_crossentropy(
     axis: int = -1,
 ) -> FloatArray:
     """Return the loss of each sample, (batch,); see `SparseCategoricalCrossentropy`."""
-    return SparseCategoricalCrossentropy(from_logits, ignore_class, axis=axis).call(y_true, y_pred)
+    return SparseCategoricalCrossentropy(from_logits, ignore_class, axis=axis).samples(
+        y_true, y_pred
+    )
 
 
 def categorical_crossentropy(
@@ -264,7 +277,7 @@ def categorical_crossentropy(
     axis: int = -1,
 ) -> FloatArray:
     """Return the loss of each sample, (batch,); see `CategoricalCrossentropy`."""
-    return CategoricalCrossentropy(from_logits, label_smoothing, axis).call(y_true, y_pred)
+    return CategoricalCrossentropy(from_logits, label_smoothing, axis).samples(y_true, y_pred)
 
 
 def categorical_focal_crossentropy(
@@ -278,4 +291,4 @@ def categorical_focal_crossentropy(
 ) -> FloatArray:
     """Return the loss of each sample, (batch,); see `CategoricalFocalCrossentropy`."""
     loss = CategoricalFocalCrossentropy(alpha, gamma, from_logits, label_smoothing, axis)
-    return loss.call(y_true, y_pred)
+    return loss.samples(y_true, y_pred)

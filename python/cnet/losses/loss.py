@@ -70,6 +70,36 @@ class Loss(Configurable):
         """Return the loss of each sample: predictions (…, outputs) give (…)."""
         raise NotImplementedError
 
+    def slopes(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
+        """Return the gradient of all samples' mean by the predictions, as rows (samples, outputs)."""
+        raise NotImplementedError
+
+    def samples(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
+        """Return `call`'s losses, recorded if the predictions are a tape's."""
+        if not hasattr(y_pred, "__tensor__"):
+            return self.call(y_true, y_pred)
+        predictions = y_pred.__tensor__()
+        losses: Any = self.call(y_true, predictions.value)
+        return self._recorded(losses, y_true, predictions, 1)  # type: ignore[no-any-return] # a Tensor
+
+    def _recorded(
+        self, result: Any, y_true: npt.ArrayLike, predictions: Any, shares: FloatArray | float
+    ) -> Any:
+        """Return a tensor of the losses, or of their sum; `shares` is what each counts in it."""
+        from ..autodiff.recording import record_result
+        from ..autodiff.tensor import Tensor
+
+        def vjp(gradient: Any) -> list[FloatArray]:
+            slopes = self.slopes(y_true, predictions.value)
+            # The slopes are of the mean: divided by the number of samples already.
+            factors = np.reshape(np.multiply(shares, len(slopes)) * np.asarray(gradient), (-1, 1))
+            slopes = np.where(factors == 0, 0, slopes * factors.astype(slopes.dtype))
+            return [slopes.reshape(predictions.shape)]
+
+        loss = Tensor(np.asarray(result, predictions.dtype)[()])
+        record_result(loss, [predictions], vjp, type(self).__name__)
+        return loss
+
     def counted(self, y_true: npt.ArrayLike) -> Array | None:  # noqa: ARG002 # others ask the labels
         """Return which samples count at all, None for all of them."""
         return None
@@ -90,6 +120,7 @@ class Loss(Configurable):
         Returns
         -------
         float, or an array (batch,) for the reductions "none" and None
+            Of predictions of a tape a `cnet.autodiff.Tensor`, in their dtype, that it records.
 
         Raises
         ------
@@ -98,12 +129,13 @@ class Loss(Configurable):
         ValueError
             For shapes that don't fit, or labels that are no classes.
         """
-        losses = self.call(y_true, y_pred)
+        predictions = y_pred.__tensor__() if hasattr(y_pred, "__tensor__") else None
+        losses = self.call(y_true, y_pred if predictions is None else predictions.value)
         counted = self.counted(y_true)
         weights: FloatArray | None = None
         if counted is not None:
             weights = counted.reshape(losses.shape).astype(np.float64)
-        samples = losses.size if weights is None else weights.sum()
+        divisor = losses.size if weights is None else weights.sum()
         if sample_weight is not None:
             given = _fitting(sample_weight, losses.shape, f"{type(self).__name__}: sample_weight")
             weights = given if weights is None else weights * given
@@ -111,14 +143,17 @@ class Loss(Configurable):
         if weights is not None:
             with np.errstate(invalid="ignore"):
                 weighted = np.where(weights == 0, 0, weights * weighted)
-        if self.reduction in ("none", None):
-            return weighted.astype(losses.dtype)
-        total = float(weighted.sum())
-        if self.reduction == "sum":
-            return total
-        if self.reduction == "mean_with_sample_weight" and weights is not None:
-            samples = weights.sum()
-        return total / float(samples) if samples else 0.0
+        if self.reduction in ("none", None, "sum"):
+            divisor = 1
+        elif self.reduction == "mean_with_sample_weight" and weights is not None:
+            divisor = weights.sum()
+        result: Any = weighted.astype(losses.dtype)
+        if self.reduction not in ("none", None):
+            result = float(weighted.sum()) / float(divisor) if divisor else 0.0
+        if predictions is None:
+            return result
+        shares = (1.0 if weights is None else weights) / (divisor or 1)
+        return self._recorded(result, y_true, predictions, shares)
 
     def engine_loss(self, outputs: int) -> _core.Loss:
         """Return what the engine makes small, for a network of so many outputs.
@@ -171,6 +206,18 @@ class PointwiseLoss(Loss):
         super().__init__(name, reduction, dtype)
 
     def call(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
+        rows, targets, shape = self._matched(y_true, y_pred)
+        losses = ops.pointwise_loss_forward(self.rule, rows, targets, **self.engine_options())
+        return losses.reshape(shape)
+
+    def slopes(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
+        rows, targets, _ = self._matched(y_true, y_pred)
+        return ops.pointwise_loss_backward(self.rule, rows, targets, **self.engine_options())
+
+    def _matched(
+        self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike
+    ) -> tuple[FloatArray, FloatArray, tuple[int, ...]]:
+        """Return predictions and targets as rows, and the shape of the samples."""
         call = type(self).__name__
         (predictions,) = as_floats(call, y_pred=y_pred)
         targets, predictions = _same_rank(as_array(y_true, f"{call}: y_true"), predictions)
@@ -181,9 +228,7 @@ class PointwiseLoss(Loss):
                 f"{call}: y_true: expected shape {predictions.shape}, got {targets.shape}"
             )
         rows = as_rows(predictions)
-        targets = self.smoothed(targets.reshape(rows.shape), rows.dtype)
-        losses = ops.pointwise_loss_forward(self.rule, rows, targets, **self.engine_options())
-        return losses.reshape(predictions.shape[:-1])
+        return rows, self.smoothed(targets.reshape(rows.shape), rows.dtype), predictions.shape[:-1]
 
 
 def as_rows(predictions: FloatArray) -> FloatArray:
