@@ -143,7 +143,7 @@ class GradientTape:
             records,
             {key: seed if nested else seed.value for key, seed in seeds.items()},
             [source for source in leaves if id(source) in self.watched],
-            _same if nested else _value,
+            None if nested else Tensor,
         )
         if not self.persistent:
             self._spent, self.watched, self.records = True, {}, []
@@ -228,10 +228,6 @@ def custom_gradient(function: Callable[..., Any]) -> Callable[..., Tensor]:
 
 def _value(x: Any) -> Any:
     return x.value if type(x) is Tensor else x
-
-
-def _same(x: Any) -> Any:
-    return x
 
 
 def _expect_source(argument: str, value: Any) -> None:

@@ -148,9 +148,7 @@ def _log_softmax_backward(gradient: Value, y: Value, axis: int) -> Value:
 
 
 @operation(
-    lambda grad, _, logits, labels: (
-        grad[..., np.newaxis] * (softmax(logits) - _as_rows(labels, logits))
-    ),
+    lambda grad, _, logits, labels: _cross_entropy_backward(grad, logits, labels),
     lambda grad, _, logits, labels: unbroadcast(
         -grad[..., np.newaxis] * log_softmax(logits), labels
     ),
@@ -194,12 +192,29 @@ def softmax_cross_entropy(logits: Value, labels: Value) -> Value:
     return losses.reshape(shape)
 
 
+@operation(
+    lambda grad, _, __, logits, labels: reduce_sum(
+        grad * (softmax(logits) - _as_rows(labels, logits)), -1
+    ),
+    lambda grad, _, gradient, logits, __: _softmax_backward(
+        grad * gradient[..., np.newaxis], softmax(logits), -1
+    ),
+    lambda grad, _, gradient, __, labels: unbroadcast(-grad * gradient[..., np.newaxis], labels),
+)
+def _cross_entropy_backward(gradient: Value, logits: Value, labels: Value) -> Value:
+    slopes = _by_rows(_core.softmax, -1, _floats("softmax_cross_entropy", logits))
+    return (slopes - _as_rows(labels, logits)) * np.expand_dims(gradient, -1)
+
+
 @operation(lambda grad, _, labels, __: unbroadcast(grad, labels), None)
 def _as_rows(labels: Value, logits: Value) -> Value:
     """Return class ids as one-hot rows, rows as they are."""
-    if np.ndim(labels) == np.ndim(logits):
+    if np.ndim(labels) == logits.ndim:
         return np.asarray(labels, logits.dtype)
-    return np.equal(np.expand_dims(labels, -1), np.arange(logits.shape[-1])).astype(logits.dtype)
+    rows = np.zeros(logits.shape, logits.dtype)
+    ids = np.asarray(labels, np.int64).reshape(-1)
+    rows.reshape(len(ids), rows.shape[-1])[np.arange(len(ids)), ids] = 1
+    return rows
 
 
 def _floats(call: str, x: Any) -> FloatArray:
@@ -222,8 +237,10 @@ def _rows(x: Array) -> Array:
 
 def _by_rows(function: Callable[..., FloatArray], axis: int, *arrays: FloatArray) -> FloatArray:
     """Return a function of rows along an axis of arrays of one shape."""
+    if arrays[0].ndim == 2 and axis in (-1, 1):
+        return function(*map(_contiguous, arrays), None)
     if arrays[0].ndim == 0:
         raise ValueError("expected at least one dimension")
     last = [np.moveaxis(x, axis, -1) for x in arrays]
-    rows = function(*(np.ascontiguousarray(_rows(x)) for x in last), None)
+    rows = function(*(_contiguous(_rows(x)) for x in last), None)
     return np.moveaxis(rows.reshape(last[0].shape), -1, axis)

@@ -52,8 +52,8 @@ def matmul(x: Value, y: Value) -> Value:
 def _by_left(gradient: Value, y: Value, like: Value) -> Value:
     """Return the gradient of x, which is `like`, from that of ``x @ y``."""
     gradient = _with_axes_of_vectors(gradient, like, y)
-    result = _product(gradient, np.swapaxes(_column(y), -1, -2))
-    return unbroadcast(result, _row(like)).reshape(np.shape(like))
+    result = _product(gradient, _column(y).swapaxes(-1, -2))
+    return unbroadcast(result, _row(like)).reshape(like.shape)
 
 
 @operation(
@@ -64,8 +64,8 @@ def _by_left(gradient: Value, y: Value, like: Value) -> Value:
 def _by_right(gradient: Value, x: Value, like: Value) -> Value:
     """Return the gradient of y, which is `like`, from that of ``x @ y``."""
     gradient = _with_axes_of_vectors(gradient, x, like)
-    result = _product(np.swapaxes(_row(x), -1, -2), gradient)
-    return unbroadcast(result, _column(like)).reshape(np.shape(like))
+    result = _product(_row(x).swapaxes(-1, -2), gradient)
+    return unbroadcast(result, _column(like)).reshape(like.shape)
 
 
 def _row(x: Array) -> Array:
@@ -88,7 +88,8 @@ def _product(x: Array, y: Array) -> Array:
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
     floats = x.dtype == y.dtype and x.dtype.char in "fd"
     if floats and y.ndim == 2 and x.shape[-1] == len(y):
+        if x.ndim == 2:
+            return _core.dense_forward(x, y, None, None)
         rows = x.reshape(math.prod(x.shape[:-1]), len(y))
-        product = _core.dense_forward(rows, y, None, None)
-        return product.reshape(*x.shape[:-1], y.shape[1])
+        return _core.dense_forward(rows, y, None, None).reshape(*x.shape[:-1], y.shape[1])
     return np.matmul(x, y)  # type: ignore[no-any-return] # an array

@@ -127,21 +127,22 @@ def operation(
         vjps = (None,) * plain
     several = each is not None or plain == 0
     inputs = None if several else len(vjps)
+    least = 0 if several else len(vjps)
 
     def decorate(forward: Function) -> Function:
         made = Operation(forward, Each(each) if several else vjps, plain=plain is not None)
 
         @functools.wraps(forward)
         def call(*arguments: Any, **parameters: Any) -> Any:
-            if len(arguments) != inputs:
+            if len(arguments) < least:
                 arguments, parameters = made.bind(arguments, parameters)
-            for value in arguments:
+            for value in arguments if len(arguments) == inputs else arguments[:inputs]:
                 if type(value) not in _PLAIN:
-                    return _dispatch(made, arguments, parameters)
+                    return _dispatch(made, *made.bind(arguments, parameters))
             try:
                 return forward(*arguments, **parameters)
             except REFUSALS as error:
-                raise made.told(error, arguments) from None
+                raise made.told(error, arguments[:inputs]) from None
 
         call.operation = made  # type: ignore[attr-defined] # for who looks at the table
         return call  # type: ignore[return-value] # of the same signature
@@ -200,7 +201,7 @@ def backpropagate(
     records: Sequence[Record],
     gradients: dict[int, Any],
     sources: Iterable[Any],
-    value: Callable[[Any], Any] = lambda x: x,
+    unwrapped: type[Any] | None = None,
 ) -> dict[int, Any]:
     """Return the gradients of sources, by the chain rule from the last record to the first.
 
@@ -211,8 +212,8 @@ def backpropagate(
     gradients : dict
         Those of the targets, by `id`.
     sources : iterable
-    value : function, optional
-        What the VJPs are given in the place of inputs and results.
+    unwrapped : type, optional
+        The VJPs are given the `value` of inputs and results of this class in their place.
 
     Returns
     -------
@@ -232,8 +233,10 @@ def backpropagate(
         if key not in gradients or key not in reached:
             continue
         gradient = gradients[key] if key in wanted else gradients.pop(key)
-        values = [value(x) for x in inputs]
-        result = value(result)
+        values: Sequence[Any] = inputs
+        if unwrapped is not None:
+            values = [x.value if type(x) is unwrapped else x for x in inputs]
+            result = result.value
         for x, vjp in zip(inputs, made.vjps, strict=False):
             key = id(x)
             if vjp is None or key not in reached:

@@ -36,9 +36,7 @@ def reduce_sum(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
 
 
 @operation(
-    lambda grad, mean, x, axis=None, keepdims=False: _spread(
-        grad / _count(x, mean), x, axis, keepdims
-    )
+    lambda grad, _, x, axis=None, keepdims=False: _spread_mean(grad, x, axis, keepdims),
 )
 def reduce_mean(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
     """Return the mean along axes, by default of all; see `reduce_sum`."""
@@ -74,14 +72,17 @@ def _spread(x: Value, like: Value, axis: Axis, keepdims: bool) -> Value:
     return np.broadcast_to(x, np.shape(like))
 
 
+@operation(
+    lambda grad, _, __, ___, axis=None, keepdims=False: reduce_mean(grad, axis, keepdims), None
+)
+def _spread_mean(x: Value, like: Value, axis: Axis, keepdims: bool) -> Value:
+    """Return `_spread`'s numbers, divided by how many each became."""
+    count = np.size(like) // max(np.size(x), 1)
+    return _spread(x / np.asarray(x).dtype.type(count), like, axis, keepdims)
+
+
 @operation(plain=2)
 def _shares(x: Value, largest: Value, axis: Axis) -> Value:
     """Return what part each number is of those along axes that are the largest."""
     equals = np.equal(x, largest)
     return (equals / np.maximum(equals.sum(axis=axis, keepdims=True), 1)).astype(x.dtype)
-
-
-@operation(plain=2)
-def _count(x: Value, mean: Value) -> Value:
-    """Return how many numbers of x there are to each mean, in the mean's type."""
-    return np.asarray(mean).dtype.type(np.size(x) // max(np.size(mean), 1))

@@ -34,8 +34,9 @@ def unbroadcast(x: Value, like: Value) -> Value:
     """Return `x` in the shape and dtype of `like`, summed where broadcasting had repeated that."""
     shape = getattr(like, "shape", ())
     if x.shape != shape:
-        x = x.sum(axis=tuple(range(x.ndim - len(shape))))
-        x = x.sum(axis=tuple(n for n, size in enumerate(shape) if size == 1), keepdims=True)
+        new = x.ndim - len(shape)
+        axes = [n for n, size in enumerate(x.shape) if n < new or shape[n - new] != size]
+        x = np.add.reduce(x, axis=tuple(axes)).reshape(shape)
     return _typed(x, like)
 
 
