@@ -357,8 +357,27 @@ def test_results_computed_elsewhere_are_recorded_with_one_function_for_all_gradi
 
     with GradientTape(persistent=True) as tape:
         y = Tensor(np.float32(6))
-        record_result(y, [x.__tensor__(), weight, frozen], vjp)
+        record_result(y, [x.__tensor__(), weight, frozen], vjp, "product")
         z = y * 10
     assert values(tape.gradient(z, [x, weight, frozen])) == [30, 20, None]
     assert calls == [10]
     assert values(tape.gradient(y, x)) == 3
+
+
+def test_results_computed_elsewhere_have_no_second_derivatives() -> None:
+    """Silence would make them zero."""
+    x, w = Variable(2.0), Variable(3.0)
+    with GradientTape(persistent=True) as outer:
+        with GradientTape() as inner:
+            tensor = x.__tensor__()
+            y = Tensor(tensor.value**2)
+            record_result(
+                y, [tensor], lambda gradient: [gradient * 2 * tensor.value], "square_of_mine"
+            )
+            loss = y * w
+        slope = inner.gradient(loss, x)
+    assert values(slope) == 12
+    for source in (x, w):
+        with pytest.raises(NotImplementedError, match="square_of_mine: its second derivative"):
+            outer.gradient(slope, source)
+    assert values(outer.gradient(loss, [x, w])) == [12, 4]

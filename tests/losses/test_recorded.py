@@ -151,6 +151,17 @@ def test_nothing_of_nothing() -> None:
     assert found.shape == (0, 2)
 
 
+def test_second_derivatives_are_refused() -> None:
+    x = autodiff.Variable([[1.0, 2.0]])
+    with autodiff.GradientTape() as outer:
+        with autodiff.GradientTape() as inner:
+            loss = losses.MeanSquaredError()([[0.0, 0.0]], x)
+        slope = inner.gradient(loss, x)
+    assert slope.numpy().tolist() == [[1.0, 2.0]]
+    with pytest.raises(NotImplementedError, match="MeanSquaredError: its second derivative"):
+        outer.gradient(slope, x)
+
+
 def test_graphs_are_refused() -> None:
     from cnet import graph
 

@@ -96,7 +96,9 @@ def record_result(
     result: Any,
     inputs: Sequence[Any],
     vjp: Callable[[Any], Sequence[Any]],
-    name: str = "custom",
+    name: str,
+    *,
+    of_tensors: bool = False,
 ) -> None:
     """Record what was computed otherwise, with all its gradients by one function made for it.
 
@@ -106,9 +108,13 @@ def record_result(
     inputs : sequence of Tensors, sources and arrays
         Sources as such, unread.
     vjp : function
-        From the gradient of the result to those of the inputs, None where there is none. It is given an
-        array, or a tensor while another tape is running.
-    name : str, optional
+        From the gradient of the result, an array, to a sequence of those of the inputs, None where there
+        is none. To differentiate by these again is a `NotImplementedError`.
+    name : str
+        Of what was computed.
+    of_tensors : bool, default False
+        Whether `vjp` computes by operations, so that it can be given a tensor while another tape is
+        running, and be differentiated again.
     """
     if not running.tapes:
         return
@@ -117,10 +123,20 @@ def record_result(
             if hasattr(type(x), "trainable"):
                 _watches(tape, x)
 
-    def forward(*_: Any) -> Any:
-        raise AssertionError  # a tape computes nothing anew
+    def refuse(_: Any) -> Any:
+        raise NotImplementedError(f"{name}: its second derivative is not supported")
 
-    operation = Operation(forward, _each_of(vjp, len(inputs)))
+    def vjp_of_numbers(gradient: Any) -> Sequence[Any]:
+        tensor = type(result)
+        if type(gradient) is not tensor:
+            return vjp(gradient)
+        found = [None if g is None else tensor(g) for g in vjp(gradient.value)]
+        for each in found:
+            if each is not None:
+                record_result(each, [gradient, *inputs], refuse, name)
+        return found
+
+    operation = Operation(_read, _each_of(vjp if of_tensors else vjp_of_numbers, len(inputs)))
     operation.name = name
     record(running.tapes, (result, operation, inputs, {}))
 

@@ -220,7 +220,7 @@ def custom_gradient(function: Callable[..., Any]) -> Callable[..., Tensor]:
                 )
             return gradients if running.tapes else [_value(each) for each in gradients]
 
-        record_result(result, inputs, vjp, function.__name__)
+        record_result(result, inputs, vjp, function.__name__, of_tensors=True)
         return result
 
     return call

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import numpy as np
@@ -92,8 +93,12 @@ class Loss(Configurable):
         def vjp(gradient: Any) -> list[FloatArray]:
             slopes = self.slopes(y_true, predictions.value)
             # The slopes are of the mean: divided by the number of samples already.
-            factors = np.reshape(np.multiply(shares, len(slopes)) * np.asarray(gradient), (-1, 1))
-            slopes = np.where(factors == 0, 0, slopes * factors.astype(slopes.dtype))
+            factors = np.multiply(shares, len(slopes)) * gradient
+            if np.ndim(factors):
+                factors = factors.reshape(-1, 1)
+                slopes = np.where(factors == 0, 0, slopes * factors.astype(slopes.dtype))
+            elif factors != 1:
+                slopes = slopes * slopes.dtype.type(factors)
             return [slopes.reshape(predictions.shape)]
 
         loss = Tensor(np.asarray(result, predictions.dtype)[()])
@@ -233,8 +238,7 @@ class PointwiseLoss(Loss):
 
 def as_rows(predictions: FloatArray) -> FloatArray:
     """Return predictions (…, outputs) as a matrix."""
-    count = int(np.prod(predictions.shape[:-1]))
-    return predictions.reshape(count, predictions.shape[-1])
+    return predictions.reshape(math.prod(predictions.shape[:-1]), predictions.shape[-1])
 
 
 def last_axis(call: str, axis: Any) -> int:
