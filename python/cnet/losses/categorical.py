@@ -49,29 +49,26 @@ class CrossEntropy(Loss):
         """Return labels as the core takes them: ids (batch,) or rows (batch, classes)."""
         raise NotImplementedError
 
-    def call(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
-        predictions, labels = self._matched(y_true, y_pred)
-        rows = as_rows(predictions)
+    def losses(self, predictions: FloatArray, targets: Array) -> FloatArray:
         if self.from_logits:
-            losses, _ = _core.softmax_cross_entropy_forward(rows, labels, None)
-        else:
-            losses = _core.cross_entropy_forward(rows, labels)
-        return losses.reshape(predictions.shape[:-1])
+            return _core.softmax_cross_entropy_forward(predictions, targets, None)[0]
+        return _core.cross_entropy_forward(predictions, targets)
 
-    def slopes(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
-        predictions, labels = self._matched(y_true, y_pred)
-        rows = as_rows(predictions)
+    def slopes(self, predictions: FloatArray, targets: Array) -> FloatArray:
         if self.from_logits:
-            return _core.softmax_cross_entropy_backward(_core.softmax(rows, None), labels, None)
-        return _core.cross_entropy_backward(rows, labels, None)
+            probabilities = _core.softmax(predictions, None)
+            return _core.softmax_cross_entropy_backward(probabilities, targets, None)
+        return _core.cross_entropy_backward(predictions, targets, None)
 
-    def _matched(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> tuple[FloatArray, Array]:
-        """Return predictions, and labels as the core takes them."""
+    def matched(
+        self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike
+    ) -> tuple[FloatArray, Array, tuple[int, ...]]:
         call = type(self).__name__
         (predictions,) = as_floats(call, y_pred=y_pred)
         if predictions.ndim == 0:
             raise ValueError(f"{call}: y_pred: expected an array, got the single number {y_pred!r}")
-        return predictions, self.labels(y_true, predictions)
+        labels = self.labels(y_true, predictions)
+        return as_rows(predictions), labels, predictions.shape[:-1]
 
 
 class SparseCategoricalCrossentropy(CrossEntropy):

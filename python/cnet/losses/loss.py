@@ -69,10 +69,21 @@ class Loss(Configurable):
 
     def call(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
         """Return the loss of each sample: predictions (…, outputs) give (…)."""
+        rows, targets, shape = self.matched(y_true, y_pred)
+        return self.losses(rows, targets).reshape(shape)
+
+    def matched(
+        self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike
+    ) -> tuple[FloatArray, Array, tuple[int, ...]]:
+        """Return predictions and labels as rows, as the core takes them, and the samples' shape."""
         raise NotImplementedError
 
-    def slopes(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
-        """Return the gradient of all samples' mean by the predictions, as rows (samples, outputs)."""
+    def losses(self, predictions: FloatArray, targets: Array) -> FloatArray:
+        """Return the loss of each row."""
+        raise NotImplementedError
+
+    def slopes(self, predictions: FloatArray, targets: Array) -> FloatArray:
+        """Return the gradient of the rows' mean loss by the predictions."""
         raise NotImplementedError
 
     def samples(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
@@ -90,10 +101,12 @@ class Loss(Configurable):
         from ..autodiff.recording import record_result
         from ..autodiff.tensor import Tensor
 
+        rows, targets, _ = self.matched(y_true, predictions.value)
+
         def vjp(gradient: Any) -> list[FloatArray]:
-            slopes = self.slopes(y_true, predictions.value)
+            slopes = self.slopes(rows, targets)
             # The slopes are of the mean: divided by the number of samples already.
-            factors = np.multiply(shares, len(slopes)) * gradient
+            factors = np.multiply(shares, len(rows)) * gradient
             if np.ndim(factors):
                 factors = factors.reshape(-1, 1)
                 slopes = np.where(factors == 0, 0, slopes * factors.astype(slopes.dtype))
@@ -210,19 +223,15 @@ class PointwiseLoss(Loss):
     ) -> None:
         super().__init__(name, reduction, dtype)
 
-    def call(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
-        rows, targets, shape = self._matched(y_true, y_pred)
-        losses = ops.pointwise_loss_forward(self.rule, rows, targets, **self.engine_options())
-        return losses.reshape(shape)
+    def losses(self, predictions: FloatArray, targets: Array) -> FloatArray:
+        return ops.pointwise_loss_forward(self.rule, predictions, targets, **self.engine_options())
 
-    def slopes(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
-        rows, targets, _ = self._matched(y_true, y_pred)
-        return ops.pointwise_loss_backward(self.rule, rows, targets, **self.engine_options())
+    def slopes(self, predictions: FloatArray, targets: Array) -> FloatArray:
+        return ops.pointwise_loss_backward(self.rule, predictions, targets, **self.engine_options())
 
-    def _matched(
+    def matched(
         self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike
-    ) -> tuple[FloatArray, FloatArray, tuple[int, ...]]:
-        """Return predictions and targets as rows, and the shape of the samples."""
+    ) -> tuple[FloatArray, Array, tuple[int, ...]]:
         call = type(self).__name__
         (predictions,) = as_floats(call, y_pred=y_pred)
         targets, predictions = _same_rank(as_array(y_true, f"{call}: y_true"), predictions)
