@@ -18,7 +18,8 @@ FOLDERS = ["bind", "train", "network", "ops", "kernels", "core"]
 MODULES = [
     {"__init__"},
     {"models"},
-    {"trainer", "saving"},
+    {"saving"},
+    {"trainer"},
     {"layers", "callbacks", "_progress", "optimizers", "metrics", "utils", "datasets"},
     {"losses", "plots"},
     {"activations", "constraints", "initializers", "regularizers"},

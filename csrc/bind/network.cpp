@@ -161,6 +161,32 @@ template <class T> struct BoundTrainer {
     return totals_tuple(totals);
   }
 
+  py::list slots(const ops::Optimizer& optimizer) {
+    py::list arrays;
+    trainer.read_slots(optimizer, [&](const Variable<T>& variable, PanelView<const T> values) {
+      py::array_t<T> array(shape_of_variable(variable));
+      unpack<T>(values, {array.mutable_data(), variable.rows(), variable.columns()});
+      arrays.append(array);
+    });
+    return arrays;
+  }
+
+  void set_slots(const ops::Optimizer& optimizer, Index batches, const std::vector<Array<T>>& arrays) {
+    std::size_t n = 0;
+    trainer.read_slots(optimizer, [&](const Variable<T>& variable, PanelView<const T>) {
+      if (n < arrays.size()) expect_shape({"set_slots", "arrays"}, arrays[n], shape_of_variable(variable));
+      ++n;
+    });
+    if (n != arrays.size()) {
+      throw py::value_error("set_slots: expected " + std::to_string(n) + " arrays, got " +
+                            std::to_string(arrays.size()));
+    }
+    auto array = arrays.begin();
+    trainer.write_slots(optimizer, batches, [&](const Variable<T>& variable, PanelView<T> values) {
+      pack<T>({(array++)->data(), variable.rows(), variable.columns()}, values);
+    });
+  }
+
   py::array_t<T> outputs() {
     const PanelView<const T> latest = trainer.outputs();
     py::array_t<T> array({latest.rows, latest.columns});
@@ -247,7 +273,9 @@ template <class T> void register_network_of(py::module_& m, const std::string& s
            arg("sample_weight").noconvert() = py::none(), arg("every_batch") = false)
       .def("outputs", &Bound::outputs)
       .def_property_readonly("depends_on_batch", [](const Bound& bound) { return bound.trainer.depends_on_batch(); })
-      .def_property_readonly("steps", [](const Bound& bound) { return bound.trainer.steps(); });
+      .def_property_readonly("steps", [](const Bound& bound) { return bound.trainer.steps(); })
+      .def("slots", &Bound::slots, arg("optimizer"))
+      .def("set_slots", &Bound::set_slots, arg("optimizer"), arg("batches"), arg("arrays"));
 }
 
 } // namespace
@@ -256,7 +284,7 @@ void register_network(py::module_& m) {
   using py::arg;
   py::class_<ops::RandomState, std::shared_ptr<ops::RandomState>>(m, "RandomState")
       .def(py::init<std::uint64_t>(), arg("seed"))
-      .def_readonly("seed", &ops::RandomState::seed)
+      .def_readwrite("seed", &ops::RandomState::seed)
       .def_readwrite("steps", &ops::RandomState::steps);
   py::class_<ops::Optimizer>(m, "Optimizer")
       .def(py::init([](const std::string& rule, double learning_rate, double momentum, bool nesterov, double rho,
@@ -286,7 +314,8 @@ void register_network(py::module_& m) {
            arg("rho") = 0.0, arg("beta_1") = 0.0, arg("beta_2") = 0.0, arg("epsilon") = 0.0, arg("initial_slot") = 0.0,
            arg("weight_decay") = 0.0, arg("clip_value") = 0.0, arg("clip_norm") = 0.0, arg("global_clip_norm") = 0.0,
            arg("accumulation") = 1, arg("averages") = false, arg("average_momentum") = 0.0,
-           arg("overwrite_frequency") = 0);
+           arg("overwrite_frequency") = 0)
+      .def_property_readonly("slot_names", &ops::Optimizer::slot_names);
   py::class_<Loss>(m, "Loss").def(
       py::init([](const std::string& name, double delta, double gamma, double positive_weight, double negative_weight,
                   double target_scale, double target_offset, const std::string& reduction,

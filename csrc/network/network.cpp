@@ -97,6 +97,20 @@ template <class T> double multiply_adds(const Network<T>& network) {
   return count;
 }
 
+template <class T> void begin_random_steps(const Network<T>& network) {
+  for (const Layer<T>& layer : network.layers()) {
+    if (ops::RandomState* random = layer.random()) random->pass_start = random->steps;
+  }
+}
+
+template <class T> void count_random_steps(const Network<T>& network, Index batches) {
+  for (const Layer<T>& layer : network.layers()) {
+    if (ops::RandomState* random = layer.random()) {
+      random->steps = random->pass_start + static_cast<std::uint64_t>(batches);
+    }
+  }
+}
+
 template <class T>
 Workspace<T>::Workspace(const Network<T>& network, Index capacity, int threads, bool own_inputs)
     : capacity_(capacity), own_inputs_(own_inputs) {
@@ -114,7 +128,7 @@ Workspace<T>::Workspace(const Network<T>& network, Index capacity, int threads, 
 template <class T> Place<T> Batch<T>::place(Index l) const {
   const auto n = static_cast<std::size_t>(l);
   const ops::RandomState* random = network_.layers()[n].random();
-  return {output(l - 1), output(l), workspace_.kept_[n].data(), random ? random->steps + number_ : 0};
+  return {output(l - 1), output(l), workspace_.kept_[n].data(), random ? random->pass_start + number_ : 0};
 }
 
 template <class T> Index lowest_trainable(const Network<T>& network) {
@@ -151,6 +165,8 @@ template <class T> void backward(const Network<T>& network, const Batch<T>& batc
 #define CNET_INSTANTIATE(T)                                                                                            \
   template class Network<T>;                                                                                           \
   template double multiply_adds(const Network<T>&);                                                                    \
+  template void begin_random_steps(const Network<T>&);                                                                 \
+  template void count_random_steps(const Network<T>&, Index);                                                          \
   template class Workspace<T>;                                                                                         \
   template class Batch<T>;                                                                                             \
   template Index lowest_trainable(const Network<T>&);                                                                  \

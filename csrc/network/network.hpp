@@ -57,6 +57,11 @@ private:
 /// Multiply-adds of one sample's way through the network.
 template <class T> double multiply_adds(const Network<T>&);
 
+/// Says that a pass begins, for the layers that draw random numbers.
+template <class T> void begin_random_steps(const Network<T>&);
+/// Says how many batches of that pass have been learnt from.
+template <class T> void count_random_steps(const Network<T>&, Index batches);
+
 /// What batches of up to `capacity` rows need on so many threads: each layer's output, the loss's gradient
 /// with respect to it (before its activation, where that is part of the layer), and what it keeps.
 template <class T> class Workspace {

@@ -11,8 +11,9 @@ namespace cnet::ops {
 struct RandomState {
   explicit RandomState(std::uint64_t seed_) : seed(seed_) {}
 
-  const std::uint64_t seed;
-  std::uint64_t steps = 0; ///< taken; a batch of training is one
+  std::uint64_t seed;
+  std::uint64_t steps = 0;      ///< taken; a batch of training is one
+  std::uint64_t pass_start = 0; ///< steps when the pass began that is under way
   std::atomic_flag in_training = ATOMIC_FLAG_INIT;
 };
 

@@ -61,23 +61,27 @@ Numbers of_nadam(const Optimizer& optimizer, Index step, double learning_rate) {
 /// All that is known of a rule beside its kernel.
 struct Entry {
   const char* name;
-  int slots;
+  std::array<const char*, kernels::most_slots> slot_names; ///< Keras's; null where there are fewer
   Numbers (*numbers)(const Optimizer&, Index step, double learning_rate);
+
+  int slots() const {
+    return static_cast<int>(std::find(slot_names.begin(), slot_names.end(), nullptr) - slot_names.begin());
+  }
 };
 
 // In the order of Rule, as the next.
 constexpr Entry entries[] = {
-    {"sgd", 0, plain},
-    {"sgd_momentum", 1, plain},
-    {"rmsprop", 1, plain},
-    {"rmsprop_momentum", 2, plain},
-    {"rmsprop_centered", 3, plain},
-    {"adagrad", 1, plain},
-    {"adadelta", 2, plain},
-    {"adam", 2, of_adam},
-    {"adam_amsgrad", 3, of_adam},
-    {"nadam", 2, of_nadam},
-    {"lion", 1, plain},
+    {"sgd", {}, plain},
+    {"sgd_momentum", {"momentum"}, plain},
+    {"rmsprop", {"velocity"}, plain},
+    {"rmsprop_momentum", {"velocity", "momentum"}, plain},
+    {"rmsprop_centered", {"velocity", "average_gradient", "momentum"}, plain},
+    {"adagrad", {"accumulator"}, plain},
+    {"adadelta", {"accumulated_grad", "accumulated_delta_var"}, plain},
+    {"adam", {"momentum", "velocity"}, of_adam},
+    {"adam_amsgrad", {"momentum", "velocity", "velocity_hat"}, of_adam},
+    {"nadam", {"momentum", "velocity"}, of_nadam},
+    {"lion", {"momentum"}, plain},
 };
 
 template <class T>
@@ -109,14 +113,23 @@ Rule rule_named(const std::string& name) {
 }
 
 int Optimizer::slots() const {
-  return entry(rule).slots + (averages ? 1 : 0);
+  return entry(rule).slots() + (averages ? 1 : 0);
+}
+
+std::vector<std::string> Optimizer::slot_names() const {
+  const Entry& known = entry(rule);
+  std::vector<std::string> names(known.slot_names.begin(), known.slot_names.begin() + known.slots());
+  if (averages) names.emplace_back("average");
+  if (accumulation > 1) names.emplace_back("gradient_accumulator");
+  return names;
 }
 
 template <class T>
 Update<T>::Update(const Optimizer& optimizer, Index batch, double learning_rate)
     : rule_(kernels::table<T>().*kernel_of<T>[static_cast<std::size_t>(optimizer.rule)]),
       decay_(static_cast<T>(optimizer.weight_decay * learning_rate)), clip_value_(static_cast<T>(optimizer.clip_value)),
-      one_minus_average_momentum_(static_cast<T>(1 - optimizer.average_momentum)), slots_(entry(optimizer.rule).slots),
+      one_minus_average_momentum_(static_cast<T>(1 - optimizer.average_momentum)),
+      slots_(entry(optimizer.rule).slots()),
       is_descent_(optimizer.rule == Rule::sgd && decay_ == 0 && clip_value_ == 0 && !optimizer.averages),
       steps_(batch % optimizer.accumulation == 0), averages_(optimizer.averages) {
   // Steps that are complete before this batch and, if it completes one, that step.

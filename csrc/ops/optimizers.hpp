@@ -3,6 +3,7 @@
 #include "kernels/table.hpp"
 
 #include <string>
+#include <vector>
 
 namespace cnet::ops {
 
@@ -52,6 +53,8 @@ struct Optimizer {
 
   /// Numbers that are kept for each parameter: the rule's, and the running mean if there is one.
   int slots() const;
+  /// What they are to be called, and last the sum of gradients where a step takes several batches.
+  std::vector<std::string> slot_names() const;
   bool clips_norms() const { return clip_norm > 0 || global_clip_norm > 0; }
   /// Whether a step needs more of the gradient than the element that it is for.
   bool needs_whole_gradient() const { return clips_norms() || accumulation > 1; }

@@ -117,6 +117,7 @@ template <class T> void predict_in_training(const Network<T>& network, const Sam
   const Exclusive<T> exclusive(network);
   Workspace<T> workspace(network, samples.rows, 1, false);
   const Batch<T> batch(network, workspace, samples.rows, 0, 0);
+  begin_random_steps(network);
   gather(samples, {nullptr, 0}, network.input_scale(), network.input_offset(), {0, samples.rows}, batch.output(-1));
   const auto layers = static_cast<Index>(network.layers().size());
   for (Index l = 0; l < layers; ++l) {
@@ -125,8 +126,8 @@ template <class T> void predict_in_training(const Network<T>& network, const Sam
   for (Index l = 0; l < layers; ++l) {
     const Layer<T>& layer = network.layers()[static_cast<std::size_t>(l)];
     remember(layer, batch.place(l));
-    if (layer.random()) layer.random()->steps += 1;
   }
+  count_random_steps(network, 1);
   const PanelView<T> y = batch.output(layers - 1);
   unpack<T>(y, {out, y.rows, y.columns});
 }

@@ -275,7 +275,11 @@ template <class T> void Trainer<T>::tally(Pass& pass, const Step& step) {
                                    : static_cast<double>(totals.rows) * penalty;
   latest_rows_ = batch.rows();
   totals.batches += 1;
-  if (pass.training && !std::isfinite(totals.loss())) {
+  if (!pass.training) return;
+  if (std::isfinite(totals.loss())) {
+    slots_.batches = pass.steps_before + totals.batches;
+    count_random_steps(network_, totals.batches);
+  } else {
     pass.not_finite = first_not_finite(batch);
     pass.ended = true;
   }
@@ -303,11 +307,7 @@ template <class T> Totals Trainer<T>::run(Pass& pass) {
   if (gradients_.layers.empty() && std::any_of(stages.begin(), stages.end(), is_staged)) {
     gradients_ = Gradients<T>(network_);
   }
-  const auto accumulates = [](const Stage& stage) { return stage.kind == Stage::Kind::accumulate; };
   if (penalties_.empty()) penalties_ = make_penalties(network_);
-  if (put_by_.layers.empty() && std::any_of(stages.begin(), stages.end(), accumulates)) {
-    put_by_ = Gradients<T>(network_);
-  }
 
   const bool every_batch = pass.observer.every_batch;
   Pulse pulse(pass.observer);
@@ -348,16 +348,8 @@ template <class T> Totals Trainer<T>::run(Pass& pass) {
     }
   });
 
-  const bool is_finite = pass.not_finite.empty();
-  if (pass.training) {
-    const Index learnt = pass.totals.batches - (is_finite ? 0 : 1);
-    slots_.batches += learnt;
-    for (const Layer<T>& layer : network_.layers()) {
-      if (ops::RandomState* random = layer.random()) random->steps += static_cast<std::uint64_t>(learnt);
-    }
-  }
   pass.failure.rethrow();
-  if (is_finite) return pass.totals;
+  if (pass.not_finite.empty()) return pass.totals;
   throw NonFinite("the loss is not finite at batch " +
                   std::to_string(pass.training->first_batch + pass.totals.batches) + ": " + pass.not_finite);
 }
@@ -372,12 +364,7 @@ Totals Trainer<T>::train_epoch(const Dataset<T>& data, const EpochOptions& optio
     throw std::invalid_argument("train_epoch: learning_rates: expected one for each of " + std::to_string(batches) +
                                 " batches, got " + std::to_string(options.learning_rates.size()));
   }
-  if (slots_.layers.empty() || slots_.rule != options.optimizer.rule ||
-      slots_.has_averages != options.optimizer.averages) {
-    const Index seen = slots_.batches;
-    slots_ = Slots<T>(network_, options.optimizer);
-    slots_.batches = seen;
-  }
+  prepare(options.optimizer);
   // What clipping chose for an epoch before is not for this one.
   if (!options.optimizer.needs_whole_gradient()) gradients_.forget_scales();
   std::vector<std::uint32_t> order;
@@ -385,8 +372,18 @@ Totals Trainer<T>::train_epoch(const Dataset<T>& data, const EpochOptions& optio
     order.resize(static_cast<std::size_t>(data.x.rows));
     random::permutation({options.seed, options.epoch}, data.x.rows, order.data());
   }
-  Pass pass{data, options.shuffle ? order.data() : nullptr, batch_size, &options, observer};
+  begin_random_steps(network_);
+  Pass pass{data, options.shuffle ? order.data() : nullptr, batch_size, &options, observer, slots_.batches};
   return run(pass);
+}
+
+template <class T> void Trainer<T>::prepare(const ops::Optimizer& optimizer) {
+  if (slots_.layers.empty() || slots_.rule != optimizer.rule || slots_.has_averages != optimizer.averages) {
+    const Index seen = slots_.batches;
+    slots_ = Slots<T>(network_, optimizer);
+    slots_.batches = seen;
+  }
+  if (optimizer.accumulation > 1 && put_by_.layers.empty()) put_by_ = Gradients<T>(network_);
 }
 
 template <class T> void Trainer<T>::finish() {
@@ -400,7 +397,7 @@ template <class T> Totals Trainer<T>::evaluate(const Dataset<T>& data, Index bat
   Index rows = std::min(batch_size, data.x.rows);
   // Else the results do not depend on the batch size; the memory that they take does.
   if (!loss_.depends_on_batch()) rows = std::min(rows, block_rows * thread_limit());
-  Pass pass{data, nullptr, rows, nullptr, observer};
+  Pass pass{data, nullptr, rows, nullptr, observer, slots_.batches};
   return run(pass);
 }
 

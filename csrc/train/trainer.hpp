@@ -1,6 +1,7 @@
 #pragma once
 
 #include "network/update.hpp"
+#include "train/exclusive.hpp"
 #include "train/observer.hpp"
 #include "train/samples.hpp"
 #include "train/schedule.hpp"
@@ -88,7 +89,38 @@ public:
   /// Batches that the optimizer has seen.
   Index steps() const { return slots_.batches; }
 
+  /// Calls see(variable, values) for all that the optimizer keeps: from the first trainable variable to the
+  /// last, for each in the order of ops::Optimizer::slot_names().
+  template <class See> void read_slots(const ops::Optimizer& optimizer, See see) {
+    prepare(optimizer);
+    each_slot(optimizer, see);
+  }
+
+  /// Takes over what another trainer kept: fill(variable, values) sets them, in the same order.
+  template <class Fill> void write_slots(const ops::Optimizer& optimizer, Index batches, Fill fill) {
+    const Exclusive<T> exclusive(busy_, network_);
+    prepare(optimizer);
+    each_slot(optimizer, fill);
+    slots_.batches = batches;
+  }
+
 private:
+  /// Makes room for what this optimizer keeps, unless it is there.
+  void prepare(const ops::Optimizer&);
+  template <class F> void each_slot(const ops::Optimizer& optimizer, F f) {
+    for (std::size_t l = 0; l < network_.layers().size(); ++l) {
+      const Layer<T>& layer = network_.layers()[l];
+      for (std::size_t v = 0; v < layer.variables.size() && layer.learns(); ++v) {
+        if (!layer.variables[v]) continue;
+        const Variable<T>& variable = *layer.variables[v];
+        for (AlignedBuffer<T>& slot : slots_.layers[l][v]) {
+          f(variable, PanelView<T>{slot.data(), variable.rows(), variable.columns()});
+        }
+        if (optimizer.accumulation > 1) f(variable, put_by_.layers[l][v].values.view());
+      }
+    }
+  }
+
   /// What is done to a batch, one thing after the other.
   struct Stage {
     enum class Kind {
@@ -131,6 +163,7 @@ private:
     const Index batch_size;
     const EpochOptions* training; ///< or null: only look
     const Observer& observer;
+    const Index steps_before; ///< batches that the optimizer had seen
 
     Failure failure{};
     std::atomic<bool> stopped{false}; ///< by the observer
@@ -151,7 +184,7 @@ private:
                 thread, first / pass.batch_size),
           divisor(trainer.divisor(pass.data, selection, batch.rows())),
           rule(pass.training ? pass.training->optimizer : ops::Optimizer{},
-               trainer.slots_.batches + first / pass.batch_size + 1, learning_rate(pass, first / pass.batch_size)) {}
+               pass.steps_before + first / pass.batch_size + 1, learning_rate(pass, first / pass.batch_size)) {}
 
     static double learning_rate(const Pass& pass, Index batch) {
       if (!pass.training) return 0;

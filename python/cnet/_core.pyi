@@ -254,6 +254,8 @@ class Optimizer:
         average_momentum: float = 0.0,
         overwrite_frequency: int = 0,
     ) -> None: ...
+    @property
+    def slot_names(self) -> list[str]: ...
 
 class Loss:
     def __init__(
@@ -272,8 +274,7 @@ class Loss:
 
 class RandomState:
     def __init__(self, seed: int) -> None: ...
-    @property
-    def seed(self) -> int: ...
+    seed: int
     steps: int
 
 # Each class once for float32 and once for float64
@@ -328,6 +329,10 @@ class TrainerFloat32:
     def depends_on_batch(self) -> bool: ...
     @property
     def steps(self) -> int: ...
+    def slots(self, optimizer: Optimizer) -> list[FloatArray]: ...
+    def set_slots(
+        self, optimizer: Optimizer, batches: int, arrays: Sequence[FloatArray]
+    ) -> None: ...
     def check(self, x: Array, y: Array) -> None: ...
     def train_epoch(
         self,

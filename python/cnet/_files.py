@@ -10,19 +10,26 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-__all__ = ["as_model_path", "naming", "write_atomically"]
+__all__ = ["SUFFIX", "as_model_path", "as_text", "naming", "write_atomically"]
 
 StrPath = str | os.PathLike[str]
 
 SUFFIX = ".safetensors"
 
 
+def as_text(argument: str, path: Any) -> str:
+    """Return a path as text; raise unless it is one."""
+    text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
+    if not isinstance(text, str):
+        raise TypeError(f"{argument}: expected text or a path, got {path!r}")
+    return text
+
+
 def as_model_path(call: str, filepath: StrPath) -> str:
     """Return where a model file is to be written, as text; raise unless it is named as one."""
-    path = os.fspath(filepath)
-    if not isinstance(path, str):
-        raise TypeError(f"{call}: filepath: expected text or a path, got {filepath!r}")
+    path = as_text(f"{call}: filepath", filepath)
     suffix = Path(path).suffix
     if suffix != SUFFIX:
         hint = "; cnet writes no files of Keras's" if suffix in (".keras", ".h5") else ""

@@ -13,6 +13,8 @@ import itertools
 import math
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -30,6 +32,10 @@ _NUMBERS = 0
 _SEEDS = 2**32 - 1
 
 
+# Where a context draws its seeds from, if not from the sequence of all.
+_aside: ContextVar[Iterator[int] | None] = ContextVar("_aside", default=None)
+
+
 def _seeds_from(seed: int) -> Iterator[int]:
     # map and count, unlike a generator, may be asked by several threads at once
     return map(
@@ -37,7 +43,11 @@ def _seeds_from(seed: int) -> Iterator[int]:
     )
 
 
-_seeds = _seeds_from(int.from_bytes(os.urandom(8), "little"))
+def _fresh_seeds() -> Iterator[int]:
+    return _seeds_from(int.from_bytes(os.urandom(8), "little"))
+
+
+_seeds = _fresh_seeds()
 
 
 def set_global_seed(seed: int) -> None:
@@ -48,7 +58,17 @@ def set_global_seed(seed: int) -> None:
 
 def next_seed() -> int:
     """Return a fresh 64-bit seed, from the sequence that `cnet.utils.set_random_seed` starts."""
-    return next(_seeds)
+    return next(_aside.get() or _seeds)
+
+
+@contextmanager
+def seeds_aside() -> Iterator[None]:
+    """Let what is made within leave the sequence of seeds as it is: a file says what they are."""
+    token = _aside.set(_fresh_seeds())
+    try:
+        yield
+    finally:
+        _aside.reset(token)
 
 
 def uniform(

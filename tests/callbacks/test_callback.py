@@ -346,7 +346,7 @@ def test_what_is_no_hook_is_refused(hooks: dict[str, Any], message: str) -> None
         callbacks.LambdaCallback(**hooks)
 
 
-@pytest.mark.parametrize("name", ["ProgbarLogger", "BackupAndRestore"])
+@pytest.mark.parametrize("name", ["ProgbarLogger", "RemoteMonitor"])
 def test_what_keras_has_and_cnet_has_not_is_named(name: str) -> None:
     with pytest.raises(AttributeError, match=f"callbacks.{name} is not supported"):
         getattr(callbacks, name)

@@ -308,17 +308,6 @@ def test_without_compile(tmp_path: Path) -> None:
     assert models.load_model(tmp_path / "model.safetensors", compile=False).optimizer is None
 
 
-def test_training_goes_on_with_the_next_shuffle(tmp_path: Path) -> None:
-    """Plain SGD has no state but the weights, the seed and the epochs: the same bits follow."""
-    model = make_model()
-    model.compile(optimizers.SGD(0.5), CLASSIFY)
-    model.fit(X, Y, batch_size=2, epochs=3, verbose=0)
-    copy = models.load_model(saved(model, tmp_path))
-    for each in (model, copy):
-        each.fit(X, Y, batch_size=2, epochs=3, verbose=0)
-    assert state(copy) == state(model)
-
-
 # -- Classes and functions of users ------------------------------------------------------------------
 
 

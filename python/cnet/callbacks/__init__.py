@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .backup_and_restore import BackupAndRestore
 from .callback import Callback, CallbackList, History, LambdaCallback
 from .csv_logger import CSVLogger
 from .learning_rate_scheduler import LearningRateScheduler
@@ -13,6 +14,7 @@ from .tensorboard import TensorBoard
 from .terminate_on_nan import TerminateOnNaN
 
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "CallbackList",
@@ -27,7 +29,7 @@ __all__ = [
 ]
 
 _KERAS_ONLY = {
-    *("BackupAndRestore", "OrbaxCheckpoint", "ProgbarLogger", "RemoteMonitor", "SwapEMAWeights"),
+    *("OrbaxCheckpoint", "ProgbarLogger", "RemoteMonitor", "SwapEMAWeights"),
 }
 
 

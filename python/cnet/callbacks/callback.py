@@ -114,14 +114,26 @@ class History(Callback):
     def __init__(self) -> None:
         self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
+        # Of the latest epoch: the logs, and which of them are in the history.
+        self._logs: Logs = {}
+        self._kept: set[str] = set()
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
         self.epoch = []
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self.epoch.append(epoch)
-        for name, value in (logs or {}).items():
-            self.history.setdefault(name, []).append(value)
+        self._logs, self._kept = logs or {}, set()
+        self.complete()
+
+    def complete(self) -> None:
+        """Take up what other callbacks have done to the logs of the latest epoch."""
+        for name, value in self._logs.items():
+            figures = self.history.setdefault(name, [])
+            if name in self._kept:
+                figures.pop()
+            figures.append(value)
+            self._kept.add(name)
 
 
 class LambdaCallback(Callback):
@@ -209,10 +221,10 @@ class CallbackList:
         for callback in self.callbacks:
             self._introduce(callback)
 
-    def append(self, callback: Callback) -> None:
-        """Let a callback be called after the others."""
+    def prepend(self, callback: Callback) -> None:
+        """Let a callback be called before the others."""
         self._introduce(callback)
-        self.callbacks.append(callback)
+        self.callbacks.insert(0, callback)
 
     def _introduce(self, callback: Callback) -> None:
         callback.set_params(self._params)

@@ -24,16 +24,20 @@ class _Random(Layer):
     def __init__(self, seed: int | None, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
         self.seed = None if seed is None else random.check_seed(seed)
-        self._random = _core.RandomState(random.next_seed() if self.seed is None else self.seed)
+        #: Where the engine draws from: a seed, and the batches that it has drawn for.
+        self.random_state = _core.RandomState(
+            random.next_seed() if self.seed is None else self.seed
+        )
 
     def __getstate__(self) -> dict[str, Any]:
-        return super().__getstate__() | {"_random": (self._random.seed, self._random.steps)}
+        state = self.random_state
+        return super().__getstate__() | {"random_state": (state.seed, state.steps)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        seed, steps = state["_random"]
+        seed, steps = state["random_state"]
         made = _core.RandomState(seed)
         made.steps = steps
-        super().__setstate__(state | {"_random": made})
+        super().__setstate__(state | {"random_state": made})
 
 
 class Dropout(_Random):
@@ -85,7 +89,7 @@ class Dropout(_Random):
 
     def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # the base has it
         if self.rate > 0:
-            network.add_dropout(self.name, self.rate, self._random)
+            network.add_dropout(self.name, self.rate, self.random_state)
 
 
 class GaussianNoise(_Random):
@@ -129,7 +133,7 @@ class GaussianNoise(_Random):
 
     def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # the base has it
         if self.stddev > 0:
-            network.add_gaussian_noise(self.name, self.stddev, self._random)
+            network.add_gaussian_noise(self.name, self.stddev, self.random_state)
 
 
 def _fraction(argument: str, value: Any) -> float:

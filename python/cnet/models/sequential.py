@@ -407,7 +407,7 @@ class Sequential(Trainer, Saveable):
     def _rebuild_network(self) -> None:
         self._network = self._rows_network = None
         if self._compiled:
-            self._compiled.engine = None
+            self._compiled.leave_engine()
 
     def _freeze(self) -> None:
         self._frozen = self._not_trainable()

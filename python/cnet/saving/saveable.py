@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,8 +14,10 @@ from .. import _core, initializers
 from .._data import Array
 from .._files import StrPath, as_model_path
 from .._serialization import find_class
+from ..random import seeds_aside
 from .compiled import describe, restore
 from .tensor_file import TensorFile, write_tensor_file
+from .training import describe_training, read_training
 
 if TYPE_CHECKING:
     from ..layers import Weight
@@ -24,16 +27,23 @@ __all__ = ["Saveable", "read_model", "save_model"]
 
 VERSION = 1
 
+# Of tensors, in the order in which they stand in a file.
+_GROUPS = ("weights", "optimizer", "history")
+
 
 class Saveable:
     """The part of a model that has to do with files."""
 
     def save(self, filepath: StrPath, overwrite: bool = True, zipped: None = None) -> None:
-        """Save the model to a file: layers, weights, and what `compile` was told.
+        """Save the model to a file: layers, weights, what `compile` was told, how far training is.
 
         The file is of the safetensors format: any program that knows it reads the weights, named as
         "dense/kernel", kernels (inputs, outputs). It takes the place of an old one when it is whole
         and on disk; after an error, a crash or a loss of power that is there as it was.
+
+        Training goes on from the file to the bits that it would have come to without: what the
+        optimizer keeps ("optimizer/velocity/dense/kernel"), the steps it has taken, where random
+        numbers and orders of samples are, and the history ("history/logs/loss") are in it.
 
         Parameters
         ----------
@@ -57,10 +67,15 @@ class Saveable:
         ValueError
             If the name ends otherwise.
 
+        Warns
+        -----
+        UserWarning
+            If the model is not built; or if layers' `trainable` has changed since `compile`: what
+            the optimizer keeps is then not saved.
+
         Notes
         -----
-        The state of the optimizer (moments, steps) is not saved yet: training goes on from these
-        weights as after `compile`, but for the order of the samples.
+        Of the history the file holds numbers, and arrays of one shape for all epochs.
 
         Examples
         --------
@@ -87,11 +102,9 @@ class Saveable:
         }
         if model._compiled is not None:
             document["compile"] = describe(model._compiled)
-            document["training"] = {
-                "seed": model._compiled.shuffles.seed,
-                "epochs": model._compiled.shuffles.passes,
-            }
-        _write(path, model, document, overwrite)
+        weights = weights_by_path(model)
+        training, tensors = describe_training(model, weights)
+        _write(path, weights, tensors, document | training, overwrite)
 
     def save_weights(self, filepath: StrPath, overwrite: bool = True) -> None:
         """Save the weights alone; `load_weights` puts them into a model of such layers.
@@ -119,8 +132,8 @@ class Saveable:
         >>> bool((model.get_weights()[0] == other.get_weights()[0]).all())
         True
         """
-        model = self._built("save_weights")
-        _write(as_model_path("save_weights", filepath), model, {}, overwrite)
+        weights = weights_by_path(self._built("save_weights"))
+        _write(as_model_path("save_weights", filepath), weights, {}, {}, overwrite)
 
     def load_weights(self, filepath: StrPath, skip_mismatch: bool = False) -> None:
         """Put the weights of a file into the model: all of them or, on an error, none.
@@ -148,19 +161,39 @@ class Saveable:
             raise ValueError(f"load_weights: skip_mismatch is not supported, got {skip_mismatch!r}")
         model = self._built("load_weights")
         with TensorFile(filepath) as file:
-            weights = weights_by_path(model)
-            document = file.document
-            in_file = list(file.entries) if document is None else _header(file)["weights"]
-            names = list(weights)
-            if document is not None and set(in_file) != set(names):
-                ours, its = _kinds(names), _kinds(in_file)
-                if its != ours:
-                    file.refuse(
-                        f"it holds {len(in_file)} weights ({', '.join(its)}), "
-                        f"the model has {len(names)} ({', '.join(ours)})"
-                    )
-                names = in_file
-            _assign(file, dict(zip(names, weights.values(), strict=True)), in_file)
+            weights: Mapping[str, Weight] = weights_by_path(model)
+            in_file = list(file.entries)
+            if file.document is not None:
+                in_file = _header(file)["weights"]
+                weights = _as_in_file(file, weights, in_file)
+            _read_weights(file, weights, in_file)()
+
+    def _resume(self, filepath: StrPath) -> None:
+        """Put all of a file of `save` into this model, compiled as that one was.
+
+        Raises
+        ------
+        FormatError, OSError
+            As `load_weights`; the model is then as it was.
+        """
+        model = self._as_model()
+        with TensorFile(filepath) as file, model.unbuilt_on_error():
+            document = _header(file)
+            if not model.built:
+                shape = _found(document, "model", "config", "build_input_shape")
+                with initializers.replaced(_bounded_zeros(file, document["weights"])):
+                    try:
+                        model.build(tuple(shape))
+                    except (TypeError, ValueError) as error:
+                        file.refuse(f"this model can't be built as that was: {error}", error)
+            weights = _as_in_file(file, weights_by_path(model), document["weights"])
+            put_weights = _read_weights(file, weights, document["weights"])
+            put_training = read_training(file, document, model, weights)
+            rate = _found(document, "compile", "optimizer", "config", "learning_rate")
+        put_weights()
+        put_training()
+        if isinstance(rate, float):  # callbacks may have changed it; a schedule knows by the step
+            model.optimizer.learning_rate = rate
 
     def _built(self, call: str) -> Sequential:
         model = self._as_model()
@@ -192,23 +225,22 @@ def read_model(
         document = _header(file)
         if "model" not in document:
             file.refuse("it holds weights alone: model.load_weights reads them")
-        training: Any = document.get("training")
         try:
             # The file's data bounds what its description can ask for.
-            with initializers.replaced(_bounded_zeros(file)):
+            with initializers.replaced(_bounded_zeros(file, document["weights"])), seeds_aside():
                 cls, config = find_class(document["model"], known, custom_objects, "model")
                 model: Sequential = cls.from_config(config, custom_objects)
-            if compile and document.get("compile") is not None:
-                model.compile(**restore(document["compile"], custom_objects))
-                assert model._compiled is not None
-                model._compiled.shuffles.seed = _below(2**64, training["seed"])
-                model._compiled.shuffles.passes = _below(2**32, training["epochs"])
+                if compile and document.get("compile") is not None:
+                    model.compile(**restore(document["compile"], custom_objects))
             weights = weights_by_path(model)
         except MemoryError:
             raise
         except Exception as error:  # noqa: BLE001 # whatever a constructor says of such a description
             file.refuse(f"its description is of no model: {error}", error)
-        _assign(file, weights, document["weights"])
+        put_weights = _read_weights(file, weights, document["weights"])
+        put_training = read_training(file, document, model, weights)
+    put_weights()
+    put_training()
     return model
 
 
@@ -237,10 +269,20 @@ def _paths(layers: list[Any], prefix: str) -> Iterator[tuple[str, Weight]]:
             yield f"{prefix}{layer.name}/{weight.name}", weight
 
 
-def _write(path: str, model: Sequential, document: Mapping[str, Any], overwrite: bool) -> None:
-    arrays = {name: weight.numpy() for name, weight in weights_by_path(model).items()}
-    header = {"version": VERSION, "cnet": _core.build_info()["version"], "weights": list(arrays)}
-    write_tensor_file(path, arrays, {**header, **document}, overwrite=overwrite)
+def _write(
+    path: str,
+    weights: Mapping[str, Weight],
+    others: Mapping[str, Mapping[str, Array]],
+    document: Mapping[str, Any],
+    overwrite: bool,
+) -> None:
+    groups = {"weights": {name: weight.numpy() for name, weight in weights.items()}, **others}
+    header = {"version": VERSION, "cnet": _core.build_info()["version"]}
+    header |= {group: list(tensors) for group, tensors in groups.items()}
+    arrays = {name: array for tensors in groups.values() for name, array in tensors.items()}
+    if len(arrays) != sum(map(len, groups.values())):
+        raise ValueError(f"{path}: a weight would be named as one of {_GROUPS}: rename a layer")
+    write_tensor_file(path, arrays, header | dict(document), overwrite=overwrite)
 
 
 def _header(file: TensorFile) -> dict[str, Any]:
@@ -250,21 +292,50 @@ def _header(file: TensorFile) -> dict[str, Any]:
         file.refuse("no cnet wrote it: it has no description of a model")
     if document.get("version") != VERSION:
         file.refuse(f"its version is {document.get('version')!r}, this cnet reads {VERSION}")
-    # So far all tensors are weights; an optimizer's would be "optimizer/…", and listed by themselves.
-    if document.get("weights") != list(file.entries):
-        file.refuse("its list of weights is not that of its tensors")
+    lists = [document.get(group, []) for group in _GROUPS]
+    are_lists = all(isinstance(names, list) for names in lists)
+    if not are_lists or list(chain(*lists)) != list(file.entries):
+        file.refuse(f"its lists of {', '.join(_GROUPS)} are not those of its tensors")
     return document
 
 
-def _assign(file: TensorFile, weights: Mapping[str, Weight], in_file: list[str]) -> None:
-    """Put the file's tensors into weights, once all of them have been found fit."""
+def _as_in_file(
+    file: TensorFile, weights: Mapping[str, Weight], in_file: list[str]
+) -> Mapping[str, Weight]:
+    """Return weights by the file's names: the same, or others in the same order."""
+    if set(in_file) == set(weights):
+        return weights
+    ours, its = _kinds(list(weights)), _kinds(in_file)
+    if its != ours:
+        file.refuse(
+            f"it holds {len(its)} weights ({', '.join(its)}), "
+            f"the model has {len(ours)} ({', '.join(ours)})"
+        )
+    return dict(zip(in_file, weights.values(), strict=True))
+
+
+def _read_weights(
+    file: TensorFile, weights: Mapping[str, Weight], in_file: list[str]
+) -> Callable[[], None]:
+    """Read all weights, once they have been found fit; return what puts them into the model."""
     for name, weight in weights.items():
         file.check(name, weight.dtype, weight.shape)
     if extra := [name for name in in_file if name not in weights]:
         file.refuse(f"the model has no weight '{extra[0]}'")
-    arrays = {name: file.read(name) for name in weights}
-    for name, weight in weights.items():
-        weight.assign(arrays[name])
+    arrays = [(weight, file.read(name)) for name, weight in weights.items()]
+
+    def put() -> None:
+        for weight, array in arrays:
+            weight.assign(array)
+
+    return put
+
+
+def _found(document: Any, *keys: str) -> Any:
+    """Return what a document has under one key in another; None if it hasn't."""
+    for key in keys:
+        document = document.get(key) if isinstance(document, dict) else None
+    return document
 
 
 def _kinds(names: list[str]) -> list[str]:
@@ -272,9 +343,9 @@ def _kinds(names: list[str]) -> list[str]:
     return [name.rpartition("/")[2] for name in names]
 
 
-def _bounded_zeros(file: TensorFile) -> Callable[..., Array]:
-    """Return an initializer that makes no more than the file has data for."""
-    left = sum(entry.end - entry.begin for entry in file.entries.values())
+def _bounded_zeros(file: TensorFile, names: list[str]) -> Callable[..., Array]:
+    """Return an initializer that makes no more than the file has weights for."""
+    left = sum(file.entries[name].end - file.entries[name].begin for name in names)
 
     def zeros(shape: tuple[int, ...], dtype: str) -> Array:
         nonlocal left
@@ -284,9 +355,3 @@ def _bounded_zeros(file: TensorFile) -> Callable[..., Array]:
         return np.zeros(shape, dtype)
 
     return zeros
-
-
-def _below(limit: int, value: Any) -> int:
-    if type(value) is not int or not 0 <= value < limit:
-        raise ValueError(f"training: expected an integer in [0, {limit}), got {value!r}")
-    return value

@@ -119,7 +119,7 @@ class Compilable:
                     f"'{compiled.loss.name}', got {model.output_shape}; add layers.Flatten()"
                 )
             loss = compiled.loss.engine_loss(model.output_shape[1] or 0)
-            compiled.engine = _core.Trainer[model.dtype](model.network, loss, compiled.loss.sparse)
+            compiled.use(_core.Trainer[model.dtype](model.network, loss, compiled.loss.sparse))
         return compiled.engine
 
     def _require_compiled(self, call: str) -> Compiled:

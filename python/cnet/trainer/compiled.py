@@ -11,7 +11,7 @@ from ..metrics import Metric
 from ..metrics.accuracy import AccuracyByShape
 from .sources import Data, Shuffles
 
-__all__ = ["Compiled", "Totals"]
+__all__ = ["Compiled", "OptimizerState", "Totals"]
 
 # What the engine counts beside a loss: an accuracy that is not here needs the predictions.
 _COUNTED: dict[type[Any], type[Metric]] = {
@@ -41,6 +41,22 @@ class Totals:
         )
 
 
+@dataclass(frozen=True)
+class OptimizerState:
+    """What an optimizer keeps of training.
+
+    Attributes
+    ----------
+    batches : int
+        How many it has seen.
+    slots : list of array
+        Moments and the like, of the first trainable weight to the last.
+    """
+
+    batches: int
+    slots: list[FloatArray]
+
+
 @dataclass
 class Compiled:
     """What `compile` was told, and what grows out of it."""
@@ -54,9 +70,28 @@ class Compiled:
     totals: Totals = field(default_factory=Totals)
     #: Whether the metrics have taken labels and predictions of this model before.
     rehearsed: bool = False
+    #: What an engine to come takes over.
+    kept: OptimizerState | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"engine": None}  # which is made again when needed
+        return vars(self) | {"engine": None, "kept": self.optimizer_state()}
+
+    def optimizer_state(self) -> OptimizerState | None:
+        """Return what the optimizer has kept of training, None if it has seen none."""
+        if self.engine is None or self.engine.steps == 0:
+            return self.kept
+        return OptimizerState(self.engine.steps, self.engine.slots(self.optimizer.rule()))
+
+    def use(self, engine: Any) -> None:
+        """Train with this engine, going on where another was left."""
+        if self.kept is not None:
+            engine.set_slots(self.optimizer.rule(), self.kept.batches, self.kept.slots)
+        self.engine, self.kept = engine, None
+        self.optimizer.batches = engine.steps
+
+    def leave_engine(self) -> None:
+        """Let the next call make a new engine, which goes on."""
+        self.engine, self.kept = None, self.optimizer_state()
 
     def settle(self, labels: tuple[int, ...], outputs: tuple[int | None, ...]) -> None:
         """Resolve "accuracy" by the shapes of labels and outputs."""

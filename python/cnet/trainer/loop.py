@@ -66,6 +66,7 @@ class Loop(Compilable):
             logs = compiled.logs(totals)
             progress.update(totals.batches, logs)
             if has_hooks:
+                compiled.optimizer.batches = engine.steps
                 hooks.call("on_train_batch_end", totals.batches - 1, logs)
 
         def on_progress(rows: int, batches: int, loss: float, correct: int) -> bool:
@@ -109,6 +110,7 @@ class Loop(Compilable):
         """Let the core train on a stretch; return its totals."""
         compiled, engine, data = self._require_compiled("fit"), self._engine(), stretch.data
         optimizer = compiled.optimizer
+        optimizer.batches = engine.steps  # it may train other models, too
         try:
             rows, loss, correct = engine.train_epoch(
                 data.x,

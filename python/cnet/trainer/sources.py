@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from .. import _core, random
 from .._data import Array, FloatArray
 
@@ -45,10 +47,19 @@ class Data:
 
 @dataclass
 class Shuffles:
-    """The orders in which passes over data take it, each another, all decided by a seed."""
+    """The orders in which passes over data take it, each another, all decided by a seed.
+
+    Attributes
+    ----------
+    passes : int
+        How many have begun.
+    taken : int
+        Batches of the latest that an epoch before has taken, 0 if the next epoch begins a new one.
+    """
 
     seed: int = field(default_factory=random.next_seed)
     passes: int = 0
+    taken: int = 0
 
     def begin(self) -> int:
         """Return the number of a new pass."""
@@ -139,7 +150,7 @@ class Arrays(Source):
     data : Data
     batch_size : int
     shuffles : Shuffles, optional
-        Numbers the passes, in training.
+        Numbers the passes, in training, and says where in one to go on.
     shuffle : bool, default False
     """
 
@@ -154,33 +165,33 @@ class Arrays(Source):
         self.batches: int = math.ceil(len(data) / batch_size)
         self._data = data
         self._batch_size = batch_size
-        self._shuffles = shuffles
+        self._shuffles = shuffles or Shuffles(seed=0)
         self._shuffle = shuffle
+        self._ordered = -1, np.empty(0, np.uint32)  # the latest pass's number and order
         self.restart()
 
     def restart(self) -> None:
-        self._taken, self._number = 0, 0
-        self._order: Array | None = None
+        self._shuffles.taken = 0
 
     def _stretches(self, call: str, steps: int | None, one_by_one: bool) -> Iterator[Stretch]:
         del call  # all has been checked
-        if self._taken == 0 and self._shuffles is not None:
-            self._number, self._order = self._shuffles.begin(), None
-        first, size, samples = self._taken, self._batch_size, len(self._data)
+        shuffles, size, samples = self._shuffles, self._batch_size, len(self._data)
+        first = shuffles.taken
+        number = shuffles.begin() if first == 0 else shuffles.passes - 1
         last = self.batches if steps is None else min(first + steps, self.batches)
-        self._taken = 0 if last == self.batches else last
+        shuffles.taken = 0 if last == self.batches else last
         if (first, last) == (0, self.batches) and (not one_by_one or last <= 1):
-            yield Stretch(self._data, size, self._number, self._shuffle)
+            yield Stretch(self._data, size, number, self._shuffle)
             return
         if not one_by_one and not self._shuffle:
-            yield Stretch(self._data[first * size : min(last * size, samples)], size, self._number)
+            yield Stretch(self._data[first * size : min(last * size, samples)], size, number)
             return
-        if self._shuffle and self._order is None and self._shuffles is not None:
-            self._order = self._shuffles.order(self._number, samples)
+        if self._shuffle and self._ordered[0] != number:
+            self._ordered = number, shuffles.order(number, samples)
         for batch in range(first, last):
             rows = slice(batch * size, min((batch + 1) * size, samples))
-            own = rows if self._order is None else self._order[rows]
-            yield Stretch(self._data[own], size, self._number)
+            own = self._ordered[1][rows] if self._shuffle else rows
+            yield Stretch(self._data[own], size, number)
 
 
 class Batches(Source):

@@ -154,14 +154,16 @@ class Trainer(Loop):
                 )
             progress = Progress(steps_per_epoch or source.batches, verbose, "fit")
             params = {"epochs": epochs, "steps": progress.steps, "verbose": progress.verbose}
-            # The history comes last, so that it keeps what callbacks add to the logs.
             hooks = CallbackList(callbacks, self._as_model(), params, "fit")
+            # First, so that a callback that saves the model saves the epoch's figures with it.
             history = History()
-            hooks.append(history)
+            hooks.prepend(history)
         self.history = history
         self.stop_training = False
         epoch_logs: dict[str, Any] = {}
         hooks.call("on_train_begin", {})
+        if history.epoch:  # of a fit that was interrupted
+            initial_epoch = history.epoch[-1] + 1
         try:
             for epoch in range(initial_epoch, epochs):
                 call = f"fit: epoch {epoch + 1}"
@@ -176,6 +178,7 @@ class Trainer(Loop):
                     epoch_logs |= {f"val_{name}": value for name, value in logs.items()}
                 progress.end(epoch_logs, totals.batches)
                 hooks.call("on_epoch_end", epoch, epoch_logs)
+                history.complete()
                 if self.stop_training:
                     break
                 if source.dry:
@@ -184,7 +187,7 @@ class Trainer(Loop):
                     break
         finally:
             progress.close()
-        if epochs > initial_epoch:
+        if history.epoch:
             self._engine().finish()  # puts the weights' running mean in their place, if there is one
         hooks.call("on_train_end", epoch_logs)
         return history

@@ -1,0 +1,207 @@
+"""What a model file holds of training: what the optimizer kept, random numbers, orders, history."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._data import Array, FloatArray
+from ..callbacks import History
+from ..trainer.compiled import Compiled, OptimizerState
+from .tensor_file import MAX_DIMENSIONS, TensorFile
+
+if TYPE_CHECKING:
+    from ..layers import Weight
+    from ..models import Sequential
+
+__all__ = ["describe_training", "read_training"]
+
+_EPOCHS = "history/epoch"
+_FIGURES = "history/logs/"
+_NUMBERS = {"seed": 2**64, "epochs": 2**32, "taken": 2**53, "batches": 2**53}
+
+
+def describe_training(
+    model: Sequential, weights: Mapping[str, Weight]
+) -> tuple[dict[str, Any], dict[str, dict[str, Array]]]:
+    """Return what a file's document says of a model's training, and tensors by their group.
+
+    Warns
+    -----
+    UserWarning
+        If layers' `trainable` has changed since `compile`: the optimizer's state is left out.
+    """
+    compiled = model._compiled
+    state = None if compiled is None else compiled.optimizer_state()
+    if state is not None and model._frozen != model._not_trainable():
+        warnings.warn(
+            "save: layers' trainable has changed since compile(): the optimizer's state is not saved",
+            stacklevel=4,
+        )
+        state = None
+    document: dict[str, Any] = {
+        "random": {
+            path: {"seed": random.seed, "steps": random.steps}
+            for path, random in _random_states(model)
+        }
+    }
+    if compiled is not None:
+        document["training"] = {
+            "seed": compiled.shuffles.seed,
+            "epochs": compiled.shuffles.passes,
+            "taken": compiled.shuffles.taken,
+            "batches": state.batches if state else 0,
+        }
+    slots = {}
+    if compiled is not None and state is not None:
+        slots = dict(zip(_slot_names(compiled, weights), state.slots, strict=True))
+    return document, {"optimizer": slots, "history": _as_tensors(model)}
+
+
+def read_training(
+    file: TensorFile, document: Mapping[str, Any], model: Sequential, weights: Mapping[str, Weight]
+) -> Callable[[], None]:
+    """Read what a file holds of a model's training; return what puts it into the model.
+
+    Parameters
+    ----------
+    file : TensorFile
+    document : dict
+        The file's.
+    model : Sequential
+    weights : dict of str to Weight
+        The model's, by the file's names for them.
+
+    Raises
+    ------
+    FormatError
+        If it is not of such a model. Nothing has been changed.
+    """
+    randoms = _read_random_states(file, document, model)
+    history = _read_history(file, document)
+    compiled, training = model._compiled, document.get("training")
+    numbers: dict[str, int] = {}
+    state: OptimizerState | None = None
+    if compiled is not None:
+        numbers = {
+            name: _number(file, f"training: {name}", training, name, limit)
+            for name, limit in _NUMBERS.items()
+        }
+        state = _read_optimizer(file, document, compiled, weights, numbers["batches"])
+
+    def put() -> None:
+        for random, values in randoms:
+            random.seed, random.steps = values
+        if history is not None:
+            if not hasattr(model, "history"):
+                model.history = History()
+                model.history.set_model(model)
+            model.history.epoch, model.history.history = history
+        if compiled is not None and numbers:
+            compiled.shuffles.seed = numbers["seed"]
+            compiled.shuffles.passes = numbers["epochs"]
+            compiled.shuffles.taken = numbers["taken"]
+            compiled.engine, compiled.kept = None, state
+            compiled.optimizer.batches = state.batches if state else 0
+
+    return put
+
+
+def _random_states(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield where layers draw from, with the names down to them."""
+    for layer in model.layers:
+        if hasattr(layer, "layers"):  # a model in the model
+            yield from _random_states(layer, f"{prefix}{layer.name}/")
+        elif hasattr(layer, "random_state"):
+            yield f"{prefix}{layer.name}", layer.random_state
+
+
+def _read_random_states(
+    file: TensorFile, document: Mapping[str, Any], model: Sequential
+) -> list[tuple[Any, tuple[int, int]]]:
+    described = document.get("random", {})
+    states = [state for _, state in _random_states(model)]
+    if not isinstance(described, dict):
+        file.refuse(f"random: expected an object, found {described!r}")
+    if described and len(described) != len(states):
+        file.refuse(f"random: the model has {len(states)} such layers, the file {len(described)}")
+    values = [
+        tuple(_number(file, f"random: {path}", value, name, 2**64) for name in ("seed", "steps"))
+        for path, value in described.items()
+    ]
+    return list(zip(states, values, strict=False))  # type: ignore[arg-type] # there are two of each
+
+
+def _slot_names(compiled: Compiled, weights: Mapping[str, Weight]) -> list[str]:
+    """Return the names of what the optimizer keeps, in the engine's order."""
+    slots = compiled.optimizer.rule().slot_names
+    trained = [path for path, weight in weights.items() if weight.trainable]
+    return [f"optimizer/{slot}/{path}" for path in trained for slot in slots]
+
+
+def _read_optimizer(
+    file: TensorFile,
+    document: Mapping[str, Any],
+    compiled: Compiled,
+    weights: Mapping[str, Weight],
+    batches: int,
+) -> OptimizerState | None:
+    if batches == 0:
+        return None
+    names = _slot_names(compiled, weights)
+    if names != document.get("optimizer", []):
+        file.refuse("what it holds of the optimizer is not what that keeps of these weights")
+    for name in names:
+        weight = weights[name.split("/", 2)[2]]
+        file.check(name, weight.dtype, weight.shape)
+    return OptimizerState(batches, [file.read(name) for name in names])
+
+
+def _as_tensors(model: Sequential) -> dict[str, Array]:
+    """Return the history's epochs and figures; not what else callbacks have put in the logs."""
+    history: History | None = getattr(model, "history", None)
+    if history is None or not history.epoch:
+        return {}
+    history.complete()
+    tensors: dict[str, FloatArray] = {_EPOCHS: np.array(history.epoch, np.float64)}
+    for name, values in history.history.items():
+        try:
+            array = np.array(values)
+        except ValueError:  # of several shapes
+            continue
+        if array.dtype.kind in "fiu" and array.ndim < MAX_DIMENSIONS:
+            tensors[f"{_FIGURES}{name}"] = array.astype(np.float64)
+    return tensors
+
+
+def _read_history(
+    file: TensorFile, document: Mapping[str, Any]
+) -> tuple[list[int], dict[str, list[Any]]] | None:
+    names = document.get("history", [])
+    if not names:
+        return None
+    for name in names:
+        entry = file.entries[name]
+        if entry.dtype != np.float64 or not entry.shape:
+            file.refuse(f"'{name}': expected float64 numbers of epochs")
+        if name != _EPOCHS and not name.startswith(_FIGURES):
+            file.refuse(f"'{name}' is no part of a history")
+    if names[0] != _EPOCHS or len(file.entries[_EPOCHS].shape) != 1:
+        file.refuse(f"its history does not begin with '{_EPOCHS}'")
+    epochs = file.read(_EPOCHS)
+    if not ((epochs >= 0) & (epochs < 2**53) & (epochs == np.floor(epochs))).all():
+        file.refuse(f"'{_EPOCHS}': expected the numbers of epochs")
+    arrays = {name.removeprefix(_FIGURES): file.read(name) for name in names[1:]}
+    return epochs.astype(int).tolist(), {
+        name: array.tolist() if array.ndim == 1 else list(array) for name, array in arrays.items()
+    }
+
+
+def _number(file: TensorFile, what: str, values: Any, name: str, limit: int) -> int:
+    value = values.get(name, 0) if isinstance(values, dict) else None
+    if type(value) is not int or not 0 <= value < limit:
+        file.refuse(f"{what}: expected an integer in [0, {limit}), found {value!r}")
+    return value

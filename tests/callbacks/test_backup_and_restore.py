@@ -1,0 +1,136 @@
+"""BackupAndRestore; tests/trust/test_kills.py has it killed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cnet
+from cnet import callbacks, layers
+
+X = np.random.default_rng(0).normal(size=(40, 6))
+Y = np.arange(40) % 3
+
+
+def make_model(units: int = 5) -> cnet.Sequential:
+    cnet.utils.set_random_seed(7)
+    model = cnet.Sequential(
+        [layers.Dense(units, "relu"), layers.Dropout(0.5), layers.Dense(3, "softmax")]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+class End(callbacks.Callback):
+    """Ends a fit as an error would."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        del logs
+        if epoch == self.epoch:
+            raise RuntimeError("the end")
+
+
+def bits(model: cnet.Sequential) -> list[bytes]:
+    return [array.tobytes() for array in model.get_weights()]
+
+
+@pytest.mark.parametrize("steps", [None, 5, 10])
+@pytest.mark.parametrize("epoch", [0, 2, 5])
+def test_a_fit_that_ended_goes_on(tmp_path: Path, epoch: int, steps: int | None) -> None:
+    def fit(*more: callbacks.Callback) -> tuple[Any, ...]:
+        model = make_model()
+        history = model.fit(
+            *(X, Y, 4),
+            epochs=6,
+            verbose=0,
+            steps_per_epoch=steps,
+            callbacks=more,
+            validation_data=(X, Y),
+        )
+        return bits(model), history.history, history.epoch, model.optimizer.iterations
+
+    backup = callbacks.BackupAndRestore(tmp_path / "new" / "folder")
+    with pytest.raises(RuntimeError, match="the end"):
+        fit(backup, End(epoch))
+    assert [path.name for path in Path(backup.backup_dir).iterdir()] == ["latest.safetensors"]
+    assert fit(backup) == fit()
+    assert not Path(backup.backup_dir).exists()
+
+
+class Batches(cnet.utils.PyDataset):
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, index: int) -> Any:
+        return X[index::4], Y[index::4]
+
+
+def test_batches_in_their_orders(tmp_path: Path) -> None:
+    data = Batches()
+    backup = callbacks.BackupAndRestore(tmp_path)
+    with pytest.raises(RuntimeError, match="the end"):
+        make_model().fit(data, epochs=4, verbose=0, callbacks=[backup, End(1)])
+    resumed, whole = make_model(), make_model()
+    history = resumed.fit(data, epochs=4, verbose=0, callbacks=[backup])
+    assert history.history == whole.fit(data, epochs=4, verbose=0).history
+    assert bits(resumed) == bits(whole)
+
+
+def test_what_is_left(tmp_path: Path) -> None:
+    (tmp_path / "mine").touch()
+    for deletes in (False, True):
+        backup = callbacks.BackupAndRestore(tmp_path, delete_checkpoint=deletes)
+        make_model().fit(X, Y, verbose=0, callbacks=[backup])
+        names = {path.name for path in tmp_path.iterdir()}
+        assert names == {"mine", *([] if deletes else ["latest.safetensors"])}
+
+
+def test_a_complete_training_is_not_repeated(tmp_path: Path) -> None:
+    backup = callbacks.BackupAndRestore(tmp_path, delete_checkpoint=False)
+    first, second = make_model(), make_model()
+    first.fit(X, Y, epochs=3, verbose=0, callbacks=[backup])
+    history = second.fit(X, Y, epochs=3, verbose=0, callbacks=[backup])
+    assert bits(second) == bits(first)
+    assert history.epoch == [0, 1, 2]
+    second.fit(X, Y, epochs=5, verbose=0, callbacks=[backup])
+    assert second.history.epoch == [0, 1, 2, 3, 4]
+
+
+def test_the_backup_of_another_model(tmp_path: Path) -> None:
+    make_model(4).fit(
+        X, Y, verbose=0, callbacks=[callbacks.BackupAndRestore(tmp_path, delete_checkpoint=False)]
+    )
+    model = make_model()
+    model.build((None, 6))
+    before = bits(model)
+    with pytest.raises(cnet.FormatError, match="expected float32"):
+        model.fit(X, Y, verbose=0, callbacks=[callbacks.BackupAndRestore(tmp_path)])
+    assert bits(model) == before
+    (tmp_path / "latest.safetensors").write_bytes(b"no model")
+    with pytest.raises(cnet.FormatError, match="its header would have"):
+        model.fit(X, Y, verbose=0, callbacks=[callbacks.BackupAndRestore(tmp_path)])
+    assert (tmp_path / "latest.safetensors").exists()
+
+
+def test_a_model_that_can_not_be_saved_is_found_before_it_trains(tmp_path: Path) -> None:
+    model = cnet.Sequential(
+        [layers.Dense(3, kernel_initializer=lambda shape, dtype: np.zeros(shape, dtype))]
+    )
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.raises(TypeError, match="can't be described"):
+        model.fit(X, Y, verbose=0, callbacks=[callbacks.BackupAndRestore(tmp_path)])
+    assert not np.any(model.get_weights()[0])
+
+
+def test_what_it_does_not_take() -> None:
+    for save_freq in (100, "batch"):
+        with pytest.raises(ValueError, match="save_freq: expected 'epoch'"):
+            callbacks.BackupAndRestore("x", save_freq)  # type: ignore[arg-type] # wrong on purpose
+    with pytest.raises(TypeError, match="BackupAndRestore: backup_dir: expected text or a path"):
+        callbacks.BackupAndRestore(3)  # type: ignore[arg-type] # wrong on purpose

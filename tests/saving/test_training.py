@@ -1,0 +1,260 @@
+"""Training in model files: it goes on as if it had never been interrupted."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from numpy.testing import assert_array_equal
+
+import cnet
+from cnet import callbacks, layers, models, optimizers
+from cnet.optimizers import schedules
+from cnet.saving.tensor_file import TensorFile, write_tensor_file
+
+X = np.random.default_rng(0).normal(size=(40, 6))
+Y = np.arange(40) % 3
+
+OPTIMIZERS: dict[str, Callable[[], optimizers.Optimizer]] = {
+    "SGD": lambda: optimizers.SGD(0.1),
+    "momentum": lambda: optimizers.SGD(0.1, 0.9),
+    "RMSprop": optimizers.RMSprop,
+    "RMSprop, momentum": lambda: optimizers.RMSprop(momentum=0.5),
+    "RMSprop, centered": lambda: optimizers.RMSprop(centered=True),
+    "Adagrad": optimizers.Adagrad,
+    "Adadelta": lambda: optimizers.Adadelta(1.0),
+    "Adam": optimizers.Adam,
+    "AMSGrad": lambda: optimizers.Adam(amsgrad=True),
+    "AdamW": optimizers.AdamW,
+    "Nadam": optimizers.Nadam,
+    "Lion": lambda: optimizers.Lion(1e-3),
+    "average": lambda: optimizers.Adam(use_ema=True, ema_overwrite_frequency=3),
+    "accumulation": lambda: optimizers.SGD(0.1, 0.9, gradient_accumulation_steps=3),
+    "schedule": lambda: optimizers.Adam(schedules.ExponentialDecay(0.1, 3, 0.5)),
+}
+
+
+def make_model(optimizer: Any = "adam", dtype: str = "float32") -> cnet.Sequential:
+    inner = cnet.Sequential(
+        [layers.BatchNormalization(dtype=dtype), layers.Dropout(0.5, dtype=dtype)], name="inner"
+    )
+    model = cnet.Sequential(
+        [
+            layers.Input((6,), dtype=dtype),
+            layers.Dense(5, "relu", dtype=dtype, trainable=False),
+            inner,
+            layers.Dense(4, "relu", use_bias=False, dtype=dtype),
+            layers.GaussianNoise(0.2, dtype=dtype),
+            layers.Dense(3, "softmax", dtype=dtype, name="last"),
+        ]
+    )
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def fit(model: cnet.Sequential, first: int, last: int, **options: Any) -> dict[str, list[Any]]:
+    """Train for some epochs, of batches that no accumulation comes out even with."""
+    history = model.fit(
+        X, Y, 4, epochs=last, initial_epoch=first, verbose=0, validation_split=0.2, **options
+    )
+    return history.history
+
+
+def bits(model: cnet.Sequential) -> list[bytes]:
+    return [array.tobytes() for array in model.get_weights()]
+
+
+def through_file(model: cnet.Sequential, folder: Path) -> cnet.Sequential:
+    model.save(folder / "model.safetensors")
+    return models.load_model(folder / "model.safetensors")
+
+
+WAYS: dict[str, Callable[[cnet.Sequential, Path], cnet.Sequential]] = {
+    "file": through_file,
+    "pickle": lambda model, _: pickle.loads(pickle.dumps(model)),
+    "deepcopy": lambda model, _: copy.deepcopy(model),
+    "twice": lambda model, folder: copy.deepcopy(through_file(model, folder)),
+}
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_training_goes_on(tmp_path: Path, make: Any, way: Any) -> None:
+    model = make_model(make())
+    fit(model, 0, 2)
+    twin = way(model, tmp_path)
+    assert twin.optimizer.iterations == model.optimizer.iterations > 0
+    assert twin.optimizer.learning_rate == model.optimizer.learning_rate
+    assert fit(twin, 2, 4) == fit(model, 2, 4)
+    assert bits(twin) == bits(model)
+
+
+def test_in_float64(tmp_path: Path) -> None:
+    model = make_model("adam", "float64")
+    fit(model, 0, 2)
+    twin = through_file(model, tmp_path)
+    assert fit(twin, 2, 4) == fit(model, 2, 4)
+    assert bits(twin) == bits(model)
+
+
+def test_a_copy_amid_an_epoch(tmp_path: Path) -> None:
+    """A batch's callback sees all that has been learnt up to it."""
+    model = make_model()
+    twins: list[cnet.Sequential] = []
+
+    def take(batch: int, _: Any) -> None:
+        if batch == 3:
+            assert model.optimizer.iterations == 4
+            twins.extend([copy.deepcopy(model), through_file(model, tmp_path)])
+            model.stop_training = True
+
+    fit(model, 0, 1, callbacks=callbacks.LambdaCallback(on_train_batch_end=take))
+    for twin in twins:
+        assert twin.optimizer.iterations == 4
+        assert twin.train_on_batch(X[:7], Y[:7]) == copy.deepcopy(model).train_on_batch(
+            X[:7], Y[:7]
+        )
+
+
+def test_what_other_programs_see(tmp_path: Path) -> None:
+    model = make_model()
+    history = fit(model, 0, 3)
+    through_file(model, tmp_path)
+    tensors = safetensors.numpy.load_file(tmp_path / "model.safetensors")
+    slots = {name for name in tensors if name.startswith("optimizer/velocity/")}
+    assert {tensors[name].shape for name in slots} == {w.shape for w in model.trainable_weights}
+    assert len(slots) == len(model.trainable_weights) == 5
+    assert_array_equal(tensors["history/epoch"], [0, 1, 2])
+    for name, figures in history.items():
+        assert_array_equal(tensors[f"history/logs/{name}"], figures)
+
+
+def test_the_history(tmp_path: Path) -> None:
+    model = make_model()
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    odd = {"text": "a", "lists": [1.0, 2.0], "none": None, "nan": np.nan, "count": 3}
+    hook = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(odd, n=epoch))
+    history = fit(model, 0, 2, callbacks=[hook])
+    assert history["text"] == ["a", "a"]
+    twin = through_file(model, tmp_path)
+    assert twin.history.epoch == model.history.epoch == [0, 1]
+    assert twin.history.history["n"] == [0.0, 1.0]
+    assert twin.history.history["loss"] == history["loss"]
+    assert_array_equal(twin.history.history["lists"], [[1.0, 2.0]] * 2)
+    assert_array_equal(twin.history.history["nan"], [np.nan] * 2)
+    assert {"text", "none"} & twin.history.history.keys() == set()
+    assert twin.history.model is twin
+
+
+def test_of_a_model_that_never_trained(tmp_path: Path) -> None:
+    model = make_model()
+    twin = through_file(model, tmp_path)
+    assert twin.optimizer.iterations == 0
+    assert not hasattr(twin, "history")
+    assert fit(twin, 0, 2) == fit(model, 0, 2)
+
+
+def test_loading_leaves_the_sequence_of_seeds(tmp_path: Path) -> None:
+    through_file(make_model(), tmp_path)
+    cnet.utils.set_random_seed(3)
+    expected = cnet.random.next_seed()
+    cnet.utils.set_random_seed(3)
+    models.load_model(tmp_path / "model.safetensors")
+    assert cnet.random.next_seed() == expected
+
+
+def test_what_is_trainable_has_changed(tmp_path: Path) -> None:
+    model = make_model()
+    fit(model, 0, 1)
+    model.layers[0].trainable = True
+    with pytest.warns(UserWarning, match="trainable has changed since compile"):
+        model.save(tmp_path / "model.safetensors")
+    assert models.load_model(tmp_path / "model.safetensors").optimizer.iterations == 0
+
+
+def test_an_optimizer_of_two_models() -> None:
+    """Each counts its own steps."""
+    optimizer = optimizers.Adam(schedules.ExponentialDecay(0.1, 3, 0.5))
+    one, other = make_model(optimizer), make_model(optimizer)
+    alone = copy.deepcopy(other)
+    fit(one, 0, 2)
+    assert fit(other, 0, 2) == fit(alone, 0, 2)
+    assert bits(other) == bits(alone)
+
+
+def test_a_weight_named_as_the_optimizers(tmp_path: Path) -> None:
+    inner = cnet.Sequential([layers.Dense(2, name="dense")], name="velocity")
+    model = cnet.Sequential(
+        [
+            layers.Input((6,)),
+            cnet.Sequential([inner], name="optimizer"),
+            layers.Dense(2, name="dense"),
+        ]
+    )
+    model.compile("adam", "mse")
+    fit_x = np.ones((4, 6))
+    model.fit(fit_x, np.ones((4, 2)), verbose=0)
+    with pytest.raises(ValueError, match="rename a layer"):
+        model.save(tmp_path / "model.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+def state(model: cnet.Sequential) -> list[Any]:
+    """Return all that training depends on."""
+    return [bits(model), pickle.dumps(model._compiled), model.history.history]
+
+
+CHANGES: dict[str, Callable[[dict[str, Any], dict[str, Any]], Any]] = {
+    "batches": lambda d, _: d["training"].update(batches=-1),
+    "many batches": lambda d, _: d["training"].update(batches=2**53),
+    "taken": lambda d, _: d["training"].update(taken=1.5),
+    "training": lambda d, _: d.update(training=[1]),
+    "no slots": lambda d, t: [t.pop(name) for name in d.pop("optimizer")],
+    "a slot less": lambda d, t: t.pop(d["optimizer"].pop()),
+    "slots in another order": lambda d, t: (
+        [t.update({name: t.pop(name)}) for name in [*reversed(d["optimizer"]), *d["history"]]]
+        and d["optimizer"].reverse()
+    ),
+    "slots of text": lambda d, _: d.update(optimizer="optimizer"),
+    "a slot's shape": lambda d, t: t.update({d["optimizer"][0]: np.ones((2, 2), np.float32)}),
+    "a slot's dtype": lambda d, t: t.update(
+        {d["optimizer"][0]: t[d["optimizer"][0]].astype(np.float64)}
+    ),
+    "random": lambda d, _: d.update(random=3),
+    "random of fewer": lambda d, _: d["random"].popitem(),
+    "random seed": lambda d, _: d["random"]["inner/drop"].update(seed=2**64),
+    "random steps": lambda d, _: d["random"]["inner/drop"].update(steps=True),
+    "random of nothing": lambda d, _: d["random"].update({"inner/drop": None}),
+    "epochs of floats": lambda _, t: t.update({"history/epoch": np.array([0.5, 1.0])}),
+    "epochs that are none": lambda _, t: t.update({"history/epoch": np.array([np.nan, 1.0])}),
+    "epochs of float32": lambda _, t: t.update({"history/epoch": np.ones(2, np.float32)}),
+    "epochs by two": lambda _, t: t.update({"history/epoch": np.ones((1, 2))}),
+    "a number for figures": lambda _, t: t.update({"history/logs/loss": np.array(1.0)}),
+    "history without epochs": lambda d, t: (t.pop("history/epoch"), d["history"].pop(0)),
+    "history of others": lambda d, t: (t.update(other=np.ones(2)), d["history"].append("other")),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_files_that_are_refused(tmp_path: Path, change: Any) -> None:
+    model = make_model()
+    model.layers[1].layers[1].name = "drop"
+    fit(model, 0, 2)
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    with TensorFile(path) as file:
+        tensors = {name: file.read(name) for name in file.entries}
+        document: Any = file.document
+    change(document, tensors)
+    write_tensor_file(path, tensors, document, overwrite=True)
+    before = state(model)
+    for load in (models.load_model, model._resume):
+        with pytest.raises(cnet.FormatError, match=str(path)):
+            load(path)
+    assert state(model) == before

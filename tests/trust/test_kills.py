@@ -1,0 +1,166 @@
+"""Training that is killed at any moment, and goes on: its file is always one of an unbroken training.
+
+A file of `model.save` holds all that training goes on from, and the same state gives the same bytes.
+So after each kill the file has to be, byte for byte, what the unbroken training had after one of its
+epochs; and what a training that was killed again and again ends with, what the unbroken one ended with.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cnet
+from cnet import callbacks, layers, optimizers
+from cnet.optimizers import schedules
+
+EPOCHS = 12
+X = np.random.default_rng(0).normal(size=(1600, 20))
+Y = np.arange(1600) % 4
+
+Amount = Callable[[int, int], int]
+Report = Callable[[str], None]
+
+
+class Snapshots(callbacks.Callback):
+    """Copies of the backup, of each epoch."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.all: set[bytes] = set()
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        del logs
+        self.all.add(self.file.read_bytes())
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        del epoch, logs
+        self.all.add(self.file.read_bytes())
+
+
+OPTIMIZERS: list[Callable[[], optimizers.Optimizer]] = [
+    lambda: optimizers.Adam(amsgrad=True, global_clipnorm=1.0),
+    lambda: optimizers.SGD(0.1, 0.9, nesterov=True, use_ema=True, gradient_accumulation_steps=3),
+    lambda: optimizers.RMSprop(schedules.ExponentialDecay(1e-3, 20, 0.9), centered=True),
+    lambda: optimizers.Nadam(weight_decay=1e-3),
+]
+
+
+def train(number: int, folder: Path, *more: callbacks.Callback) -> cnet.Sequential:
+    """Train model `number` to its end, with a backup in the folder."""
+    cnet.utils.set_random_seed(number)
+    model = cnet.Sequential(
+        [
+            layers.Input((20,), name="input"),
+            layers.Dense(32, "relu", kernel_regularizer="l2", name="first"),
+            layers.Dropout(0.3, name="dropout"),
+            layers.BatchNormalization(name="normalization"),
+            layers.GaussianNoise(0.1, name="noise"),
+            layers.Dense(4, "softmax", name="last"),
+        ],
+        name="model",
+    )
+    model.compile(
+        OPTIMIZERS[number % len(OPTIMIZERS)](),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy", "sparse_top_k_categorical_accuracy"],
+    )
+    backup = callbacks.BackupAndRestore(folder, delete_checkpoint=False)
+    decay = callbacks.LearningRateScheduler(lambda _, rate: rate * 0.9)
+    scheduled = [decay] if number % len(OPTIMIZERS) != 2 else []  # which has a schedule
+    model.fit(
+        X,
+        Y,
+        epochs=EPOCHS,
+        batch_size=32,
+        steps_per_epoch=(None, 10)[number // len(OPTIMIZERS) % 2],
+        validation_data=(X[:100], Y[:100]),
+        callbacks=[*scheduled, backup, *more],
+        verbose=0,
+    )
+    return model
+
+
+def train_in_child(number: int, folder: Path, result: Path) -> int:
+    """Train in a process of its own, forked for it; return its id."""
+    child = os.fork()
+    if child:
+        return child
+    try:
+        train(number, folder).save(result)
+        os._exit(0)
+    except BaseException:  # noqa: BLE001 # of a child none must come back
+        traceback.print_exc()
+        os._exit(1)
+
+
+def test_every_training_that_was_killed_resumes(
+    tmp_path: Path, amount: Amount, report: Report
+) -> None:
+    delays = random.Random(1)
+    wanted, kills, resumed, number = amount(40, 1000), 0, 0, 0
+    while kills < wanted:
+        whole, killed, result = (tmp_path / f"{name}{number}" for name in ("whole", "killed", "at"))
+        result = result.with_suffix(".safetensors")
+        file = killed / "latest.safetensors"
+        start = time.perf_counter()
+        snapshots = Snapshots(whole / "latest.safetensors")
+        train(number, whole, snapshots).save(tmp_path / "whole.safetensors")
+        duration = time.perf_counter() - start
+        killed_before = kills
+        while not result.exists():
+            child = train_in_child(number, killed, result)
+            time.sleep(delays.uniform(0, duration / 2))
+            os.kill(child, signal.SIGKILL)
+            _, status = os.waitpid(child, 0)
+            if os.WIFSIGNALED(status):
+                kills += 1
+            else:
+                assert os.waitstatus_to_exitcode(status) == 0
+            if file.exists():
+                assert file.read_bytes() in snapshots.all
+        assert result.read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
+        assert file.read_bytes() == (whole / "latest.safetensors").read_bytes()
+        resumed += kills - killed_before
+        number += 1
+    assert resumed == kills
+    report(f"{kills} kills of {number} trainings: 0 files unreadable, {resumed} resumed to the bit")
+
+
+PROGRAM = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from pathlib import Path
+import test_kills
+test_kills.train(int(sys.argv[1]), Path(sys.argv[2])).save(sys.argv[3])
+"""
+
+
+@pytest.mark.parametrize("number", [1, 4])
+def test_a_program_that_is_killed_and_run_again(tmp_path: Path, number: int) -> None:
+    """The same with programs that begin anew, and run on other numbers of threads."""
+    train(number, tmp_path / "whole").save(tmp_path / "whole.safetensors")
+    folder, result = tmp_path / "killed", tmp_path / "result.safetensors"
+    command = [sys.executable, "-c", PROGRAM, str(number), str(folder), str(result)]
+    for threads in ("1", "2", "3"):
+        child = subprocess.Popen(command, env=os.environ | {"CNET_NUM_THREADS": threads})
+        written = (folder / "latest.safetensors").stat().st_mtime_ns if threads != "1" else 0
+        while child.poll() is None:  # until there is another epoch in the file
+            file = folder / "latest.safetensors"
+            if file.exists() and file.stat().st_mtime_ns != written:
+                child.kill()
+            time.sleep(0.001)
+        assert child.wait() in (0, -signal.SIGKILL)
+    subprocess.run(command, check=True)
+    assert result.read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
