@@ -26,7 +26,7 @@ def to_dot(nodes: Any) -> str:
     >>> x = graph.placeholder(shape=(None, 2), name="points")
     >>> print(graph.to_dot(-x))  # doctest: +ELLIPSIS
     digraph {
-      n0 [label="points\n(batch, 2)", shape=box]
+      n0 [label="points...\n(batch, 2)", shape=box]
       n1 [label="negative...", shape=ellipse]
       n0 -> n1
     }
