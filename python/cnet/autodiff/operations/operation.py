@@ -230,7 +230,7 @@ def backpropagate(
                 break
     for result, made, inputs, parameters in reversed(records):
         key = id(result)
-        if key not in gradients or key not in reached:
+        if key not in gradients:
             continue
         gradient = gradients[key] if key in wanted else gradients.pop(key)
         values: Sequence[Any] = inputs
