@@ -158,7 +158,7 @@ class GradientTape:
         return map_leaves(gradient_of, sources)
 
     def _seeds(self, target: Any, output_gradients: Any) -> dict[int, Tensor]:
-        """Return the gradients to start from, by the `id` of each target that is watched."""
+        """Return the gradients to start from, by the `id` of each target."""
         argument = "GradientTape.gradient: output_gradients"
         seeds: dict[int, Tensor] = {}
         for each, gradient in pairs_of(argument, target, output_gradients):
@@ -172,8 +172,7 @@ class GradientTape:
                         f"{argument}: expected shape {tuple(each.shape)}, as target, got {value.shape}"
                     )
                 seed = Tensor(value.astype(each.dtype))
-            if id(each) in self.watched:
-                seeds[id(each)] = seeds[id(each)] + seed if id(each) in seeds else seed
+            seeds[id(each)] = seeds[id(each)] + seed if id(each) in seeds else seed
         return seeds
 
 
