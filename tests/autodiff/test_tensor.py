@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import operator
+import pickle
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -79,8 +83,8 @@ def test_numbers_that_are_handed_out_are_copies() -> None:
     array = ARRAY.copy()
     for x in (constant(array), Variable(array)):
         array[:] = 0
-        for copy in (x.numpy(), np.asarray(x)):
-            copy[:] = 7
+        for given in (x.numpy(), np.asarray(x)):
+            given[:] = 7
         np.testing.assert_array_equal(x.value, ARRAY)
         with pytest.raises(ValueError, match="only be copied"):
             np.asarray(x, copy=False)
@@ -158,3 +162,23 @@ def test_texts() -> None:
     assert repr(constant(2.0)) == "Tensor(2., dtype=float32)"
     assert repr(Variable([1, 2], name="n")) == "Variable([1, 2], dtype=int64, name='n')"
     assert repr(Variable(1.0)) == "Variable(1., dtype=float32, name='Variable')"
+
+
+@pytest.mark.parametrize(
+    "again", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))]
+)
+def test_copies_have_numbers_of_their_own(again: Any) -> None:
+    x = Variable([1.0, 2.0], trainable=False, name="x")
+    y = again(x)
+    y.assign([3.0, 4.0])
+    assert repr(x) == "Variable([1., 2.], dtype=float32, name='x')"
+    assert repr(y) == "Variable([3., 4.], dtype=float32, name='x')"
+    assert y.trainable is False
+    assert repr(again(constant([1.0]))) == "Tensor([1.], dtype=float32)"
+
+
+def test_it_is_imported_when_it_is_used() -> None:
+    code = (
+        "import cnet, sys; assert 'cnet.autodiff' not in sys.modules; cnet.autodiff.Variable(1.0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
