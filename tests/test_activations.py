@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 from tolerances import log_softmax_bound, softmax_bound
 
-from cnet import activations, ops, reference
+from cnet import activations, autodiff, ops, reference
 from cnet.reference.activations import ACTIVATIONS
 
 SHAPES = [(), (0,), (1,), (17,), (5, 17), (4, 3, 17)]
@@ -152,3 +152,36 @@ def test_get_refuses_others_by_name(identifier: Any) -> None:
 def test_what_is_not_numbers_is_refused(name: str) -> None:
     with pytest.raises(TypeError, match=rf"{name}\w*: .*expected numbers"):
         getattr(activations, name)(["a"])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", [name for name in activations.__all__ if name != "get"])
+def test_tapes_record_them(name: str, dtype: type) -> None:
+    """With the engine's values and gradients, to the bit."""
+    x = (np.random.default_rng(0).normal(size=(5, 7)) * 3).astype(dtype)
+    grad = np.random.default_rng(1).normal(size=x.shape).astype(dtype)
+    function = getattr(activations, name)
+    variable = autodiff.Variable(x)
+    with autodiff.GradientTape() as tape:
+        y = function(variable)
+    found = tape.gradient(y, variable, grad).numpy()
+    assert y.numpy().tobytes() == function(x).tobytes()
+    if name == "linear":
+        expected = grad
+    elif "softmax" in name:
+        expected = getattr(ops, f"{name}_backward")(grad, function(x))
+    else:
+        engine_name = "silu" if name == "swish" else name
+        expected = ops.activation_backward(grad, x, function(x), engine_name)
+    assert found.tobytes() == expected.tobytes()
+
+
+def test_tapes_record_their_parameters() -> None:
+    x = autodiff.Variable([[-2.0, 1.0], [3.0, -4.0]])
+    with autodiff.GradientTape(persistent=True) as tape:
+        leaky, columns = (
+            activations.leaky_relu(x, negative_slope=0.5),
+            activations.softmax(x, axis=0),
+        )
+    assert tape.gradient(leaky, x).numpy().tolist() == [[0.5, 1], [1, 0.5]]
+    np.testing.assert_array_equal(columns, activations.softmax(x.numpy(), axis=0))

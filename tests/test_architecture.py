@@ -23,6 +23,8 @@ MODULES = [
     {"layers", "callbacks", "_progress", "optimizers", "metrics", "utils", "datasets"},
     {"losses", "plots"},
     {"activations", "constraints", "initializers", "regularizers"},
+    {"graph"},
+    {"autodiff"},
     {"ops"},
     {"random"},
     {"_elementwise"},

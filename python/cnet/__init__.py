@@ -41,14 +41,14 @@ if hasattr(_sys.modules.get("threadpoolctl"), "register"):
     config.register_threadpoolctl()
 
 if TYPE_CHECKING:
-    from . import datasets, plots, reference
+    from . import autodiff, datasets, graph, plots, reference
 
 __version__: str = build_info()["version"]
 
 
 def __getattr__(name: str) -> _ModuleType:
     """Import what not every program needs when it is first asked for."""
-    if name in ("datasets", "plots", "reference"):
+    if name in ("autodiff", "datasets", "graph", "plots", "reference"):
         return _importlib.import_module(f"cnet.{name}")
     raise AttributeError(f"module 'cnet' has no attribute {name!r}")
 
@@ -62,12 +62,14 @@ __all__ = [
     "Input",
     "Sequential",
     "activations",
+    "autodiff",
     "build_info",
     "callbacks",
     "config",
     "constraints",
     "datasets",
     "get_num_threads",
+    "graph",
     "initializers",
     "layers",
     "losses",

@@ -1,7 +1,7 @@
 """Activation functions, by Keras's names.
 
-Each is a function of an array; as a layer's activation it runs in the engine. A layer takes a name,
-one of these functions, or a `functools.partial` of one that sets its parameters:
+Each is a function of an array, or of a tensor of `cnet.autodiff`, whose tape records it; as a layer's
+activation it runs in the engine. A layer takes a name, one of these functions, or a `functools.partial` of one that sets its parameters:
 
 >>> from functools import partial
 >>> from cnet import activations, layers
@@ -52,6 +52,8 @@ ActivationFunction: TypeAlias = Callable[..., FloatArray]
 
 def linear(x: npt.ArrayLike) -> FloatArray:
     """Return `x` as it is."""
+    if hasattr(x, "__tensor__"):
+        return x.__tensor__()  # type: ignore[no-any-return] # a Tensor
     (x,) = as_floats("linear", x=x)
     return x
 
@@ -87,7 +89,7 @@ def relu(
     >>> activations.relu([-10, 0.5, 5, 10], negative_slope=0.5, max_value=6, threshold=1)
     array([-5.5 , -0.25,  5.  ,  6.  ], dtype=float32)
     """
-    return ops.activation_forward(
+    return _elementwise(
         x, "relu", negative_slope=negative_slope, max_value=max_value, threshold=threshold
     )
 
@@ -105,7 +107,7 @@ def relu6(x: npt.ArrayLike) -> FloatArray:
     >>> activations.relu6([-1.0, 2.0, 7.0])
     array([0., 2., 6.], dtype=float32)
     """
-    return ops.activation_forward(x, "relu6")
+    return _elementwise(x, "relu6")
 
 
 def leaky_relu(x: npt.ArrayLike, negative_slope: float = 0.2) -> FloatArray:
@@ -122,7 +124,7 @@ def leaky_relu(x: npt.ArrayLike, negative_slope: float = 0.2) -> FloatArray:
     >>> activations.leaky_relu([-1.0, 2.0], negative_slope=0.5)
     array([-0.5,  2. ], dtype=float32)
     """
-    return ops.activation_forward(x, "leaky_relu", negative_slope=negative_slope)
+    return _elementwise(x, "leaky_relu", negative_slope=negative_slope)
 
 
 def elu(x: npt.ArrayLike, alpha: float = 1.0) -> FloatArray:
@@ -139,7 +141,7 @@ def elu(x: npt.ArrayLike, alpha: float = 1.0) -> FloatArray:
     >>> activations.elu([-100.0, 2.0])
     array([-1.,  2.], dtype=float32)
     """
-    return ops.activation_forward(x, "elu", alpha=alpha)
+    return _elementwise(x, "elu", alpha=alpha)
 
 
 def selu(x: npt.ArrayLike) -> FloatArray:
@@ -157,7 +159,7 @@ def selu(x: npt.ArrayLike) -> FloatArray:
     >>> activations.selu([-100.0, 1.0])
     array([-1.7580993,  1.050701 ], dtype=float32)
     """
-    return ops.activation_forward(x, "selu")
+    return _elementwise(x, "selu")
 
 
 def gelu(x: npt.ArrayLike, approximate: bool = False) -> FloatArray:
@@ -179,7 +181,7 @@ def gelu(x: npt.ArrayLike, approximate: bool = False) -> FloatArray:
     >>> activations.gelu([-1.0, 0.0, 1.0]).round(4)
     array([-0.1587,  0.    ,  0.8413], dtype=float32)
     """
-    return ops.activation_forward(x, "gelu", approximate=approximate)
+    return _elementwise(x, "gelu", approximate=approximate)
 
 
 def silu(x: npt.ArrayLike) -> FloatArray:
@@ -195,7 +197,7 @@ def silu(x: npt.ArrayLike) -> FloatArray:
     >>> activations.silu([-1.0, 0.0, 1.0]).round(4)
     array([-0.2689,  0.    ,  0.7311], dtype=float32)
     """
-    return ops.activation_forward(x, "silu")
+    return _elementwise(x, "silu")
 
 
 swish = silu
@@ -214,7 +216,7 @@ def mish(x: npt.ArrayLike) -> FloatArray:
     >>> activations.mish([-1.0, 0.0, 1.0]).round(4)
     array([-0.3034,  0.    ,  0.8651], dtype=float32)
     """
-    return ops.activation_forward(x, "mish")
+    return _elementwise(x, "mish")
 
 
 def tanh(x: npt.ArrayLike) -> FloatArray:
@@ -230,7 +232,7 @@ def tanh(x: npt.ArrayLike) -> FloatArray:
     >>> activations.tanh([0.0, 1.0, 100.0]).round(4)
     array([0.    , 0.7616, 1.    ], dtype=float32)
     """
-    return ops.activation_forward(x, "tanh")
+    return _elementwise(x, "tanh")
 
 
 def sigmoid(x: npt.ArrayLike) -> FloatArray:
@@ -246,7 +248,7 @@ def sigmoid(x: npt.ArrayLike) -> FloatArray:
     >>> activations.sigmoid([-1.0, 0.0, 100.0]).round(4)
     array([0.2689, 0.5   , 1.    ], dtype=float32)
     """
-    return ops.activation_forward(x, "sigmoid")
+    return _elementwise(x, "sigmoid")
 
 
 def hard_sigmoid(x: npt.ArrayLike) -> FloatArray:
@@ -262,7 +264,7 @@ def hard_sigmoid(x: npt.ArrayLike) -> FloatArray:
     >>> activations.hard_sigmoid([-4.0, 0.0, 4.0])
     array([0. , 0.5, 1. ], dtype=float32)
     """
-    return ops.activation_forward(x, "hard_sigmoid")
+    return _elementwise(x, "hard_sigmoid")
 
 
 def softplus(x: npt.ArrayLike) -> FloatArray:
@@ -279,7 +281,7 @@ def softplus(x: npt.ArrayLike) -> FloatArray:
     >>> activations.softplus([0.0, 100.0]).round(4)
     array([  0.6931, 100.    ], dtype=float32)
     """
-    return ops.activation_forward(x, "softplus")
+    return _elementwise(x, "softplus")
 
 
 def softsign(x: npt.ArrayLike) -> FloatArray:
@@ -296,7 +298,7 @@ def softsign(x: npt.ArrayLike) -> FloatArray:
     >>> activations.softsign([-1.0, 0.0, 3.0])
     array([-0.5 ,  0.  ,  0.75], dtype=float32)
     """
-    return ops.activation_forward(x, "softsign")
+    return _elementwise(x, "softsign")
 
 
 def exponential(x: npt.ArrayLike) -> FloatArray:
@@ -308,7 +310,7 @@ def exponential(x: npt.ArrayLike) -> FloatArray:
     >>> activations.exponential([0.0, 1.0])
     array([1.       , 2.7182817], dtype=float32)
     """
-    return ops.activation_forward(x, "exponential")
+    return _elementwise(x, "exponential")
 
 
 def softmax(x: npt.ArrayLike, axis: int = -1) -> FloatArray:
@@ -347,9 +349,21 @@ def log_softmax(x: npt.ArrayLike, axis: int = -1) -> FloatArray:
     return _along_axis("log_softmax", ops.log_softmax, x, axis)
 
 
+def _elementwise(x: npt.ArrayLike, name: str, **parameters: Any) -> FloatArray:
+    if hasattr(x, "__tensor__"):
+        from . import autodiff
+
+        return autodiff.activation(x, name, **parameters)  # type: ignore[no-any-return] # a Tensor
+    return ops.activation_forward(x, name, **parameters)
+
+
 def _along_axis(
     call: str, function: Callable[[FloatArray], FloatArray], x: npt.ArrayLike, axis: int
 ) -> FloatArray:
+    if hasattr(x, "__tensor__"):
+        from . import autodiff
+
+        return getattr(autodiff, call)(x, axis)  # type: ignore[no-any-return] # a Tensor
     (x,) = as_floats(call, x=x)
     if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
         raise TypeError(f"{call}: axis: expected an integer, got {shown(axis)}")

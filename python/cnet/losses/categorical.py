@@ -50,7 +50,20 @@ class CrossEntropy(Loss):
         """Return labels as the core takes them: ids (batch,) or rows (batch, classes)."""
         raise NotImplementedError(missing(self, "call(y_true, y_pred)"))
 
-    def call(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
+    def losses(self, predictions: FloatArray, targets: Array) -> FloatArray:
+        if self.from_logits:
+            return _core.softmax_cross_entropy_forward(predictions, targets, None)[0]
+        return _core.cross_entropy_forward(predictions, targets)
+
+    def slopes(self, predictions: FloatArray, targets: Array) -> FloatArray:
+        if self.from_logits:
+            probabilities = _core.softmax(predictions, None)
+            return _core.softmax_cross_entropy_backward(probabilities, targets, None)
+        return _core.cross_entropy_backward(predictions, targets, None)
+
+    def matched(
+        self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike
+    ) -> tuple[FloatArray, Array, tuple[int, ...]]:
         call = type(self).__name__
         (predictions,) = as_floats(call, y_pred=y_pred)
         if predictions.ndim == 0:
@@ -58,12 +71,7 @@ class CrossEntropy(Loss):
                 f"{call}: y_pred: expected an array, got the single number {shown(y_pred)}"
             )
         labels = self.labels(y_true, predictions)
-        rows = as_rows(predictions)
-        if self.from_logits:
-            losses, _ = _core.softmax_cross_entropy_forward(rows, labels, None)
-        else:
-            losses = _core.cross_entropy_forward(rows, labels)
-        return losses.reshape(predictions.shape[:-1])
+        return as_rows(predictions), labels, predictions.shape[:-1]
 
 
 class SparseCategoricalCrossentropy(CrossEntropy):
@@ -256,7 +264,9 @@ def sparse_categorical_crossentropy(
     axis: int = -1,
 ) -> FloatArray:
     """Return the loss of each sample, (batch,); see `SparseCategoricalCrossentropy`."""
-    return SparseCategoricalCrossentropy(from_logits, ignore_class, axis=axis).call(y_true, y_pred)
+    return SparseCategoricalCrossentropy(from_logits, ignore_class, axis=axis).samples(
+        y_true, y_pred
+    )
 
 
 def categorical_crossentropy(
@@ -267,7 +277,7 @@ def categorical_crossentropy(
     axis: int = -1,
 ) -> FloatArray:
     """Return the loss of each sample, (batch,); see `CategoricalCrossentropy`."""
-    return CategoricalCrossentropy(from_logits, label_smoothing, axis).call(y_true, y_pred)
+    return CategoricalCrossentropy(from_logits, label_smoothing, axis).samples(y_true, y_pred)
 
 
 def categorical_focal_crossentropy(
@@ -281,4 +291,4 @@ def categorical_focal_crossentropy(
 ) -> FloatArray:
     """Return the loss of each sample, (batch,); see `CategoricalFocalCrossentropy`."""
     loss = CategoricalFocalCrossentropy(alpha, gamma, from_logits, label_smoothing, axis)
-    return loss.call(y_true, y_pred)
+    return loss.samples(y_true, y_pred)

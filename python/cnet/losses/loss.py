@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import numpy as np
@@ -70,7 +71,54 @@ class Loss(Configurable):
 
     def call(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
         """Return the loss of each sample: predictions (…, outputs) give (…)."""
+        rows, targets, shape = self.matched(y_true, y_pred)
+        return self.losses(rows, targets).reshape(shape)
+
+    def matched(
+        self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike
+    ) -> tuple[FloatArray, Array, tuple[int, ...]]:
+        """Return predictions and labels as rows, as the core takes them, and the samples' shape."""
         raise NotImplementedError(missing(self, "call(y_true, y_pred)"))
+
+    def losses(self, predictions: FloatArray, targets: Array) -> FloatArray:
+        """Return the loss of each row."""
+        raise NotImplementedError(missing(self, "losses(predictions, targets)"))
+
+    def slopes(self, predictions: FloatArray, targets: Array) -> FloatArray:
+        """Return the gradient of the rows' mean loss by the predictions."""
+        raise NotImplementedError(missing(self, "slopes(predictions, targets)"))
+
+    def samples(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
+        """Return `call`'s losses, recorded if the predictions are a tape's."""
+        if not hasattr(y_pred, "__tensor__"):
+            return self.call(y_true, y_pred)
+        predictions = y_pred.__tensor__()
+        losses: Any = self.call(y_true, predictions.value)
+        return self._recorded(losses, y_true, predictions, 1)  # type: ignore[no-any-return] # a Tensor
+
+    def _recorded(
+        self, result: Any, y_true: npt.ArrayLike, predictions: Any, shares: FloatArray | float
+    ) -> Any:
+        """Return a tensor of the losses, or of their sum; `shares` is what each counts in it."""
+        from ..autodiff.recording import record_result
+        from ..autodiff.tensor import Tensor
+
+        rows, targets, _ = self.matched(y_true, predictions.value)
+
+        def vjp(gradient: Any) -> list[FloatArray]:
+            slopes = self.slopes(rows, targets)
+            # The slopes are of the mean: divided by the number of samples already.
+            factors = np.multiply(shares, len(rows)) * gradient
+            if np.ndim(factors):
+                factors = factors.reshape(-1, 1)
+                slopes = np.where(factors == 0, 0, slopes * factors.astype(slopes.dtype))
+            elif factors != 1:
+                slopes = slopes * slopes.dtype.type(factors)
+            return [slopes.reshape(predictions.shape)]
+
+        loss = Tensor(np.asarray(result, predictions.dtype)[()])
+        record_result(loss, [predictions], vjp, type(self).__name__)
+        return loss
 
     def counted(self, y_true: npt.ArrayLike) -> Array | None:  # noqa: ARG002 # others ask the labels
         """Return which samples count at all, None for all of them."""
@@ -92,6 +140,7 @@ class Loss(Configurable):
         Returns
         -------
         float, or an array (batch,) for the reductions "none" and None
+            Of predictions of a tape a `cnet.autodiff.Tensor`, in their dtype, that it records.
 
         Raises
         ------
@@ -100,12 +149,13 @@ class Loss(Configurable):
         ValueError
             For shapes that don't fit, or labels that are no classes.
         """
-        losses = self.call(y_true, y_pred)
+        predictions = y_pred.__tensor__() if hasattr(y_pred, "__tensor__") else None
+        losses = self.call(y_true, y_pred if predictions is None else predictions.value)
         counted = self.counted(y_true)
         weights: FloatArray | None = None
         if counted is not None:
             weights = counted.reshape(losses.shape).astype(np.float64)
-        samples = losses.size if weights is None else weights.sum()
+        divisor = losses.size if weights is None else weights.sum()
         if sample_weight is not None:
             given = _fitting(sample_weight, losses.shape, f"{type(self).__name__}: sample_weight")
             weights = given if weights is None else weights * given
@@ -113,14 +163,17 @@ class Loss(Configurable):
         if weights is not None:
             with np.errstate(invalid="ignore"):
                 weighted = np.where(weights == 0, 0, weights * weighted)
-        if self.reduction in ("none", None):
-            return weighted.astype(losses.dtype)
-        total = float(weighted.sum())
-        if self.reduction == "sum":
-            return total
-        if self.reduction == "mean_with_sample_weight" and weights is not None:
-            samples = weights.sum()
-        return total / float(samples) if samples else 0.0
+        if self.reduction in ("none", None, "sum"):
+            divisor = 1
+        elif self.reduction == "mean_with_sample_weight" and weights is not None:
+            divisor = weights.sum()
+        result: Any = weighted.astype(losses.dtype)
+        if self.reduction not in ("none", None):
+            result = float(weighted.sum()) / float(divisor) if divisor else 0.0
+        if predictions is None:
+            return result
+        shares = (1.0 if weights is None else weights) / (divisor or 1)
+        return self._recorded(result, y_true, predictions, shares)
 
     def engine_loss(self, outputs: int) -> _core.Loss:
         """Return what the engine makes small, for a network of so many outputs.
@@ -172,7 +225,15 @@ class PointwiseLoss(Loss):
     ) -> None:
         super().__init__(name, reduction, dtype)
 
-    def call(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
+    def losses(self, predictions: FloatArray, targets: Array) -> FloatArray:
+        return ops.pointwise_loss_forward(self.rule, predictions, targets, **self.engine_options())
+
+    def slopes(self, predictions: FloatArray, targets: Array) -> FloatArray:
+        return ops.pointwise_loss_backward(self.rule, predictions, targets, **self.engine_options())
+
+    def matched(
+        self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike
+    ) -> tuple[FloatArray, Array, tuple[int, ...]]:
         call = type(self).__name__
         (predictions,) = as_floats(call, y_pred=y_pred)
         targets, predictions = _same_rank(as_array(y_true, f"{call}: y_true"), predictions)
@@ -185,15 +246,12 @@ class PointwiseLoss(Loss):
                 f"{call}: y_true: expected shape {predictions.shape}, got {targets.shape}"
             )
         rows = as_rows(predictions)
-        targets = self.smoothed(targets.reshape(rows.shape), rows.dtype)
-        losses = ops.pointwise_loss_forward(self.rule, rows, targets, **self.engine_options())
-        return losses.reshape(predictions.shape[:-1])
+        return rows, self.smoothed(targets.reshape(rows.shape), rows.dtype), predictions.shape[:-1]
 
 
 def as_rows(predictions: FloatArray) -> FloatArray:
     """Return predictions (…, outputs) as a matrix."""
-    count = int(np.prod(predictions.shape[:-1]))
-    return predictions.reshape(count, predictions.shape[-1])
+    return predictions.reshape(math.prod(predictions.shape[:-1]), predictions.shape[-1])
 
 
 def last_axis(call: str, axis: Any) -> int:

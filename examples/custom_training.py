@@ -1,0 +1,140 @@
+"""Layers, a model and its training from nothing but variables and a gradient tape.
+
+What `Sequential` and `fit` do, written out as in a Keras course: a dense layer is a product and a sum,
+a model is its layers in a row, and a training step is the gradient of the loss, times a small number.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from shared import Classes, add_data_options, load_data, positive, run
+
+from cnet import activations, autodiff, losses
+from cnet.autodiff import GradientTape, Tensor, Variable
+
+EPOCHS, LEARNING_RATE = 10, 1e-3
+
+Floats = npt.NDArray[np.float32]
+
+
+class NaiveDense:
+    """activation(inputs @ w + b)."""
+
+    def __init__(
+        self, input_size: int, output_size: int, activation: Callable[..., Any], seed: int
+    ) -> None:
+        rng = np.random.default_rng(seed)
+        self.activation = activation
+        self.w = Variable(rng.uniform(0, 0.1, (input_size, output_size)), dtype="float32")
+        self.b = Variable(np.zeros(output_size), dtype="float32")
+
+    def __call__(self, inputs: Any) -> Any:
+        return self.activation(autodiff.matmul(inputs, self.w) + self.b)
+
+    @property
+    def weights(self) -> list[Variable]:
+        """What training changes."""
+        return [self.w, self.b]
+
+
+class NaiveSequential:
+    """Layers, each of which takes what the one before it gives."""
+
+    def __init__(self, layers: Sequence[NaiveDense]) -> None:
+        self.layers = layers
+
+    def __call__(self, inputs: Any) -> Any:
+        x = inputs
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    @property
+    def weights(self) -> list[Variable]:
+        """Those of all layers."""
+        return [weight for layer in self.layers for weight in layer.weights]
+
+
+class BatchGenerator:
+    """The samples, so many at a time."""
+
+    def __init__(self, images: Floats, labels: Classes, batch_size: int) -> None:
+        assert len(images) == len(labels)
+        self.index = 0
+        self.images, self.labels, self.batch_size = images, labels, batch_size
+        self.num_batches = math.ceil(len(images) / batch_size)
+
+    def next(self) -> tuple[Floats, Classes]:
+        """Return the next images and their labels."""
+        batch = slice(self.index, self.index + self.batch_size)
+        self.index += self.batch_size
+        return self.images[batch], self.labels[batch]
+
+
+def one_training_step(model: NaiveSequential, images: Floats, labels: Classes) -> Tensor:
+    """Compute the loss on a tape, go back along it, and take a step; return the loss."""
+    with GradientTape() as tape:
+        predictions = model(images)
+        per_sample = losses.sparse_categorical_crossentropy(labels, predictions)
+        average_loss: Tensor = autodiff.reduce_mean(per_sample)
+    gradients = tape.gradient(average_loss, model.weights)
+    update_weights(gradients, model.weights)
+    return average_loss
+
+
+def update_weights(gradients: Sequence[Tensor], weights: Sequence[Variable]) -> None:
+    """Move each weight a little against its gradient."""
+    for gradient, weight in zip(gradients, weights, strict=True):
+        weight.assign_sub(gradient * LEARNING_RATE)
+
+
+def fit(
+    model: NaiveSequential, images: Floats, labels: Classes, epochs: int, batch_size: int
+) -> None:
+    """Go through the samples again and again."""
+    for epoch in range(1, epochs + 1):
+        batches = BatchGenerator(images, labels, batch_size)
+        total = 0.0
+        for _ in range(batches.num_batches):
+            total += float(one_training_step(model, *batches.next()))
+        print(f"epoch {epoch}: loss {total / batches.num_batches:.4f}")
+
+
+def main(args: argparse.Namespace) -> None:
+    """Train a network of two layers on digits, and test it."""
+    (train_images, train_labels), (test_images, test_labels), _ = load_data(args)
+    model = NaiveSequential(
+        [
+            NaiveDense(28 * 28, 512, activations.relu, seed=args.seed),
+            NaiveDense(512, 10, activations.softmax, seed=args.seed + 1),
+        ]
+    )
+    fit(model, pixels(train_images), train_labels, EPOCHS, args.batch_size)
+    predicted = np.argmax(model(pixels(test_images)), axis=1)
+    print(f"test accuracy {np.mean(predicted == test_labels):.4f}")
+
+
+def pixels(images: npt.NDArray[np.uint8]) -> Floats:
+    """Return each image as a row of numbers from 0 to 1."""
+    rows: Floats = images.reshape(len(images), 28 * 28) / np.float32(255)
+    return rows
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    # The course has 60,000 digits in batches of 128; as many steps are 4,000 in batches of 8.
+    parser.add_argument("--batch-size", type=positive, default=8, help="default: %(default)s")
+    add_data_options(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    run(make_parser(), main)

@@ -1,0 +1,246 @@
+"""Activations, softmaxes and the cross-entropy, by the functions that the engine has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ... import _core
+from ..._data import Array, FloatArray, as_floats, as_ids
+from ..._elementwise import specification
+from .arithmetic import exp
+from .operation import Value, operation
+from .reductions import reduce_sum
+from .shapes import unbroadcast, zeros_like
+
+__all__ = [
+    "activation",
+    "log_softmax",
+    "relu",
+    "sigmoid",
+    "softmax",
+    "softmax_cross_entropy",
+    "softplus",
+    "tanh",
+]
+
+_DEFAULTS: dict[str, float] = {}
+
+
+@operation(lambda grad, y, x: _activation_backward(grad, x, y, "relu", _DEFAULTS))
+def relu(x: Value) -> Value:
+    """Return max(x, 0); the gradient at 0 is 0."""
+    return _core.activation_forward(_floats("relu", x), "relu", None, _DEFAULTS)
+
+
+@operation(lambda grad, y, x: _activation_backward(grad, x, y, "sigmoid", _DEFAULTS))
+def sigmoid(x: Value) -> Value:
+    """Return 1 / (1 + e⁻ˣ)."""
+    return _core.activation_forward(_floats("sigmoid", x), "sigmoid", None, _DEFAULTS)
+
+
+@operation(lambda grad, y, x: _activation_backward(grad, x, y, "tanh", _DEFAULTS))
+def tanh(x: Value) -> Value:
+    """Return the hyperbolic tangent."""
+    return _core.activation_forward(_floats("tanh", x), "tanh", None, _DEFAULTS)
+
+
+@operation(lambda grad, y, x: _activation_backward(grad, x, y, "softplus", _DEFAULTS))
+def softplus(x: Value) -> Value:
+    """Return log(1 + eˣ)."""
+    return _core.activation_forward(_floats("softplus", x), "softplus", None, _DEFAULTS)
+
+
+def activation(x: Value, name: str, **parameters: Any) -> Value:
+    """Return an elementwise activation of `cnet.activations`, by its name.
+
+    Parameters
+    ----------
+    x : array_like, any shape
+    name : str
+    **parameters
+        What that function takes, with its defaults.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an unknown activation or parameter.
+
+    Examples
+    --------
+    >>> from cnet import autodiff
+    >>> autodiff.activation([-2.0, 1.0], "leaky_relu", negative_slope=0.5)
+    array([-1.,  1.], dtype=float32)
+    """
+    function, values = specification("activation", name, parameters)
+    return _activation(x, function, values)
+
+
+@operation(lambda grad, y, x, function, values: _activation_backward(grad, x, y, function, values))
+def _activation(x: Value, function: str, values: dict[str, float]) -> Value:
+    return _core.activation_forward(_floats(function, x), function, None, values)
+
+
+@operation(
+    lambda grad, _, __, x, y, function, values: _activation_backward(grad, x, y, function, values),
+    lambda grad, _, gradient, x, __, function, values: _bend(
+        "x", grad * gradient, x, function, values
+    ),
+    lambda grad, _, gradient, __, y, function, values: _bend(
+        "y", grad * gradient, y, function, values
+    ),
+)
+def _activation_backward(
+    gradient: Value, x: Value, y: Value, function: str, values: dict[str, float]
+) -> Value:
+    return _core.activation_backward(
+        _contiguous(gradient), _contiguous(x), _contiguous(y), function, None, values
+    )
+
+
+# The derivatives of slopes: by the result y where the slope is made of it, else by x.
+_BENDS: dict[str, tuple[str, Callable[[Value, Value], Value]]] = {
+    "relu": ("x", lambda _, x: zeros_like(x)),
+    "sigmoid": ("y", lambda grad, y: grad * (1 - y * 2)),
+    "tanh": ("y", lambda grad, y: grad * y * -2),
+    "softplus": ("x", lambda grad, x: grad * sigmoid(x) * sigmoid(-x)),
+}
+
+
+def _bend(by: str, grad: Value, value: Value, function: str, values: dict[str, float]) -> Value:
+    if function not in _BENDS or values.keys() - {"negative_slope", "max_value", "threshold"}:
+        raise NotImplementedError(f"{function}: its second derivative is not supported")
+    argument, derivative = _BENDS[function]
+    return derivative(grad, value) if argument == by else None
+
+
+@operation(lambda grad, y, _, axis=-1: _softmax_backward(grad, y, axis))
+def softmax(x: Value, axis: int = -1) -> Value:
+    """Return exp(x) over its sum along an axis, for `x` of at least one dimension."""
+    return _by_rows(_core.softmax, axis, _floats("softmax", x))
+
+
+@operation(
+    lambda grad, _, __, y, axis: _softmax_backward(grad, y, axis),
+    lambda grad, _, gradient, y, axis: (
+        grad * (gradient - reduce_sum(gradient * y, axis, True))
+        - gradient * reduce_sum(grad * y, axis, True)
+    ),
+)
+def _softmax_backward(gradient: Value, y: Value, axis: int) -> Value:
+    return _by_rows(_core.softmax_backward, axis, gradient, y)
+
+
+@operation(lambda grad, y, _, axis=-1: _log_softmax_backward(grad, y, axis))
+def log_softmax(x: Value, axis: int = -1) -> Value:
+    """Return the logarithm of `softmax`, also where that is too small for a number."""
+    return _by_rows(_core.log_softmax, axis, _floats("log_softmax", x))
+
+
+@operation(
+    lambda grad, _, __, y, axis: grad - reduce_sum(grad * exp(y), axis, True),
+    lambda grad, _, gradient, y, axis: -grad * exp(y) * reduce_sum(gradient, axis, True),
+)
+def _log_softmax_backward(gradient: Value, y: Value, axis: int) -> Value:
+    return _by_rows(_core.log_softmax_backward, axis, gradient, y)
+
+
+@operation(
+    lambda grad, _, logits, labels: _cross_entropy_backward(grad, logits, labels),
+    lambda grad, _, logits, labels: unbroadcast(
+        -grad[..., np.newaxis] * log_softmax(logits), labels
+    ),
+)
+def softmax_cross_entropy(logits: Value, labels: Value) -> Value:
+    """Return −log of the softmax's probability of the true class, for each row of logits.
+
+    Parameters
+    ----------
+    logits : array_like, (…, classes)
+    labels : array_like, (…) of int or (…, classes)
+        Class ids, or one-hot or soft rows that sum to 1. For rows of floats there is a gradient, too.
+
+    Returns
+    -------
+    array, (…)
+
+    Raises
+    ------
+    ValueError
+        If an id is no class, or the shapes don't fit.
+
+    Examples
+    --------
+    >>> from cnet import autodiff
+    >>> autodiff.softmax_cross_entropy([[0.0, 0.0], [0.0, 100.0]], [1, 1]).round(4)
+    array([0.6931, 0.    ], dtype=float32)
+    """
+    logits = _floats("softmax_cross_entropy", logits)
+    rows, shape = _rows(logits), logits.shape[:-1]
+    if np.shape(labels) not in (shape, logits.shape):
+        raise ValueError(
+            f"softmax_cross_entropy: labels: expected shape {shape} of ids or {logits.shape} of "
+            f"rows, got {np.shape(labels)}"
+        )
+    if np.ndim(labels) == logits.ndim:
+        labels = np.ascontiguousarray(labels, rows.dtype).reshape(rows.shape)
+    else:
+        labels = as_ids(np.asarray(labels).reshape(-1), "softmax_cross_entropy: labels")
+    losses, _ = _core.softmax_cross_entropy_forward(rows, labels, None)
+    return losses.reshape(shape)
+
+
+@operation(
+    lambda grad, _, __, logits, labels: reduce_sum(
+        grad * (softmax(logits) - _as_rows(labels, logits)), -1
+    ),
+    lambda grad, _, gradient, logits, __: _softmax_backward(
+        grad * gradient[..., np.newaxis], softmax(logits), -1
+    ),
+    lambda grad, _, gradient, __, labels: unbroadcast(-grad * gradient[..., np.newaxis], labels),
+)
+def _cross_entropy_backward(gradient: Value, logits: Value, labels: Value) -> Value:
+    slopes = _by_rows(_core.softmax, -1, _floats("softmax_cross_entropy", logits))
+    return (slopes - _as_rows(labels, logits)) * np.expand_dims(gradient, -1)
+
+
+@operation(lambda grad, _, labels, __: unbroadcast(grad, labels), None)
+def _as_rows(labels: Value, logits: Value) -> Value:
+    """Return class ids as one-hot rows, rows as they are."""
+    if np.ndim(labels) == logits.ndim:
+        return np.asarray(labels, logits.dtype)
+    rows = np.zeros(logits.shape, logits.dtype)
+    ids = np.asarray(labels, np.int64).reshape(-1)
+    rows.reshape(len(ids), rows.shape[-1])[np.arange(len(ids)), ids] = 1
+    return rows
+
+
+def _floats(call: str, x: Any) -> FloatArray:
+    """Return `x` as the core takes it: contiguous floats."""
+    if isinstance(x, (np.ndarray, np.generic)) and x.dtype.char in "fd":
+        return _contiguous(x)
+    return as_floats(call, x=x)[0]
+
+
+def _contiguous(x: Any) -> FloatArray:
+    x = np.asarray(x)
+    return x if x.flags.c_contiguous else np.ascontiguousarray(x)
+
+
+def _rows(x: Array) -> Array:
+    if x.ndim == 0:
+        raise ValueError("expected at least one dimension")
+    return x.reshape(int(np.prod(x.shape[:-1])), x.shape[-1])
+
+
+def _by_rows(function: Callable[..., FloatArray], axis: int, *arrays: FloatArray) -> FloatArray:
+    """Return a function of rows along an axis of arrays of one shape."""
+    if arrays[0].ndim == 2 and axis in (-1, 1):
+        return function(*map(_contiguous, arrays), None)
+    if arrays[0].ndim == 0:
+        raise ValueError("expected at least one dimension")
+    last = [np.moveaxis(x, axis, -1) for x in arrays]
+    rows = function(*(_contiguous(_rows(x)) for x in last), None)
+    return np.moveaxis(rows.reshape(last[0].shape), -1, axis)

@@ -1,0 +1,226 @@
+"""Operations on each number by itself, broadcast as NumPy broadcasts.
+
+At a kink the gradient is one of its subgradients: that of PyTorch, where others differ.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .operation import Value, operation
+from .shapes import unbroadcast, zeros_like
+
+__all__ = [
+    "abs",
+    "add",
+    "clip",
+    "divide",
+    "equal",
+    "exp",
+    "greater",
+    "greater_equal",
+    "less",
+    "less_equal",
+    "log",
+    "maximum",
+    "minimum",
+    "multiply",
+    "negative",
+    "not_equal",
+    "power",
+    "sign",
+    "sqrt",
+    "square",
+    "subtract",
+    "where",
+]
+
+
+@operation(
+    lambda grad, _, x, __: unbroadcast(grad, x),
+    lambda grad, _, __, y: unbroadcast(grad, y),
+)
+def add(x: Value, y: Value) -> Value:
+    """Return x + y."""
+    return np.add(x, y)
+
+
+@operation(
+    lambda grad, _, x, __: unbroadcast(grad, x),
+    lambda grad, _, __, y: unbroadcast(-grad, y),
+)
+def subtract(x: Value, y: Value) -> Value:
+    """Return x − y."""
+    return np.subtract(x, y)
+
+
+@operation(
+    lambda grad, _, x, y: unbroadcast(grad * y, x),
+    lambda grad, _, x, y: unbroadcast(grad * x, y),
+)
+def multiply(x: Value, y: Value) -> Value:
+    """Return x times y, number by number."""
+    return np.multiply(x, y)
+
+
+@operation(
+    lambda grad, _, x, y: unbroadcast(grad / y, x),
+    lambda grad, result, _, y: unbroadcast(-grad * result / y, y),
+)
+def divide(x: Value, y: Value) -> Value:
+    """Return x / y."""
+    return np.true_divide(x, y)
+
+
+@operation(lambda grad, *_: -grad)
+def negative(x: Value) -> Value:
+    """Return −x."""
+    return np.negative(x)
+
+
+@operation(
+    lambda grad, _, x, y: unbroadcast(grad * y * power(x, _lowered(y)), x),
+    lambda grad, result, x, y: unbroadcast(grad * result * log(where(equal(x, 0), 1, x)), y),
+)
+def power(x: Value, y: Value) -> Value:
+    """Return xʸ.
+
+    At x = 0 the gradient of `y` is 0, as is that of `x` for y = 0; of `y` it is NaN for negative `x`.
+    """
+    return np.power(x, y)
+
+
+@operation(lambda grad, *_: grad)
+def _lowered(y: Value) -> Value:
+    """Return y − 1; 0 for 0, as the derivative of x⁰ is 0 at x = 0, too, where x⁻¹ is infinite."""
+    return np.where(y == 0, y, y - 1) if isinstance(y, np.ndarray) else y - (y != 0)
+
+
+@operation(lambda grad, _, x: grad * x * 2)
+def square(x: Value) -> Value:
+    """Return x²."""
+    return np.square(x)
+
+
+@operation(lambda grad, result, _: grad / result / 2)
+def sqrt(x: Value) -> Value:
+    """Return √x; the gradient at 0 is infinite."""
+    return np.sqrt(x)
+
+
+@operation(lambda grad, result, _: grad * result)
+def exp(x: Value) -> Value:
+    """Return eˣ."""
+    return np.exp(x)
+
+
+@operation(lambda grad, _, x: grad / x)
+def log(x: Value) -> Value:
+    """Return the natural logarithm of x."""
+    return np.log(x)
+
+
+@operation(lambda grad, _, x: grad * sign(x))
+def abs(x: Value) -> Value:
+    """Return |x|; the gradient at 0 is 0."""
+    return np.abs(x)
+
+
+@operation(
+    lambda grad, _, x, y: unbroadcast(grad * _share(x, y), x),
+    lambda grad, _, x, y: unbroadcast(grad * _share(y, x), y),
+)
+def maximum(x: Value, y: Value) -> Value:
+    """Return the larger of x and y, NaN if one is; of equals each has half of the gradient."""
+    return np.maximum(x, y)
+
+
+@operation(
+    lambda grad, _, x, y: unbroadcast(grad * _share(y, x), x),
+    lambda grad, _, x, y: unbroadcast(grad * _share(x, y), y),
+)
+def minimum(x: Value, y: Value) -> Value:
+    """Return the smaller of x and y, NaN if one is; of equals each has half of the gradient."""
+    return np.minimum(x, y)
+
+
+@operation(plain=2)
+def _share(x: Value, y: Value) -> Value:
+    """Return how much of their maximum is x: all, half or nothing."""
+    share = np.where(np.equal(x, y), 0.5, np.where(np.less(x, y), 0.0, 1.0))
+    return share.astype(np.result_type(x, y))
+
+
+@operation(
+    None,
+    lambda grad, _, condition, x, __: unbroadcast(where(condition, grad, 0), x),
+    lambda grad, _, condition, __, y: unbroadcast(where(condition, 0, grad), y),
+)
+def where(condition: Value, x: Value, y: Value) -> Value:
+    """Return x where a condition holds, else y.
+
+    A gradient that isn't finite comes through from the side that was not taken, too, where that is
+    made by an operation: 0 times infinity is NaN. Put numbers that are safe in before it.
+    """
+    return np.where(condition, x, y)
+
+
+@operation(
+    lambda grad, _, x, low, high: where(
+        multiply(greater_equal(x, low), less_equal(x, high)), grad, zeros_like(grad)
+    ),
+    None,
+    None,
+)
+def clip(x: Value, low: Value, high: Value) -> Value:
+    """Return x, no less than `low` and no more than `high`; the gradient at both is still 1.
+
+    Examples
+    --------
+    >>> from cnet import autodiff
+    >>> autodiff.clip([-2.0, 0.5, 2.0], 0.0, 1.0)
+    array([0. , 0.5, 1. ], dtype=float32)
+    """
+    return np.clip(x, low, high)
+
+
+@operation(plain=1)
+def sign(x: Value) -> Value:
+    """Return −1, 0 or 1 by the sign of x."""
+    return np.sign(x)
+
+
+@operation(plain=2)
+def equal(x: Value, y: Value) -> Value:
+    """Return whether x = y."""
+    return np.equal(x, y)
+
+
+@operation(plain=2)
+def not_equal(x: Value, y: Value) -> Value:
+    """Return whether x ≠ y."""
+    return np.not_equal(x, y)
+
+
+@operation(plain=2)
+def less(x: Value, y: Value) -> Value:
+    """Return whether x < y."""
+    return np.less(x, y)
+
+
+@operation(plain=2)
+def less_equal(x: Value, y: Value) -> Value:
+    """Return whether x ≤ y."""
+    return np.less_equal(x, y)
+
+
+@operation(plain=2)
+def greater(x: Value, y: Value) -> Value:
+    """Return whether x > y."""
+    return np.greater(x, y)
+
+
+@operation(plain=2)
+def greater_equal(x: Value, y: Value) -> Value:
+    """Return whether x ≥ y."""
+    return np.greater_equal(x, y)

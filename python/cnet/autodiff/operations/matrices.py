@@ -1,0 +1,95 @@
+"""The matrix product, as `np.matmul` has it, in the engine's arithmetic.
+
+⟨gradient, x @ y⟩ is linear in each of the three. So its derivatives by `x` and by `y` are such
+products themselves, and their derivatives are those of the first again.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ... import _core
+from ..._data import Array
+from .operation import Value, operation
+from .shapes import unbroadcast
+
+__all__ = ["matmul"]
+
+
+@operation(
+    lambda grad, _, x, y: _by_left(grad, y, x),
+    lambda grad, _, x, y: _by_right(grad, x, y),
+)
+def matmul(x: Value, y: Value) -> Value:
+    """Return ``x @ y``: of vectors, matrices or stacks of them, as `np.matmul`.
+
+    Where both are of one floating-point type and `y` is no stack, the product is made as
+    `cnet.ops.dense_forward` makes it, with the same bits on every CPU.
+
+    Examples
+    --------
+    >>> from cnet import autodiff
+    >>> autodiff.matmul([[1.0, 2.0]], [[1.0], [10.0]])
+    array([[21.]], dtype=float32)
+    """
+    left, right = np.asarray(x), np.asarray(y)
+    if left.ndim == 0 or right.ndim == 0:
+        raise ValueError("expected at least one dimension of both")
+    product = _product(_row(left), _column(right))
+    if left.ndim == 1:
+        product = product[..., 0, :]
+    return product[..., 0] if right.ndim == 1 else product
+
+
+@operation(
+    lambda grad, _, __, y, ___: matmul(grad, y),
+    lambda grad, _, gradient, y, __: _by_right(gradient, grad, y),
+    None,
+)
+def _by_left(gradient: Value, y: Value, like: Value) -> Value:
+    """Return the gradient of x, which is `like`, from that of ``x @ y``."""
+    gradient = _with_axes_of_vectors(gradient, like, y)
+    result = _product(gradient, _column(y).swapaxes(-1, -2))
+    return unbroadcast(result, _row(like)).reshape(like.shape)
+
+
+@operation(
+    lambda grad, _, __, x, ___: matmul(x, grad),
+    lambda grad, _, gradient, x, __: _by_left(gradient, grad, x),
+    None,
+)
+def _by_right(gradient: Value, x: Value, like: Value) -> Value:
+    """Return the gradient of y, which is `like`, from that of ``x @ y``."""
+    gradient = _with_axes_of_vectors(gradient, x, like)
+    result = _product(_row(x).swapaxes(-1, -2), gradient)
+    return unbroadcast(result, _column(like)).reshape(like.shape)
+
+
+def _row(x: Array) -> Array:
+    return x[np.newaxis] if x.ndim == 1 else x
+
+
+def _column(y: Array) -> Array:
+    return y[:, np.newaxis] if y.ndim == 1 else y
+
+
+def _with_axes_of_vectors(product: Any, x: Array, y: Array) -> Array:
+    """Give a product the axes, of size 1, that it has not because x or y is a vector."""
+    if y.ndim == 1:
+        product = np.expand_dims(product, -1)
+    return np.expand_dims(product, -2) if x.ndim == 1 else product
+
+
+def _product(x: Array, y: Array) -> Array:
+    """Return the product of matrices, or of stacks of them."""
+    x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
+    floats = x.dtype == y.dtype and x.dtype.char in "fd"
+    if floats and y.ndim == 2 and x.shape[-1] == len(y):
+        if x.ndim == 2:
+            return _core.dense_forward(x, y, None, None)
+        rows = x.reshape(math.prod(x.shape[:-1]), len(y))
+        return _core.dense_forward(rows, y, None, None).reshape(*x.shape[:-1], y.shape[1])
+    return np.matmul(x, y)  # type: ignore[no-any-return] # an array

@@ -1,0 +1,204 @@
+"""Operations that move numbers, repeat them or leave some out.
+
+Each is linear, and the transpose of one is another: that is its VJP. Those with a `like` take from it
+what shape the result has, so that a graph needs no shapes before it runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..._data import Array
+from .operation import Value, number_type, operation
+
+__all__ = [
+    "broadcast_like",
+    "cast",
+    "concatenate",
+    "gather",
+    "getitem",
+    "reshape",
+    "stop_gradient",
+    "transpose",
+    "unbroadcast",
+    "zeros_like",
+]
+
+
+@operation(lambda grad, _, x, __: broadcast_like(grad, x), None)
+def unbroadcast(x: Value, like: Value) -> Value:
+    """Return `x` in the shape and dtype of `like`, summed where broadcasting had repeated that."""
+    shape = getattr(like, "shape", ())
+    if x.shape != shape:
+        new = x.ndim - len(shape)
+        axes = [n for n, size in enumerate(x.shape) if n < new or shape[n - new] != size]
+        x = np.add.reduce(x, axis=tuple(axes)).reshape(shape)
+    return _typed(x, like)
+
+
+@operation(lambda grad, _, x, __: unbroadcast(grad, x), None)
+def broadcast_like(x: Value, like: Value) -> Value:
+    """Return `x` in the dtype of `like`, repeated to its shape."""
+    return _typed(np.broadcast_to(x, np.shape(like)), like)
+
+
+@operation(plain=1)
+def zeros_like(x: Value) -> Value:
+    """Return as many zeros."""
+    return np.zeros_like(x)
+
+
+@operation(lambda grad, _, x, **__: _reshape_like(grad, x))
+def reshape(x: Value, shape: int | Sequence[int]) -> Value:
+    """Return the numbers of `x`, row by row, in another shape; −1 is what is left for one axis.
+
+    Examples
+    --------
+    >>> from cnet import autodiff
+    >>> autodiff.reshape([1.0, 2.0, 3.0, 4.0], (2, -1))
+    array([[1., 2.],
+           [3., 4.]], dtype=float32)
+    """
+    return np.reshape(x, shape)
+
+
+@operation(lambda grad, _, x, __: _reshape_like(grad, x), None)
+def _reshape_like(x: Value, like: Value) -> Value:
+    return np.reshape(x, np.shape(like))
+
+
+@operation(lambda grad, _, __, axes=None: transpose(grad, _inverse(axes)))
+def transpose(x: Value, axes: Sequence[int] | None = None) -> Value:
+    """Return `x` with its axes in the order of `axes`, by default in reverse."""
+    return np.transpose(x, axes)
+
+
+def _inverse(axes: Sequence[int] | None) -> Sequence[int] | None:
+    return None if axes is None else np.argsort([axis % len(axes) for axis in axes]).tolist()
+
+
+@operation(lambda grad, _, x, key: _put(grad, x, key))
+def getitem(x: Value, key: Any) -> Value:
+    """Return ``x[key]``, for any key that NumPy takes; what is taken twice has the sum as gradient."""
+    return x[key]
+
+
+@operation(lambda grad, _, __, ___, key: getitem(grad, key), None)
+def _put(x: Value, like: Value, key: Any) -> Value:
+    """Return zeros in the shape of `like`, with `x` added at `key`."""
+    result = np.zeros(np.shape(like), x.dtype)
+    np.add.at(result, key, x)
+    return result
+
+
+@operation(lambda grad, _, x, indices, axis=0: _put_back(grad, indices, x, axis), None)
+def gather(x: Value, indices: Value, axis: int = 0) -> Value:
+    """Return what stands at integer `indices` along an axis of `x`.
+
+    Examples
+    --------
+    >>> from cnet import autodiff
+    >>> autodiff.gather([10.0, 20.0, 30.0], [2, 0])
+    array([30., 10.], dtype=float32)
+    """
+    return np.take(x, indices, axis=axis)
+
+
+@operation(lambda grad, _, __, indices, ___, axis: gather(grad, indices, axis), None, None)
+def _put_back(x: Value, indices: Value, like: Value, axis: int) -> Value:
+    """Return zeros in the shape of `like`, with `x` added at `indices` along an axis."""
+    result = np.zeros(np.shape(like), x.dtype)
+    key: Any = (slice(None),) * (axis % result.ndim) + (np.asarray(indices),)
+    np.add.at(result, key, x)
+    return result
+
+
+def concatenate(values: Sequence[Value], axis: int = 0) -> Value:
+    """Return arrays one after the other along an axis that they have.
+
+    Examples
+    --------
+    >>> from cnet import autodiff
+    >>> autodiff.concatenate([[1.0], [2.0, 3.0]])
+    array([1., 2., 3.], dtype=float32)
+    """
+    if not isinstance(values, (list, tuple)):
+        raise TypeError(f"concatenate: values: expected a list, got {type(values).__name__}")
+    return _concatenate(*values, axis=axis)
+
+
+@operation(
+    each=lambda index, grad, _, *values, axis: unbroadcast(
+        _section(grad, _sizes(*values, axis=axis), index, axis), values[index]
+    )
+)
+def _concatenate(*values: Value, axis: int) -> Value:
+    return np.concatenate(values, axis=axis)
+
+
+@operation(plain=0)
+def _sizes(*values: Value, axis: int) -> Value:
+    return np.array([np.shape(value)[axis] for value in values])
+
+
+@operation(lambda grad, _, __, sizes, index, axis: _surround(grad, sizes, index, axis), None)
+def _section(x: Value, sizes: Value, index: int, axis: int) -> Value:
+    """Return the part of `x` that came from one of the arrays with these sizes along an axis."""
+    start = sizes[:index].sum()
+    return x[(slice(None),) * (axis % x.ndim) + (slice(start, start + sizes[index]),)]
+
+
+@operation(lambda grad, _, __, sizes, index, axis: _section(grad, sizes, index, axis), None)
+def _surround(x: Value, sizes: Value, index: int, axis: int) -> Value:
+    """Return `x` with zeros in the place of the other arrays."""
+    width = [(0, 0)] * x.ndim
+    width[axis] = (sizes[:index].sum(), sizes[index + 1 :].sum())
+    return np.pad(x, width)
+
+
+def cast(x: Value, dtype: npt.DTypeLike) -> Value:
+    """Return `x` in another dtype; to integers and truth values no gradient goes through.
+
+    Examples
+    --------
+    >>> from cnet import autodiff
+    >>> autodiff.cast([1.7, -1.7], "int64")
+    array([ 1, -1])
+    """
+    floating = number_type("cast", dtype).kind == "f"
+    return _cast(x, dtype) if floating else _cast_to_integers(x, dtype)
+
+
+@operation(lambda grad, _, x, **__: unbroadcast(grad, x))
+def _cast(x: Value, dtype: npt.DTypeLike) -> Value:
+    return np.asarray(x).astype(dtype, copy=False)
+
+
+@operation(None)
+def _cast_to_integers(x: Value, dtype: npt.DTypeLike) -> Value:
+    return np.asarray(x).astype(dtype, copy=False)
+
+
+@operation(None)
+def stop_gradient(x: Value) -> Value:
+    """Return `x` as a constant: no gradient goes through.
+
+    Examples
+    --------
+    >>> from cnet import autodiff
+    >>> x = autodiff.Variable(3.0)
+    >>> with autodiff.GradientTape() as tape:
+    ...     y = x * autodiff.stop_gradient(x)
+    >>> tape.gradient(y, x)
+    Tensor(3., dtype=float32)
+    """
+    return x
+
+
+def _typed(x: Any, like: Any) -> Array:
+    dtype = getattr(like, "dtype", x.dtype)
+    return x if x.dtype is dtype else x.astype(dtype, copy=False)  # type: ignore[no-any-return] # an array

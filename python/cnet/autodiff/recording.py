@@ -1,0 +1,156 @@
+"""The tapes that are running in this thread, and what is put on them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from .operations.operation import Operation, Record
+
+__all__ = ["Source", "Tape", "paused", "read", "record", "record_result", "running"]
+
+
+class Source(Protocol):
+    """What lives longer than a tape and can be differentiated by: a variable, a layer's weight.
+
+    It has a method ``__tensor__()`` too, that calls `read` and returns the tensor, if operations are
+    to take it as an input.
+    """
+
+    @property
+    def trainable(self) -> bool:
+        """Whether tapes watch it unasked."""
+
+
+class Tape(Protocol):
+    """What recording needs to know of a tape."""
+
+    # What is watched, by `id`, and what was made of it: kept, so that no other has its id.
+    watched: dict[int, Any]
+    records: list[Record]
+    watch_accessed_variables: bool
+
+
+class _Running(threading.local):
+    """The tapes of this thread, the innermost last."""
+
+    def __init__(self) -> None:
+        self.tapes: list[Tape] = []
+
+
+running = _Running()
+
+
+@contextmanager
+def paused() -> Iterator[None]:
+    """Record nothing meanwhile."""
+    tapes, running.tapes = running.tapes, []
+    try:
+        yield
+    finally:
+        running.tapes = tapes
+
+
+def record(tapes: list[Tape], entry: Record) -> None:
+    """Put an operation on the tapes that watch one of its inputs."""
+    result, _, inputs, _ = entry
+    for tape in tapes:
+        watched = tape.watched
+        for x in inputs:
+            if id(x) in watched:
+                watched[id(result)] = result
+                tape.records.append(entry)
+                break
+
+
+def _read(value: Any) -> Any:
+    return value
+
+
+_READ = Operation(_read, (lambda gradient, *_: gradient,))
+
+
+def read(source: Source, tensor: Any) -> None:
+    """Tell the tapes that `tensor` has the numbers that a source holds now."""
+    if tensor.dtype.kind != "f":
+        return
+    for tape in running.tapes:
+        if id(tensor) not in tape.watched and _watches(tape, source):
+            tape.watched[id(tensor)] = tensor
+            tape.records.append((tensor, _READ, (source,), {}))
+
+
+def _watches(tape: Tape, source: Source) -> bool:
+    """Return whether a tape watches a source, which it does from now on if it is trainable."""
+    if id(source) in tape.watched:
+        return True
+    if tape.watch_accessed_variables and source.trainable:
+        tape.watched[id(source)] = source
+        return True
+    return False
+
+
+def record_result(
+    result: Any,
+    inputs: Sequence[Any],
+    vjp: Callable[[Any], Sequence[Any]],
+    name: str,
+    *,
+    of_tensors: bool = False,
+) -> None:
+    """Record what was computed otherwise, with all its gradients by one function made for it.
+
+    Parameters
+    ----------
+    result : Tensor
+    inputs : sequence of Tensors, sources and arrays
+        Sources as such, unread.
+    vjp : function
+        From the gradient of the result, an array, to a sequence of those of the inputs, None where there
+        is none. To differentiate by these again is a `NotImplementedError`.
+    name : str
+        Of what was computed.
+    of_tensors : bool, default False
+        Whether `vjp` computes by operations, so that it can be given a tensor while another tape is
+        running, and be differentiated again.
+    """
+    if not running.tapes:
+        return
+    for tape in running.tapes:
+        for x in inputs:
+            if hasattr(type(x), "trainable"):
+                _watches(tape, x)
+
+    def refuse(_: Any) -> Any:
+        raise NotImplementedError(f"{name}: its second derivative is not supported")
+
+    def vjp_of_numbers(gradient: Any) -> Sequence[Any]:
+        tensor = type(result)
+        if type(gradient) is not tensor:
+            return vjp(gradient)
+        found = [None if g is None else tensor(g) for g in vjp(gradient.value)]
+        for each in found:
+            if each is not None:
+                record_result(each, [gradient, *inputs], refuse, name)
+        return found
+
+    operation = Operation(_read, _each_of(vjp if of_tensors else vjp_of_numbers, len(inputs)))
+    operation.name = name
+    record(running.tapes, (result, operation, inputs, {}))
+
+
+def _each_of(vjp: Callable[[Any], Sequence[Any]], inputs: int) -> tuple[Callable[..., Any], ...]:
+    """Return a VJP for each input of one that gives all gradients at once; it is called once."""
+    known: list[Any] = [None, ()]
+
+    def gradient_of(index: int) -> Callable[..., Any]:
+        def gradient(result_gradient: Any, *_: Any) -> Any:
+            if known[0] is not result_gradient:
+                known[:] = result_gradient, vjp(result_gradient)
+            return known[1][index]
+
+        return gradient
+
+    return tuple(gradient_of(index) for index in range(inputs))

@@ -1,0 +1,124 @@
+"""Running a graph: every node that is needed once, each after those that it is computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..autodiff.nested import map_leaves
+from ..autodiff.operations.operation import REFUSALS, as_value
+from .node import Node, Placeholder, nodes_of
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["Session", "in_order"]
+
+
+class Session:
+    """Runs graphs.
+
+    Examples
+    --------
+    >>> from cnet import graph
+    >>> x = graph.placeholder()
+    >>> y = x**2
+    >>> with graph.Session() as session:
+    ...     session.run([y, y + 1], feed_dict={x: 3.0})
+    [np.float32(9.0), np.float32(10.0)]
+    """
+
+    def run(self, fetches: Any, feed_dict: Mapping[Node, npt.ArrayLike] | None = None) -> Any:
+        """Return the values of nodes; each node is computed once, and only if it is needed.
+
+        Parameters
+        ----------
+        fetches : Node, or lists, tuples and dicts of them
+        feed_dict : dict of Node to array_like, optional
+            Values of placeholders; another node that is fed is not computed.
+
+        Returns
+        -------
+        array, or None of an operation that is run for what it does; nested as `fetches`
+
+        Raises
+        ------
+        TypeError
+            If something is no node, or no numbers.
+        ValueError
+            If a placeholder is not fed, shapes don't fit, or a node depends on itself; the message
+            names the node.
+        """
+        nodes = nodes_of("Session.run: fetches", fetches)
+        values = _checked({} if feed_dict is None else feed_dict)
+        for node in in_order(nodes, values):
+            inputs = [values[each] for each in node.input_nodes]
+            try:
+                values[node] = node.compute(*inputs)
+            except REFUSALS as error:
+                if not inputs:
+                    raise
+                kind = TypeError if isinstance(error, TypeError) else ValueError
+                given = ", ".join(
+                    f"{each.name} of shape {np.shape(value)}"
+                    for each, value in zip(node.input_nodes, inputs, strict=True)
+                )
+                raise kind(f"{node.name}: {error}; its inputs: {given}") from error
+        return map_leaves(values.__getitem__, fetches)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def in_order(targets: Iterable[Node], known: Container[Node] = ()) -> list[Node]:
+    """Return the nodes that targets are computed from, and those, each after its inputs.
+
+    Nodes that are known, and what only they need, are left out.
+
+    Raises
+    ------
+    ValueError
+        If a node depends on itself.
+    """
+    order: list[Node] = []
+    done: set[Node] = set()
+    begun: dict[Node, None] = {}  # in the order of the path that leads to the node at hand
+    stack = list(targets)[::-1]
+    while stack:
+        node = stack[-1]
+        if node in done or node in known:
+            stack.pop()
+        elif node in begun:  # and its inputs are done
+            stack.pop()
+            del begun[node]
+            done.add(node)
+            order.append(node)
+        else:
+            begun[node] = None
+            for each in node.input_nodes:
+                if each in begun:
+                    path = [*begun]
+                    names = [n.name for n in (*path[path.index(each) :], each)]
+                    raise ValueError(f"{each.name}: depends on itself: {' needs '.join(names)}")
+                if each not in done:
+                    stack.append(each)
+    return order
+
+
+def _checked(feed_dict: Mapping[Node, npt.ArrayLike]) -> dict[Node, Any]:
+    """Return what is fed as arrays."""
+    if not isinstance(feed_dict, Mapping):
+        raise TypeError(f"Session.run: feed_dict: expected a dict, got {type(feed_dict).__name__}")
+    nodes_of("Session.run: feed_dict", list(feed_dict))
+    return {
+        node: node.checked(value)
+        if isinstance(node, Placeholder)
+        else as_value(value, f"feed_dict: {node.name}")
+        for node, value in feed_dict.items()
+    }

@@ -1,0 +1,67 @@
+"""Training from variables and a tape: it learns, and a step is what the engine's operations make."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from typing import Any
+
+import numpy as np
+import pytest
+from scripts import EXAMPLES, output_of, run_example
+from tolerances import relative_bound
+
+from cnet import activations, ops
+
+
+@pytest.fixture
+def example(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    return runpy.run_path(str(EXAMPLES / "custom_training.py"))
+
+
+def test_it_learns() -> None:
+    text = output_of("custom_training.py")
+    losses = [float(loss) for loss in re.findall(r"epoch \d+: loss (\d\.\d+)", text)]
+    assert len(losses) == 10
+    assert losses == sorted(losses, reverse=True)
+    # The course, on 60,000 digits in batches of 128: 0.7, and 82 %.
+    assert losses[-1] < 1
+    assert float(text.split()[-1]) > 0.7
+
+
+def test_a_step_by_hand(example: dict[str, Any]) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.uniform(size=(8, 5)).astype(np.float32), rng.integers(3, size=8)
+    dense = example["NaiveDense"]
+    model = example["NaiveSequential"](
+        [dense(5, 4, activations.relu, seed=0), dense(4, 3, activations.softmax, seed=1)]
+    )
+    w1, b1, w2, b2 = (weight.numpy() for weight in model.weights)
+    loss = example["one_training_step"](model, x, y)
+
+    a1 = ops.relu_forward(ops.dense_forward(x, w1) + b1)
+    expected, p = ops.softmax_cross_entropy_forward(ops.dense_forward(a1, w2) + b2, y)
+    grad_a1, grad_w2, grad_b2 = ops.dense_backward(ops.softmax_cross_entropy_backward(p, y), a1, w2)
+    _, grad_w1, grad_b1 = ops.dense_backward(ops.relu_backward(grad_a1, a1), x, w1)
+    # The softmax and its logarithm were one after the other, of numbers that all are about one.
+    bound = relative_bound(60, np.float32)
+    assert float(loss) == pytest.approx(expected, rel=bound)
+    for weight, before, gradient in zip(
+        model.weights, (w1, b1, w2, b2), (grad_w1, grad_b1, grad_w2, grad_b2), strict=True
+    ):
+        assert (np.abs(weight.numpy() - (before - 1e-3 * gradient)) <= bound).all()
+        assert (weight.numpy() != before).any()
+
+
+def test_batches_are_all_samples_in_order(example: dict[str, Any]) -> None:
+    batches = example["BatchGenerator"](np.arange(10), np.arange(10), 4)
+    taken = [batches.next() for _ in range(batches.num_batches)]
+    assert [len(images) for images, _ in taken] == [4, 4, 2]
+    assert np.concatenate([labels for _, labels in taken]).tolist() == list(range(10))
+
+
+def test_bad_arguments_get_one_clear_line() -> None:
+    result = run_example("custom_training.py", "--batch-size", "0")
+    assert result.returncode == 2
+    assert "error: " in result.stderr.splitlines()[-1]
