@@ -167,8 +167,11 @@ class Loss(Configurable):
             divisor = 1
         elif self.reduction == "mean_with_sample_weight" and weights is not None:
             divisor = weights.sum()
-        result: Any = weighted.astype(losses.dtype)
-        if self.reduction not in ("none", None):
+        result: Any
+        if self.reduction in ("none", None):
+            with np.errstate(over="ignore"):  # to inf, as weights can make it
+                result = weighted.astype(losses.dtype)
+        else:
             result = float(weighted.sum()) / float(divisor) if divisor else 0.0
         if predictions is None:
             return result
