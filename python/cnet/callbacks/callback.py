@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from .._data import as_count
 from .._errors import shown
 
 if TYPE_CHECKING:
@@ -14,6 +15,11 @@ __all__ = ["Callback", "CallbackList", "History", "LambdaCallback"]
 
 # Floats, but for metrics with a result for each class: arrays.
 Logs = dict[str, Any]
+
+
+def as_verbose(call: str, verbose: Any) -> int:
+    """Return how much a callback is to print, an integer; True is 1."""
+    return int(verbose) if isinstance(verbose, bool) else as_count(f"{call}: verbose", verbose)
 
 
 class Callback:

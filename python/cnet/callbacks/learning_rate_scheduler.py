@@ -9,7 +9,7 @@ import numpy as np
 
 from .._data import as_count
 from .._errors import shown
-from .callback import Callback, Logs
+from .callback import Callback, Logs, as_verbose
 
 __all__ = ["LearningRateScheduler"]
 
@@ -42,7 +42,7 @@ class LearningRateScheduler(Callback):
         if not callable(schedule):
             raise TypeError(f"LearningRateScheduler: expected a function, got {shown(schedule)}")
         self.schedule = schedule
-        self.verbose = as_count("LearningRateScheduler: verbose", verbose)
+        self.verbose = as_verbose("LearningRateScheduler", verbose)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
         optimizer = self.model.optimizer

@@ -11,7 +11,7 @@ import numpy as np
 
 from .._data import as_count, as_number
 from .._files import as_model_path
-from .callback import Logs
+from .callback import Logs, as_verbose
 from .monitors import MonitorCallback
 
 __all__ = ["ModelCheckpoint"]
@@ -87,7 +87,7 @@ class ModelCheckpoint(MonitorCallback):
     ) -> None:
         super().__init__(monitor, mode, min_delta=0)
         self.filepath = as_model_path("ModelCheckpoint", filepath)
-        self.verbose = verbose
+        self.verbose = as_verbose("ModelCheckpoint", verbose)
         self.save_best_only = bool(save_best_only)
         self.save_weights_only = bool(save_weights_only)
         if isinstance(save_freq, str):

@@ -7,7 +7,7 @@ from typing import Any
 
 from .._data import as_count, as_number
 from .._errors import shown
-from .callback import Callback, Logs
+from .callback import Callback, Logs, as_verbose
 
 __all__ = ["EarlyStopping", "ReduceLROnPlateau"]
 
@@ -17,7 +17,7 @@ class MonitorCallback(Callback):
 
     def __init__(self, monitor: str, mode: str, min_delta: float) -> None:
         call = type(self).__name__
-        if mode not in ("auto", "min", "max"):
+        if not isinstance(mode, str) or mode not in ("auto", "min", "max"):
             raise ValueError(f"{call}: mode: expected 'auto', 'min' or 'max', got {shown(mode)}")
         if not isinstance(monitor, str):
             raise TypeError(f"{call}: monitor: expected the name of a metric, got {shown(monitor)}")
@@ -119,7 +119,7 @@ class EarlyStopping(MonitorCallback):
     ) -> None:
         super().__init__(monitor, mode, min_delta)
         self.patience = as_count("EarlyStopping: patience", patience)
-        self.verbose = verbose
+        self.verbose = as_verbose(type(self).__name__, verbose)
         self.baseline = None if baseline is None else as_number("EarlyStopping: baseline", baseline)
         self.restore_best_weights = bool(restore_best_weights)
         self.start_from_epoch = as_count("EarlyStopping: start_from_epoch", start_from_epoch)
@@ -214,7 +214,7 @@ class ReduceLROnPlateau(MonitorCallback):
                 f"ReduceLROnPlateau: factor: expected a number in [0, 1), got {factor}"
             )
         self.patience = as_count("ReduceLROnPlateau: patience", patience)
-        self.verbose = verbose
+        self.verbose = as_verbose(type(self).__name__, verbose)
         self.cooldown = as_count("ReduceLROnPlateau: cooldown", cooldown)
         self.min_lr = as_number("ReduceLROnPlateau: min_lr", min_lr)
         self._reset()

@@ -86,7 +86,8 @@ class BinaryAccuracy(_MeanOfMatches):
 
     def matches(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> Array:
         labels, predictions = as_pair("BinaryAccuracy", y_true, y_pred, self.dtype)
-        return np.equal(labels, predictions > self.threshold)
+        with np.errstate(over="ignore"):  # a threshold beyond the dtype is none that is reached
+            return np.equal(labels, predictions > self.threshold)
 
 
 class _OfClasses(_MeanOfMatches):

@@ -87,7 +87,7 @@ class AUC(Metric):
                 f"got {shown(summation_method)}"
             )
         if num_labels is not None and not multi_label:
-            raise ValueError(f"AUC: num_labels={num_labels} is for multi_label=True alone")
+            raise ValueError(f"AUC: num_labels={shown(num_labels)} is for multi_label=True alone")
         num_thresholds = as_count("AUC: num_thresholds", num_thresholds, least=2)
         if num_thresholds > MOST_THRESHOLDS:
             raise ValueError(

@@ -254,7 +254,8 @@ class F1Score(Metric):
         weights = as_weights("F1Score", sample_weight, labels.shape)
         y = labels.astype(np.float64)
         terms = (weights * positive * y, weights * positive * (1 - y), weights * y)
-        sums = np.stack([term.sum(axis=0) for term in terms])
+        with np.errstate(invalid="ignore"):  # of what is not finite
+            sums = np.stack([term.sum(axis=0) for term in terms])
         if self._sums is not None and self._sums.shape != sums.shape:
             raise ValueError(
                 f"F1Score: y_pred: expected {self._sums.shape[1]} classes as before, "

@@ -115,7 +115,7 @@ class Optimizer:
         limits = {key: value for key, value in limits.items() if value is not None}
         if len(limits) > 1:
             raise ValueError(
-                f"expected one of clipnorm, clipvalue and global_clipnorm, got {limits}"
+                f"expected one of clipnorm, clipvalue and global_clipnorm, got {shown(limits)}"
             )
         self.clipnorm = _above_0("clipnorm", clipnorm)
         self.clipvalue = _above_0("clipvalue", clipvalue)

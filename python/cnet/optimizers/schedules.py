@@ -95,7 +95,7 @@ class ExponentialDecay(LearningRateSchedule):
     def __call__(self, step: int) -> float:
         return _rounded(
             self.initial_learning_rate
-            * self.decay_rate ** _progress(step, self.decay_steps, self.staircase)
+            * _power(self.decay_rate, _progress(step, self.decay_steps, self.staircase))
         )
 
 
@@ -190,7 +190,7 @@ class PolynomialDecay(LearningRateSchedule):
             steps *= max(math.ceil(step / steps), 1)
         progress = min(step / steps, 1.0)
         span = self.initial_learning_rate - self.end_learning_rate
-        return _rounded(span * (1 - progress) ** self.power + self.end_learning_rate)
+        return _rounded(span * _power(1 - progress, self.power) + self.end_learning_rate)
 
 
 class PiecewiseConstantDecay(LearningRateSchedule):
@@ -351,7 +351,7 @@ class CosineDecayRestarts(LearningRateSchedule):
             while step >= start + length:
                 restarts, start, length = restarts + 1, start + length, length * self.t_mul
             fraction = (step - start) / length
-        height = self.m_mul**restarts
+        height = _power(self.m_mul, restarts)
         return _rounded(
             self.initial_learning_rate
             * ((1 - self.alpha) * height * _half_cosine(fraction) + self.alpha)
@@ -364,7 +364,15 @@ def _steps(name: str, value: Any) -> float:
 
 def _progress(step: int, steps: float, staircase: bool) -> float:
     progress = step / steps
-    return math.floor(progress) if staircase else progress
+    return math.floor(progress) if staircase and math.isfinite(progress) else progress
+
+
+def _power(base: float, exponent: float) -> float:
+    """Return the power, infinite where it is too large for a float."""
+    try:
+        return float(base**exponent)
+    except (OverflowError, ZeroDivisionError):
+        return math.inf
 
 
 def _half_cosine(fraction: float) -> float:
