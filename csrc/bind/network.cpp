@@ -190,6 +190,8 @@ template <class T> struct BoundTrainer {
   }
 
   py::list slots(const ops::Optimizer& optimizer) {
+    std::optional<Hold> hold; // so that they are those of one step
+    wait_without_gil([&] { hold.emplace(uses_of_snapshot(network)); });
     py::list arrays;
     trainer.read_slots(optimizer, [&](const Variable<T>& variable, PanelView<const T> values) {
       py::array_t<T> array(shape_of_variable(variable));
