@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .._data import as_count
 from .._errors import shown
 from .callback import Callback, Logs, as_verbose
 

@@ -56,7 +56,9 @@ def spiral(
     classes = as_count("spiral: classes", classes, least=1)
     noise = as_number("spiral: noise", noise, least=0)
     if samples_per_class * classes >= 2**48:
-        raise ValueError(f"spiral: {classes} times {samples_per_class} samples are more than any memory's")
+        raise ValueError(
+            f"spiral: {classes} times {samples_per_class} samples are more than any memory's"
+        )
     arm = np.arange(classes)
     radius = np.linspace(0, 1, samples_per_class)
     angle = np.linspace(4 * arm, 4 * (arm + 1), samples_per_class, axis=1)
