@@ -61,7 +61,7 @@ class _Norm(Constraint):
     """``w * (rate * clip(n, least, most) + (1 - rate) * n) / (n + 1e-7)``, n the norm down axis 0."""
 
     def __init__(self, axis: int) -> None:
-        if not isinstance(axis, (int, np.integer)) or isinstance(axis, bool) or axis != 0:
+        if np.ndim(axis) > 0 or isinstance(axis, bool) or axis != 0:
             raise ValueError(
                 f"{type(self).__name__}: axis={shown(axis)} is not supported: the engine takes norms of "
                 "the weights into a unit, axis=0"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from .._data import as_count, as_number
+from .._data import as_count, as_number, as_text
 from .._errors import shown
 from .callback import Callback, Logs, as_verbose
 
@@ -17,7 +17,7 @@ class MonitorCallback(Callback):
 
     def __init__(self, monitor: str, mode: str, min_delta: float) -> None:
         call = type(self).__name__
-        if not isinstance(mode, str) or mode not in ("auto", "min", "max"):
+        if as_text(f"{call}: mode", mode) not in ("auto", "min", "max"):
             raise ValueError(f"{call}: mode: expected 'auto', 'min' or 'max', got {shown(mode)}")
         if not isinstance(monitor, str):
             raise TypeError(f"{call}: monitor: expected the name of a metric, got {shown(monitor)}")
