@@ -189,31 +189,36 @@ template <class T> struct BoundTrainer {
     return totals_tuple(totals);
   }
 
-  py::list slots(const ops::Optimizer& optimizer) {
+  /// The names of what is kept for each variable that learns, and the numbers.
+  py::tuple slots() {
     std::optional<Hold> hold; // so that they are those of one step
     wait_without_gil([&] { hold.emplace(uses_of_snapshot(network)); });
     py::list arrays;
-    trainer.read_slots(optimizer, [&](const Variable<T>& variable, PanelView<const T> values) {
+    trainer.read_slots([&](const Variable<T>& variable, PanelView<const T> values) {
       py::array_t<T> array(shape_of_variable(variable));
       unpack<T>(values, {array.mutable_data(), variable.rows(), variable.columns()});
       arrays.append(array);
     });
-    return arrays;
+    return py::make_tuple(trainer.optimizer() ? trainer.optimizer()->slot_names() : std::vector<std::string>(), arrays);
   }
 
+  /// Goes on from another's; without arrays with slots that begin anew.
   void set_slots(const ops::Optimizer& optimizer, Index batches, const std::vector<Array<T>>& arrays) {
-    std::size_t n = 0;
-    trainer.read_slots(optimizer, [&](const Variable<T>& variable, PanelView<const T>) {
-      if (n < arrays.size()) expect_shape({"set_slots", "arrays"}, arrays[n], shape_of_variable(variable));
-      ++n;
-    });
-    if (n != arrays.size()) {
-      throw py::value_error("set_slots: expected " + std::to_string(n) + " arrays, got " +
+    std::vector<std::vector<py::ssize_t>> shapes;
+    for (const Layer<T>& layer : network.layers()) {
+      for (const auto& variable : layer.variables) {
+        if (layer.learns() && variable)
+          shapes.insert(shapes.end(), optimizer.slot_names().size(), shape_of_variable(*variable));
+      }
+    }
+    if (!arrays.empty() && arrays.size() != shapes.size()) {
+      throw py::value_error("set_slots: expected " + std::to_string(shapes.size()) + " arrays, got " +
                             std::to_string(arrays.size()));
     }
+    for (std::size_t n = 0; n < arrays.size(); ++n) expect_shape({"set_slots", "arrays"}, arrays[n], shapes[n]);
     auto array = arrays.begin();
     trainer.write_slots(optimizer, batches, [&](const Variable<T>& variable, PanelView<T> values) {
-      pack<T>({(array++)->data(), variable.rows(), variable.columns()}, values);
+      if (array != arrays.end()) pack<T>({(array++)->data(), variable.rows(), variable.columns()}, values);
     });
   }
 
@@ -326,7 +331,7 @@ template <class T> void register_network_of(py::module_& m, const std::string& s
       .def("outputs", &Bound::outputs)
       .def_property_readonly("depends_on_batch", [](const Bound& bound) { return bound.trainer.depends_on_batch(); })
       .def_property_readonly("steps", [](const Bound& bound) { return bound.trainer.steps(); })
-      .def("slots", &Bound::slots, arg("optimizer"))
+      .def("slots", &Bound::slots)
       .def("set_slots", &Bound::set_slots, arg("optimizer"), arg("batches"), arg("arrays"));
 }
 

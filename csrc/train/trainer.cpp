@@ -401,6 +401,7 @@ template <class T> void Trainer<T>::prepare(const ops::Optimizer& optimizer) {
     slots_ = Slots<T>(network_, optimizer);
   }
   if (optimizer.accumulation > 1 && put_by_.layers.empty()) put_by_ = Gradients<T>(network_);
+  optimizer_ = optimizer;
 }
 
 template <class T> void Trainer<T>::finish() {

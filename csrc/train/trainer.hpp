@@ -92,25 +92,27 @@ public:
   /// Batches that the optimizer has seen; with gradient accumulation several make a step of it.
   Index steps() const { return steps_; }
 
-  /// Calls see(variable, values) for all that the optimizer keeps: from the first trainable variable to the
-  /// last, for each in the order of ops::Optimizer::slot_names().
-  template <class See> void read_slots(const ops::Optimizer& optimizer, See see) {
-    prepare(optimizer);
-    each_slot(optimizer, see);
+  /// The optimizer that has trained last, whose slots are kept; none if there are none.
+  const std::optional<ops::Optimizer>& optimizer() const { return optimizer_; }
+
+  /// Calls see(variable, values) for all that it keeps: from the first trainable variable to the last, for
+  /// each in the order of ops::Optimizer::slot_names().
+  template <class See> void read_slots(See see) {
+    if (optimizer_) each_slot(see);
   }
 
   /// Takes over what another trainer kept: fill(variable, values) sets them, in the same order.
   template <class Fill> void write_slots(const ops::Optimizer& optimizer, Index batches, Fill fill) {
     const Hold hold(owning(guard_));
     prepare(optimizer);
-    each_slot(optimizer, fill);
+    each_slot(fill);
     steps_ = batches;
   }
 
 private:
   /// Makes room for what this optimizer keeps, unless it is there.
   void prepare(const ops::Optimizer&);
-  template <class F> void each_slot(const ops::Optimizer& optimizer, F f) {
+  template <class F> void each_slot(F f) {
     for (std::size_t l = 0; l < network_.layers().size(); ++l) {
       const Layer<T>& layer = network_.layers()[l];
       for (std::size_t v = 0; v < layer.variables.size() && layer.learns(); ++v) {
@@ -119,7 +121,7 @@ private:
         for (AlignedBuffer<T>& slot : slots_.layers[l][v]) {
           f(variable, PanelView<T>{slot.data(), variable.rows(), variable.columns()});
         }
-        if (optimizer.accumulation > 1) f(variable, put_by_.layers[l][v].values.view());
+        if (optimizer_->accumulation > 1) f(variable, put_by_.layers[l][v].values.view());
       }
     }
   }
@@ -251,6 +253,7 @@ private:
   bool has_ids_ = false;
   Index latest_rows_ = 0; ///< of the batch that was counted last
   Slots<T> slots_;
+  std::optional<ops::Optimizer> optimizer_;
   std::atomic<Index> steps_{0}; ///< others may read it meanwhile
   Guard guard_;                 ///< of the trainer itself
 };

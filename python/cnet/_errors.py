@@ -26,7 +26,10 @@ _shown = _Shown()
 
 def shown(value: Any) -> str:
     """Return the repr of a value, cut where it is long; never fails."""
-    return _shown.repr(value)
+    try:
+        return _shown.repr(value)
+    except Exception:  # noqa: BLE001 # a class may be named as one of Python's, and be another
+        return f"<{type(value).__name__}>"
 
 
 def missing(thing: Any, method: str) -> str:

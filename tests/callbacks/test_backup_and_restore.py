@@ -10,6 +10,7 @@ import pytest
 
 import cnet
 from cnet import callbacks, layers
+from cnet.saving.tensor_file import TensorFile, write_tensor_file
 
 X = np.random.default_rng(0).normal(size=(40, 6))
 Y = np.arange(40) % 3
@@ -134,3 +135,64 @@ def test_what_it_does_not_take() -> None:
             callbacks.BackupAndRestore("x", save_freq)  # type: ignore[arg-type] # wrong on purpose
     with pytest.raises(TypeError, match="BackupAndRestore: backup_dir: expected text or a path"):
         callbacks.BackupAndRestore(3)  # type: ignore[arg-type] # wrong on purpose
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_callbacks_before_and_after_it(tmp_path: Path, first: bool) -> None:
+    """Whatever stands after it has its part in the file, too."""
+
+    def fit(folder: Path, *more: callbacks.Callback) -> tuple[Any, ...]:
+        model = make_model()
+        backup = callbacks.BackupAndRestore(folder)
+        decay = callbacks.LearningRateScheduler(lambda _, rate: rate * 0.9)
+        reduce = callbacks.ReduceLROnPlateau("loss", patience=0, min_delta=10)
+        others = [backup, decay, reduce] if first else [decay, reduce, backup]
+        history = model.fit(X, Y, 4, epochs=5, verbose=0, callbacks=[*others, *more])
+        return bits(model), history.history
+
+    with pytest.raises(RuntimeError, match="the end"):
+        fit(tmp_path / "broken", EndLater(2))
+    assert fit(tmp_path / "broken") == fit(tmp_path / "whole")
+
+
+class EndLater(callbacks.Callback):
+    """Ends a fit when an epoch begins, the one before being in the backup."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        del logs
+        if epoch == self.epoch:
+            raise RuntimeError("the end")
+
+
+def rewrite(path: Path, change: Any) -> None:
+    with TensorFile(path) as file:
+        tensors = {name: file.read(name) for name in file.entries}
+        document: Any = file.document
+    change(document)
+    write_tensor_file(path, tensors, document, overwrite=True)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda d: d["compile"]["optimizer"]["config"].update(learning_rate=float("nan")),
+        lambda d: d["compile"]["optimizer"]["config"].update(learning_rate=float("inf")),
+        lambda d: d["compile"]["optimizer"]["config"].update(learning_rate=-1.0),
+        lambda d: d["compile"]["optimizer"]["config"].update(learning_rate="rate"),
+        lambda d: d["compile"]["optimizer"].update(class_name="Nadam"),
+        lambda d: d.pop("compile"),
+    ],
+)
+def test_a_backup_that_was_edited(tmp_path: Path, change: Any) -> None:
+    backup = callbacks.BackupAndRestore(tmp_path, delete_checkpoint=False)
+    make_model().fit(X, Y, verbose=0, callbacks=[backup])
+    rewrite(tmp_path / "latest.safetensors", change)
+    model = make_model()
+    model.build((None, 6))
+    before = bits(model)
+    with pytest.raises(cnet.FormatError):
+        model.fit(X, Y, epochs=2, verbose=0, callbacks=[backup])
+    assert (bits(model), model.optimizer.iterations) == (before, 0)

@@ -246,7 +246,7 @@ def test_every_schedule(tmp_path: Path, schedule: Any) -> None:
     model.compile(optimizers.SGD(schedule), CLASSIFY)
     copy = models.load_model(saved(model, tmp_path)).optimizer
     assert copy.get_config() == model.optimizer.get_config()
-    assert copy.learning_rates(20) == model.optimizer.learning_rates(20)
+    assert copy.learning_rates(20, 3) == model.optimizer.learning_rates(20, 3)
 
 
 @pytest.mark.parametrize("name", sorted({cls.__name__ for cls in losses._CLASSES.values()}))

@@ -258,3 +258,103 @@ def test_files_that_are_refused(tmp_path: Path, change: Any) -> None:
         with pytest.raises(cnet.FormatError, match=str(path)):
             load(path)
     assert state(model) == before
+
+
+# -- Options that change, and calls within calls ---------------------------------------------------
+
+
+CHANGED: dict[str, tuple[Callable[[], optimizers.Optimizer], str, Any]] = {
+    "momentum": (lambda: optimizers.SGD(0.1, 0.9), "momentum", 0.0),
+    "more momentum": (lambda: optimizers.SGD(0.1), "momentum", 0.9),
+    "amsgrad": (lambda: optimizers.Adam(amsgrad=True), "amsgrad", False),
+    "centered": (lambda: optimizers.RMSprop(centered=True), "centered", False),
+    "average": (lambda: optimizers.Adam(use_ema=True), "use_ema", False),
+    "accumulation": (lambda: optimizers.SGD(0.1), "gradient_accumulation_steps", 2),
+}
+
+
+@pytest.mark.parametrize("change", CHANGED.values(), ids=CHANGED)
+def test_options_that_change_amid_an_epoch(tmp_path: Path, change: Any) -> None:
+    """The epoch ends with those that it began with; what is saved or copied meanwhile changes nothing."""
+    make, name, value = change
+    model, alone = make_model(make()), make_model(make())
+    alone.set_weights(model.get_weights())
+    weights: list[list[bytes]] = []
+
+    def change_and_save(batch: int, _: Any) -> None:
+        if batch == 2:
+            setattr(model.optimizer, name, value)
+            with pytest.warns(UserWarning, match="its state is not saved"):
+                model.save(tmp_path / "model.safetensors")
+            copy.deepcopy(model)
+            setattr(model.optimizer, name, getattr(make(), name))
+
+    def look(*_: Any) -> None:
+        weights.append(bits(model))
+
+    hooks = [callbacks.LambdaCallback(on_train_batch_end=each) for each in (change_and_save, look)]
+    fit(model, 0, 1, callbacks=hooks)
+    assert models.load_model(tmp_path / "model.safetensors").optimizer.iterations == 0
+    assert len({tuple(each) for each in weights}) > 1
+
+
+def test_reading_leaves_what_an_optimizer_keeps(tmp_path: Path) -> None:
+    model = make_model(optimizers.Adam())
+    fit(model, 0, 1)
+    twin = copy.deepcopy(model)
+    model.optimizer.amsgrad = True
+    with pytest.warns(UserWarning, match="its state is not saved"):
+        model.save(tmp_path / "model.safetensors")
+    copy.deepcopy(model)
+    model.optimizer.amsgrad = False
+    assert fit(model, 1, 3) == fit(twin, 1, 3)
+    assert bits(model) == bits(twin)
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_a_copy_whose_options_change(tmp_path: Path, way: Any) -> None:
+    model = make_model(optimizers.Adam())
+    fit(model, 0, 1)
+    twin = way(model, tmp_path)
+    twin.optimizer.amsgrad = model.optimizer.amsgrad = True
+    assert fit(twin, 1, 2) == fit(model, 1, 2)
+    assert bits(twin) == bits(model)
+
+
+def test_a_save_within_an_evaluation_within_a_fit(tmp_path: Path) -> None:
+    model = make_model()
+    save = callbacks.LambdaCallback(on_test_end=lambda _: model.save(tmp_path / "m.safetensors"))
+    iterations: list[int] = []
+
+    def evaluate(*_: Any) -> None:
+        model.evaluate(X, Y, verbose=0, callbacks=[save])
+        iterations.append(models.load_model(tmp_path / "m.safetensors").optimizer.iterations)
+
+    model.fit(
+        *(X, Y, 8),
+        epochs=3,
+        verbose=0,
+        callbacks=[callbacks.LambdaCallback(on_epoch_end=evaluate)],
+    )
+    assert iterations == [5, 10, 15]
+
+
+def test_passes_that_do_not_end_with_epochs(tmp_path: Path) -> None:
+    def model_after(first: int, last: int, model: cnet.Sequential) -> cnet.Sequential:
+        model.fit(X, Y, 4, epochs=last, initial_epoch=first, steps_per_epoch=5, verbose=0)
+        return model
+
+    model = make_model()
+    twin = copy.deepcopy(model)
+    resumed = model_after(1, 4, through_file(model_after(0, 1, model), tmp_path))
+    assert bits(resumed) == bits(model_after(0, 4, twin))
+
+
+def test_means_of_weights_after_the_last_epoch(tmp_path: Path) -> None:
+    model = make_model(optimizers.SGD(0.1, use_ema=True))
+    checkpoint = callbacks.ModelCheckpoint(tmp_path / "model.safetensors")
+    fit(model, 0, 2, callbacks=[checkpoint])
+    twin = models.load_model(tmp_path / "model.safetensors")
+    assert bits(twin) != bits(model)
+    fit(twin, 2, 2)
+    assert bits(twin) == bits(model)

@@ -46,8 +46,10 @@ class BackupAndRestore(Callback):
 
     Notes
     -----
-    Data that comes in batches begins anew with the first epoch after the interruption. What other
-    callbacks count (the patience of `EarlyStopping`) is not in the file.
+    The file is written after all callbacks' `on_epoch_end`, wherever this one stands among them. Data
+    that comes in batches begins anew with the first epoch after the interruption. What other callbacks
+    count (the patience of `EarlyStopping` and `ReduceLROnPlateau`) is not in the file, nor are logs that
+    are no numbers.
 
     Examples
     --------
@@ -90,7 +92,7 @@ class BackupAndRestore(Callback):
         else:
             self._save()  # now, for what can't be saved is better found before an epoch than after
 
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has them
+    def _on_epoch_complete(self, epoch: int) -> None:  # noqa: ARG002 # the base has it
         self._save()
 
     def on_train_end(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it

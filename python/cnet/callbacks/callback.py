@@ -69,6 +69,9 @@ class Callback:
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """After an epoch: loss and metrics, and their val_… where there is validation."""
 
+    def _on_epoch_complete(self, epoch: int) -> None:
+        """After all callbacks' `on_epoch_end`, with the epoch in the history."""
+
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         """Before a batch of training, counted from 0."""
         self.on_batch_begin(batch, logs)
@@ -138,7 +141,7 @@ class History(Callback):
         """Take up what other callbacks have done to the logs of the latest epoch."""
         for name, value in self._logs.items():
             figures = self.history.setdefault(name, [])
-            if name in self._kept:
+            if name in self._kept and figures:
                 figures.pop()
             figures.append(value)
             self._kept.add(name)

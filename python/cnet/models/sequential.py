@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -83,9 +85,18 @@ class Sequential(Trainer, Saveable):
         return list(self._layers)
 
     def add(self, layer: Layer | Sequential) -> None:
-        """Put a layer on top. A model that trains has to be compiled anew after it."""
+        """Put a layer on top. A model that trains has to be compiled anew after it.
+
+        Raises
+        ------
+        RuntimeError
+            Amid a call that trains or evaluates the model, or one that it is part of.
+        TypeError, ValueError
+            If it is no layer, or doesn't fit the others.
+        """
         if not isinstance(layer, (Layer, Sequential)):
             raise TypeError(f"add: expected a Layer, got {type(layer).__name__}")
+        self._refuse_if_in_use()
         if isinstance(layer, Sequential):
             if self in layer._models():
                 raise ValueError(f"add: the model '{self.name}' can't be a layer of itself")
@@ -122,9 +133,12 @@ class Sequential(Trainer, Saveable):
         ------
         IndexError
             If there is none.
+        RuntimeError
+            As `add`.
         """
         if not self._layers:
             raise IndexError("pop: the model has no layers")
+        self._refuse_if_in_use()
         layer = self._layers.pop()
         if isinstance(layer, Sequential):
             layer._parents.discard(self)
@@ -160,19 +174,25 @@ class Sequential(Trainer, Saveable):
 
     @contextmanager
     def unbuilt_on_error(self) -> Iterator[None]:
-        """Undo, after an exception, what was built within."""
+        """Undo, after an exception, what was built within; not what others have used by then."""
         fresh = [layer for layer in self._flat_layers() if not layer.built]
         heads = [(model, model._input) for model in self._models()]
         try:
             yield
         except BaseException:
-            if fresh:
-                for layer in fresh:
-                    layer.unbuild()
+            mine = [layer for layer in fresh if layer.builder == threading.get_ident()]
+            for layer in mine:
+                layer.unbuild()
+            if fresh and not any(layer.built for layer in fresh):
                 for model, head in heads:
                     model._input = head
                     model._rebuild_network()
             raise
+
+    def _settle(self) -> None:
+        """Keep what is built, whatever becomes of the calls that have built it."""
+        for layer in self._flat_layers():
+            layer.builder = None
 
     @property
     def built(self) -> bool:
@@ -403,6 +423,12 @@ class Sequential(Trainer, Saveable):
         refuse("summary", "layer_range", layer_range)
         print_summary(self, print_fn, expand_nested=expand_nested, show_trainable=show_trainable)
 
+    def _refuse_if_in_use(self) -> None:
+        """Raise `RuntimeError` amid a call that trains this model, or one that it is part of."""
+        with self._use:
+            for parent in list(self._parents):
+                parent._refuse_if_in_use()
+
     def _changed(self) -> None:
         """Forget what was made of the layers, here and in models that this one is part of."""
         self._network = self._rows_network = None
@@ -421,6 +447,13 @@ class Sequential(Trainer, Saveable):
 
     def _as_model(self) -> Sequential:
         return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Sequential:
+        twin = memo[id(self)] = type(self).__new__(type(self))
+        # Of one moment, should another thread be training; what pickle asks layer by layer is not.
+        with self.network.snapshot() if self.built else nullcontext():
+            twin.__setstate__(copy.deepcopy(self.__getstate__(), memo))
+        return twin
 
     def __getstate__(self) -> dict[str, Any]:
         # For pickle and copy: all but the engine's, which is put together again when needed.

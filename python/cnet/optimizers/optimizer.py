@@ -154,11 +154,11 @@ class Optimizer:
         """Steps taken."""
         return self.batches // (self.gradient_accumulation_steps or 1)
 
-    def learning_rates(self, batches: int) -> list[float]:
-        """Return the rates of the next batches, none if they are all `learning_rate`."""
+    def learning_rates(self, batches: int, first: int) -> list[float]:
+        """Return the rates of batches from the `first` on, none if they are all `learning_rate`."""
         rate = self._learning_rate
         if isinstance(rate, LearningRateSchedule):
-            return [rate.rate(self.batches + n) for n in range(batches)]
+            return [rate.rate(first + n) for n in range(batches)]
         return [self.learning_rate for _ in range(batches)] if callable(rate) else []
 
     def rule(self) -> _core.Optimizer:

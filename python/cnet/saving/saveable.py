@@ -68,7 +68,7 @@ class Saveable:
             If a layer, optimizer or metric has an argument that can't be described in a file, as a
             function of your own as an initializer.
         ValueError
-            If the name ends otherwise.
+            If the name ends otherwise, or there are layers by the thousand.
 
         Warns
         -----
@@ -197,10 +197,19 @@ class Saveable:
             weights = _as_in_file(file, weights_by_path(model), document["weights"])
             put_weights = _read_weights(file, weights, document["weights"])
             put_training = read_training(file, document, model, weights)
+            # Callbacks may have changed the rate; a schedule knows by the step.
             rate = _found(document, "compile", "optimizer", "config", "learning_rate")
+            kind = _found(document, "compile", "optimizer", "class_name")
+            ours = model.optimizer.get_config()["learning_rate"]
+            if kind != type(model.optimizer).__name__ or type(rate) is not type(ours):
+                file.refuse(
+                    f"its optimizer, {kind}, is not the model's, or has another kind of rate"
+                )
+            if isinstance(rate, float) and not 0 <= rate < math.inf:
+                file.refuse(f"its learning rate is {rate}")
         put_weights()
         put_training()
-        if isinstance(rate, float):  # callbacks may have changed it; a schedule knows by the step
+        if isinstance(rate, float):
             model.optimizer.learning_rate = rate
 
     def _built(self, call: str) -> Sequential:

@@ -32,7 +32,8 @@ def describe_training(
     Warns
     -----
     UserWarning
-        If layers' `trainable` has changed since `compile`: the optimizer's state is left out.
+        If layers' `trainable` has changed since `compile`, or options of the optimizer since it trained:
+        its state is left out.
     """
     compiled = model._compiled
     state = None if compiled is None else compiled.optimizer_state()
@@ -42,6 +43,15 @@ def describe_training(
             stacklevel=4,
         )
         state = None
+    if compiled is not None and state is not None:
+        names = compiled.optimizer.rule().slot_names
+        if names != state.names:
+            warnings.warn(
+                f"save: the optimizer has kept {state.names} and is to keep {names} by now: "
+                "its state is not saved",
+                stacklevel=4,
+            )
+            state = None
     document: dict[str, Any] = {
         "random": {
             path: {"seed": random.seed, "steps": random.steps}
@@ -157,7 +167,8 @@ def _read_optimizer(
     for name in names:
         weight = weights[name.split("/", 2)[2]]
         file.check(name, weight.dtype, weight.shape)
-    return OptimizerState(batches, [file.read(name) for name in names])
+    slots = compiled.optimizer.rule().slot_names
+    return OptimizerState(batches, slots, [file.read(name) for name in names])
 
 
 def _as_tensors(model: Sequential) -> dict[str, Array]:
@@ -165,11 +176,12 @@ def _as_tensors(model: Sequential) -> dict[str, Array]:
     history: History | None = getattr(model, "history", None)
     if history is None or not history.epoch:
         return {}
-    history.complete()
+    if model._use.is_of_this_thread:  # else another is at it
+        history.complete()
     tensors: dict[str, FloatArray] = {_EPOCHS: np.array(history.epoch, np.float64)}
-    for name, values in history.history.items():
+    for name, values in list(history.history.items()):
         try:
-            array = np.array(values)
+            array = np.array(list(values))
         except ValueError:  # of several shapes
             continue
         if array.dtype.kind in "fiu" and array.ndim < MAX_DIMENSIONS:

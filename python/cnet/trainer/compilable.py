@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from .. import _core, losses, metrics, optimizers
@@ -13,7 +14,10 @@ from .compiled import Compiled, Totals
 if TYPE_CHECKING:
     from ..models import Sequential
 
-__all__ = ["Compilable"]
+__all__ = ["ASIDE", "Compilable"]
+
+# A model that is evaluated amid a call of its own, and what it is evaluated with.
+ASIDE: ContextVar[tuple[Any, Compiled | None]] = ContextVar("ASIDE", default=(None, None))
 
 
 class Compilable:
@@ -129,9 +133,12 @@ class Compilable:
         return compiled.engine
 
     def _require_compiled(self, call: str) -> Compiled:
-        if self._compiled is None:
+        model, compiled = ASIDE.get()
+        if model is not self:
+            compiled = self._compiled
+        if compiled is None:
             raise ValueError(f"{call}: call compile() first")
-        return self._compiled
+        return compiled
 
     def _require_loss(self, call: str) -> Compiled:
         compiled = self._require_compiled(call)

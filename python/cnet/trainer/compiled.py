@@ -49,11 +49,14 @@ class OptimizerState:
     ----------
     batches : int
         How many it has seen.
+    names : list of str
+        What it keeps for each weight: moments and the like.
     slots : list of array
-        Moments and the like, of the first trainable weight to the last.
+        The numbers, from the first trainable weight to the last.
     """
 
     batches: int
+    names: list[str]
     slots: list[FloatArray]
 
 
@@ -80,12 +83,15 @@ class Compiled:
         """Return what the optimizer has kept of training, None if it has seen none."""
         if self.engine is None or self.engine.steps == 0:
             return self.kept
-        return OptimizerState(self.engine.steps, self.engine.slots(self.optimizer.rule()))
+        return OptimizerState(self.engine.steps, *self.engine.slots())
 
     def use(self, engine: Any) -> None:
         """Train with this engine, going on where another was left."""
         if self.kept is not None:
-            engine.set_slots(self.optimizer.rule(), self.kept.batches, self.kept.slots)
+            rule = self.optimizer.rule()
+            # Options that have been changed since may want other slots, which begin anew, as they would have.
+            slots = self.kept.slots if self.kept.names == rule.slot_names else []
+            engine.set_slots(rule, self.kept.batches, slots)
             self.optimizer.batches = engine.steps
         self.engine, self.kept = engine, None
 

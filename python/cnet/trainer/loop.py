@@ -110,6 +110,7 @@ class Loop(Compilable):
         """Let the core train on a stretch; return its totals."""
         compiled, engine, data = self._require_compiled("fit"), self._engine(), stretch.data
         optimizer = compiled.optimizer
+        self._as_model()._settle()
         optimizer.batches = engine.steps  # it may train other models, too
         try:
             rows, loss, correct = engine.train_epoch(
@@ -123,7 +124,7 @@ class Loop(Compilable):
                 on_progress,
                 every_batch,
                 data.sample_weight,
-                learning_rates=optimizer.learning_rates(stretch.batches),
+                learning_rates=optimizer.learning_rates(stretch.batches, engine.steps),
                 first_batch=first_batch,
             )
         finally:
@@ -278,8 +279,9 @@ class Loop(Compilable):
             raise ValueError(f"{call}: x holds no samples")
         compiled.settle(labels.shape, self._as_model().output_shape)
         if loss.sparse:
+            engine = self._engine()
             try:
-                self._engine().check(samples, labels)
+                engine.check(samples, labels)
             except ValueError as error:
                 raise ValueError(f"{call}: y: {error}") from None
         dtype = self._as_model().dtype

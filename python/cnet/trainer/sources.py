@@ -168,7 +168,6 @@ class Arrays(Source):
         self._shuffles = shuffles or Shuffles(seed=0)
         self._shuffle = shuffle
         self._ordered = -1, np.empty(0, np.uint32)  # the latest pass's number and order
-        self.restart()
 
     def restart(self) -> None:
         self._shuffles.taken = 0
@@ -176,7 +175,7 @@ class Arrays(Source):
     def _stretches(self, call: str, steps: int | None, one_by_one: bool) -> Iterator[Stretch]:
         del call  # all has been checked
         shuffles, size, samples = self._shuffles, self._batch_size, len(self._data)
-        first = shuffles.taken
+        first = shuffles.taken if shuffles.taken < self.batches else 0
         number = shuffles.begin() if first == 0 else shuffles.passes - 1
         last = self.batches if steps is None else min(first + steps, self.batches)
         shuffles.taken = 0 if last == self.batches else last

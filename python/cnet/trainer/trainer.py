@@ -30,8 +30,11 @@ def _undoing(method: Callable[_P, _R]) -> Callable[_P, _R]:
 
     @wraps(method)
     def call(*args: _P.args, **options: _P.kwargs) -> _R:
-        with args[0]._as_model().unbuilt_on_error():  # type: ignore[attr-defined] # a Trainer
-            return method(*args, **options)
+        model = args[0]._as_model()  # type: ignore[attr-defined] # a Trainer
+        with model.unbuilt_on_error():
+            result = method(*args, **options)
+        model._settle()
+        return result
 
     return call
 
@@ -138,6 +141,11 @@ class Trainer(Loop):
         Meanwhile other threads may predict, and read and assign weights: they wait for the end of a
         batch, and so do forks. Callbacks may as well, and `evaluate`. No one sees half a step.
 
+        Notes
+        -----
+        While it trains, other threads may predict, read and set weights, and save: they wait for the end
+        of a batch. A handler of a signal, which runs amid one, can't: it may set ``stop_training``.
+
         Warns
         -----
         UserWarning
@@ -183,6 +191,9 @@ class Trainer(Loop):
             # First, so that a callback that saves the model saves the epoch's figures with it.
             history = History()
             hooks.prepend(history)
+        self._as_model()._settle()
+        if initial_epoch == 0:
+            compiled.shuffles.taken = 0
         self.history = history
         self.stop_training = False
         epoch_logs: dict[str, Any] = {}
@@ -204,6 +215,7 @@ class Trainer(Loop):
                 progress.end(epoch_logs, totals.batches)
                 hooks.call("on_epoch_end", epoch, epoch_logs)
                 history.complete()
+                hooks.call("_on_epoch_complete", epoch)
                 if self.stop_training:
                     break
                 if source.dry:
@@ -212,7 +224,7 @@ class Trainer(Loop):
                     break
         finally:
             progress.close()
-        if history.epoch:
+        if compiled.engine is not None or compiled.kept is not None:
             self._engine().finish()  # puts the weights' running mean in their place, if there is one
         hooks.call("on_train_end", epoch_logs)
         return history

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from .compilable import Compilable
+from .compilable import ASIDE, Compilable
 from .compiled import Totals
 
 __all__ = ["alone", "alone_or_within"]
@@ -45,16 +45,22 @@ def alone_or_within(call: Call[Model, Options, Result]) -> Call[Model, Options, 
 
 @contextmanager
 def _aside(model: Any) -> Iterator[None]:
-    """Give a model metrics and an engine beside those that are in use."""
+    """Give a model, in this thread, metrics and an engine beside those that are in use."""
     compiled = model._compiled
     if compiled is None:
         yield
         return
     metrics, weighted = deepcopy((compiled.metrics, compiled.weighted_metrics))
-    model._compiled = replace(
-        compiled, metrics=metrics, weighted_metrics=weighted, engine=None, totals=Totals()
+    other = replace(
+        compiled,
+        metrics=metrics,
+        weighted_metrics=weighted,
+        engine=None,
+        kept=None,
+        totals=Totals(),
     )
+    token = ASIDE.set((model, other))
     try:
         yield
     finally:
-        model._compiled = compiled
+        ASIDE.reset(token)
