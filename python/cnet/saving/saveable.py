@@ -200,8 +200,10 @@ class Saveable:
             # Callbacks may have changed the rate; a schedule knows by the step.
             rate = _found(document, "compile", "optimizer", "config", "learning_rate")
             kind = _found(document, "compile", "optimizer", "class_name")
-            ours = model.optimizer.get_config()["learning_rate"]
-            if kind != type(model.optimizer).__name__ or type(rate) is not type(ours):
+            assert model._compiled is not None
+            ours = describe(model._compiled)["optimizer"]
+            same_rate = type(rate) is type(ours["config"].get("learning_rate"))
+            if kind != ours["class_name"] or not same_rate:
                 file.refuse(
                     f"its optimizer, {kind}, is not the model's, or has another kind of rate"
                 )
