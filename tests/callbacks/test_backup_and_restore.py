@@ -145,7 +145,12 @@ def test_callbacks_before_and_after_it(tmp_path: Path, first: bool) -> None:
         model = make_model()
         backup = callbacks.BackupAndRestore(folder)
         decay = callbacks.LearningRateScheduler(lambda _, rate: rate * 0.9)
-        reduce = callbacks.ReduceLROnPlateau("loss", patience=0, min_delta=10)
+
+        def change(_: int, logs: Any) -> None:
+            model.optimizer.learning_rate *= 0.5
+            logs["halved"] = model.optimizer.learning_rate
+
+        reduce = callbacks.LambdaCallback(on_epoch_end=change)
         others = [backup, decay, reduce] if first else [decay, reduce, backup]
         history = model.fit(X, Y, 4, epochs=5, verbose=0, callbacks=[*others, *more])
         return bits(model), history.history
