@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 from programs import run_program
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="preloads a library")
+pytestmark = [
+    pytest.mark.memory,
+    pytest.mark.skipif(sys.platform != "linux", reason="preloads a library"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,8 @@ import numpy as np
 import cnet
 from cnet import layers
 
+pytestmark = pytest.mark.memory
+
 what, count = json.loads(sys.argv[1])
 cnet.set_num_threads(2)
 x, y = np.random.default_rng(0).normal(size=(64, 16)).astype(np.float32), np.arange(64) % 3
