@@ -7,13 +7,13 @@ from collections.abc import Callable
 import pytest
 from programs import run_program
 
+pytestmark = pytest.mark.memory
+
 SOAK = """
 import ctypes, gc, json, os, pathlib, pickle, sys, tempfile
 import numpy as np
 import cnet
 from cnet import layers
-
-pytestmark = pytest.mark.memory
 
 what, count = json.loads(sys.argv[1])
 cnet.set_num_threads(2)
