@@ -174,7 +174,9 @@ PROGRAM = """
 
     thread = threading.Thread(target=change)
     thread.start()
-    for _ in range({times}):
+    for n in range(100 * {times}):
+        if n >= {times} and refused:
+            break
         for call in (
             lambda: model.fit(x, y, sample_weight=weight, epochs=2, verbose=0),
             lambda: model.evaluate(x, y, verbose=0),

@@ -44,8 +44,8 @@ class Snapshots(callbacks.Callback):
         del logs
         self.all.add(self.file.read_bytes())
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        del epoch, logs
+    def _on_epoch_complete(self, epoch: int) -> None:
+        del epoch
         self.all.add(self.file.read_bytes())
 
 
