@@ -20,7 +20,7 @@ def run_example(
         text=True,
         encoding="utf-8",
         check=False,
-        timeout=120,
+        timeout=600,
         env=os.environ | environment,
     )
 
