@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from trust.public_calls import CALLS, MODULES, Call
@@ -82,16 +83,16 @@ def test_malformed_calls_raise_what_is_documented(
     crashes = [told for told in [run.wait() for run in runs] if told]
     assert not crashes
     outcomes: Counter[str] = Counter()
-    findings = {}
+    findings: list[Any] = []  # of each process: two may have found the same
     for run in runs:
         result = json.loads((run.folder / "result.json").read_text())
         outcomes.update(result["outcomes"])
-        findings |= result["findings"]
+        findings += result["findings"].values()
     raised = calls - outcomes["succeeded"]
-    wrong = sum(count for count, *_ in findings.values())
+    wrong = sum(count for count, *_ in findings)
     report(
         f"{calls} malformed calls of {len(CALLS)} kinds in {time.monotonic() - start:.0f} s: 0 crashes, "
-        f"{raised} exceptions, {100 * (1 - wrong / raised):.4g} % documented ({dict(outcomes)})"
+        f"{raised} exceptions, {wrong} findings ({dict(outcomes)})"
     )
     assert not findings, json.dumps(findings, indent=1)
 

@@ -6,6 +6,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
+
 from .._errors import shown
 from .._files import SUFFIX, as_path
 from .callback import Callback, Logs
@@ -75,7 +77,7 @@ class BackupAndRestore(Callback):
         double_checkpoint: bool = False,
         delete_checkpoint: bool = True,
     ) -> None:
-        if save_freq != "epoch":
+        if np.ndim(save_freq) > 0 or save_freq != "epoch":
             raise ValueError(
                 f"BackupAndRestore: save_freq: expected 'epoch', got {shown(save_freq)}; "
                 "steps_per_epoch in fit makes epochs shorter"

@@ -259,7 +259,7 @@ def as_rows(predictions: FloatArray) -> FloatArray:
 
 def last_axis(call: str, axis: Any) -> int:
     """Return the axis of the outputs; raise for any but the last."""
-    if isinstance(axis, bool) or axis != -1:
+    if np.ndim(axis) > 0 or isinstance(axis, bool) or axis != -1:
         raise ValueError(
             f"{call}: axis={shown(axis)} is not supported: the outputs are the last, axis=-1"
         )
