@@ -61,7 +61,9 @@ def test_a_fork_amid_training(threads: str, leaves: bool) -> None:
 
 
 EXIT = """
+spin = callbacks.LambdaCallback(on_train_batch_end=lambda *_: sum(range(20_000)))
 calls = {
+    "fit with hooks": lambda: model.fit(x, y, 100, epochs=10**6, verbose=0, callbacks=[spin]),
     "fit": lambda: model.fit(x, y, 100, epochs=10**6, verbose=0),
     "evaluate": lambda: [model.evaluate(x, y, verbose=0) for _ in range(10**6)],
     "predict": lambda: [model.predict(x, verbose=0) for _ in range(10**6)],
@@ -72,7 +74,7 @@ time.sleep(0.3)
 """
 
 
-@pytest.mark.parametrize("call", ["fit", "evaluate", "predict"])
+@pytest.mark.parametrize("call", ["fit", "fit with hooks", "evaluate", "predict"])
 @pytest.mark.parametrize("threads", ["1", "2"])
 def test_the_end_of_the_program_amid_a_call_of_a_daemon_thread(call: str, threads: str) -> None:
     program = f"sys.argv.append('{call}')\n{EXIT}"

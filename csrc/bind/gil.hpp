@@ -3,6 +3,7 @@
 #include <chrono>
 #include <pybind11/pybind11.h>
 #include <thread>
+#include <utility>
 
 #if defined(__GLIBCXX__)
 #include <cxxabi.h>
@@ -10,33 +11,41 @@
 
 namespace cnet::bind {
 
-/// Calls `take`, which takes the GIL. Where the interpreter ends meanwhile, Python ends the thread by
-/// unwinding its stack, through the engine's frames and past threads that still work for them: it sleeps
-/// instead, until the process is gone.
-template <class Take> void take_gil(Take take) {
+/// Calls `f`, of Python, which takes the GIL or may give it to others. Where the interpreter ends meanwhile,
+/// Python ends the thread by unwinding its stack, through the engine's frames and past threads that still
+/// work for them: it sleeps instead, until the process is gone.
+template <class F> void sleep_if_python_ends(F f) {
 #if defined(__GLIBCXX__)
   try {
-    take();
+    f();
   } catch (const abi::__forced_unwind&) {
     for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
   }
 #else
-  take();
+  f();
 #endif
+}
+
+/// What Python knows of this thread, while it is without the GIL.
+inline thread_local PyThreadState* waiting_thread = nullptr;
+
+inline void leave_gil() {
+  waiting_thread = PyEval_SaveThread();
+}
+
+/// With the thread's own state: PyGILState_Ensure would ask an interpreter that is gone for it.
+inline void take_gil() {
+  PyThreadState* const state = std::exchange(waiting_thread, nullptr);
+  sleep_if_python_ends([state] { PyEval_RestoreThread(state); });
 }
 
 /// Without the GIL for its lifetime.
 class WithoutGil {
 public:
-  WithoutGil() : state_(PyEval_SaveThread()) {}
-  ~WithoutGil() {
-    take_gil([this] { PyEval_RestoreThread(state_); });
-  }
+  WithoutGil() { leave_gil(); }
+  ~WithoutGil() { take_gil(); }
   WithoutGil(const WithoutGil&) = delete;
   WithoutGil& operator=(const WithoutGil&) = delete;
-
-private:
-  PyThreadState* state_;
 };
 
 /// Calls f, which may wait for others, without the GIL.
@@ -45,18 +54,21 @@ template <class F> void wait_without_gil(F f) {
   f();
 }
 
-/// With the GIL for its lifetime, on a thread that Python knows.
+/// With the GIL for its lifetime, which has to be within that of a WithoutGil.
 class WithGil {
 public:
-  WithGil() {
-    take_gil([this] { state_ = PyGILState_Ensure(); });
-  }
-  ~WithGil() { PyGILState_Release(state_); }
+  WithGil() { take_gil(); }
+  ~WithGil() { leave_gil(); }
   WithGil(const WithGil&) = delete;
   WithGil& operator=(const WithGil&) = delete;
-
-private:
-  PyGILState_STATE state_ = PyGILState_UNLOCKED;
 };
+
+/// What a function of Python returns.
+inline pybind11::object call_python(pybind11::handle function, const pybind11::tuple& arguments) {
+  PyObject* result = nullptr;
+  sleep_if_python_ends([&] { result = PyObject_CallObject(function.ptr(), arguments.ptr()); });
+  if (result == nullptr) throw pybind11::error_already_set();
+  return pybind11::reinterpret_steal<pybind11::object>(result);
+}
 
 } // namespace cnet::bind

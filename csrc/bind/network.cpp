@@ -85,7 +85,8 @@ Observer observer_of(const py::object& on_progress, FloatMode& mode, bool every_
       const WithGil with_gil;
       if (PyErr_CheckSignals() != 0) throw py::error_already_set();
       if (callback.is_none()) return true;
-      return !callback(totals.rows, totals.batches, totals.loss(), totals.correct).is(py::bool_(true));
+      const auto progress = py::make_tuple(totals.rows, totals.batches, totals.loss(), totals.correct);
+      return !call_python(callback, progress).is(py::bool_(true));
     });
   };
   return {tell, every_batch};
@@ -349,7 +350,9 @@ bool is_finalizing() {
 /// A call that keeps a model to itself, or more of them: one within the other, as Python calls them.
 class Use {
 public:
-  void enter() { hold_ = std::make_unique<Hold>(owning(guard_)); }
+  void enter() {
+    wait_without_gil([&] { hold_ = std::make_unique<Hold>(owning(guard_)); });
+  }
   void exit(const py::args&) { hold_.reset(); }
   bool is_of_this_thread() const { return hold_ && hold_->is_of_this_thread(); }
 
