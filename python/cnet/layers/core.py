@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import threading
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, TypedDict
@@ -28,22 +26,12 @@ from .._data import (
 from .._errors import missing, refuse_unknown, shown
 from .._serialization import Configurable
 from ..config import standardize_dtype
+from . import building
 
 __all__ = ["Input", "InputLayer", "Layer", "Weight"]
 
 Shape = tuple[int | None, ...]
 _names: Counter[str] = Counter()
-
-# Threads that use a layer first at the same time build it once.
-_building = threading.RLock()
-
-
-def _forget_other_threads() -> None:
-    global _building
-    _building = threading.RLock()
-
-
-os.register_at_fork(after_in_child=_forget_other_threads)
 
 
 def auto_name(prefix: str) -> str:
@@ -166,8 +154,6 @@ class Layer(Configurable):
         self.dtype = standardize_dtype(dtype, type(self).__name__)
         self.sample_shape = None if input_shape is None else check_shape(input_shape, self.name)
         self.input_shape: Shape | None = None
-        #: The thread that has built the layer in a call that may yet fail; None when that is done.
-        self.builder: int | None = None
         self.weights: list[Weight] = []
 
     @property
@@ -185,14 +171,14 @@ class Layer(Configurable):
         """
         call = f"{type(self).__name__} '{self.name}'"
         input_shape = (None, *as_batch_shape(call, input_shape)[1:])
-        with _building:
+        with building.lock():
             if self.input_shape is None:
                 try:
                     self._make_weights(input_shape)
                 except BaseException:
                     self.weights = []
                     raise
-                self.input_shape, self.builder = input_shape, threading.get_ident()
+                self.input_shape = input_shape
         if self.input_shape != input_shape:
             raise ValueError(
                 f"{type(self).__name__} '{self.name}': expected input of shape "

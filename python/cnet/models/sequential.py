@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -16,7 +15,7 @@ import numpy.typing as npt
 from .. import _core
 from .._data import FloatArray, as_text, refuse, shape_text
 from .._errors import shown
-from ..layers import InputLayer, Layer, Weight, deserialize, serialize
+from ..layers import InputLayer, Layer, Weight, building, deserialize, serialize
 from ..layers.core import (
     Shape,
     as_batch_shape,
@@ -68,6 +67,7 @@ class Sequential(Trainer, Saveable):
         self, layers: Iterable[Layer | Sequential] | None = None, name: str | None = None
     ) -> None:
         self.name = auto_name("sequential") if name is None else as_text("Sequential: name", name)
+        self._given_input: InputLayer | None = None
         self._input: InputLayer | None = None
         self._layers: list[Layer | Sequential] = []
         self._parents: weakref.WeakSet[Sequential] = weakref.WeakSet()
@@ -107,7 +107,7 @@ class Sequential(Trainer, Saveable):
         if isinstance(layer, InputLayer):
             if self._input or self._layers:
                 raise ValueError(f"add: '{layer.name}' is an Input; it can only come first")
-            self._input = layer
+            self._given_input = self._input = layer
             return
         if any(layer.name == other.name for other in self._layers):
             raise ValueError(f"add: there is a layer named '{layer.name}' already")
@@ -120,7 +120,8 @@ class Sequential(Trainer, Saveable):
             head = InputLayer(layer.sample_shape)
         if head is not None and (self.built or not self._layers):
             layer.build(self.output_shape if self._layers else head.output_shape)
-        self._input = head
+        if not self._layers:
+            self._given_input = self._input = head
         self._layers.append(layer)
         if isinstance(layer, Sequential):
             layer._parents.add(self)
@@ -174,25 +175,20 @@ class Sequential(Trainer, Saveable):
 
     @contextmanager
     def unbuilt_on_error(self) -> Iterator[None]:
-        """Undo, after an exception, what was built within; not what others have used by then."""
-        fresh = [layer for layer in self._flat_layers() if not layer.built]
-        heads = [(model, model._input) for model in self._models()]
-        try:
-            yield
-        except BaseException:
-            mine = [layer for layer in fresh if layer.builder == threading.get_ident()]
-            for layer in mine:
-                layer.unbuild()
-            if fresh and not any(layer.built for layer in fresh):
-                for model, head in heads:
-                    model._input = head
+        """Undo, after an exception, what was built within; not what other threads rely on."""
+
+        def forget(undone: set[Layer]) -> None:
+            for model in self._models():
+                if undone.intersection(model._flat_layers()):
+                    model._input = model._given_input
                     model._rebuild_network()
-            raise
+
+        with building.undone_on_error(self._flat_layers(), forget):
+            yield
 
     def _settle(self) -> None:
         """Keep what is built, whatever becomes of the calls that have built it."""
-        for layer in self._flat_layers():
-            layer.builder = None
+        building.settle(self._flat_layers())
 
     @property
     def built(self) -> bool:

@@ -32,9 +32,7 @@ def _undoing(method: Callable[_P, _R]) -> Callable[_P, _R]:
     def call(*args: _P.args, **options: _P.kwargs) -> _R:
         model = args[0]._as_model()  # type: ignore[attr-defined] # a Trainer
         with model.unbuilt_on_error():
-            result = method(*args, **options)
-        model._settle()
-        return result
+            return method(*args, **options)
 
     return call
 
