@@ -79,13 +79,15 @@ def bounds(name: str, arguments: Arguments, dtype: npt.DTypeLike) -> tuple[Any, 
                 softmax_bound(arguments["logits"], dtype),
             )
         case "softmax_cross_entropy_backward":
-            return (rounding_bound((rows + y) / batch, 3, dtype),)
+            return (rounding_bound((rows + y) / arguments.get("divisor", batch), 3, dtype),)
         case "cross_entropy_forward":
             log_q = np.log(rows / rows.sum(axis=1, keepdims=True))
             return (mean_loss_bound(y, log_q, log_bound(log_q, classes + 2, dtype), dtype),)
         case "cross_entropy_backward":
             total = rows.sum(axis=1, keepdims=True)
-            magnitude = (y / rows + y.sum(axis=1, keepdims=True) / total) / batch
+            magnitude = (y / rows + y.sum(axis=1, keepdims=True) / total) / arguments.get(
+                "divisor", batch
+            )
             return (rounding_bound(magnitude, 2 * classes + 8, dtype),)
         case "sgd_update":
             return (rounding_bound(a["param"] + a["learning_rate"] * a["grad"], 3, dtype),)

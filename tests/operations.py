@@ -52,6 +52,7 @@ ELEMENTWISE = [
 ]
 
 SCALARS = {
+    "divisor": 5.0,
     "activation": "mish",
     "scale": 1 / 3,
     "offset": -0.7,

@@ -67,28 +67,32 @@ template <class T> Array<T> cross_entropy_forward(const Array<T>& probabilities,
 
 template <class T, class F>
 Array<T> loss_backward(const char* call, const Array<T>& probabilities, const py::array& labels, const py::object& out,
-                       F backward) {
+                       std::optional<double> divisor, F backward) {
   const Labels<T> checked(call, labels, {call, "probabilities"}, probabilities);
   Array<T> result = output<T>({call, "out"}, out, shape_of(probabilities), {probabilities, labels});
   const auto view = matrix(probabilities);
   const auto result_view = mutable_matrix(result);
   compute([&] {
     auto panels = packed(view);
-    backward(panels.view(), checked.targets(), static_cast<double>(view.rows), all_rows(panels), panels.view());
+    backward(panels.view(), checked.targets(), divisor.value_or(static_cast<double>(view.rows)), all_rows(panels),
+             panels.view());
     unpack<T>(panels.view(), result_view);
   });
   return result;
 }
 
 template <class T>
-Array<T> softmax_cross_entropy_backward(const Array<T>& probabilities, const py::array& labels, const py::object& out) {
-  return loss_backward<T>("softmax_cross_entropy_backward", probabilities, labels, out,
+Array<T> softmax_cross_entropy_backward(const Array<T>& probabilities, const py::array& labels, const py::object& out,
+                                        std::optional<double> divisor) {
+  return loss_backward<T>("softmax_cross_entropy_backward", probabilities, labels, out, divisor,
                           ops::softmax_cross_entropy_backward<T>);
 }
 
 template <class T>
-Array<T> cross_entropy_backward(const Array<T>& probabilities, const py::array& labels, const py::object& out) {
-  return loss_backward<T>("cross_entropy_backward", probabilities, labels, out, ops::cross_entropy_backward<T>);
+Array<T> cross_entropy_backward(const Array<T>& probabilities, const py::array& labels, const py::object& out,
+                                std::optional<double> divisor) {
+  return loss_backward<T>("cross_entropy_backward", probabilities, labels, out, divisor,
+                          ops::cross_entropy_backward<T>);
 }
 
 template <class T>
@@ -112,7 +116,7 @@ Array<T> pointwise_loss_forward(const std::string& name, const Array<T>& predict
 template <class T>
 Array<T> pointwise_loss_backward(const std::string& name, const Array<T>& predictions, const Array<T>& targets,
                                  double delta, double gamma, double positive_weight, double negative_weight,
-                                 const py::object& out) {
+                                 const py::object& out, std::optional<double> divisor) {
   const ops::LossParameters parameters{delta, gamma, positive_weight, negative_weight};
   constexpr const char* call = "pointwise_loss_backward";
   const kernels::PointwiseLoss loss = pointwise_loss(call, name);
@@ -125,7 +129,7 @@ Array<T> pointwise_loss_backward(const std::string& name, const Array<T>& predic
     auto panels = packed(view);
     const auto targets_panels = packed(targets_view);
     ops::pointwise_loss_backward<T>(loss, parameters, panels.view(), targets_panels.view(),
-                                    static_cast<double>(view.rows), all_rows(panels), panels.view());
+                                    divisor.value_or(static_cast<double>(view.rows)), all_rows(panels), panels.view());
     unpack<T>(panels.view(), result_view);
   });
   return result;
@@ -136,13 +140,15 @@ template <class T> void register_losses_of(py::module_& m) {
   m.def("softmax_cross_entropy_forward", &softmax_cross_entropy_forward<T>, given("logits"), given("labels"),
         arg("out"));
   m.def("softmax_cross_entropy_backward", &softmax_cross_entropy_backward<T>, given("probabilities"), given("labels"),
-        arg("out"));
+        arg("out"), arg("divisor").none(true));
   m.def("cross_entropy_forward", &cross_entropy_forward<T>, given("probabilities"), given("labels"));
   m.def("pointwise_loss_forward", &pointwise_loss_forward<T>, arg("loss"), given("predictions"), given("targets"),
         arg("delta"), arg("gamma"), arg("positive_weight"), arg("negative_weight"));
   m.def("pointwise_loss_backward", &pointwise_loss_backward<T>, arg("loss"), given("predictions"), given("targets"),
-        arg("delta"), arg("gamma"), arg("positive_weight"), arg("negative_weight"), arg("out"));
-  m.def("cross_entropy_backward", &cross_entropy_backward<T>, given("probabilities"), given("labels"), arg("out"));
+        arg("delta"), arg("gamma"), arg("positive_weight"), arg("negative_weight"), arg("out"),
+        arg("divisor").none(true));
+  m.def("cross_entropy_backward", &cross_entropy_backward<T>, given("probabilities"), given("labels"), arg("out"),
+        arg("divisor").none(true));
 }
 
 } // namespace

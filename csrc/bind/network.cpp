@@ -190,6 +190,67 @@ template <class T> struct BoundTrainer {
     return totals_tuple(totals);
   }
 
+  py::array_t<T> forward(const py::array& x) {
+    expect_shape({"forward", "x"}, x, {-1, network.inputs()});
+    const py::weakref held = hold(x);
+    const Samples view = samples({"forward", "x"}, x);
+    if (view.rows < 1) throw py::value_error("forward: expected a sample at least");
+    FloatMode mode;
+    const Observer observer = observer_of(py::none(), mode);
+    {
+      const WithoutGil without_gil;
+      trainer.forward(view, observer);
+    }
+    return outputs();
+  }
+
+  /// The gradient of each variable that learns, and last that of x, or None.
+  py::list backward(const py::array& gradient, bool of_input) {
+    const PanelView<const T> latest = trainer.outputs();
+    expect_shape({"backward", "gradient"}, gradient, {latest.rows, latest.columns});
+    const Samples view = samples({"backward", "gradient"}, gradient);
+    FloatMode mode;
+    const Observer observer = observer_of(py::none(), mode);
+    {
+      const WithoutGil without_gil;
+      trainer.backward(view, of_input, observer);
+    }
+    py::list gradients;
+    trainer.read_gradients([&](const Variable<T>& variable, PanelView<const T> values) {
+      py::array_t<T> array(shape_of_variable(variable));
+      unpack<T>(values, {array.mutable_data(), variable.rows(), variable.columns()});
+      gradients.append(array);
+    });
+    gradients.append(of_input ? py::object(input_gradient()) : py::none());
+    return gradients;
+  }
+
+  py::array_t<T> input_gradient() {
+    const PanelView<const T> values = trainer.input_gradient();
+    py::array_t<T> array({values.rows, values.columns});
+    T* data = array.mutable_data();
+    unpack<T>(values, {data, values.rows, values.columns});
+    const T scale = network.input_scale(); // of a rescaling that is part of the reading
+    if (scale != 1) std::transform(data, data + array.size(), data, [scale](T g) { return g * scale; });
+    return array;
+  }
+
+  void apply(const std::vector<Array<T>>& gradients, const ops::Optimizer& optimizer,
+             std::optional<double> learning_rate) {
+    std::size_t count = 0;
+    trainer.each_learning([&](const Variable<T>& variable, auto...) {
+      if (count < gradients.size()) expect_shape({"apply", "gradient"}, gradients[count], shape_of_variable(variable));
+      ++count;
+    });
+    if (count != gradients.size()) throw py::value_error("apply: expected a gradient for each variable that learns");
+    FloatMode mode;
+    const WithoutGil without_gil;
+    trainer.apply(optimizer, learning_rate.value_or(optimizer.learning_rate),
+                  [&, n = std::size_t(0)](const Variable<T>& variable, PanelView<T> values) mutable {
+                    pack<T>({gradients[n++].data(), variable.rows(), variable.columns()}, values);
+                  });
+  }
+
   /// The names of what is kept for each variable that learns, and the numbers.
   py::tuple slots() {
     std::optional<Hold> hold; // so that they are those of one step
@@ -309,6 +370,8 @@ template <class T> void register_network_of(py::module_& m, const std::string& s
           arg("variance").none(false), arg("momentum"), arg("epsilon"), arg("trainable"))
       .def("add_layer_normalization", &Network<T>::add_layer_normalization, arg("name"), arg("gamma").none(true),
            arg("beta").none(true), arg("epsilon"), arg("trainable"))
+      .def("add_parameters", &Network<T>::add_parameters, arg("name"), arg("variable").none(false), arg("trainable"))
+      .def_property_readonly("ends_in_softmax", &Network<T>::ends_in_softmax)
       .def("predict", &predict_samples<T>, arg("x"), arg("on_progress"))
       .def("predict_in_training", &predict_samples_in_training<T>, arg("x"))
       .def("try_predict", &try_predict<T>, arg("x"))
@@ -330,6 +393,9 @@ template <class T> void register_network_of(py::module_& m, const std::string& s
       .def("evaluate", &Bound::evaluate, arg("x"), arg("y"), arg("batch_size"), arg("on_progress"),
            arg("sample_weight").noconvert() = py::none(), arg("every_batch") = false)
       .def("outputs", &Bound::outputs)
+      .def("forward", &Bound::forward, arg("x"))
+      .def("backward", &Bound::backward, arg("gradient"), arg("of_input"))
+      .def("apply", &Bound::apply, arg("gradients"), arg("optimizer"), arg("learning_rate") = py::none())
       .def_property_readonly("depends_on_batch", [](const Bound& bound) { return bound.trainer.depends_on_batch(); })
       .def_property_readonly("steps", [](const Bound& bound) { return bound.trainer.steps(); })
       .def("slots", &Bound::slots)
@@ -423,6 +489,8 @@ void register_network(py::module_& m) {
           loss.kind = Loss::Kind::cross_entropy;
         } else if (name == "cross_entropy_from_logits") {
           loss.kind = Loss::Kind::cross_entropy_from_logits;
+        } else if (name == "elsewhere") {
+          loss.kind = Loss::Kind::elsewhere;
         } else {
           loss.pointwise = pointwise_loss("Loss", name);
         }

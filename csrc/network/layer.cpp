@@ -91,6 +91,7 @@ template <class T> void infer(const Layer<T>& layer, PanelView<const T> x, Block
       [&](const Softmax&) { ops::softmax(x, rows, out); }, [&](const LogSoftmax&) { ops::log_softmax(x, rows, out); },
       [&](const Rescaling<T>& rescaling) { ops::rescaling_forward(x, rescaling.scale, rescaling.offset, rows, out); },
       [&](const Dropout&) { copy(x, block, out); }, [&](const GaussianNoise&) { copy(x, block, out); },
+      [&](const Parameters&) { copy(x, block, out); },
       [&](const BatchNormalization<T>& normalization) {
         ops::standardize<T>(x, data_of(normalization.mean), data_of(normalization.variance),
                             static_cast<T>(normalization.epsilon), affine(layer), block, out);
@@ -148,6 +149,7 @@ void backward(const Layer<T>& layer, const Place<T>& place, PanelView<const T> g
         ops::dropout_backward<T>(gradient, PanelView<T>{place.kept, below.rows, below.columns}, rows, below);
       },
       [&](const GaussianNoise&) { copy(gradient, block, below); },
+      [&](const Parameters&) { copy(gradient, block, below); },
       [&](const BatchNormalization<T>& normalization) {
         if (layer.mixes_rows()) {
           ops::batch_normalization_backward<T>(gradient, place.x, column_moments(place), gamma, block, below);

@@ -47,10 +47,12 @@ template <class T> struct BatchNormalization {
 struct LayerNormalization {
   double epsilon;
 };
+/// Nothing: the variables are there for an optimizer, and others compute with them.
+struct Parameters {};
 
 template <class T> struct Layer {
   using Function = std::variant<Dense, ops::Activation<T>, Softmax, LogSoftmax, Rescaling<T>, Dropout, GaussianNoise,
-                                BatchNormalization<T>, LayerNormalization>;
+                                BatchNormalization<T>, LayerNormalization, Parameters>;
 
   std::string name; ///< for messages
   Index outputs;

@@ -91,6 +91,10 @@ void Network<T>::add_layer_normalization(std::string name, SharedVariable<T> gam
   add(std::move(name), outputs(), LayerNormalization{epsilon}, std::move(gamma), std::move(beta), trainable);
 }
 
+template <class T> void Network<T>::add_parameters(std::string name, SharedVariable<T> variable, bool trainable) {
+  add(std::move(name), outputs(), Parameters{}, std::move(variable), nullptr, trainable);
+}
+
 template <class T> double multiply_adds(const Network<T>& network) {
   double count = 0;
   for (const Layer<T>& layer : network.layers()) {

@@ -34,6 +34,8 @@ public:
                                BatchNormalization<T> normalization, bool trainable);
   void add_layer_normalization(std::string name, SharedVariable<T> gamma, SharedVariable<T> beta, double epsilon,
                                bool trainable);
+  /// A variable that no layer of this network computes with.
+  void add_parameters(std::string name, SharedVariable<T> variable, bool trainable);
 
   Index inputs() const { return inputs_; }
   Index outputs() const { return layers_.empty() ? inputs_ : layers_.back().outputs; }

@@ -76,9 +76,9 @@ namespace {
 /// A block of a variable's gradient, `stride` from a panel to the next.
 template <class T>
 void make(const Layer<T>& layer, const Batch<T>& batch, Index l, std::size_t n, const Variable<T>& variable,
-          Block block, const ops::Ahead<T>& ahead, T* grad, Index stride) {
+          Block block, bool penalized, const ops::Ahead<T>& ahead, T* grad, Index stride) {
   variable_gradient<T>(layer, batch.place(l), batch.gradient(l), n, block, ahead, grad, stride);
-  if (!variable.regularizer.is_on()) return;
+  if (!penalized || !variable.regularizer.is_on()) return;
   const T* values = variable.values().data;
   each_stretch<T>(variable.rows(), block, [&](Index offset, Index size) {
     ops::regularize(variable.regularizer, size, values + offset, grad);
@@ -123,17 +123,18 @@ void update(const Network<T>& network, const Batch<T>& batch, Index l, Block wei
     ops::Ahead<T> ahead{{values.data, nullptr, nullptr}};
     const std::size_t slots_ahead = std::min(of_variable.size(), std::size(ahead.data) - 1);
     for (std::size_t s = 0; s < slots_ahead; ++s) ahead.data[s + 1] = of_variable[s].data();
-    make(layer, batch, l, n, variable, block, ahead, grad.data(), stride);
+    make(layer, batch, l, n, variable, block, true, ahead, grad.data(), stride);
     apply(update, variable, block, grad.data(), stride, 1, of_variable);
   });
 }
 
 template <class T>
-void make_gradient(const Network<T>& network, const Batch<T>& batch, Index l, Block weights, Gradients<T>& gradients) {
+void make_gradient(const Network<T>& network, const Batch<T>& batch, Index l, Block weights, bool penalized,
+                   Gradients<T>& gradients) {
   const Layer<T>& layer = layer_of(network, l);
   each_variable(layer, weights, [&](std::size_t n, const Variable<T>& variable, Block block) {
     const PanelView<T> grad = of_layer(gradients.layers, l)[n].values.view();
-    make(layer, batch, l, n, variable, block, {}, start(grad, block), grad.stride());
+    make(layer, batch, l, n, variable, block, penalized, {}, start(grad, block), grad.stride());
   });
 }
 
@@ -281,7 +282,7 @@ template <class T> void overwrite_by_average(const Network<T>& network, const Sl
   template struct Slots<T>;                                                                                            \
   template struct Gradients<T>;                                                                                        \
   template void update(const Network<T>&, const Batch<T>&, Index, Block, const ops::Update<T>&, Slots<T>&);            \
-  template void make_gradient(const Network<T>&, const Batch<T>&, Index, Block, Gradients<T>&);                        \
+  template void make_gradient(const Network<T>&, const Batch<T>&, Index, Block, bool, Gradients<T>&);                  \
   template void apply_gradient(const Network<T>&, Index, Block, const Gradients<T>&, const ops::Update<T>&,            \
                                Slots<T>&);                                                                             \
   template void accumulate(const Network<T>&, Index, Block, bool, Gradients<T>&, Gradients<T>&);                       \

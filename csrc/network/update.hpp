@@ -55,8 +55,9 @@ template <class T> PanelView<const T> weights(const Layer<T>&);
 /// Takes a step: the gradient from the batch, at once applied by the optimizer, never stored whole.
 template <class T> void update(const Network<T>&, const Batch<T>&, Index l, Block, const ops::Update<T>&, Slots<T>&);
 
-/// The same in two stages, with the same bits.
-template <class T> void make_gradient(const Network<T>&, const Batch<T>&, Index l, Block, Gradients<T>&);
+/// The same in two stages, with the same bits; the gradient with that of penalties or without.
+template <class T>
+void make_gradient(const Network<T>&, const Batch<T>&, Index l, Block, bool penalized, Gradients<T>&);
 template <class T>
 void apply_gradient(const Network<T>&, Index l, Block, const Gradients<T>&, const ops::Update<T>&, Slots<T>&);
 

@@ -2,7 +2,6 @@
 
 #include "core/errors.hpp"
 #include "ops/random.hpp"
-#include "train/uses.hpp"
 
 #include <algorithm>
 #include <array>
@@ -16,6 +15,9 @@ namespace {
 /// Rows of a batch whose gradients take so long that Ctrl-C must be heard meanwhile: they are stored
 /// first, so that what is interrupted leaves the weights alone.
 constexpr Index staged_rows = 2048;
+
+/// Multiply-adds that take as long as a parameter's update, which waits for memory.
+constexpr double worth_of_update = 8;
 
 /// Of the first rows of x.
 template <class T> bool is_finite(PanelView<const T> x, Index rows) {
@@ -56,7 +58,7 @@ template <class T> ops::Targets<T> Trainer<T>::targets(Index batch) {
 
 template <class T> PanelView<const T> Trainer<T>::outputs() {
   if (latest_rows_ == 0) return {nullptr, 0, network_.outputs()};
-  if (fused()) return buffers_.probabilities.view(latest_rows_);
+  if (fused() && loss_.kind != Loss::Kind::elsewhere) return buffers_.probabilities.view(latest_rows_);
   return Batch<T>(network_, buffers_.workspace, latest_rows_, 0, 0).output(top());
 }
 
@@ -139,12 +141,15 @@ template <class T> void Trainer<T>::loss(const Dataset<T>& data, const Step& ste
   }
 }
 
-template <class T> void Trainer<T>::loss_gradient(const Dataset<T>& data, const Step& step, RowRange rows) {
+template <class T> void Trainer<T>::loss_gradient(const Pass& pass, const Step& step, RowRange rows) {
   if (top() < 0) return;
+  const Dataset<T>& data = pass.data;
   const Batch<T>& batch = step.batch;
   const PanelView<T> gradient = batch.gradient(top());
   const ops::Targets<T> targets = this->targets(batch.rows());
-  if (loss_.kind == Loss::Kind::pointwise) {
+  if (pass.gradient) {
+    gather(*pass.gradient, {nullptr, 0}, T(1), T(-0.0), rows, gradient); // − 0, so that −0 stays
+  } else if (loss_.kind == Loss::Kind::pointwise) {
     ops::pointwise_loss_backward<T>(loss_.pointwise, loss_.parameters, batch.output(top()), targets.distribution,
                                     step.divisor, rows, gradient);
   } else if (loss_.kind == Loss::Kind::cross_entropy && !fused()) {
@@ -159,57 +164,95 @@ template <class T> void Trainer<T>::loss_gradient(const Dataset<T>& data, const 
   backward_activation(network_, batch, top(), across(gradient, rows));
 }
 
+template <class T> class Trainer<T>::Plan {
+  using Kind = typename Stage::Kind;
+
+public:
+  Plan(const Trainer& trainer, Index batch_size, int threads, bool training)
+      : trainer_(trainer), batch_size_(batch_size), threads_(threads), training_(training) {}
+
+  void add(Kind kind, Index l, Split split) { stages.push_back({kind, l, split}); }
+  void add_each(Kind kind, Split split, bool (*is_meant)(const Layer<T>&)) {
+    for (Index l = 0; l <= trainer_.top(); ++l) {
+      if (is_meant(layer(l))) add(kind, l, split);
+    }
+  }
+  void add_trainable(Kind kind, Split split = Split::weights) {
+    add_each(kind, split, [](const Layer<T>& l) { return l.learns(); });
+  }
+
+  /// Whoever reads all rows may gather them for himself: the user's array is no farther than another core's cache.
+  void add_forward(bool may_own_inputs) {
+    const bool reads_all = trainer_.top() >= 0 && split(0, layer(0).outputs) == Split::columns;
+    if (!may_own_inputs || !reads_all) add(Kind::input, -1, Split::rows);
+    for (Index l = 0; l <= trainer_.top(); ++l) add(Kind::forward, l, split(l, layer(l).outputs));
+  }
+  /// Down to the gradient of the output of layer `last`, or of the input, −1.
+  void add_backward(Index last) {
+    add(Kind::loss_gradient, trainer_.top(), Split::rows);
+    for (Index l = trainer_.top(); l > last; --l) {
+      add(Kind::backward, l, split(l, l > 0 ? layer(l - 1).outputs : trainer_.network_.inputs()));
+    }
+  }
+  /// What the optimizer makes of gradients that are stored.
+  void add_step(const ops::Optimizer& optimizer) {
+    if (!optimizer.needs_whole_gradient()) return;
+    if (optimizer.accumulation > 1) add_trainable(Kind::accumulate);
+    if (optimizer.clips_norms()) add_trainable(Kind::measure, Split::weight_panels);
+    add(Kind::choose_scales, -1, Split::whole);
+  }
+  void add_constraints() { add_each(Kind::constrain, Split::weight_panels, is_constrained<T>); }
+  void add_remembering() {
+    add_each(Kind::remember, Split::whole, [](const Layer<T>& l) { return l.mixes_rows(); });
+  }
+
+  std::vector<Stage> stages;
+
+private:
+  const Layer<T>& layer(Index l) const { return trainer_.network_.layers()[static_cast<std::size_t>(l)]; }
+  Split split(Index l, Index columns) const {
+    if (training_ && layer(l).mixes_rows()) return Split::panels;
+    return layer(l).template is<Dense>() ? split_of<T>(batch_size_, columns, threads_, training_) : Split::rows;
+  }
+
+  const Trainer& trainer_;
+  Index batch_size_;
+  int threads_;
+  bool training_;
+};
+
 template <class T>
 auto Trainer<T>::stages(Index batch_size, int threads, const EpochOptions* training) const -> std::vector<Stage> {
   using Kind = typename Stage::Kind;
-  const auto layer = [&](Index l) -> const Layer<T>& { return network_.layers()[static_cast<std::size_t>(l)]; };
-  const auto split = [&](Index l, Index columns) {
-    if (training && layer(l).mixes_rows()) return Split::panels;
-    return layer(l).template is<Dense>() ? split_of<T>(batch_size, columns, threads, training) : Split::rows;
-  };
-  std::vector<Stage> stages;
-  const auto add_each = [&](Kind kind, Split split, auto predicate) {
-    for (Index l = 0; l <= top(); ++l) {
-      if (predicate(layer(l))) stages.push_back({kind, l, split});
-    }
-  };
-  const auto add_trainable = [&](Kind kind, Split split = Split::weights) {
-    add_each(kind, split, [](const Layer<T>& l) { return l.learns(); });
-  };
-  // Whoever reads all rows gathers them for himself: the user's array is no farther than another core's cache.
-  const bool own_inputs = top() >= 0 && split(0, layer(0).outputs) == Split::columns;
-  if (!own_inputs) stages.push_back({Kind::input, -1, Split::rows});
-  for (Index l = 0; l <= top(); ++l) stages.push_back({Kind::forward, l, split(l, layer(l).outputs)});
-  stages.push_back({Kind::labels, top(), Split::rows});
-  stages.push_back({Kind::loss, top(), Split::rows});
-  if (training) {
-    stages.push_back({Kind::loss_gradient, top(), Split::rows});
-    for (Index l = top(); l > lowest_trainable(network_); --l) {
-      stages.push_back({Kind::backward, l, split(l, layer(l - 1).outputs)});
-    }
-  }
+  Plan plan(*this, batch_size, threads, training);
+  plan.add_forward(true);
+  plan.add(Kind::labels, top(), Split::rows);
+  plan.add(Kind::loss, top(), Split::rows);
+  if (training) plan.add_backward(lowest_trainable(network_));
   const bool staged =
       training && (training->staged || batch_size > staged_rows || training->optimizer.needs_whole_gradient());
-  if (staged) add_trainable(Kind::make_gradient);
-  add_each(Kind::penalize, Split::weight_panels, is_regularized<T>);
-  stages.push_back({Kind::tally, -1, Split::whole});
-  if (!training) return stages;
-  if (training->optimizer.needs_whole_gradient()) {
-    if (training->optimizer.accumulation > 1) add_trainable(Kind::accumulate);
-    if (training->optimizer.clips_norms()) add_trainable(Kind::measure, Split::weight_panels);
-    stages.push_back({Kind::choose_scales, -1, Split::whole});
-  }
-  add_trainable(staged ? Kind::apply_gradient : Kind::update);
-  add_each(Kind::constrain, Split::weight_panels, is_constrained<T>);
-  add_each(Kind::remember, Split::whole, [](const Layer<T>& l) { return l.mixes_rows(); });
-  return stages;
+  if (staged) plan.add_trainable(Kind::make_gradient);
+  plan.add_each(Kind::penalize, Split::weight_panels, is_regularized<T>);
+  plan.add(Kind::tally, -1, Split::whole);
+  if (!training) return plan.stages;
+  plan.add_step(training->optimizer);
+  plan.add_trainable(staged ? Kind::apply_gradient : Kind::update);
+  plan.add_constraints();
+  plan.add_remembering();
+  return plan.stages;
 }
 
-template <class T> PanelView<T> Trainer<T>::result(const Stage& stage, const Batch<T>& batch) const {
-  return stage.kind == Stage::Kind::backward ? batch.gradient(stage.layer - 1) : batch.output(stage.layer);
+template <class T> int Trainer<T>::threads_of(Index batch_size, bool training) const {
+  const double passes = training ? 3 : 1;
+  return threads_for(passes * multiply_adds(network_) * static_cast<double>(batch_size), worth_waiting);
 }
 
-template <class T> Tiling Trainer<T>::tiling(const Stage& stage, const Batch<T>& batch, int threads) const {
+template <class T> PanelView<T> Trainer<T>::result(const Stage& stage, const Batch<T>& batch) {
+  if (stage.kind != Stage::Kind::backward) return batch.output(stage.layer);
+  return stage.layer > 0 ? batch.gradient(stage.layer - 1) : input_gradient_.view();
+}
+
+template <class T> Tiling Trainer<T>::tiling(const Stage& stage, const Batch<T>& batch, int threads) {
   switch (stage.split) {
   case Split::rows: return rows_tiling(batch.rows(), threads);
   case Split::columns: break;
@@ -233,13 +276,16 @@ template <class T> void Trainer<T>::perform(const Stage& stage, Pass& pass, cons
   switch (stage.kind) {
   case Kind::input: return load_input(pass, step, rows);
   case Kind::forward:
-    if (pass.training) return forward(layer(stage), batch.place(l), block);
+    if (pass.training) return cnet::forward(layer(stage), batch.place(l), block);
     return infer<T>(layer(stage), batch.output(l - 1), block, batch.output(l));
   case Kind::labels: return load_labels(pass.data, step, rows);
   case Kind::loss: return loss(pass.data, step, rows);
-  case Kind::loss_gradient: return loss_gradient(pass.data, step, rows);
-  case Kind::backward: return backward(network_, batch, l, block);
-  case Kind::make_gradient: return make_gradient(network_, batch, l, block, gradients_);
+  case Kind::loss_gradient: return loss_gradient(pass, step, rows);
+  case Kind::backward:
+    if (l > 0) return cnet::backward(network_, batch, l, block);
+    return cnet::backward<T>(layer(stage), batch.place(0), batch.gradient(0), nullptr, block, batch.scratch(),
+                             input_gradient_.view());
+  case Kind::make_gradient: return make_gradient(network_, batch, l, block, !pass.gradient, gradients_);
   case Kind::penalize: return penalize(network_, l, block, penalties_);
   case Kind::tally: return tally(pass, step);
   case Kind::accumulate: return accumulate(network_, l, block, step.rule.steps(), gradients_, put_by_);
@@ -299,11 +345,10 @@ template <class T> std::string Trainer<T>::first_not_finite(const Batch<T>& batc
 template <class T> Totals Trainer<T>::run(Pass& pass) {
   const Index samples = pass.data.x.rows, batch_size = pass.batch_size;
   has_ids_ = pass.data.ids;
-  const double passes = pass.training ? 3 : 1;
-  const int threads = threads_for(passes * multiply_adds(network_) * static_cast<double>(batch_size), worth_waiting);
+  const int threads = threads_of(batch_size, pass.training);
   const std::vector<Stage> stages = this->stages(batch_size, threads, pass.training);
-  const bool own_inputs = stages[0].kind != Stage::Kind::input;
-  reserve(batch_size, threads, own_inputs);
+  pass.own_inputs = stages[0].kind != Stage::Kind::input;
+  reserve(batch_size, threads, pass.own_inputs);
   const auto is_staged = [](const Stage& stage) { return stage.kind == Stage::Kind::make_gradient; };
   if (gradients_.layers.empty() && std::any_of(stages.begin(), stages.end(), is_staged)) {
     gradients_ = Gradients<T>(network_);
@@ -327,7 +372,7 @@ template <class T> Totals Trainer<T>::run(Pass& pass) {
 template <class T>
 void Trainer<T>::run_from(Index from, Pass& pass, const std::vector<Stage>& stages, int threads, Pulse& pulse) {
   const Index samples = pass.data.x.rows, batch_size = pass.batch_size;
-  const bool every_batch = pass.observer.every_batch, own_inputs = stages[0].kind != Stage::Kind::input;
+  const bool every_batch = pass.observer.every_batch;
   const auto tell = [&] { pass.stopped = pass.stopped || !pulse(pass.totals); };
   Deal deal(threads, stages.size());
   run_parallel(threads, [&](Share share) {
@@ -341,7 +386,7 @@ void Trainer<T>::run_from(Index from, Pass& pass, const std::vector<Stage>& stag
     for (Index first = from; first < samples; first += batch_size) {
       const Step step(*this, pass, first, share.index);
       hand.begin();
-      bool has_input = !own_inputs;
+      bool has_input = !pass.own_inputs;
       const auto perform_stages = [&](auto stage, auto end, Block block) {
         const bool may_be_given_up = stage->kind <= Stage::Kind::tally;
         if (may_be_given_up && pass.given_up() && stage->kind != Stage::Kind::tally) return;
@@ -394,6 +439,69 @@ Totals Trainer<T>::train_epoch(const Dataset<T>& data, const EpochOptions& optio
   begin_random_steps(network_);
   Pass pass{data, options.shuffle ? order.data() : nullptr, batch_size, &options, observer, hold, steps_};
   return run(pass);
+}
+
+template <class T> void Trainer<T>::run_piece(Pass& pass, const std::vector<Stage>& stages, int threads) {
+  Pulse pulse(pass.observer);
+  run_from(0, pass, stages, threads, pulse);
+  pass.failure.rethrow();
+}
+
+template <class T> void Trainer<T>::forward(const Samples& x, const Observer& observer) {
+  Hold hold(owning(guard_, uses_of_recording(network_)));
+  const int threads = threads_of(x.rows, true);
+  Plan plan(*this, x.rows, threads, true);
+  plan.add_forward(false);
+  plan.add_remembering();
+  reserve(x.rows, threads, false);
+  begin_random_steps(network_);
+  const Dataset<T> data{x, {}, false};
+  const EpochOptions options{x.rows, false, 0, 0, {}};
+  Pass pass{data, nullptr, x.rows, &options, observer, hold, steps_};
+  run_piece(pass, plan.stages, threads);
+  count_random_steps(network_, 1);
+  latest_rows_ = x.rows;
+}
+
+template <class T> void Trainer<T>::backward(const Samples& gradient, bool of_input, const Observer& observer) {
+  Hold hold(owning(guard_, uses_of_evaluation(network_)));
+  const Index rows = gradient.rows;
+  if (gradients_.layers.empty()) gradients_ = Gradients<T>(network_);
+  if (of_input) input_gradient_ = PanelMatrix<T>(rows, network_.inputs());
+  if (top() < 0) {
+    if (of_input) gather(gradient, {nullptr, 0}, T(1), T(-0.0), {0, rows}, input_gradient_.view());
+    return;
+  }
+  const int threads = threads_of(rows, true);
+  Plan plan(*this, rows, threads, true);
+  plan.add_backward(of_input ? -1 : lowest_trainable(network_));
+  plan.add_trainable(Stage::Kind::make_gradient);
+  const Dataset<T> data{gradient, {}, false};
+  const EpochOptions options{rows, false, 0, 0, {}};
+  Pass pass{data, nullptr, rows, &options, observer, hold, steps_, &gradient};
+  run_piece(pass, plan.stages, threads);
+}
+
+template <class T> void Trainer<T>::apply_gradients(const ops::Optimizer& optimizer, double learning_rate, Hold& hold) {
+  prepare(optimizer);
+  if (!optimizer.needs_whole_gradient()) gradients_.forget_scales();
+  double parameters = 0;
+  each_learning([&](const Variable<T>& variable, std::size_t, std::size_t) {
+    parameters += static_cast<double>(variable.rows() * variable.columns());
+  });
+  const int threads = threads_for(parameters * worth_of_update, worth_waiting);
+  Plan plan(*this, 1, threads, true);
+  plan.add_step(optimizer);
+  plan.add_trainable(Stage::Kind::apply_gradient);
+  plan.add_constraints();
+  Samples none{};
+  none.rows = 1;
+  const Dataset<T> data{none, {}, false};
+  const EpochOptions options{1, false, 0, 0, optimizer, true, {learning_rate}};
+  const Observer observer{[](const Totals&) { return true; }};
+  Pass pass{data, nullptr, 1, &options, observer, hold, steps_};
+  run_piece(pass, plan.stages, threads);
+  ++steps_;
 }
 
 template <class T> void Trainer<T>::prepare(const ops::Optimizer& optimizer) {

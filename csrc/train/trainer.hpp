@@ -22,6 +22,7 @@ struct Loss {
     cross_entropy,             ///< of probabilities; fused with a softmax that ends the network
     cross_entropy_from_logits, ///< of logits, whatever the last layer is
     pointwise,                 ///< of numbers with numbers
+    elsewhere,                 ///< computed by others, who give its gradient
   } kind;
   ops::PointwiseLoss pointwise = {};
   ops::LossParameters parameters = {};
@@ -80,6 +81,25 @@ public:
   /// Loss and accuracy, without training. Waits while others train the network.
   Totals evaluate(const Dataset<T>&, Index batch_size, const Observer&);
 
+  // A batch's step in pieces, for losses that are computed elsewhere: with the bits of train_epoch().
+
+  /// The way forward, as in training, up to what outputs() then has: logits, where a softmax ends the network.
+  void forward(const Samples& x, const Observer&);
+  /// From the gradient with respect to those outputs to that of each variable that learns and, if asked for, that
+  /// of x as the network took it; without penalties. Of the latest forward(), as often as wanted.
+  void backward(const Samples& gradient, bool of_input, const Observer&);
+  /// Calls see(variable, gradient) from the first variable that learns to the last, after backward().
+  template <class See> void read_gradients(See see) { each_gradient(see); }
+  PanelView<const T> input_gradient() const { return input_gradient_.view(); }
+
+  /// A step of the optimizer by gradients from elsewhere, which fill(variable, gradient) sets in the same order.
+  template <class Fill> void apply(const ops::Optimizer& optimizer, double learning_rate, Fill fill) {
+    Hold hold(owning(guard_, uses_of_training(network_)));
+    if (gradients_.layers.empty()) gradients_ = Gradients<T>(network_);
+    each_gradient(fill);
+    apply_gradients(optimizer, learning_rate, hold);
+  }
+
   /// Puts the running means of the parameters in their place, if the optimizer kept them.
   void finish();
 
@@ -109,21 +129,31 @@ public:
     steps_ = batches;
   }
 
+  /// f(variable, l, v) for each variable that learns: the v-th of layer l.
+  template <class F> void each_learning(F f) const {
+    for (std::size_t l = 0; l < network_.layers().size(); ++l) {
+      const Layer<T>& layer = network_.layers()[l];
+      for (std::size_t v = 0; v < layer.variables.size() && layer.learns(); ++v) {
+        if (layer.variables[v]) f(*layer.variables[v], l, v);
+      }
+    }
+  }
+
 private:
   /// Makes room for what this optimizer keeps, unless it is there.
   void prepare(const ops::Optimizer&);
   template <class F> void each_slot(F f) {
-    for (std::size_t l = 0; l < network_.layers().size(); ++l) {
-      const Layer<T>& layer = network_.layers()[l];
-      for (std::size_t v = 0; v < layer.variables.size() && layer.learns(); ++v) {
-        if (!layer.variables[v]) continue;
-        const Variable<T>& variable = *layer.variables[v];
-        for (AlignedBuffer<T>& slot : slots_.layers[l][v]) {
-          f(variable, PanelView<T>{slot.data(), variable.rows(), variable.columns()});
-        }
-        if (optimizer_->accumulation > 1) f(variable, put_by_.layers[l][v].values.view());
+    each_learning([&](const Variable<T>& variable, std::size_t l, std::size_t v) {
+      for (AlignedBuffer<T>& slot : slots_.layers[l][v]) {
+        f(variable, PanelView<T>{slot.data(), variable.rows(), variable.columns()});
       }
-    }
+      if (optimizer_->accumulation > 1) f(variable, put_by_.layers[l][v].values.view());
+    });
+  }
+  template <class F> void each_gradient(F f) {
+    each_learning([&](const Variable<T>& variable, std::size_t l, std::size_t v) {
+      f(variable, gradients_.layers[l][v].values.view());
+    });
   }
 
   /// What is done to a batch, one thing after the other.
@@ -134,7 +164,7 @@ private:
       labels,
       loss,
       loss_gradient,
-      backward,
+      backward, ///< to the layer before, or to the input
       make_gradient,
       penalize,      ///< large weights
       tally,         ///< adds the batch to the totals, or ends the pass without it
@@ -155,11 +185,13 @@ private:
       return split == next.split && (split == Split::rows || (is_of_weights && kind == next.kind));
     }
   };
+  /// What a batch goes through.
+  class Plan;
   std::vector<Stage> stages(Index batch_size, int threads, const EpochOptions*) const;
   const Layer<T>& layer(const Stage& stage) const { return network_.layers()[static_cast<std::size_t>(stage.layer)]; }
-  Tiling tiling(const Stage&, const Batch<T>&, int threads) const;
+  Tiling tiling(const Stage&, const Batch<T>&, int threads);
   /// What a stage of rows, columns or panels writes.
-  PanelView<T> result(const Stage&, const Batch<T>&) const;
+  PanelView<T> result(const Stage&, const Batch<T>&);
 
   /// One way through the data, and how far it has come.
   struct Pass {
@@ -170,6 +202,10 @@ private:
     const Observer& observer;
     Hold& hold;
     const Index steps_before; ///< batches that the optimizer had seen
+
+    /// Of the loss with respect to the outputs, if that is given: penalties are not part of it then.
+    const Samples* gradient = nullptr;
+    bool own_inputs = false; ///< whether each thread gathers all of the input for itself
 
     Failure failure{};
     std::atomic<bool> stopped{false}; ///< by the observer
@@ -182,6 +218,10 @@ private:
     bool given_up() const { return failure || stopped; }
   };
   Totals run(Pass&);
+  /// One batch through some of the stages.
+  void run_piece(Pass&, const std::vector<Stage>&, int threads);
+  void apply_gradients(const ops::Optimizer&, double learning_rate, Hold&);
+  int threads_of(Index batch_size, bool training) const;
   /// Batches on, from that of this first sample, until there are no more or somebody waits.
   void run_from(Index first, Pass&, const std::vector<Stage>&, int threads, Pulse&);
 
@@ -219,14 +259,18 @@ private:
   /// How much row i of a batch counts.
   T weight(const Dataset<T>&, const Step&, Index i) const;
   void loss(const Dataset<T>&, const Step&, RowRange rows);
-  void loss_gradient(const Dataset<T>&, const Step&, RowRange rows);
+  void loss_gradient(const Pass&, const Step&, RowRange rows);
   /// Adds a batch's losses and right predictions to the totals, or ends the pass.
   void tally(Pass&, const Step&);
 
   void reserve(Index rows, int threads, bool own_inputs);
   std::string first_not_finite(const Batch<T>&) const;
   ops::Targets<T> targets(Index batch);
-  bool fused() const { return loss_.kind == Loss::Kind::cross_entropy && network_.ends_in_softmax(); }
+  /// Whether a softmax that ends the network is left to the loss.
+  bool fused() const {
+    const bool takes_logits = loss_.kind == Loss::Kind::cross_entropy || loss_.kind == Loss::Kind::elsewhere;
+    return takes_logits && network_.ends_in_softmax();
+  }
   /// The layer whose output the loss's gradient is taken with respect to.
   Index top() const { return static_cast<Index>(network_.layers().size()) - (fused() ? 2 : 1); }
 
@@ -249,6 +293,7 @@ private:
   Buffers buffers_;
   Gradients<T> gradients_; ///< empty until a staged step
   Gradients<T> put_by_;    ///< empty until gradients are accumulated
+  PanelMatrix<T> input_gradient_;
   Penalties penalties_;
   bool has_ids_ = false;
   Index latest_rows_ = 0; ///< of the batch that was counted last

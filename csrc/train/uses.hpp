@@ -20,6 +20,19 @@ template <class T> Uses uses_of_training(const Network<T>& network) {
   return uses;
 }
 
+/// What a batch's way forward writes and reads that is to be gone back later: its moments and random numbers.
+template <class T> Uses uses_of_recording(const Network<T>& network) {
+  Uses uses;
+  for (const Layer<T>& layer : network.layers()) {
+    for (Variable<T>* variable : layer.all_variables()) {
+      (layer.mixes_rows() ? uses.written : uses.read).push_back(&variable->guard);
+    }
+    if (ops::RandomState* random = layer.random()) uses.written.push_back(&random->guard);
+  }
+  uses.owned = uses.written;
+  return uses;
+}
+
 /// What all else reads of a network.
 template <class T> Uses uses_of_evaluation(const Network<T>& network) {
   Uses uses;

@@ -247,6 +247,50 @@ template <class T> void test_options(const Shape& shape) {
   }
 }
 
+/// A batch's step in pieces, the loss between them: the bytes of an epoch's, on any number of threads.
+template <class T> void test_pieces(const Shape& shape) {
+  const ops::Optimizer adam = optimizer(ops::Rule::adam, 0x1p-8);
+  const Index rows = shape.batch, classes = shape.widths.back();
+  const Data<T> data(rows, shape.widths.front(), classes);
+  const auto features = static_cast<std::size_t>(rows * shape.widths.front());
+  for (const int threads : thread_counts) {
+    set_thread_limit(threads);
+    const Network<T> network = make_network<T>(shape.widths), twin = make_network<T>(shape.widths);
+    Trainer<T> whole(network, Loss{Loss::Kind::cross_entropy}), pieces(twin, Loss{Loss::Kind::elsewhere});
+    for (int step = 0; step < 2; ++step) {
+      whole.train_epoch(data.with_ids(), {rows, false, 0, 0, adam}, nobody());
+
+      pieces.forward(data.features(), nobody());
+      PanelMatrix<T> gradient(rows, classes);
+      const std::vector<Index> ids(data.ids.begin(), data.ids.end());
+      std::vector<T> losses(static_cast<std::size_t>(rows));
+      ops::softmax_cross_entropy_forward<T>(pieces.outputs(), {ids.data(), {}}, {0, rows}, gradient.view(),
+                                            losses.data());
+      ops::softmax_cross_entropy_backward<T>(gradient.view(), {ids.data(), {}}, static_cast<double>(rows), {0, rows},
+                                             gradient.view());
+      std::vector<T> by_rows(static_cast<std::size_t>(rows * classes));
+      unpack<T>(gradient.view(), {by_rows.data(), rows, classes});
+      pieces.backward(samples(by_rows, rows, classes), true, nobody());
+      std::vector<T> first(features), again(features);
+      unpack<T>(pieces.input_gradient(), {first.data(), rows, shape.widths.front()});
+      pieces.backward(samples(by_rows, rows, classes), true, nobody()); // as often as wanted
+      unpack<T>(pieces.input_gradient(), {again.data(), rows, shape.widths.front()});
+      CHECK(first == again && *std::max_element(first.begin(), first.end()) > 0, "%s: other gradients", shape.name);
+      std::vector<PanelMatrix<T>> gradients;
+      pieces.read_gradients([&](const Variable<T>& variable, PanelView<const T> values) {
+        gradients.emplace_back(variable.rows(), variable.columns());
+        std::copy_n(values.data, values.panels() * values.stride(), gradients.back().view().data);
+      });
+      auto next = gradients.begin();
+      pieces.apply(adam, adam.learning_rate, [&](const Variable<T>&, PanelView<T> values) {
+        std::copy_n((next++)->view().data, values.panels() * values.stride(), values.data);
+      });
+    }
+    CHECK(weights(network) == weights(twin), "%s on %d threads: other weights", shape.name, threads);
+    CHECK(pieces.steps() == 2, "%s: %td steps", shape.name, pieces.steps());
+  }
+}
+
 /// Down each column and then over the columns, whatever stands in the padding.
 void test_sum_of_squares() {
   constexpr Index width = panel_width<float>, rows = 3;
@@ -272,6 +316,8 @@ int main() {
     test_training<double>(shape);
     test_options<float>(shape);
     test_options<double>(shape);
+    test_pieces<float>(shape);
+    test_pieces<double>(shape);
     test_predictions_at_once(shape);
     for (const int threads : thread_counts) {
       test_busy(shape, threads);

@@ -49,13 +49,17 @@ def softmax_cross_entropy_forward(
 
 
 def softmax_cross_entropy_backward(
-    probabilities: npt.ArrayLike, labels: npt.ArrayLike, *, out: FloatArray | None = None
+    probabilities: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    *,
+    out: FloatArray | None = None,
+    divisor: float | None = None,
 ) -> FloatArray:
-    """Return the gradient of the mean loss: (probabilities − labels) / batch."""
+    """Return the gradient of the mean loss: (probabilities − labels) / batch, or / divisor."""
     call = "softmax_cross_entropy_backward"
     (probabilities,) = as_floats(call, probabilities=probabilities)
     labels = _labels(call, labels, probabilities)
-    return _core.softmax_cross_entropy_backward(probabilities, labels, out)
+    return _core.softmax_cross_entropy_backward(probabilities, labels, out, divisor)
 
 
 def cross_entropy_forward(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> float:
@@ -66,12 +70,17 @@ def cross_entropy_forward(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -
 
 
 def cross_entropy_backward(
-    probabilities: npt.ArrayLike, labels: npt.ArrayLike, *, out: FloatArray | None = None
+    probabilities: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    *,
+    out: FloatArray | None = None,
+    divisor: float | None = None,
 ) -> FloatArray:
-    """Return the gradient of `cross_entropy_forward`'s mean loss."""
+    """Return the gradient of `cross_entropy_forward`'s mean loss, or of the sum over a divisor."""
     call = "cross_entropy_backward"
     (probabilities,) = as_floats(call, probabilities=probabilities)
-    return _core.cross_entropy_backward(probabilities, _labels(call, labels, probabilities), out)
+    labels = _labels(call, labels, probabilities)
+    return _core.cross_entropy_backward(probabilities, labels, out, divisor)
 
 
 def _labels(call: str, labels: npt.ArrayLike, rows: FloatArray) -> Array:

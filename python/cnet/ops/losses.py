@@ -65,9 +65,13 @@ def pointwise_loss_backward(
     positive_weight: float = 1.0,
     negative_weight: float = 1.0,
     out: FloatArray | None = None,
+    divisor: float | None = None,
 ) -> FloatArray:
-    """Return the gradient of the mean of `pointwise_loss_forward` over the rows, (batch, outputs)."""
+    """Return the gradient of the mean of `pointwise_loss_forward` over the rows, (batch, outputs).
+
+    With a `divisor` it is that of their sum, divided by this number.
+    """
     p, t = as_floats("pointwise_loss_backward", predictions=predictions, targets=targets)
     return _core.pointwise_loss_backward(
-        loss, p, t, delta, gamma, positive_weight, negative_weight, out
+        loss, p, t, delta, gamma, positive_weight, negative_weight, out, divisor
     )

@@ -63,7 +63,11 @@ def softmax_cross_entropy_forward(
 
 
 def softmax_cross_entropy_backward(
-    probabilities: npt.ArrayLike, labels: npt.ArrayLike, *, out: FloatArray | None = None
+    probabilities: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    *,
+    out: FloatArray | None = None,
+    divisor: float | None = None,
 ) -> FloatArray:
     """Return ``(p - y) / batch``, the gradient of the mean loss with respect to the logits.
 
@@ -75,6 +79,8 @@ def softmax_cross_entropy_backward(
         The second result of the forward pass.
     labels : array_like, (batch,) or (batch, classes)
     out : array, (batch, classes), optional
+    divisor : float, optional
+        Of the sum of the losses, in the place of the batch's size.
 
     Returns
     -------
@@ -97,7 +103,7 @@ def softmax_cross_entropy_backward(
            [-0.25 ,  0.25 ]], dtype=float32)
     """
     (p,) = floats(probabilities)
-    return into(out, (p - _one_hot(labels, p)) / len(p))
+    return into(out, (p - _one_hot(labels, p)) / (len(p) if divisor is None else divisor))
 
 
 def cross_entropy_forward(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> float:
@@ -136,7 +142,11 @@ def cross_entropy_forward(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -
 
 
 def cross_entropy_backward(
-    probabilities: npt.ArrayLike, labels: npt.ArrayLike, *, out: FloatArray | None = None
+    probabilities: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    *,
+    out: FloatArray | None = None,
+    divisor: float | None = None,
 ) -> FloatArray:
     """Return the gradient of `cross_entropy_forward` with respect to `probabilities`.
 
@@ -148,6 +158,8 @@ def cross_entropy_backward(
     probabilities : array_like, (batch, classes)
     labels : array_like, (batch,) or (batch, classes)
     out : array, (batch, classes), optional
+    divisor : float, optional
+        Of the sum of the losses, in the place of the batch's size.
 
     Returns
     -------
@@ -172,7 +184,7 @@ def cross_entropy_backward(
     total = p.sum(axis=-1, keepdims=True)
     r = p / total
     q = np.clip(r, EPSILON, 1 - EPSILON)
-    g = np.where(r == q, -y / q, 0) / len(p)
+    g = np.where(r == q, -y / q, 0) / (len(p) if divisor is None else divisor)
     return into(out, (g - (g * r).sum(axis=-1, keepdims=True)) / total)
 
 

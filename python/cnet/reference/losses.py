@@ -243,6 +243,7 @@ def pointwise_loss_backward(
     positive_weight: float = 1.0,
     negative_weight: float = 1.0,
     out: FloatArray | None = None,
+    divisor: float | None = None,
 ) -> FloatArray:
     """Return the gradient of the rows' mean loss with respect to the predictions.
 
@@ -251,6 +252,8 @@ def pointwise_loss_backward(
     loss, predictions, targets, delta, gamma, positive_weight, negative_weight
         As in `pointwise_loss_forward`.
     out : array, (batch, outputs), optional
+    divisor : float, optional
+        Of the sum of the rows' losses, in the place of their number.
 
     Returns
     -------
@@ -264,7 +267,8 @@ def pointwise_loss_backward(
     p, t = floats(predictions, targets)
     with np.errstate(divide="ignore", invalid="ignore"):
         slopes = FORMULAS[loss][1](p, t, Parameters(delta, gamma, positive_weight, negative_weight))
-    grad = np.asarray(slopes / (_terms(loss, p) * max(len(p), 1)), p.dtype)
+    rows = max(len(p), 1) if divisor is None else divisor
+    grad = np.asarray(slopes / (_terms(loss, p) * rows), p.dtype)
     return into(out, grad)
 
 
