@@ -388,6 +388,41 @@ def features(rounds: int = 25) -> list[Figure]:
     return figures
 
 
+# -- The tape --------------------------------------------------------------------------------------
+
+
+def tape(rounds: int = 25) -> list[Figure]:
+    """Take steps of 8-64-64-4 at batch 32 on a tape, and the engine's staged ones, on one thread."""
+    import cnet
+    from cnet import autodiff, losses, optimizers
+
+    cnet.set_num_threads(1)
+    batches, batch = 500, 32
+    x, y = samples(batches * batch, (8, 4))
+    model = classifier(8, 64, 64, 4)
+    engine, rule = model._engine(), model.optimizer.rule()
+    loss, optimizer = losses.SparseCategoricalCrossentropy(), optimizers.SGD(LEARNING_RATE)
+    weights = model.trainable_weights
+
+    def staged() -> None:
+        engine.train_epoch(x, y[:, np.newaxis], batch, False, 0, 0, rule, None, False, staged=True)
+
+    def taped() -> None:
+        for first in range(0, len(x), batch):
+            rows = slice(first, first + batch)
+            with autodiff.GradientTape() as tape:
+                value = loss(y[rows], model(x[rows]))
+            gradients = tape.gradient(value, weights)
+            optimizer.apply_gradients(zip(gradients, weights, strict=True))
+
+    times = np.array([[seconds(staged), seconds(taped)] for _ in range(rounds)])
+    step, on_tape = np.median(times, axis=0) / batches * 1e6
+    return [
+        Figure("8-64-64-4, batch 32: the engine's staged step", step, "µs"),
+        Figure("the same on a tape: at most 3 × + 30 µs", on_tape, "µs", 3 * step + 30),
+    ]
+
+
 # -- All of them -----------------------------------------------------------------------------------
 
 
@@ -404,6 +439,7 @@ SECTIONS: dict[str, Callable[[], list[Figure]]] = {
     "accuracy": accuracy,
     "threads": threads,
     "features": features,
+    "tape": tape,
 }
 
 

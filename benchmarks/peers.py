@@ -47,11 +47,10 @@ def weights(workload: Workload) -> list[tuple[Array, Array]]:
     return made
 
 
-def cnet(workload: Workload) -> Prepared:
-    """`fit(verbose=0)` with its shuffling; `model(x)` and `predict`."""
+def cnet_model(workload: Workload) -> Any:
+    """Return the network, compiled."""
     import cnet
 
-    x, y, batches = data(workload)
     *hidden, classes = workload.widths[1:]
     options: Any = {"dtype": workload.dtype}
     model = cnet.Sequential(
@@ -64,9 +63,35 @@ def cnet(workload: Workload) -> Prepared:
     optimizer = cnet.optimizers.get(workload.optimizer)
     optimizer.learning_rate = LEARNING_RATE
     model.compile(optimizer, "sparse_categorical_crossentropy")
+    return model
+
+
+def cnet(workload: Workload) -> Prepared:
+    """`fit(verbose=0)` with its shuffling; `model(x)` and `predict`."""
+    (x, y, batches), model = data(workload), cnet_model(workload)
     if workload.task == "predict":
         return (lambda: model(x)) if workload.batch == 1 else (lambda: model.predict(x)), 1
     return lambda: model.fit(x, y, batch_size=workload.batch, verbose=0), batches
+
+
+def cnet_tape(workload: Workload) -> Prepared:
+    """Write the loop by hand, in the order of the data: a tape over the model, `apply_gradients`."""
+    from cnet.autodiff import GradientTape
+    from cnet.losses import SparseCategoricalCrossentropy
+
+    if workload.task != "train":
+        raise KeyError(workload.task)
+    (x, y, batches), model = data(workload), cnet_model(workload)
+    loss, optimizer, weights = SparseCategoricalCrossentropy(), model.optimizer, model.weights
+
+    def run() -> None:
+        for first in range(0, len(x), workload.batch):
+            rows = slice(first, first + workload.batch)
+            with GradientTape() as tape:
+                value = loss(y[rows], model(x[rows]))
+            optimizer.apply_gradients(zip(tape.gradient(value, weights), weights, strict=True))
+
+    return run, batches
 
 
 def cnet_avx2(workload: Workload) -> Prepared:
@@ -301,6 +326,7 @@ def onnx_runtime(workload: Workload) -> Prepared:
 
 PEERS: dict[str, Callable[[Workload], Prepared]] = {
     "cnet": cnet,
+    "cnet on a tape": cnet_tape,
     "cnet on AVX2": cnet_avx2,
     "NumPy": numpy,
     "PyTorch": pytorch,

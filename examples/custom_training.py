@@ -15,12 +15,13 @@ import numpy as np
 import numpy.typing as npt
 from shared import Classes, add_data_options, load_data, positive, run
 
-from cnet import activations, autodiff, losses
+from cnet import activations, autodiff, losses, optimizers
 from cnet.autodiff import GradientTape, Tensor, Variable
 
 EPOCHS, LEARNING_RATE = 10, 1e-3
 
 Floats = npt.NDArray[np.float32]
+Update = Callable[[Sequence[Tensor], Sequence[Variable]], Any]
 
 
 class NaiveDense:
@@ -77,14 +78,16 @@ class BatchGenerator:
         return self.images[batch], self.labels[batch]
 
 
-def one_training_step(model: NaiveSequential, images: Floats, labels: Classes) -> Tensor:
+def one_training_step(
+    model: NaiveSequential, images: Floats, labels: Classes, update: Update
+) -> Tensor:
     """Compute the loss on a tape, go back along it, and take a step; return the loss."""
     with GradientTape() as tape:
         predictions = model(images)
         per_sample = losses.sparse_categorical_crossentropy(labels, predictions)
         average_loss: Tensor = autodiff.reduce_mean(per_sample)
     gradients = tape.gradient(average_loss, model.weights)
-    update_weights(gradients, model.weights)
+    update(gradients, model.weights)
     return average_loss
 
 
@@ -94,30 +97,47 @@ def update_weights(gradients: Sequence[Tensor], weights: Sequence[Variable]) -> 
         weight.assign_sub(gradient * LEARNING_RATE)
 
 
+def update_by(optimizer: optimizers.Optimizer) -> Update:
+    """Return what leaves that to an optimizer."""
+    return lambda gradients, weights: optimizer.apply_gradients(
+        zip(gradients, weights, strict=True)
+    )
+
+
 def fit(
-    model: NaiveSequential, images: Floats, labels: Classes, epochs: int, batch_size: int
+    model: NaiveSequential,
+    images: Floats,
+    labels: Classes,
+    epochs: int,
+    batch_size: int,
+    update: Update,
 ) -> None:
     """Go through the samples again and again."""
     for epoch in range(1, epochs + 1):
         batches = BatchGenerator(images, labels, batch_size)
         total = 0.0
         for _ in range(batches.num_batches):
-            total += float(one_training_step(model, *batches.next()))
+            total += float(one_training_step(model, *batches.next(), update))
         print(f"epoch {epoch}: loss {total / batches.num_batches:.4f}")
 
 
 def main(args: argparse.Namespace) -> None:
-    """Train a network of two layers on digits, and test it."""
+    """Train a network of two layers on digits, by hand and by an optimizer, and test it."""
     (train_images, train_labels), (test_images, test_labels), _ = load_data(args)
-    model = NaiveSequential(
-        [
-            NaiveDense(28 * 28, 512, activations.relu, seed=args.seed),
-            NaiveDense(512, 10, activations.softmax, seed=args.seed + 1),
-        ]
-    )
-    fit(model, pixels(train_images), train_labels, EPOCHS, args.batch_size)
-    predicted = np.argmax(model(pixels(test_images)), axis=1)
-    print(f"test accuracy {np.mean(predicted == test_labels):.4f}")
+    for name, update in {
+        "by hand": update_weights,
+        "with Adam": update_by(optimizers.Adam(LEARNING_RATE)),
+    }.items():
+        model = NaiveSequential(
+            [
+                NaiveDense(28 * 28, 512, activations.relu, seed=args.seed),
+                NaiveDense(512, 10, activations.softmax, seed=args.seed + 1),
+            ]
+        )
+        print(f"{name}:")
+        fit(model, pixels(train_images), train_labels, EPOCHS, args.batch_size, update)
+        predicted = np.argmax(model(pixels(test_images)), axis=1)
+        print(f"test accuracy {np.mean(predicted == test_labels):.4f}")
 
 
 def pixels(images: npt.NDArray[np.uint8]) -> Floats:

@@ -74,7 +74,7 @@ def test_blocks_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
     digits = rng.integers(0, 256, (300, 28, 28), dtype=np.uint8), rng.integers(0, 10, 300)
     monkeypatch.setattr(mnist, "load_data", lambda: (digits, digits))
     monkeypatch.chdir(tmp_path)
-    assert len(BLOCKS) == 3
+    assert len(BLOCKS) == 4
     names: dict[str, Any] = {}
     for number, block in enumerate(BLOCKS):
         path = tmp_path / f"block_{number}.py"
@@ -83,4 +83,6 @@ def test_blocks_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
     assert names["history"].epoch == [0, 1, 2, 3, 4]
     assert names["model"].predict(digits[0][:2], verbose=0).shape == (2, 10)
     assert (tmp_path / "model.safetensors").exists()
+    assert names["optimizer"].iterations == 1
+    names["forecast"].fit(np.ones((8, 3)), np.ones(8), verbose=0)
     capsys.readouterr()

@@ -46,7 +46,7 @@ LAYERS = [
     for name in layers.__all__
     if isinstance(getattr(layers, name), type)
     and issubclass(getattr(layers, name), layers.Layer)
-    and name != "Layer"
+    and name not in ("Layer", "Lambda")  # of which a config can hold no function
 ]
 
 

@@ -21,12 +21,18 @@ Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.floating[Any]]
 
 
+# What the core reads as it is.
+_READY = frozenset(map(np.dtype, "?bBhHiIqQlLefd"))
+
+
 def as_array(value: Any, argument: str) -> Array:
     """Return `value` as an array of numbers; `argument` ("fit: x") names it in errors.
 
     Takes arrays, nested lists, and anything with `__array__` or DLPack. The memory of an array can't
     be resized while what is returned, or a view of it, lives.
     """
+    if type(value) is np.ndarray and value.dtype in _READY and value.size:
+        return _core.held(value)
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{argument}: masked arrays are not supported; fill or drop what is masked")
     if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
@@ -52,6 +58,9 @@ def as_array(value: Any, argument: str) -> Array:
 def as_type(array: Array, dtype: npt.DTypeLike) -> FloatArray:
     """Return an array as the core takes it: C-contiguous, aligned; what is too large becomes inf."""
     if array.dtype == dtype:
+        flags = array.flags
+        if flags.c_contiguous and flags.aligned and type(array) is np.ndarray:
+            return array
         return np.require(array, requirements=["C", "A"])
     with np.errstate(over="ignore"):
         return np.require(array, dtype=dtype, requirements=["C", "A"])
@@ -160,6 +169,10 @@ def as_floats(call: str, **arrays: Any) -> list[FloatArray]:
     precision) becomes `cnet.config.floatx()`.
     """
     found = {name: as_array(value, f"{call}: {name}") for name, value in arrays.items()}
+    if len(found) == 1:
+        ((name, array),) = found.items()
+        if array is arrays[name] and array.dtype in (np.float32, np.float64):
+            return [as_type(array, array.dtype)]
     decisive = [
         found[name].dtype
         for name, value in arrays.items()

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ._data import as_array, as_number
 from ._serialization import Configurable, get_by_name
+from ._tapes import running
 
 __all__ = [
     "L1",
@@ -33,8 +34,14 @@ class Regularizer(Configurable):
     l1: float = 0.0
     l2: float = 0.0
 
-    def __call__(self, x: npt.ArrayLike) -> float:
-        """Return the penalty of an array."""
+    def __call__(self, x: npt.ArrayLike) -> Any:
+        """Return the penalty of an array, a float; of a weight or a tensor on a tape, a tensor."""
+        if running.tapes and hasattr(type(x), "__tensor__"):
+            from . import autodiff
+
+            tensor: Any = x.__tensor__()  # type: ignore[union-attr] # it has
+            squares = autodiff.reduce_sum(tensor * tensor)
+            return self.l1 * autodiff.reduce_sum(abs(tensor)) + self.l2 * squares
         w = np.asarray(as_array(x, type(self).__name__), np.float64)
         with np.errstate(over="ignore", invalid="ignore"):
             return float(self.l1 * np.abs(w).sum() + self.l2 * np.square(w).sum())

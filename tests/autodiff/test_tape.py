@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from cnet import autodiff
+from cnet._tapes import running
 from cnet.autodiff import GradientTape, Tensor, Variable, constant
-from cnet.autodiff.recording import read, record_result, running
+from cnet.autodiff.recording import read, record_result
 
 
 def values(structure: Any) -> Any:

@@ -88,6 +88,7 @@ GOOD: dict[str, Callable[[], Any]] = {
     "weights": lambda: model().get_weights(),
     "value": lambda: "float32",
     "fn": lambda: losses.log_cosh,
+    "function": lambda: abs,
     "schedule": lambda: lambda _, rate: rate,
     "filepath": lambda: "file.safetensors",
     "filename": lambda: "log.csv",

@@ -244,7 +244,7 @@ def _instances() -> list[Call]:
     """Return calls of losses, metrics, layers, initializers… themselves."""
     calls = []
     for module, base, abstract in (
-        (losses, losses.Loss, ("Loss", "PointwiseLoss")),
+        (losses, losses.Loss, ("Loss", "LossFunctionWrapper", "PointwiseLoss")),
         (metrics, metrics.Metric, ("Metric", "MeanMetricWrapper")),
         (initializers, initializers.Initializer, ("Initializer",)),
         (regularizers, regularizers.Regularizer, ("Regularizer",)),

@@ -13,13 +13,22 @@ def map_leaves(function: Callable[[Any], Any], structure: Any) -> Any:
     if isinstance(structure, dict):
         return {key: map_leaves(function, value) for key, value in structure.items()}
     if isinstance(structure, (list, tuple)):
-        mapped = [map_leaves(function, value) for value in structure]
+        mapped = [
+            map_leaves(function, value)
+            if isinstance(value, (dict, list, tuple))
+            else function(value)
+            for value in structure
+        ]
         return tuple(mapped) if isinstance(structure, tuple) else mapped
     return function(structure)
 
 
 def leaves_of(structure: Any) -> list[Any]:
     """Return what is in nested lists, tuples and dicts, in order."""
+    if isinstance(structure, list) and not any(
+        isinstance(value, (dict, list, tuple)) for value in structure
+    ):
+        return list(structure)  # as most are
     leaves: list[Any] = []
     map_leaves(leaves.append, structure)
     return leaves

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from .operations.operation import Operation, Record
+from .._tapes import running
+from .operations.operation import Joint, Operation, Record
 
-__all__ = ["Source", "Tape", "paused", "read", "record", "record_result", "running"]
+__all__ = ["Source", "Tape", "paused", "read", "record", "record_result"]
 
 
 class Source(Protocol):
@@ -31,16 +31,6 @@ class Tape(Protocol):
     watched: dict[int, Any]
     records: list[Record]
     watch_accessed_variables: bool
-
-
-class _Running(threading.local):
-    """The tapes of this thread, the innermost last."""
-
-    def __init__(self) -> None:
-        self.tapes: list[Tape] = []
-
-
-running = _Running()
 
 
 @contextmanager
@@ -116,12 +106,15 @@ def record_result(
         Whether `vjp` computes by operations, so that it can be given a tensor while another tape is
         running, and be differentiated again.
     """
-    if not running.tapes:
+    tapes = running.tapes
+    if not tapes:
         return
-    for tape in running.tapes:
-        for x in inputs:
-            if hasattr(type(x), "trainable"):
-                _watches(tape, x)
+    for tape in tapes:
+        watched = tape.watched
+        if tape.watch_accessed_variables:
+            for x in inputs:
+                if id(x) not in watched and getattr(x, "trainable", False):
+                    watched[id(x)] = x
 
     def refuse(_: Any) -> Any:
         raise NotImplementedError(f"{name}: its second derivative is not supported")
@@ -136,21 +129,5 @@ def record_result(
                 record_result(each, [gradient, *inputs], refuse, name)
         return found
 
-    operation = Operation(_read, _each_of(vjp if of_tensors else vjp_of_numbers, len(inputs)))
-    operation.name = name
-    record(running.tapes, (result, operation, inputs, {}))
-
-
-def _each_of(vjp: Callable[[Any], Sequence[Any]], inputs: int) -> tuple[Callable[..., Any], ...]:
-    """Return a VJP for each input of one that gives all gradients at once; it is called once."""
-    known: list[Any] = [None, ()]
-
-    def gradient_of(index: int) -> Callable[..., Any]:
-        def gradient(result_gradient: Any, *_: Any) -> Any:
-            if known[0] is not result_gradient:
-                known[:] = result_gradient, vjp(result_gradient)
-            return known[1][index]
-
-        return gradient
-
-    return tuple(gradient_of(index) for index in range(inputs))
+    together = vjp if of_tensors else vjp_of_numbers
+    record(tapes, (result, Joint(name, together, len(inputs)), inputs, {}))

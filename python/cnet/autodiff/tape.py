@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from .._tapes import running
 from .nested import leaves_of, map_leaves, pairs_of
 from .operations.operation import Record, as_value, backpropagate
-from .recording import paused, record_result, running
+from .recording import paused, record_result
 from .tensor import Tensor
 
 if TYPE_CHECKING:
@@ -133,7 +134,8 @@ class GradientTape:
         seeds = self._seeds(target, output_gradients)
         leaves = leaves_of(sources)
         for source in leaves:
-            _expect_source("gradient: sources", source)
+            if id(source) not in self.watched:
+                _expect_source("gradient: sources", source)
         records = list(self.records)
         if not self.persistent:
             self._stop()
@@ -164,7 +166,7 @@ class GradientTape:
         for each, gradient in pairs_of(argument, target, output_gradients):
             _expect_source("gradient: target", each)
             if gradient is None:
-                seed = Tensor(np.ones(each.shape, each.dtype))
+                seed = Tensor(np.ones(each.shape, each.dtype) if each.shape else each.dtype.type(1))
             else:
                 value = as_value(gradient, argument)
                 if value.shape != tuple(each.shape):

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._data import Array
+from .._tapes import running
 from . import operations, recording
 from .operations.operation import REFUSALS, Operation, as_value
 from .operators import Operators
@@ -101,10 +102,12 @@ class Tensor(_Numbers):
         The numbers themselves; not to be changed, as a tape may need them.
     """
 
-    __slots__ = ("__weakref__", "value")
+    __slots__ = ("__weakref__", "logits", "value")
 
     def __init__(self, value: Any) -> None:
         self.value = value
+        #: What a softmax made these of, if they are a model's probabilities: a loss may go back there.
+        self.logits: Tensor | None = None
 
     def __tensor__(self) -> Tensor:
         return self
@@ -120,8 +123,8 @@ class Tensor(_Numbers):
         if operation.plain:
             return value
         result = Tensor(value)
-        if running := recording.running.tapes:
-            recording.record(running, (result, operation, inputs, parameters))
+        if tapes := running.tapes:
+            recording.record(tapes, (result, operation, inputs, parameters))
         return result
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .activation import ELU, Activation, LeakyReLU, ReLU, Softmax
 from .core import Input, InputLayer, Layer, Weight
 from .dense import Dense
+from .lambda_layer import Lambda
 from .normalization import BatchNormalization, LayerNormalization
 from .preprocessing import Normalization, Rescaling
 from .regularization import Dropout, GaussianNoise
@@ -21,6 +22,7 @@ __all__ = [
     "GaussianNoise",
     "Input",
     "InputLayer",
+    "Lambda",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",

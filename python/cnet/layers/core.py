@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, TypedDict
 
 import numpy as np
@@ -25,8 +25,10 @@ from .._data import (
 )
 from .._errors import missing, refuse_unknown, shown
 from .._serialization import Configurable
+from .._tapes import is_recorded
 from ..config import standardize_dtype
 from . import building
+from .chain import Chain
 
 __all__ = ["Input", "InputLayer", "Layer", "Weight"]
 
@@ -62,6 +64,9 @@ class Weight:
         The layer's name, a slash, and the weight's.
     shape : tuple of int
     dtype : str
+    learnable : bool
+        Whether it is made for training, be the layer trainable or not.
+    regularizer : Regularizer or None
     variable
         The engine's.
     """
@@ -76,13 +81,14 @@ class Weight:
         self.shape = as_shape("Weight: shape", shape, least=1)
         self.dtype = layer.dtype
         self.variable = _core.Variable[layer.dtype](list(shape))
+        self.learnable = trainable
+        self.regularizer: regularizers.Regularizer | None = None
         self._layer = layer
-        self._trainable = trainable
 
     @property
     def trainable(self) -> bool:
         """Whether training changes it: if it is made for that, what its layer says."""
-        return self._trainable and self._layer.trainable
+        return self.learnable and self._layer.trainable
 
     def numpy(self) -> FloatArray:
         """Return a copy of the numbers."""
@@ -101,6 +107,23 @@ class Weight:
     def assign(self, value: npt.ArrayLike) -> None:
         """Put numbers of the same shape in; other types are rounded to the weight's dtype."""
         self.variable.assign(self.checked(value))
+
+    def assign_add(self, delta: npt.ArrayLike) -> None:
+        """Add numbers of the weight's shape."""
+        self.assign(self.numpy() + self.checked(delta))
+
+    def assign_sub(self, delta: npt.ArrayLike) -> None:
+        """Subtract numbers of the weight's shape."""
+        self.assign(self.numpy() - self.checked(delta))
+
+    def __tensor__(self) -> Any:
+        """Return the numbers of now for an operation of `cnet.autodiff`; a tape knows whose they are."""
+        from ..autodiff import recording
+        from ..autodiff.tensor import Tensor
+
+        tensor = Tensor(self.numpy())
+        recording.read(self, tensor)
+        return tensor
 
     def __array__(
         self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
@@ -129,6 +152,10 @@ class Layer(Configurable):
     """
 
     _prefix = "layer"
+    #: Whether the engine computes it.
+    in_engine = True
+    #: Whether it is there for training, and hands on what it is given elsewhere.
+    only_in_training = False
     _kept_in: ClassVar = {"input_shape": "sample_shape", "shape": "sample_shape"}
 
     def __init__(
@@ -239,6 +266,7 @@ class Layer(Configurable):
         weight = Weight(self, name, shape, trainable=trainable)
         weight.assign(value)
         if regularizer is not None:
+            weight.regularizer = regularizer
             weight.variable.regularize(regularizer.l1, regularizer.l2)
         if constraint is not None:
             weight.variable.constrain(*constraint.engine_constraint())
@@ -261,6 +289,11 @@ class Layer(Configurable):
         was_built = self.built
         self.build(shape)
         try:
+            if is_recorded(x):
+                given = x.__tensor__() if hasattr(type(x), "__tensor__") else samples
+                trainable = {self} if self.trainable else set()
+                chain = Chain([self], shape, trainable, training=training)
+                return chain.record(given)  # type: ignore[no-any-return] # a tensor
             return self._outputs(samples, shape, training=training)
         except BaseException:
             if not was_built:
@@ -296,6 +329,10 @@ class Layer(Configurable):
     def add_to(self, network: Any, *, trainable: bool = True) -> None:
         """Append to the engine's network what computes this layer."""
         raise NotImplementedError(missing(self, "add_to(network, trainable)"))
+
+    def apart(self, *, training: bool) -> Callable[[Any], Any] | None:  # noqa: ARG002 # others do
+        """Return what computes the layer by itself, of arrays and tensors alike, None for the engine."""
+        return None
 
     def _make_weights(self, input_shape: Shape) -> None:
         """Make the weights for inputs of `input_shape`, and check that it takes such."""

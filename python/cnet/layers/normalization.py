@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .. import constraints, initializers, regularizers
-from .._data import as_fraction, as_number, refuse
+from .._data import FloatArray, as_fraction, as_number, refuse
 from .._errors import shown
 from .core import Layer, LayerOptions, Shape, Weight, expect_features
 
@@ -190,6 +193,32 @@ class BatchNormalization(_Affine):
     def moving_variance(self) -> Weight:
         """The variances that prediction goes by; the layer is built."""
         return self.weights[-1]
+
+    def apart(self, *, training: bool) -> Callable[[Any], Any] | None:
+        # The engine goes by moving moments only where it does not learn.
+        return None if training or not self.trainable else self._standardized
+
+    def _standardized(self, x: Any) -> Any:
+        """Return the output by the moving moments, recorded if `x` is a tensor."""
+        from ..autodiff.recording import record_result
+        from ..autodiff.tensor import Tensor
+
+        shape = (None, *x.shape[1:])
+        if type(x) is not Tensor:
+            return self._outputs(x, shape, training=False)
+        mean, variance = self.moving_mean.numpy(), self.moving_variance.numpy()
+        inverse = 1 / np.sqrt(variance + variance.dtype.type(self.epsilon))
+        gamma = self.gamma.numpy() if self.gamma is not None else 1
+        weights = [weight for weight in (self.gamma, self.beta) if weight is not None]
+
+        def vjp(gradient: FloatArray) -> list[FloatArray]:
+            of_gamma = (gradient * (x.value - mean) * inverse).sum(axis=0)
+            of_weights = {self.gamma: of_gamma, self.beta: gradient.sum(axis=0)}
+            return [gradient * gamma * inverse, *(of_weights[weight] for weight in weights)]
+
+        outputs = Tensor(self._outputs(x.value, shape, training=False))
+        record_result(outputs, [x, *weights], vjp, self.name)
+        return outputs
 
     def add_to(self, network: Any, *, trainable: bool = True) -> None:
         network.add_batch_normalization(

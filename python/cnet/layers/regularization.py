@@ -21,6 +21,8 @@ class _Random(Layer):
     of the batch and the column: the same on any machine, for any number of threads.
     """
 
+    only_in_training = True
+
     def __init__(self, seed: int | None, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
         self.seed = None if seed is None else random.check_seed(seed)

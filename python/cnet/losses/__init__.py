@@ -22,6 +22,7 @@ from .categorical import (
     categorical_focal_crossentropy,
     sparse_categorical_crossentropy,
 )
+from .function import LossFunctionWrapper
 from .loss import Loss, PointwiseLoss
 from .regression import (
     Hinge,
@@ -56,6 +57,7 @@ __all__ = [
     "KLDivergence",
     "LogCosh",
     "Loss",
+    "LossFunctionWrapper",
     "MeanAbsoluteError",
     "MeanAbsolutePercentageError",
     "MeanSquaredError",
@@ -119,7 +121,8 @@ def get(identifier: Any) -> Loss:
 
     Parameters
     ----------
-    identifier : str, type, function of `cnet.losses`, dict or Loss
+    identifier : str, type, function, dict or Loss
+        Of a function that is not of `cnet.losses` see `LossFunctionWrapper`;
         "mse", "mae", "mape", "msle", "kld", "bce" and "logcosh" are names, too; a dict is
         ``{"class_name": …, "config": {…}}``.
 
@@ -128,7 +131,7 @@ def get(identifier: Any) -> Loss:
     ValueError
         If there is no such loss.
     TypeError
-        For anything else, a class with a formula of its own among it.
+        For anything else.
 
     Examples
     --------
@@ -139,11 +142,11 @@ def get(identifier: Any) -> Loss:
     for cls, function in _FUNCTIONS.items():
         if identifier is function:
             return cls()
+    if callable(identifier) and not isinstance(identifier, (Loss, type)):
+        return LossFunctionWrapper(identifier)
     loss: Loss = get_by_name("loss", Loss, _CLASSES | _ALIASES, identifier)
-    if type(loss) not in _FUNCTIONS:
-        raise TypeError(
-            f"loss: {type(loss).__name__} has a formula of its own, which the engine does not know"
-        )
+    if not loss.in_engine and type(loss).call is Loss.call:
+        raise TypeError(f"loss: {type(loss).__name__} has no formula: no call(y_true, y_pred)")
     return loss
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -44,22 +45,31 @@ class CrossEntropy(Loss):
         super().__init__(name, reduction, dtype)
         self.axis = last_axis(type(self).__name__, axis)
         self.from_logits = bool(from_logits)
+        self._of_logits: CrossEntropy | None = None
         self.rule = "cross_entropy" + "_from_logits" * self.from_logits
 
     def labels(self, y_true: npt.ArrayLike, predictions: FloatArray) -> Array:
         """Return labels as the core takes them: ids (batch,) or rows (batch, classes)."""
         raise NotImplementedError(missing(self, "call(y_true, y_pred)"))
 
+    def of_tensor(self, predictions: Any) -> tuple[Loss, Any]:
+        if self.from_logits or predictions.logits is None:
+            return self, predictions
+        if self._of_logits is None:
+            self._of_logits = copy(self)
+            self._of_logits.from_logits = True
+        return self._of_logits, predictions.logits
+
     def losses(self, predictions: FloatArray, targets: Array) -> FloatArray:
         if self.from_logits:
             return _core.softmax_cross_entropy_forward(predictions, targets, None)[0]
         return _core.cross_entropy_forward(predictions, targets)
 
-    def slopes(self, predictions: FloatArray, targets: Array) -> FloatArray:
+    def slopes(self, predictions: FloatArray, targets: Array, divisor: float) -> FloatArray:
         if self.from_logits:
             probabilities = _core.softmax(predictions, None)
-            return _core.softmax_cross_entropy_backward(probabilities, targets, None)
-        return _core.cross_entropy_backward(predictions, targets, None)
+            return _core.softmax_cross_entropy_backward(probabilities, targets, None, divisor)
+        return _core.cross_entropy_backward(predictions, targets, None, divisor)
 
     def matched(
         self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike
@@ -137,10 +147,6 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         if self.ignore_class is None:
             return None
         return np.not_equal(y_true, self.ignore_class)
-
-    def call(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
-        losses, counted = super().call(y_true, y_pred), self.counted(y_true)
-        return losses if counted is None else np.where(counted.reshape(losses.shape), losses, 0)
 
     def engine_options(self) -> dict[str, Any]:
         return {"ignored_class": self.ignore_class}

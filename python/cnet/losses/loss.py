@@ -13,7 +13,7 @@ from .._data import Array, FloatArray, as_array, as_floats, as_fraction, as_text
 from .._errors import missing, shown
 from .._serialization import Configurable
 
-__all__ = ["Loss", "PointwiseLoss", "Reduction"]
+__all__ = ["Loss", "PointwiseLoss", "Reduction", "same_rank"]
 
 Reduction = Literal["sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none"]
 REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None)
@@ -47,7 +47,7 @@ class Loss(Configurable):
     sparse = False
     # Whether a row is of classes, of which one is true; else each number is by itself.
     categorical = False
-    # The engine's name for it.
+    # The engine's name for it, if it knows it.
     rule: str
     label_smoothing = 0.0
     axis = -1
@@ -71,8 +71,17 @@ class Loss(Configurable):
 
     def call(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
         """Return the loss of each sample: predictions (…, outputs) give (…)."""
-        rows, targets, shape = self.matched(y_true, y_pred)
-        return self.losses(rows, targets).reshape(shape)
+        return self._losses_of(y_true, *self.matched(y_true, y_pred))
+
+    def _losses_of(
+        self,
+        y_true: npt.ArrayLike,
+        rows: FloatArray,
+        targets: Array,
+        shape: tuple[int, ...],
+    ) -> FloatArray:
+        losses, counted = self.losses(rows, targets).reshape(shape), self.counted(y_true)
+        return losses if counted is None else np.where(counted.reshape(shape), losses, 0)
 
     def matched(
         self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike
@@ -84,36 +93,51 @@ class Loss(Configurable):
         """Return the loss of each row."""
         raise NotImplementedError(missing(self, "losses(predictions, targets)"))
 
-    def slopes(self, predictions: FloatArray, targets: Array) -> FloatArray:
-        """Return the gradient of the rows' mean loss by the predictions."""
-        raise NotImplementedError(missing(self, "slopes(predictions, targets)"))
+    def slopes(self, predictions: FloatArray, targets: Array, divisor: float) -> FloatArray:
+        """Return the gradient by the predictions of the sum of the rows' losses, over a divisor."""
+        raise NotImplementedError(missing(self, "slopes(predictions, targets, divisor)"))
 
     def samples(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
         """Return `call`'s losses, recorded if the predictions are a tape's."""
         if not hasattr(y_pred, "__tensor__"):
             return self.call(y_true, y_pred)
-        predictions = y_pred.__tensor__()
-        losses: Any = self.call(y_true, predictions.value)
-        return self._recorded(losses, y_true, predictions, 1)  # type: ignore[no-any-return] # a Tensor
+        loss, predictions = self.of_tensor(y_pred.__tensor__())
+        matched = loss.matched(y_true, predictions.value)
+        losses: Any = loss._losses_of(y_true, *matched)
+        counted = loss.counted(y_true)
+        return loss._recorded(losses, matched, predictions, counted, 1.0)  # type: ignore[no-any-return]
+
+    @property
+    def in_engine(self) -> bool:
+        """Whether the engine knows its formula; a tape follows others."""
+        return hasattr(self, "rule") and type(self).call is Loss.call
+
+    def of_tensor(self, predictions: Any) -> tuple[Loss, Any]:
+        """Return what a tape is to record for predictions: another loss of what they were made of, maybe."""
+        return self, predictions
 
     def _recorded(
-        self, result: Any, y_true: npt.ArrayLike, predictions: Any, shares: FloatArray | float
+        self,
+        result: Any,
+        matched: tuple[FloatArray, Array, tuple[int, ...]],
+        predictions: Any,
+        weights: FloatArray | None,
+        divisor: float,
     ) -> Any:
-        """Return a tensor of the losses, or of their sum; `shares` is what each counts in it."""
+        """Return a tensor of the samples' losses, or their sum, times their weights, over a divisor."""
         from ..autodiff.recording import record_result
         from ..autodiff.tensor import Tensor
 
-        rows, targets, _ = self.matched(y_true, predictions.value)
+        rows, targets, _ = matched
 
         def vjp(gradient: Any) -> list[FloatArray]:
-            slopes = self.slopes(rows, targets)
-            # The slopes are of the mean: divided by the number of samples already.
-            factors = np.multiply(shares, len(rows)) * gradient
-            if np.ndim(factors):
+            slopes = self.slopes(rows, targets, divisor)
+            factors = gradient if weights is None else gradient * weights.astype(slopes.dtype)
+            if factors.ndim:
                 factors = factors.reshape(-1, 1)
-                slopes = np.where(factors == 0, 0, slopes * factors.astype(slopes.dtype))
+                slopes = np.where(factors == 0, 0, slopes * factors)
             elif factors != 1:
-                slopes = slopes * slopes.dtype.type(factors)
+                slopes = slopes * factors
             return [slopes.reshape(predictions.shape)]
 
         loss = Tensor(np.asarray(result, predictions.dtype)[()])
@@ -149,8 +173,19 @@ class Loss(Configurable):
         ValueError
             For shapes that don't fit, or labels that are no classes.
         """
-        predictions = y_pred.__tensor__() if hasattr(y_pred, "__tensor__") else None
-        losses = self.call(y_true, y_pred if predictions is None else predictions.value)
+        if not self.in_engine:
+            return self.reduced(self.call(y_true, y_pred), sample_weight)
+        if not hasattr(y_pred, "__tensor__"):
+            return self._reduced(y_true, y_pred, sample_weight, None)
+        loss, predictions = self.of_tensor(y_pred.__tensor__())
+        return loss._reduced(y_true, predictions.value, sample_weight, predictions)
+
+    def _reduced(
+        self, y_true: npt.ArrayLike, y_pred: Any, sample_weight: Any, predictions: Any
+    ) -> Any:
+        """Return the reduced loss, recorded if `predictions` is a tensor, whose numbers are `y_pred`."""
+        matched = self.matched(y_true, y_pred)
+        losses = self._losses_of(y_true, *matched)
         counted = self.counted(y_true)
         weights: FloatArray | None = None
         if counted is not None:
@@ -175,8 +210,45 @@ class Loss(Configurable):
             result = float(weighted.sum()) / float(divisor) if divisor else 0.0
         if predictions is None:
             return result
-        shares = (1.0 if weights is None else weights) / (divisor or 1)
-        return self._recorded(result, y_true, predictions, shares)
+        return self._recorded(result, matched, predictions, weights, float(divisor) or math.inf)
+
+    def reduced(self, losses: Any, sample_weight: npt.ArrayLike | None) -> Any:
+        """Return what becomes of samples' losses, an array or a tensor, by operations that a tape sees."""
+        from ..autodiff import reduce_mean, reduce_sum, where
+
+        call = type(self).__name__
+        if not hasattr(losses, "__tensor__"):
+            losses = as_array(losses, f"{call}: '{self.name}'")
+        divisor = losses.size
+        if sample_weight is not None:
+            given = as_array(sample_weight, f"{call}: sample_weight").astype(losses.dtype)
+            samples = losses.shape[:1]
+            if given.shape not in ((), samples, (*samples, 1)):
+                raise ValueError(
+                    f"{call}: sample_weight: expected shape {samples}, got {given.shape}"
+                )
+            if given.ndim:
+                given = given.reshape(*samples, *[1] * (losses.ndim - 1))
+            weights = np.broadcast_to(given, losses.shape)
+            losses = weights * where(weights == 0, 0, losses)
+            if self.reduction == "mean_with_sample_weight":
+                divisor = float(weights.sum(dtype=np.float64)) or 1.0
+        if self.reduction in ("none", None):
+            return losses
+        if self.reduction == "sum":
+            divisor = 1
+        whole = divisor == losses.size
+        result = reduce_mean(losses) if whole else reduce_sum(losses) / divisor
+        return result if hasattr(result, "__tensor__") else float(result)
+
+    def training_reduction(self) -> str:
+        """Return the reduction; raise `ValueError` if the losses of samples have none: to train by."""
+        if self.reduction is None or self.reduction == "none":
+            raise ValueError(
+                f"{type(self).__name__}: reduction: expected one that gives a single number to train "
+                f"and evaluate by, got {shown(self.reduction)}; 'sum' has the gradient that Keras gives it"
+            )
+        return self.reduction
 
     def engine_loss(self, outputs: int) -> _core.Loss:
         """Return what the engine makes small, for a network of so many outputs.
@@ -186,17 +258,12 @@ class Loss(Configurable):
         ValueError
             If the losses of samples are not reduced.
         """
-        if self.reduction in ("none", None):
-            raise ValueError(
-                f"{type(self).__name__}: reduction: expected one that gives a single number to train "
-                f"and evaluate by, got {shown(self.reduction)}; 'sum' has the gradient that Keras gives it"
-            )
         scale, offset = self.smoothing(outputs)
         return _core.Loss(
             self.rule,
             target_scale=scale,
             target_offset=offset,
-            reduction=self.reduction,
+            reduction=self.training_reduction(),
             **self.engine_options(),
         )
 
@@ -231,15 +298,17 @@ class PointwiseLoss(Loss):
     def losses(self, predictions: FloatArray, targets: Array) -> FloatArray:
         return ops.pointwise_loss_forward(self.rule, predictions, targets, **self.engine_options())
 
-    def slopes(self, predictions: FloatArray, targets: Array) -> FloatArray:
-        return ops.pointwise_loss_backward(self.rule, predictions, targets, **self.engine_options())
+    def slopes(self, predictions: FloatArray, targets: Array, divisor: float) -> FloatArray:
+        return ops.pointwise_loss_backward(
+            self.rule, predictions, targets, divisor=divisor, **self.engine_options()
+        )
 
     def matched(
         self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike
     ) -> tuple[FloatArray, Array, tuple[int, ...]]:
         call = type(self).__name__
         (predictions,) = as_floats(call, y_pred=y_pred)
-        targets, predictions = _same_rank(as_array(y_true, f"{call}: y_true"), predictions)
+        targets, predictions = same_rank(as_array(y_true, f"{call}: y_true"), predictions)
         if predictions.ndim == 0:
             raise ValueError(
                 f"{call}: y_pred: expected an array, got the single number {shown(y_pred)}"
@@ -271,7 +340,7 @@ def smoothing_in_range(call: str, value: Any) -> float:
     return as_fraction(f"{call}: label_smoothing", value)
 
 
-def _same_rank(targets: Array, predictions: FloatArray) -> tuple[Array, FloatArray]:
+def same_rank(targets: Array, predictions: Any) -> tuple[Array, Any]:
     """Add or take away a last axis of one number, where one of both has it."""
     if targets.ndim == predictions.ndim + 1 and targets.shape[-1] == 1:
         if predictions.ndim == 1:

@@ -16,6 +16,7 @@ from .. import _core
 from .._data import FloatArray, as_text, refuse, shape_text
 from .._errors import shown
 from ..layers import InputLayer, Layer, Weight, building, deserialize, serialize
+from ..layers.chain import Chain, parameters
 from ..layers.core import (
     Shape,
     as_batch_shape,
@@ -74,6 +75,8 @@ class Sequential(Trainer, Saveable):
         self._use = _core.Use()
         self._network: Any = None
         self._network_frozen: set[Layer] = set()
+        # As tapes see the layers: by whether they train, with those that were frozen then.
+        self._chains: dict[bool, tuple[set[Layer], Chain]] = {}
         if layers is not None and not isinstance(layers, Iterable):
             raise TypeError(f"Sequential: expected a list of layers, got {type(layers).__name__}")
         for layer in layers or []:
@@ -258,14 +261,35 @@ class Sequential(Trainer, Saveable):
             if not self.built:
                 self.build()
             shape = self.input_shape
-            network = _core.Network[self.dtype](sample_size(shape))
             for layer in self._flat_layers():
                 layer.build(shape)  # for others it was built before a model within was changed
-                layer.add_to(network, trainable=layer not in frozen)
                 shape = layer.compute_output_shape(shape)
+            if self.in_engine:
+                network = _core.Network[self.dtype](sample_size(self.input_shape))
+                for layer in self._flat_layers():
+                    layer.add_to(network, trainable=layer not in frozen)
+                self._rows_network = network if len(self.input_shape) == 2 else None
+            else:
+                network = parameters(self.weights, self.dtype)
+                self._rows_network = None
             self._network, self._network_frozen = network, frozen
-            self._rows_network = network if len(self.input_shape) == 2 else None
         return self._network
+
+    @property
+    def in_engine(self) -> bool:
+        """Whether the engine computes all of the layers."""
+        return all(layer.in_engine for layer in self._flat_layers())
+
+    def chain(self, *, training: bool, frozen: set[Layer] | None = None) -> Chain:
+        """Return the layers as a tape sees them; those `frozen`, by default the not trainable, don't learn."""
+        frozen = self._not_trainable() if frozen is None else frozen
+        known, chain = self._chains.get(training, (None, None))
+        if chain is None or known != frozen:
+            layers = list(self._flat_layers())
+            learning = set(layers) - frozen
+            chain = Chain(layers, self.input_shape, learning, training=training)
+            self._chains[training] = frozen, chain
+        return chain
 
     @property
     def weights(self) -> list[Weight]:
@@ -291,6 +315,14 @@ class Sequential(Trainer, Saveable):
     def non_trainable_weights(self) -> list[Weight]:
         """The weights that training leaves alone."""
         return [weight for weight in self.weights if not weight.trainable]
+
+    @property
+    def losses(self) -> list[Any]:
+        """What regularizers add to the loss, of each weight that has one: tensors on a tape, else numbers.
+
+        `fit` adds them by itself.
+        """
+        return [w.regularizer(w) for w in self.trainable_weights if w.regularizer is not None]
 
     def get_weights(self) -> list[FloatArray]:
         """Return copies of all weights, layer by layer: [kernel, bias, kernel, …]."""
@@ -428,12 +460,14 @@ class Sequential(Trainer, Saveable):
     def _changed(self) -> None:
         """Forget what was made of the layers, here and in models that this one is part of."""
         self._network = self._rows_network = None
+        self._chains = {}
         self._compiled = None
         for parent in list(self._parents):
             parent._changed()
 
     def _rebuild_network(self) -> None:
         self._network = self._rows_network = None
+        self._chains = {}
         if self._compiled:
             self._compiled.leave_engine()
 
@@ -457,6 +491,7 @@ class Sequential(Trainer, Saveable):
             "_use": None,
             "_network": None,
             "_rows_network": None,
+            "_chains": {},
             "_parents": None,
         }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias, TypedDict
 
 from .. import _core
@@ -11,6 +11,7 @@ from .._data import as_count, as_number, as_text, refuse
 from .._errors import missing, refuse_unknown, shown
 from . import schedules
 from .schedules import LearningRateSchedule
+from .updater import Updater
 
 __all__ = ["BELOW_1", "LearningRate", "Optimizer", "Options", "OptionsButDecay", "in_range"]
 
@@ -107,6 +108,7 @@ class Optimizer:
         #: Batches seen, which the trainer keeps up to date.
         self.batches = 0
         self._learning_rate: LearningRate = 0.0
+        self._updater: Updater | None = None
         self.learning_rate = learning_rate
         self.weight_decay = (
             None if weight_decay is None else in_range("weight_decay", weight_decay, 0.0, math.inf)
@@ -160,6 +162,58 @@ class Optimizer:
         if isinstance(rate, LearningRateSchedule):
             return [rate.rate(first + n) for n in range(batches)]
         return [self.learning_rate for _ in range(batches)] if callable(rate) else []
+
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Any]]) -> int:
+        """Take a step: the engine's, with the bits of `fit`'s for the same gradients.
+
+        Parameters
+        ----------
+        grads_and_vars : iterable of (gradient, variable)
+            Weights of layers and `cnet.autodiff` variables, of one dtype. Where the gradient is None, as
+            of what a loss does not depend on, the variable stays as it is.
+
+        Returns
+        -------
+        int
+            `iterations`.
+
+        Raises
+        ------
+        TypeError
+            For what is no such pair.
+        ValueError
+            If a gradient has not its variable's shape, there are no gradients at all, or a variable comes
+            twice.
+        RuntimeError
+            If another call trains one of them.
+
+        Notes
+        -----
+        What the optimizer keeps for each variable is apart from what it keeps for a model in `fit`.
+
+        Examples
+        --------
+        >>> from cnet import autodiff, optimizers
+        >>> w, optimizer = autodiff.Variable([1.0, -2.0]), optimizers.SGD(0.25)
+        >>> for _ in range(3):
+        ...     with autodiff.GradientTape() as tape:
+        ...         loss = autodiff.reduce_sum(w**2)
+        ...     steps = optimizer.apply_gradients([(tape.gradient(loss, w), w)])
+        >>> w.numpy(), steps
+        (array([ 0.125, -0.25 ], dtype=float32), 3)
+        """
+        pairs = list(grads_and_vars)
+        rates = self.learning_rates(1, self.batches)
+        if self._updater is None:
+            self._updater = Updater()
+        self._updater.apply(self.rule(), rates[0] if rates else None, self.batches, pairs)
+        self.batches += 1
+        return self.iterations
+
+    def finalize_variable_values(self, trainable_variables: Any = None) -> None:  # noqa: ARG002 # Keras's
+        """Put the running means in the place of the variables of `apply_gradients`, with `use_ema`."""
+        if self._updater is not None:
+            self._updater.finish()
 
     def rule(self) -> _core.Optimizer:
         """Return what the engine needs to know for its next steps."""

@@ -23,7 +23,13 @@ _OPTIMIZERS = {cls.__name__: cls for cls in optimizers._CLASSES.values()}
 _LOSSES = {cls.__name__: cls for cls in losses._CLASSES.values()}
 _LOSS_FUNCTIONS = metrics._LOSS_FUNCTIONS
 _METRICS = {cls.__name__: cls for cls in metrics._CLASSES.values()}
+# What functions are made into, and what they were told beside it.
+_OF_FUNCTIONS: dict[type[Any], tuple[str, ...]] = {
+    MeanMetricWrapper: ("name", "dtype"),
+    losses.LossFunctionWrapper: ("name", "reduction"),
+}
 _METRICS["MeanMetricWrapper"] = MeanMetricWrapper
+_LOSSES["LossFunctionWrapper"] = losses.LossFunctionWrapper
 _SCHEDULES = {name: getattr(schedules, name) for name in schedules.__all__}
 
 
@@ -56,9 +62,11 @@ def restore(config: Any, custom_objects: Mapping[str, Any] | None) -> dict[str, 
     loss = config["loss"]
     return {
         "optimizer": _optimizer(config["optimizer"], custom_objects),
-        "loss": None if loss is None else _made(loss, _LOSSES, None, "loss"),
+        "loss": None if loss is None else _of_functions(loss, _LOSSES, custom_objects, "loss"),
         **{
-            kind: [_metric(metric, custom_objects) for metric in config[kind]]
+            kind: [
+                _of_functions(metric, _METRICS, custom_objects, "metric") for metric in config[kind]
+            ]
             for kind in ("metrics", "weighted_metrics")
         },
     }
@@ -67,9 +75,10 @@ def restore(config: Any, custom_objects: Mapping[str, Any] | None) -> dict[str, 
 def _described(thing: Any) -> Any:
     if isinstance(thing, AccuracyByShape):
         return thing.name  # not resolved yet: still as it was asked for
-    if type(thing) is MeanMetricWrapper:
+    if type(thing) in _OF_FUNCTIONS:
         function = getattr(thing.fn, "__name__", type(thing.fn).__name__)
-        config = {"fn": function, "name": thing.name, "dtype": thing.dtype, **thing.fn_kwargs}
+        options = {name: getattr(thing, name) for name in _OF_FUNCTIONS[type(thing)]}
+        config = {"fn": function, **options, **thing.fn_kwargs}
     else:
         config = thing.get_config()
         if inspect.isfunction(config.get("learning_rate")):
@@ -95,12 +104,15 @@ def _optimizer(config: Any, custom_objects: Mapping[str, Any] | None) -> Any:
     return cls.from_config(arguments)
 
 
-def _metric(config: Any, custom_objects: Mapping[str, Any] | None) -> Any:
+def _of_functions(
+    config: Any, known: Mapping[str, Any], custom_objects: Mapping[str, Any] | None, kind: str
+) -> Any:
+    """Return a loss or a metric, which may be made of a function."""
     if isinstance(config, str):
         return config
-    cls, arguments = find_class(config, _METRICS, custom_objects, "metric")
-    if cls is MeanMetricWrapper:
-        arguments["fn"] = _function(arguments.get("fn"), custom_objects, "metric")
+    cls, arguments = find_class(config, known, custom_objects, kind)
+    if cls in _OF_FUNCTIONS:
+        arguments["fn"] = _function(arguments.get("fn"), custom_objects, kind)
     return cls.from_config(arguments)
 
 

@@ -10,6 +10,7 @@ from .. import _core, losses, metrics, optimizers
 from .._errors import shown
 from ..metrics import Metric
 from .compiled import Compiled, Totals
+from .tape_engine import TapeEngine
 
 if TYPE_CHECKING:
     from ..models import Sequential
@@ -81,9 +82,11 @@ class Compilable:
             chosen_optimizer = optimizers.get(optimizer)
         except (TypeError, ValueError) as error:
             raise type(error)(f"compile: {error}") from None
-        with self._as_model()._use:
+        model = self._as_model()
+        in_engine = model.in_engine and (chosen_loss is None or chosen_loss.in_engine)
+        with model._use:
             self._compiled = Compiled(
-                chosen_optimizer, chosen_loss, chosen_metrics, chosen_weighted
+                chosen_optimizer, chosen_loss, chosen_metrics, chosen_weighted, in_engine
             )
             self._freeze()
 
@@ -128,8 +131,12 @@ class Compilable:
                     f"{type(self).__name__}: expected an output of shape (batch, classes) for "
                     f"'{compiled.loss.name}', got {model.output_shape}; add layers.Flatten()"
                 )
-            loss = compiled.loss.engine_loss(model.output_shape[1] or 0)
-            compiled.use(_core.Trainer[model.dtype](model.network, loss, compiled.loss.sparse))
+            if compiled.in_engine:
+                loss = compiled.loss.engine_loss(model.output_shape[1] or 0)
+                engine: Any = _core.Trainer[model.dtype](model.network, loss, compiled.loss.sparse)
+            else:
+                engine = TapeEngine(model, compiled.loss, model._frozen)
+            compiled.use(engine)
         return compiled.engine
 
     def _require_compiled(self, call: str) -> Compiled:

@@ -68,6 +68,8 @@ class Compiled:
     loss: losses.Loss | None
     metrics: list[Metric]
     weighted_metrics: list[Metric]
+    #: Whether the core's trainer knows the loss and all of the layers; else a `TapeEngine` follows them.
+    in_engine: bool = True
     engine: Any = None
     shuffles: Shuffles = field(default_factory=Shuffles)
     totals: Totals = field(default_factory=Totals)
@@ -111,7 +113,8 @@ class Compiled:
         """Whether the engine counts what an unweighted metric says."""
         # The engine has no other threshold than one half.
         threshold = getattr(metric, "threshold", 0.5)
-        return threshold == 0.5 and type(metric) is _COUNTED.get(type(self.loss))
+        is_its = type(metric) is _COUNTED.get(type(self.loss))
+        return self.in_engine and threshold == 0.5 and is_its
 
     @property
     def fed(self) -> list[Metric]:

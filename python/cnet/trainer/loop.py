@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import losses
-from .._data import Array, FloatArray, as_class_weights, as_labels, as_samples, as_weights
+from .._data import Array, FloatArray, as_array, as_class_weights, as_labels, as_samples, as_weights
 from .._progress import Progress
 from ..callbacks import CallbackList
 from .compilable import Compilable
@@ -227,7 +227,10 @@ class Loop(Compilable):
         return outputs
 
     def _predict(self, samples: Array, on_progress: Any = None) -> FloatArray:
-        return self._shaped(self._as_model().network.predict(samples, on_progress))
+        model = self._as_model()
+        if model.in_engine:
+            return self._shaped(model.network.predict(samples, on_progress))
+        return self._shaped(model.chain(training=False).predict(samples, on_progress))
 
     def _shaped(self, rows: FloatArray) -> FloatArray:
         """Return the engine's rows of numbers as the model's outputs."""
@@ -272,7 +275,12 @@ class Loop(Compilable):
         classes = self._as_model().output_shape[-1]
         assert classes is not None
         are_classes = not isinstance(loss, losses.PointwiseLoss)
-        labels = as_labels(y, f"{call}: y", classes, sparse=loss.sparse, are_classes=are_classes)
+        if loss.in_engine:
+            labels = as_labels(
+                y, f"{call}: y", classes, sparse=loss.sparse, are_classes=are_classes
+            )
+        else:  # of any shape, as its function takes them
+            labels = np.atleast_1d(as_array(y, f"{call}: y"))
         if len(samples) != len(labels):
             raise ValueError(f"{call}: x has {len(samples)} samples, y has {len(labels)}")
         if len(samples) == 0:
@@ -289,7 +297,9 @@ class Loop(Compilable):
         if sample_weight is not None:
             weights = as_weights(sample_weight, f"{call}: sample_weight", len(samples), dtype)
         if class_weight is not None:
-            ids, known = _classes_of(labels, classes, sparse=loss.sparse)
+            labels_2d = as_samples(labels, f"{call}: y")
+            are_ids = loss.sparse or (not loss.in_engine and labels_2d.shape[1:] == (1,))
+            ids, known = _classes_of(labels_2d, classes, sparse=are_ids)
             by_class = as_class_weights(class_weight, f"{call}: class_weight", ids, known, dtype)
             weights = by_class if weights is None else by_class * weights
         data = Data(samples, labels, weights)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from .._data import FloatArray, as_count
 from .._errors import shown
 from .._progress import Progress
+from .._tapes import is_recorded
 from ..callbacks import Callback, CallbackList, History
 from .compiled import Totals
 from .data import comes_in_batches, source_of, split
@@ -353,6 +355,8 @@ class Trainer(Loop):
         training : bool, default False
             Whether `x` is a batch of training: see `Layer.__call__`.
         """
+        if is_recorded(x):
+            return self._recorded(x, training=bool(training))  # type: ignore[no-any-return] # a Tensor
         if training:
             return self._outputs(x, training=True)
         # A control loop calls this with one row at a time: microseconds count.
@@ -362,12 +366,28 @@ class Trainer(Loop):
                 return outputs  # type: ignore[no-any-return] # the core's stub says what it is
         return self._outputs(x, training=False)
 
+    def _recorded(self, x: Any, *, training: bool) -> Any:
+        """Return the output as a tensor, on the tapes that are running."""
+        model = self._as_model()
+        is_plain = type(x) is np.ndarray and x.ndim == 2 and x.dtype.kind in "fiub"
+        if is_plain and self._rows_network is not None and x.shape[1] == model.input_shape[1]:
+            return model.chain(training=training).record(x)  # microseconds count
+        tensor = x.__tensor__() if hasattr(type(x), "__tensor__") else None
+        with nullcontext() if model._network else model.unbuilt_on_error():
+            samples = self._samples(
+                f"{type(self).__name__}: x", x if tensor is None else tensor.value
+            )
+            model.network  # noqa: B018 # which is put together now
+        return model.chain(training=training).record(samples if tensor is None else tensor)
+
     @_undoing
     def _outputs(self, x: Any, *, training: bool) -> FloatArray:
-        samples = self._samples(f"{type(self).__name__}: x", x)
-        if training:
-            return self._shaped(self._as_model().network.predict_in_training(samples))
-        return self._predict(samples)
+        samples, model = self._samples(f"{type(self).__name__}: x", x), self._as_model()
+        if not training:
+            return self._predict(samples)
+        if model.in_engine:
+            return self._shaped(model.network.predict_in_training(samples))
+        return self._shaped(model.chain(training=True).predict(samples))
 
     @_undoing
     def predict_on_batch(self, x: Any) -> FloatArray:

@@ -27,6 +27,7 @@ from ...config import floatx
 
 __all__ = [
     "Each",
+    "Joint",
     "Operation",
     "Record",
     "Value",
@@ -96,6 +97,23 @@ class Operation:
             return tuple(found.pop(name) for name in self.names[:inputs]), found
         named = dict(zip(self.names[inputs:], arguments[inputs:], strict=False))
         return arguments[:inputs], named | parameters
+
+
+class Joint:
+    """An operation that took place once, with all its gradients by one function made for it.
+
+    Attributes
+    ----------
+    name : str
+    together : function
+        From the gradient of the result to a sequence of those of the inputs, None where there is none.
+    """
+
+    __slots__ = ("name", "together", "vjps")
+
+    def __init__(self, name: str, together: Callable[[Any], Sequence[Any]], inputs: int) -> None:
+        self.name, self.together = name, together
+        self.vjps = (together,) * inputs
 
 
 class Each:
@@ -194,7 +212,7 @@ def number_type(call: str, dtype: npt.DTypeLike) -> np.dtype[Any]:
 
 
 # An operation that took place: what it gave, which it was, its inputs and its parameters.
-Record: TypeAlias = tuple[Any, Operation, Sequence[Any], dict[str, Any]]
+Record: TypeAlias = tuple[Any, Operation | Joint, Sequence[Any], dict[str, Any]]
 
 
 def backpropagate(
@@ -233,6 +251,12 @@ def backpropagate(
         if key not in gradients:
             continue
         gradient = gradients[key] if key in wanted else gradients.pop(key)
+        if isinstance(made, Joint):
+            for x, part in zip(inputs, made.together(gradient), strict=True):
+                key = id(x)
+                if part is not None and key in reached:
+                    gradients[key] = gradients[key] + part if key in gradients else part
+            continue
         values: Sequence[Any] = inputs
         if unwrapped is not None:
             values = [x.value if type(x) is unwrapped else x for x in inputs]

@@ -1,0 +1,139 @@
+"""Layers one after the other: in stretches that the engine computes, and those that compute themselves.
+
+What a tape records is an operation for each stretch, whose gradient is the engine's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .. import _core
+from .._data import Array, FloatArray
+
+if TYPE_CHECKING:
+    from ..autodiff import Tensor
+    from ..autodiff.network import NetworkOperation
+    from .core import Layer, Shape, Weight
+
+__all__ = ["Chain", "parameters"]
+
+
+class Chain:
+    """Layers that are built.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+    input_shape : tuple
+        (None, …).
+    trainable : set of Layer
+        Those whose weights learn.
+    training : bool
+        Whether batches are those of training: see `Layer.__call__`.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        input_shape: Shape,
+        trainable: set[Layer],
+        *,
+        training: bool,
+    ) -> None:
+        self.training = training
+        self._parts: list[_Stretch | _Apart] = []
+        stretch: _Stretch | None = None
+        shape = input_shape
+        for layer in layers:
+            apart = layer.apart(training=training)
+            below, shape = shape, layer.compute_output_shape(shape)
+            if apart is not None:
+                self._parts.append(_Apart(layer, apart))
+                stretch = None
+            elif training or not layer.only_in_training:
+                if stretch is None:
+                    stretch = _Stretch(layer.dtype, below)
+                    self._parts.append(stretch)
+                stretch.add(layer, shape, trainable=layer in trainable)
+        self._input_shape = input_shape
+
+    def predict(self, x: Array, on_progress: Callable[..., Any] | None = None) -> FloatArray:
+        """Return what comes of samples, each a row of numbers, as rows of numbers."""
+        outputs: Any = x.reshape(len(x), *_sizes(self._input_shape))
+        for part in self._parts:
+            outputs = part.predict(outputs, training=self.training)
+        if on_progress is not None:
+            on_progress(len(x))
+        return outputs.reshape(len(x), -1)  # type: ignore[no-any-return] # an array
+
+    def record(self, x: Any) -> Any:
+        """Return what comes of samples (batch, …) as a tensor, on the tapes that are running."""
+        for part in self._parts:
+            x = part.record(x)
+        return x
+
+
+class _Stretch:
+    """Layers that the engine computes one after the other."""
+
+    def __init__(self, dtype: str, input_shape: Shape) -> None:
+        self._dtype = dtype
+        self._input_shape = self._output_shape = _sizes(input_shape)
+        self._network = _core.Network[dtype](math.prod(self._input_shape))
+        self._weights: list[Weight] = []
+        self._name = ""
+        self._operation: NetworkOperation | None = None
+
+    def add(self, layer: Layer, output_shape: Shape, *, trainable: bool) -> None:
+        """Put a layer on top."""
+        layer.add_to(self._network, trainable=trainable)
+        self._output_shape = _sizes(output_shape)
+        self._name = f"{self._name} → {layer.name}" if self._name else layer.name
+        if trainable:
+            self._weights += [weight for weight in layer.weights if weight.learnable]
+
+    def predict(self, x: Array, *, training: bool) -> FloatArray:
+        rows = x.reshape(len(x), -1)
+        network = self._network
+        outputs = network.predict_in_training(rows) if training else network.predict(rows, None)
+        return outputs.reshape(len(x), *self._output_shape)
+
+    def record(self, x: Any) -> Tensor:
+        if self._operation is None:
+            from ..autodiff.network import NetworkOperation
+
+            self._operation = NetworkOperation(
+                self._network, self._weights, self._dtype, self._output_shape, self._name
+            )
+        return self._operation(x)
+
+
+class _Apart:
+    """A layer that computes by itself."""
+
+    def __init__(self, layer: Layer, function: Callable[[Any], Any]) -> None:
+        self._layer, self._function = layer, function
+
+    def predict(self, x: Array, *, training: bool) -> FloatArray:  # noqa: ARG002 # it knows
+        return self._function(x.astype(self._layer.dtype, copy=False))  # type: ignore[no-any-return]
+
+    def record(self, x: Any) -> Any:
+        from ..autodiff.tensor import Tensor
+
+        if type(x) is not Tensor:
+            x = Tensor(x.astype(self._layer.dtype, copy=False))
+        return self._function(x)
+
+
+def parameters(weights: Iterable[Weight], dtype: str) -> Any:
+    """Return a network of the engine that has weights, and computes nothing, for it to update."""
+    network = _core.Network[dtype](1)
+    for weight in weights:
+        network.add_parameters(weight.path, weight.variable, True)
+    return network
+
+
+def _sizes(shape: Shape) -> tuple[int, ...]:
+    return tuple(size or 0 for size in shape[1:])

@@ -1,0 +1,163 @@
+"""What the core's trainer does, for losses and layers that only a tape can follow: batch by batch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import _core, losses
+from .._data import Array, FloatArray, as_type
+from ..layers.chain import parameters
+from .sources import Data
+
+if TYPE_CHECKING:
+    from ..models import Sequential
+
+__all__ = ["TapeEngine"]
+
+Progress = Callable[[int, int, float, float], Any]
+
+
+class TapeEngine:
+    """Trains and evaluates as ``_core.Trainer`` does, and is asked as that is.
+
+    A batch goes forward on a tape; the loss is the user's function, or any; back come gradients, the
+    engine's where it knows the layers, and the engine takes the step.
+
+    Attributes
+    ----------
+    depends_on_batch : bool
+        Whether a sample's part in the loss depends on the others in its batch: it may.
+    """
+
+    depends_on_batch = True
+
+    def __init__(self, model: Sequential, loss: losses.Loss, frozen: set[Any]) -> None:
+        loss.training_reduction()  # which it has, or raises
+        self._model, self._loss, self._frozen = model, loss, frozen
+        self._weights = [
+            weight
+            for layer in model._flat_layers()
+            if layer not in frozen
+            for weight in layer.weights
+            if weight.learnable
+        ]
+        network = parameters(self._weights, model.dtype)
+        self._updates = _core.Trainer[model.dtype](network, _core.Loss("elsewhere"), False)
+        self._outputs: Any = None
+
+    @property
+    def steps(self) -> int:
+        """Batches that the optimizer has seen."""
+        return self._updates.steps
+
+    def slots(self) -> tuple[list[str], list[FloatArray]]:
+        """Return what the optimizer keeps: names and numbers."""
+        return self._updates.slots()
+
+    def set_slots(self, optimizer: _core.Optimizer, batches: int, arrays: list[FloatArray]) -> None:
+        """Take over what another engine has kept."""
+        self._updates.set_slots(optimizer, batches, arrays)
+
+    def finish(self) -> None:
+        """Put the running means of the weights in their place, if the optimizer keeps them."""
+        self._updates.finish()
+
+    def outputs(self) -> FloatArray:
+        """Return the model's output for the latest batch, each a row of numbers."""
+        outputs: FloatArray = self._outputs
+        return outputs.reshape(len(outputs), -1)
+
+    def check(self, x: Array, y: Array) -> None:
+        """Raise `ValueError` if a label is no class."""
+        classes = self._model.output_shape[-1]
+        for rows in _batches(len(x), 8192):
+            self._loss(y[rows], np.zeros((len(y[rows]), classes or 0), self._model.dtype))
+
+    def train_epoch(
+        self,
+        x: Array,
+        y: Array,
+        batch_size: int,
+        shuffle: bool,
+        seed: int,
+        epoch: int,
+        optimizer: _core.Optimizer,
+        on_progress: Progress | None,
+        every_batch: bool,  # noqa: ARG002 # it always is told of every batch
+        sample_weight: FloatArray | None = None,
+        staged: bool = True,  # noqa: ARG002 # it always is
+        learning_rates: list[float] | tuple[float, ...] = (),
+        first_batch: int = 0,
+    ) -> tuple[int, float, float]:
+        """Go through the samples once; return how many were seen, the sum of their losses, and 0."""
+        from ..autodiff import GradientTape
+        from ..autodiff.recording import paused
+
+        data = Data(x, y, sample_weight)
+        order = _core.random_permutation(seed, epoch, len(x)) if shuffle else None
+        seen, total = 0, 0.0
+        for number, rows in enumerate(_batches(len(x), batch_size)):
+            batch = data[rows if order is None else order[rows]]
+            with paused():
+                with GradientTape(watch_accessed_variables=False) as tape:
+                    tape.watch(self._weights)
+                    chain = self._model.chain(training=True, frozen=self._frozen)
+                    loss = self._loss_of(batch, chain.record(self._shaped(batch.x)))
+                if not math.isfinite(loss):
+                    raise FloatingPointError(
+                        f"the loss is not finite at batch {first_batch + number + 1}: "
+                        f"'{self._loss.name}' gave {float(loss)}"
+                    )
+                gradients = tape.gradient(loss, self._weights, unconnected_gradients="zero")
+            rate = learning_rates[number] if learning_rates else None
+            self._updates.apply([gradient.value for gradient in gradients], optimizer, rate)
+            seen += len(batch)
+            total += float(loss) * len(batch)
+            if on_progress is not None and on_progress(seen, number + 1, total, 0) is True:
+                break
+        return seen, total, 0
+
+    def evaluate(
+        self,
+        x: Array,
+        y: Array,
+        batch_size: int,
+        on_progress: Progress | None,
+        sample_weight: FloatArray | None = None,
+        every_batch: bool = False,  # noqa: ARG002 # it always is told of every batch
+    ) -> tuple[int, float, float]:
+        """Do the same without training."""
+        from ..autodiff.recording import paused
+
+        data, chain = Data(x, y, sample_weight), self._model.chain(training=False)
+        seen, total = 0, 0.0
+        for number, rows in enumerate(_batches(len(x), batch_size)):
+            batch = data[rows]
+            with paused():
+                loss = self._loss_of(batch, chain.predict(batch.x))
+            seen += len(batch)
+            total += float(loss) * len(batch)
+            if on_progress is not None and on_progress(seen, number + 1, total, 0) is True:
+                break
+        return seen, total, 0
+
+    def _shaped(self, x: Array) -> FloatArray:
+        sizes = [size or 0 for size in self._model.input_shape[1:]]
+        return as_type(x, self._model.dtype).reshape(len(x), *sizes)
+
+    def _loss_of(self, batch: Data, predictions: Any) -> Any:
+        """Return a batch's loss, with what the weights' regularizers add, and keep the predictions."""
+        self._outputs = getattr(predictions, "value", predictions)
+        assert batch.y is not None
+        loss = self._loss(batch.y, predictions, batch.sample_weight)
+        penalties = [w.regularizer(w) for w in self._weights if w.regularizer is not None]
+        return sum(penalties, loss)
+
+
+def _batches(samples: int, batch_size: int) -> Iterator[slice]:
+    for first in range(0, samples, batch_size):
+        yield slice(first, min(first + batch_size, samples))

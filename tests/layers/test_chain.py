@@ -1,0 +1,322 @@
+"""Models and layers on a tape: `fit`'s bits, and the gradients of what they are made of."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from tolerances import relative_bound
+
+import cnet
+from cnet import autodiff, layers, losses, optimizers
+from cnet.autodiff import GradientTape
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(49, 8)).astype(np.float32)
+IDS = np.arange(49) % 4
+ROWS = np.eye(4, dtype=np.float32)[IDS]
+
+Case = tuple[Callable[[], list[layers.Layer]], Callable[[], losses.Loss], Any]
+CASES: dict[str, Case] = {
+    "softmax": (
+        lambda: [layers.Dense(64, "relu"), layers.Dense(4, "softmax")],
+        losses.SparseCategoricalCrossentropy,
+        IDS,
+    ),
+    "one-hot": (
+        lambda: [layers.Dense(64, "tanh"), layers.Dense(4), layers.Softmax()],
+        lambda: losses.CategoricalCrossentropy(label_smoothing=0.1),
+        ROWS,
+    ),
+    "logits": (
+        lambda: [layers.Dense(64, "elu"), layers.Dense(4)],
+        lambda: losses.SparseCategoricalCrossentropy(from_logits=True),
+        IDS,
+    ),
+    "ignored class": (
+        lambda: [layers.Dense(64, "relu"), layers.Dense(4, "softmax")],
+        lambda: losses.SparseCategoricalCrossentropy(ignore_class=2),
+        IDS,
+    ),
+    "sigmoid": (
+        lambda: [layers.Dense(16, "gelu"), layers.Dense(4, "sigmoid")],
+        losses.BinaryCrossentropy,
+        ROWS,
+    ),
+    "softmax, otherwise": (
+        lambda: [layers.Dense(16, "relu"), layers.Dense(4, "softmax")],
+        losses.MeanSquaredError,
+        ROWS,
+    ),
+    "all in training": (
+        lambda: [
+            layers.Rescaling(0.5, 0.1),
+            layers.Dense(32),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.Dropout(0.3, seed=1),
+            layers.LayerNormalization(),
+            layers.GaussianNoise(0.1, seed=2),
+            layers.Dense(4),
+        ],
+        losses.Huber,
+        ROWS,
+    ),
+    "frozen": (
+        lambda: [
+            layers.Dense(16, "relu", trainable=False),
+            layers.BatchNormalization(trainable=False),
+            layers.Dense(4),
+        ],
+        losses.MeanSquaredError,
+        ROWS,
+    ),
+}
+OPTIMIZERS: dict[str, Callable[[], optimizers.Optimizer]] = {
+    "SGD": lambda: optimizers.SGD(0.1),
+    "Adam": lambda: optimizers.Adam(0.01, global_clipnorm=0.1),
+    "scheduled": lambda: optimizers.RMSprop(
+        optimizers.schedules.ExponentialDecay(0.01, 2, 0.5), clipnorm=0.5
+    ),
+    "accumulating": lambda: optimizers.AdamW(0.01, gradient_accumulation_steps=2, use_ema=True),
+}
+
+
+def make_model(make: Callable[[], list[layers.Layer]], dtype: str = "float32") -> cnet.Sequential:
+    cnet.utils.set_random_seed(0)
+    before = cnet.config.floatx()
+    cnet.config.set_floatx(dtype)
+    try:
+        return cnet.Sequential([cnet.Input((8,)), *make()])
+    finally:
+        cnet.config.set_floatx(before)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("name", CASES)
+def test_a_step_has_the_bits_of_fit(name: str, threads: int) -> None:
+    make, make_loss, labels = CASES[name]
+    before = cnet.get_num_threads()
+    cnet.set_num_threads(threads)
+    try:
+        for make_optimizer in OPTIMIZERS.values():
+            fitted, taped = make_model(make), make_model(make)
+            fitted.compile(make_optimizer(), make_loss())
+            optimizer, loss = make_optimizer(), make_loss()
+            for _ in range(3):
+                fitted.train_on_batch(X, labels)
+                with GradientTape() as tape:
+                    value = loss(labels, taped(X, training=True))
+                weights = taped.trainable_weights
+                gradients = tape.gradient(value, weights)
+                optimizer.apply_gradients(zip(gradients, weights, strict=True))
+            for one, other in zip(fitted.get_weights(), taped.get_weights(), strict=True):
+                assert (one == other).all()
+            assert optimizer.iterations == fitted.optimizer.iterations
+    finally:
+        cnet.set_num_threads(before)
+
+
+def test_a_large_step_on_many_threads_has_the_bits_of_fit() -> None:
+    x = RNG.normal(size=(300, 400)).astype(np.float32)
+    y = np.arange(300) % 10
+
+    def make() -> cnet.Sequential:
+        cnet.utils.set_random_seed(1)
+        return cnet.Sequential(
+            [cnet.Input((400,)), layers.Dense(600, "relu"), layers.Dense(10, "softmax")]
+        )
+
+    fitted, taped = make(), make()
+    fitted.compile(optimizers.Adam(), "sparse_categorical_crossentropy")
+    optimizer, loss = optimizers.Adam(), losses.SparseCategoricalCrossentropy()
+    for _ in range(2):
+        fitted.train_on_batch(x, y)
+        with GradientTape() as tape:
+            value = loss(y, taped(x))
+        weights = taped.trainable_weights
+        optimizer.apply_gradients(zip(tape.gradient(value, weights), weights, strict=True))
+    for one, other in zip(fitted.get_weights(), taped.get_weights(), strict=True):
+        assert (one == other).all()
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("name", CASES)
+def test_outputs_have_the_bits_of_a_call_without_a_tape(name: str, training: bool) -> None:
+    one, other = make_model(CASES[name][0]), make_model(CASES[name][0])
+    expected = one(X, training=training)
+    with GradientTape():
+        outputs = other(X, training=training)
+    assert isinstance(outputs, autodiff.Tensor)
+    assert (outputs.numpy() == expected).all()
+    for weight, twin in zip(one.weights, other.weights, strict=True):  # moving moments, too
+        assert (weight.numpy() == twin.numpy()).all()
+
+
+def by_operations(model: cnet.Sequential, x: Any) -> Any:
+    """Return a model's output of operations, as it predicts."""
+    for layer in model.layers:
+        if isinstance(layer, layers.Dense):
+            kernel, bias = layer.weights
+            x = autodiff.matmul(x, kernel) + bias
+            x = x if layer.activation is None else layer.activation(x)
+        elif isinstance(layer, layers.BatchNormalization):
+            gamma, beta, mean, variance = layer.weights
+            x = (x - mean.numpy()) / np.sqrt(variance.numpy() + layer.epsilon) * gamma + beta
+        elif isinstance(layer, layers.Softmax):
+            x = autodiff.softmax(x)
+        else:
+            assert isinstance(layer, layers.Dropout)
+    return x
+
+
+def test_gradients_are_those_of_the_operations() -> None:
+    model = make_model(
+        lambda: [
+            layers.Dense(6, "tanh"),
+            layers.BatchNormalization(),
+            layers.Dropout(0.5),
+            layers.Dense(5, "softplus"),
+            layers.Dense(4, "softmax"),
+        ],
+        "float64",
+    )
+    model.layers[1].set_weights([*RNG.uniform(0.5, 2, (4, 6))])
+    given, targets = autodiff.constant(X.astype(np.float64)), RNG.normal(size=(49, 4))
+    found = []
+    for call in (model, lambda x: by_operations(model, x)):
+        with GradientTape() as tape:
+            tape.watch(given)
+            loss = autodiff.reduce_sum(targets * call(given))  # of the probabilities themselves
+        found.append(tape.gradient(loss, [given, *model.trainable_weights]))
+    assert len(found[0]) == 1 + 8
+    for one, other in zip(*found, strict=True):
+        assert one.dtype == np.float64
+        # Sums of up to 49 · 6 terms through three layers, all of about one.
+        scale = np.abs(other.numpy()).max()
+        assert np.abs(one.numpy() - other.numpy()).max() <= relative_bound(2000, "float64") * scale
+
+
+def test_the_gradient_of_the_input_through_a_rescaling_and_of_images() -> None:
+    cnet.utils.set_random_seed(0)
+    model = cnet.Sequential(
+        [cnet.Input((2, 3)), layers.Rescaling(0.25), layers.Flatten(), layers.Dense(1)]
+    )
+    images = autodiff.Variable(RNG.normal(size=(5, 2, 3)).astype(np.float32))
+    with GradientTape() as tape:
+        loss = autodiff.reduce_sum(model(images))
+    expected = np.broadcast_to(model.layers[-1].kernel.reshape(2, 3) * np.float32(0.25), (5, 2, 3))
+    assert (tape.gradient(loss, images).numpy() == expected).all()
+
+
+def test_one_model_twice_on_a_tape_that_is_asked_twice() -> None:
+    model = make_model(lambda: [layers.Dense(4, "tanh")])
+    one, other = X[:20], X[20:]
+    singles = []
+    for x in (one, other):
+        with GradientTape() as tape:
+            loss = autodiff.reduce_sum(model(x))
+        singles.append(tape.gradient(loss, model.trainable_weights[0]).numpy())
+    with GradientTape(persistent=True) as tape:
+        first, second = (autodiff.reduce_sum(model(x)) for x in (one, other))
+        both = first + second
+    weight = model.trainable_weights[0]
+    for target, expected in [(first, singles[0]), (second, singles[1]), (first, singles[0])]:
+        assert (tape.gradient(target, weight).numpy() == expected).all()
+    assert (tape.gradient(both, weight).numpy() == singles[1] + singles[0]).all()
+
+
+def test_engines_are_used_again() -> None:
+    model = make_model(lambda: [layers.Dense(4, "softmax")])
+    for _ in range(5):
+        with GradientTape() as tape:
+            loss = autodiff.reduce_sum(model(X)) + autodiff.reduce_sum(model(X[:3]))
+        tape.gradient(loss, model.trainable_weights)
+    del tape, loss
+    gc.collect()
+    (stretch,) = model.chain(training=False)._parts
+    assert len(stretch._operation._free) == 2  # type: ignore[union-attr]
+
+
+def test_a_layer_on_a_tape() -> None:
+    layer = layers.Dense(3, "relu")
+    with GradientTape() as tape:
+        outputs = layer(X)  # which builds it
+        loss = autodiff.reduce_sum(outputs)
+    gradient = tape.gradient(loss, layer.trainable_weights[1]).numpy()
+    assert (gradient == (outputs.numpy() > 0).sum(axis=0)).all()
+
+
+def test_tensors_make_tensors_without_a_tape() -> None:
+    model = make_model(lambda: [layers.Dense(4)])
+    assert isinstance(model(autodiff.constant(X)), autodiff.Tensor)
+    assert isinstance(model.layers[0](autodiff.constant(X)), autodiff.Tensor)
+    assert isinstance(model(X), np.ndarray)
+
+
+def test_an_unbuilt_model_is_built_or_left_unbuilt() -> None:
+    model = cnet.Sequential([layers.Dense(2), layers.Reshape((7,))])
+    with GradientTape(), pytest.raises(ValueError, match="reshape"):
+        model(X)
+    assert not model.built
+    model = cnet.Sequential([layers.Dense(2)])
+    with GradientTape() as tape:
+        loss = autodiff.reduce_sum(model(X))
+    assert tape.gradient(loss, model.weights[1]).numpy().tolist() == [49, 49]
+
+
+@pytest.mark.parametrize(
+    ("x", "error"), [(X[:, :5], ValueError), (X[:0], ValueError), (np.array([["a"]]), TypeError)]
+)
+def test_bad_input_is_refused_as_without_a_tape(x: Any, error: type[Exception]) -> None:
+    model = make_model(lambda: [layers.Dense(4)])
+    with GradientTape() as tape:
+        with pytest.raises(error, match="expected"):
+            model(x)
+        assert tape.records == []
+        with pytest.raises(error, match="expected"):
+            model(autodiff.constant(x) if x.dtype.kind == "f" else x)
+
+
+def test_the_second_derivative_of_the_engine_is_refused() -> None:
+    model = make_model(lambda: [layers.Dense(4, "tanh")])
+    x = autodiff.constant(X)
+    with GradientTape() as outer:
+        outer.watch(x)
+        with GradientTape() as inner:
+            inner.watch(x)
+            loss = autodiff.reduce_sum(model(x))
+        slope = autodiff.reduce_sum(inner.gradient(loss, x) ** 2)
+    with pytest.raises(NotImplementedError, match="second derivative"):
+        outer.gradient(slope, x)
+
+
+def test_penalties_for_a_loop_of_ones_own() -> None:
+    model = make_model(
+        lambda: [
+            layers.Dense(4, kernel_regularizer=cnet.regularizers.L1L2(0.1, 0.2)),
+            layers.Dense(2, kernel_regularizer="l2", trainable=False),
+        ]
+    )
+    kernel = model.layers[0].weights[0]
+    with GradientTape() as tape:
+        (penalty,) = model.losses
+    w = kernel.numpy()
+    expected = np.float32(0.1) * np.sign(w) + np.float32(0.2) * (w + w)
+    found = tape.gradient(penalty, kernel).numpy()
+    assert (np.abs(found - expected) <= relative_bound(4, "float32") * np.abs(expected)).all()
+    # What is not added is not there.
+    plain = make_model(lambda: [layers.Dense(4), layers.Dense(2, trainable=False)])
+    plain.set_weights(model.get_weights())
+    gradients = []
+    for each in (model, plain):
+        with GradientTape() as tape:
+            loss = autodiff.reduce_sum(each(X))
+        gradients.append(tape.gradient(loss, each.weights[0]).numpy())
+    assert (gradients[0] == gradients[1]).all()
+    assert float(penalty) == pytest.approx(
+        cnet.regularizers.L1L2(0.1, 0.2)(w), rel=relative_bound(40, "float32")
+    )

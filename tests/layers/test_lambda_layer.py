@@ -1,0 +1,127 @@
+"""Layers of functions: shapes, training on a tape, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cnet
+from cnet import autodiff, layers
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(40, 6)).astype(np.float32)
+Y = (X[:, :1] * X[:, 1:2] > 0).astype(np.float32)
+
+
+def products(x: Any) -> Any:
+    """Return the features, and the products of each with the next."""
+    return autodiff.concatenate([x, x[:, 1:] * x[:, :-1]], axis=1)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (layers.Lambda(products), (None, 11)),
+        (layers.Lambda(lambda x: x**2), (None, 6)),
+        (layers.Lambda(autodiff.reduce_sum, arguments={"axis": 1}), (None,)),
+        (layers.Lambda(lambda x: x, output_shape=(6,)), (None, 6)),
+        (layers.Lambda(lambda x: x, output_shape=lambda shape: shape[1:]), (None, 6)),
+    ],
+)
+def test_shapes(layer: layers.Lambda, shape: tuple[int | None, ...]) -> None:
+    assert layer.compute_output_shape((None, 6)) == shape
+    assert layer(X).shape == (40, *shape[1:])
+    assert layer(X).dtype == np.float32
+
+
+def make_model() -> cnet.Sequential:
+    cnet.utils.set_random_seed(0)
+    model = cnet.Sequential(
+        [
+            cnet.Input((6,)),
+            layers.Lambda(products),
+            layers.Dropout(0.1),
+            layers.Dense(16, "tanh"),
+            layers.Lambda(lambda x: 2 * x),
+            layers.BatchNormalization(),
+            layers.Dense(1, "sigmoid"),
+        ]
+    )
+    model.compile(cnet.optimizers.Adam(0.03), "binary_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def test_a_model_with_such_layers_learns() -> None:
+    model = make_model()
+    history = model.fit(X, Y, epochs=60, verbose=0, validation_data=(X, Y)).history
+    assert history["loss"][-1] < history["loss"][0] / 2
+    assert history["accuracy"][-1] > 0.9
+    loss, accuracy = model.evaluate(X, Y, verbose=0)
+    assert [loss, accuracy] == [history["val_loss"][-1], history["val_accuracy"][-1]]
+    assert accuracy == np.mean((model.predict(X, verbose=0) > 0.5) == Y)
+    assert (model(X) == model.predict(X, verbose=0)).all()
+
+
+def test_a_function_that_does_nothing_changes_no_bit() -> None:
+    def make(*extra: layers.Layer) -> cnet.Sequential:
+        cnet.utils.set_random_seed(0)
+        model = cnet.Sequential(
+            [layers.Dense(16, "relu"), *extra, layers.Dropout(0.2, seed=1), layers.Dense(3)]
+        )
+        model.compile("adam", "mse", metrics=["mae"])
+        return model
+
+    plain, other = make(), make(layers.Lambda(lambda x: x))
+    y = RNG.normal(size=(40, 3)).astype(np.float32)
+    for model in (plain, other):
+        model.fit(X, y, batch_size=8, epochs=2, verbose=0)
+    for one, twin in zip(plain.get_weights(), other.get_weights(), strict=True):
+        assert (one == twin).all()
+    assert (plain.predict(X, verbose=0) == other.predict(X, verbose=0)).all()
+
+
+def test_files_hold_its_weights_and_not_itself(tmp_path: Path) -> None:
+    model, other = make_model(), make_model()
+    model.fit(X, Y, verbose=0)
+    with pytest.raises(TypeError, match="its function is Python code"):
+        model.save(tmp_path / "model.safetensors")
+    assert list(tmp_path.iterdir()) == []
+    model.save_weights(tmp_path / "model.weights.safetensors")
+    other.load_weights(tmp_path / "model.weights.safetensors")
+    assert (other.predict(X, verbose=0) == model.predict(X, verbose=0)).all()
+
+
+def test_labels_are_checked() -> None:
+    model = cnet.Sequential([layers.Lambda(lambda x: x), layers.Dense(3, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.raises(ValueError, match=r"fit: y: .*3"):
+        model.fit(X, np.arange(40), verbose=0)
+    assert not model.built
+
+
+def test_what_is_refused() -> None:
+    with pytest.raises(TypeError, match="Lambda: function: expected a function, got 3"):
+        layers.Lambda(3)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="mask"):
+        layers.Lambda(abs, mask=abs)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="an output for each of 40 samples"):
+        layers.Lambda(lambda x: x[:3], name="few", output_shape=(6,))(X)
+    with pytest.raises(ValueError, match="an output for each of 2 samples"):
+        layers.Lambda(autodiff.reduce_mean).compute_output_shape((None, 6))
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [(np.sin, "does not support ufuncs"), (np.asarray, r"'own': .* not NumPy's functions")],
+)
+def test_functions_of_numpy_predict_and_do_not_train(function: Any, message: str) -> None:
+    model = cnet.Sequential([layers.Lambda(function, name="own"), layers.Dense(1)])
+    assert model(X).shape == (40, 1)
+    model.compile("sgd", "mse")
+    before = model.get_weights()
+    with pytest.raises(TypeError, match=message):
+        model.fit(X, Y, verbose=0)
+    assert all((a == b).all() for a, b in zip(before, model.get_weights(), strict=True))
