@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -39,8 +40,23 @@ def gradients_of(case: Case, arrays: list[Array], grad: Array) -> list[Array]:
     return [gradient.numpy() for gradient in found]
 
 
+# The largest error so far, and the largest as a part of what it may be.
+LARGEST = {"error": 0.0, "of its bound": 0.0}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def largest(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Tell, at the end of a long run, how far the gradients were from central differences."""
+    yield
+    if request.config.getoption("--long"):
+        print(f"\nlargest {LARGEST}")  # noqa: T201 # with -s
+
+
 def assert_near(found: list[Array], differences: list[Array], bound: float) -> None:
     for gradient, expected in zip(found, differences, strict=True):
+        largest = np.abs(gradient - expected).max(initial=0)
+        LARGEST["error"] = max(LARGEST["error"], largest)
+        LARGEST["of its bound"] = max(LARGEST["of its bound"], largest / (bound or 1))
         assert gradient.shape == expected.shape
         assert gradient.dtype == np.float64
         error = np.abs(gradient - expected)

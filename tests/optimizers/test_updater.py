@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -134,6 +135,15 @@ def test_what_is_refused_changes_nothing() -> None:
         with pytest.raises(error, match=message):
             optimizer.apply_gradients(pairs)
     assert (variable.numpy().tolist(), optimizer.iterations) == ([1.0, 2.0], 0)
+
+
+def test_a_copy_begins_anew_and_takes_on_no_variables() -> None:
+    variable, optimizer = Variable([1.0, 2.0]), optimizers.Adam(0.1)
+    optimizer.apply_gradients([([1.0, 1.0], variable)])
+    twin = pickle.loads(pickle.dumps(optimizer))
+    assert (twin.iterations, twin.get_config()) == (1, optimizer.get_config())
+    other = Variable(variable.numpy())
+    assert twin.apply_gradients([([1.0, 1.0], other)]) == 2
 
 
 def test_a_model_in_training_is_busy() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -47,14 +48,16 @@ class NetworkOperation:
         self._output_shape = output_shape
         self._name = name
         self._ends_in_softmax = network.ends_in_softmax
-        # Engines that nobody can ask for gradients any more.
-        self._free: list[Any] = []
+        # Engines that nobody can ask for gradients any more, a few.
+        self._free: deque[Any] = deque(maxlen=8)
 
     def __call__(self, x: Any) -> Tensor:
         """Return the output for samples (batch, …), an array or a tensor."""
         samples = x.value if type(x) is Tensor else x
-        free = self._free
-        engine = free.pop() if free else self._make_engine()
+        try:
+            engine = self._free.pop()
+        except IndexError:
+            engine = _core.Trainer[self._dtype](self._network, _core.Loss("elsewhere"), False)
         outputs = engine.forward(
             samples if samples.ndim == 2 else samples.reshape(len(samples), -1)
         )
@@ -62,7 +65,7 @@ class NetworkOperation:
             outputs = outputs.reshape(len(samples), *self._output_shape)
         of_input = any(id(x) in tape.watched for tape in running.tapes)
         result = Tensor(outputs)
-        way_back = _WayBack(engine, free, samples, of_input)
+        way_back = _WayBack(engine, self._free, samples, of_input)
         record_result(result, [x, *self._weights], way_back.gradients, self._name)
         if not self._ends_in_softmax:
             return result
@@ -71,16 +74,13 @@ class NetworkOperation:
         record(running.tapes, (probabilities, softmax.operation, [result], {}))  # type: ignore[attr-defined]
         return probabilities
 
-    def _make_engine(self) -> Any:
-        return _core.Trainer[self._dtype](self._network, _core.Loss("elsewhere"), False)
-
 
 class _WayBack:
     """Of a batch that has gone forward; its engine is free again when no tape holds it."""
 
     __slots__ = ("_engine", "_free", "_of_input", "_samples")
 
-    def __init__(self, engine: Any, free: list[Any], samples: Array, of_input: bool) -> None:
+    def __init__(self, engine: Any, free: deque[Any], samples: Array, of_input: bool) -> None:
         self._engine, self._free = engine, free
         self._samples, self._of_input = samples, of_input
 

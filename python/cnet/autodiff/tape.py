@@ -35,7 +35,8 @@ class GradientTape:
     -----
     Tapes are of their thread. They can be nested: what the inner tape's `gradient` computes is recorded
     on the outer one, so that its gradient is the second derivative. Arrays that a tape holds are not
-    to be changed in place before `gradient`.
+    to be changed in place before `gradient`, nor are weights of layers: the way back through a model goes
+    by those of now. Variables may be assigned to.
 
     References
     ----------

@@ -215,6 +215,10 @@ class Optimizer:
         if self._updater is not None:
             self._updater.finish()
 
+    def __getstate__(self) -> dict[str, Any]:
+        # What is kept for variables of `apply_gradients` stays with them.
+        return vars(self) | {"_updater": None}
+
     def rule(self) -> _core.Optimizer:
         """Return what the engine needs to know for its next steps."""
         raise NotImplementedError(missing(self, "rule()"))

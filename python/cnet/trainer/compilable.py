@@ -43,8 +43,10 @@ class Compilable:
         Parameters
         ----------
         optimizer : str or Optimizer, default "rmsprop"
-        loss : str or Loss, optional
-            Without one the model can only predict.
+        loss : str, Loss or function, optional
+            Of a function (y_true, y_pred) the mean is made small: see `cnet.losses.LossFunctionWrapper`.
+            It trains on a tape, a batch at a time, as do models with a `Lambda`. Without a loss the model
+            can only predict.
         metrics : list of str, Metric or function, optional
             "accuracy" becomes the one that fits the shapes of labels and outputs; of a function
             (y_true, y_pred) of samples the mean is taken. They count all samples alike. The engine
