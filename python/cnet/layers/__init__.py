@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .activation import ELU, Activation, LeakyReLU, ReLU, Softmax
-from .core import Input, InputLayer, Layer, Weight
+from .core import Input, InputLayer, Layer
 from .dense import Dense
 from .lambda_layer import Lambda
 from .normalization import BatchNormalization, LayerNormalization
@@ -11,6 +11,7 @@ from .preprocessing import Normalization, Rescaling
 from .regularization import Dropout, GaussianNoise
 from .serialization import deserialize, serialize
 from .shape import Flatten, Reshape
+from .weight import Weight
 
 __all__ = [
     "ELU",

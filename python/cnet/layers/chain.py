@@ -15,7 +15,8 @@ from .._data import Array, FloatArray
 if TYPE_CHECKING:
     from ..autodiff import Tensor
     from ..autodiff.network import NetworkOperation
-    from .core import Layer, Shape, Weight
+    from .core import Layer, Shape
+    from .weight import Weight
 
 __all__ = ["Chain", "parameters"]
 

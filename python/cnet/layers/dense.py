@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from .. import activations, constraints, initializers, regularizers
 from .._data import FloatArray, as_count, refuse
-from .core import Layer, LayerOptions, Shape, Weight, as_batch_shape, expect_features
+from .core import Layer, LayerOptions, Shape, as_batch_shape, expect_features
+from .weight import Weight
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -10,7 +10,8 @@ import numpy as np
 from .. import constraints, initializers, regularizers
 from .._data import FloatArray, as_fraction, as_number, refuse
 from .._errors import shown
-from .core import Layer, LayerOptions, Shape, Weight, expect_features
+from .core import Layer, LayerOptions, Shape, expect_features
+from .weight import Weight
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -20,11 +20,10 @@ from ..layers.chain import Chain, parameters
 from ..layers.core import (
     Shape,
     as_batch_shape,
-    assign_all,
     auto_name,
-    read_all,
     sample_size,
 )
+from ..layers.weight import assign_all, read_all
 from ..saving import Saveable
 from ..trainer import Trainer
 from ._summary import print_summary

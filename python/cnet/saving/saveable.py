@@ -16,7 +16,7 @@ from .._data import Array
 from .._errors import shown
 from .._files import StrPath, as_model_path, as_path
 from .._serialization import find_class
-from ..layers.core import assign_all, read_all
+from ..layers.weight import assign_all, read_all
 from ..random import seeds_aside
 from .compiled import describe, restore
 from .tensor_file import TensorFile, write_tensor_file

@@ -1,0 +1,124 @@
+"""What layers hold: arrays of numbers, which live in the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+
+from .. import _core, regularizers
+from .._data import FloatArray, as_array, as_shape, as_text, as_type
+from .._errors import shown
+
+if TYPE_CHECKING:
+    from .core import Layer
+
+__all__ = ["Weight", "assign_all", "read_all"]
+
+
+class Weight:
+    """One array of numbers that a layer holds; they live in the engine.
+
+    ``numpy()`` and ``np.asarray(weight)`` give copies, ``assign(value)`` puts numbers back.
+
+    Attributes
+    ----------
+    name : str
+    path : str
+        The layer's name, a slash, and the weight's.
+    shape : tuple of int
+    dtype : str
+    learnable : bool
+        Whether it is made for training, be the layer trainable or not.
+    regularizer : Regularizer or None
+    variable
+        The engine's.
+    """
+
+    def __init__(
+        self, layer: Layer, name: str, shape: tuple[int, ...], *, trainable: bool = True
+    ) -> None:
+        from .core import Layer
+
+        if not isinstance(layer, Layer):
+            raise TypeError(f"Weight: layer: expected a Layer, got {shown(layer)}")
+        self.name = as_text("Weight: name", name)
+        self.path = f"{layer.name}/{name}"
+        self.shape = as_shape("Weight: shape", shape, least=1)
+        self.dtype = layer.dtype
+        self.variable = _core.Variable[layer.dtype](list(shape))
+        self.learnable = trainable
+        self.regularizer: regularizers.Regularizer | None = None
+        self._layer = layer
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes it: if it is made for that, what its layer says."""
+        return self.learnable and self._layer.trainable
+
+    def numpy(self) -> FloatArray:
+        """Return a copy of the numbers."""
+        return self.variable.numpy()
+
+    def checked(self, value: npt.ArrayLike) -> FloatArray:
+        """Return `value` as the engine takes it; `ValueError` unless it has the weight's shape."""
+        argument = f"{type(self._layer).__name__}.{self.name}"
+        array = as_array(value, argument)
+        if array.shape != self.shape:
+            raise ValueError(
+                f"{argument}: expected {self.dtype} {self.shape}, got {array.dtype} {array.shape}"
+            )
+        return as_type(array, self.dtype)
+
+    def assign(self, value: npt.ArrayLike) -> None:
+        """Put numbers of the same shape in; other types are rounded to the weight's dtype."""
+        self.variable.assign(self.checked(value))
+
+    def assign_add(self, delta: npt.ArrayLike) -> None:
+        """Add numbers of the weight's shape."""
+        self.assign(self.numpy() + self.checked(delta))
+
+    def assign_sub(self, delta: npt.ArrayLike) -> None:
+        """Subtract numbers of the weight's shape."""
+        self.assign(self.numpy() - self.checked(delta))
+
+    def __tensor__(self) -> Any:
+        """Return the numbers of now for an operation of `cnet.autodiff`; a tape knows whose they are."""
+        from ..autodiff import recording
+        from ..autodiff.tensor import Tensor
+
+        tensor = Tensor(self.numpy())
+        recording.read(self, tensor)
+        return tensor
+
+    def __array__(
+        self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
+    ) -> npt.NDArray[Any]:
+        if copy is False:
+            raise ValueError(f"{self.path}: the engine's numbers can only be copied")
+        return self.numpy().astype(dtype or self.dtype, copy=False)
+
+    def __repr__(self) -> str:
+        return f"<Weight {self.path}, shape={self.shape}, dtype={self.dtype}>"
+
+
+def read_all(weights: list[Weight]) -> list[FloatArray]:
+    """Return copies of all weights, as they are at one moment."""
+    if not weights:
+        return []
+    variables = [weight.variable for weight in weights]
+    return _core.Variable[weights[0].dtype].all_numpy(variables)
+
+
+def assign_all(weights: list[Weight], values: Iterable[npt.ArrayLike], call: str) -> None:
+    """Assign every value to its weight at one moment, once all of them have been found fit."""
+    if not isinstance(values, Iterable):
+        raise TypeError(f"{call}: expected a list of arrays, got {shown(values)}")
+    values = list(values)
+    if len(values) != len(weights):
+        raise ValueError(f"{call}: expected {len(weights)} arrays, got {len(values)}")
+    checked = [weight.checked(value) for weight, value in zip(weights, values, strict=True)]
+    if weights:
+        variables = [weight.variable for weight in weights]
+        _core.Variable[weights[0].dtype].assign_all(variables, checked)
