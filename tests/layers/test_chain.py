@@ -320,3 +320,12 @@ def test_penalties_for_a_loop_of_ones_own() -> None:
     assert float(penalty) == pytest.approx(
         cnet.regularizers.L1L2(0.1, 0.2)(w), rel=relative_bound(40, "float32")
     )
+
+
+def test_keras_names_of_sources() -> None:
+    model = make_model(lambda: [layers.Dense(4), layers.BatchNormalization()])
+    for each in (model, *model.layers):
+        assert each.variables == each.weights
+        assert each.trainable_variables == each.trainable_weights
+        assert each.non_trainable_variables == each.non_trainable_weights
+    assert len(model.non_trainable_variables) == 2

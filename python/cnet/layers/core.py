@@ -154,6 +154,21 @@ class Layer(Configurable):
         """The weights that training leaves alone."""
         return [weight for weight in self.weights if not weight.trainable]
 
+    @property
+    def variables(self) -> list[Weight]:
+        """Keras's other name for `weights`."""
+        return self.weights
+
+    @property
+    def trainable_variables(self) -> list[Weight]:
+        """Keras's other name for `trainable_weights`."""
+        return self.trainable_weights
+
+    @property
+    def non_trainable_variables(self) -> list[Weight]:
+        """Keras's other name for `non_trainable_weights`."""
+        return self.non_trainable_weights
+
     def get_weights(self) -> list[FloatArray]:
         """Return copies of the weights: for a dense layer, kernel and bias."""
         return read_all(self.weights)

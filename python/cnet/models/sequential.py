@@ -316,6 +316,21 @@ class Sequential(Trainer, Saveable):
         return [weight for weight in self.weights if not weight.trainable]
 
     @property
+    def variables(self) -> list[Weight]:
+        """Keras's other name for `weights`."""
+        return self.weights
+
+    @property
+    def trainable_variables(self) -> list[Weight]:
+        """Keras's other name for `trainable_weights`."""
+        return self.trainable_weights
+
+    @property
+    def non_trainable_variables(self) -> list[Weight]:
+        """Keras's other name for `non_trainable_weights`."""
+        return self.non_trainable_weights
+
+    @property
     def losses(self) -> list[Any]:
         """What regularizers add to the loss, of each weight that has one: tensors on a tape, else numbers.
 
