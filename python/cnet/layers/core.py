@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, ClassVar, TypedDict
 
 import numpy as np
-import numpy.typing as npt
 
 from .. import _core, constraints, initializers, regularizers
 from .._data import (
@@ -27,7 +26,7 @@ from .._tapes import is_recorded
 from ..config import standardize_dtype
 from . import building
 from .chain import Chain
-from .weight import Weight, assign_all, read_all
+from .weight import HasWeights, Weight
 
 __all__ = ["Input", "InputLayer", "Layer"]
 
@@ -51,7 +50,7 @@ class LayerOptions(TypedDict, total=False):
     input_shape: tuple[int, ...] | None
 
 
-class Layer(Configurable):
+class Layer(Configurable, HasWeights):
     """What all layers have: a name, a dtype, shapes, weights.
 
     Parameters
@@ -143,43 +142,6 @@ class Layer(Configurable):
         if self.input_shape is None:
             raise AttributeError(f"{type(self).__name__} '{self.name}' is not built yet")
         return self.compute_output_shape(self.input_shape)
-
-    @property
-    def trainable_weights(self) -> list[Weight]:
-        """The weights that training changes."""
-        return [weight for weight in self.weights if weight.trainable]
-
-    @property
-    def non_trainable_weights(self) -> list[Weight]:
-        """The weights that training leaves alone."""
-        return [weight for weight in self.weights if not weight.trainable]
-
-    @property
-    def variables(self) -> list[Weight]:
-        """Keras's other name for `weights`."""
-        return self.weights
-
-    @property
-    def trainable_variables(self) -> list[Weight]:
-        """Keras's other name for `trainable_weights`."""
-        return self.trainable_weights
-
-    @property
-    def non_trainable_variables(self) -> list[Weight]:
-        """Keras's other name for `non_trainable_weights`."""
-        return self.non_trainable_weights
-
-    def get_weights(self) -> list[FloatArray]:
-        """Return copies of the weights: for a dense layer, kernel and bias."""
-        return read_all(self.weights)
-
-    def set_weights(self, weights: Sequence[npt.ArrayLike]) -> None:
-        """Put all weights back, in the order of `get_weights`; all of them or, on an error, none."""
-        assign_all(self.weights, weights, f"{type(self).__name__}.set_weights")
-
-    def count_params(self) -> int:
-        """Return how many numbers the weights hold."""
-        return sum(math.prod(weight.shape) for weight in self.weights)
 
     def add_weight(
         self,

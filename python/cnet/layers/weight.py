@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from .._errors import shown
 if TYPE_CHECKING:
     from .core import Layer
 
-__all__ = ["Weight", "assign_all", "read_all"]
+__all__ = ["HasWeights", "Weight", "assign_all", "read_all"]
 
 
 class Weight:
@@ -101,6 +102,62 @@ class Weight:
 
     def __repr__(self) -> str:
         return f"<Weight {self.path}, shape={self.shape}, dtype={self.dtype}>"
+
+
+class HasWeights:
+    """What layers and models have of their weights.
+
+    Attributes
+    ----------
+    weights : list of Weight
+    """
+
+    weights: list[Weight]
+
+    @property
+    def trainable_weights(self) -> list[Weight]:
+        """The weights that training changes."""
+        return [weight for weight in self.weights if weight.trainable]
+
+    @property
+    def non_trainable_weights(self) -> list[Weight]:
+        """The weights that training leaves alone."""
+        return [weight for weight in self.weights if not weight.trainable]
+
+    @property
+    def variables(self) -> list[Weight]:
+        """Keras's other name for `weights`."""
+        return self.weights
+
+    @property
+    def trainable_variables(self) -> list[Weight]:
+        """Keras's other name for `trainable_weights`."""
+        return self.trainable_weights
+
+    @property
+    def non_trainable_variables(self) -> list[Weight]:
+        """Keras's other name for `non_trainable_weights`."""
+        return self.non_trainable_weights
+
+    @property
+    def losses(self) -> list[Any]:
+        """What regularizers add to the loss, of each weight that has one: tensors on a tape, else numbers.
+
+        `fit` adds them by itself.
+        """
+        return [w.regularizer(w) for w in self.trainable_weights if w.regularizer is not None]
+
+    def get_weights(self) -> list[FloatArray]:
+        """Return copies of all weights, layer by layer: [kernel, bias, kernel, …]."""
+        return read_all(self.weights)
+
+    def set_weights(self, weights: Sequence[npt.ArrayLike]) -> None:
+        """Put all weights back, in the order of `get_weights`; all of them or, on an error, none."""
+        assign_all(self.weights, weights, f"{type(self).__name__}.set_weights")
+
+    def count_params(self) -> int:
+        """Return how many numbers the weights hold."""
+        return sum(math.prod(weight.shape) for weight in self.weights)
 
 
 def read_all(weights: list[Weight]) -> list[FloatArray]:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import copy
 import json
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from .. import _core
-from .._data import FloatArray, as_text, refuse, shape_text
+from .._data import as_text, refuse, shape_text
 from .._errors import shown
 from ..layers import InputLayer, Layer, Weight, building, deserialize, serialize
 from ..layers.chain import Chain, parameters
@@ -23,7 +22,7 @@ from ..layers.core import (
     auto_name,
     sample_size,
 )
-from ..layers.weight import assign_all, read_all
+from ..layers.weight import HasWeights
 from ..saving import Saveable
 from ..trainer import Trainer
 from ._summary import print_summary
@@ -31,7 +30,7 @@ from ._summary import print_summary
 __all__ = ["Sequential"]
 
 
-class Sequential(Trainer, Saveable):
+class Sequential(Trainer, Saveable, HasWeights):
     """Layers, each the input of the next.
 
     Parameters
@@ -291,7 +290,7 @@ class Sequential(Trainer, Saveable):
         return chain
 
     @property
-    def weights(self) -> list[Weight]:
+    def weights(self) -> list[Weight]:  # type: ignore[override] # not to be assigned
         """The weights of all layers, in order."""
         return [weight for layer in self._layers for weight in layer.weights]
 
@@ -304,51 +303,6 @@ class Sequential(Trainer, Saveable):
     def trainable(self, value: bool) -> None:
         for layer in self._layers:
             layer.trainable = bool(value)
-
-    @property
-    def trainable_weights(self) -> list[Weight]:
-        """The weights that training changes."""
-        return [weight for weight in self.weights if weight.trainable]
-
-    @property
-    def non_trainable_weights(self) -> list[Weight]:
-        """The weights that training leaves alone."""
-        return [weight for weight in self.weights if not weight.trainable]
-
-    @property
-    def variables(self) -> list[Weight]:
-        """Keras's other name for `weights`."""
-        return self.weights
-
-    @property
-    def trainable_variables(self) -> list[Weight]:
-        """Keras's other name for `trainable_weights`."""
-        return self.trainable_weights
-
-    @property
-    def non_trainable_variables(self) -> list[Weight]:
-        """Keras's other name for `non_trainable_weights`."""
-        return self.non_trainable_weights
-
-    @property
-    def losses(self) -> list[Any]:
-        """What regularizers add to the loss, of each weight that has one: tensors on a tape, else numbers.
-
-        `fit` adds them by itself.
-        """
-        return [w.regularizer(w) for w in self.trainable_weights if w.regularizer is not None]
-
-    def get_weights(self) -> list[FloatArray]:
-        """Return copies of all weights, layer by layer: [kernel, bias, kernel, …]."""
-        return read_all(self.weights)
-
-    def set_weights(self, weights: Sequence[npt.ArrayLike]) -> None:
-        """Put all weights back, in the order of `get_weights`; all of them or, on an error, none."""
-        assign_all(self.weights, weights, "set_weights")
-
-    def count_params(self) -> int:
-        """Return how many numbers the weights hold."""
-        return sum(layer.count_params() for layer in self._layers)
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """Return a layer by its name or its position.
