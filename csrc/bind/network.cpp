@@ -211,28 +211,35 @@ template <class T> struct BoundTrainer {
     const Samples view = samples({"backward", "gradient"}, gradient);
     FloatMode mode;
     const Observer observer = observer_of(py::none(), mode);
+    py::list gradients;
+    std::vector<T*> data;
+    const auto add = [&](const py::array_t<T>& array) {
+      data.push_back(const_cast<T*>(array.data()));
+      gradients.append(array);
+    };
+    trainer.each_learning(
+        [&](const Variable<T>& variable, auto...) { add(py::array_t<T>(shape_of_variable(variable))); });
+    if (of_input) {
+      add(py::array_t<T>({view.rows, network.inputs()}));
+    } else {
+      gradients.append(py::none());
+    }
+    const auto read = [&] {
+      auto next = data.begin();
+      trainer.read_gradients([&](const Variable<T>& variable, PanelView<const T> values) {
+        unpack<T>(values, {*next++, variable.rows(), variable.columns()});
+      });
+      if (!of_input) return;
+      unpack<T>(trainer.input_gradient(), {*next, view.rows, network.inputs()});
+      const T scale = network.input_scale(); // of a rescaling that is part of the reading
+      if (scale == 1) return;
+      std::transform(*next, *next + view.rows * network.inputs(), *next, [scale](T g) { return g * scale; });
+    };
     {
       const WithoutGil without_gil;
-      trainer.backward(view, of_input, observer);
+      trainer.backward(view, of_input, observer, read);
     }
-    py::list gradients;
-    trainer.read_gradients([&](const Variable<T>& variable, PanelView<const T> values) {
-      py::array_t<T> array(shape_of_variable(variable));
-      unpack<T>(values, {array.mutable_data(), variable.rows(), variable.columns()});
-      gradients.append(array);
-    });
-    gradients.append(of_input ? py::object(input_gradient()) : py::none());
     return gradients;
-  }
-
-  py::array_t<T> input_gradient() {
-    const PanelView<const T> values = trainer.input_gradient();
-    py::array_t<T> array({values.rows, values.columns});
-    T* data = array.mutable_data();
-    unpack<T>(values, {data, values.rows, values.columns});
-    const T scale = network.input_scale(); // of a rescaling that is part of the reading
-    if (scale != 1) std::transform(data, data + array.size(), data, [scale](T g) { return g * scale; });
-    return array;
   }
 
   void apply(const std::vector<Array<T>>& gradients, const ops::Optimizer& optimizer,

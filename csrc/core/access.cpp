@@ -267,7 +267,10 @@ bool Hold::is_drained() const {
 void Hold::take() {
   Lock lock = lock_office();
   wait_for(lock, {nullptr, this}, [&] { return is_free(); });
-  for (Guard* guard : uses_.written) guard->written_ = true;
+  for (Guard* guard : uses_.written) {
+    guard->written_ = true;
+    ++guard->writes_;
+  }
   for (Guard* guard : uses_.read) ++guard->readers_;
   each_gate([](Gate& gate) { ++gate.closed_; });
   uses_now_ = true;

@@ -54,12 +54,16 @@ public:
   /// Makes what is guarded part of what is read behind a gate.
   void add(const std::shared_ptr<Gate>& gate);
 
+  /// How often somebody has begun to write; to be asked by who holds it.
+  std::uint64_t writes() const { return writes_; }
+
 private:
   friend class Hold;
   const Hold* owner_ = nullptr; ///< who keeps it to itself
   int users_ = 0;               ///< who rely on nobody's doing so
   int readers_ = 0;
   bool written_ = false;
+  std::uint64_t writes_ = 0;
   std::vector<std::weak_ptr<Gate>> gates_;
 };
 

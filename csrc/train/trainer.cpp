@@ -461,10 +461,26 @@ template <class T> void Trainer<T>::forward(const Samples& x, const Observer& ob
   run_piece(pass, plan.stages, threads);
   count_random_steps(network_, 1);
   latest_rows_ = x.rows;
+  writes_before_ = writes();
 }
 
-template <class T> void Trainer<T>::backward(const Samples& gradient, bool of_input, const Observer& observer) {
-  Hold hold(owning(guard_, uses_of_evaluation(network_)));
+template <class T> std::uint64_t Trainer<T>::writes() const {
+  std::uint64_t count = 0;
+  for (const Layer<T>& layer : network_.layers()) {
+    if (layer.mixes_rows()) { // its moving moments are written by other ways forward, and not gone by
+      for (const SharedVariable<T>& variable : layer.variables) count += variable ? variable->guard.writes() : 0;
+    } else {
+      for (const Variable<T>* variable : layer.all_variables()) count += variable->guard.writes();
+    }
+  }
+  return count;
+}
+
+template <class T>
+void Trainer<T>::go_back(const Samples& gradient, bool of_input, const Observer& observer, Hold& hold) {
+  if (writes() != writes_before_) {
+    throw std::runtime_error("weights have changed since the way forward: ask for gradients before they are updated");
+  }
   const Index rows = gradient.rows;
   if (gradients_.layers.empty()) gradients_ = Gradients<T>(network_);
   if (of_input) input_gradient_ = PanelMatrix<T>(rows, network_.inputs());

@@ -86,9 +86,15 @@ public:
   /// The way forward, as in training, up to what outputs() then has: logits, where a softmax ends the network.
   void forward(const Samples& x, const Observer&);
   /// From the gradient with respect to those outputs to that of each variable that learns and, if asked for, that
-  /// of x as the network took it; without penalties. Of the latest forward(), as often as wanted.
-  void backward(const Samples& gradient, bool of_input, const Observer&);
-  /// Calls see(variable, gradient) from the first variable that learns to the last, after backward().
+  /// of x as the network took it; without penalties. Of the latest forward(), as often as wanted. Calls after(),
+  /// which may read them, before anybody else can ask for others. Throws std::runtime_error if a variable has been
+  /// written since.
+  template <class After> void backward(const Samples& gradient, bool of_input, const Observer& observer, After after) {
+    Hold hold(owning(guard_, uses_of_evaluation(network_)));
+    go_back(gradient, of_input, observer, hold);
+    after();
+  }
+  /// Calls see(variable, gradient) from the first variable that learns to the last.
   template <class See> void read_gradients(See see) { each_gradient(see); }
   PanelView<const T> input_gradient() const { return input_gradient_.view(); }
 
@@ -220,7 +226,10 @@ private:
   Totals run(Pass&);
   /// One batch through some of the stages.
   void run_piece(Pass&, const std::vector<Stage>&, int threads);
+  void go_back(const Samples& gradient, bool of_input, const Observer&, Hold&);
   void apply_gradients(const ops::Optimizer&, double learning_rate, Hold&);
+  /// How often the variables that a way back goes by have been written.
+  std::uint64_t writes() const;
   int threads_of(Index batch_size, bool training) const;
   /// Batches on, from that of this first sample, until there are no more or somebody waits.
   void run_from(Index first, Pass&, const std::vector<Stage>&, int threads, Pulse&);
@@ -296,7 +305,8 @@ private:
   PanelMatrix<T> input_gradient_;
   Penalties penalties_;
   bool has_ids_ = false;
-  Index latest_rows_ = 0; ///< of the batch that was counted last
+  Index latest_rows_ = 0;           ///< of the batch that was counted last
+  std::uint64_t writes_before_ = 0; ///< the way back
   Slots<T> slots_;
   std::optional<ops::Optimizer> optimizer_;
   std::atomic<Index> steps_{0}; ///< others may read it meanwhile

@@ -25,7 +25,8 @@ template <class T> Uses uses_of_recording(const Network<T>& network) {
   Uses uses;
   for (const Layer<T>& layer : network.layers()) {
     for (Variable<T>* variable : layer.all_variables()) {
-      (layer.mixes_rows() ? uses.written : uses.read).push_back(&variable->guard);
+      const bool is_learnt = variable == layer.kernel().get() || variable == layer.bias().get();
+      (layer.mixes_rows() && !is_learnt ? uses.written : uses.read).push_back(&variable->guard);
     }
     if (ops::RandomState* random = layer.random()) uses.written.push_back(&random->guard);
   }

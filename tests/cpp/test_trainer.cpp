@@ -270,11 +270,11 @@ template <class T> void test_pieces(const Shape& shape) {
                                              gradient.view());
       std::vector<T> by_rows(static_cast<std::size_t>(rows * classes));
       unpack<T>(gradient.view(), {by_rows.data(), rows, classes});
-      pieces.backward(samples(by_rows, rows, classes), true, nobody());
       std::vector<T> first(features), again(features);
-      unpack<T>(pieces.input_gradient(), {first.data(), rows, shape.widths.front()});
-      pieces.backward(samples(by_rows, rows, classes), true, nobody()); // as often as wanted
-      unpack<T>(pieces.input_gradient(), {again.data(), rows, shape.widths.front()});
+      for (std::vector<T>* of_input : {&first, &again}) { // as often as wanted
+        pieces.backward(samples(by_rows, rows, classes), true, nobody(),
+                        [&] { unpack<T>(pieces.input_gradient(), {of_input->data(), rows, shape.widths.front()}); });
+      }
       CHECK(first == again && *std::max_element(first.begin(), first.end()) > 0, "%s: other gradients", shape.name);
       std::vector<PanelMatrix<T>> gradients;
       pieces.read_gradients([&](const Variable<T>& variable, PanelView<const T> values) {
@@ -285,6 +285,8 @@ template <class T> void test_pieces(const Shape& shape) {
       pieces.apply(adam, adam.learning_rate, [&](const Variable<T>&, PanelView<T> values) {
         std::copy_n((next++)->view().data, values.panels() * values.stride(), values.data);
       });
+      const auto go_back = [&] { pieces.backward(samples(by_rows, rows, classes), false, nobody(), [] {}); };
+      CHECK(throws<std::runtime_error>(go_back, "weights have changed"), "%s: went back by others", shape.name);
     }
     CHECK(weights(network) == weights(twin), "%s on %d threads: other weights", shape.name, threads);
     CHECK(pieces.steps() == 2, "%s: %td steps", shape.name, pieces.steps());

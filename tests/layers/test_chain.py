@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -329,3 +330,79 @@ def test_keras_names_of_sources() -> None:
         assert each.trainable_variables == each.trainable_weights
         assert each.non_trainable_variables == each.non_trainable_weights
     assert len(model.non_trainable_variables) == 2
+
+
+def test_gradients_are_refused_when_the_weights_are_others_by_now() -> None:
+    model = make_model(lambda: [layers.Dense(4, "tanh"), layers.Dense(1)])
+    weights = model.trainable_weights
+    with GradientTape(persistent=True) as tape:
+        loss = autodiff.reduce_sum(model(X))
+    gradients = tape.gradient(loss, weights)
+    optimizers.SGD(1.0).apply_gradients(zip(gradients, weights, strict=True))
+    with pytest.raises(RuntimeError, match="weights have changed since the way forward"):
+        tape.gradient(loss, weights)
+
+
+def test_moving_moments_may_be_written_before_gradients() -> None:
+    """As where a model sees real samples and then made ones, on one tape."""
+    model = make_model(lambda: [layers.Dense(4), layers.BatchNormalization(), layers.Dense(1)])
+    with GradientTape() as tape:
+        loss = autodiff.reduce_sum(model(X[:20], training=True) ** 2)
+        loss = loss + autodiff.reduce_sum(model(X[20:], training=True) ** 2)
+    assert all(each is not None for each in tape.gradient(loss, model.trainable_weights))
+
+
+def test_gradients_by_probabilities() -> None:
+    model = make_model(lambda: [layers.Dense(4, "softmax")])
+    cross_entropy = losses.SparseCategoricalCrossentropy()
+    with GradientTape() as tape:
+        probabilities = model(X)
+        loss = cross_entropy(IDS, probabilities)
+    with pytest.raises(ValueError, match="past a model's probabilities"):
+        tape.gradient(loss, probabilities)
+    with GradientTape(persistent=True) as tape:
+        probabilities = model(X)
+        tape.watch(probabilities)
+        loss = cross_entropy(IDS, probabilities)
+    variable = autodiff.Variable(probabilities.numpy())
+    with GradientTape() as other:
+        same = cross_entropy(IDS, variable)
+    found = tape.gradient(loss, probabilities).numpy()
+    assert (found == other.gradient(same, variable).numpy()).all()
+    assert tape.gradient(loss, probabilities.logits) is not None
+
+
+def test_weights_of_frozen_layers_are_no_sources() -> None:
+    model = make_model(lambda: [layers.Dense(4, trainable=False), layers.Dense(1)])
+    with GradientTape() as tape:
+        tape.watch(model.weights)
+        with pytest.raises(NotImplementedError, match="a layer that is not trainable"):
+            model(X)
+
+
+def test_two_threads_at_one_tape() -> None:
+    """Each gets the gradient that is right, or is told that another is at it."""
+    model = make_model(lambda: [layers.Dense(200, "tanh"), layers.Dense(1)])
+    with GradientTape(persistent=True) as tape:
+        targets = [autodiff.reduce_sum(model(X)) * factor for factor in (1.0, 2.0)]
+    weight = model.trainable_weights[0]
+    expected = [tape.gradient(target, weight).numpy() for target in targets]
+    wrong, right, busy = [0, 0], [0, 0], [0, 0]
+
+    def ask(thread: int) -> None:
+        for _ in range(200):
+            try:
+                found = tape.gradient(targets[thread], weight).numpy()
+            except RuntimeError:
+                busy[thread] += 1
+                continue
+            wrong[thread] += bool((found != expected[thread]).any())
+            right[thread] += 1
+
+    threads = [threading.Thread(target=ask, args=(thread,)) for thread in (0, 1)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert (wrong, sum(right) + sum(busy)) == ([0, 0], 400)
+    assert sum(right) > 0

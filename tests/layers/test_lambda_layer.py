@@ -26,7 +26,7 @@ def products(x: Any) -> Any:
     [
         (layers.Lambda(products), (None, 11)),
         (layers.Lambda(lambda x: x**2), (None, 6)),
-        (layers.Lambda(autodiff.reduce_sum, arguments={"axis": 1}), (None,)),
+        (layers.Lambda(autodiff.reduce_sum, arguments={"axis": 1, "keepdims": True}), (None, 1)),
         (layers.Lambda(lambda x: x, output_shape=(6,)), (None, 6)),
         (layers.Lambda(lambda x: x, output_shape=lambda shape: shape[1:]), (None, 6)),
     ],
@@ -107,10 +107,12 @@ def test_what_is_refused() -> None:
         layers.Lambda(3)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="mask"):
         layers.Lambda(abs, mask=abs)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="an output for each of 40 samples"):
+    with pytest.raises(ValueError, match=r"for each of 40 samples, got shape \(3, 6\)"):
         layers.Lambda(lambda x: x[:3], name="few", output_shape=(6,))(X)
-    with pytest.raises(ValueError, match="an output for each of 2 samples"):
+    with pytest.raises(ValueError, match=r"expected an output \(batch, …\) for each of 2 samples"):
         layers.Lambda(autodiff.reduce_mean).compute_output_shape((None, 6))
+    with pytest.raises(ValueError, match=r"expected an output \(batch, …\)"):
+        layers.Lambda(autodiff.reduce_sum, arguments={"axis": 1})(X)
 
 
 @pytest.mark.parametrize(
@@ -125,3 +127,36 @@ def test_functions_of_numpy_predict_and_do_not_train(function: Any, message: str
     with pytest.raises(TypeError, match=message):
         model.fit(X, Y, verbose=0)
     assert all((a == b).all() for a, b in zip(before, model.get_weights(), strict=True))
+
+
+def test_it_has_its_dtype_on_a_tape_and_off() -> None:
+    factor = np.arange(6.0)
+    layer = layers.Lambda(lambda x: x * factor)
+    with autodiff.GradientTape():
+        outputs = layer(autodiff.constant(X.astype(np.float64)))
+    assert outputs.dtype == layer(X.astype(np.float64)).dtype == np.float32
+
+
+def test_predictions_come_in_blocks() -> None:
+    sizes: list[int] = []
+
+    def noted(x: Any) -> Any:
+        sizes.append(len(x))
+        return x
+
+    model = cnet.Sequential([cnet.Input((2,)), layers.Lambda(noted), layers.Dense(1)])
+    sizes.clear()
+    x = RNG.normal(size=(20_000, 2)).astype(np.float32)
+    outputs = model.predict(x, verbose=0)
+    assert max(sizes) < 10_000
+    assert (outputs[-3:] == model.predict(x[-3:], verbose=0)).all()
+
+
+def test_a_call_on_a_tape_that_fails_leaves_the_model_unbuilt() -> None:
+    def fail(x: Any) -> Any:
+        return x if isinstance(x, np.ndarray) else 1 / 0
+
+    model = cnet.Sequential([layers.Dense(2), layers.Lambda(fail)])
+    with autodiff.GradientTape(), pytest.raises(ZeroDivisionError):
+        model(X)
+    assert not model.built

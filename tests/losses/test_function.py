@@ -96,8 +96,64 @@ def test_what_weighs_nothing_may_be_nan() -> None:
     with GradientTape() as tape:
         loss = losses.LossFunctionWrapper(squared)([[0.0], [0.0]], predictions, [1.0, 0.0])
     assert float(loss) == 0.5
-    gradient = tape.gradient(loss, predictions)
-    assert gradient[0].numpy().tolist() == [1.0]
+    assert tape.gradient(loss, predictions).numpy().tolist() == [[1.0], [0.0]]
+
+
+@pytest.mark.parametrize("loss", [squared, squares, "mse"])
+def test_samples_that_weigh_nothing_are_left_out_of_training(loss: Any) -> None:
+    x, y, weights = X.copy(), Y.copy(), np.ones(50)
+    x[3], y[5, 1], weights[3:6] = np.inf, np.nan, 0
+    found = []
+    for samples, labels in ((x, y), (np.where(np.isfinite(x), x, 0), np.nan_to_num(y))):
+        cnet.utils.set_random_seed(0)
+        model = cnet.Sequential([cnet.Input((5,)), layers.Dense(3)])
+        model.compile("sgd", loss)
+        model.fit(samples, labels, 16, 2, sample_weight=weights, verbose=0)
+        found.append(model.get_weights())
+    assert np.isfinite(found[0][0]).all()
+    for one, other in zip(*found, strict=True):
+        assert (one == other).all()
+
+
+def test_tensors_as_labels() -> None:
+    """A function is differentiated by them; the engine's losses and weights of samples refuse."""
+    labels, predictions = autodiff.Variable(Y), autodiff.Variable(X[:, :3])
+    with GradientTape() as tape:
+        loss = losses.LossFunctionWrapper(squared)(labels, predictions)
+    one, other = tape.gradient(loss, [labels, predictions])
+    assert (one.numpy() == -other.numpy()).all()
+    with GradientTape():
+        for given in (losses.MeanSquaredError(), losses.mean_squared_error):
+            with pytest.raises(NotImplementedError, match="y_true: no gradient goes there"):
+                given(labels, predictions)
+        with pytest.raises(NotImplementedError, match="sample_weight: no gradient goes there"):
+            losses.MeanSquaredError()(Y, predictions, autodiff.Variable(WEIGHTS))
+    assert isinstance(losses.MeanSquaredError()(labels, predictions), autodiff.Tensor)
+
+
+def test_a_class_that_makes_another_loss_of_the_engines() -> None:
+    class Twice(losses.MeanSquaredError):
+        def call(self, y_true: Any, y_pred: Any) -> Any:
+            return 2 * super().call(y_true, y_pred)
+
+    model, _ = fitted(Twice())
+    expected, _ = fitted(lambda y, p: 2 * squared(y, p))
+    for one, other in zip(model.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
+
+
+def test_sparse_metrics_beside_a_function() -> None:
+    model = cnet.Sequential([cnet.Input((5,)), layers.Dense(3, "softmax")])
+    model.compile(
+        "sgd",
+        lambda y, p: losses.sparse_categorical_crossentropy(y.astype(int), p),
+        metrics=["sparse_categorical_accuracy", "accuracy"],
+    )
+    ids = np.arange(50) % 3
+    model.fit(X, ids, verbose=0)
+    figures = model.evaluate(X, ids, verbose=0, return_dict=True)
+    assert figures["sparse_categorical_accuracy"] == figures["accuracy"]
+    assert figures["accuracy"] == np.mean(model.predict(X, verbose=0).argmax(axis=1) == ids)
 
 
 def test_class_weights_of_ids() -> None:
@@ -166,6 +222,16 @@ def test_bad_functions() -> None:
             "fit: epoch 1: the loss is not finite at batch 1",
         ),
         (lambda _, __: 1 / 0, ZeroDivisionError, "division"),
+        (
+            lambda _, p: autodiff.sqrt((p - p) ** 2),
+            FloatingPointError,
+            r"the gradient is not finite at batch 1: that of '<lambda>' by .*/kernel",
+        ),
+        (
+            lambda y, p: autodiff.square(autodiff.stop_gradient(p) - y),
+            ValueError,
+            "does not depend",
+        ),
     ]
     for function, error, message in cases:
         model.compile("sgd", function)
@@ -173,6 +239,9 @@ def test_bad_functions() -> None:
             model.fit(X, Y, verbose=0)
     for one, other in zip(model.get_weights(), before, strict=True):
         assert (one == other).all()
+    model.compile("sgd", one_number)
+    with pytest.raises(ValueError, match="expected a number for each sample"):
+        model.fit(X, Y, sample_weight=WEIGHTS, verbose=0)
     with pytest.raises(TypeError, match="Loss has no formula"):
         model.compile("sgd", losses.Loss())
     model.compile("sgd", losses.LossFunctionWrapper(squares, reduction="none"))

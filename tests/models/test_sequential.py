@@ -283,7 +283,9 @@ def test_set_weights_sets_all_or_nothing(position: int) -> None:
             model.set_weights([*weights[:position], wrong, *weights[position + 1 :]])
         assert bits(model) == before
     for count, few_or_many in ((3, weights[:3]), (5, [*weights, np.ones(3)])):
-        with pytest.raises(ValueError, match=rf"^Sequential.set_weights: expected 4 arrays, got {count}"):
+        with pytest.raises(
+            ValueError, match=rf"^Sequential.set_weights: expected 4 arrays, got {count}"
+        ):
             model.set_weights(few_or_many)
         assert bits(model) == before
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
 from collections.abc import Callable
 from typing import Any
@@ -124,6 +125,8 @@ def test_what_is_refused_changes_nothing() -> None:
         ([], ValueError, "no variable has a gradient"),
         ([(None, variable)], ValueError, "no variable has a gradient"),
         ([variable], TypeError, "expected pairs"),
+        ([7], TypeError, "expected pairs"),
+        ([([1.0, 1.0], variable, 1)], TypeError, "expected pairs"),
         ([(variable, [1.0, 2.0])], TypeError, "expected a weight or a Variable"),
         ([([1.0], variable)], ValueError, r"shape \(2,\) for Variable, got \(1,\)"),
         ([(["a", "b"], variable)], TypeError, "expected numbers"),
@@ -143,7 +146,30 @@ def test_a_copy_begins_anew_and_takes_on_no_variables() -> None:
     twin = pickle.loads(pickle.dumps(optimizer))
     assert (twin.iterations, twin.get_config()) == (1, optimizer.get_config())
     other = Variable(variable.numpy())
-    assert twin.apply_gradients([([1.0, 1.0], other)]) == 2
+    assert twin.apply_gradients([([1.0, 1.0], other)]) == 1
+    assert optimizer.apply_gradients([([1.0, 1.0], variable)]) == 2
+
+
+def test_steps_of_fit_and_of_a_loop_are_counted_apart() -> None:
+    """Adam's first step is as long as its rate, whatever the optimizer has done elsewhere."""
+    optimizer, variable = optimizers.Adam(0.125), Variable([0.0])
+    model = cnet.Sequential([cnet.Input((2,)), layers.Dense(1)])
+    model.compile(optimizer, "mse")
+    for _ in range(50):
+        model.train_on_batch(np.ones((4, 2)), np.ones(4))
+    assert optimizer.apply_gradients([([1.0], variable)]) == 1
+    epsilon = 1e-7 / np.sqrt(1 - 0.999)  # beside a second moment of 1 − 0.999
+    assert variable.numpy()[0] == pytest.approx(-0.125 / (1 + epsilon), rel=4e-7)
+    model.train_on_batch(np.ones((4, 2)), np.ones(4))
+    assert optimizer.iterations == 51
+
+
+def test_variables_that_are_gone_are_forgotten() -> None:
+    optimizer = optimizers.Adam()
+    for _ in range(20):
+        optimizer.apply_gradients([([1.0], Variable([1.0]))])
+    gc.collect()
+    assert len(optimizer._updater._kept) <= 1  # type: ignore[union-attr]
 
 
 def test_a_model_in_training_is_busy() -> None:

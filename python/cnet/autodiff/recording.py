@@ -29,6 +29,10 @@ class Tape(Protocol):
 
     # What is watched, by `id`, and what was made of it: kept, so that no other has its id.
     watched: dict[int, Any]
+    # What was asked to be watched, by `id`.
+    asked: set[int]
+    # Probabilities whose logits a loss was computed of in their place.
+    passed_by: set[int]
     records: list[Record]
     watch_accessed_variables: bool
 

@@ -35,8 +35,8 @@ class GradientTape:
     -----
     Tapes are of their thread. They can be nested: what the inner tape's `gradient` computes is recorded
     on the outer one, so that its gradient is the second derivative. Arrays that a tape holds are not
-    to be changed in place before `gradient`, nor are weights of layers: the way back through a model goes
-    by those of now. Variables may be assigned to.
+    to be changed in place before `gradient`. Variables may be assigned to; weights of layers may not, as the
+    way back through a model goes by those of now: to ask for a gradient then is a `RuntimeError`.
 
     References
     ----------
@@ -59,6 +59,8 @@ class GradientTape:
         self.persistent = bool(persistent)
         self.watch_accessed_variables = bool(watch_accessed_variables)
         self.watched: dict[int, Any] = {}
+        self.asked: set[int] = set()
+        self.passed_by: set[int] = set()
         self.records: list[Record] = []
         self._spent = False
 
@@ -89,6 +91,7 @@ class GradientTape:
                     f"GradientTape.watch: tensor: expected floating-point numbers, got {each.dtype}"
                 )
             self.watched[id(each)] = each
+            self.asked.add(id(each))
 
     def gradient(
         self,
@@ -142,6 +145,11 @@ class GradientTape:
             self._stop()
         # While another tape is running the VJPs compute with tensors, which it records.
         nested = bool(running.tapes)
+        if self.passed_by.intersection(map(id, leaves)):
+            raise ValueError(
+                "GradientTape.gradient: sources: a cross-entropy has gone past a model's probabilities to "
+                "their logits: watch() them before it, or ask for the gradient by `logits`"
+            )
         gradients = backpropagate(
             records,
             {key: seed if nested else seed.value for key, seed in seeds.items()},

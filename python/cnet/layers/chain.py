@@ -9,8 +9,11 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .. import _core
 from .._data import Array, FloatArray
+from .._tapes import running
 
 if TYPE_CHECKING:
     from ..autodiff import Tensor
@@ -19,6 +22,10 @@ if TYPE_CHECKING:
     from .weight import Weight
 
 __all__ = ["Chain", "parameters"]
+
+
+# Samples that layers of one's own are given at a time, where they predict.
+BLOCK = 8192
 
 
 class Chain:
@@ -62,12 +69,18 @@ class Chain:
 
     def predict(self, x: Array, on_progress: Callable[..., Any] | None = None) -> FloatArray:
         """Return what comes of samples, each a row of numbers, as rows of numbers."""
-        outputs: Any = x.reshape(len(x), *_sizes(self._input_shape))
-        for part in self._parts:
-            outputs = part.predict(outputs, training=self.training)
-        if on_progress is not None:
-            on_progress(len(x))
-        return outputs.reshape(len(x), -1)  # type: ignore[no-any-return] # an array
+        blocks = [x] if self.training else [x[n : n + BLOCK] for n in range(0, len(x), BLOCK)]
+        outputs: list[FloatArray] = []
+        done = 0
+        for block in blocks or [x]:
+            rows: Any = block.reshape(len(block), *_sizes(self._input_shape))
+            for part in self._parts:
+                rows = part.predict(rows, training=self.training)
+            outputs.append(rows.reshape(len(block), math.prod(rows.shape[1:])))
+            done += len(block)
+            if on_progress is not None:
+                on_progress(done)
+        return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
 
     def record(self, x: Any) -> Any:
         """Return what comes of samples (batch, …) as a tensor, on the tapes that are running."""
@@ -84,6 +97,7 @@ class _Stretch:
         self._input_shape = self._output_shape = _sizes(input_shape)
         self._network = _core.Network[dtype](math.prod(self._input_shape))
         self._weights: list[Weight] = []
+        self._frozen: list[Weight] = []
         self._name = ""
         self._operation: NetworkOperation | None = None
 
@@ -92,8 +106,9 @@ class _Stretch:
         layer.add_to(self._network, trainable=trainable)
         self._output_shape = _sizes(output_shape)
         self._name = f"{self._name} → {layer.name}" if self._name else layer.name
-        if trainable:
-            self._weights += [weight for weight in layer.weights if weight.learnable]
+        (self._weights if trainable else self._frozen).extend(
+            weight for weight in layer.weights if weight.learnable
+        )
 
     def predict(self, x: Array, *, training: bool) -> FloatArray:
         rows = x.reshape(len(x), -1)
@@ -102,6 +117,11 @@ class _Stretch:
         return outputs.reshape(len(x), *self._output_shape)
 
     def record(self, x: Any) -> Tensor:
+        for weight in self._frozen:
+            if any(id(weight) in tape.asked for tape in running.tapes):
+                raise NotImplementedError(
+                    f"{weight.path}: there is no gradient by a weight of a layer that is not trainable"
+                )
         if self._operation is None:
             from ..autodiff.network import NetworkOperation
 
@@ -121,10 +141,13 @@ class _Apart:
         return self._function(x.astype(self._layer.dtype, copy=False))  # type: ignore[no-any-return]
 
     def record(self, x: Any) -> Any:
+        from ..autodiff import cast
         from ..autodiff.tensor import Tensor
 
         if type(x) is not Tensor:
-            x = Tensor(x.astype(self._layer.dtype, copy=False))
+            x = Tensor(x)
+        if x.dtype != self._layer.dtype:
+            x = cast(x, self._layer.dtype)
         return self._function(x)
 
 

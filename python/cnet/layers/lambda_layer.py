@@ -96,6 +96,8 @@ class Lambda(Layer):
 
     def _computed(self, x: Any) -> Any:
         """Return what the function makes of an array or a tensor, of the same kind."""
+        from ..autodiff import cast
+
         outputs = self.function(x, **self.arguments)
         if type(outputs) is not type(x):
             if not isinstance(x, np.ndarray):
@@ -104,14 +106,14 @@ class Lambda(Layer):
                     "operations of cnet.autodiff and Python's operators, not NumPy's functions"
                 )
             outputs = np.asarray(outputs)
-        if outputs.ndim == 0 or len(outputs) != len(x):
+        if outputs.ndim < 2 or len(outputs) != len(x):
             raise ValueError(
-                f"Lambda '{self.name}': expected an output for each of {len(x)} samples, got one of shape "
+                f"Lambda '{self.name}': expected an output (batch, …) for each of {len(x)} samples, got shape "
                 f"{shape_text(outputs.shape)}"
             )
         if isinstance(outputs, np.ndarray):
             return outputs.astype(self.dtype, copy=False)
-        return outputs
+        return outputs if outputs.dtype == self.dtype else cast(outputs, self.dtype)
 
     def get_config(self) -> dict[str, Any]:
         raise TypeError(

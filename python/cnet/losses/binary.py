@@ -135,7 +135,7 @@ def binary_crossentropy(
     axis: int = -1,
 ) -> FloatArray:
     """Return the loss of each sample, (batch,) for (batch, outputs); see `BinaryCrossentropy`."""
-    return BinaryCrossentropy(from_logits, label_smoothing, axis).samples(y_true, y_pred)
+    return BinaryCrossentropy(from_logits, label_smoothing, axis).call(y_true, y_pred)
 
 
 def binary_focal_crossentropy(
@@ -152,4 +152,4 @@ def binary_focal_crossentropy(
     loss = BinaryFocalCrossentropy(
         apply_class_balancing, alpha, gamma, from_logits, label_smoothing, axis
     )
-    return loss.samples(y_true, y_pred)
+    return loss.call(y_true, y_pred)

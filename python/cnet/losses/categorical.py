@@ -11,6 +11,7 @@ import numpy.typing as npt
 from .. import _core
 from .._data import Array, FloatArray, as_array, as_count, as_floats, as_ids
 from .._errors import missing, shown
+from .._tapes import running
 from .binary import focus
 from .loss import Loss, PointwiseLoss, Reduction, as_rows, last_axis, smoothing_in_range
 
@@ -45,7 +46,6 @@ class CrossEntropy(Loss):
         super().__init__(name, reduction, dtype)
         self.axis = last_axis(type(self).__name__, axis)
         self.from_logits = bool(from_logits)
-        self._of_logits: CrossEntropy | None = None
         self.rule = "cross_entropy" + "_from_logits" * self.from_logits
 
     def labels(self, y_true: npt.ArrayLike, predictions: FloatArray) -> Array:
@@ -55,10 +55,13 @@ class CrossEntropy(Loss):
     def of_tensor(self, predictions: Any) -> tuple[Loss, Any]:
         if self.from_logits or predictions.logits is None:
             return self, predictions
-        if self._of_logits is None:
-            self._of_logits = copy(self)
-            self._of_logits.from_logits = True
-        return self._of_logits, predictions.logits
+        if any(id(predictions) in tape.asked for tape in running.tapes):
+            return self, predictions  # somebody wants the gradient by the probabilities
+        for tape in running.tapes:
+            tape.passed_by.add(id(predictions))
+        of_logits = copy(self)
+        of_logits.from_logits = True
+        return of_logits, predictions.logits
 
     def losses(self, predictions: FloatArray, targets: Array) -> FloatArray:
         if self.from_logits:
@@ -270,9 +273,7 @@ def sparse_categorical_crossentropy(
     axis: int = -1,
 ) -> FloatArray:
     """Return the loss of each sample, (batch,); see `SparseCategoricalCrossentropy`."""
-    return SparseCategoricalCrossentropy(from_logits, ignore_class, axis=axis).samples(
-        y_true, y_pred
-    )
+    return SparseCategoricalCrossentropy(from_logits, ignore_class, axis=axis).call(y_true, y_pred)
 
 
 def categorical_crossentropy(
@@ -283,7 +284,7 @@ def categorical_crossentropy(
     axis: int = -1,
 ) -> FloatArray:
     """Return the loss of each sample, (batch,); see `CategoricalCrossentropy`."""
-    return CategoricalCrossentropy(from_logits, label_smoothing, axis).samples(y_true, y_pred)
+    return CategoricalCrossentropy(from_logits, label_smoothing, axis).call(y_true, y_pred)
 
 
 def categorical_focal_crossentropy(
@@ -297,4 +298,4 @@ def categorical_focal_crossentropy(
 ) -> FloatArray:
     """Return the loss of each sample, (batch,); see `CategoricalFocalCrossentropy`."""
     loss = CategoricalFocalCrossentropy(alpha, gamma, from_logits, label_smoothing, axis)
-    return loss.samples(y_true, y_pred)
+    return loss.call(y_true, y_pred)

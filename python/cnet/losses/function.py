@@ -66,9 +66,11 @@ class LossFunctionWrapper(Loss):
         call = f"{type(self).__name__}: '{self.name}'"
         is_tensor = hasattr(y_pred, "__tensor__")
         predictions = y_pred.__tensor__() if is_tensor else as_array(y_pred, f"{call}: y_pred")
-        labels = as_array(y_true, f"{call}: y_true")
-        if predictions.dtype.kind == "f":
-            labels = labels.astype(predictions.dtype, copy=False)
+        labels: Any = y_true
+        if not hasattr(y_true, "__tensor__"):
+            labels = as_array(y_true, f"{call}: y_true")
+            if predictions.dtype.kind == "f":
+                labels = labels.astype(predictions.dtype, copy=False)
         labels, predictions = same_rank(labels, predictions)
         losses = self.fn(labels, predictions, **self.fn_kwargs)
         if is_tensor and not hasattr(losses, "__tensor__"):

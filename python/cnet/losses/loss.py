@@ -12,8 +12,9 @@ from .. import _core, ops
 from .._data import Array, FloatArray, as_array, as_floats, as_fraction, as_text, as_type, refuse
 from .._errors import missing, shown
 from .._serialization import Configurable
+from .._tapes import running
 
-__all__ = ["Loss", "PointwiseLoss", "Reduction", "same_rank"]
+__all__ = ["Loss", "PointwiseLoss", "Reduction", "refuse_watched", "same_rank"]
 
 Reduction = Literal["sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none"]
 REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None)
@@ -70,8 +71,15 @@ class Loss(Configurable):
             self.name = as_text(f"{type(self).__name__}: name", name)
 
     def call(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
-        """Return the loss of each sample: predictions (…, outputs) give (…)."""
-        return self._losses_of(y_true, *self.matched(y_true, y_pred))
+        """Return the loss of each sample: predictions (…, outputs) give (…), of a tensor a tensor."""
+        if not hasattr(y_pred, "__tensor__"):
+            return self._losses_of(y_true, *self.matched(y_true, y_pred))
+        refuse_watched(f"{type(self).__name__}: y_true", y_true)
+        loss, predictions = self.of_tensor(y_pred.__tensor__())
+        matched = loss.matched(y_true, predictions.value)
+        losses: Any = loss._losses_of(y_true, *matched)
+        counted = loss.counted(y_true)
+        return loss._recorded(losses, matched, predictions, counted, 1.0)  # type: ignore[no-any-return]
 
     def _losses_of(
         self,
@@ -96,16 +104,6 @@ class Loss(Configurable):
     def slopes(self, predictions: FloatArray, targets: Array, divisor: float) -> FloatArray:
         """Return the gradient by the predictions of the sum of the rows' losses, over a divisor."""
         raise NotImplementedError(missing(self, "slopes(predictions, targets, divisor)"))
-
-    def samples(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
-        """Return `call`'s losses, recorded if the predictions are a tape's."""
-        if not hasattr(y_pred, "__tensor__"):
-            return self.call(y_true, y_pred)
-        loss, predictions = self.of_tensor(y_pred.__tensor__())
-        matched = loss.matched(y_true, predictions.value)
-        losses: Any = loss._losses_of(y_true, *matched)
-        counted = loss.counted(y_true)
-        return loss._recorded(losses, matched, predictions, counted, 1.0)  # type: ignore[no-any-return]
 
     @property
     def in_engine(self) -> bool:
@@ -173,8 +171,10 @@ class Loss(Configurable):
         ValueError
             For shapes that don't fit, or labels that are no classes.
         """
+        refuse_watched(f"{type(self).__name__}: sample_weight", sample_weight)
         if not self.in_engine:
-            return self.reduced(self.call(y_true, y_pred), sample_weight)
+            return self._reduced_by_operations(y_true, y_pred, sample_weight)
+        refuse_watched(f"{type(self).__name__}: y_true", y_true)
         if not hasattr(y_pred, "__tensor__"):
             return self._reduced(y_true, y_pred, sample_weight, None)
         loss, predictions = self.of_tensor(y_pred.__tensor__())
@@ -201,7 +201,7 @@ class Loss(Configurable):
         if self.reduction in ("none", None, "sum"):
             divisor = 1
         elif self.reduction == "mean_with_sample_weight" and weights is not None:
-            divisor = weights.sum()
+            divisor = np.cumsum(weights)[-1]  # one after the other, as the engine adds them
         result: Any
         if self.reduction in ("none", None):
             with np.errstate(over="ignore"):  # to inf, as weights can make it
@@ -212,33 +212,46 @@ class Loss(Configurable):
             return result
         return self._recorded(result, matched, predictions, weights, float(divisor) or math.inf)
 
-    def reduced(self, losses: Any, sample_weight: npt.ArrayLike | None) -> Any:
-        """Return what becomes of samples' losses, an array or a tensor, by operations that a tape sees."""
+    def _reduced_by_operations(
+        self, y_true: npt.ArrayLike, y_pred: Any, sample_weight: npt.ArrayLike | None
+    ) -> Any:
+        """Return the reduced loss of a formula of one's own, by operations that a tape sees."""
         from ..autodiff import reduce_mean, reduce_sum, where
 
-        call = type(self).__name__
-        if not hasattr(losses, "__tensor__"):
-            losses = as_array(losses, f"{call}: '{self.name}'")
-        divisor = losses.size
+        call = f"{type(self).__name__}: '{self.name}'"
+        samples, weights = len(y_pred), None
         if sample_weight is not None:
-            given = as_array(sample_weight, f"{call}: sample_weight").astype(losses.dtype)
-            samples = losses.shape[:1]
-            if given.shape not in ((), samples, (*samples, 1)):
+            weights = as_array(sample_weight, f"{call}: sample_weight")
+            if weights.shape not in ((), (samples,), (samples, 1)):
                 raise ValueError(
-                    f"{call}: sample_weight: expected shape {samples}, got {given.shape}"
+                    f"{call}: sample_weight: expected shape ({samples},), got {weights.shape}"
                 )
-            if given.ndim:
-                given = given.reshape(*samples, *[1] * (losses.ndim - 1))
-            weights = np.broadcast_to(given, losses.shape)
-            losses = weights * where(weights == 0, 0, losses)
+            weights = np.broadcast_to(weights.reshape(-1), samples)
+            kept = np.flatnonzero(weights)
+            if 0 < len(kept) < samples:  # the others may be NaN
+                y_pred = (y_pred if hasattr(y_pred, "__tensor__") else as_array(y_pred, call))[kept]
+                y_true, weights = as_array(y_true, f"{call}: y_true")[kept], weights[kept]
+        losses = self.call(y_true, y_pred)
+        if not hasattr(losses, "__tensor__"):
+            losses = as_array(losses, call)
+        divisor = 1 if self.reduction == "sum" else losses.size
+        if weights is not None:
+            if losses.shape[:1] != weights.shape:
+                raise ValueError(
+                    f"{call}: expected a number for each sample, which sample weights are for, got shape "
+                    f"{losses.shape}"
+                )
+            weights = weights.astype(losses.dtype).reshape(-1, *[1] * (losses.ndim - 1))
+            losses = where(weights == 0, 0, losses) * weights
+            per_sample = losses.size // len(weights)
             if self.reduction == "mean_with_sample_weight":
-                divisor = float(weights.sum(dtype=np.float64)) or 1.0
+                divisor = float(np.cumsum(weights, dtype=np.float64)[-1]) * per_sample or 1
+            elif self.reduction != "sum":
+                divisor = samples * per_sample
         if self.reduction in ("none", None):
             return losses
-        if self.reduction == "sum":
-            divisor = 1
-        whole = divisor == losses.size
-        result = reduce_mean(losses) if whole else reduce_sum(losses) / divisor
+        is_mean = divisor == losses.size
+        result = reduce_mean(losses) if is_mean else reduce_sum(losses) / divisor
         return result if hasattr(result, "__tensor__") else float(result)
 
     def training_reduction(self) -> str:
@@ -319,6 +332,16 @@ class PointwiseLoss(Loss):
             )
         rows = as_rows(predictions)
         return rows, self.smoothed(targets.reshape(rows.shape), rows.dtype), predictions.shape[:-1]
+
+
+def refuse_watched(argument: str, value: Any) -> None:
+    """Raise `NotImplementedError` for a tensor that a tape would look for a gradient of."""
+    if hasattr(type(value), "__tensor__"):
+        tensor = value.__tensor__()
+        if any(id(tensor) in tape.watched for tape in running.tapes):
+            raise NotImplementedError(
+                f"{argument}: no gradient goes there; give its numpy(), or write the formula with operations"
+            )
 
 
 def as_rows(predictions: FloatArray) -> FloatArray:

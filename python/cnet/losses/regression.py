@@ -153,49 +153,49 @@ def mean_squared_error(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArr
     >>> losses.mean_squared_error([[0.0, 1.0], [2.0, 2.0]], [[1.0, 3.0], [2.0, 2.0]])
     array([2.5, 0. ], dtype=float32)
     """
-    return MeanSquaredError().samples(y_true, y_pred)
+    return MeanSquaredError().call(y_true, y_pred)
 
 
 def mean_absolute_error(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
     """Return the loss of each sample, (batch,) for (batch, outputs); see `MeanAbsoluteError`."""
-    return MeanAbsoluteError().samples(y_true, y_pred)
+    return MeanAbsoluteError().call(y_true, y_pred)
 
 
 def mean_absolute_percentage_error(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
     """Return the loss of each sample; see `MeanAbsolutePercentageError`."""
-    return MeanAbsolutePercentageError().samples(y_true, y_pred)
+    return MeanAbsolutePercentageError().call(y_true, y_pred)
 
 
 def mean_squared_logarithmic_error(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
     """Return the loss of each sample; see `MeanSquaredLogarithmicError`."""
-    return MeanSquaredLogarithmicError().samples(y_true, y_pred)
+    return MeanSquaredLogarithmicError().call(y_true, y_pred)
 
 
 def huber(y_true: npt.ArrayLike, y_pred: npt.ArrayLike, delta: float = 1.0) -> FloatArray:
     """Return the loss of each sample, (batch,) for (batch, outputs); see `Huber`."""
-    return Huber(delta).samples(y_true, y_pred)
+    return Huber(delta).call(y_true, y_pred)
 
 
 def log_cosh(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
     """Return the loss of each sample, (batch,) for (batch, outputs); see `LogCosh`."""
-    return LogCosh().samples(y_true, y_pred)
+    return LogCosh().call(y_true, y_pred)
 
 
 def poisson(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
     """Return the loss of each sample, (batch,) for (batch, outputs); see `Poisson`."""
-    return Poisson().samples(y_true, y_pred)
+    return Poisson().call(y_true, y_pred)
 
 
 def kl_divergence(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
     """Return the loss of each sample, (batch,) for (batch, outputs); see `KLDivergence`."""
-    return KLDivergence().samples(y_true, y_pred)
+    return KLDivergence().call(y_true, y_pred)
 
 
 def hinge(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
     """Return the loss of each sample, (batch,) for (batch, outputs); see `Hinge`."""
-    return Hinge().samples(y_true, y_pred)
+    return Hinge().call(y_true, y_pred)
 
 
 def squared_hinge(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
     """Return the loss of each sample, (batch,) for (batch, outputs); see `SquaredHinge`."""
-    return SquaredHinge().samples(y_true, y_pred)
+    return SquaredHinge().call(y_true, y_pred)

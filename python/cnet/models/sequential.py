@@ -280,6 +280,8 @@ class Sequential(Trainer, Saveable, HasWeights):
 
     def chain(self, *, training: bool, frozen: set[Layer] | None = None) -> Chain:
         """Return the layers as a tape sees them; those `frozen`, by default the not trainable, don't learn."""
+        if self._network is None:
+            self.network  # noqa: B018 # builds what has been changed within
         frozen = self._not_trainable() if frozen is None else frozen
         known, chain = self._chains.get(training, (None, None))
         if chain is None or known != frozen:

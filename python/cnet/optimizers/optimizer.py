@@ -189,7 +189,9 @@ class Optimizer:
 
         Notes
         -----
-        What the optimizer keeps for each variable is apart from what it keeps for a model in `fit`.
+        What the optimizer keeps for each variable, and the steps that it counts for them, are apart from
+        those for a model in `fit`; `iterations` is of the one that came last. Copies and files have none of
+        them.
 
         Examples
         --------
@@ -203,11 +205,10 @@ class Optimizer:
         (array([ 0.125, -0.25 ], dtype=float32), 3)
         """
         pairs = list(grads_and_vars)
-        rates = self.learning_rates(1, self.batches)
         if self._updater is None:
             self._updater = Updater()
-        self._updater.apply(self.rule(), rates[0] if rates else None, self.batches, pairs)
-        self.batches += 1
+        rates = self.learning_rates(1, self._updater.batches)
+        self.batches = self._updater.apply(self.rule(), rates[0] if rates else None, pairs)
         return self.iterations
 
     def finalize_variable_values(self, trainable_variables: Any = None) -> None:  # noqa: ARG002 # Keras's

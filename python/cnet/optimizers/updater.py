@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,29 +26,34 @@ class Updater:
         # Variables that are not the engine's, and what it has in their place.
         self._stand_ins: list[tuple[Any, Any]] = []
         self._engine: Any = None
-        # Of variables that are not in the list now, by `id`, with the variable, whose id it stays.
+        # Of variables that are not in the list now, by `id`; a variable that goes takes it along.
         self._kept: dict[int, tuple[Any, list[FloatArray]]] = {}
 
     def apply(
         self,
         rule: _core.Optimizer,
         learning_rate: float | None,
-        batches: int,
         given: Sequence[Any],
-    ) -> None:
-        """Take a step, the optimizer's next after so many batches; without a rate at the rule's."""
+    ) -> int:
+        """Take a step, without a rate at the rule's; return how many batches there were."""
         gradients = self._known_gradients(given)
-        if gradients is None or self._engine is None or self._engine.steps != batches:
+        if gradients is None or self._engine is None:
             pairs = _pairs(given)
             gradients = [_gradient(gradient, variable) for gradient, variable in pairs]
             variables = [variable for _, variable in pairs]
             known = [variable for variable, _, _ in self._expected]
-            if list(map(id, variables)) != list(map(id, known)) or self._engine.steps != batches:
-                self._use(rule, variables, batches)
+            if list(map(id, variables)) != list(map(id, known)):
+                self._use(rule, variables)
         for variable, stand_in in self._stand_ins:
             stand_in.assign(variable.value.reshape(_engine_shape(variable.shape)))
         self._engine.apply(gradients, rule, learning_rate)
         self._hand_back()
+        return self.batches
+
+    @property
+    def batches(self) -> int:
+        """How many gradients there were of each variable, of which several may make a step."""
+        return self._engine.steps if self._engine else 0
 
     def _known_gradients(self, given: Sequence[Any]) -> list[FloatArray] | None:
         """Return the gradients if the variables are those of before and all is as it was, else None.
@@ -57,8 +64,10 @@ class Updater:
             return None
         gradients = []
         for pair, (variable, shape, dtype) in zip(given, self._expected, strict=True):
+            if type(pair) is not tuple or len(pair) != 2 or pair[1] is not variable:
+                return None
             gradient = getattr(pair[0], "value", None)
-            if pair[1] is not variable or type(gradient) is not np.ndarray:
+            if type(gradient) is not np.ndarray:
                 return None
             if gradient.shape != shape or gradient.dtype != dtype:
                 return None
@@ -76,7 +85,7 @@ class Updater:
         for variable, stand_in in self._stand_ins:
             variable.assign(stand_in.numpy().reshape(variable.shape))
 
-    def _use(self, rule: _core.Optimizer, variables: list[Any], batches: int) -> None:
+    def _use(self, rule: _core.Optimizer, variables: list[Any]) -> None:
         """Make an engine for these variables, which goes on where others have left them."""
         dtypes = {str(variable.dtype) for variable in variables}
         if len(dtypes) > 1 or not dtypes <= set(_core.Variable):
@@ -85,6 +94,7 @@ class Updater:
                 f"{', '.join(sorted(dtypes))}"
             )
         (dtype,) = dtypes
+        batches = self.batches
         self._put_by()
         network, stand_ins = _core.Network[dtype](1), []
         for index, variable in enumerate(variables):
@@ -99,7 +109,7 @@ class Updater:
         engine.set_slots(rule, batches, [])
         names, slots = engine.slots()
         for index, variable in enumerate(variables):
-            _, kept = self._kept.pop(id(variable), (variable, []))
+            _, kept = self._kept.pop(id(variable), (None, []))
             if len(kept) == len(names):
                 slots[index * len(names) : (index + 1) * len(names)] = kept
         engine.set_slots(rule, batches, slots)
@@ -115,7 +125,8 @@ class Updater:
         names, slots = self._engine.slots()
         for index, (variable, _, _) in enumerate(self._expected):
             of_variable = slots[index * len(names) : (index + 1) * len(names)]
-            self._kept[id(variable)] = variable, of_variable
+            gone = partial(self._kept.pop, id(variable))
+            self._kept[id(variable)] = weakref.ref(variable, gone), of_variable
 
 
 def _gradient(gradient: Any, variable: Any) -> FloatArray:

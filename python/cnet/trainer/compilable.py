@@ -76,7 +76,9 @@ class Compilable:
                 raise TypeError(f"compile: expected a list of metrics, got {shown(several)}")
         try:
             chosen_loss = None if loss is None else losses.get(loss)
-            sparse = chosen_loss is not None and chosen_loss.sparse
+            # Of a formula of one's own nobody knows.
+            sparse = chosen_loss.sparse if chosen_loss and chosen_loss.in_engine else None
+            sparse = False if chosen_loss is None else sparse
             chosen_metrics, chosen_weighted = (
                 [_metric(metric, sparse=sparse) for metric in several or []]
                 for several in (metrics, weighted_metrics)
@@ -163,5 +165,5 @@ class Compilable:
         raise NotImplementedError
 
 
-def _metric(identifier: Any, *, sparse: bool) -> Metric:
+def _metric(identifier: Any, *, sparse: bool | None) -> Metric:
     return metrics.for_model(identifier, sparse=sparse)

@@ -106,15 +106,15 @@ class TapeEngine:
                 with GradientTape(watch_accessed_variables=False) as tape:
                     tape.watch(self._weights)
                     chain = self._model.chain(training=True, frozen=self._frozen)
-                    loss = self._loss_of(batch, chain.record(self._shaped(batch.x)))
+                    loss = self._loss_of(batch, chain.record(self._inputs(batch)))
                 if not math.isfinite(loss):
                     raise FloatingPointError(
                         f"the loss is not finite at batch {first_batch + number + 1}: "
                         f"'{self._loss.name}' gave {float(loss)}"
                     )
-                gradients = tape.gradient(loss, self._weights, unconnected_gradients="zero")
+                gradients = self._gradients(tape, loss, first_batch + number + 1)
             rate = learning_rates[number] if learning_rates else None
-            self._updates.apply([gradient.value for gradient in gradients], optimizer, rate)
+            self._updates.apply(gradients, optimizer, rate)
             seen += len(batch)
             total += float(loss) * len(batch)
             if on_progress is not None and on_progress(seen, number + 1, total, 0) is True:
@@ -145,9 +145,28 @@ class TapeEngine:
                 break
         return seen, total, 0
 
-    def _shaped(self, x: Array) -> FloatArray:
-        sizes = [size or 0 for size in self._model.input_shape[1:]]
-        return as_type(x, self._model.dtype).reshape(len(x), *sizes)
+    def _gradients(self, tape: Any, loss: Any, number: int) -> list[FloatArray]:
+        """Return those of the weights; raise before a step that would make no numbers of them."""
+        found = tape.gradient(loss, self._weights) if hasattr(loss, "__tensor__") else []
+        if all(gradient is None for gradient in found):
+            raise ValueError(f"'{self._loss.name}' does not depend on any weight that is trainable")
+        gradients = []
+        for gradient, weight in zip(found, self._weights, strict=True):
+            value = np.zeros(weight.shape, weight.dtype) if gradient is None else gradient.value
+            if not np.isfinite(value).all():
+                raise FloatingPointError(
+                    f"the gradient is not finite at batch {number}: that of '{self._loss.name}' by {weight.path}"
+                )
+            gradients.append(value)
+        return gradients
+
+    def _inputs(self, batch: Data) -> FloatArray:
+        """Return a batch's samples in their shape; zeros for those that count nothing and are no numbers."""
+        x = as_type(batch.x, self._model.dtype)
+        if batch.sample_weight is not None and not batch.sample_weight.all():
+            odd = (batch.sample_weight == 0) & ~np.isfinite(x).all(axis=1)
+            x = np.where(odd[:, np.newaxis], x.dtype.type(0), x)
+        return x.reshape(len(x), *[size or 0 for size in self._model.input_shape[1:]])
 
     def _loss_of(self, batch: Data, predictions: Any) -> Any:
         """Return a batch's loss, with what the weights' regularizers add, and keep the predictions."""

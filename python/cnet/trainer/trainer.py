@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import nullcontext
 from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -138,13 +137,10 @@ class Trainer(Loop):
 
         Notes
         -----
-        Meanwhile other threads may predict, and read and assign weights: they wait for the end of a
-        batch, and so do forks. Callbacks may as well, and `evaluate`. No one sees half a step.
-
-        Notes
-        -----
         While it trains, other threads may predict, read and set weights, and save: they wait for the end
-        of a batch. A handler of a signal, which runs amid one, can't: it may set ``stop_training``.
+        of a batch; forks wait, too, and callbacks need not. No one sees half a step, but where the loss or
+        a layer is a function of one's own, whose batches others may come amid. A handler of a signal,
+        which runs amid one, can't: it may set ``stop_training``.
 
         Warns
         -----
@@ -369,16 +365,15 @@ class Trainer(Loop):
     def _recorded(self, x: Any, *, training: bool) -> Any:
         """Return the output as a tensor, on the tapes that are running."""
         model = self._as_model()
-        is_plain = type(x) is np.ndarray and x.ndim == 2 and x.dtype.kind in "fiub"
+        is_plain = type(x) is np.ndarray and x.ndim == 2 and x.dtype == model.dtype and len(x)
         if is_plain and self._rows_network is not None and x.shape[1] == model.input_shape[1]:
             return model.chain(training=training).record(x)  # microseconds count
         tensor = x.__tensor__() if hasattr(type(x), "__tensor__") else None
-        with nullcontext() if model._network else model.unbuilt_on_error():
+        with model.unbuilt_on_error():
             samples = self._samples(
                 f"{type(self).__name__}: x", x if tensor is None else tensor.value
             )
-            model.network  # noqa: B018 # which is put together now
-        return model.chain(training=training).record(samples if tensor is None else tensor)
+            return model.chain(training=training).record(samples if tensor is None else tensor)
 
     @_undoing
     def _outputs(self, x: Any, *, training: bool) -> FloatArray:
