@@ -22,6 +22,7 @@ MODULES = (
 OURS_ALONE = {
     "config.register_threadpoolctl": "cnet has threads of its own",
     "layers.Weight": "Keras's Variable, without a graph",
+    "losses.LossFunctionWrapper": "Keras has it, and keeps it to itself",
     "losses.PointwiseLoss": "the base of the losses that the engine has in a table",
 }
 AXES = "of kernels with more axes than a dense layer's"
@@ -159,6 +160,7 @@ BASES = {
         "Constraint",
         "Initializer",
         "Loss",
+        "LossFunctionWrapper",
         "MeanMetricWrapper",
         "Metric",
         "Optimizer",
