@@ -171,7 +171,7 @@ def as_floats(call: str, **arrays: Any) -> list[FloatArray]:
     found = {name: as_array(value, f"{call}: {name}") for name, value in arrays.items()}
     if len(found) == 1:
         ((name, array),) = found.items()
-        if array is arrays[name] and array.dtype in (np.float32, np.float64):
+        if type(arrays[name]) is np.ndarray and array.dtype in (np.float32, np.float64):
             return [as_type(array, array.dtype)]
     decisive = [
         found[name].dtype

@@ -25,10 +25,6 @@ def map_leaves(function: Callable[[Any], Any], structure: Any) -> Any:
 
 def leaves_of(structure: Any) -> list[Any]:
     """Return what is in nested lists, tuples and dicts, in order."""
-    if isinstance(structure, list) and not any(
-        isinstance(value, (dict, list, tuple)) for value in structure
-    ):
-        return list(structure)  # as most are
     leaves: list[Any] = []
     map_leaves(leaves.append, structure)
     return leaves

@@ -45,6 +45,7 @@ class NetworkOperation:
         name: str,
     ) -> None:
         self._network, self._weights, self._dtype = network, weights, dtype
+        self._sources = {id(weight): weight for weight in weights}
         self._output_shape = output_shape
         self._name = name
         self._ends_in_softmax = network.ends_in_softmax
@@ -66,7 +67,13 @@ class NetworkOperation:
         of_input = any(id(x) in tape.watched for tape in running.tapes)
         result = Tensor(outputs)
         way_back = _WayBack(engine, self._free, samples, of_input)
-        record_result(result, [x, *self._weights], way_back.gradients, self._name)
+        record_result(
+            result,
+            [x, *self._weights],
+            way_back.gradients,
+            self._name,
+            sources=self._sources,
+        )
         if not self._ends_in_softmax:
             return result
         probabilities = Tensor(_core.softmax(outputs, None))

@@ -93,6 +93,7 @@ def record_result(
     name: str,
     *,
     of_tensors: bool = False,
+    sources: dict[int, Source] | None = None,
 ) -> None:
     """Record what was computed otherwise, with all its gradients by one function made for it.
 
@@ -109,16 +110,17 @@ def record_result(
     of_tensors : bool, default False
         Whether `vjp` computes by operations, so that it can be given a tensor while another tape is
         running, and be differentiated again.
+    sources : dict of int to source, optional
+        Those of the inputs that are trainable, by `id`, if that is known.
     """
     tapes = running.tapes
     if not tapes:
         return
+    if sources is None:
+        sources = {id(x): x for x in inputs if getattr(x, "trainable", False)}
     for tape in tapes:
-        watched = tape.watched
         if tape.watch_accessed_variables:
-            for x in inputs:
-                if id(x) not in watched and getattr(x, "trainable", False):
-                    watched[id(x)] = x
+            tape.watched.update(sources)
 
     def refuse(_: Any) -> Any:
         raise NotImplementedError(f"{name}: its second derivative is not supported")

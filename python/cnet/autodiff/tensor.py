@@ -100,14 +100,15 @@ class Tensor(_Numbers):
     ----------
     value : array or number of NumPy
         The numbers themselves; not to be changed, as a tape may need them.
+    logits : Tensor
+        What a softmax has made these of, if they are a model's probabilities: a loss may go back there.
     """
 
     __slots__ = ("__weakref__", "logits", "value")
+    logits: Tensor
 
     def __init__(self, value: Any) -> None:
         self.value = value
-        #: What a softmax made these of, if they are a model's probabilities: a loss may go back there.
-        self.logits: Tensor | None = None
 
     def __tensor__(self) -> Tensor:
         return self

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from typing import Any
 
 import numpy as np
@@ -53,15 +52,16 @@ class CrossEntropy(Loss):
         raise NotImplementedError(missing(self, "call(y_true, y_pred)"))
 
     def of_tensor(self, predictions: Any) -> tuple[Loss, Any]:
-        if self.from_logits or predictions.logits is None:
+        logits = getattr(predictions, "logits", None)
+        if self.from_logits or logits is None:
             return self, predictions
         if any(id(predictions) in tape.asked for tape in running.tapes):
             return self, predictions  # somebody wants the gradient by the probabilities
         for tape in running.tapes:
             tape.passed_by.add(id(predictions))
-        of_logits = copy(self)
-        of_logits.from_logits = True
-        return of_logits, predictions.logits
+        of_logits = object.__new__(type(self))
+        vars(of_logits).update(vars(self), from_logits=True)
+        return of_logits, logits
 
     def losses(self, predictions: FloatArray, targets: Array) -> FloatArray:
         if self.from_logits:

@@ -124,7 +124,6 @@ class Loss(Configurable):
     ) -> Any:
         """Return a tensor of the samples' losses, or their sum, times their weights, over a divisor."""
         from ..autodiff.recording import record_result
-        from ..autodiff.tensor import Tensor
 
         rows, targets, _ = matched
 
@@ -138,7 +137,7 @@ class Loss(Configurable):
                 slopes = slopes * factors
             return [slopes.reshape(predictions.shape)]
 
-        loss = Tensor(np.asarray(result, predictions.dtype)[()])
+        loss = type(predictions)(np.asarray(result, predictions.dtype)[()])
         record_result(loss, [predictions], vjp, type(self).__name__)
         return loss
 
