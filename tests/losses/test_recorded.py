@@ -167,3 +167,20 @@ def test_graphs_are_refused() -> None:
 
     with pytest.raises(TypeError, match="a node has no numbers before a Session runs it"):
         losses.MeanSquaredError()([1.0], graph.placeholder())
+
+
+def test_ignored_samples_have_no_gradient() -> None:
+    """Neither in each sample's loss nor in the mean of none."""
+    logits = autodiff.Variable([[1.0, 2.0, 3.0], [0.5, 0.25, 0.0]])
+    with autodiff.GradientTape() as tape:
+        each = losses.sparse_categorical_crossentropy([1, 7], logits, True, ignore_class=7)
+        total = autodiff.reduce_sum(each)
+    gradient = tape.gradient(total, logits).numpy()
+    assert gradient[1].tolist() == [0, 0, 0]
+    assert (gradient[0] != 0).all()
+
+    loss = losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=7)
+    with autodiff.GradientTape() as tape:
+        nothing = loss([7, 7], logits)
+    assert float(nothing) == 0
+    assert tape.gradient(nothing, logits).numpy().tolist() == [[0, 0, 0], [0, 0, 0]]
