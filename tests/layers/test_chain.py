@@ -406,3 +406,24 @@ def test_two_threads_at_one_tape() -> None:
         each.join()
     assert (wrong, sum(right) + sum(busy)) == ([0, 0], 400)
     assert sum(right) > 0
+
+
+@pytest.mark.parametrize(
+    "make",
+    [layers.Flatten, lambda: layers.Rescaling(0.5, 1), layers.Softmax, lambda: layers.Dropout(0.5)],
+)
+def test_layers_without_weights_alone(make: Callable[[], layers.Layer]) -> None:
+    x = RNG.normal(size=(4, 3))
+    model = cnet.Sequential([make()])
+    expected = model(x)
+    given = autodiff.Variable(x.astype(np.float32))
+    with GradientTape() as tape:
+        assert isinstance(model(x), autodiff.Tensor)
+        outputs = model(given)
+        loss = autodiff.reduce_sum(outputs)
+    assert (outputs.numpy() == expected).all()
+    assert outputs.dtype == np.float32
+    slope = {"Rescaling": 0.5, "Softmax": 0.0}.get(type(model.layers[0]).__name__, 1.0)
+    gradient = tape.gradient(loss, given).numpy()
+    # Of a softmax's sum it is 0 but for roundings of numbers up to 1.
+    assert np.abs(gradient - slope).max() <= relative_bound(8, "float32")

@@ -65,6 +65,8 @@ class Chain:
                     stretch = _Stretch(layer.dtype, below)
                     self._parts.append(stretch)
                 stretch.add(layer, shape, trainable=layer in trainable)
+        if not self._parts:  # of layers that hand on what they are given
+            self._parts.append(_Stretch(layers[0].dtype, input_shape))
         self._input_shape = input_shape
 
     def predict(self, x: Array, on_progress: Callable[..., Any] | None = None) -> FloatArray:
