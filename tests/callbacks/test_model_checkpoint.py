@@ -119,6 +119,21 @@ def test_weights_alone(tmp_path: Path) -> None:
         models.load_model(path)
 
 
+def test_what_cannot_be_saved_is_told_before_the_training(tmp_path: Path) -> None:
+    model = cnet.Sequential([cnet.Input((2,)), cnet.layers.Lambda(abs), cnet.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    for weights_only, suffix in ((False, ".safetensors"), (True, ".weights.safetensors")):
+        path = tmp_path / f"model{suffix}"
+        checkpoint = callbacks.ModelCheckpoint(path, save_weights_only=weights_only)
+        if weights_only:
+            model.fit(np.ones((4, 2)), np.ones(4), verbose=0, callbacks=[checkpoint])
+            assert path.exists()
+        else:
+            with pytest.raises(TypeError, match="its function is Python code"):
+                model.fit(np.ones((4, 2)), np.ones(4), verbose=0, callbacks=[checkpoint])
+            assert model.optimizer.iterations == 0
+
+
 def test_what_it_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "m.safetensors"
     run(path, [0.5, 0.75], save_best_only=True, verbose=1)

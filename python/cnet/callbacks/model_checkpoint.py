@@ -106,6 +106,10 @@ class ModelCheckpoint(MonitorCallback):
             )
         self._batches = 0
 
+    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
+        if not self.save_weights_only:
+            self.model.get_config()  # what can't be saved is better found before an epoch than after
+
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
         self._epoch = epoch
 
