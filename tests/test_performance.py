@@ -72,6 +72,7 @@ def numpy_steps(widths: tuple[int, ...], x: Any, ids: Any, batch: int) -> Callab
     return epoch
 
 
+@pytest.mark.speed
 @pytest.mark.skipif(
     cnet.build_info()["instruction_set"] == "scalar", reason="plain C++ is for its bits, not speed"
 )

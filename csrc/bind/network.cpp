@@ -213,8 +213,8 @@ template <class T> struct BoundTrainer {
     const Observer observer = observer_of(py::none(), mode);
     py::list gradients;
     std::vector<T*> data;
-    const auto add = [&](const py::array_t<T>& array) {
-      data.push_back(const_cast<T*>(array.data()));
+    const auto add = [&](py::array_t<T> array) {
+      data.push_back(array.mutable_data());
       gradients.append(array);
     };
     trainer.each_learning(

@@ -488,7 +488,8 @@ void Trainer<T>::go_back(const Samples& gradient, bool of_input, const Observer&
     if (of_input) gather(gradient, {nullptr, 0}, T(1), T(-0.0), {0, rows}, input_gradient_.view());
     return;
   }
-  const int threads = threads_of(rows, true);
+  // There may be more by now than the way forward has made room for.
+  const int threads = std::min(threads_of(rows, true), static_cast<int>(buffers_.workspace.threads()));
   Plan plan(*this, rows, threads, true);
   plan.add_backward(of_input ? -1 : lowest_trainable(network_));
   plan.add_trainable(Stage::Kind::make_gradient);

@@ -260,7 +260,9 @@ template <class T> void test_pieces(const Shape& shape) {
     for (int step = 0; step < 2; ++step) {
       whole.train_epoch(data.with_ids(), {rows, false, 0, 0, adam}, nobody());
 
+      set_thread_limit(threads);
       pieces.forward(data.features(), nobody());
+      set_thread_limit(8); // whoever goes back may have more threads, for whom there is no room
       PanelMatrix<T> gradient(rows, classes);
       const std::vector<Index> ids(data.ids.begin(), data.ids.end());
       std::vector<T> losses(static_cast<std::size_t>(rows));

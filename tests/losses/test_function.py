@@ -122,6 +122,12 @@ def test_tensors_as_labels() -> None:
         loss = losses.LossFunctionWrapper(squared)(labels, predictions)
     one, other = tape.gradient(loss, [labels, predictions])
     assert (one.numpy() == -other.numpy()).all()
+    weights = np.where(np.arange(50) % 2, WEIGHTS, 0)
+    with GradientTape() as tape:
+        loss = losses.LossFunctionWrapper(squared)(labels, predictions, weights)
+    one, other = tape.gradient(loss, [labels, predictions])
+    assert (one.numpy() == -other.numpy()).all()
+    assert (one.numpy()[::2] == 0).all()
     with GradientTape():
         for given in (losses.MeanSquaredError(), losses.mean_squared_error):
             with pytest.raises(NotImplementedError, match="y_true: no gradient goes there"):

@@ -78,7 +78,8 @@ class NetworkOperation:
             return result
         probabilities = Tensor(_core.softmax(outputs, None))
         probabilities.logits = result
-        record(running.tapes, (probabilities, softmax.operation, [result], {}))  # type: ignore[attr-defined]
+        made = softmax.operation  # type: ignore[attr-defined] # as all of the table have
+        record(running.tapes, (probabilities, made, [result], {}))
         return probabilities
 
 

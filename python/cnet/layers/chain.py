@@ -140,7 +140,7 @@ class _Apart:
         self._layer, self._function = layer, function
 
     def predict(self, x: Array, *, training: bool) -> FloatArray:  # noqa: ARG002 # it knows
-        return self._function(x.astype(self._layer.dtype, copy=False))  # type: ignore[no-any-return]
+        return self._function(x.astype(self._layer.dtype, copy=False))  # type: ignore[no-any-return] # an array
 
     def record(self, x: Any) -> Any:
         from ..autodiff import cast

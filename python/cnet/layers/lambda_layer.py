@@ -91,7 +91,7 @@ class Lambda(Layer):
     def apart(self, *, training: bool) -> Callable[[Any], Any]:  # noqa: ARG002 # it is all the same
         return self._computed
 
-    def _outputs(self, samples: Array, shape: Shape, *, training: bool) -> Any:  # noqa: ARG002
+    def _outputs(self, samples: Array, shape: Shape, *, training: bool) -> Any:  # noqa: ARG002 # the base has them
         return self._computed(samples.astype(self.dtype, copy=False))
 
     def _computed(self, x: Any) -> Any:

@@ -79,7 +79,7 @@ class Loss(Configurable):
         matched = loss.matched(y_true, predictions.value)
         losses: Any = loss._losses_of(y_true, *matched)
         counted = loss.counted(y_true)
-        return loss._recorded(losses, matched, predictions, counted, 1.0)  # type: ignore[no-any-return]
+        return loss._recorded(losses, matched, predictions, counted, 1.0)  # type: ignore[no-any-return] # a Tensor
 
     def _losses_of(
         self,
@@ -228,11 +228,10 @@ class Loss(Configurable):
             weights = np.broadcast_to(weights.reshape(-1), samples)
             kept = np.flatnonzero(weights)
             if 0 < len(kept) < samples:  # the others may be NaN
-                y_pred = (y_pred if hasattr(y_pred, "__tensor__") else as_array(y_pred, call))[kept]
-                y_true, weights = as_array(y_true, f"{call}: y_true")[kept], weights[kept]
-        losses = self.call(y_true, y_pred)
-        if not hasattr(losses, "__tensor__"):
-            losses = as_array(losses, call)
+                y_pred = tensor_or_array(y_pred, call)[kept]
+                y_true = tensor_or_array(y_true, f"{call}: y_true")[kept]
+                weights = weights[kept]
+        losses = tensor_or_array(self.call(y_true, y_pred), call)
         divisor = 1 if self.reduction == "sum" else losses.size
         if weights is not None:
             if losses.shape[:1] != weights.shape:
@@ -331,6 +330,11 @@ class PointwiseLoss(Loss):
             )
         rows = as_rows(predictions)
         return rows, self.smoothed(targets.reshape(rows.shape), rows.dtype), predictions.shape[:-1]
+
+
+def tensor_or_array(value: Any, argument: str) -> Any:
+    """Return what a tape sees as it is, and an array of all else."""
+    return value if hasattr(value, "__tensor__") else as_array(value, argument)
 
 
 def refuse_watched(argument: str, value: Any) -> None:

@@ -107,6 +107,8 @@ class Joint:
     name : str
     together : function
         From the gradient of the result to a sequence of those of the inputs, None where there is none.
+    vjps : tuple
+        The same for each input: a gradient may go to any of them.
     """
 
     __slots__ = ("name", "together", "vjps")
