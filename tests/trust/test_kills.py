@@ -40,12 +40,12 @@ class Snapshots(callbacks.Callback):
         self.file = file
         self.all: set[bytes] = set()
 
-    def on_train_begin(self, logs: Any = None) -> None:
-        del logs
+    def _on_train_ready(self, callbacks: Any) -> None:
+        del callbacks
         self.all.add(self.file.read_bytes())
 
-    def _on_epoch_complete(self, epoch: int) -> None:
-        del epoch
+    def _on_epoch_complete(self, callbacks: Any) -> None:
+        del callbacks
         self.all.add(self.file.read_bytes())
 
 
@@ -78,7 +78,9 @@ def train(number: int, folder: Path, *more: callbacks.Callback) -> cnet.Sequenti
     )
     backup = callbacks.BackupAndRestore(folder, delete_checkpoint=False)
     decay = callbacks.LearningRateScheduler(lambda _, rate: rate * 0.9)
-    scheduled = [decay] if number % len(OPTIMIZERS) != 2 else []  # which has a schedule
+    reduce = callbacks.ReduceLROnPlateau(patience=2, min_delta=0.01, cooldown=1)
+    scheduled = [decay, reduce] if number % len(OPTIMIZERS) != 2 else []  # which has a schedule
+    stop = callbacks.EarlyStopping(patience=4, restore_best_weights=number % 3 > 0)
     model.fit(
         X,
         Y,
@@ -86,7 +88,7 @@ def train(number: int, folder: Path, *more: callbacks.Callback) -> cnet.Sequenti
         batch_size=32,
         steps_per_epoch=(None, 10)[number // len(OPTIMIZERS) % 2],
         validation_data=(X[:100], Y[:100]),
-        callbacks=[*scheduled, backup, *more],
+        callbacks=[*scheduled, backup, stop, *more],
         verbose=0,
     )
     return model

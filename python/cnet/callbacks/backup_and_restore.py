@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,8 +21,9 @@ class BackupAndRestore(Callback):
 
     Run the same program again: the same model, compiled as before, and the same data. `fit` then
     begins after the last epoch of the file, and comes to the bits, in weights and history, that it
-    would have come to without the interruption: dropout, orders of samples, moments and learning rate
-    are in the file as well.
+    would have come to without the interruption: dropout, orders of samples, moments, learning rate, the
+    patience of `EarlyStopping` and `ReduceLROnPlateau`, and the best figures and weights that these
+    and `ModelCheckpoint` know are in the file as well.
 
     Parameters
     ----------
@@ -48,10 +50,16 @@ class BackupAndRestore(Callback):
 
     Notes
     -----
-    The file is written after all callbacks' `on_epoch_end`, wherever this one stands among them. Data
-    that comes in batches begins anew with the first epoch after the interruption. What other callbacks
-    count (the patience of `EarlyStopping` and `ReduceLROnPlateau`) is not in the file, nor are logs that
-    are no numbers.
+    The file is read after all callbacks' `on_train_begin` and written after their `on_epoch_end`,
+    wherever this one stands among them. Data that comes in batches begins anew with the first epoch
+    after the interruption. What callbacks of your own count is not in the file, nor are logs that are no
+    numbers.
+
+    Warns
+    -----
+    UserWarning
+        When training begins, if it has other callbacks that count than that of the file: they begin
+        anew.
 
     Examples
     --------
@@ -88,22 +96,19 @@ class BackupAndRestore(Callback):
         self.delete_checkpoint = bool(delete_checkpoint)
         self._file = Path(self.backup_dir, f"latest{SUFFIX}")
 
-    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
+    def _on_train_ready(self, callbacks: Sequence[Callback]) -> None:
         if self._file.exists():
-            self.model._resume(self._file)
-        else:
-            self._save()  # now, for what can't be saved is better found before an epoch than after
+            self.model._resume(self._file, callbacks)
+        else:  # now, for what can't be saved is better found before an epoch than after
+            self._on_epoch_complete(callbacks)
 
-    def _on_epoch_complete(self, epoch: int) -> None:  # noqa: ARG002 # the base has it
-        self._save()
+    def _on_epoch_complete(self, callbacks: Sequence[Callback]) -> None:
+        if self.model.built:  # before the first batch a model may not know its input
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            self.model._back_up(self._file, callbacks)
 
     def on_train_end(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
         if self.delete_checkpoint:
             self._file.unlink(missing_ok=True)
             with suppress(OSError):  # not empty, or not there
                 self._file.parent.rmdir()
-
-    def _save(self) -> None:
-        if self.model.built:  # before the first batch a model may not know its input
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            self.model.save(self._file)

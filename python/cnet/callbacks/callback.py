@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .._data import as_count
+from .._data import FloatArray, as_count
 from .._errors import shown
 
 if TYPE_CHECKING:
@@ -69,7 +69,20 @@ class Callback:
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """After an epoch: loss and metrics, and their val_… where there is validation."""
 
-    def _on_epoch_complete(self, epoch: int) -> None:
+    # The names of what it counts, None or a number: a backup keeps them.
+    _remembered: tuple[str, ...] = ()
+
+    def _remembered_weights(self) -> Sequence[FloatArray] | None:
+        """Return the model's weights of another time, if it keeps them: a backup does, too."""
+        return None
+
+    def _resume(self, weights: Sequence[FloatArray] | None) -> None:
+        """Go on with what it has counted, which is in its place again, and the weights that it kept."""
+
+    def _on_train_ready(self, callbacks: Sequence[Callback]) -> None:
+        """After all callbacks' `on_train_begin`."""
+
+    def _on_epoch_complete(self, callbacks: Sequence[Callback]) -> None:
         """After all callbacks' `on_epoch_end`, with the epoch in the history."""
 
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:

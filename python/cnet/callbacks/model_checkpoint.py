@@ -106,6 +106,8 @@ class ModelCheckpoint(MonitorCallback):
             )
         self._batches = 0
 
+    _remembered = ("best", "_batches")
+
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
         if not self.save_weights_only:
             self.model.get_config()  # what can't be saved is better found before an epoch than after

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
-from .._data import as_count, as_number, as_text
+from .._data import FloatArray, as_count, as_number, as_text
 from .._errors import shown
 from .callback import Callback, Logs, as_verbose
 
@@ -125,6 +126,8 @@ class EarlyStopping(MonitorCallback):
         self.start_from_epoch = as_count("EarlyStopping: start_from_epoch", start_from_epoch)
         self._reset()
 
+    _remembered = ("wait", "stopped_epoch", "best", "best_epoch")
+
     def _reset(self) -> None:
         self.wait, self.stopped_epoch = 0, 0
         self.best, self.best_epoch = None, 0
@@ -132,6 +135,15 @@ class EarlyStopping(MonitorCallback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
         self._reset()
+
+    def _remembered_weights(self) -> Sequence[FloatArray] | None:
+        return self.best_weights
+
+    def _resume(self, weights: Sequence[FloatArray] | None) -> None:
+        if self.restore_best_weights and weights is not None:
+            self.best_weights = list(weights)
+        if self.stopped_epoch > 0 and self.wait >= self.patience:
+            self.model.stop_training = True  # training was killed when it had ended
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         current = self.current(logs)
@@ -218,6 +230,8 @@ class ReduceLROnPlateau(MonitorCallback):
         self.cooldown = as_count("ReduceLROnPlateau: cooldown", cooldown)
         self.min_lr = as_number("ReduceLROnPlateau: min_lr", min_lr)
         self._reset()
+
+    _remembered = ("wait", "cooldown_counter", "best")
 
     def _reset(self) -> None:
         self.best = None

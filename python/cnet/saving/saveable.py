@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -18,11 +18,13 @@ from .._files import StrPath, as_model_path, as_path
 from .._serialization import find_class
 from ..layers.weight import assign_all, read_all
 from ..random import seeds_aside
+from .backup import describe_callbacks, read_callbacks
 from .compiled import describe, restore
 from .tensor_file import TensorFile, write_tensor_file
 from .training import describe_training, read_training
 
 if TYPE_CHECKING:
+    from ..callbacks import Callback
     from ..layers import Weight
     from ..models import Sequential
 
@@ -31,7 +33,7 @@ __all__ = ["Saveable", "read_model", "save_model"]
 VERSION = 1
 
 # Of tensors, in the order in which they stand in a file.
-_GROUPS = ("weights", "optimizer", "history")
+_GROUPS = ("weights", "optimizer", "history", "callbacks")
 
 
 class Saveable:
@@ -100,6 +102,16 @@ class Saveable:
             warnings.warn(
                 f"save: the model '{model.name}' is not built: it has no weights yet", stacklevel=2
             )
+        self._save(path, overwrite=overwrite)
+
+    def _back_up(self, filepath: StrPath, callbacks: Sequence[Callback]) -> None:
+        """Save the model, as `save` does, and what the callbacks of its training have counted."""
+        self._save(filepath, callbacks=callbacks)
+
+    def _save(
+        self, path: StrPath, *, overwrite: bool = True, callbacks: Sequence[Callback] = ()
+    ) -> None:
+        model = self._as_model()
         document: dict[str, Any] = {
             "model": {"class_name": type(model).__name__, "config": model.get_config()}
         }
@@ -109,6 +121,10 @@ class Saveable:
         with model.network.snapshot() if model.built else nullcontext():
             training, tensors = describe_training(model, weights)
             tensors = {"weights": _arrays(weights)} | tensors
+        if callbacks:
+            document["callbacks_state"], tensors["callbacks"] = describe_callbacks(
+                callbacks, weights
+            )
         _write(path, tensors, document | training, overwrite)
 
     def save_weights(self, filepath: StrPath, overwrite: bool = True) -> None:
@@ -176,8 +192,8 @@ class Saveable:
                 weights = _as_in_file(file, weights, in_file)
             _read_weights(file, weights, in_file)()
 
-    def _resume(self, filepath: StrPath) -> None:
-        """Put all of a file of `save` into this model, compiled as that one was.
+    def _resume(self, filepath: StrPath, callbacks: Sequence[Callback]) -> None:
+        """Put all of a file of `_back_up` into this model, compiled as that one was, and its callbacks.
 
         Raises
         ------
@@ -197,6 +213,7 @@ class Saveable:
             weights = _as_in_file(file, weights_by_path(model), document["weights"])
             put_weights = _read_weights(file, weights, document["weights"])
             put_training = read_training(file, document, model, weights)
+            put_callbacks = read_callbacks(file, document, callbacks, weights)
             # Callbacks may have changed the rate; a schedule knows by the step.
             rate = _found(document, "compile", "optimizer", "config", "learning_rate")
             kind = _found(document, "compile", "optimizer", "class_name")
@@ -213,6 +230,7 @@ class Saveable:
         put_training()
         if isinstance(rate, float):
             model.optimizer.learning_rate = rate
+        put_callbacks()
 
     def _built(self, call: str) -> Sequential:
         model = self._as_model()
@@ -295,7 +313,7 @@ def _arrays(weights: Mapping[str, Weight]) -> dict[str, Array]:
 
 
 def _write(
-    path: str,
+    path: StrPath,
     groups: Mapping[str, Mapping[str, Array]],
     document: Mapping[str, Any],
     overwrite: bool,

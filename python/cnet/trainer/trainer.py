@@ -194,10 +194,13 @@ class Trainer(Loop):
         self.stop_training = False
         epoch_logs: dict[str, Any] = {}
         hooks.call("on_train_begin", {})
+        hooks.call("_on_train_ready", hooks.callbacks)
         if history.epoch:  # of a fit that was interrupted
             initial_epoch = history.epoch[-1] + 1
         try:
             for epoch in range(initial_epoch, epochs):
+                if self.stop_training:
+                    break
                 call = f"fit: epoch {epoch + 1}"
                 hooks.call("on_epoch_begin", epoch, {})
                 progress.begin(f"Epoch {epoch + 1}/{epochs}")
@@ -211,11 +214,9 @@ class Trainer(Loop):
                 progress.end(epoch_logs, totals.batches)
                 hooks.call("on_epoch_end", epoch, epoch_logs)
                 history.complete()
-                hooks.call("_on_epoch_complete", epoch)
-                if self.stop_training:
-                    break
+                hooks.call("_on_epoch_complete", hooks.callbacks)
                 if source.dry:
-                    if steps_per_epoch is None and epoch + 1 < epochs:
+                    if steps_per_epoch is None and epoch + 1 < epochs and not self.stop_training:
                         warn_of_end(call, "and another epoch was to come")
                     break
         finally:
