@@ -1,6 +1,7 @@
 #include "core/panels.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 namespace cnet {
 
@@ -11,6 +12,15 @@ template <class T> Index columns_in_panel(Index columns, Index p) {
   return std::min(panel_width<T>, columns - p * panel_width<T>);
 }
 
+/// A panel's row; a whole one is a few moves.
+template <class T> void copy_row(const T* source, Index count, T* target) {
+  if (count == panel_width<T>) {
+    std::memcpy(target, source, panel_width<T> * sizeof(T));
+  } else {
+    std::copy_n(source, count, target);
+  }
+}
+
 } // namespace
 
 template <class T> void pack(MatrixView<const T> from, PanelView<T> to) {
@@ -18,7 +28,7 @@ template <class T> void pack(MatrixView<const T> from, PanelView<T> to) {
     const Index count = columns_in_panel<T>(to.columns, p);
     for (Index i = 0; i < to.rows; ++i) {
       const T* source = from.data + i * from.columns + p * panel_width<T>;
-      std::copy_n(source, count, to.row(i) + p * to.stride());
+      copy_row<T>(source, count, to.row(i) + p * to.stride());
     }
   }
 }
@@ -28,7 +38,7 @@ template <class T> void unpack(PanelView<const T> from, MatrixView<T> to) {
     const Index count = columns_in_panel<T>(from.columns, p);
     for (Index i = 0; i < from.rows; ++i) {
       T* target = to.data + i * to.columns + p * panel_width<T>;
-      std::copy_n(from.row(i) + p * from.stride(), count, target);
+      copy_row<T>(from.row(i) + p * from.stride(), count, target);
     }
   }
 }

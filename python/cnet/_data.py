@@ -23,6 +23,7 @@ FloatArray = npt.NDArray[np.floating[Any]]
 
 # What the core reads as it is.
 _READY = frozenset(map(np.dtype, "?bBhHiIqQlLefd"))
+_FLOATS = frozenset(map(np.dtype, "fd"))
 
 
 def as_array(value: Any, argument: str) -> Array:
@@ -168,11 +169,11 @@ def as_floats(call: str, **arrays: Any) -> list[FloatArray]:
     Arrays of float32 and float64 decide it, the wider winning; all else (integers, lists, half
     precision) becomes `cnet.config.floatx()`.
     """
+    if len(arrays) == 1:
+        (value,) = arrays.values()
+        if type(value) is np.ndarray and value.dtype in _FLOATS and value.size:
+            return [as_type(_core.held(value), value.dtype)]
     found = {name: as_array(value, f"{call}: {name}") for name, value in arrays.items()}
-    if len(found) == 1:
-        ((name, array),) = found.items()
-        if type(arrays[name]) is np.ndarray and array.dtype in (np.float32, np.float64):
-            return [as_type(array, array.dtype)]
     decisive = [
         found[name].dtype
         for name, value in arrays.items()

@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import _core
 from .._data import Array, FloatArray
-from .._tapes import running
+from .._tapes import is_watched, running
 from .operations import softmax
 from .recording import record, record_result
 from .tensor import Tensor
@@ -64,7 +64,7 @@ class NetworkOperation:
         )
         if len(self._output_shape) != 1:
             outputs = outputs.reshape(len(samples), *self._output_shape)
-        of_input = any(id(x) in tape.watched for tape in running.tapes)
+        of_input = is_watched(x)
         result = Tensor(outputs)
         way_back = _WayBack(engine, self._free, samples, of_input)
         record_result(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import repeat
 from typing import Any, Protocol
 
 from .._tapes import running
-from .operations.operation import Joint, Operation, Record
+from .operations.operation import Operation, Record
 
 __all__ = ["Source", "Tape", "paused", "read", "record", "record_result"]
 
@@ -93,7 +94,7 @@ def record_result(
     name: str,
     *,
     of_tensors: bool = False,
-    sources: dict[int, Source] | None = None,
+    sources: Mapping[int, Source] | None = None,
 ) -> None:
     """Record what was computed otherwise, with all its gradients by one function made for it.
 
@@ -122,18 +123,34 @@ def record_result(
         if tape.watch_accessed_variables:
             tape.watched.update(sources)
 
-    def refuse(_: Any) -> Any:
-        raise NotImplementedError(f"{name}: its second derivative is not supported")
+    kind = None if of_tensors else type(result)
+    record(tapes, (result, _Joint(name, inputs, vjp, kind), inputs, {}))
 
-    def vjp_of_numbers(gradient: Any) -> Sequence[Any]:
-        tensor = type(result)
-        if type(gradient) is not tensor:
-            return vjp(gradient)
-        found = [None if g is None else tensor(g) for g in vjp(gradient.value)]
+
+class _Joint:
+    """An operation that took place once, with all its gradients by one function made for it."""
+
+    __slots__ = ("_inputs", "_kind", "_vjp", "name")
+    vjps = repeat(True)  # a gradient may go to any input
+
+    def __init__(
+        self,
+        name: str,
+        inputs: Sequence[Any],
+        vjp: Callable[[Any], Sequence[Any]],
+        kind: type[Any] | None,
+    ) -> None:
+        self.name, self._inputs, self._vjp, self._kind = name, inputs, vjp, kind
+
+    def together(self, gradient: Any) -> Sequence[Any]:
+        """Return the gradients of the inputs; tensors, if `vjp` knows arrays alone, of a tensor."""
+        if type(gradient) is not self._kind:
+            return self._vjp(gradient)
+        found = [None if g is None else self._kind(g) for g in self._vjp(gradient.value)]
         for each in found:
             if each is not None:
-                record_result(each, [gradient, *inputs], refuse, name)
+                record_result(each, [gradient, *self._inputs], self._refuse, self.name)
         return found
 
-    together = vjp if of_tensors else vjp_of_numbers
-    record(tapes, (result, Joint(name, together, len(inputs)), inputs, {}))
+    def _refuse(self, _: Any) -> Any:
+        raise NotImplementedError(f"{self.name}: its second derivative is not supported")

@@ -65,7 +65,7 @@ class GradientTape:
         self._spent = False
 
     def __enter__(self) -> Self:
-        if any(tape is self for tape in running.tapes):
+        if self in running.tapes:
             raise ValueError("GradientTape: it is recording already")
         running.tapes.append(self)
         return self
@@ -74,7 +74,8 @@ class GradientTape:
         self._stop()
 
     def _stop(self) -> None:
-        running.tapes = [tape for tape in running.tapes if tape is not self]
+        if self in running.tapes:
+            running.tapes = [tape for tape in running.tapes if tape is not self]
 
     def watch(self, tensor: Any) -> None:
         """Watch tensors and variables, from now on: one, or lists, tuples and dicts of them.
@@ -137,25 +138,25 @@ class GradientTape:
             )
         seeds = self._seeds(target, output_gradients)
         leaves = leaves_of(sources)
-        for source in leaves:
-            if id(source) not in self.watched:
+        watched = [source for source in leaves if id(source) in self.watched]
+        if len(watched) < len(leaves):
+            for source in leaves:
                 _expect_source("gradient: sources", source)
-        records = list(self.records)
-        if not self.persistent:
-            self._stop()
-        # While another tape is running the VJPs compute with tensors, which it records.
-        nested = bool(running.tapes)
-        if self.passed_by.intersection(map(id, leaves)):
+        if not self.passed_by.isdisjoint(map(id, leaves)):
             raise ValueError(
                 "GradientTape.gradient: sources: a cross-entropy has gone past a model's probabilities to "
                 "their logits: watch() them before it, or ask for the gradient by `logits`"
             )
-        gradients = backpropagate(
-            records,
-            {key: seed if nested else seed.value for key, seed in seeds.items()},
-            [source for source in leaves if id(source) in self.watched],
-            None if nested else Tensor,
-        )
+        records = self.records
+        if self.persistent:
+            records = list(records)  # what they compute may be recorded here, too
+        else:
+            self._stop()
+        # While another tape is running the VJPs compute with tensors, which it records.
+        nested = bool(running.tapes)
+        if nested:
+            seeds = {key: Tensor(seed) for key, seed in seeds.items()}
+        gradients = backpropagate(records, seeds, watched, None if nested else Tensor)
         if not self.persistent:
             self._spent, self.watched, self.records = True, {}, []
 
@@ -168,22 +169,24 @@ class GradientTape:
 
         return map_leaves(gradient_of, sources)
 
-    def _seeds(self, target: Any, output_gradients: Any) -> dict[int, Tensor]:
-        """Return the gradients to start from, by the `id` of each target."""
+    def _seeds(self, target: Any, output_gradients: Any) -> dict[int, Any]:
+        """Return the gradients to start from, by the `id` of each target that is watched."""
         argument = "GradientTape.gradient: output_gradients"
-        seeds: dict[int, Tensor] = {}
+        seeds: dict[int, Any] = {}
         for each, gradient in pairs_of(argument, target, output_gradients):
             _expect_source("gradient: target", each)
             if gradient is None:
-                seed = Tensor(np.ones(each.shape, each.dtype) if each.shape else each.dtype.type(1))
+                shape, dtype = each.shape, np.dtype(each.dtype)
+                seed = np.ones(shape, dtype) if shape else dtype.type(1)
             else:
                 value = as_value(gradient, argument)
                 if value.shape != tuple(each.shape):
                     raise ValueError(
                         f"{argument}: expected shape {tuple(each.shape)}, as target, got {value.shape}"
                     )
-                seed = Tensor(value.astype(each.dtype))
-            seeds[id(each)] = seeds[id(each)] + seed if id(each) in seeds else seed
+                seed = value.astype(each.dtype)
+            if id(each) in self.watched:
+                seeds[id(each)] = seeds[id(each)] + seed if id(each) in seeds else seed
         return seeds
 
 

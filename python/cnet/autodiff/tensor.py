@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -112,6 +112,12 @@ class Tensor(_Numbers):
 
     def __tensor__(self) -> Tensor:
         return self
+
+    def derived(self, value: Any, vjp: Callable[[Any], Sequence[Any]], name: str) -> Tensor:
+        """Return what was computed of this one otherwise as a tensor, recorded; see `record_result`."""
+        result = Tensor(value)
+        recording.record_result(result, [self], vjp, name, sources={})
+        return result
 
     @staticmethod
     def __apply__(operation: Operation, inputs: list[Any], parameters: dict[str, Any]) -> Any:

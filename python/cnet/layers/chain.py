@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import _core
 from .._data import Array, FloatArray
-from .._tapes import running
+from .._tapes import is_asked_for
 
 if TYPE_CHECKING:
     from ..autodiff import Tensor
@@ -120,7 +120,7 @@ class _Stretch:
 
     def record(self, x: Any) -> Tensor:
         for weight in self._frozen:
-            if any(id(weight) in tape.asked for tape in running.tapes):
+            if is_asked_for(weight):
                 raise NotImplementedError(
                     f"{weight.path}: there is no gradient by a weight of a layer that is not trainable"
                 )

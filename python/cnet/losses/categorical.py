@@ -10,9 +10,9 @@ import numpy.typing as npt
 from .. import _core
 from .._data import Array, FloatArray, as_array, as_count, as_floats, as_ids
 from .._errors import missing, shown
-from .._tapes import running
+from .._tapes import is_asked_for, running
 from .binary import focus
-from .loss import Loss, PointwiseLoss, Reduction, as_rows, last_axis, smoothing_in_range
+from .loss import Loss, PointwiseLoss, Reduction, Slopes, as_rows, last_axis, smoothing_in_range
 
 __all__ = [
     "CategoricalCrossentropy",
@@ -55,7 +55,7 @@ class CrossEntropy(Loss):
         logits = getattr(predictions, "logits", None)
         if self.from_logits or logits is None:
             return self, predictions
-        if any(id(predictions) in tape.asked for tape in running.tapes):
+        if is_asked_for(predictions):
             return self, predictions  # somebody wants the gradient by the probabilities
         for tape in running.tapes:
             tape.passed_by.add(id(predictions))
@@ -68,11 +68,15 @@ class CrossEntropy(Loss):
             return _core.softmax_cross_entropy_forward(predictions, targets, None)[0]
         return _core.cross_entropy_forward(predictions, targets)
 
-    def slopes(self, predictions: FloatArray, targets: Array, divisor: float) -> FloatArray:
-        if self.from_logits:
-            probabilities = _core.softmax(predictions, None)
-            return _core.softmax_cross_entropy_backward(probabilities, targets, None, divisor)
-        return _core.cross_entropy_backward(predictions, targets, None, divisor)
+    def with_slopes(self, predictions: FloatArray, targets: Array) -> tuple[FloatArray, Slopes]:
+        if not self.from_logits:
+            return self.losses(predictions, targets), lambda divisor: _core.cross_entropy_backward(
+                predictions, targets, None, divisor
+            )
+        losses, probabilities = _core.softmax_cross_entropy_forward(predictions, targets, None)
+        return losses, lambda divisor: _core.softmax_cross_entropy_backward(
+            probabilities, targets, None, divisor
+        )
 
     def matched(
         self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike

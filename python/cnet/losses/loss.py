@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -12,11 +13,13 @@ from .. import _core, ops
 from .._data import Array, FloatArray, as_array, as_floats, as_fraction, as_text, as_type, refuse
 from .._errors import missing, shown
 from .._serialization import Configurable
-from .._tapes import running
+from .._tapes import is_watched
 
-__all__ = ["Loss", "PointwiseLoss", "Reduction", "refuse_watched", "same_rank"]
+__all__ = ["Loss", "PointwiseLoss", "Reduction", "Slopes", "refuse_watched", "same_rank"]
 
 Reduction = Literal["sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none"]
+# From a divisor to the gradient, by the predictions, of the sum of rows' losses over it.
+Slopes = Callable[[float], FloatArray]
 REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None)
 
 
@@ -73,23 +76,24 @@ class Loss(Configurable):
     def call(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
         """Return the loss of each sample: predictions (…, outputs) give (…), of a tensor a tensor."""
         if not hasattr(y_pred, "__tensor__"):
-            return self._losses_of(y_true, *self.matched(y_true, y_pred))
-        refuse_watched(f"{type(self).__name__}: y_true", y_true)
+            rows, targets, shape = self.matched(y_true, y_pred)
+            return self._counting(self.losses(rows, targets).reshape(shape), y_true)[0]
+        refuse_watched(self, "y_true", y_true)
         loss, predictions = self.of_tensor(y_pred.__tensor__())
-        matched = loss.matched(y_true, predictions.value)
-        losses: Any = loss._losses_of(y_true, *matched)
-        counted = loss.counted(y_true)
-        return loss._recorded(losses, matched, predictions, counted, 1.0)  # type: ignore[no-any-return] # a Tensor
+        rows, targets, shape = loss.matched(y_true, predictions.value)
+        losses, slopes = loss.with_slopes(rows, targets)
+        losses, counted = loss._counting(losses.reshape(shape), y_true)
+        return loss._recorded(losses, slopes, predictions, counted, 1.0)  # type: ignore[no-any-return] # a Tensor
 
-    def _losses_of(
-        self,
-        y_true: npt.ArrayLike,
-        rows: FloatArray,
-        targets: Array,
-        shape: tuple[int, ...],
-    ) -> FloatArray:
-        losses, counted = self.losses(rows, targets).reshape(shape), self.counted(y_true)
-        return losses if counted is None else np.where(counted.reshape(shape), losses, 0)
+    def _counting(
+        self, losses: FloatArray, y_true: npt.ArrayLike
+    ) -> tuple[FloatArray, Array | None]:
+        """Return the losses, those of samples that don't count 0, and which do, None for all."""
+        counted = self.counted(y_true)
+        if counted is None:
+            return losses, None
+        counted = counted.reshape(losses.shape)
+        return np.where(counted, losses, 0), counted
 
     def matched(
         self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike
@@ -101,9 +105,9 @@ class Loss(Configurable):
         """Return the loss of each row."""
         raise NotImplementedError(missing(self, "losses(predictions, targets)"))
 
-    def slopes(self, predictions: FloatArray, targets: Array, divisor: float) -> FloatArray:
-        """Return the gradient by the predictions of the sum of the rows' losses, over a divisor."""
-        raise NotImplementedError(missing(self, "slopes(predictions, targets, divisor)"))
+    def with_slopes(self, predictions: FloatArray, targets: Array) -> tuple[FloatArray, Slopes]:
+        """Return the loss of each row, and what gives the gradient of their sum over a divisor."""
+        raise NotImplementedError(missing(self, "with_slopes(predictions, targets)"))
 
     @property
     def in_engine(self) -> bool:
@@ -117,29 +121,26 @@ class Loss(Configurable):
     def _recorded(
         self,
         result: Any,
-        matched: tuple[FloatArray, Array, tuple[int, ...]],
+        slopes: Slopes,
         predictions: Any,
         weights: FloatArray | None,
         divisor: float,
     ) -> Any:
         """Return a tensor of the samples' losses, or their sum, times their weights, over a divisor."""
-        from ..autodiff.recording import record_result
-
-        rows, targets, _ = matched
 
         def vjp(gradient: Any) -> list[FloatArray]:
-            slopes = self.slopes(rows, targets, divisor)
-            factors = gradient if weights is None else gradient * weights.astype(slopes.dtype)
+            by_rows = slopes(divisor)
+            factors = gradient if weights is None else gradient * weights.astype(by_rows.dtype)
             if factors.ndim:
                 factors = factors.reshape(-1, 1)
-                slopes = np.where(factors == 0, 0, slopes * factors)
+                by_rows = np.where(factors == 0, 0, by_rows * factors)
             elif factors != 1:
-                slopes = slopes * factors
-            return [slopes.reshape(predictions.shape)]
+                by_rows = by_rows * factors
+            return [by_rows.reshape(predictions.shape)]
 
-        loss = type(predictions)(np.asarray(result, predictions.dtype)[()])
-        record_result(loss, [predictions], vjp, type(self).__name__)
-        return loss
+        dtype = predictions.value.dtype
+        value = result.astype(dtype) if isinstance(result, np.ndarray) else dtype.type(result)
+        return predictions.derived(value, vjp, type(self).__name__)
 
     def counted(self, y_true: npt.ArrayLike) -> Array | None:  # noqa: ARG002 # others ask the labels
         """Return which samples count at all, None for all of them."""
@@ -170,10 +171,10 @@ class Loss(Configurable):
         ValueError
             For shapes that don't fit, or labels that are no classes.
         """
-        refuse_watched(f"{type(self).__name__}: sample_weight", sample_weight)
+        refuse_watched(self, "sample_weight", sample_weight)
         if not self.in_engine:
             return self._reduced_by_operations(y_true, y_pred, sample_weight)
-        refuse_watched(f"{type(self).__name__}: y_true", y_true)
+        refuse_watched(self, "y_true", y_true)
         if not hasattr(y_pred, "__tensor__"):
             return self._reduced(y_true, y_pred, sample_weight, None)
         loss, predictions = self.of_tensor(y_pred.__tensor__())
@@ -183,12 +184,13 @@ class Loss(Configurable):
         self, y_true: npt.ArrayLike, y_pred: Any, sample_weight: Any, predictions: Any
     ) -> Any:
         """Return the reduced loss, recorded if `predictions` is a tensor, whose numbers are `y_pred`."""
-        matched = self.matched(y_true, y_pred)
-        losses = self._losses_of(y_true, *matched)
-        counted = self.counted(y_true)
-        weights: FloatArray | None = None
-        if counted is not None:
-            weights = counted.reshape(losses.shape).astype(np.float64)
+        rows, targets, shape = self.matched(y_true, y_pred)
+        if predictions is None:
+            losses = self.losses(rows, targets)
+        else:
+            losses, slopes = self.with_slopes(rows, targets)
+        losses, counted = self._counting(losses.reshape(shape), y_true)
+        weights: FloatArray | None = None if counted is None else counted.astype(np.float64)
         divisor = losses.size if weights is None else weights.sum()
         if sample_weight is not None:
             given = _fitting(sample_weight, losses.shape, f"{type(self).__name__}: sample_weight")
@@ -206,17 +208,15 @@ class Loss(Configurable):
             with np.errstate(over="ignore"):  # to inf, as weights can make it
                 result = weighted.astype(losses.dtype)
         else:
-            result = float(weighted.sum()) / float(divisor) if divisor else 0.0
+            result = float(np.add.reduce(weighted, axis=None)) / float(divisor) if divisor else 0.0
         if predictions is None:
             return result
-        return self._recorded(result, matched, predictions, weights, float(divisor) or math.inf)
+        return self._recorded(result, slopes, predictions, weights, float(divisor) or math.inf)
 
     def _reduced_by_operations(
         self, y_true: npt.ArrayLike, y_pred: Any, sample_weight: npt.ArrayLike | None
     ) -> Any:
         """Return the reduced loss of a formula of one's own, by operations that a tape sees."""
-        from ..autodiff import reduce_mean, reduce_sum, where
-
         call = f"{type(self).__name__}: '{self.name}'"
         samples, weights = len(y_pred), None
         if sample_weight is not None:
@@ -231,6 +231,8 @@ class Loss(Configurable):
                 y_pred = tensor_or_array(y_pred, call)[kept]
                 y_true = tensor_or_array(y_true, f"{call}: y_true")[kept]
                 weights = weights[kept]
+        from ..autodiff import reduce_mean, reduce_sum, where
+
         losses = tensor_or_array(self.call(y_true, y_pred), call)
         divisor = 1 if self.reduction == "sum" else losses.size
         if weights is not None:
@@ -309,9 +311,10 @@ class PointwiseLoss(Loss):
     def losses(self, predictions: FloatArray, targets: Array) -> FloatArray:
         return ops.pointwise_loss_forward(self.rule, predictions, targets, **self.engine_options())
 
-    def slopes(self, predictions: FloatArray, targets: Array, divisor: float) -> FloatArray:
-        return ops.pointwise_loss_backward(
-            self.rule, predictions, targets, divisor=divisor, **self.engine_options()
+    def with_slopes(self, predictions: FloatArray, targets: Array) -> tuple[FloatArray, Slopes]:
+        backward, options = ops.pointwise_loss_backward, self.engine_options()
+        return self.losses(predictions, targets), lambda divisor: backward(
+            self.rule, predictions, targets, divisor=divisor, **options
         )
 
     def matched(
@@ -337,18 +340,19 @@ def tensor_or_array(value: Any, argument: str) -> Any:
     return value if hasattr(value, "__tensor__") else as_array(value, argument)
 
 
-def refuse_watched(argument: str, value: Any) -> None:
-    """Raise `NotImplementedError` for a tensor that a tape would look for a gradient of."""
-    if hasattr(type(value), "__tensor__"):
-        tensor = value.__tensor__()
-        if any(id(tensor) in tape.watched for tape in running.tapes):
-            raise NotImplementedError(
-                f"{argument}: no gradient goes there; give its numpy(), or write the formula with operations"
-            )
+def refuse_watched(owner: object, name: str, value: Any) -> None:
+    """Raise `NotImplementedError` for an argument that a tape would look for a gradient of."""
+    if hasattr(type(value), "__tensor__") and is_watched(value.__tensor__()):
+        raise NotImplementedError(
+            f"{type(owner).__name__}: {name}: no gradient goes there; give its numpy(), or write the "
+            "formula with operations"
+        )
 
 
 def as_rows(predictions: FloatArray) -> FloatArray:
     """Return predictions (…, outputs) as a matrix."""
+    if predictions.ndim == 2:
+        return predictions
     return predictions.reshape(math.prod(predictions.shape[:-1]), predictions.shape[-1])
 
 

@@ -27,7 +27,6 @@ from ...config import floatx
 
 __all__ = [
     "Each",
-    "Joint",
     "Operation",
     "Record",
     "Value",
@@ -65,6 +64,9 @@ class Operation:
     """
 
     __slots__ = ("forward", "name", "names", "plain", "vjps")
+    # In the place of the VJPs a function from the gradient of the result to those of all inputs, if one
+    # was made for what took place.
+    together: Callable[[Any], Sequence[Any]] | None = None
 
     def __init__(
         self, forward: Callable[..., Any], vjps: Iterable[Gradient | None], *, plain: bool = False
@@ -97,25 +99,6 @@ class Operation:
             return tuple(found.pop(name) for name in self.names[:inputs]), found
         named = dict(zip(self.names[inputs:], arguments[inputs:], strict=False))
         return arguments[:inputs], named | parameters
-
-
-class Joint:
-    """An operation that took place once, with all its gradients by one function made for it.
-
-    Attributes
-    ----------
-    name : str
-    together : function
-        From the gradient of the result to a sequence of those of the inputs, None where there is none.
-    vjps : tuple
-        The same for each input: a gradient may go to any of them.
-    """
-
-    __slots__ = ("name", "together", "vjps")
-
-    def __init__(self, name: str, together: Callable[[Any], Sequence[Any]], inputs: int) -> None:
-        self.name, self.together = name, together
-        self.vjps = (together,) * inputs
 
 
 class Each:
@@ -214,7 +197,7 @@ def number_type(call: str, dtype: npt.DTypeLike) -> np.dtype[Any]:
 
 
 # An operation that took place: what it gave, which it was, its inputs and its parameters.
-Record: TypeAlias = tuple[Any, Operation | Joint, Sequence[Any], dict[str, Any]]
+Record: TypeAlias = tuple[Any, Any, Sequence[Any], dict[str, Any]]
 
 
 def backpropagate(
@@ -238,9 +221,10 @@ def backpropagate(
     Returns
     -------
     dict
-        By `id`; of sources that no target depends on there are none.
+        By `id`; of sources that no target depends on there are none. Targets that are no operation's
+        result may be among them.
     """
-    wanted = {id(source) for source in sources}
+    wanted = set(map(id, sources))
     # What depends on a source: nothing else is differentiated.
     reached = set(wanted)
     for result, made, inputs, _ in records:
@@ -253,7 +237,7 @@ def backpropagate(
         if key not in gradients:
             continue
         gradient = gradients[key] if key in wanted else gradients.pop(key)
-        if isinstance(made, Joint):
+        if made.together is not None:
             for x, part in zip(inputs, made.together(gradient), strict=True):
                 key = id(x)
                 if part is not None and key in reached:
@@ -270,4 +254,4 @@ def backpropagate(
             part = vjp(gradient, result, *values, **parameters)
             if part is not None:
                 gradients[key] = gradients[key] + part if key in gradients else part
-    return {key: gradient for key, gradient in gradients.items() if key in wanted}
+    return gradients
