@@ -286,6 +286,7 @@ def rewrite(path: Path, change: Any) -> None:
         lambda d: d["compile"]["optimizer"]["config"].update(learning_rate="rate"),
         lambda d: d["compile"]["optimizer"].update(class_name="Nadam"),
         lambda d: d.pop("compile"),
+        lambda d: d.update(callbacks_state=3),
     ],
 )
 def test_a_backup_that_was_edited(tmp_path: Path, change: Any) -> None:

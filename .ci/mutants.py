@@ -1,0 +1,126 @@
+"""Breaks a module in one place at a time and runs tests; lists what they let live.
+
+Usage: python .ci/mutants.py MODULE TESTS...
+       python .ci/mutants.py python/cnet/_files.py tests/test_files.py
+
+Comparisons are turned round, conditions made true or false, parts of and/or left out, calls and raises
+of no result deleted. It works on copies; cnet has to be installed, and not in editable mode.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import Queue
+
+import cnet
+
+ROOT = Path(__file__).parents[1]
+TURNED: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Lt: ast.LtE,
+    ast.Gt: ast.GtE,
+    ast.Eq: ast.NotEq,
+    ast.In: ast.NotIn,
+    ast.Is: ast.IsNot,
+}
+TURNED |= {value: key for key, value in TURNED.items()}
+
+
+def mutants(source: str) -> Iterator[tuple[int, str, str]]:
+    """Yield the line of a change, what it is, and the whole source with it."""
+    tree = ast.parse(source)
+    for node in list(ast.walk(tree)):
+        line = getattr(node, "lineno", 0)
+        if isinstance(node, ast.Compare):
+            for n, operator in enumerate(node.ops):
+                node.ops[n] = TURNED[type(operator)]()
+                yield line, "turned", ast.unparse(tree)
+                node.ops[n] = operator
+        if isinstance(node, (ast.If, ast.IfExp, ast.While)):
+            test = node.test
+            if ast.unparse(test) == "TYPE_CHECKING":
+                continue
+            for value in (True, False):
+                node.test = ast.Constant(value)
+                yield line, f"always {value}", ast.unparse(tree)
+            node.test = test
+        if isinstance(node, ast.BoolOp):
+            values = node.values
+            for n in range(len(values)):
+                node.values = values[:n] + values[n + 1 :]
+                yield line, f"without part {n + 1}", ast.unparse(tree)
+            node.values = values
+        for body in (getattr(node, name, None) for name in ("body", "orelse", "finalbody")):
+            for n, statement in enumerate(body if isinstance(body, list) else []):
+                is_call = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)
+                if is_call or isinstance(statement, ast.Raise):
+                    body[n] = ast.copy_location(ast.Pass(), statement)
+                    yield statement.lineno, "deleted", ast.unparse(tree)
+                    body[n] = statement
+
+
+def copied(folder: Path) -> Path:
+    """Return a folder with the package, its compiled module and the tests."""
+    leave = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "python" / "cnet", folder / "cnet", ignore=leave)
+    shutil.copy(cnet._core.__file__, folder / "cnet")
+    shutil.copytree(ROOT / "tests", folder / "tests", ignore=leave)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    return folder
+
+
+def passes(folder: Path, tests: list[str], seconds: float | None) -> bool:
+    """Return whether the tests pass, in some time."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    paths = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=paths, capture_output=True, check=False, timeout=seconds
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
+
+
+def main(module: str, *tests: str) -> int:
+    """List the mutants that live; return how many."""
+    source = (ROOT / module).read_text()
+    within = Path(module).relative_to("python")
+    broken = list(mutants(source))
+    workers = os.cpu_count() or 1
+    with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(workers) as pool:
+        folders: Queue[Path] = Queue()
+        for n in range(workers):
+            folders.put(copied(Path(scratch, str(n))))
+        start = time.monotonic()
+        if not passes(Path(scratch, "0"), list(tests), None):
+            sys.exit("the tests fail as it is")
+        limit = 60 + 5 * (time.monotonic() - start)
+
+        def lives(mutant: tuple[int, str, str]) -> bool:
+            folder = folders.get()
+            (folder / within).write_text(mutant[2])
+            try:
+                return passes(folder, list(tests), limit)
+            finally:
+                (folder / within).write_text(source)
+                folders.put(folder)
+
+        survivors = [m for m, alive in zip(broken, pool.map(lives, broken), strict=True) if alive]
+    lines = source.splitlines()
+    for line, change, _ in survivors:
+        print(f"{module}:{line}: {change}: {lines[line - 1].strip()}")
+    print(f"{module}: {len(broken)} mutants, {len(survivors)} live")
+    return len(survivors)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]) > 0)
