@@ -14,6 +14,7 @@ void register_normalization(py::module_&);
 void register_dropout(py::module_&);
 void register_random(py::module_&);
 void register_network(py::module_&);
+void register_trainer(py::module_&);
 } // namespace cnet::bind
 
 namespace {
@@ -62,4 +63,5 @@ PYBIND11_MODULE(_core, m) {
   cnet::bind::register_dropout(m);
   cnet::bind::register_random(m);
   cnet::bind::register_network(m);
+  cnet::bind::register_trainer(m);
 }

@@ -1,0 +1,29 @@
+#pragma once
+
+#include "bind/arrays.hpp"
+#include "bind/gil.hpp"
+#include "core/float_mode.hpp"
+#include "network/network.hpp"
+#include "train/observer.hpp"
+
+#include <vector>
+
+// What the bindings of networks and of their training have in common.
+
+namespace cnet::bind {
+
+template <class T> std::vector<py::ssize_t> shape_of_variable(const Variable<T>& variable) {
+  if (variable.is_vector()) return {variable.columns()};
+  return {variable.rows(), variable.columns()};
+}
+
+/// Lets Ctrl-C through and tells on_progress, which may answer True to stop; called without the GIL.
+Observer observer_of(const py::object& on_progress, FloatMode& mode, bool every_batch = false);
+
+/// Registers a class for elements of T, and enters it in the module's table m.name[dtype].
+template <class T, class Class> void enter(py::module_& m, const char* name, const Class& bound) {
+  if (!py::hasattr(m, name)) m.attr(name) = py::dict();
+  m.attr(name)[py::dtype::of<T>().attr("name")] = bound;
+}
+
+} // namespace cnet::bind
