@@ -1,7 +1,8 @@
 """Activation functions, by Keras's names.
 
 Each is a function of an array, or of a tensor of `cnet.autodiff`, whose tape records it; as a layer's
-activation it runs in the engine. A layer takes a name, one of these functions, or a `functools.partial` of one that sets its parameters:
+activation it runs in the engine. A layer takes a name, one of these functions, or a `functools.partial` of
+one that sets its parameters:
 
 >>> from functools import partial
 >>> from cnet import activations, layers

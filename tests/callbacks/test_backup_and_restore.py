@@ -83,6 +83,15 @@ def test_batches_in_their_orders(tmp_path: Path) -> None:
     assert bits(resumed) == bits(whole)
 
 
+def test_a_fit_that_ended_before_its_model_was_built(tmp_path: Path) -> None:
+    """Of batches nobody knows the shape before the first."""
+    backup = callbacks.BackupAndRestore(tmp_path / "backup")
+    with pytest.raises(RuntimeError, match="the end"):
+        make_model().fit(Batches(), epochs=2, verbose=0, callbacks=[backup, EndLater(0)])
+    assert not (tmp_path / "backup").exists()
+    assert make_model().fit(Batches(), epochs=2, verbose=0, callbacks=[backup]).epoch == [0, 1]
+
+
 def test_what_is_left(tmp_path: Path) -> None:
     (tmp_path / "mine").touch()
     for deletes in (False, True):
@@ -130,7 +139,7 @@ def test_a_model_that_can_not_be_saved_is_found_before_it_trains(tmp_path: Path)
 
 
 def test_what_it_does_not_take() -> None:
-    for save_freq in (100, "batch"):
+    for save_freq in (100, "batch", np.array(["epoch", "batch"])):
         with pytest.raises(ValueError, match="save_freq: expected 'epoch'"):
             callbacks.BackupAndRestore("x", save_freq)  # type: ignore[arg-type] # wrong on purpose
     with pytest.raises(TypeError, match="BackupAndRestore: backup_dir: expected text or a path"):

@@ -162,10 +162,15 @@ def test_folders_are_made(tmp_path: Path) -> None:
         ({}, "ModelCheckpoint: monitor 'val_loss' is not a single number"),
     ],
 )
-def test_no_figure_to_decide_by(tmp_path: Path, options: Any, message: str) -> None:
+def test_no_figure_to_decide_by(
+    tmp_path: Path, options: Any, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "{epoch}.safetensors"
     with pytest.warns(UserWarning, match=message):
-        run(tmp_path / "{epoch}.safetensors", [np.ones(2)], save_best_only=True, **options)
+        run(path, [np.ones(2)], save_best_only=True, verbose=1, **options)
     assert names(tmp_path) == ["1.safetensors"]
+    saved = str(path).format(epoch=1)
+    assert capsys.readouterr().out == f"\nEpoch 1: finished saving model to {saved}\n"
 
 
 @pytest.mark.parametrize(
