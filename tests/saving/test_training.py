@@ -139,7 +139,9 @@ def test_what_other_programs_see(tmp_path: Path) -> None:
 def test_the_history(tmp_path: Path) -> None:
     model = make_model()
     model.compile("sgd", "sparse_categorical_crossentropy")
+    deep = np.ones((1,) * 7)
     odd = {"text": "a", "lists": [1.0, 2.0], "none": None, "nan": np.nan, "count": 3}
+    odd |= {"deep": deep, "deeper": deep[np.newaxis]}  # as many dimensions as a file takes, and more
     hook = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(odd, n=epoch))
     history = fit(model, 0, 2, callbacks=[hook])
     assert history["text"] == ["a", "a"]
@@ -149,7 +151,9 @@ def test_the_history(tmp_path: Path) -> None:
     assert twin.history.history["loss"] == history["loss"]
     assert_array_equal(twin.history.history["lists"], [[1.0, 2.0]] * 2)
     assert_array_equal(twin.history.history["nan"], [np.nan] * 2)
-    assert {"text", "none"} & twin.history.history.keys() == set()
+    assert {type(value) for value in twin.history.history["loss"]} == {float}
+    assert [value.shape for value in twin.history.history["deep"]] == [deep.shape] * 2
+    assert {"text", "none", "deeper"} & twin.history.history.keys() == set()
     assert twin.history.model is twin
 
 
@@ -158,6 +162,8 @@ def test_of_a_model_that_never_trained(tmp_path: Path) -> None:
     twin = through_file(model, tmp_path)
     assert twin.optimizer.iterations == 0
     assert not hasattr(twin, "history")
+    model.fit(X, Y, epochs=0)
+    assert not hasattr(through_file(model, tmp_path), "history")
     assert fit(twin, 0, 2) == fit(model, 0, 2)
 
 

@@ -110,7 +110,7 @@ def read_training(
                 model.history = History()
                 model.history.set_model(model)
             model.history.epoch, model.history.history = history
-        if compiled is not None and numbers:
+        if compiled is not None:
             compiled.shuffles.seed = numbers["seed"]
             compiled.shuffles.passes = numbers["epochs"]
             compiled.shuffles.taken = numbers["taken"]
@@ -184,7 +184,7 @@ def _as_tensors(model: Sequential) -> dict[str, Array]:
             array = np.array(list(values))
         except ValueError:  # of several shapes
             continue
-        if array.dtype.kind in "fiu" and array.ndim < MAX_DIMENSIONS:
+        if array.dtype.kind in "fiu" and array.ndim <= MAX_DIMENSIONS:
             tensors[f"{_FIGURES}{name}"] = array.astype(np.float64)
     return tensors
 
