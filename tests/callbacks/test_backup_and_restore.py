@@ -10,6 +10,7 @@ import pytest
 
 import cnet
 from cnet import callbacks, layers
+from cnet.optimizers import schedules
 from cnet.saving.tensor_file import TensorFile, write_tensor_file
 
 X = np.random.default_rng(0).normal(size=(40, 6))
@@ -90,6 +91,18 @@ def test_a_fit_that_ended_before_its_model_was_built(tmp_path: Path) -> None:
         make_model().fit(Batches(), epochs=2, verbose=0, callbacks=[backup, EndLater(0)])
     assert not (tmp_path / "backup").exists()
     assert make_model().fit(Batches(), epochs=2, verbose=0, callbacks=[backup]).epoch == [0, 1]
+
+
+@pytest.mark.parametrize("shape", [[None, -6], [None, 7], [None], None, 3, "6", {}])
+def test_a_model_that_is_built_by_an_edited_backup(tmp_path: Path, shape: Any) -> None:
+    backup = callbacks.BackupAndRestore(tmp_path, delete_checkpoint=False)
+    make_model().fit(Batches(), verbose=0, callbacks=[backup])
+    path = tmp_path / "latest.safetensors"
+    rewrite(path, lambda d: d["model"]["config"].update(build_input_shape=shape))
+    model = make_model()
+    with pytest.raises(cnet.FormatError, match=str(path)):
+        model.fit(Batches(), epochs=2, verbose=0, callbacks=[backup])
+    assert not model.built
 
 
 def test_what_is_left(tmp_path: Path) -> None:
@@ -179,6 +192,27 @@ class EndLater(callbacks.Callback):
         del logs
         if epoch == self.epoch:
             raise RuntimeError("the end")
+
+
+@pytest.mark.parametrize(
+    "rate", [schedules.ExponentialDecay(0.1, 3, 0.5), lambda: 0.05, 0.1], ids=str
+)
+def test_rates(tmp_path: Path, rate: Any) -> None:
+    def fit(folder: str, *more: callbacks.Callback) -> tuple[Any, ...]:
+        model = make_model()
+        model.compile(cnet.optimizers.SGD(rate), "sparse_categorical_crossentropy")
+        halt = callbacks.LearningRateScheduler(lambda epoch, rate: rate * (epoch < 2))
+        hooks = [
+            callbacks.BackupAndRestore(tmp_path / folder),
+            *([halt] if rate == 0.1 else []),
+            *more,
+        ]
+        history = model.fit(X, Y, 4, epochs=4, verbose=0, callbacks=hooks)
+        return bits(model), history.history
+
+    with pytest.raises(RuntimeError, match="the end"):
+        fit("broken", EndLater(3))
+    assert fit("broken") == fit("whole")
 
 
 # The figure of each epoch: it stands still, grows better at last, and is no number once.

@@ -292,6 +292,14 @@ def test_every_metric(tmp_path: Path, name: str) -> None:
     assert copy.get_config() == model.metrics[0].get_config()
 
 
+def test_a_loss_as_metric(tmp_path: Path) -> None:
+    model = make_model()
+    model.compile("sgd", "mse", metrics=[losses.huber])
+    y = np.ones((len(X), 3))
+    copy = models.load_model(saved(model, tmp_path))
+    assert copy.evaluate(X, y, verbose=0) == model.evaluate(X, y, verbose=0)
+
+
 @pytest.mark.parametrize("trained", [False, True])
 def test_accuracy_by_shape(tmp_path: Path, trained: bool) -> None:
     model = make_model()
@@ -420,7 +428,13 @@ def test_files_that_exist(tmp_path: Path, call: str) -> None:
     assert path.read_text() == "old"
     save(path)
     assert path.read_bytes()[8:9] == b"{"
+    path.write_text("old")
     models.save_model(make_model(), path, overwrite=True)
+    models.load_model(path)
+    with pytest.raises(FileExistsError, match=str(path)):
+        models.save_model(make_model(), path, overwrite=False)
+    with pytest.raises(TypeError, match="save_model: expected a Sequential, got str"):
+        models.save_model("model", path)  # type: ignore[arg-type] # wrong on purpose
     with pytest.raises(FileNotFoundError, match="nowhere"):
         save(tmp_path / "nowhere" / "model.safetensors")
 
@@ -568,6 +582,8 @@ CHANGES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "name": lambda d: dense(d).update(name="other"),
     "input": lambda d: d["model"]["config"]["layers"][0]["config"].update(shape=[2**40, 2**40]),
     "compile": lambda d: d.update(compile=[]),
+    "an argument less": lambda d: d["compile"].pop("metrics"),
+    "an argument more": lambda d: d["compile"].update(run_eagerly=True),
     "optimizer": lambda d: d["compile"].update(optimizer="sgd"),
     "optimizer's class": lambda d: d["compile"]["optimizer"].update(class_name="Optimizer"),
     "rate": lambda d: d["compile"]["optimizer"]["config"].update(learning_rate=10**400),
@@ -575,6 +591,9 @@ CHANGES: dict[str, Callable[[dict[str, Any]], Any]] = {
         learning_rate={"class_name": "LearningRateSchedule", "config": {"x": 1}}
     ),
     "loss": lambda d: d["compile"].update(loss={"class_name": "Loss", "config": {}}),
+    "a function for the loss": lambda d: d["compile"].update(
+        loss={"class_name": "LossFunctionWrapper", "config": {"name": "x", "fn": "huber"}}
+    ),
     "metrics": lambda d: d["compile"].update(metrics=3),
     "metric": lambda d: d["compile"].update(metrics=[{"class_name": "Metric"}]),
     "function": lambda d: d["compile"].update(

@@ -141,7 +141,10 @@ def test_the_history(tmp_path: Path) -> None:
     model.compile("sgd", "sparse_categorical_crossentropy")
     deep = np.ones((1,) * 7)
     odd = {"text": "a", "lists": [1.0, 2.0], "none": None, "nan": np.nan, "count": 3}
-    odd |= {"deep": deep, "deeper": deep[np.newaxis]}  # as many dimensions as a file takes, and more
+    odd |= {
+        "deep": deep,
+        "deeper": deep[np.newaxis],
+    }  # as many dimensions as a file takes, and more
     hook = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(odd, n=epoch))
     history = fit(model, 0, 2, callbacks=[hook])
     assert history["text"] == ["a", "a"]
