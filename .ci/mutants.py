@@ -3,8 +3,9 @@
 Usage: python .ci/mutants.py MODULE TESTS...
        python .ci/mutants.py python/cnet/_files.py tests/test_files.py
 
-Comparisons are turned round, conditions made true or false, parts of and/or left out, calls and raises
-of no result deleted. It works on copies; cnet has to be installed, and not in editable mode.
+Of comparisons the limit or the sense is changed, conditions are made true or false, parts of and/or left
+out, calls whose result nobody takes and raises deleted. It works on copies; cnet has to be installed, and
+not in editable mode.
 """
 
 from __future__ import annotations
@@ -80,10 +81,15 @@ def copied(folder: Path) -> Path:
 def passes(folder: Path, tests: list[str], seconds: float | None) -> bool:
     """Return whether the tests pass, in some time."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
-    paths = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    paths = {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1", "CNET_NUM_THREADS": "1"}
     try:
         done = subprocess.run(
-            command, cwd=folder, env=paths, capture_output=True, check=False, timeout=seconds
+            command,
+            cwd=folder,
+            env=os.environ | paths,
+            capture_output=True,
+            check=False,
+            timeout=seconds,
         )
     except subprocess.TimeoutExpired:
         return False
@@ -100,6 +106,10 @@ def main(module: str, *tests: str) -> int:
         folders: Queue[Path] = Queue()
         for n in range(workers):
             folders.put(copied(Path(scratch, str(n))))
+        found = [sys.executable, "-c", "import cnet; print(cnet.__file__)"]
+        paths = os.environ | {"PYTHONPATH": str(Path(scratch, "0"))}
+        if scratch not in subprocess.check_output(found, env=paths, text=True):
+            sys.exit("cnet is installed in editable mode: its copies would not be found")
         start = time.monotonic()
         if not passes(Path(scratch, "0"), list(tests), None):
             sys.exit("the tests fail as it is")
@@ -123,4 +133,6 @@ def main(module: str, *tests: str) -> int:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
     sys.exit(main(*sys.argv[1:]) > 0)

@@ -299,3 +299,13 @@ def test_arguments_of_ops_that_are_not_numbers_are_refused(kind: str) -> None:
 )
 def test_shapes_in_messages(shape: tuple[int | None, ...], text: str) -> None:
     assert _data.shape_text(shape) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "is_one"),
+    [(3, True), (-1, True), (np.uint64(2**64 - 1), True), (np.int8(3), True)]
+    + [(value, False) for value in (True, np.True_, 3.0, np.float32(3), "3", None, [3])]
+    + [(np.timedelta64(3), False), (np.timedelta64(3, "ns"), False)],
+)
+def test_integers(value: Any, is_one: bool) -> None:
+    assert _data.is_integer(value) == is_one

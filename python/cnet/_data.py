@@ -146,7 +146,7 @@ def as_class_weights(
             f"{argument}: expected a dict of class to weight, got {type(value).__name__}"
         )
     for key, weight in value.items():
-        if isinstance(key, bool) or not isinstance(key, (int, np.integer)):
+        if not is_integer(key):
             raise TypeError(f"{argument}: expected classes as integers, got {shown(key)}")
         if classes is not None and not 0 <= key < classes:
             raise ValueError(f"{argument}: class {key} is outside [0, {classes})")
@@ -239,9 +239,14 @@ def as_fraction(argument: str, value: Any) -> float:
     return as_number(argument, value, least=0, most=1)
 
 
+def is_integer(value: Any) -> bool:
+    """Return whether `value` is an integer; neither a bool nor a span of time, which NumPy takes for one."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.timedelta64))
+
+
 def as_count(argument: str, value: Any, *, least: int = 0) -> int:
     """Return `value` as an integer in [least, 2⁶³)."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+    if not is_integer(value):
         raise TypeError(f"{argument}: expected an integer, got {shown(value)}")
     if not least <= value < 2**63:
         raise ValueError(f"{argument}: expected an integer in [{least}, 2**63), got {shown(value)}")
@@ -265,7 +270,7 @@ def as_shape(argument: str, value: Any, *, least: int = 0) -> tuple[int, ...]:
     """Return a shape, all of whose sizes are in [least, 2⁶³), as is the number of what it holds."""
     if not isinstance(value, (tuple, list)):
         raise TypeError(f"{argument}: expected a shape (a tuple of integers), got {shown(value)}")
-    if any(isinstance(size, bool) or not isinstance(size, (int, np.integer)) for size in value):
+    if not all(map(is_integer, value)):
         raise TypeError(f"{argument}: expected a shape (a tuple of integers), got {shown(value)}")
     shape = tuple(int(size) for size in value)
     if min(shape, default=least) < least:

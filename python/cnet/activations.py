@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import ops
-from ._data import FloatArray, as_floats
+from ._data import FloatArray, as_floats, is_integer
 from ._elementwise import NAMES, specification
 from ._errors import shown
 from ._serialization import find_class
@@ -366,7 +366,7 @@ def _along_axis(
 
         return getattr(autodiff, call)(x, axis)  # type: ignore[no-any-return] # a Tensor
     (x,) = as_floats(call, x=x)
-    if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
+    if not is_integer(axis):
         raise TypeError(f"{call}: axis: expected an integer, got {shown(axis)}")
     if not -x.ndim <= axis < x.ndim:
         raise ValueError(f"{call}: axis={shown(axis)} is none of shape {x.shape}")

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from ._data import as_number, as_shape, as_type
+from ._data import as_number, as_shape, as_type, is_integer
 from ._errors import shown
 from .config import standardize_dtype
 
@@ -148,7 +148,7 @@ def _draw(
 
 def check_seed(seed: int, argument: str = "seed") -> int:
     """Return `seed` if it is one; raise otherwise."""
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+    if not is_integer(seed):
         raise TypeError(f"{argument}: expected an integer, got {type(seed).__name__}")
     if not 0 <= seed < 2**64:
         raise ValueError(f"{argument}: expected an integer in [0, 2**64), got {shown(seed)}")

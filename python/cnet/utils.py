@@ -138,6 +138,8 @@ def to_categorical(
     ------
     TypeError, ValueError
         If `num_classes` is no number of classes, or an id is outside [0, num_classes).
+    MemoryError
+        If there is no room for a row of as many numbers as the largest id says.
 
     Notes
     -----

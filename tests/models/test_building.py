@@ -101,6 +101,17 @@ def test_a_call_amid_one_that_fails() -> None:
     assert (model.built, model.optimizer.iterations) == (True, 2)
 
 
+def test_a_first_batch_that_is_not_learnt_from_builds_nothing() -> None:
+    model = make_model()
+    with pytest.raises(FloatingPointError, match="not finite"):
+        model.train_on_batch(X * np.nan, Y)
+    assert not model.built
+    model.train_on_batch(X[:, :2], Y)
+    with pytest.raises(FloatingPointError, match="not finite"):
+        model.train_on_batch(X[:, :2] * np.nan, Y)
+    assert (model.built, model.input_shape) == (True, (None, 2))
+
+
 def test_a_call_that_fails_undoes_what_it_has_built() -> None:
     model = make_model()
     with pytest.raises(ValueError, match="expected"):

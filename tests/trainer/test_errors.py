@@ -68,6 +68,7 @@ WRONG_OPTIONS: list[tuple[str, dict[str, Any], type[Exception], str]] = [
     ("fit", {"validation_split": math.nan}, ValueError, r"validation_split: .*got nan"),
     ("fit", {"validation_split": 0.999}, ValueError, r"validation_split=0.999 of 77 .* empty"),
     ("fit", {"validation_split": "0.1"}, TypeError, r"validation_split: expected "),
+    ("fit", {"validation_split": np.ma.ones([1] * 33)}, TypeError, r"validation_split: expected "),
     (
         "fit",
         {"validation_split": 0.1, "y": IDS[:70]},

@@ -91,7 +91,8 @@ def state_of(thing: Any) -> Any:
 def verdict(error: BaseException, call: Call, spoiled: list[Hostile]) -> str | None:
     """Return what is wrong with an exception, None if it is documented."""
     if isinstance(error, MemoryError):
-        return None if any(each.is_huge for each in spoiled) else "MemoryError"
+        is_told = MemoryError in call.raises or any(each.is_huge for each in spoiled)
+        return None if is_told else "MemoryError"
     if isinstance(error, (*DOCUMENTED, *call.raises)):
         return None if str(error) or isinstance(error, UserError) else "no message"
     if isinstance(error, NotImplementedError) and "expected a method" in str(error):

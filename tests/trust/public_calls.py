@@ -88,6 +88,8 @@ MODULES = {
     "schedules": schedules,
     "utils": utils,
 }
+# Of a class id that is large.
+RAISES = {"utils.to_categorical": (MemoryError,)}
 # For the process, not for what is called: and bases, which others are to make something of.
 LEFT_OUT = {"config.register_threadpoolctl"}
 
@@ -181,7 +183,7 @@ def _found() -> list[Call]:
             full = f"{module}.{name}"
             if isinstance(thing, types.ModuleType) or full in LEFT_OUT:
                 continue
-            calls.append(_call(full, thing))
+            calls.append(_call(full, thing, raises=RAISES.get(full, ())))
     return calls
 
 

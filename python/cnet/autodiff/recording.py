@@ -131,7 +131,7 @@ class _Joint:
     """An operation that took place once, with all its gradients by one function made for it."""
 
     __slots__ = ("_inputs", "_kind", "_vjp", "name")
-    vjps = repeat(True)  # a gradient may go to any input
+    vjps = repeat(True)  # to as many inputs as there are a gradient may go
 
     def __init__(
         self,

@@ -114,9 +114,18 @@ class Tensor(_Numbers):
         return self
 
     def derived(self, value: Any, vjp: Callable[[Any], Sequence[Any]], name: str) -> Tensor:
-        """Return what was computed of this one otherwise as a tensor, recorded; see `record_result`."""
+        """Return numbers as a tensor that was computed of this one, on the tapes that are running.
+
+        Parameters
+        ----------
+        value : array or number of NumPy
+        vjp : function
+            From the gradient of the result, an array, to a list of that of this tensor.
+        name : str
+            Of what was computed, for messages.
+        """
         result = Tensor(value)
-        recording.record_result(result, [self], vjp, name, sources={})
+        recording.record_result(result, [self], vjp, name, sources={})  # a tensor is none
         return result
 
     @staticmethod

@@ -52,14 +52,16 @@ class BackupAndRestore(Callback):
     -----
     The file is read after all callbacks' `on_train_begin` and written after their `on_epoch_end`,
     wherever this one stands among them. Data that comes in batches begins anew with the first epoch
-    after the interruption. What callbacks of your own count is not in the file, nor are logs that are no
-    numbers.
+    after the interruption. Nothing else of callbacks is in the file: `CSVLogger` begins its file anew or
+    goes on with it, as it is told, `TensorBoard` begins another, and what those of your own count is lost;
+    nor are logs that are no numbers. A training that a callback has stopped is complete: it stays so when
+    the program runs again, unless `EarlyStopping` is given more patience.
 
     Warns
     -----
     UserWarning
-        When training begins, if it has other callbacks that count than that of the file: they begin
-        anew.
+        When training begins, if it has a callback that counts of which the file knows nothing, or one of
+        a class of your own that counts otherwise: it begins anew.
 
     Examples
     --------
@@ -100,15 +102,18 @@ class BackupAndRestore(Callback):
         if self._file.exists():
             self.model._resume(self._file, callbacks)
         else:  # now, for what can't be saved is better found before an epoch than after
-            self._on_epoch_complete(callbacks)
+            self._save(callbacks)
 
     def _on_epoch_complete(self, callbacks: Sequence[Callback]) -> None:
-        if self.model.built:  # before the first batch a model may not know its input
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            self.model._back_up(self._file, callbacks)
+        self._save(callbacks)
 
     def on_train_end(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
         if self.delete_checkpoint:
             self._file.unlink(missing_ok=True)
             with suppress(OSError):  # not empty, or not there
                 self._file.parent.rmdir()
+
+    def _save(self, callbacks: Sequence[Callback]) -> None:
+        if self.model.built:  # before the first batch a model may not know its input
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            self.model._back_up(self._file, callbacks)

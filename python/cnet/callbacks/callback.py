@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .._data import FloatArray, as_count
+from .._data import as_count
 from .._errors import shown
 
 if TYPE_CHECKING:
@@ -68,16 +68,6 @@ class Callback:
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """After an epoch: loss and metrics, and their val_… where there is validation."""
-
-    # The names of what it counts, None or a number: a backup keeps them.
-    _remembered: tuple[str, ...] = ()
-
-    def _remembered_weights(self) -> Sequence[FloatArray] | None:
-        """Return the model's weights of another time, if it keeps them: a backup does, too."""
-        return None
-
-    def _resume(self, weights: Sequence[FloatArray] | None) -> None:
-        """Go on with what it has counted, which is in its place again, and the weights that it kept."""
 
     def _on_train_ready(self, callbacks: Sequence[Callback]) -> None:
         """After all callbacks' `on_train_begin`."""
@@ -149,6 +139,11 @@ class History(Callback):
         self.epoch.append(epoch)
         self._logs, self._kept = logs or {}, set()
         self.complete()
+
+    def latest(self) -> Logs:
+        """Return the figures of the latest epoch: of those that every epoch has."""
+        epochs = len(self.epoch)
+        return {name: values[-1] for name, values in self.history.items() if len(values) == epochs}
 
     def complete(self) -> None:
         """Take up what other callbacks have done to the logs of the latest epoch."""

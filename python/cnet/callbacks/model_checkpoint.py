@@ -106,7 +106,10 @@ class ModelCheckpoint(MonitorCallback):
             )
         self._batches = 0
 
-    _remembered = ("best", "_batches")
+    _counts = ("_batches",)
+
+    def _known_by(self) -> list[str]:
+        return [self.monitor, self.filepath]
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
         if not self.save_weights_only:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 from .._data import FloatArray, as_count, as_number, as_text
@@ -15,6 +14,10 @@ __all__ = ["EarlyStopping", "ReduceLROnPlateau"]
 
 class MonitorCallback(Callback):
     """What watches a figure; see `EarlyStopping` for the parameters."""
+
+    # The names of what it counts, and of figures or None: a backup keeps them.
+    _counts: tuple[str, ...] = ()
+    _figures: tuple[str, ...] = ("best",)
 
     def __init__(self, monitor: str, mode: str, min_delta: float) -> None:
         call = type(self).__name__
@@ -46,6 +49,17 @@ class MonitorCallback(Callback):
         if self._direction() == "down":
             return value + self.min_delta < reference
         return value - self.min_delta > reference
+
+    def _known_by(self) -> list[str]:
+        """Return what tells it from others of its class."""
+        return [self.monitor]
+
+    def _kept_weights(self) -> list[FloatArray] | None:
+        """Return the model's weights of another time, if it keeps them: a backup does, too."""
+        return None
+
+    def _go_on(self, weights: list[FloatArray] | None) -> None:
+        """Take the weights from a backup, which has put counts and figures in their place."""
 
     def _direction(self) -> str:
         if self.mode != "auto":
@@ -126,7 +140,7 @@ class EarlyStopping(MonitorCallback):
         self.start_from_epoch = as_count("EarlyStopping: start_from_epoch", start_from_epoch)
         self._reset()
 
-    _remembered = ("wait", "stopped_epoch", "best", "best_epoch")
+    _counts = ("wait", "stopped_epoch", "best_epoch")
 
     def _reset(self) -> None:
         self.wait, self.stopped_epoch = 0, 0
@@ -136,14 +150,14 @@ class EarlyStopping(MonitorCallback):
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
         self._reset()
 
-    def _remembered_weights(self) -> Sequence[FloatArray] | None:
+    def _kept_weights(self) -> list[FloatArray] | None:
         return self.best_weights
 
-    def _resume(self, weights: Sequence[FloatArray] | None) -> None:
-        if self.restore_best_weights and weights is not None:
-            self.best_weights = list(weights)
-        if self.stopped_epoch > 0 and self.wait >= self.patience:
-            self.model.stop_training = True  # training was killed when it had ended
+    def _go_on(self, weights: list[FloatArray] | None) -> None:
+        if self.restore_best_weights:
+            self.best_weights = weights
+        if self.stopped_epoch > 0 and self.wait < self.patience:  # which is longer by now
+            self.stopped_epoch, self.model.stop_training = 0, False
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         current = self.current(logs)
@@ -231,7 +245,7 @@ class ReduceLROnPlateau(MonitorCallback):
         self.min_lr = as_number("ReduceLROnPlateau: min_lr", min_lr)
         self._reset()
 
-    _remembered = ("wait", "cooldown_counter", "best")
+    _counts = ("wait", "cooldown_counter")
 
     def _reset(self) -> None:
         self.best = None

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from .._data import Array, shape_text
+from .._data import Array, is_integer, shape_text
 from ..autodiff.nested import leaves_of
 from ..autodiff.operations.operation import Operation, as_value, number_type
 from ..autodiff.operators import Operators
@@ -158,7 +158,7 @@ class Placeholder(Node):
         super().__init__("placeholder" if name is None else str(name))
         sizes = () if shape is None else shape
         if not isinstance(sizes, (tuple, list)) or not all(
-            size is None or isinstance(size, (int, np.integer)) for size in sizes
+            size is None or is_integer(size) for size in sizes
         ):
             raise TypeError(f"placeholder: shape: expected sizes or None, got {shape!r}")
         self.shape = None if shape is None else tuple(shape)

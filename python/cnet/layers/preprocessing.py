@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from .._data import FloatArray, as_array, as_number, as_samples, refuse, shape_text
+from .._data import FloatArray, as_array, as_number, as_samples, is_integer, refuse, shape_text
 from .._errors import shown
 from .core import Layer, LayerOptions, Shape
 
@@ -87,7 +87,7 @@ class Normalization(Layer):
     ) -> None:
         super().__init__(**options)
         axes = () if axis is None else axis if isinstance(axis, (tuple, list)) else (axis,)
-        if any(isinstance(one, bool) or not isinstance(one, (int, np.integer)) for one in axes):
+        if not all(map(is_integer, axes)):
             raise TypeError(f"Normalization: axis: expected integers, got {shown(axis)}")
         if 0 in axes:
             raise ValueError(f"Normalization: axis={shown(axis)} names the batch's, 0")

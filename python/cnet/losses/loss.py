@@ -139,7 +139,7 @@ class Loss(Configurable):
             return [by_rows.reshape(predictions.shape)]
 
         dtype = predictions.value.dtype
-        value = result.astype(dtype) if isinstance(result, np.ndarray) else dtype.type(result)
+        value = result.astype(dtype)[()] if isinstance(result, np.ndarray) else dtype.type(result)
         return predictions.derived(value, vjp, type(self).__name__)
 
     def counted(self, y_true: npt.ArrayLike) -> Array | None:  # noqa: ARG002 # others ask the labels
@@ -202,7 +202,7 @@ class Loss(Configurable):
         if self.reduction in ("none", None, "sum"):
             divisor = 1
         elif self.reduction == "mean_with_sample_weight" and weights is not None:
-            divisor = np.cumsum(weights)[-1]  # one after the other, as the engine adds them
+            divisor = added_up(weights)
         result: Any
         if self.reduction in ("none", None):
             with np.errstate(over="ignore"):  # to inf, as weights can make it
@@ -245,7 +245,7 @@ class Loss(Configurable):
             losses = where(weights == 0, 0, losses) * weights
             per_sample = losses.size // len(weights)
             if self.reduction == "mean_with_sample_weight":
-                divisor = float(np.cumsum(weights, dtype=np.float64)[-1]) * per_sample or 1
+                divisor = added_up(weights) * per_sample or 1
             elif self.reduction != "sum":
                 divisor = samples * per_sample
         if self.reduction in ("none", None):
@@ -333,6 +333,11 @@ class PointwiseLoss(Loss):
             )
         rows = as_rows(predictions)
         return rows, self.smoothed(targets.reshape(rows.shape), rows.dtype), predictions.shape[:-1]
+
+
+def added_up(weights: FloatArray) -> float:
+    """Return the sum of weights, one after the other in float64, as the engine adds them."""
+    return float(np.cumsum(weights, dtype=np.float64)[-1]) if weights.size else 0.0
 
 
 def tensor_or_array(value: Any, argument: str) -> Any:

@@ -9,10 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-import numpy as np
-
 from .. import _core
-from .._data import as_text, refuse, shape_text
+from .._data import as_text, is_integer, refuse, shape_text
 from .._errors import shown
 from ..layers import InputLayer, Layer, Weight, building, deserialize, serialize
 from ..layers.chain import Chain, parameters
@@ -317,7 +315,7 @@ class Sequential(Trainer, Saveable, HasWeights):
         if (name is None) == (index is None):
             raise ValueError("get_layer: expected either a name or an index")
         if index is not None:
-            if isinstance(index, bool) or not isinstance(index, (int, np.integer)):
+            if not is_integer(index):
                 raise TypeError(f"get_layer: index: expected an integer, got {shown(index)}")
             if not -len(self._layers) <= index < len(self._layers):
                 raise ValueError(f"get_layer: no layer {index} among {len(self._layers)}")

@@ -1,4 +1,4 @@
-"""What a backup of training holds of callbacks: what they have counted, and weights that they keep."""
+"""What a backup holds of a fit beside the model: what callbacks have counted, and whether it has ended."""
 
 from __future__ import annotations
 
@@ -6,108 +6,172 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .._data import Array
+from ..callbacks.monitors import MonitorCallback
 from .tensor_file import TensorFile
 
 if TYPE_CHECKING:
     from ..callbacks import Callback
     from ..layers import Weight
+    from ..models import Sequential
 
-__all__ = ["describe_callbacks", "read_callbacks"]
+__all__ = ["describe_fit", "read_fit"]
+
+_KEYS = {"class_name", "known_by", "state", "has_weights"}
 
 
-def describe_callbacks(
-    callbacks: Sequence[Callback], weights: Mapping[str, Weight]
-) -> tuple[list[dict[str, Any]], dict[str, Array]]:
-    """Return what a file's document says of the callbacks that remember something, and their tensors."""
+def describe_fit(
+    model: Sequential, callbacks: Sequence[Callback], weights: Mapping[str, Weight]
+) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Return what a file's document says of a fit, and the tensors of its callbacks.
+
+    Warns
+    -----
+    UserWarning
+        If a callback, as one of a user's own class, has counted what is no number.
+    """
     described: list[dict[str, Any]] = []
     tensors: dict[str, Array] = {}
-    for index, callback in enumerate(_remembering(callbacks)):
-        numbers = {name: getattr(callback, name) for name in callback._remembered}
-        kept = callback._remembered_weights()
+    for callback in _counting(callbacks):
+        values = {name: getattr(callback, name) for name in _names(callback)}
+        state = {
+            name: value.item() if isinstance(value, np.generic) else value
+            for name, value in values.items()
+        }
+        kept = callback._kept_weights()
+        if not _is_state(callback, state) or not _are_like(kept, weights):
+            warnings.warn(
+                f"BackupAndRestore: {_shown(callback)} has counted what a backup can't hold: it would begin anew",
+                stacklevel=2,
+            )
+            continue
         if kept is not None:
-            tensors |= dict(zip(_names(index, weights), kept, strict=True))
-        described.append({"class_name": type(callback).__name__, "state": numbers})
-    return described, tensors
+            tensors |= dict(zip(_tensors(len(described), weights), kept, strict=True))
+        described.append(
+            {
+                "class_name": type(callback).__name__,
+                "known_by": callback._known_by(),
+                "state": state,
+                "has_weights": kept is not None,
+            }
+        )
+    return {"fit": {"stopped": bool(model.stop_training), "callbacks": described}}, tensors
 
 
-def read_callbacks(
+def read_fit(
     file: TensorFile,
     document: Mapping[str, Any],
+    model: Sequential,
     callbacks: Sequence[Callback],
     weights: Mapping[str, Weight],
 ) -> Callable[[], None]:
-    """Read what a file holds of callbacks; return what puts it into those of this training.
+    """Read what a file holds of a fit; return what puts it into the model and the callbacks of this one.
 
     Parameters
     ----------
     file : TensorFile
     document : dict
         The file's.
+    model : Sequential
     callbacks : sequence of Callback
-        In the order of those of the file, whose training has begun.
+        Whose training has begun.
     weights : dict of str to Weight
         The model's, by the file's names for them.
 
     Raises
     ------
     FormatError
-        If it is nothing that such callbacks have counted. Nothing has been changed.
+        If it is nothing that such callbacks can have counted. Nothing has been changed.
 
     Warns
     -----
     UserWarning
-        If the callbacks are of other classes: all of them begin anew.
+        If there are callbacks that the file's fit did not have: they begin anew.
     """
-    described, tensors = document.get("callbacks_state", []), document.get("callbacks", [])
-    are_dicts = isinstance(described, list) and all(isinstance(each, dict) for each in described)
-    if not are_dicts:
-        file.refuse(f"callbacks: expected a list of objects, found {described!r}")
-    ours = _remembering(callbacks)
-    classes = [type(callback).__name__ for callback in ours]
-    found = [each.get("class_name") for each in described]
-    if found != classes:
+    fit = document.get("fit", {"stopped": False, "callbacks": []})
+    if not isinstance(fit, dict) or type(fit.get("stopped")) is not bool:
+        file.refuse(f"fit: expected whether it has stopped, found {fit!r}")
+    described = fit.get("callbacks")
+    if not isinstance(described, list):
+        file.refuse(f"fit: expected a list of callbacks, found {described!r}")
+    anew = _counting(callbacks)
+    restored: list[tuple[MonitorCallback, dict[str, Any], list[Array] | None]] = []
+    tensors: list[str] = []
+    for index, each in enumerate(described):
+        if (
+            not isinstance(each, dict)
+            or each.keys() != _KEYS
+            or type(each["has_weights"]) is not bool
+        ):
+            file.refuse(
+                f"fit: expected the {', '.join(sorted(_KEYS))} of a callback, found {each!r}"
+            )
+        names = _tensors(index, weights) if each["has_weights"] else []
+        tensors += names
+        key = each["class_name"], each["known_by"]
+        same = [other for other in anew if (type(other).__name__, other._known_by()) == key]
+        if not same:
+            continue
+        anew.remove(same[0])
+        if not _is_state(same[0], each["state"]):
+            file.refuse(f"fit: {_shown(same[0])} can't have counted {each['state']!r}")
+        for name, weight in zip(names, weights.values(), strict=False):
+            file.check(name, weight.dtype, weight.shape)
+        kept = [file.read(name) for name in names] if names else None
+        restored.append((same[0], each["state"], kept))
+    if document.get("callbacks", []) != tensors:
+        file.refuse("fit: its tensors are not those that its callbacks have kept")
+    if anew:
         warnings.warn(
-            f"BackupAndRestore: the backup is of a fit with the callbacks {found}, this one has "
-            f"{classes}: they begin to count anew",
+            f"BackupAndRestore: the backup knows nothing of {', '.join(map(_shown, anew))}: what they "
+            "count begins anew",
             stacklevel=7,
         )
-        return lambda: None
-    restored: list[tuple[Callback, dict[str, Any], list[Array] | None]] = []
-    for index, (callback, each) in enumerate(zip(ours, described, strict=True)):
-        numbers = _numbers(file, callback, each.get("state"))
-        names = _names(index, weights)
-        kept = None
-        if set(names) <= set(tensors):
-            for name, weight in zip(names, weights.values(), strict=True):
-                file.check(name, weight.dtype, weight.shape)
-            kept = [file.read(name) for name in names]
-        restored.append((callback, numbers, kept))
 
     def put() -> None:
-        for callback, numbers, kept in restored:
-            vars(callback).update(numbers)
-            callback._resume(kept)
+        model.stop_training = fit["stopped"]
+        for callback, state, kept in restored:
+            for name, value in state.items():
+                setattr(callback, name, value)
+            callback._go_on(kept)
 
     return put
 
 
-def _remembering(callbacks: Sequence[Callback]) -> list[Callback]:
-    return [callback for callback in callbacks if callback._remembered]
+def _counting(callbacks: Sequence[Callback]) -> list[MonitorCallback]:
+    return [callback for callback in callbacks if isinstance(callback, MonitorCallback)]
 
 
-def _names(index: int, weights: Mapping[str, Weight]) -> list[str]:
+def _shown(callback: MonitorCallback) -> str:
+    return f"{type(callback).__name__}({callback.monitor!r})"
+
+
+def _tensors(index: int, weights: Mapping[str, Weight]) -> list[str]:
     return [f"callbacks/{index}/{path}" for path in weights]
 
 
-def _numbers(file: TensorFile, callback: Callback, state: Any) -> dict[str, Any]:
-    """Return a callback's numbers from a file: counts where it counts, else any number or None."""
-    names = callback._remembered
-    if not isinstance(state, dict) or tuple(state) != names:
-        file.refuse(f"callbacks: {type(callback).__name__}: expected {', '.join(names)}")
-    for name, value in state.items():
-        is_count = type(getattr(callback, name)) is int
-        fits = type(value) is int and 0 <= value < 2**53
-        if not fits and (is_count or not (value is None or type(value) is float)):
-            file.refuse(f"callbacks: {type(callback).__name__}: {name} can't be {value!r}")
-    return state
+def _names(callback: MonitorCallback) -> tuple[str, ...]:
+    return (*callback._counts, *callback._figures)
+
+
+def _is_state(callback: MonitorCallback, state: Any) -> bool:
+    """Return whether a callback can have counted this."""
+    if not isinstance(state, dict) or tuple(state) != _names(callback):
+        return False
+    counts = all(type(state[name]) is int and 0 <= state[name] < 2**53 for name in callback._counts)
+    return counts and all(_is_figure(state[name]) for name in callback._figures)
+
+
+def _is_figure(value: Any) -> bool:
+    return value is None or type(value) is float or (type(value) is int and abs(value) < 2**53)
+
+
+def _are_like(kept: Any, weights: Mapping[str, Weight]) -> bool:
+    """Return whether arrays, if there are any, are like the model's weights."""
+    if kept is None:
+        return True
+    kinds = [(weight.shape, weight.dtype) for weight in weights.values()]
+    are_arrays = isinstance(kept, list) and all(isinstance(each, np.ndarray) for each in kept)
+    return are_arrays and [(each.shape, each.dtype.name) for each in kept] == kinds

@@ -18,7 +18,7 @@ from .._files import StrPath, as_model_path, as_path
 from .._serialization import find_class
 from ..layers.weight import assign_all, read_all
 from ..random import seeds_aside
-from .backup import describe_callbacks, read_callbacks
+from .backup import describe_fit, read_fit
 from .compiled import describe, restore
 from .tensor_file import TensorFile, write_tensor_file
 from .training import describe_training, read_training
@@ -109,7 +109,11 @@ class Saveable:
         self._save(filepath, callbacks=callbacks)
 
     def _save(
-        self, path: StrPath, *, overwrite: bool = True, callbacks: Sequence[Callback] = ()
+        self,
+        path: StrPath,
+        *,
+        overwrite: bool = True,
+        callbacks: Sequence[Callback] | None = None,
     ) -> None:
         model = self._as_model()
         document: dict[str, Any] = {
@@ -121,10 +125,9 @@ class Saveable:
         with model.network.snapshot() if model.built else nullcontext():
             training, tensors = describe_training(model, weights)
             tensors = {"weights": _arrays(weights)} | tensors
-        if callbacks:
-            document["callbacks_state"], tensors["callbacks"] = describe_callbacks(
-                callbacks, weights
-            )
+        if callbacks is not None:
+            fit, tensors["callbacks"] = describe_fit(model, callbacks, weights)
+            document |= fit
         _write(path, tensors, document | training, overwrite)
 
     def save_weights(self, filepath: StrPath, overwrite: bool = True) -> None:
@@ -213,7 +216,7 @@ class Saveable:
             weights = _as_in_file(file, weights_by_path(model), document["weights"])
             put_weights = _read_weights(file, weights, document["weights"])
             put_training = read_training(file, document, model, weights)
-            put_callbacks = read_callbacks(file, document, callbacks, weights)
+            put_fit = read_fit(file, document, model, callbacks, weights)
             # Callbacks may have changed the rate; a schedule knows by the step.
             rate = _found(document, "compile", "optimizer", "config", "learning_rate")
             kind = _found(document, "compile", "optimizer", "class_name")
@@ -230,7 +233,7 @@ class Saveable:
         put_training()
         if isinstance(rate, float):
             model.optimizer.learning_rate = rate
-        put_callbacks()
+        put_fit()
 
     def _built(self, call: str) -> Sequential:
         model = self._as_model()

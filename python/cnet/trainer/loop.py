@@ -109,9 +109,8 @@ class Loop(Compilable):
     ) -> Totals:
         """Let the core train on a stretch; return its totals."""
         compiled, engine, data = self._require_compiled("fit"), self._engine(), stretch.data
-        optimizer = compiled.optimizer
-        self._as_model()._settle()
-        optimizer.batches = engine.steps  # it may train other models, too
+        optimizer, steps = compiled.optimizer, engine.steps
+        optimizer.batches = steps  # it may train other models, too
         try:
             rows, loss, correct = engine.train_epoch(
                 data.x,
@@ -129,6 +128,8 @@ class Loop(Compilable):
             )
         finally:
             optimizer.batches = engine.steps
+            if engine.steps != steps:
+                self._as_model()._settle()  # nobody builds what has learnt anew
         return Totals(rows, math.ceil(rows / stretch.batch_size), loss, correct)
 
     def _evaluate(

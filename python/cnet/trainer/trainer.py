@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from .._data import FloatArray, as_count
+from .._data import FloatArray, as_count, as_number
 from .._errors import shown
 from .._progress import Progress
 from .._tapes import is_recorded
@@ -158,6 +158,7 @@ class Trainer(Loop):
         initial_epoch = as_count("fit: initial_epoch", initial_epoch)
         if not isinstance(shuffle, (bool, np.bool_)):
             raise TypeError(f"fit: shuffle: expected True or False, got {shown(shuffle)}")
+        validation_split = as_number("fit: validation_split", validation_split)
         with self._as_model().unbuilt_on_error():
             if validation_data is None and validation_split != 0:
                 (x, y, sample_weight), validation_data = split(
@@ -196,11 +197,10 @@ class Trainer(Loop):
         hooks.call("on_train_begin", {})
         hooks.call("_on_train_ready", hooks.callbacks)
         if history.epoch:  # of a fit that was interrupted
-            initial_epoch = history.epoch[-1] + 1
+            initial_epoch, epoch_logs = history.epoch[-1] + 1, history.latest()
+            epochs = initial_epoch if self.stop_training else epochs
         try:
             for epoch in range(initial_epoch, epochs):
-                if self.stop_training:
-                    break
                 call = f"fit: epoch {epoch + 1}"
                 hooks.call("on_epoch_begin", epoch, {})
                 progress.begin(f"Epoch {epoch + 1}/{epochs}")
@@ -215,8 +215,10 @@ class Trainer(Loop):
                 hooks.call("on_epoch_end", epoch, epoch_logs)
                 history.complete()
                 hooks.call("_on_epoch_complete", hooks.callbacks)
+                if self.stop_training:
+                    break
                 if source.dry:
-                    if steps_per_epoch is None and epoch + 1 < epochs and not self.stop_training:
+                    if steps_per_epoch is None and epoch + 1 < epochs:
                         warn_of_end(call, "and another epoch was to come")
                     break
         finally:

@@ -17,7 +17,7 @@ import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -64,9 +64,7 @@ class Operation:
     """
 
     __slots__ = ("forward", "name", "names", "plain", "vjps")
-    # In the place of the VJPs a function from the gradient of the result to those of all inputs, if one
-    # was made for what took place.
-    together: Callable[[Any], Sequence[Any]] | None = None
+    together: None = None
 
     def __init__(
         self, forward: Callable[..., Any], vjps: Iterable[Gradient | None], *, plain: bool = False
@@ -196,8 +194,24 @@ def number_type(call: str, dtype: npt.DTypeLike) -> np.dtype[Any]:
     return found
 
 
+class Differentiable(Protocol):
+    """What can take place: an operation of the table, or one that has all its gradients at once."""
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+
+    @property
+    def vjps(self) -> Iterable[Any]:
+        """Of each input what gives its gradient, or None where none goes; it may go on for ever."""
+
+    @property
+    def together(self) -> Callable[[Any], Sequence[Any]] | None:
+        """In their place one function, from the gradient of the result to those of all inputs."""
+
+
 # An operation that took place: what it gave, which it was, its inputs and its parameters.
-Record: TypeAlias = tuple[Any, Any, Sequence[Any], dict[str, Any]]
+Record: TypeAlias = tuple[Any, Differentiable, Sequence[Any], dict[str, Any]]
 
 
 def backpropagate(
@@ -221,8 +235,8 @@ def backpropagate(
     Returns
     -------
     dict
-        By `id`; of sources that no target depends on there are none. Targets that are no operation's
-        result may be among them.
+        By `id`; of sources that no target depends on there are none, and of no others does it say
+        anything.
     """
     wanted = set(map(id, sources))
     # What depends on a source: nothing else is differentiated.
