@@ -230,7 +230,7 @@ def as_numbers(
     array = as_array(values, argument)
     if array.ndim != 1:
         raise TypeError(f"{argument}: expected a list of numbers, got {shown(values)}")
-    numbers = as_type(array, np.float64)
+    numbers = as_type(array, np.float64).tolist()
     return [as_number(argument, number, least=least, most=most) for number in numbers]
 
 
@@ -268,9 +268,7 @@ def as_text(argument: str, value: Any) -> str:
 
 def as_shape(argument: str, value: Any, *, least: int = 0) -> tuple[int, ...]:
     """Return a shape, all of whose sizes are in [least, 2⁶³), as is the number of what it holds."""
-    if not isinstance(value, (tuple, list)):
-        raise TypeError(f"{argument}: expected a shape (a tuple of integers), got {shown(value)}")
-    if not all(map(is_integer, value)):
+    if not isinstance(value, (tuple, list)) or not all(map(is_integer, value)):
         raise TypeError(f"{argument}: expected a shape (a tuple of integers), got {shown(value)}")
     shape = tuple(int(size) for size in value)
     if min(shape, default=least) < least:
