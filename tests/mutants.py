@@ -1,7 +1,7 @@
 """Breaks a module in one place at a time and runs tests; lists what they let live.
 
-Usage: python .ci/mutants.py MODULE TESTS...
-       python .ci/mutants.py python/cnet/_files.py tests/test_files.py
+Usage: python tests/mutants.py MODULE TESTS...
+       python tests/mutants.py python/cnet/_files.py tests/test_files.py
 
 Of comparisons the limit or the sense is changed, conditions are made true or false, parts of and/or left
 out, calls whose result nobody takes and raises deleted. It works on copies; cnet has to be installed, and
