@@ -127,8 +127,8 @@ def main(module: str, *tests: str) -> int:
         survivors = [m for m, alive in zip(broken, pool.map(lives, broken), strict=True) if alive]
     lines = source.splitlines()
     for line, change, _ in survivors:
-        print(f"{module}:{line}: {change}: {lines[line - 1].strip()}")
-    print(f"{module}: {len(broken)} mutants, {len(survivors)} live")
+        sys.stdout.write(f"{module}:{line}: {change}: {lines[line - 1].strip()}\n")
+    sys.stdout.write(f"{module}: {len(broken)} mutants, {len(survivors)} live\n")
     return len(survivors)
 
 

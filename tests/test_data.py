@@ -479,3 +479,22 @@ def test_what_is_not_supported() -> None:
     ):
         with pytest.raises(ValueError, match=r"^call: x is not supported, got "):
             _data.refuse("call", "x", value, default)
+
+
+def test_no_numbers_in_a_shape_that_is_too_large() -> None:
+    assert _data.as_array(np.empty((0, 2**31 - 1)), "call: x").shape == (0, 2**31 - 1)
+    for shape in ((0, 2**31), (2**31, 0)):
+        with pytest.raises(ValueError, match=r"^call: x: expected numbers, got none in shape \("):
+            _data.as_array(np.empty(shape), "call: x")
+
+
+def test_labels_of_another_width_say_of_what_kind_they_are() -> None:
+    wide = np.ones((4, 3))
+    with pytest.raises(
+        ValueError, match=r"expected one-hot labels .*; for integer ids use sparse_"
+    ):
+        _data.as_labels(wide, "call: y", 2, sparse=False)
+    with pytest.raises(
+        ValueError, match=r"expected numbers of shape \(batch, 2\), got shape \(4, 3\)$"
+    ):
+        _data.as_labels(wide, "call: y", 2, sparse=False, are_classes=False)
