@@ -121,6 +121,7 @@ def test_checkpoints(tmp_path: Any, capsys: Any, options: dict[str, Any], verbos
         callback = library.ModelCheckpoint(tmp_path / (name + ending + suffix), **options)
         saved: list[Any] = []
         model: Any = types.SimpleNamespace(
+            get_config=dict,
             save=lambda path, log=saved, **_: log.append(("save", path)),
             save_weights=lambda path, log=saved, **_: log.append(("save_weights", path)),
         )
