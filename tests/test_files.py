@@ -364,3 +364,17 @@ for n in range(10**6):
             leftover.unlink()
         assert names(tmp_path) == ["file"]
     assert len(seen) > 1  # they were killed at different moments
+
+
+class Bytes(os.PathLike[bytes]):
+    def __fspath__(self) -> bytes:
+        return b"file"
+
+
+def test_paths() -> None:
+    assert (
+        _files.as_path("call: path", "a/b") == _files.as_path("call: path", Path("a", "b")) == "a/b"
+    )
+    for wrong in (3, b"a", None, Bytes()):
+        with pytest.raises(TypeError, match=r"^call: path: expected text or a path, got "):
+            _files.as_path("call: path", wrong)  # type: ignore[arg-type] # wrong on purpose

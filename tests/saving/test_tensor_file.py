@@ -369,3 +369,55 @@ def test_more_than_a_file_may_hold(tmp_path: Path, tensors: Any, document: Any) 
     with pytest.raises(ValueError):
         write_tensor_file(tmp_path / "file", tensors, document, overwrite=True)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_asked_of_a_tensor(folder: Path, content: bytes) -> None:
+    path = folder / "asked.safetensors"
+    path.write_bytes(content)
+    with TensorFile(path) as file:
+        file.check("dense/kernel", "float32", (2, 3))
+        file.check("top/kernel", "float64", (3, 4))
+        for name, dtype, shape, message in (
+            ("dense", "float32", (2, 3), "there is no tensor 'dense'$"),
+            (
+                "dense/kernel",
+                "float64",
+                (2, 3),
+                r"'dense/kernel': expected float64 \(2, 3\), found float32",
+            ),
+            (
+                "dense/kernel",
+                "float32",
+                (3, 2),
+                r"expected float32 \(3, 2\), found float32 \(2, 3\)$",
+            ),
+        ):
+            with pytest.raises(cnet.FormatError, match=message):
+                file.check(name, dtype, shape)
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        (b"1234567", "a model file begins with 8 bytes of length, this has 7 in all$"),
+        (struct.pack("<Q", 9) + b"12345678", "its header would have 9 bytes, but the file has 16$"),
+        (struct.pack("<Q", 8) + b"12345678", "its header is not valid: expected an object$"),
+        (
+            struct.pack("<Q", 2**63),
+            f"would have {2**63} bytes, the most is {tensor_file.MAX_HEADER}$",
+        ),
+        (struct.pack("<Q", tensor_file.MAX_HEADER), "bytes, but the file has 8$"),
+    ],
+)
+def test_lengths_of_headers(folder: Path, start: bytes, message: str) -> None:
+    path = folder / "short.safetensors"
+    path.write_bytes(start)
+    with pytest.raises(cnet.FormatError, match=message):
+        TensorFile(path)
+
+
+def test_reasons_are_no_longer_than_one_reads() -> None:
+    error = cnet.FormatError(Path("a/file"), "x" * 500)
+    assert (error.path, error.reason, str(error)) == ("a/file", "x" * 500, f"a/file: {'x' * 500}")
+    assert error.args == ("a/file", "x" * 500)
+    assert cnet.FormatError("file", "x" * 501).reason == "x" * 500 + "…"
