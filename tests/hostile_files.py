@@ -59,7 +59,7 @@ VALUES: list[Any] = [
 ]
 
 
-LARGE = [2**20, 2**24, 2**28, 2**31, 2**40, 2**62]  # of which a size may be one
+LARGE = [2**17, 2**20, 2**24, 2**28, 2**31, 2**40, 2**62]  # of which a size may be one
 
 
 def deep(depth: int) -> Any:

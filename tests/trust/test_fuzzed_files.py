@@ -101,7 +101,7 @@ def test_files_of_all_versions_are_read(version: Path) -> None:
 # What asks for much in few bytes: as many metrics, layers or models as a description may hold.
 MANY = {
     "metrics": lambda d: d["compile"]["metrics"].extend(
-        [{"class_name": "AUC", "config": {"num_thresholds": 2**20}}] * 50
+        [{"class_name": "AUC", "config": {"num_thresholds": 2**17}}] * 50
     ),
     "layers": lambda d: d["model"]["config"]["layers"].extend(
         {"class_name": "ReLU", "config": {"name": str(n)}} for n in range(2000)

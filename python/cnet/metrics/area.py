@@ -16,7 +16,7 @@ from .metric import Float64Array, Metric, as_pair, as_weights
 
 __all__ = ["AUC"]
 
-MOST_THRESHOLDS = 2**20  # eight megabytes, whatever a model file asks for
+MOST_THRESHOLDS = 2**17  # a megabyte for each of a dozen arrays, whatever a model file asks for
 
 
 class AUC(Metric):
@@ -24,7 +24,7 @@ class AUC(Metric):
 
     Parameters
     ----------
-    num_thresholds : int from 2 to 2²⁰, default 200
+    num_thresholds : int from 2 to 2¹⁷, default 200
         At 0 and 1 (and 1e-7 beyond), the others evenly between.
     curve : {"ROC", "PR", "PRGAIN"}, default "ROC"
     summation_method : {"interpolation", "minoring", "majoring"}, default "interpolation"
