@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import pairwise
 from typing import Any
 
@@ -108,3 +109,17 @@ def test_wrong_arguments_are_refused(
 def test_batches_that_do_not_fit_are_refused(metric: metrics.Metric, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}"):
         metric.update_state(Y, P)
+
+
+@pytest.mark.parametrize("curve", ["ROC", "PR", "PRGAIN"])
+def test_many_thresholds_take_little_memory(curve: Any) -> None:
+    with pytest.raises(
+        ValueError, match="AUC: num_thresholds: expected at most 131072, got 131073"
+    ):
+        metrics.AUC(num_thresholds=2**17 + 1, curve=curve)
+    tracemalloc.start()
+    metric = metrics.AUC(num_thresholds=2**17, curve=curve)
+    metric.update_state([0, 1], [0.5, 0.6])
+    metric.result()
+    assert tracemalloc.get_traced_memory()[1] < 2**25
+    tracemalloc.stop()
