@@ -27,7 +27,7 @@ for name in (
     "README.md",
     "LICENSE",
     "CMakeLists.txt",
-    "csrc/kernels/avx2.cpp",
+    "csrc/kernels/simd/avx2.hpp",
     "tests/ops/test_init.py",
 ):
     assert name in in_sdist, f"the sdist lacks {name}"

@@ -1,7 +1,7 @@
 """Fail unless the object files of the instruction sets are what their contract says.
 
-A file must show the linker nothing but its two tables (``csrc/kernels/isa_begin.inl`` says why), and
-the largest register tiles of its float products must stay in registers.
+A file must show the linker nothing but its family's two tables (``csrc/kernels/lanes.hpp`` says why),
+and the largest register tiles of the float products must stay in registers.
 
 Usage: ``python .ci/check_kernels.py BUILD``
 """
@@ -14,7 +14,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-TABLES = {"float_table", "double_table"}
 TILES = ("product_tile", "kernel_gradient_tile")
 WITH_TILES = ("avx2", "avx512")  # whose instructions this script can read
 
@@ -26,9 +25,10 @@ def output_of(*command: str | Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def shared_symbols(path: Path) -> list[str]:
+def shared_symbols(isa: str, path: Path) -> list[str]:
     """Return what the file defines and the linker may share with others, but for its tables."""
-    allowed = {f"cnet::kernels::{path.name.split('.')[0]}::{table}" for table in TABLES}
+    family = path.name.split(".")[0]
+    allowed = {f"cnet::kernels::{isa}::{family}_{dtype}" for dtype in ("float", "double")}
     shared, seen = [], set()
     for line in output_of("nm", "-C", "--defined-only", path).splitlines():
         _, kind, name = line.split(maxsplit=2)
@@ -93,15 +93,20 @@ def spills(body: list[Instruction]) -> list[str]:
 
 
 failures = []
-folder = Path(sys.argv[1]) / "CMakeFiles/cnet_engine.dir/csrc/kernels"
-objects = {path.name.split(".")[0]: path for path in sorted(folder.glob("*.cpp.o"))}
-isas = objects.keys() - {"dispatch"}
-assert isas == {"scalar", "neon"} or isas == {"scalar", *WITH_TILES}, f"{folder} holds {isas}"
-for isa in sorted(isas):
-    failures += [f"{isa}: the linker sees {symbol}" for symbol in shared_symbols(objects[isa])]
-for isa in sorted(isas.intersection(WITH_TILES)):
-    for label, body in largest_tiles(objects[isa]).items():
-        found = spills(body)
-        failures += [f"{isa}: {label} spills: {instruction}" for instruction in found]
-        print(f"{isa}: {label}: {len(inner_loops(body))} inner loops, {len(found)} spills")
+folders = {
+    path.name.removeprefix("kernels_").removesuffix(".dir"): path
+    for path in Path(sys.argv[1], "CMakeFiles").glob("kernels_*.dir")
+}
+assert folders.keys() in ({"scalar", "neon"}, {"scalar", *WITH_TILES}), f"found {set(folders)}"
+for isa, folder in sorted(folders.items()):
+    objects = sorted(folder.rglob("*.cpp.o"))
+    assert any(path.name == "products.cpp.o" for path in objects), f"{folder} holds {objects}"
+    for path in objects:
+        symbols = shared_symbols(isa, path)
+        failures += [f"{isa}: the linker sees {symbol}" for symbol in symbols]
+        if isa in WITH_TILES and path.name == "products.cpp.o":
+            for label, body in largest_tiles(path).items():
+                found = spills(body)
+                failures += [f"{isa}: {label} spills: {instruction}" for instruction in found]
+                print(f"{isa}: {label}: {len(inner_loops(body))} inner loops, {len(found)} spills")
 sys.exit("\n".join(failures) or None)

@@ -6,19 +6,33 @@
 
 namespace cnet::kernels {
 
-#define CNET_DECLARE_TABLES(isa)                                                                                       \
+// What the families' files export, and the tables of an instruction set, which are made of it.
+#define CNET_FAMILY(Family, name)                                                                                      \
+  extern const Family<float> name##_float;                                                                             \
+  extern const Family<double> name##_double;
+#define CNET_TABLE(T)                                                                                                  \
+  const Table<T> T##_table = {products_##T,      activations_##T, softmax_##T,    losses_##T,                          \
+                              normalization_##T, random_##T,      optimizers_##T, gather_##T};
+#define CNET_TABLES(isa)                                                                                               \
   namespace isa {                                                                                                      \
-  extern const Table<float> float_table;                                                                               \
-  extern const Table<double> double_table;                                                                             \
+  CNET_FAMILY(ProductKernels, products)                                                                                \
+  CNET_FAMILY(ActivationKernels, activations)                                                                          \
+  CNET_FAMILY(SoftmaxKernels, softmax)                                                                                 \
+  CNET_FAMILY(LossKernels, losses)                                                                                     \
+  CNET_FAMILY(NormalizationKernels, normalization)                                                                     \
+  CNET_FAMILY(RandomKernels, random)                                                                                   \
+  CNET_FAMILY(OptimizerKernels, optimizers)                                                                            \
+  CNET_FAMILY(GatherKernels, gather)                                                                                   \
+  CNET_TABLE(float)                                                                                                    \
+  CNET_TABLE(double)                                                                                                   \
   }
-CNET_DECLARE_TABLES(scalar)
+CNET_TABLES(scalar)
 #if defined(__x86_64__)
-CNET_DECLARE_TABLES(avx2)
-CNET_DECLARE_TABLES(avx512)
+CNET_TABLES(avx2)
+CNET_TABLES(avx512)
 #elif defined(__aarch64__)
-CNET_DECLARE_TABLES(neon)
+CNET_TABLES(neon)
 #endif
-#undef CNET_DECLARE_TABLES
 
 namespace {
 

@@ -196,16 +196,8 @@ struct Draw {
   Index columns;
 };
 
-template <class T> struct Table {
-  void (*gather[element_types])(const Gather<T>&);
-
-  /// Within units in the last place: elu 1.1, sigmoid 1.6, softsign 1.6, tanh 1.8, softplus 2, gelu_tanh 2.1, silu 2.2,
-  /// mish 3, gelu 3.8, subnormal results included; the limit at infinities; NaN stays.
-  void (*activation_forward[activations])(Index size, const ActivationParameters<T>&, const T* x, T* out);
-  /// out = grad · f′(x), where y = f(x). By y for elu, tanh, sigmoid, exponential, else by x.
-  void (*activation_backward[activations])(Index size, const ActivationParameters<T>&, const T* grad, const T* x,
-                                           const T* y, T* out);
-
+/// Made by kernels/products.cpp.
+template <class T> struct ProductKernels {
   void (*product)(const Product<T>&);
   void (*kernel_gradient)(const KernelGradient<T>&);
   /// out[j] = Σᵢ grad[i, j], added in increasing i.
@@ -213,6 +205,16 @@ template <class T> struct Table {
 
   /// to[j, i] = from[i, j] for a block of width × width without gaps.
   void (*transpose)(const T* from, T* to);
+};
+
+/// Made by kernels/activations.cpp.
+template <class T> struct ActivationKernels {
+  /// Within units in the last place: elu 1.1, sigmoid 1.6, softsign 1.6, tanh 1.8, softplus 2, gelu_tanh 2.1, silu 2.2,
+  /// mish 3, gelu 3.8, subnormal results included; the limit at infinities; NaN stays.
+  void (*activation_forward[activations])(Index size, const ActivationParameters<T>&, const T* x, T* out);
+  /// out = grad · f′(x), where y = f(x). By y for elu, tanh, sigmoid, exponential, else by x.
+  void (*activation_backward[activations])(Index size, const ActivationParameters<T>&, const T* grad, const T* x,
+                                           const T* y, T* out);
 
   /// Within 1.1 units in the last place, subnormal results included.
   void (*exp)(Index size, const T* x, T* out);
@@ -220,7 +222,10 @@ template <class T> struct Table {
   void (*log)(Index size, const T* x, T* out);
   /// out = x · scale + offset, rounded once.
   void (*rescale)(Index size, const T* x, T scale, T offset, T* out);
+};
 
+/// Made by kernels/softmax.cpp.
+template <class T> struct SoftmaxKernels {
   void (*softmax)(Rows<T>, T* out, Index out_stride);
   /// out = probabilities · (grad − Σ grad · probabilities)
   void (*softmax_backward)(Rows<T> probabilities, const T* grad, Index grad_stride, T* out, Index out_stride);
@@ -235,15 +240,22 @@ template <class T> struct Table {
   /// Each row's loss, −Σ y log q, where q = clip(p / Σp, ε, 1 − ε) and ε = 1e-7.
   void (*cross_entropy_forward)(Rows<T> probabilities, Targets<T>, T* losses);
   void (*cross_entropy_backward)(Rows<T> probabilities, Targets<T>, T divisor, T* out, Index out_stride);
+  /// out[i] = the column of row i's first greatest value, or of its first NaN.
+  void (*argmax)(Rows<T>, T* out);
+};
+
+/// Made by kernels/losses.cpp.
+template <class T> struct LossKernels {
   /// For each PointwiseLoss.
   void (*pointwise_loss_forward[pointwise_losses])(Rows<T> predictions, const T* targets, Index targets_stride,
                                                    const LossParameters<T>&, T* losses);
   /// The gradient of the losses' sum over `divisor`.
   void (*pointwise_loss_backward[pointwise_losses])(Rows<T> predictions, const T* targets, Index targets_stride,
                                                     const LossParameters<T>&, T divisor, T* out, Index out_stride);
-  /// out[i] = the column of row i's first greatest value, or of its first NaN.
-  void (*argmax)(Rows<T>, T* out);
+};
 
+/// Made by kernels/normalization.cpp.
+template <class T> struct NormalizationKernels {
   /// Each column's mean, and mean square about it: sums in increasing row.
   void (*column_moments)(Index rows, Index panels, const T* x, Index x_stride, T* mean, T* variance);
   /// out = 1 / √(variance + epsilon)
@@ -267,7 +279,10 @@ template <class T> struct Table {
   /// For some panels of the rows.
   void (*standardized_rows_gradient)(Index rows, Index panels, const T* x, Index x_stride, const T* mean,
                                      const T* inverse, const T* grad, Index grad_stride, T* out);
+};
 
+/// Made by kernels/random.cpp.
+template <class T> struct RandomKernels {
   /// An element is kept where its random bits are at least `threshold`: mask = scale there and 0 elsewhere,
   /// out = mask · x, zero where the mask is. x, mask and out start with the draw's first row.
   void (*dropout)(const Draw&, unsigned threshold, T scale, const T* x, T* mask, T* out, Index stride);
@@ -275,7 +290,10 @@ template <class T> struct Table {
   void (*mask)(Index size, const T* x, const T* mask, T* out);
   /// out = x + deviation · a normal number, which has 24 random bits.
   void (*add_noise)(const Draw&, T deviation, const T* x, T* out, Index stride);
+};
 
+/// Made by kernels/optimizers.cpp.
+template <class T> struct OptimizerKernels {
   /// One optimizer's rule each: param and slots are updated in place, as ops/optimizers.hpp tells.
   void (*sgd_update)(const Step<T>&);
   void (*sgd_momentum_update)(const Step<T>&);
@@ -299,6 +317,22 @@ template <class T> struct Table {
   void (*sum_magnitudes)(Index rows, const T* panel, double* sums);
   void (*sum_squares)(Index rows, const T* panel, double* sums);
 };
+
+/// Made by kernels/gather.cpp.
+template <class T> struct GatherKernels {
+  void (*gather[element_types])(const Gather<T>&);
+};
+
+/// All kernels of an instruction set.
+template <class T>
+struct Table : ProductKernels<T>,
+               ActivationKernels<T>,
+               SoftmaxKernels<T>,
+               LossKernels<T>,
+               NormalizationKernels<T>,
+               RandomKernels<T>,
+               OptimizerKernels<T>,
+               GatherKernels<T> {};
 
 /// An instruction set that this build has kernels for.
 struct InstructionSet {

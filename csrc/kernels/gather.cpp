@@ -1,4 +1,10 @@
+#include "kernels/lanes.hpp"
+
 // Rows of the user's array, of whatever type, converted on their way into panels.
+
+namespace cnet::kernels::CNET_ISA {
+
+namespace {
 
 /// IEEE binary16, for which C++17 has no type.
 struct Half {
@@ -15,14 +21,6 @@ template <class T> CNET_INLINE T convert(Half x) {
   const float magnitude = from_bits(rest) * 0x1p112f;
   const bool is_finite = rest < 0x7c00u << 13;
   return static_cast<T>(from_bits((is_finite ? to_bits(magnitude) : rest | 0x7f800000u) | sign));
-}
-
-CNET_INLINE float multiply_add(float x, float y, float z) {
-  return __builtin_fmaf(x, y, z);
-}
-
-CNET_INLINE double multiply_add(double x, double y, double z) {
-  return __builtin_fma(x, y, z);
 }
 
 template <class Source, class T> void gather(const Gather<T>& task) {
@@ -42,7 +40,7 @@ template <class Source, class T> void gather(const Gather<T>& task) {
       }
       if (task.rescales) {
         CNET_VECTORIZE
-        for (Index j = 0; j < width; ++j) to[j] = multiply_add(convert<T>(sources[j]), task.scale, task.offset);
+        for (Index j = 0; j < width; ++j) to[j] = fma(convert<T>(sources[j]), task.scale, task.offset);
       } else {
         CNET_VECTORIZE
         for (Index j = 0; j < width; ++j) to[j] = convert<T>(sources[j]);
@@ -50,3 +48,28 @@ template <class Source, class T> void gather(const Gather<T>& task) {
     }
   }
 }
+
+template <class T> constexpr GatherKernels<T> members() {
+  return {
+      // In the order of ElementType.
+      {
+          gather<unsigned char, T>,
+          gather<signed char, T>,
+          gather<unsigned short, T>,
+          gather<short, T>,
+          gather<unsigned int, T>,
+          gather<int, T>,
+          gather<unsigned long long, T>,
+          gather<long long, T>,
+          gather<Half, T>,
+          gather<float, T>,
+          gather<double, T>,
+      },
+  };
+}
+
+} // namespace
+
+CNET_EXPORT(GatherKernels, gather)
+
+} // namespace cnet::kernels::CNET_ISA

@@ -1,9 +1,10 @@
-#include "kernels/table.hpp"
+#pragma once
 
 #include <immintrin.h>
 
-#define CNET_ISA avx2
-#include "kernels/isa_begin.inl"
+namespace cnet::kernels::CNET_ISA {
+
+namespace {
 
 template <class T> struct Simd;
 
@@ -79,4 +80,6 @@ template <> struct Simd<double> {
   CNET_INLINE static __m256d multiply_words(__m256d x, __m256d y) { return value(_mm256_mul_epu32(bits(x), bits(y))); }
 };
 
-#include "kernels/isa_end.inl"
+} // namespace
+
+} // namespace cnet::kernels::CNET_ISA

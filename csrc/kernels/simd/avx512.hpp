@@ -1,9 +1,10 @@
-#include "kernels/table.hpp"
+#pragma once
 
 #include <immintrin.h>
 
-#define CNET_ISA avx512
-#include "kernels/isa_begin.inl"
+namespace cnet::kernels::CNET_ISA {
+
+namespace {
 
 template <class T> struct Simd;
 
@@ -81,4 +82,6 @@ template <> struct Simd<double> {
   CNET_INLINE static __m512d multiply_words(__m512d x, __m512d y) { return value(_mm512_mul_epu32(bits(x), bits(y))); }
 };
 
-#include "kernels/isa_end.inl"
+} // namespace
+
+} // namespace cnet::kernels::CNET_ISA

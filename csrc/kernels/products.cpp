@@ -1,4 +1,10 @@
+#include "kernels/math.hpp"
+
 // The matrix products: what nearly all of the time is spent in.
+
+namespace cnet::kernels::CNET_ISA {
+
+namespace {
 
 /// sums[r, p] += Σₖ a[r · row_stride + k · depth_stride] · b[p, k], one fused multiply-add at a time.
 template <Index row_stride, Index depth_stride, class T, int rows, int panels>
@@ -24,18 +30,6 @@ template <class F> CNET_INLINE void each_chain(Index size, F f) {
     f(first, last);
     first = last;
   } while (first < size);
-}
-
-template <class T> CNET_INLINE Lanes<T> relu(Lanes<T> x) {
-  // NaN is not less than or equal to zero, and so stays.
-  const Lanes<T> zero = broadcast(T(0));
-  return select(x <= zero, zero, x);
-}
-
-/// Passes the gradient where x > 0.
-template <class T> CNET_INLINE Lanes<T> relu_gradient(Lanes<T> grad, Lanes<T> x) {
-  const Lanes<T> zero = broadcast(T(0));
-  return select(zero < x, grad, zero);
 }
 
 template <int rows_, int panels_> struct Tile {
@@ -215,3 +209,36 @@ template <class T> void bias_gradient(Index rows, Index panels, const T* grad, I
     store(out + p * panel_width<T>, sum);
   }
 }
+
+/// Zipping row i with row i + width/2 is one step of a perfect shuffle; log2(width) of them turn
+/// columns into rows.
+template <class T> void transpose(const T* from, T* to) {
+  constexpr int width = Lanes<T>::width;
+  Lanes<T> rows[width], zipped[width];
+  CNET_UNROLL
+  for (int i = 0; i < width; ++i) rows[i] = load(from + i * width);
+  CNET_UNROLL
+  for (int step = 1; step < width; step *= 2) {
+    CNET_UNROLL
+    for (int i = 0; i < width / 2; ++i) zip(rows[i], rows[i + width / 2], zipped[2 * i], zipped[2 * i + 1]);
+    CNET_UNROLL
+    for (int i = 0; i < width; ++i) rows[i] = zipped[i];
+  }
+  CNET_UNROLL
+  for (int i = 0; i < width; ++i) store(to + i * width, rows[i]);
+}
+
+template <class T> constexpr ProductKernels<T> members() {
+  return {
+      product<T>,
+      kernel_gradient<T>,
+      bias_gradient<T>,
+      transpose<T>,
+  };
+}
+
+} // namespace
+
+CNET_EXPORT(ProductKernels, products)
+
+} // namespace cnet::kernels::CNET_ISA

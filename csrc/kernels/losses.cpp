@@ -1,5 +1,12 @@
+#include "kernels/activations.hpp"
+#include "kernels/rows.hpp"
+
 // Losses that compare predictions p with targets t number by number: the loss, and its derivative by p.
 // ε = 1e-7 keeps logarithms and quotients finite, as in Keras.
+
+namespace cnet::kernels::CNET_ISA {
+
+namespace {
 
 template <class T> struct Pointwise {
   const Lanes<T> zero = broadcast(T(0)), half = broadcast(T(0.5)), one = broadcast(T(1)), two = broadcast(T(2));
@@ -196,7 +203,7 @@ void pointwise_loss_forward(Rows<T> predictions, const T* targets, Index stride,
   const Loss loss(parameters);
   const Lanes<T> zero = broadcast(T(0)), terms = broadcast(is_mean<Loss> ? T(predictions.columns) : T(1));
   each_group<T>(predictions.rows, [&](Index first, Index count) CNET_INLINED {
-    const Lanes<T> sum = fold_rows<T>(first, count, Add(), [&](Index i) CNET_INLINED {
+    const Lanes<T> sum = fold_rows<Add, T>(first, count, [&](Index i) CNET_INLINED {
       return sum_panels(predictions, i, T(0), [&](Index p, Lanes<T> x) CNET_INLINED {
         const Lanes<T> t = load(targets + p * stride + i * panel_width<T>);
         return select(columns_of<T>(predictions.columns, p), loss.loss(x, t), zero);
@@ -250,7 +257,7 @@ template <class T> struct Shares {
   CNET_INLINE Shares(bool of_logits, const Rows<T>& rows, Index first_row, Index count)
       : from_logits(of_logits), columns(rows.columns), first(first_row),
         maximum(of_logits ? maxima(rows, first_row, count) : broadcast(T(0))),
-        total(fold_rows<T>(first_row, count, Add(), [&](Index i) CNET_INLINED {
+        total(fold_rows<Add, T>(first_row, count, [&](Index i) CNET_INLINED {
           return sum_panels(rows, i, T(0), [&](Index p, Lanes<T> x) CNET_INLINED { return part(i, p, x); });
         })) {}
 
@@ -271,7 +278,7 @@ CNET_OUTLINED void categorical_focal_losses(bool from_logits, Rows<T> prediction
   const CategoricalFocal<T> loss(parameters);
   each_group<T>(predictions.rows, [&](Index first, Index count) CNET_INLINED {
     const Shares<T> shares(from_logits, predictions, first, count);
-    const Lanes<T> sum = fold_rows<T>(first, count, Add(), [&](Index i) CNET_INLINED {
+    const Lanes<T> sum = fold_rows<Add, T>(first, count, [&](Index i) CNET_INLINED {
       return sum_panels(predictions, i, T(0), [&](Index p, Lanes<T> x) CNET_INLINED {
         const Lanes<T> t = load(targets + p * stride + i * panel_width<T>);
         return select(columns_of<T>(predictions.columns, p), loss.loss(shares.share(i, p, x), t), loss.zero);
@@ -293,7 +300,7 @@ CNET_OUTLINED void categorical_focal_gradient(bool from_logits, Rows<T> predicti
       const Lanes<T> t = load(targets + p * stride + i * panel_width<T>);
       return select(columns_of<T>(predictions.columns, p), loss.derivative(q, t), loss.zero);
     };
-    const Numbers<T> common(fold_rows<T>(first, count, Add(), [&](Index i) CNET_INLINED {
+    const Numbers<T> common(fold_rows<Add, T>(first, count, [&](Index i) CNET_INLINED {
       return sum_panels(predictions, i, T(0), [&](Index p, Lanes<T> x) CNET_INLINED {
         const Lanes<T> q = shares.share(i, p, x);
         return slope(i, p, q) * q;
@@ -319,3 +326,51 @@ void categorical_focal_backward(Rows<T> predictions, const T* targets, Index str
                                 const LossParameters<T>& parameters, T divisor, T* out, Index out_stride) {
   categorical_focal_gradient(from_logits, predictions, targets, stride, parameters, divisor, out, out_stride);
 }
+
+template <class T> constexpr LossKernels<T> members() {
+  return {
+      // In the order of PointwiseLoss.
+      {
+          pointwise_loss_forward<T, MeanSquaredError<T>>,
+          pointwise_loss_forward<T, MeanAbsoluteError<T>>,
+          pointwise_loss_forward<T, MeanAbsolutePercentageError<T>>,
+          pointwise_loss_forward<T, MeanSquaredLogarithmicError<T>>,
+          pointwise_loss_forward<T, Huber<T>>,
+          pointwise_loss_forward<T, Poisson<T>>,
+          pointwise_loss_forward<T, KLDivergence<T>>,
+          pointwise_loss_forward<T, Hinge<T>>,
+          pointwise_loss_forward<T, SquaredHinge<T>>,
+          pointwise_loss_forward<T, BinaryCrossentropy<T>>,
+          pointwise_loss_forward<T, BinaryCrossentropyFromLogits<T>>,
+          pointwise_loss_forward<T, LogCosh<T>>,
+          pointwise_loss_forward<T, BinaryFocalCrossentropy<T>>,
+          pointwise_loss_forward<T, BinaryFocalCrossentropyFromLogits<T>>,
+          categorical_focal_forward<T, false>,
+          categorical_focal_forward<T, true>,
+      },
+      {
+          pointwise_loss_backward<T, MeanSquaredError<T>>,
+          pointwise_loss_backward<T, MeanAbsoluteError<T>>,
+          pointwise_loss_backward<T, MeanAbsolutePercentageError<T>>,
+          pointwise_loss_backward<T, MeanSquaredLogarithmicError<T>>,
+          pointwise_loss_backward<T, Huber<T>>,
+          pointwise_loss_backward<T, Poisson<T>>,
+          pointwise_loss_backward<T, KLDivergence<T>>,
+          pointwise_loss_backward<T, Hinge<T>>,
+          pointwise_loss_backward<T, SquaredHinge<T>>,
+          pointwise_loss_backward<T, BinaryCrossentropy<T>>,
+          pointwise_loss_backward<T, BinaryCrossentropyFromLogits<T>>,
+          pointwise_loss_backward<T, LogCosh<T>>,
+          pointwise_loss_backward<T, BinaryFocalCrossentropy<T>>,
+          pointwise_loss_backward<T, BinaryFocalCrossentropyFromLogits<T>>,
+          categorical_focal_backward<T, false>,
+          categorical_focal_backward<T, true>,
+      },
+  };
+}
+
+} // namespace
+
+CNET_EXPORT(LossKernels, losses)
+
+} // namespace cnet::kernels::CNET_ISA

@@ -1,20 +1,34 @@
-// Functions of one element: exp, log, and rescaling. activations.inl has those that are activations.
+#pragma once
+
+#include "kernels/lanes.hpp"
+
+// Functions of one element that several families use.
+
+namespace cnet::kernels::CNET_ISA {
+
+namespace {
+
+/// out[i] = f(in[i]…) for whole rows of lanes. Out of line, so that `map` has one copy of f.
+template <class T, class F, class... In> CNET_OUTLINED void map_rows(Index size, T* out, F f, const In*... in) {
+  for (Index i = 0; i < size; i += panel_width<T>) store(out + i, f(load(in + i)...));
+}
+
+/// Some numbers, and zeros behind them, as a row of lanes.
+template <class T> struct PaddedRow {
+  T lanes[panel_width<T>] = {};
+  CNET_INLINE PaddedRow(const T* from, Index count) {
+    __builtin_memcpy(lanes, from, static_cast<unsigned long>(count) * sizeof(T));
+  }
+};
 
 /// out[i] = f(in[i]…) for arrays of any length and alignment; out may be one of them.
 template <class T, class F, class... In> CNET_INLINE void map(Index size, T* out, F f, const In*... in) {
-  constexpr Index width = panel_width<T>;
-  Index i = 0;
-  for (; i + width <= size; i += width) store(out + i, f(load(in + i)...));
-  if (i == size) return;
-  const auto bytes = static_cast<unsigned long>(size - i) * sizeof(T);
-  const auto load_tail = [&](const T* from) CNET_INLINED {
-    T lanes[width] = {};
-    __builtin_memcpy(lanes, from, bytes);
-    return load(lanes);
-  };
-  T lanes[width];
-  store(lanes, f(load_tail(in + i)...));
-  __builtin_memcpy(out + i, lanes, bytes);
+  const Index tail = size % panel_width<T>, whole = size - tail;
+  map_rows(whole, out, f, in...);
+  if (tail == 0) return;
+  T results[panel_width<T>];
+  map_rows(panel_width<T>, results, f, static_cast<const T*>(PaddedRow<T>(in + whole, tail).lanes)...);
+  __builtin_memcpy(out + whole, results, static_cast<unsigned long>(tail) * sizeof(T));
 }
 
 /// Adding this number and taking it away rounds |x| < 2^(mantissa_bits − 1) to an integer, and
@@ -92,32 +106,23 @@ template <class T> CNET_INLINE_LONG Lanes<T> log(Lanes<T> x) {
   return select(x == x, result, x);
 }
 
-template <class T> void exp(Index size, const T* x, T* out) {
-  map(size, out, [](Lanes<T> v) CNET_INLINED { return exp(v); }, x);
+template <class T> CNET_INLINE Lanes<T> absolute(Lanes<T> x) {
+  using Bits = typename Format<T>::Bits;
+  return x & broadcast(from_bits(static_cast<Bits>(~Bits(0) >> 1)));
 }
 
-template <class T> void log(Index size, const T* x, T* out) {
-  map(size, out, [](Lanes<T> v) CNET_INLINED { return log(v); }, x);
+template <class T> CNET_INLINE Lanes<T> relu(Lanes<T> x) {
+  // NaN is not less than or equal to zero, and so stays.
+  const Lanes<T> zero = broadcast(T(0));
+  return select(x <= zero, zero, x);
 }
 
-template <class T> void rescale(Index size, const T* x, T scale, T offset, T* out) {
-  map(size, out, [=](Lanes<T> v) CNET_INLINED { return fma(v, broadcast(scale), broadcast(offset)); }, x);
+/// Passes the gradient where x > 0.
+template <class T> CNET_INLINE Lanes<T> relu_gradient(Lanes<T> grad, Lanes<T> x) {
+  const Lanes<T> zero = broadcast(T(0));
+  return select(zero < x, grad, zero);
 }
 
-/// Zipping row i with row i + width/2 is one step of a perfect shuffle; log2(width) of them turn
-/// columns into rows.
-template <class T> void transpose(const T* from, T* to) {
-  constexpr int width = Lanes<T>::width;
-  Lanes<T> rows[width], zipped[width];
-  CNET_UNROLL
-  for (int i = 0; i < width; ++i) rows[i] = load(from + i * width);
-  CNET_UNROLL
-  for (int step = 1; step < width; step *= 2) {
-    CNET_UNROLL
-    for (int i = 0; i < width / 2; ++i) zip(rows[i], rows[i + width / 2], zipped[2 * i], zipped[2 * i + 1]);
-    CNET_UNROLL
-    for (int i = 0; i < width; ++i) rows[i] = zipped[i];
-  }
-  CNET_UNROLL
-  for (int i = 0; i < width; ++i) store(to + i * width, rows[i]);
-}
+} // namespace
+
+} // namespace cnet::kernels::CNET_ISA

@@ -1,4 +1,10 @@
+#include "kernels/math.hpp"
+
 // Random numbers for the elements of a matrix, and what is done with them on the spot.
+
+namespace cnet::kernels::CNET_ISA {
+
+namespace {
 
 inline constexpr int counters = 16;
 
@@ -120,3 +126,17 @@ template <class T> void add_noise(const Draw& draw, T deviation, const T* x, T* 
     store(out + at, fma(load(noise), broadcast(deviation), load(x + at)));
   });
 }
+
+template <class T> constexpr RandomKernels<T> members() {
+  return {
+      dropout<T>,
+      mask<T>,
+      add_noise<T>,
+  };
+}
+
+} // namespace
+
+CNET_EXPORT(RandomKernels, random)
+
+} // namespace cnet::kernels::CNET_ISA

@@ -1,9 +1,10 @@
-#include "kernels/table.hpp"
+#pragma once
 
 #include <arm_neon.h>
 
-#define CNET_ISA neon
-#include "kernels/isa_begin.inl"
+namespace cnet::kernels::CNET_ISA {
+
+namespace {
 
 template <class T> struct Simd;
 
@@ -73,4 +74,6 @@ template <> struct Simd<double> {
   }
 };
 
-#include "kernels/isa_end.inl"
+} // namespace
+
+} // namespace cnet::kernels::CNET_ISA

@@ -1,11 +1,10 @@
-// Functions of a row: softmax and the cross-entropies. A row's lanes are summed panel by panel, then
-// folded in halves, so that the order depends on the number of columns alone. Rows are taken in
-// groups of as many as there are lanes: what is one number a row is then one lane a row.
+#include "kernels/rows.hpp"
 
-/// The lanes of panel p that hold columns, not padding.
-template <class T> CNET_INLINE LaneMask<T> columns_of(Index columns, Index p) {
-  return lane_numbers<T>() < broadcast(T(columns - p * panel_width<T>));
-}
+// Functions of a row: softmax, the cross-entropies, argmax.
+
+namespace cnet::kernels::CNET_ISA {
+
+namespace {
 
 /// Panel p of row i of the targets, zero where no column is.
 template <class T> CNET_INLINE Lanes<T> target_lanes(const Targets<T>& targets, Index columns, Index i, Index p) {
@@ -18,85 +17,11 @@ template <class T> CNET_INLINE Lanes<T> target_lanes(const Targets<T>& targets, 
   return select(is_target, broadcast(T(1)), broadcast(T(0)));
 }
 
-/// f(p, lanes) for each panel of row i, the padding replaced.
-template <class T, class F> CNET_INLINE void each_panel(const Rows<T>& rows, Index i, T padding, F f) {
-  constexpr Index width = panel_width<T>;
-  for (Index p = 0; p * width < rows.columns; ++p) {
-    const Lanes<T> x = load(rows.x + p * rows.x_stride + i * width);
-    f(p, select(columns_of<T>(rows.columns, p), x, broadcast(padding)));
-  }
-}
-
-/// f(first, count) for each group of rows.
-template <class T, class F> CNET_INLINE void each_group(Index rows, F f) {
-  constexpr Index width = panel_width<T>;
-  for (Index first = 0; first < rows; first += width) f(first, rows - first < width ? rows - first : width);
-}
-
-/// lanes_of(first + r) of each row of a group folded in halves (lane n with lane n + width/2, and so
-/// on down to one): the result's lane r.
-template <class T, class Fold, class F>
-CNET_INLINE Lanes<T> fold_rows(Index first, Index count, Fold fold, F lanes_of) {
-  constexpr int width = Lanes<T>::width;
-  Lanes<T> rows[width] = {};
-  for (Index r = 0; r < count; ++r) rows[r] = lanes_of(first + r);
-  CNET_UNROLL
-  for (int half = width / 2; half > 0; half /= 2) {
-    CNET_UNROLL
-    for (int r = 0; r < half; ++r) {
-      Lanes<T> low, high; // zipped with another row, each half of a row's lanes is a half of all
-      zip(rows[r], rows[r + half], low, high);
-      rows[r] = fold(low, high);
-    }
-  }
-  return rows[0];
-}
-
-struct Add {
-  template <class T> CNET_INLINE Lanes<T> operator()(Lanes<T> x, Lanes<T> y) const { return x + y; }
-};
-
-struct Maximum {
-  template <class T> CNET_INLINE Lanes<T> operator()(Lanes<T> x, Lanes<T> y) const { return select(x < y, y, x); }
-};
-
-/// Some numbers of a group, row by row.
-template <class T> struct Numbers {
-  T numbers[Lanes<T>::width];
-  CNET_INLINE explicit Numbers(Lanes<T> x) { store(numbers, x); }
-  CNET_INLINE Lanes<T> operator[](Index r) const { return broadcast(numbers[r]); }
-  CNET_INLINE void write(Index count, T* to) const {
-    __builtin_memcpy(to, numbers, static_cast<unsigned long>(count) * sizeof(T));
-  }
-};
-
-/// The sum of f(p, lanes) over a row's panels.
-template <class T, class F> CNET_INLINE Lanes<T> sum_panels(const Rows<T>& rows, Index i, T padding, F f) {
-  Lanes<T> total = broadcast(T(0));
-  each_panel(rows, i, padding, [&](Index p, Lanes<T> x) CNET_INLINED { total = total + f(p, x); });
-  return total;
-}
-
-template <class T> CNET_INLINE Lanes<T> maxima(const Rows<T>& rows, Index first, Index count) {
-  const T lowest = T(-__builtin_inf());
-  return fold_rows<T>(first, count, Maximum(), [&](Index i) CNET_INLINED {
-    Lanes<T> maximum = broadcast(lowest);
-    each_panel(rows, i, lowest, [&](Index, Lanes<T> x) CNET_INLINED { maximum = Maximum()(maximum, x); });
-    return maximum;
-  });
-}
-
-template <class T> CNET_INLINE Lanes<T> sums(const Rows<T>& rows, Index first, Index count) {
-  return fold_rows<T>(first, count, Add(), [&](Index i) CNET_INLINED {
-    return sum_panels(rows, i, T(0), [](Index, Lanes<T> x) CNET_INLINED { return x; });
-  });
-}
-
 /// Writes exp(x − maximum) of each row to out; returns their sums.
 template <class T>
 CNET_INLINE Lanes<T> exponentials(const Rows<T>& rows, Index first, Index count, const Numbers<T>& maximum, T* out,
                                   Index out_stride) {
-  return fold_rows<T>(first, count, Add(), [&](Index i) CNET_INLINED {
+  return fold_rows<Add, T>(first, count, [&](Index i) CNET_INLINED {
     return sum_panels(rows, i, T(-__builtin_inf()), [&](Index p, Lanes<T> x) CNET_INLINED {
       const Lanes<T> e = exp(x - maximum[i - first]);
       const Lanes<T> kept = select(columns_of<T>(rows.columns, p), e, broadcast(T(0)));
@@ -134,7 +59,7 @@ void softmax_backward(Rows<T> probabilities, const T* grad, Index grad_stride, T
     return select(columns_of<T>(probabilities.columns, p), g, zero);
   };
   each_group<T>(probabilities.rows, [&](Index first, Index count) CNET_INLINED {
-    const Numbers<T> total(fold_rows<T>(first, count, Add(), [&](Index i) CNET_INLINED {
+    const Numbers<T> total(fold_rows<Add, T>(first, count, [&](Index i) CNET_INLINED {
       Lanes<T> products = zero;
       each_panel(probabilities, i, T(0),
                  [&](Index p, Lanes<T> q) CNET_INLINED { products = fma(grad_lanes(i, p), q, products); });
@@ -152,7 +77,7 @@ template <class T> void log_softmax(Rows<T> rows, T* out, Index out_stride) {
   const T lowest = T(-__builtin_inf());
   each_group<T>(rows.rows, [&](Index first, Index count) CNET_INLINED {
     const Numbers<T> maximum(maxima(rows, first, count));
-    const Lanes<T> total = fold_rows<T>(first, count, Add(), [&](Index i) CNET_INLINED {
+    const Lanes<T> total = fold_rows<Add, T>(first, count, [&](Index i) CNET_INLINED {
       return sum_panels(rows, i, lowest, [&](Index p, Lanes<T> x) CNET_INLINED {
         return select(columns_of<T>(rows.columns, p), exp(x - maximum[i - first]), broadcast(T(0)));
       });
@@ -192,7 +117,7 @@ void softmax_cross_entropy_forward(Rows<T> logits, Targets<T> targets, T* probab
     // The logits are read once more after this: probabilities must not overwrite them.
     const Lanes<T> totals = exponentials(logits, first, count, maximum, probabilities, stride);
     const Numbers<T> total(totals), log_total(log(totals));
-    const Numbers<T> loss(fold_rows<T>(first, count, Add(), [&](Index i) CNET_INLINED {
+    const Numbers<T> loss(fold_rows<Add, T>(first, count, [&](Index i) CNET_INLINED {
       return sum_panels(logits, i, T(0), [&](Index p, Lanes<T> z) CNET_INLINED {
         const Lanes<T> y = target_lanes(targets, logits.columns, i, p);
         const Lanes<T> term = y * (log_total[i - first] - (z - maximum[i - first]));
@@ -221,7 +146,7 @@ template <class T> void cross_entropy_forward(Rows<T> probabilities, Targets<T> 
   const Lanes<T> low = broadcast(cross_entropy_epsilon<T>), high = broadcast(T(1) - cross_entropy_epsilon<T>);
   each_group<T>(probabilities.rows, [&](Index first, Index count) CNET_INLINED {
     const Numbers<T> total(sums(probabilities, first, count));
-    const Lanes<T> likelihood = fold_rows<T>(first, count, Add(), [&](Index i) CNET_INLINED {
+    const Lanes<T> likelihood = fold_rows<Add, T>(first, count, [&](Index i) CNET_INLINED {
       return sum_panels(probabilities, i, T(0), [&](Index p, Lanes<T> x) CNET_INLINED {
         Lanes<T> q = x / total[i - first];
         q = select(q < low, low, select(high < q, high, q));
@@ -247,7 +172,7 @@ void cross_entropy_backward(Rows<T> probabilities, Targets<T> targets, T divisor
       const Lanes<T> y = target_lanes(targets, probabilities.columns, i, p);
       return select(q < low, zero, select(high < q, zero, y));
     };
-    const Lanes<T> weights = fold_rows<T>(first, count, Add(), [&](Index i) CNET_INLINED {
+    const Lanes<T> weights = fold_rows<Add, T>(first, count, [&](Index i) CNET_INLINED {
       return sum_panels(probabilities, i, T(0), [&](Index p, Lanes<T> x) CNET_INLINED { return unclipped(i, p, x); });
     });
     const Numbers<T> common(weights / totals);
@@ -306,3 +231,23 @@ template <class T> void argmax(Rows<T> rows, T* out) {
     Numbers<T>(select(column < broadcast(T(0)), column + below, column)).write(count, out + first);
   });
 }
+
+template <class T> constexpr SoftmaxKernels<T> members() {
+  return {
+      softmax<T>,
+      softmax_backward<T>,
+      log_softmax<T>,
+      log_softmax_backward<T>,
+      softmax_cross_entropy_forward<T>,
+      softmax_cross_entropy_backward<T>,
+      cross_entropy_forward<T>,
+      cross_entropy_backward<T>,
+      argmax<T>,
+  };
+}
+
+} // namespace
+
+CNET_EXPORT(SoftmaxKernels, softmax)
+
+} // namespace cnet::kernels::CNET_ISA

@@ -1,4 +1,10 @@
+#include "kernels/math.hpp"
+
 // The optimizers' rules, element by element.
+
+namespace cnet::kernels::CNET_ISA {
+
+namespace {
 
 /// Zero for magnitudes below the normal numbers: a slot that decays would otherwise slow every step
 /// down for as long as it takes to vanish.
@@ -8,46 +14,50 @@ template <class T> CNET_INLINE Lanes<T> flush_subnormal(Lanes<T> x) {
   return select(magnitude < broadcast(Format<T>::min_normal), zero, x);
 }
 
-/// rule(parameters, gradients, slots) for each row of lanes; the rule changes parameters and slots.
-template <int slots, class T, class Rule> CNET_INLINE void each_parameter(const Step<T>& step, Rule rule) {
+/// What is left of a step behind its whole rows of lanes, as an update of padded copies.
+template <int slots, class T>
+CNET_OUTLINED void update_tail(const Step<T>& step, Index first, void (*update)(const Step<T>&)) {
   constexpr Index width = panel_width<T>;
-  const auto apply = [&](T* param, const T* grad, T* const* slot) CNET_INLINED {
-    Lanes<T> w = load(param), s[slots + 1];
-    CNET_UNROLL
-    for (int n = 0; n < slots; ++n) s[n] = load(slot[n]);
-    rule(w, load(grad), s);
-    store(param, w);
-    CNET_UNROLL
-    for (int n = 0; n < slots; ++n) store(slot[n], s[n]);
-  };
-  Index i = 0;
-  T* slot[slots + 1];
-  for (; i + width <= step.size; i += width) {
-    CNET_UNROLL
-    for (int n = 0; n < slots; ++n) slot[n] = step.slots[n] + i;
-    apply(step.param + i, step.grad + i, slot);
-  }
-  if (i == step.size) return;
+  const auto bytes = static_cast<unsigned long>(step.size - first) * sizeof(T);
+  T param[width] = {}, grad[width] = {}, copies[slots + 1][width] = {};
+  Step<T> tail = step;
+  tail.size = width;
+  tail.param = param;
+  tail.grad = grad;
+  __builtin_memcpy(param, step.param + first, bytes);
+  __builtin_memcpy(grad, step.grad + first, bytes);
+  for (int n = 0; n < slots; ++n) __builtin_memcpy(tail.slots[n] = copies[n], step.slots[n] + first, bytes);
+  update(tail);
+  __builtin_memcpy(step.param + first, param, bytes);
+  for (int n = 0; n < slots; ++n) __builtin_memcpy(step.slots[n] + first, copies[n], bytes);
+}
 
-  const auto bytes = static_cast<unsigned long>(step.size - i) * sizeof(T);
-  T param[width] = {}, grad[width] = {}, tails[slots + 1][width] = {};
-  __builtin_memcpy(param, step.param + i, bytes);
-  __builtin_memcpy(grad, step.grad + i, bytes);
-  for (int n = 0; n < slots; ++n) __builtin_memcpy(slot[n] = tails[n], step.slots[n] + i, bytes);
-  apply(param, grad, slot);
-  __builtin_memcpy(step.param + i, param, bytes);
-  for (int n = 0; n < slots; ++n) __builtin_memcpy(step.slots[n] + i, tails[n], bytes);
+/// rule(parameters, gradients, slots) for each row of lanes; the rule changes parameters and slots. `update` is the
+/// kernel that it is called from.
+template <int slots, class T, class Rule>
+CNET_INLINE void each_parameter(const Step<T>& step, void (*update)(const Step<T>&), Rule rule) {
+  const Index whole = step.size - step.size % panel_width<T>;
+  for (Index i = 0; i < whole; i += panel_width<T>) {
+    Lanes<T> w = load(step.param + i), s[slots + 1];
+    CNET_UNROLL
+    for (int n = 0; n < slots; ++n) s[n] = load(step.slots[n] + i);
+    rule(w, load(step.grad + i), s);
+    store(step.param + i, w);
+    CNET_UNROLL
+    for (int n = 0; n < slots; ++n) store(step.slots[n] + i, s[n]);
+  }
+  if (whole < step.size) update_tail<slots>(step, whole, update);
 }
 
 template <class T> void sgd_update(const Step<T>& step) {
   const Lanes<T> rate = broadcast(-step.learning_rate);
-  each_parameter<0>(step, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>*) CNET_INLINED { w = fma(rate, g, w); });
+  each_parameter<0>(step, sgd_update<T>, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>*) CNET_INLINED { w = fma(rate, g, w); });
 }
 
 template <class T> void sgd_momentum_update(const Step<T>& step) {
   const Lanes<T> rate = broadcast(-step.learning_rate), momentum = broadcast(step.momentum);
   const bool nesterov = step.nesterov;
-  each_parameter<1>(step, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* velocity) CNET_INLINED {
+  each_parameter<1>(step, sgd_momentum_update<T>, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* velocity) CNET_INLINED {
     velocity[0] = flush_subnormal(fma(momentum, velocity[0], rate * g));
     w = w + (nesterov ? fma(momentum, velocity[0], rate * g) : velocity[0]);
   });
@@ -56,7 +66,7 @@ template <class T> void sgd_momentum_update(const Step<T>& step) {
 template <class T> void rmsprop_update(const Step<T>& step) {
   const Lanes<T> rate = broadcast(step.learning_rate), epsilon = broadcast(step.epsilon);
   const Lanes<T> rho = broadcast(step.rho), rest = broadcast(step.one_minus_rho);
-  each_parameter<1>(step, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* velocity) CNET_INLINED {
+  each_parameter<1>(step, rmsprop_update<T>, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* velocity) CNET_INLINED {
     velocity[0] = flush_subnormal(fma(rho, velocity[0], rest * (g * g)));
     w = w - rate * g / square_root(velocity[0] + epsilon);
   });
@@ -65,7 +75,7 @@ template <class T> void rmsprop_update(const Step<T>& step) {
 template <class T> void rmsprop_momentum_update(const Step<T>& step) {
   const Lanes<T> rate = broadcast(step.learning_rate), epsilon = broadcast(step.epsilon);
   const Lanes<T> rho = broadcast(step.rho), rest = broadcast(step.one_minus_rho), momentum = broadcast(step.momentum);
-  each_parameter<2>(step, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* slots) CNET_INLINED {
+  each_parameter<2>(step, rmsprop_momentum_update<T>, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* slots) CNET_INLINED {
     slots[0] = flush_subnormal(fma(rho, slots[0], rest * (g * g)));
     slots[1] = flush_subnormal(fma(momentum, slots[1], rate * g / square_root(slots[0] + epsilon)));
     w = w - slots[1];
@@ -75,7 +85,7 @@ template <class T> void rmsprop_momentum_update(const Step<T>& step) {
 template <class T> void rmsprop_centered_update(const Step<T>& step) {
   const Lanes<T> rate = broadcast(step.learning_rate), epsilon = broadcast(step.epsilon), zero = broadcast(T(0));
   const Lanes<T> rho = broadcast(step.rho), rest = broadcast(step.one_minus_rho), momentum = broadcast(step.momentum);
-  each_parameter<3>(step, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* slots) CNET_INLINED {
+  each_parameter<3>(step, rmsprop_centered_update<T>, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* slots) CNET_INLINED {
     slots[0] = flush_subnormal(fma(rho, slots[0], rest * (g * g)));
     slots[1] = flush_subnormal(fma(rho, slots[1], rest * g));
     const Lanes<T> variance = slots[0] - slots[1] * slots[1];
@@ -88,7 +98,7 @@ template <class T> void rmsprop_centered_update(const Step<T>& step) {
 
 template <class T> void adagrad_update(const Step<T>& step) {
   const Lanes<T> rate = broadcast(step.learning_rate), epsilon = broadcast(step.epsilon);
-  each_parameter<1>(step, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* sum) CNET_INLINED {
+  each_parameter<1>(step, adagrad_update<T>, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* sum) CNET_INLINED {
     sum[0] = sum[0] + g * g;
     w = w - rate * g / square_root(sum[0] + epsilon);
   });
@@ -97,7 +107,7 @@ template <class T> void adagrad_update(const Step<T>& step) {
 template <class T> void adadelta_update(const Step<T>& step) {
   const Lanes<T> rate = broadcast(step.learning_rate), epsilon = broadcast(step.epsilon);
   const Lanes<T> rho = broadcast(step.rho), rest = broadcast(step.one_minus_rho);
-  each_parameter<2>(step, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* squares) CNET_INLINED {
+  each_parameter<2>(step, adadelta_update<T>, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* squares) CNET_INLINED {
     squares[0] = flush_subnormal(fma(rho, squares[0], rest * (g * g)));
     const Lanes<T> change = square_root(squares[1] + epsilon) * g / square_root(squares[0] + epsilon);
     squares[1] = flush_subnormal(fma(rho, squares[1], rest * (change * change)));
@@ -108,7 +118,7 @@ template <class T> void adadelta_update(const Step<T>& step) {
 template <class T> void adam_update(const Step<T>& step) {
   const Lanes<T> rate = broadcast(step.learning_rate), epsilon = broadcast(step.epsilon);
   const Lanes<T> rest_1 = broadcast(step.one_minus_beta_1), rest_2 = broadcast(step.one_minus_beta_2);
-  each_parameter<2>(step, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* moments) CNET_INLINED {
+  each_parameter<2>(step, adam_update<T>, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* moments) CNET_INLINED {
     moments[0] = flush_subnormal(fma(g - moments[0], rest_1, moments[0]));
     moments[1] = flush_subnormal(fma(g * g - moments[1], rest_2, moments[1]));
     w = w - moments[0] * rate / (square_root(moments[1]) + epsilon);
@@ -118,7 +128,7 @@ template <class T> void adam_update(const Step<T>& step) {
 template <class T> void adam_amsgrad_update(const Step<T>& step) {
   const Lanes<T> rate = broadcast(step.learning_rate), epsilon = broadcast(step.epsilon);
   const Lanes<T> rest_1 = broadcast(step.one_minus_beta_1), rest_2 = broadcast(step.one_minus_beta_2);
-  each_parameter<3>(step, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* moments) CNET_INLINED {
+  each_parameter<3>(step, adam_amsgrad_update<T>, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* moments) CNET_INLINED {
     moments[0] = flush_subnormal(fma(g - moments[0], rest_1, moments[0]));
     moments[1] = flush_subnormal(fma(g * g - moments[1], rest_2, moments[1]));
     moments[2] = select(moments[1] <= moments[2], moments[2], moments[1]); // a NaN among the second stays
@@ -130,7 +140,7 @@ template <class T> void nadam_update(const Step<T>& step) {
   const Lanes<T> rate = broadcast(step.learning_rate), gradient_rate = broadcast(step.gradient_rate);
   const Lanes<T> epsilon = broadcast(step.epsilon), scale = broadcast(step.square_scale);
   const Lanes<T> rest_1 = broadcast(step.one_minus_beta_1), rest_2 = broadcast(step.one_minus_beta_2);
-  each_parameter<2>(step, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* moments) CNET_INLINED {
+  each_parameter<2>(step, nadam_update<T>, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* moments) CNET_INLINED {
     moments[0] = flush_subnormal(fma(g - moments[0], rest_1, moments[0]));
     moments[1] = flush_subnormal(fma(g * g - moments[1], rest_2, moments[1]));
     w = w - fma(rate, moments[0], gradient_rate * g) / (square_root(moments[1] * scale) + epsilon);
@@ -141,7 +151,7 @@ template <class T> void lion_update(const Step<T>& step) {
   const Lanes<T> rate = broadcast(step.learning_rate), zero = broadcast(T(0));
   const Lanes<T> beta_1 = broadcast(step.beta_1), rest_1 = broadcast(step.one_minus_beta_1);
   const Lanes<T> beta_2 = broadcast(step.beta_2), rest_2 = broadcast(step.one_minus_beta_2);
-  each_parameter<1>(step, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* mean) CNET_INLINED {
+  each_parameter<1>(step, lion_update<T>, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* mean) CNET_INLINED {
     const Lanes<T> direction = fma(beta_1, mean[0], rest_1 * g);
     // 0 and NaN have no sign: they are the change themselves.
     const Lanes<T> change = select(zero < direction, rate, select(direction < zero, zero - rate, direction));
@@ -192,3 +202,30 @@ template <class T> void sum_magnitudes(Index rows, const T* panel, double* sums)
 template <class T> void sum_squares(Index rows, const T* panel, double* sums) {
   sum_down(rows, panel, sums, [](double x) CNET_INLINED { return x * x; });
 }
+
+template <class T> constexpr OptimizerKernels<T> members() {
+  return {
+      sgd_update<T>,
+      sgd_momentum_update<T>,
+      rmsprop_update<T>,
+      rmsprop_momentum_update<T>,
+      rmsprop_centered_update<T>,
+      adagrad_update<T>,
+      adadelta_update<T>,
+      adam_update<T>,
+      adam_amsgrad_update<T>,
+      nadam_update<T>,
+      lion_update<T>,
+      clip<T>,
+      average<T>,
+      regularize<T>,
+      sum_magnitudes<T>,
+      sum_squares<T>,
+  };
+}
+
+} // namespace
+
+CNET_EXPORT(OptimizerKernels, optimizers)
+
+} // namespace cnet::kernels::CNET_ISA

@@ -1,4 +1,10 @@
+#include "kernels/rows.hpp"
+
 // Standardizing: columns by the moments of a batch or by given ones, rows by their own.
+
+namespace cnet::kernels::CNET_ISA {
+
+namespace {
 
 template <class T> void column_moments(Index rows, Index panels, const T* x, Index x_stride, T* mean, T* variance) {
   const Lanes<T> count = broadcast(static_cast<T>(rows));
@@ -96,7 +102,7 @@ void standardize_rows(Rows<T> rows, T epsilon, const T* gamma, const T* beta, T*
   const Lanes<T> columns = broadcast(static_cast<T>(rows.columns));
   each_group<T>(rows.rows, [&](Index first, Index count) CNET_INLINED {
     const Numbers<T> center(sums(rows, first, count) / columns);
-    const Lanes<T> squares = fold_rows<T>(first, count, Add(), [&](Index i) CNET_INLINED {
+    const Lanes<T> squares = fold_rows<Add, T>(first, count, [&](Index i) CNET_INLINED {
       Lanes<T> total = broadcast(T(0));
       each_panel(rows, i, T(0), [&](Index p, Lanes<T> x) CNET_INLINED {
         const Lanes<T> difference = x - center[i - first];
@@ -131,13 +137,14 @@ void standardize_rows_backward(Rows<T> rows, const T* mean, const T* inverse, co
   const auto standardized = [&](Index i, Lanes<T> x)
                                 CNET_INLINED { return (x - broadcast(mean[i])) * broadcast(inverse[i]); };
   each_group<T>(rows.rows, [&](Index first, Index count) CNET_INLINED {
-    const Numbers<T> means(
-        fold_rows<T>(first, count, Add(),
-                     [&](Index i) CNET_INLINED {
-                       return sum_panels(rows, i, T(0), [&](Index p, Lanes<T>) CNET_INLINED { return scaled(i, p); });
-                     }) /
-        columns);
-    const Lanes<T> products = fold_rows<T>(first, count, Add(), [&](Index i) CNET_INLINED {
+    const Numbers<T> means(fold_rows<Add, T>(first, count,
+                                             [&](Index i) CNET_INLINED {
+                                               return sum_panels(rows, i, T(0), [&](Index p, Lanes<T>) CNET_INLINED {
+                                                 return scaled(i, p);
+                                               });
+                                             }) /
+                           columns);
+    const Lanes<T> products = fold_rows<Add, T>(first, count, [&](Index i) CNET_INLINED {
       Lanes<T> total = zero;
       each_panel(rows, i, T(0),
                  [&](Index p, Lanes<T> x) CNET_INLINED { total = fma(scaled(i, p), standardized(i, x), total); });
@@ -167,3 +174,17 @@ void standardized_rows_gradient(Index rows, Index panels, const T* x, Index x_st
     store(out + p * panel_width<T>, sum);
   }
 }
+
+template <class T> constexpr NormalizationKernels<T> members() {
+  return {
+      column_moments<T>,       inverse_deviation<T>,         standardize<T>,
+      standardize_backward<T>, standardized_gradient<T>,     scale_columns<T>,
+      standardize_rows<T>,     standardize_rows_backward<T>, standardized_rows_gradient<T>,
+  };
+}
+
+} // namespace
+
+CNET_EXPORT(NormalizationKernels, normalization)
+
+} // namespace cnet::kernels::CNET_ISA
