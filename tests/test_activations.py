@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from tolerances import log_softmax_bound, softmax_bound
+from support.tolerances import log_softmax_bound, softmax_bound
 
 from cnet import activations, autodiff, ops, reference
 from cnet.reference.activations import ACTIVATIONS

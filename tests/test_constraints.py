@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tolerances import relative_bound
+from support.tolerances import relative_bound
 
 import cnet
 from cnet import constraints, layers

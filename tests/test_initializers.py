@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from tolerances import gamma, mean_bound
+from support.tolerances import gamma, mean_bound
 
 import cnet
 from cnet import initializers

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tolerances import POLAR_ROUNDINGS, relative_bound
+from support.tolerances import POLAR_ROUNDINGS, relative_bound
 
 import cnet
 from cnet import _core, random, reference

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from support.tolerances import ELEMENTARY_ROUNDINGS, training_bound
 from threadpoolctl import threadpool_limits
-from tolerances import ELEMENTARY_ROUNDINGS, training_bound
 
 import cnet
 from cnet import Sequential, layers, losses, optimizers, reference

@@ -10,11 +10,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from derivatives import CASES, Array, Case, Shape
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
-from tolerances import ELEMENTARY_ROUNDINGS, central_difference, difference_bound, relative_bound
+from support.differentiable_operations import CASES, Array, Case, Shape
+from support.tolerances import (
+    ELEMENTARY_ROUNDINGS,
+    central_difference,
+    difference_bound,
+    relative_bound,
+)
 
 from cnet import activations, autodiff, ops
 

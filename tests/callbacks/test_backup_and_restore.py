@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fits import EndLater, X, Y, bits, make_model, rewrite
+from support.interrupted_training import EndLater, X, Y, bits, make_model, rewrite
 
 import cnet
 from cnet import callbacks, layers

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scripts import EXAMPLES, assert_pictures, output_of, run_example
+from support.example_scripts import EXAMPLES, assert_pictures, output_of, run_example
 
 from cnet import losses
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scripts import EXAMPLES, output_of, run_example
-from tolerances import relative_bound
+from support.example_scripts import EXAMPLES, output_of, run_example
+from support.tolerances import relative_bound
 
 from cnet import activations, ops
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from scripts import assert_pictures, output_of, run_example
+from support.example_scripts import assert_pictures, output_of, run_example
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scripts import assert_pictures, output_of, run_example
+from support.example_scripts import assert_pictures, output_of, run_example
 
 
 @pytest.mark.parametrize("seed", ["0", "1"])

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from scripts import assert_pictures, output_of
+from support.example_scripts import assert_pictures, output_of
 
 LINEAR, NET = "softmax regression", "one hidden layer"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scripts import EXAMPLES, run_example
+from support.example_scripts import EXAMPLES, run_example
 
 SCRIPT = EXAMPLES / "train_mnist.py"
 OPTIONS = [

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from derivatives import CASES, Case
-from tolerances import rounding_bound
+from support.differentiable_operations import CASES, Case
+from support.tolerances import rounding_bound
 
 from cnet import autodiff, graph
 

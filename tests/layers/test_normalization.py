@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from tolerances import relative_bound
+from support.tolerances import relative_bound
 
 import cnet
 from cnet import layers

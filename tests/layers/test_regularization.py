@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tolerances import STANDARD_ERRORS, kolmogorov_bound, mean_bound
+from support.tolerances import STANDARD_ERRORS, kolmogorov_bound, mean_bound
 
 import cnet
 from cnet import layers

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from support.tolerances import log_bound, log_softmax_bound, mean_loss_bound
 from threadpoolctl import threadpool_limits
-from tolerances import log_bound, log_softmax_bound, mean_loss_bound
 
 import cnet
 from cnet import Sequential, layers, losses, optimizers, reference

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from tolerances import central_difference, difference_bound
+from support.tolerances import central_difference, difference_bound
 
 from cnet import Input, Sequential, autodiff, layers, losses, ops, optimizers
 from cnet.losses import _FUNCTIONS, Loss

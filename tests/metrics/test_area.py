@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from predictions import SAMPLES, P, W, Y, counts
+from support.confusion_counts import SAMPLES, P, W, Y, counts
 
 from cnet import metrics
 

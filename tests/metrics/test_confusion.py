@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from predictions import RNG, P, W, Y, counts
+from support.confusion_counts import RNG, P, W, Y, counts
 
 from cnet import metrics
 

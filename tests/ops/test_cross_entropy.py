@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from operations import (
+from support.op_arguments import (
     DTYPES,
     LABEL_KINDS,
     MAKE_ARRAYS,
@@ -16,7 +16,7 @@ from operations import (
     call,
     draw,
 )
-from tolerances import ELEMENTARY_ROUNDINGS, difference_bound, relative_bound
+from support.tolerances import ELEMENTARY_ROUNDINGS, difference_bound, relative_bound
 
 from cnet import ops, reference
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from operations import assert_gradient, draw, make_outs
-from tolerances import difference_bound
+from support.op_arguments import assert_gradient, draw, make_outs
+from support.tolerances import difference_bound
 
 from cnet import ops
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from operation_bounds import assert_parity
-from operations import DTYPES, Arguments, assert_same, call, draw
-from tolerances import (
+from support.op_arguments import DTYPES, Arguments, assert_same, call, draw
+from support.op_error_bounds import assert_parity
+from support.tolerances import (
     INVERSE_ERF_CENTRAL,
     INVERSE_ERF_ERROR,
     INVERSE_ERF_TAIL,

@@ -6,8 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from operations import DTYPES, Arguments, assert_gradient, assert_same, assert_same_kind, draw
-from tolerances import activation_bound, activation_gradient_bound, difference_bound
+from support.op_arguments import (
+    DTYPES,
+    Arguments,
+    assert_gradient,
+    assert_same,
+    assert_same_kind,
+    draw,
+)
+from support.tolerances import activation_bound, activation_gradient_bound, difference_bound
 
 from cnet import ops, reference
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from operations import (
+from support.op_arguments import (
     NAMES,
     OPTIONAL,
     PARAMETERS,

@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from operation_bounds import assert_parity
-from operations import (
+from support.op_arguments import (
     ALL_NAMES,
     DENSE,
     DTYPES,
@@ -34,6 +33,7 @@ from operations import (
     label_kinds,
     updated_by,
 )
+from support.op_error_bounds import assert_parity
 
 import cnet
 from cnet import ops, reference

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from tolerances import gamma
+from support.tolerances import gamma
 
 import cnet
 from cnet import Sequential, layers, losses, ops, optimizers, reference

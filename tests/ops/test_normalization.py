@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from operation_bounds import assert_parity
-from operations import DTYPES, Arguments, Array, assert_gradient, assert_same, call, draw
-from tolerances import difference_bound
+from support.op_arguments import DTYPES, Arguments, Array, assert_gradient, assert_same, call, draw
+from support.op_error_bounds import assert_parity
+from support.tolerances import difference_bound
 
 from cnet import layers, ops
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from operations import BAD_OUTS, DTYPES, UPDATED, UPDATES, arrays_of, assert_same, draw
+from support.op_arguments import BAD_OUTS, DTYPES, UPDATED, UPDATES, arrays_of, assert_same, draw
 
 from cnet import ops
 

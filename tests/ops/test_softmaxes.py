@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 import pytest
-from operations import DTYPES, assert_gradient, draw
-from tolerances import difference_bound
+from support.op_arguments import DTYPES, assert_gradient, draw
+from support.tolerances import difference_bound
 
 from cnet import ops
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from tolerances import ELEMENTARY_ROUNDINGS, relative_bound
+from support.tolerances import ELEMENTARY_ROUNDINGS, relative_bound
 
 from cnet import autodiff
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tolerances import gamma, mean_bound
+from support.tolerances import gamma, mean_bound
 
 from cnet import initializers
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from tolerances import relative_bound, training_bound
+from support.tolerances import relative_bound, training_bound
 
 import cnet
 

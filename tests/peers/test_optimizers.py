@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from tolerances import STANDARD_ERRORS, unit_roundoff
+from support.tolerances import STANDARD_ERRORS, unit_roundoff
 
 import cnet
 from cnet import ops, optimizers

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tolerances import dot_bound
+from support.tolerances import dot_bound
 
 import cnet
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tolerances import dot_bound, log_softmax_bound, rounding_bound
+from support.tolerances import dot_bound, log_softmax_bound, rounding_bound
 
 import cnet
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tolerances import ELEMENTARY_ROUNDINGS, relative_bound, training_bound
+from support.tolerances import ELEMENTARY_ROUNDINGS, relative_bound, training_bound
 
 import cnet
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tolerances import (
+from support.tolerances import (
     ELEMENTARY_ROUNDINGS,
     central_difference,
     difference_bound,

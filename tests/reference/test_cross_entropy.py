@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 import pytest
-from operations import assert_gradient, draw_labels, draw_normal
-from tolerances import (
+from support.op_arguments import assert_gradient, draw_labels, draw_normal
+from support.tolerances import (
     ELEMENTARY_ROUNDINGS,
     difference_bound,
     log_bound,

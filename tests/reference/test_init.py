@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from operations import draw_normal
+from support.op_arguments import draw_normal
 
 from cnet import reference as ops
 from cnet.reference._arrays import FloatArray

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 import pytest
-from tolerances import (
+from support.tolerances import (
     ELEMENTARY_ROUNDINGS,
     central_difference,
     difference_bound,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from operations import assert_gradient
-from tolerances import difference_bound, rounding_bound
+from support.op_arguments import assert_gradient
+from support.tolerances import difference_bound, rounding_bound
 
 from cnet import reference as ops
 

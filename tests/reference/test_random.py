@@ -10,7 +10,7 @@ from itertools import permutations
 import mpmath
 import numpy as np
 import pytest
-from tolerances import ELEMENTARY_ROUNDINGS, kolmogorov_bound, mean_bound, relative_bound
+from support.tolerances import ELEMENTARY_ROUNDINGS, kolmogorov_bound, mean_bound, relative_bound
 
 from cnet.reference import random
 

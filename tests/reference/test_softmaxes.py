@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from operations import assert_gradient, draw_normal
-from tolerances import (
+from support.op_arguments import assert_gradient, draw_normal
+from support.tolerances import (
     difference_bound,
 )
 

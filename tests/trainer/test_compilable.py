@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from classifiers import IDS, SPARSE, X, bits, make_model, momentum
+from support.classifiers import IDS, SPARSE, X, bits, make_model, momentum
 
 import cnet
 from cnet import Sequential, layers

@@ -9,7 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from classifiers import IDS, WEIGHTS, Dataset, X, bits, generator, make_model, momentum, pieces
+from support.classifiers import (
+    IDS,
+    WEIGHTS,
+    Dataset,
+    X,
+    bits,
+    generator,
+    make_model,
+    momentum,
+    pieces,
+)
 
 import cnet
 from cnet import callbacks

@@ -7,7 +7,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from classifiers import DTYPES, IDS, ONE_HOT, SPARSE, Array, X, bits, make_model, momentum, spoilt
+from support.classifiers import (
+    DTYPES,
+    IDS,
+    ONE_HOT,
+    SPARSE,
+    Array,
+    X,
+    bits,
+    make_model,
+    momentum,
+    spoilt,
+)
 
 import cnet
 from cnet import Sequential, layers

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from classifiers import IDS, X, bits, make_model
+from support.classifiers import IDS, X, bits, make_model
 
 import cnet
 from cnet import Sequential

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from classifiers import DTYPES, IDS, LABELS, SPARSE, Array, X, bits, make_model
-from tolerances import (
+from support.classifiers import DTYPES, IDS, LABELS, SPARSE, Array, X, bits, make_model
+from support.tolerances import (
     ELEMENTARY_ROUNDINGS,
     central_difference,
     difference_bound,

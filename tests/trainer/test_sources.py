@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from classifiers import (
+from support.classifiers import (
     IDS,
     SIZES,
     WEIGHTS,

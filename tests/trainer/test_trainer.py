@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from classifiers import DTYPES, IDS, LABELS, ONE_HOT, SPARSE, X, bits, make_model, momentum
-from tolerances import ELEMENTARY_ROUNDINGS, relative_bound
+from support.classifiers import DTYPES, IDS, LABELS, ONE_HOT, SPARSE, X, bits, make_model, momentum
+from support.tolerances import ELEMENTARY_ROUNDINGS, relative_bound
 
 import cnet
 from cnet import optimizers, reference

@@ -18,7 +18,7 @@ import numpy.typing as npt
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from operations import ALL_NAMES, PARAMETERS, SCALARS, UPDATES
+from support.op_arguments import ALL_NAMES, PARAMETERS, SCALARS, UPDATES
 
 from cnet import ops
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from programs import run_program
+from support.subprocesses import run_program
 
 pytestmark = [
     pytest.mark.memory,

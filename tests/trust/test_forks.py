@@ -9,7 +9,7 @@ from collections.abc import Callable
 import joblib
 import numpy as np
 import pytest
-from programs import run_program
+from support.subprocesses import run_program
 
 import cnet
 

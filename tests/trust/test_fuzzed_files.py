@@ -13,9 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import hostile_files
 import numpy as np
 import pytest
+from trust import hostile_files
 
 import cnet
 from cnet.saving.tensor_file import TensorFile, write_tensor_file

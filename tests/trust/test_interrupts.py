@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from programs import run_program
+from support.subprocesses import run_program
 
 # Calls that would last for ever; whatever they are given, they end by the signal alone. The delay is
 # from the signal to the exception, and includes what Python needs to run a thread.

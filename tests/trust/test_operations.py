@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from operations import ALL_NAMES
+from support.op_arguments import ALL_NAMES
 
 from .fuzz_operations import call
 

@@ -16,7 +16,7 @@ from itertools import chain, combinations, permutations
 from typing import Any
 
 import pytest
-from system_calls import Call, Traced
+from support.strace import Call, Traced
 
 import cnet
 from cnet import layers

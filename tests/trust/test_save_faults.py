@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from system_calls import Call, Outcome, Traced
+from support.strace import Call, Outcome, Traced
 
 import cnet
 from cnet import layers, models

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from programs import run_program
+from support.subprocesses import run_program
 
 pytestmark = pytest.mark.memory
 

@@ -31,7 +31,7 @@ import numpy as np
 import cnet
 from cnet.datasets.idx import read_idx
 
-CORPUS = Path(__file__).parent / "trust" / "corpus"
+CORPUS = Path(__file__).parent / "corpus"
 MEMORY = 64 << 20  # that no small file may ask for
 SECONDS = 1.0  # of the CPU, for any of them
 

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from operations import Arguments, assert_same_kind, call
-from tolerances import (
+
+from cnet import ops, reference
+from support.op_arguments import Arguments, assert_same_kind, call
+from support.tolerances import (
     ELEMENTARY_ROUNDINGS,
     activation_bound,
     activation_gradient_bound,
@@ -20,8 +22,6 @@ from tolerances import (
     rounding_bound,
     softmax_bound,
 )
-
-from cnet import ops, reference
 
 
 def bounds(name: str, arguments: Arguments, dtype: npt.DTypeLike) -> tuple[Any, ...]:

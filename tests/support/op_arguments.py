@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from tolerances import central_difference
 
 from cnet import reference
+from support.tolerances import central_difference
 
 Array = npt.NDArray[Any]
 Arguments = dict[str, Any]
