@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from support.instances import INNER_LAYERS, LAYERS, Maker, first_of_each, name_of
 
 import cnet
 from cnet import activations, layers, ops
@@ -17,23 +18,26 @@ from cnet.reference.activations import ACTIVATIONS as ELEMENTWISE
 DTYPES = ["float32", "float64"]
 ACTIVATIONS = ["linear", *ELEMENTWISE, "softmax", "log_softmax"]
 
-MAKERS: dict[str, Callable[..., layers.Layer]] = {
-    "activation": lambda **options: layers.Activation("relu", **options),
-    "batch_normalization": layers.BatchNormalization,
-    "dense": lambda **options: layers.Dense(3, **options),
-    "dropout": lambda **options: layers.Dropout(0.5, **options),
-    "elu": layers.ELU,
-    "flatten": layers.Flatten,
-    "gaussian_noise": lambda **options: layers.GaussianNoise(0.5, **options),
-    "input_layer": lambda **options: layers.InputLayer((4,), **options),
-    "layer_normalization": layers.LayerNormalization,
-    "leaky_re_lu": layers.LeakyReLU,
-    "normalization": lambda **options: layers.Normalization(mean=0.5, variance=2.0, **options),
-    "re_lu": layers.ReLU,
-    "reshape": lambda **options: layers.Reshape((2, -1), **options),
-    "rescaling": lambda **options: layers.Rescaling(2.0, **options),
-    "softmax": layers.Softmax,
+# The names that layers have without one of their own begin so.
+PREFIXES: dict[type[layers.Layer], str] = {
+    layers.Activation: "activation",
+    layers.BatchNormalization: "batch_normalization",
+    layers.Dense: "dense",
+    layers.Dropout: "dropout",
+    layers.ELU: "elu",
+    layers.Flatten: "flatten",
+    layers.GaussianNoise: "gaussian_noise",
+    layers.InputLayer: "input_layer",
+    layers.Lambda: "lambda",
+    layers.LayerNormalization: "layer_normalization",
+    layers.LeakyReLU: "leaky_re_lu",
+    layers.Normalization: "normalization",
+    layers.ReLU: "re_lu",
+    layers.Rescaling: "rescaling",
+    layers.Reshape: "reshape",
+    layers.Softmax: "softmax",
 }
+EACH = first_of_each(LAYERS)
 
 
 def draw(*shape: int, dtype: npt.DTypeLike = np.float32) -> npt.NDArray[Any]:
@@ -93,11 +97,12 @@ def test_flatten() -> None:
     assert layers.Flatten()(np.empty((0, 4, 3))).shape == (0, 12)
 
 
-@pytest.mark.parametrize("name", ["activation", "re_lu", "rescaling"])
-def test_elementwise_layers_keep_the_shape(name: str) -> None:
+@pytest.mark.parametrize(
+    "layer", [layers.Activation("relu"), layers.ReLU(), layers.Rescaling(2.0)], ids=type
+)
+def test_elementwise_layers_keep_the_shape(layer: layers.Layer) -> None:
     x = draw(5, 4, 3)
-    layer = MAKERS[name]()
-    expected = 2 * x if name == "rescaling" else np.maximum(x, 0)
+    expected = 2 * x if isinstance(layer, layers.Rescaling) else np.maximum(x, 0)
     np.testing.assert_array_equal(layer(x), expected, strict=True)
     assert layer.output_shape == (None, 4, 3)
 
@@ -105,9 +110,11 @@ def test_elementwise_layers_keep_the_shape(name: str) -> None:
 # -- Building --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [name for name in MAKERS if name != "input_layer"])
-def test_a_layer_is_built_by_its_first_input_and_takes_no_other(name: str) -> None:
-    layer = MAKERS[name]()
+@pytest.mark.parametrize(
+    "make", [m for m in LAYERS if m.func is not layers.InputLayer], ids=name_of
+)
+def test_a_layer_is_built_by_its_first_input_and_takes_no_other(make: Maker) -> None:
+    layer = make()
     assert not layer.built
     assert layer.weights == []
     with pytest.raises(AttributeError, match=rf"'{layer.name}' is not built yet"):
@@ -265,34 +272,35 @@ def test_trainable_weights(trainable: bool) -> None:
 # -- Names, options and errors ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("prefix", MAKERS)
-def test_names_are_numbered(prefix: str) -> None:
-    first, second = MAKERS[prefix]().name, MAKERS[prefix]().name
+@pytest.mark.parametrize("make", EACH, ids=name_of)
+def test_names_are_numbered(make: Maker) -> None:
+    prefix = PREFIXES[make.func]
+    first, second = make().name, make().name
     number = int(first.removeprefix(f"{prefix}_")) if first != prefix else 0
     assert second == f"{prefix}_{number + 1}"
-    assert MAKERS[prefix](name="mine").name == "mine"
+    assert make(name="mine").name == "mine"
 
 
-@pytest.mark.parametrize("prefix", MAKERS)
-def test_options_that_all_layers_have(prefix: str) -> None:
-    layer = MAKERS[prefix](name="mine", trainable=False, dtype="float64")
+@pytest.mark.parametrize("make", LAYERS, ids=name_of)
+def test_options_that_all_layers_have(make: Maker) -> None:
+    layer = make(name="mine", trainable=False, dtype="float64")
     assert (layer.name, layer.trainable, layer.dtype) == ("mine", False, "float64")
     assert repr(layer).startswith(f"<{type(layer).__name__} name=mine, built=")
 
 
 @pytest.mark.parametrize("option", ["kernel_quantizer", "autocast", "weights"])
-@pytest.mark.parametrize("prefix", MAKERS)
-def test_unknown_options_are_refused_by_name(prefix: str, option: str) -> None:
+@pytest.mark.parametrize("make", EACH, ids=name_of)
+def test_unknown_options_are_refused_by_name(make: Maker, option: str) -> None:
     with pytest.raises(TypeError, match=option):
-        MAKERS[prefix](**{option: None})
+        make(**{option: None})
 
 
-@pytest.mark.parametrize("prefix", sorted(MAKERS.keys() - {"input_layer"}))
-def test_activity_regularizers_are_refused_by_name(prefix: str) -> None:
-    assert MAKERS[prefix](activity_regularizer=None).get_config()["activity_regularizer"] is None
+@pytest.mark.parametrize("make", first_of_each(INNER_LAYERS), ids=name_of)
+def test_activity_regularizers_are_refused_by_name(make: Maker) -> None:
+    assert make(activity_regularizer=None).get_config()["activity_regularizer"] is None
     message = r"^\w+: activity_regularizer is not supported, got 'l2'"
     with pytest.raises(ValueError, match=message):
-        MAKERS[prefix](activity_regularizer="l2")
+        make(activity_regularizer="l2")
 
 
 LEFT_OUT: list[tuple[Callable[..., Any], str, dict[str, Any]]] = [

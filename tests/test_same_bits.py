@@ -7,21 +7,26 @@ import os
 import subprocess
 import sys
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
+from support.instances import OPTIMIZERS
 
 import cnet
 
-OPTIMIZERS = 14  # of the program
+TESTS = str(Path(__file__).parent)
 NETS, DTYPES = ("small", "tall", "activations", "decorated", "wide"), ("float32", "float64")
 
 # Trains, evaluates and predicts; prints the SHA-256 of each result by its name, as JSON.
 PROGRAM = """
-import hashlib, json, os
+import hashlib, json, os, sys
 import numpy as np, cnet
 from functools import partial
-from cnet import activations, layers, optimizers, regularizers
+from cnet import activations, layers, regularizers
+
+sys.path.insert(0, sys.argv[1])
+from support.instances import OPTIMIZERS, name_of
 
 def tasks():
     folder = "/proc/self/task"
@@ -31,23 +36,6 @@ tasks_before = tasks()
 threads = int(os.environ["CNET_NUM_THREADS"])
 assert cnet.get_num_threads() == threads
 assert cnet.build_info()["instruction_set"] == os.environ["CNET_ISA"]
-
-OPTIMIZERS = {
-    "SGD": lambda: optimizers.SGD(0.1),
-    "momentum": lambda: optimizers.SGD(0.1, momentum=0.9),
-    "Nesterov": lambda: optimizers.SGD(0.1, momentum=0.9, nesterov=True),
-    "RMSprop": optimizers.RMSprop,
-    "RMSprop with momentum": lambda: optimizers.RMSprop(momentum=0.5),
-    "centered": lambda: optimizers.RMSprop(centered=True, clipvalue=0.01),
-    "Adagrad": lambda: optimizers.Adagrad(0.1),
-    "Adadelta": lambda: optimizers.Adadelta(1.0),
-    "Adam": optimizers.Adam,
-    "AMSGrad": lambda: optimizers.Adam(amsgrad=True, clipnorm=0.05),
-    "AdamW": lambda: optimizers.AdamW(optimizers.schedules.CosineDecay(0.01, 9)),
-    "Nadam": lambda: optimizers.Nadam(gradient_accumulation_steps=2, global_clipnorm=0.1),
-    "Lion": lambda: optimizers.Lion(use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=3),
-    "decay": lambda: optimizers.SGD(0.1, weight_decay=0.1),
-}
 
 def dense(widths, dtype):
     hidden = [layers.Dense(width, "relu", dtype=dtype) for width in widths]
@@ -104,7 +92,8 @@ for net, (samples, features, batch, make) in NETS.items():
     rng = np.random.default_rng(0)
     x, ids = rng.normal(size=(samples, features)), rng.integers(10, size=samples)
     for dtype in ("float32", "float64"):
-        for n, (name, optimizer) in enumerate(OPTIMIZERS.items()):
+        for n, optimizer in enumerate(OPTIMIZERS):
+            name = name_of(optimizer)
             for labels in ("ids", "one-hot"):
                 if net != "small" and labels == ("ids", "one-hot")[n % 2]:
                     continue  # to save time
@@ -137,7 +126,7 @@ print(json.dumps(hashes))
 def run(program: str, **environment: str) -> subprocess.CompletedProcess[str]:
     inherited = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
     return subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", program, TESTS],
         env=inherited | environment,
         capture_output=True,
         text=True,
@@ -193,7 +182,7 @@ def test_different_trainings_have_different_hashes() -> None:
     found = hashes("scalar", 1)
     weights = {value for name, value in found.items() if name.endswith("ids: weights")}
     # Of all nets but the small one, every other optimizer trains with ids.
-    assert len(weights) == 2 * (OPTIMIZERS + (len(NETS) - 1) * (OPTIMIZERS // 2))
+    assert len(weights) == 2 * (len(OPTIMIZERS) + (len(NETS) - 1) * (len(OPTIMIZERS) // 2))
 
 
 def test_the_number_of_threads_may_change_while_a_model_is_trained() -> None:

@@ -8,6 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.instances import (
+    CONSTRAINTS,
+    DESCRIBABLE_LAYERS,
+    INITIALIZERS,
+    LOSSES,
+    METRICS,
+    REGULARIZERS,
+    Maker,
+    name_of,
+)
 
 import cnet
 from cnet import (
@@ -15,47 +25,18 @@ from cnet import (
     constraints,
     initializers,
     layers,
-    losses,
     metrics,
     models,
     regularizers,
 )
 
-# What layers must be told; a layer that isn't here is made without arguments.
-ARGUMENTS: dict[str, dict[str, Any]] = {
-    "Activation": {"activation": "relu"},
-    "BatchNormalization": {
-        "momentum": 0.5,
-        "gamma_regularizer": "l2",
-        "beta_constraint": "non_neg",
-    },
-    "Dense": {
-        "units": 3,
-        "kernel_regularizer": regularizers.L1L2(0.1, 0.2),
-        "bias_constraint": constraints.MaxNorm(3.0),
-    },
-    "Dropout": {"rate": 0.25, "seed": 7},
-    "GaussianNoise": {"stddev": 0.5},
-    "InputLayer": {"shape": (2, 3)},
-    "Normalization": {"mean": [1.0, 2.0], "variance": [3.0, 4.0], "invert": True},
-    "Reshape": {"target_shape": (3, -1)},
-    "Rescaling": {"scale": 0.5, "offset": 1},
-}
-LAYERS = [
-    name
-    for name in layers.__all__
-    if isinstance(getattr(layers, name), type)
-    and issubclass(getattr(layers, name), layers.Layer)
-    and name not in ("Layer", "Lambda")  # of which a config can hold no function
-]
 
-
-@pytest.mark.parametrize("name", LAYERS)
-def test_every_layer(name: str) -> None:
+@pytest.mark.parametrize("make", DESCRIBABLE_LAYERS, ids=name_of)
+def test_every_layer(make: Maker) -> None:
     options = {"name": "mine", "trainable": False, "dtype": "float64"}
-    layer = getattr(layers, name)(**ARGUMENTS.get(name, {}), **options)
+    layer = make(**options)
     described = layers.serialize(layer)
-    assert described["class_name"] == name
+    assert described["class_name"] == make.func.__name__
     assert options.items() <= described["config"].items()
     text = json.dumps(described)
     copy = layers.deserialize(json.loads(text))
@@ -113,12 +94,13 @@ def test_activations_that_are_refused(config: Any) -> None:
         activations.get(config)
 
 
-@pytest.mark.parametrize("name", sorted(n for n in metrics._CLASSES if n[0].isupper()))
-def test_every_metric(name: str) -> None:
-    metric = metrics.get(name)
-    config = metric.get_config()
-    copy = metrics.get({"class_name": type(metric).__name__, "config": config})
+@pytest.mark.parametrize("make", METRICS, ids=name_of)
+def test_every_metric(make: Maker) -> None:
+    config = make(name="mine").get_config()
+    copy = metrics.get({"class_name": make.func.__name__, "config": config})
+    assert type(copy) is make.func
     assert copy.get_config() == config == json.loads(json.dumps(config))
+    assert config["name"] == "mine"
 
 
 def test_arguments_of_metrics() -> None:
@@ -131,12 +113,26 @@ def test_arguments_of_metrics() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", sorted({cls.__name__ for cls in losses._CLASSES.values()}))
-def test_every_loss(name: str) -> None:
-    cls = getattr(losses, name)
-    config = cls(name="mine").get_config()
-    assert cls.from_config(json.loads(json.dumps(config))).get_config() == config
+@pytest.mark.parametrize("make", LOSSES, ids=name_of)
+def test_every_loss(make: Maker) -> None:
+    config = make(name="mine").get_config()
+    assert make.func.from_config(json.loads(json.dumps(config))).get_config() == config
     assert config["name"] == "mine"
+    assert make.keywords.items() <= config.items()
+
+
+@pytest.mark.parametrize("make", [*INITIALIZERS, *REGULARIZERS, *CONSTRAINTS], ids=name_of)
+def test_every_initializer_regularizer_and_constraint(make: Maker) -> None:
+    if make in INITIALIZERS:
+        get: Any = initializers.get
+    else:
+        get = regularizers.get if make in REGULARIZERS else constraints.get
+    config = make().get_config()
+    described = json.loads(json.dumps({"class_name": make.func.__name__, "config": config}))
+    copy = get(described)
+    assert type(copy) is make.func
+    assert copy.get_config() == config
+    assert make.keywords.items() <= config.items()
 
 
 # -- Models ----------------------------------------------------------------------------------------

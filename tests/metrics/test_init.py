@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 import pytest
+from support.instances import METRICS, Maker, name_of
 
 import cnet
 from cnet import metrics
@@ -159,50 +159,51 @@ def test_one_output_and_accuracy() -> None:
 # -- What all have in common -----------------------------------------------------------------------
 
 
-def arguments(name: str, samples: int) -> tuple[Any, Any]:
-    """Return labels and predictions of a number of samples, and whatever metric."""
+def draw(metric: Any, samples: int) -> tuple[Any, Any]:
+    """Return labels and predictions of a number of samples, for whatever metric."""
     rng = np.random.default_rng(samples)
     scores, ids = rng.random((samples, 4)), rng.integers(0, 4, samples)
-    if metrics.get(name).sparse:
-        return ids, scores
-    return np.eye(4)[ids], scores
+    return (ids if metric.sparse else np.eye(4)[ids]), scores
 
 
-PAIRED = [name for name in NAMES if name != "mean"]
+PAIRED = [make for make in METRICS if make.func is not metrics.Mean]
 
 
-@pytest.mark.parametrize("name", PAIRED)
-def test_batches_add_up_until_a_reset(name: str) -> None:
-    y, p = arguments(name, 30)
-    whole, parts = metrics.get(name), metrics.get(name)
-    parts.update_state(*arguments(name, 9))
+@pytest.mark.parametrize("make", PAIRED, ids=name_of)
+def test_batches_add_up_until_a_reset(make: Maker) -> None:
+    whole, parts = make(), make()
+    y, p = draw(whole, 30)
+    parts.update_state(*draw(whole, 9))
     parts.reset_state()
     for rows in (slice(0, 7), slice(7, 8), slice(8, 30)):
         parts.update_state(y[rows], p[rows])
     np.testing.assert_allclose(parts.result(), whole(y, p), rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", PAIRED)
+# An adjusted R² counts samples, not their weights.
+@pytest.mark.parametrize(
+    "make", [m for m in PAIRED if "num_regressors" not in m.keywords], ids=name_of
+)
 @pytest.mark.parametrize("shape", [(30,), (30, 1)])
-def test_a_weight_is_a_number_of_times(name: str, shape: tuple[int, ...]) -> None:
-    y, p = arguments(name, 30)
+def test_a_weight_is_a_number_of_times(make: Maker, shape: tuple[int, ...]) -> None:
+    weighted, repeated = make(), make()
+    y, p = draw(weighted, 30)
     weights = np.random.default_rng(1).integers(0, 4, 30)
-    weighted, repeated = metrics.get(name), metrics.get(name)
     weighted.update_state(y, p, sample_weight=weights.reshape(shape))
     repeated.update_state(np.repeat(y, weights, axis=0), np.repeat(p, weights, axis=0))
     np.testing.assert_allclose(weighted.result(), repeated.result(), rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", PAIRED)
-def test_without_samples(name: str) -> None:
-    result = metrics.get(name).result()
-    assert result == 0 or (name == "r2_score" and math.isnan(result))
+@pytest.mark.parametrize("make", PAIRED, ids=name_of)
+def test_without_samples(make: Maker) -> None:
+    result = np.asarray(make().result())
+    assert np.isnan(result).all() if make.func is metrics.R2Score else (result == 0).all()
 
 
-@pytest.mark.parametrize("name", PAIRED)
-def test_wrong_batches_are_refused_and_change_nothing(name: str) -> None:
-    y, p = arguments(name, 30)
-    metric = metrics.get(name)
+@pytest.mark.parametrize("make", PAIRED, ids=name_of)
+def test_wrong_batches_are_refused_and_change_nothing(make: Maker) -> None:
+    metric = make()
+    y, p = draw(metric, 30)
     before = metric(y, p)
     cls = type(metric).__name__
     loss = cls.replace("CoshError", "Cosh")

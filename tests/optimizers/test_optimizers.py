@@ -7,19 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.instances import OPTIMIZERS, first_of_each
 
 import cnet
 from cnet import optimizers
 
 CLASSES: dict[str, Any] = {
-    "adadelta": optimizers.Adadelta,
-    "adagrad": optimizers.Adagrad,
-    "adam": optimizers.Adam,
-    "adamw": optimizers.AdamW,
-    "lion": optimizers.Lion,
-    "nadam": optimizers.Nadam,
-    "rmsprop": optimizers.RMSprop,
-    "sgd": optimizers.SGD,
+    make.func.__name__.lower(): make.func for make in first_of_each(OPTIMIZERS)
 }
 
 # Keras's.

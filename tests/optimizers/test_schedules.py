@@ -7,26 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.instances import SCHEDULES, first_of_each
 
 import cnet
 from cnet import optimizers, reference
 from cnet.optimizers import schedules
 from cnet.optimizers.schedules import LearningRateSchedule
 
-LINEAR = {"initial_learning_rate": 0.5, "decay_steps": 10}
-ARGUMENTS: dict[str, dict[str, Any]] = {
-    "CosineDecay": LINEAR,
-    "CosineDecayRestarts": {"initial_learning_rate": 0.5, "first_decay_steps": 10},
-    "ExponentialDecay": LINEAR | {"decay_rate": 0.5},
-    "InverseTimeDecay": LINEAR | {"decay_rate": 0.5},
-    "PiecewiseConstantDecay": {"boundaries": [2, 5], "values": [0.5, 0.25, 0.125]},
-    "PolynomialDecay": LINEAR,
-}
-NAMES = [name for name in schedules.__all__ if name != "LearningRateSchedule"]
-
-
-def test_every_schedule_is_tried() -> None:
-    assert sorted(ARGUMENTS) == sorted(NAMES)
+# Of each schedule, the fewest arguments: it begins at 0.5.
+ARGUMENTS = {make.func.__name__: make.keywords for make in first_of_each(SCHEDULES)}
 
 
 @pytest.mark.parametrize("name", ARGUMENTS)

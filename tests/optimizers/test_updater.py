@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gc
 import pickle
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from support.instances import OPTIMIZERS, Maker, name_of
 
 import cnet
 from cnet import autodiff, layers, optimizers
@@ -16,12 +16,6 @@ from cnet.autodiff import Variable
 
 RNG = np.random.default_rng(0)
 SHAPES = [(3, 4), (4,), (), (2, 3, 2), (1, 1)]
-MAKERS: dict[str, Callable[[], optimizers.Optimizer]] = {
-    "SGD": lambda: optimizers.SGD(0.1, momentum=0.9),
-    "Adam": lambda: optimizers.Adam(0.01, amsgrad=True),
-    "RMSprop": lambda: optimizers.RMSprop(0.01, centered=True, clipvalue=0.3),
-    "scheduled": lambda: optimizers.SGD(optimizers.schedules.ExponentialDecay(0.1, 1, 0.5)),
-}
 
 
 def make_variables(dtype: str = "float32") -> list[Variable]:
@@ -34,13 +28,17 @@ def make_gradients(step: int) -> list[Any]:
     return [np.asarray(rng.normal(size=shape), np.float32) for shape in SHAPES]
 
 
-@pytest.mark.parametrize("name", MAKERS)
-def test_variables_together_are_as_each_by_itself(name: str) -> None:
+# A norm of all gradients is that of the variables that are given together.
+@pytest.mark.parametrize(
+    "make", [m for m in OPTIMIZERS if "global_clipnorm" not in m.keywords], ids=name_of
+)
+def test_variables_together_are_as_each_by_itself(make: Maker) -> None:
     together, alone = make_variables(), make_variables()
-    optimizer, others = MAKERS[name](), [MAKERS[name]() for _ in alone]
+    optimizer, others = make(), [make() for _ in alone]
     for step in range(4):
         gradients = make_gradients(step)
-        assert optimizer.apply_gradients(zip(gradients, together, strict=True)) == step + 1
+        steps = (step + 1) // (optimizer.gradient_accumulation_steps or 1)
+        assert optimizer.apply_gradients(zip(gradients, together, strict=True)) == steps
         for other, gradient, variable in zip(others, gradients, alone, strict=True):
             other.apply_gradients([(autodiff.constant(gradient), variable)])
     for one, other_one in zip(together, alone, strict=True):
@@ -57,11 +55,11 @@ def test_sgd_is_its_formula() -> None:
         assert (variable.numpy() == old - 0.25 * gradient.astype(np.float64)).all()
 
 
-@pytest.mark.parametrize("name", MAKERS)
-def test_what_is_kept_goes_with_the_variable(name: str) -> None:
+@pytest.mark.parametrize("make", OPTIMIZERS, ids=name_of)
+def test_what_is_kept_goes_with_the_variable(make: Maker) -> None:
     """Variables come in another order, and stay away for a step in which they have no gradient."""
     ordered, shuffled = make_variables(), make_variables()
-    one, other = MAKERS[name](), MAKERS[name]()
+    one, other = make(), make()
     for step in range(5):
         gradients: list[Any] = make_gradients(step)
         if step == 2:

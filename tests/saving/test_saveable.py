@@ -8,16 +8,16 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import safetensors.numpy
+from support.instances import INNER_LAYERS, LOSSES, METRICS, OPTIMIZERS, SCHEDULES, Maker, name_of
 
 import cnet
-from cnet import activations, constraints, initializers, layers, losses, metrics, models, optimizers
+from cnet import initializers, layers, losses, metrics, models, optimizers
 from cnet.saving import tensor_file
 from cnet.saving.saveable import weights_by_path
 from cnet.saving.tensor_file import TensorFile, write_tensor_file
@@ -67,38 +67,9 @@ def test_a_model_comes_back(tmp_path: Path, dtype: str) -> None:
     assert copy.optimizer is None
 
 
-LAYERS = [
-    layers.Dense(3, partial(activations.gelu, approximate=True)),
-    layers.Activation(partial(activations.relu, max_value=0.5)),
-    *(layers.Activation("relu"), layers.Activation("log_softmax"), layers.Dense(3, "gelu")),
-    *(layers.Dense(1, use_bias=False), layers.ELU(0.5), layers.Flatten(), layers.LeakyReLU(0.25)),
-    *(layers.ReLU(6.0, 0.1, 0.5), layers.Rescaling(0.1, -0.5), layers.Softmax()),
-    layers.Dense(2, kernel_initializer=initializers.Orthogonal(2.0, seed=3)),
-    layers.Dense(2, kernel_initializer="zeros", bias_initializer=initializers.Constant(0.1)),
-    layers.Dense(2, kernel_regularizer="l2", bias_constraint=constraints.MaxNorm(3.0)),
-    *(layers.Dropout(0.5, seed=3), layers.GaussianNoise(0.5), layers.Reshape((2, -1))),
-    layers.BatchNormalization(
-        gamma_initializer="random_normal", moving_mean_initializer="random_normal"
-    ),
-    layers.LayerNormalization(beta_initializer="random_normal", scale=False),
-    layers.Normalization(mean=[1, 2, 3, 4], variance=2.0),
-]
-
-
-def test_no_layer_is_forgotten() -> None:
-    classes = {getattr(layers, name) for name in layers.__all__}
-    classes = {c for c in classes if isinstance(c, type) and issubclass(c, layers.Layer)}
-    assert {type(layer) for layer in LAYERS} == classes - {
-        layers.Layer,
-        layers.InputLayer,
-        layers.Lambda,
-    }
-
-
-@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.name)
-def test_every_layer(tmp_path: Path, layer: layers.Layer) -> None:
-    layer = type(layer).from_config(layer.get_config())
-    model = cnet.Sequential([layers.Input((4,)), layer])
+@pytest.mark.parametrize("make", INNER_LAYERS, ids=name_of)
+def test_every_layer(tmp_path: Path, make: Maker) -> None:
+    model = cnet.Sequential([layers.Input((4,)), make()])
     copy = models.load_model(saved(model, tmp_path))
     assert state(copy) == state(model)
     x = np.linspace(-8, 8, 12).reshape(3, 4)
@@ -216,80 +187,43 @@ def test_two_weights_of_one_name() -> None:
 # -- What compile was told ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "name", sorted(set(optimizers.__all__) - {"Optimizer", "get", "schedules"})
-)
-def test_every_optimizer(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("make", OPTIMIZERS, ids=name_of)
+def test_every_optimizer(tmp_path: Path, make: Maker) -> None:
     model = make_model()
-    options = {"learning_rate": 0.25, "clipnorm": 2.0, "weight_decay": 0.125}
-    model.compile(getattr(optimizers, name)(**options, name="mine"), CLASSIFY)
+    model.compile(make(name="mine"), CLASSIFY)
     copy = models.load_model(saved(model, tmp_path)).optimizer
-    assert type(copy) is type(model.optimizer)
-    assert copy.get_config() == model.optimizer.get_config()
-    assert options.items() <= copy.get_config().items()
+    assert type(copy) is make.func
+    assert copy.get_config() == make(name="mine").get_config()
 
 
-SCHEDULES = [
-    optimizers.schedules.ExponentialDecay(0.5, 10, 0.5),
-    optimizers.schedules.InverseTimeDecay(0.5, 10, 0.5),
-    optimizers.schedules.PolynomialDecay(0.5, 10),
-    optimizers.schedules.PiecewiseConstantDecay([1, 5], [0.5, 0.25, 0.125]),
-    optimizers.schedules.CosineDecay(0.5, 10),
-    optimizers.schedules.CosineDecayRestarts(0.5, 10),
-]
-
-
-def test_no_schedule_is_forgotten() -> None:
-    names = {type(schedule).__name__ for schedule in SCHEDULES}
-    assert names == set(optimizers.schedules.__all__) - {"LearningRateSchedule"}
-
-
-@pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda schedule: schedule.name)
-def test_every_schedule(tmp_path: Path, schedule: Any) -> None:
+@pytest.mark.parametrize("make", SCHEDULES, ids=name_of)
+def test_every_schedule(tmp_path: Path, make: Maker) -> None:
     model = make_model()
-    model.compile(optimizers.SGD(schedule), CLASSIFY)
+    model.compile(optimizers.SGD(make()), CLASSIFY)
     copy = models.load_model(saved(model, tmp_path)).optimizer
     assert copy.get_config() == model.optimizer.get_config()
     assert copy.learning_rates(20, 3) == model.optimizer.learning_rates(20, 3)
 
 
-@pytest.mark.parametrize("name", sorted({cls.__name__ for cls in losses._CLASSES.values()}))
-def test_every_loss(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("make", LOSSES, ids=name_of)
+def test_every_loss(tmp_path: Path, make: Maker) -> None:
     model = make_model()
-    model.compile("sgd", getattr(losses, name)(name="mine"))
+    model.compile("sgd", make(name="mine"))
     copy = models.load_model(saved(model, tmp_path)).loss
     assert copy is not None
-    assert type(copy) is type(model.loss)
-    assert copy.get_config() == getattr(losses, name)(name="mine").get_config()
+    assert type(copy) is make.func
+    assert copy.get_config() == make(name="mine").get_config()
+    assert vars(copy) == vars(make(name="mine"))
 
 
-@pytest.mark.parametrize(
-    "loss",
-    [
-        losses.SparseCategoricalCrossentropy(from_logits=True),
-        losses.CategoricalCrossentropy(label_smoothing=0.25),
-        losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.5),
-        losses.Huber(delta=2.5),
-    ],
-    ids=lambda loss: loss.name,
-)
-def test_losses_with_arguments(tmp_path: Path, loss: losses.Loss) -> None:
+@pytest.mark.parametrize("make", METRICS, ids=name_of)
+def test_every_metric(tmp_path: Path, make: Maker) -> None:
     model = make_model()
-    model.compile("sgd", loss)
-    copy = models.load_model(saved(model, tmp_path)).loss
-    assert copy is not None
-    numbers = {name: value for name, value in vars(loss).items() if name != "name"}
-    assert numbers.items() <= vars(copy).items()
-
-
-@pytest.mark.parametrize("name", sorted(n for n in metrics._CLASSES if n[0].isupper()))
-def test_every_metric(tmp_path: Path, name: str) -> None:
-    model = make_model()
-    metric = metrics._CLASSES[name](name="mine")
+    metric = make(name="mine")
     model.compile("sgd", CLASSIFY if metric.sparse else "mse", metrics=[metric])
     (copy,) = models.load_model(saved(model, tmp_path)).metrics
-    assert type(copy) is type(model.metrics[0])
-    assert copy.get_config() == model.metrics[0].get_config()
+    assert type(copy) is make.func
+    assert copy.get_config() == make(name="mine").get_config()
 
 
 def test_a_loss_as_metric(tmp_path: Path) -> None:

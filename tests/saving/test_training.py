@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 from numpy.testing import assert_array_equal
+from support.instances import OPTIMIZERS, name_of
 
 import cnet
 from cnet import callbacks, layers, models, optimizers
@@ -21,24 +22,6 @@ from cnet.saving.tensor_file import TensorFile, write_tensor_file
 
 X = np.random.default_rng(0).normal(size=(40, 6))
 Y = np.arange(40) % 3
-
-OPTIMIZERS: dict[str, Callable[[], optimizers.Optimizer]] = {
-    "SGD": lambda: optimizers.SGD(0.1),
-    "momentum": lambda: optimizers.SGD(0.1, 0.9),
-    "RMSprop": optimizers.RMSprop,
-    "RMSprop, momentum": lambda: optimizers.RMSprop(momentum=0.5),
-    "RMSprop, centered": lambda: optimizers.RMSprop(centered=True),
-    "Adagrad": optimizers.Adagrad,
-    "Adadelta": lambda: optimizers.Adadelta(1.0),
-    "Adam": optimizers.Adam,
-    "AMSGrad": lambda: optimizers.Adam(amsgrad=True),
-    "AdamW": optimizers.AdamW,
-    "Nadam": optimizers.Nadam,
-    "Lion": lambda: optimizers.Lion(1e-3),
-    "average": lambda: optimizers.Adam(use_ema=True, ema_overwrite_frequency=3),
-    "accumulation": lambda: optimizers.SGD(0.1, 0.9, gradient_accumulation_steps=3),
-    "schedule": lambda: optimizers.Adam(schedules.ExponentialDecay(0.1, 3, 0.5)),
-}
 
 
 def make_model(optimizer: Any = "adam", dtype: str = "float32") -> cnet.Sequential:
@@ -85,7 +68,7 @@ WAYS: dict[str, Callable[[cnet.Sequential, Path], cnet.Sequential]] = {
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-@pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
+@pytest.mark.parametrize("make", OPTIMIZERS, ids=name_of)
 def test_training_goes_on(tmp_path: Path, make: Any, way: Any) -> None:
     model = make_model(make())
     fit(model, 0, 2)

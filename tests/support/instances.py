@@ -200,7 +200,8 @@ OPTIMIZERS: list[Maker] = [
     partial(optimizers.RMSprop, centered=True, clipvalue=0.01),
     partial(optimizers.SGD),
     partial(optimizers.SGD, 0.1, momentum=0.9),
-    partial(optimizers.SGD, 0.1, momentum=0.9, nesterov=True, gradient_accumulation_steps=3),
+    partial(optimizers.SGD, 0.1, momentum=0.9, nesterov=True),
+    partial(optimizers.SGD, 0.1, momentum=0.9, gradient_accumulation_steps=3),
     partial(optimizers.SGD, s.ExponentialDecay(0.1, 1, 0.5), weight_decay=0.125),
 ]
 

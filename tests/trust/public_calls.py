@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from support import instances
+from support.instances import name_of
 
 import cnet
 from cnet import (
@@ -245,30 +247,26 @@ def _within(name: str, make: Callable[[], Any], find: Callable[[Any], Any], **go
 def _instances() -> list[Call]:
     """Return calls of losses, metrics, layers, initializers… themselves."""
     calls = []
-    for module, base, abstract in (
-        (losses, losses.Loss, ("Loss", "LossFunctionWrapper", "PointwiseLoss")),
-        (metrics, metrics.Metric, ("Metric", "MeanMetricWrapper")),
-        (initializers, initializers.Initializer, ("Initializer",)),
-        (regularizers, regularizers.Regularizer, ("Regularizer",)),
-        (constraints, constraints.Constraint, ("Constraint",)),
+    for make in (
+        *instances.LOSSES,
+        *instances.METRICS,
+        *instances.INITIALIZERS,
+        *instances.REGULARIZERS,
+        *instances.CONSTRAINTS,
     ):
-        for name in module.__all__:
-            cls = getattr(module, name)
-            if not isinstance(cls, type) or not issubclass(cls, base) or name in abstract:
-                continue
-            method = "update_state" if base is metrics.Metric else "__call__"
-            sparse = getattr(cls, "sparse", False)
-            good = GOOD | ({"y_true": classes} if sparse else {})
-            names, required = parameters_of(getattr(cls(), method))
-            calls.append(
-                Call(
-                    f"{module.__name__}.{name}().{method}",
-                    lambda cls=cls, method=method: (getattr(cls(), method), None),  # type: ignore[misc]
-                    names,
-                    required,
-                    good,
-                )
+        made = make()
+        method = "update_state" if isinstance(made, metrics.Metric) else "__call__"
+        good = GOOD | ({"y_true": classes} if getattr(made, "sparse", False) else {})
+        names, required = parameters_of(getattr(made, method))
+        calls.append(
+            Call(
+                f"{name_of(make)}.{method}",
+                lambda make=make, method=method: (getattr(make(), method), None),  # type: ignore[misc]
+                names,
+                required,
+                good,
             )
+        )
     return calls
 
 
