@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 import pytest
+from support.forms import in_ci
 
 MODEL = """
 import os, sys, threading, time
@@ -54,7 +55,7 @@ print(os.waitstatus_to_exitcode(status))
 
 
 @pytest.mark.parametrize("leaves", [True, False])
-@pytest.mark.parametrize("threads", ["1", "2", "5"])
+@pytest.mark.parametrize("threads", [*in_ci("1", "2"), "5"])
 def test_a_fork_amid_training(threads: str, leaves: bool) -> None:
     result = run(FORK.format(leaves=leaves), CNET_NUM_THREADS=threads)
     assert (result.returncode, result.stdout) == (0, "7\n"), result.stderr
@@ -75,7 +76,7 @@ time.sleep(0.3)
 
 
 @pytest.mark.parametrize("call", ["fit", "fit with hooks", "evaluate", "predict"])
-@pytest.mark.parametrize("threads", ["1", "2"])
+@pytest.mark.parametrize("threads", [*in_ci("1"), "2"])
 def test_the_end_of_the_program_amid_a_call_of_a_daemon_thread(call: str, threads: str) -> None:
     program = f"sys.argv.append('{call}')\n{EXIT}"
     result = run(program, CNET_NUM_THREADS=threads)
@@ -141,7 +142,7 @@ time.sleep(0.2)
 
 
 @pytest.mark.parametrize("end", ENDS)
-@pytest.mark.parametrize("threads", ["1", "2"])
+@pytest.mark.parametrize("threads", [*in_ci("1"), "2"])
 def test_programs_end(end: str, threads: str) -> None:
     code, program = ENDS[end]
     result = run(program, CNET_NUM_THREADS=threads)

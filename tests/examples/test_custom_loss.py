@@ -14,8 +14,12 @@ from support.example_scripts import EXAMPLES, assert_pictures, output_of, run_ex
 from cnet import losses
 
 
-def test_what_it_says_and_draws(tmp_path: Path) -> None:
-    text = output_of("custom_loss.py", "--plots", tmp_path)
+# The mean distance from the true quantiles; the noise's deviation is 0.05 to 0.43.
+@pytest.mark.parametrize(
+    ("epochs", "largest"), [("20", 0.1), pytest.param("100", 0.06, marks=pytest.mark.ci)]
+)
+def test_what_it_says_and_draws(tmp_path: Path, epochs: str, largest: float) -> None:
+    text = output_of("custom_loss.py", "--epochs", epochs, "--plots", tmp_path)
     below = re.findall(r"below the (\d+)% quantile: ([\d.]+)% of the points", text)
     assert [int(quantile) for quantile, _ in below] == [10, 50, 90]
     for quantile, share in below:
@@ -23,7 +27,7 @@ def test_what_it_says_and_draws(tmp_path: Path) -> None:
         # As far as the shares of 4,000 points are from what they are drawn from, five deviations.
         assert abs(float(share) / 100 - q) <= 5 * np.sqrt(q * (1 - q) / 4000)
     distances = re.findall(r"[\d.]+", text.split("true quantiles: ")[1].splitlines()[0])
-    assert max(map(float, distances)) < 0.06  # the noise's deviation is 0.05 to 0.43
+    assert max(map(float, distances)) < largest
     figures = dict(re.findall(r"(\w+): (loss .*)", text))
     assert figures["focal"] == figures["BinaryFocalCrossentropy"]
     assert figures["focal"] != figures["binary_crossentropy"]

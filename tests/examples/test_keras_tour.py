@@ -17,6 +17,7 @@ def figures(text: str) -> dict[str, float]:
     return {name: float(value) for name, value in re.findall(r"(\w+ accuracy) (\d\.\d+)", text)}
 
 
+@pytest.mark.ci
 def test_what_it_says_draws_and_logs(tmp_path: Path) -> None:
     text = output_of("keras_tour.py", "--plots", tmp_path)
     assert "Epoch 5/5" in text
@@ -37,6 +38,7 @@ def test_without_a_folder_it_writes_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.ci
 @pytest.mark.skipif(not FASHION.is_dir(), reason="needs Debian's package dataset-fashion-mnist")
 def test_fashion_mnist_in_full(tmp_path: Path) -> None:
     text = output_of("keras_tour.py", "--fashion", "--data", FASHION, "--plots", tmp_path)

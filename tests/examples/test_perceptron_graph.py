@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.example_scripts import assert_pictures, output_of, run_example
+from support.forms import in_ci
 
 
-@pytest.mark.parametrize("seed", ["0", "1"])
+@pytest.mark.parametrize("seed", ["0", *in_ci("1")])
 def test_what_it_says_and_draws(tmp_path: Path, seed: str) -> None:
     text = output_of("perceptron_graph.py", "--seed", seed, "--plots", tmp_path)
     found = re.findall(r"(.+): misclassified ([\d.]+)%, J = ([\d.]+)", text)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.example_scripts import EXAMPLES, assert_pictures, output_of, run_example
+from support.forms import in_ci
 from support.tolerances import relative_bound
 
 from cnet.datasets import mnist
@@ -29,7 +30,7 @@ def test_what_it_says_and_draws(tmp_path: Path) -> None:
     assert_pictures(tmp_path, "three_layer_loss.png", "three_layer_kernels.png")
 
 
-@pytest.mark.parametrize("threads", ["1", "2"])
+@pytest.mark.parametrize("threads", ["1", *in_ci("2")])
 def test_on_any_number_of_threads(threads: str) -> None:
     assert "the same bits" in output_of("three_layer.py", CNET_NUM_THREADS=threads)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from support.forms import in_ci
 from support.tolerances import relative_bound
 
 import cnet
@@ -156,7 +157,7 @@ def _float64() -> Any:
     cnet.config.set_floatx(before)
 
 
-@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("threads", [*in_ci(1), 3])
 @pytest.mark.parametrize("name", NETS)
 def test_a_step_goes_down_the_gradient(name: str, threads: int) -> None:
     cnet.utils.set_random_seed(1)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+import numpy as np
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -32,12 +35,29 @@ def output_of(name: str, *arguments: str | Path, **environment: str) -> str:
     return result.stdout
 
 
-def assert_pictures(folder: Path, *names: str) -> None:
-    """Check that these, and no others, are the PNG files of a folder, and not empty."""
+def colors(path: Path) -> int:
+    """Return how many colors a PNG file of more than 100 x 100 pixels has."""
     from matplotlib.image import imread
 
+    pixels = imread(path)
+    assert min(pixels.shape[:2]) > 100, path
+    channels = (pixels * 255).astype(np.uint32).reshape(-1, pixels.shape[-1])
+    return len(np.unique(channels @ (1 << 8 * np.arange(channels.shape[1], dtype=np.uint32))))
+
+
+def assert_pictures(folder: Path, *names: str) -> None:
+    """Check that these, and no others, are the PNG files of a folder, and not empty."""
     assert {path.name for path in folder.glob("*.*")} == set(names)
     for name in names:
-        pixels = imread(folder / name)
-        assert min(pixels.shape[:2]) > 100, name
-        assert len({*map(bytes, (pixels * 255).astype("uint8").reshape(-1, pixels.shape[-1]))}) > 20
+        assert colors(folder / name) > 20, name
+
+
+def write_digits(folder: Path, count: int | None = None) -> None:
+    """Write the first of the bundled digits, or all, as the files that MNIST consists of."""
+    digits = np.load(EXAMPLES / "data" / "mnist_5k.npz")
+    for part, prefix in (("train", "train"), ("test", "t10k")):
+        for kind, name in (("x", "images-idx3"), ("y", "labels-idx1")):
+            array = digits[f"{kind}_{part}"][:count]
+            header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+            content = gzip.compress(header + array.tobytes())
+            (folder / f"{prefix}-{name}-ubyte.gz").write_bytes(content)

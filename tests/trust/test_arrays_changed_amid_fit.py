@@ -66,7 +66,7 @@ GARBAGE = [-1, CLASSES, 2**31, -(2**31), 2**62, -(2**62)]
 
 @pytest.mark.parametrize("call", ["fit", "evaluate"])
 def test_class_ids_overwritten_in_a_tight_loop(
-    call: str, amount: Callable[[int, int], int]
+    call: str, amount: Callable[[int, int, int], int]
 ) -> None:
     x, y = arrays("ids")
     good, refused = y.copy(), 0
@@ -79,7 +79,7 @@ def test_class_ids_overwritten_in_a_tight_loop(
         y[:] = good
 
     with meanwhile(overwrite) as changes:
-        for _ in range(amount(100, 5000)):
+        for _ in range(amount(100, 100, 5000)):
             with suppress(ValueError):
                 getattr(model, call)(x, y, verbose=0)
                 continue
@@ -89,7 +89,7 @@ def test_class_ids_overwritten_in_a_tight_loop(
     assert np.isfinite(model.get_weights()[0]).all()
 
 
-def test_samples_and_rows_overwritten(amount: Callable[[int, int], int]) -> None:
+def test_samples_and_rows_overwritten(amount: Callable[[int, int, int], int]) -> None:
     x, y = arrays("rows")
     good_x, good_y = x.copy(), y.copy()
     model = compiled("rows")
@@ -99,7 +99,7 @@ def test_samples_and_rows_overwritten(amount: Callable[[int, int], int]) -> None
         x[:], y[:] = good_x, good_y
 
     with meanwhile(overwrite):
-        for _ in range(amount(50, 2000)):
+        for _ in range(amount(50, 50, 2000)):
             with suppress(FloatingPointError):
                 model.fit(x, y, verbose=0)
             model.predict(x, verbose=0)
@@ -194,14 +194,14 @@ PROGRAM = """
 """
 
 
-def test_resized_and_reshaped_in_another_thread(amount: Callable[[int, int], int]) -> None:
+def test_resized_and_reshaped_in_another_thread(amount: Callable[[int, int, int], int]) -> None:
     changes = """
         lambda array: array.resize((array.size + 100_000,), refcheck=False),
         lambda array: array.resize((1,), refcheck=False),
         lambda array: setattr(array, "shape", (array.size,)),
         lambda array: setattr(array, "dtype", np.uint8),
     """
-    program = textwrap.dedent(PROGRAM).format(changes=changes.strip(), times=amount(30, 1000))
+    program = textwrap.dedent(PROGRAM).format(changes=changes.strip(), times=amount(30, 30, 1000))
     ran = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program],
         capture_output=True,

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.forms import in_ci
 from trust import hostile_files
 
 import cnet
@@ -23,12 +24,12 @@ from cnet.saving.tensor_file import TensorFile, write_tensor_file
 CORPUS = hostile_files.CORPUS
 MEMORY = Path("/dev/shm")  # so that no disk is asked, where there is such a place
 
-# Of each kind, how many files: in every run, and in the long suite, one and a half hours of two cores.
+# Of each kind, how many files: by default, with --ci, and with --long, one and a half hours of two cores.
 KINDS = {
-    "bytes": (40_000, 97_000_000),
-    "model": (8_000, 2_000_000),
-    "weights": (10_000, 1_000_000),
-    "idx": (10_000, 10_000_000),
+    "bytes": (6_000, 40_000, 97_000_000),
+    "model": (1_200, 8_000, 2_000_000),
+    "weights": (1_500, 10_000, 1_000_000),
+    "idx": (1_500, 10_000, 10_000_000),
 }
 
 
@@ -36,13 +37,13 @@ KINDS = {
 def test_hostile_files(
     tmp_path: Path,
     kind: str,
-    amount: Callable[[int, int], int],
+    amount: Callable[[int, int, int], int],
     report: Callable[[str], None],
 ) -> None:
     count = amount(*KINDS[kind])
-    processes = amount(1, os.cpu_count() or 1)
+    processes = amount(1, 1, os.cpu_count() or 1)
     where = MEMORY if os.access(MEMORY, os.W_OK) else tmp_path
-    first = int.from_bytes(os.urandom(4), "big") if count > KINDS[kind][0] else 1
+    first = int.from_bytes(os.urandom(4), "big") if count == KINDS[kind][2] else 1
     files = {
         seed: where / f"cnet-hostile-{kind}-{seed}" for seed in range(first, first + processes)
     }
@@ -99,7 +100,7 @@ def test_files_of_all_versions_are_read(version: Path) -> None:
 
 
 # What asks for much in few bytes: as many metrics, layers or models as a description may hold.
-MANY = {
+MANY: dict[str, Callable[[dict[str, Any]], None]] = {
     "metrics": lambda d: d["compile"]["metrics"].extend(
         [{"class_name": "AUC", "config": {"num_thresholds": 2**17}}] * 50
     ),
@@ -116,13 +117,13 @@ MANY = {
 }
 
 
-@pytest.mark.parametrize("change", MANY.values(), ids=MANY)
-def test_much_of_something(tmp_path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+@pytest.mark.parametrize("what", ["metrics", "layers", *in_ci("models")])
+def test_much_of_something(tmp_path: Path, what: str) -> None:
     """Ten seconds are generous: it takes one, and took minutes where there was no limit to layers."""
     with TensorFile(CORPUS / "version-1" / "nested.safetensors") as file:
         tensors = {name: file.read(name) for name in file.entries}
         document: Any = file.document
-    change(document)
+    MANY[what](document)
     path = tmp_path / "much.safetensors"
     write_tensor_file(path, tensors, document, overwrite=True)
     begin = time.process_time()

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.forms import in_ci
 
 import cnet
 from cnet import callbacks, layers, optimizers
@@ -29,7 +30,7 @@ EPOCHS = 12
 X = np.random.default_rng(0).normal(size=(1600, 20))
 Y = np.arange(1600) % 4
 
-Amount = Callable[[int, int], int]
+Amount = Callable[[int, int, int], int]
 Report = Callable[[str], None]
 
 
@@ -111,7 +112,7 @@ def test_every_training_that_was_killed_resumes(
     tmp_path: Path, amount: Amount, report: Report
 ) -> None:
     delays = random.Random(1)
-    wanted, kills, resumed, number = amount(40, 1000), 0, 0, 0
+    wanted, kills, resumed, number = amount(10, 40, 1000), 0, 0, 0
     while kills < wanted:
         whole, killed, result = (tmp_path / f"{name}{number}" for name in ("whole", "killed", "at"))
         result = result.with_suffix(".safetensors")
@@ -142,14 +143,14 @@ def test_every_training_that_was_killed_resumes(
 
 PROGRAM = f"""
 import sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
+sys.path.insert(0, {str(Path(__file__).parents[1])!r})
 from pathlib import Path
-import test_kills
+from trust import test_kills
 test_kills.train(int(sys.argv[1]), Path(sys.argv[2])).save(sys.argv[3])
 """
 
 
-@pytest.mark.parametrize("number", [1, 4])
+@pytest.mark.parametrize("number", [1, *in_ci(4)])
 def test_a_program_that_is_killed_and_run_again(tmp_path: Path, number: int) -> None:
     """The same with programs that begin anew, and run on other numbers of threads."""
     train(number, tmp_path / "whole").save(tmp_path / "whole.safetensors")

@@ -72,9 +72,9 @@ class Run:
 
 
 def test_malformed_calls_raise_what_is_documented(
-    tmp_path: Path, amount: Callable[[int, int], int], report: Callable[[str], None]
+    tmp_path: Path, amount: Callable[[int, int, int], int], report: Callable[[str], None]
 ) -> None:
-    calls = amount(100_000, 1_000_000)
+    calls = amount(10_000, 100_000, 1_000_000)
     start = time.monotonic()
     bounds = [calls * n // PROCESSES for n in range(PROCESSES + 1)]
     runs = [

@@ -104,17 +104,20 @@ print(json.dumps({name: after[name] - before[name] for name in before}))
 
 
 @pytest.mark.parametrize(
-    ("what", "short", "long"),
-    [("predicts", 50_000, 10**6), ("cycles", 40, 10**3), ("failures", 3_000, 10**5)],
+    ("what", "counts"),
+    [
+        ("predicts", (10_000, 50_000, 10**6)),
+        ("cycles", (20, 40, 10**3)),
+        ("failures", (1_000, 3_000, 10**5)),
+    ],
 )
 def test_memory_stays_flat(
     what: str,
-    short: int,
-    long: int,
-    amount: Callable[[int, int], int],
+    counts: tuple[int, int, int],
+    amount: Callable[[int, int, int], int],
     report: Callable[[str], None],
 ) -> None:
-    count = amount(short, long)
+    count = amount(*counts)
     grown = run_program(SOAK, what, count, timeout=7200)
     report(f"soak: {count} {what}: grown by {grown}")
     assert grown["resident"] < 2**20
