@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import pytest
+from hypothesis import settings
 
 T = TypeVar("T")
 
@@ -27,6 +28,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def form_of(config: pytest.Config) -> int:
     """Return 0 for the default form, 1 for --ci and 2 for --long."""
     return 2 if config.getoption("--long") else int(config.getoption("--ci"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose how many examples Hypothesis makes of each property."""
+    settings.register_profile("form", deadline=None, max_examples=(40, 300, 300)[form_of(config)])
+    settings.load_profile("form")
 
 
 def is_left_out(item: pytest.Item) -> bool:

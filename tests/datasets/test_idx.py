@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cnet.datasets.idx import read_idx
@@ -164,7 +164,6 @@ def read_or_refuse(path: Path) -> Array | None:
         return None
 
 
-@settings(deadline=None, max_examples=300)
 @given(data=st.data())
 def test_damaged_plain_files(
     tmp_path_factory: pytest.TempPathFactory, encode: Callable[[Array], bytes], data: st.DataObject
@@ -177,7 +176,6 @@ def test_damaged_plain_files(
     assert array is None or encode(array) == damaged
 
 
-@settings(deadline=None, max_examples=300)
 @given(data=st.data())
 def test_damaged_gzip_files(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     path = tmp_path_factory.getbasetemp() / "damaged-gzip"

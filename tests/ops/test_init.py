@@ -17,7 +17,6 @@ from support.op_arguments import (
     DENSE,
     DTYPES,
     ELEMENTWISE,
-    LABEL_KINDS,
     LAYOUTS,
     NAMES,
     PARAMETERS,
@@ -44,11 +43,10 @@ def widths(name: str, sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
     return product(sizes, sizes) if name in DENSE else zip(sizes, sizes, strict=True)
 
 
-@pytest.mark.parametrize("batch", SIZES)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", NAMES)
-def test_parity_with_the_reference(name: str, dtype: type, batch: int) -> None:
-    for kind in label_kinds(name):
+def test_parity_with_the_reference(name: str, dtype: type) -> None:
+    for kind, batch in product(label_kinds(name), SIZES):
         for inputs, outputs in widths(name, SIZES):
             assert_parity(name, draw(name, batch, inputs, outputs, dtype, kind), dtype)
 
@@ -71,10 +69,9 @@ def test_parity_without_the_optional_arguments(dtype: type) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("batch", [0, 3])
 @pytest.mark.parametrize("name", NAMES)
-def test_sizes_of_zero(name: str, batch: int, dtype: type) -> None:
-    for kind in label_kinds(name):
+def test_sizes_of_zero(name: str, dtype: type) -> None:
+    for kind, batch in product(label_kinds(name), [0, 3]):
         for inputs, outputs in widths(name, [0, 3]):
             if batch and inputs and outputs:
                 continue  # not a size of zero
@@ -86,14 +83,15 @@ def test_sizes_of_zero(name: str, batch: int, dtype: type) -> None:
             assert_same(call(ops, name, arguments), expected)
 
 
-@pytest.mark.parametrize("shape", [(), (0,), (1,), (100,), (3, 5, 7), (2, 0, 3)])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", [*ELEMENTWISE, *UPDATES])
-def test_elementwise_ops_take_any_shape(name: str, dtype: type, shape: tuple[int, ...]) -> None:
-    arguments = draw(name, 1, math.prod(shape), math.prod(shape), dtype)
-    for key in arrays_of(arguments):
-        arguments[key] = arguments[key].reshape(shape)
-    assert_parity(name, arguments, dtype)
+def test_elementwise_ops_take_any_shape(name: str, dtype: type) -> None:
+    shapes: list[tuple[int, ...]] = [(), (0,), (1,), (100,), (3, 5, 7), (2, 0, 3)]
+    for shape in shapes:
+        arguments = draw(name, 1, math.prod(shape), math.prod(shape), dtype)
+        for key in arrays_of(arguments):
+            arguments[key] = arguments[key].reshape(shape)
+        assert_parity(name, arguments, dtype)
 
 
 @pytest.mark.parametrize(
@@ -110,11 +108,14 @@ def test_a_row_has_the_same_bits_in_any_batch(name: str, dtype: type) -> None:
         np.testing.assert_array_equal(part, whole[start:stop])
 
 
-@pytest.mark.parametrize("kind", LABEL_KINDS)
-@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", NAMES)
-def test_inputs_of_any_layout(name: str, dtype: type, layout: str, kind: str) -> None:
+def test_inputs_of_any_layout(name: str, dtype: type) -> None:
+    for layout, kind in product(LAYOUTS, label_kinds(name)):
+        assert_layout_is_no_matter(name, dtype, layout, kind)
+
+
+def assert_layout_is_no_matter(name: str, dtype: type, layout: str, kind: str) -> None:
     arguments = draw(name, 17, 13, 13, dtype, kind)
     changed = {
         key: LAYOUTS[layout](arguments[key])
@@ -135,9 +136,13 @@ def test_inputs_of_any_layout(name: str, dtype: type, layout: str, kind: str) ->
         np.testing.assert_array_equal(value, before[key])
 
 
-@pytest.mark.parametrize("kind", ["list", "int8", "uint8", "int64", "float16", "bool"])
 @pytest.mark.parametrize("name", NAMES)
-def test_other_kinds_of_numbers_become_float32(name: str, kind: str) -> None:
+def test_other_kinds_of_numbers_become_float32(name: str) -> None:
+    for kind in ("list", "int8", "uint8", "int64", "float16", "bool"):
+        assert_become_float32(name, kind)
+
+
+def assert_become_float32(name: str, kind: str) -> None:
     arguments = draw(name, 17, 13, 13, np.float32)
     rng = np.random.default_rng(0)
     changed: Arguments = {}

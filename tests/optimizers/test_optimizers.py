@@ -89,17 +89,17 @@ NUMBERS = [
 
 
 @pytest.mark.parametrize(("name", "key"), NUMBERS)
-@pytest.mark.parametrize("value", ["0.1", None, [0.1, 0.2], 1j, np.zeros(2)])
-def test_what_is_no_number_is_refused(name: str, key: str, value: Any) -> None:
-    with pytest.raises(TypeError, match=rf"{key}: expected a number, got "):
-        CLASSES[name](**{key: value})
+def test_what_is_no_number_is_refused(name: str, key: str) -> None:
+    for value in ("0.1", None, [0.1, 0.2], 1j, np.zeros(2)):
+        with pytest.raises(TypeError, match=rf"{key}: expected a number, got "):
+            CLASSES[name](**{key: value})
 
 
 @pytest.mark.parametrize(("name", "key"), NUMBERS)
-@pytest.mark.parametrize("value", [-0.1, math.nan, math.inf, -math.inf])
-def test_numbers_out_of_range_are_refused(name: str, key: str, value: float) -> None:
-    with pytest.raises(ValueError, match=rf"{key}: expected a number in \[0.0, .*\], got "):
-        CLASSES[name](**{key: value})
+def test_numbers_out_of_range_are_refused(name: str, key: str) -> None:
+    for value in (-0.1, math.nan, math.inf, -math.inf):
+        with pytest.raises(ValueError, match=rf"{key}: expected a number in \[0.0, .*\], got "):
+            CLASSES[name](**{key: value})
 
 
 @pytest.mark.parametrize(

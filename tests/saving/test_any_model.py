@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.instances import INNER_LAYERS
 
@@ -95,7 +95,6 @@ def any_models(draw: st.DrawFn) -> cnet.Sequential:
 def test_any_model_comes_back(tmp_path: Path) -> None:
     path, again = tmp_path / "model.safetensors", tmp_path / "again.safetensors"
 
-    @settings(max_examples=60, deadline=None)
     @given(model=any_models())
     def try_one(model: cnet.Sequential) -> None:
         try:

@@ -6,6 +6,7 @@ import json
 import os
 import struct
 import tracemalloc
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -323,26 +324,24 @@ def nearly_honest(draw: st.DrawFn) -> bytes:
 
 def test_made_up_files(tmp_path: Path) -> None:
     """Each is refused or read, and what is read the package reads as well, to the same numbers."""
-    path, accepted = tmp_path / "file", []
+    path, seen = tmp_path / "file", Counter[str]()
 
-    @settings(max_examples=300, deadline=None)
     @given(content=st.one_of(CONTENTS, nearly_honest()))
     def try_one(content: bytes) -> None:
+        seen["tried"] += 1
         path.write_bytes(content)
         try:
             _, tensors = read(path)
         except cnet.FormatError:
             return
-        accepted.append(content)
+        seen["read"] += 1
         assert_same(safetensors.numpy.load(content), tensors)
 
     try_one()
-    assert len(accepted) > 30
+    assert seen["read"] > seen["tried"] / 10
 
 
-@settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_pieces_of_a_file_replaced(folder: Path, content: bytes, data: st.DataObject) -> None:
     begin = data.draw(st.integers(0, len(content)))

@@ -240,4 +240,5 @@ def assert_parity(name: str, arguments: Arguments, dtype: npt.DTypeLike) -> None
     for actual, expected, bound in zip(*results, bounds(name, arguments, dtype), strict=True):
         assert_same_kind(actual, expected)
         error = np.abs(np.asarray(actual, np.float64) - expected)
-        assert (error <= bound).all(), f"{name}: off by {error.max()}"
+        shapes = {key: np.shape(value) for key, value in arguments.items()}
+        assert (error <= bound).all(), f"{name} of {shapes}: off by {error.max()}"

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hypothesis_numpy
 
@@ -60,7 +60,6 @@ def same(a: Any, b: Any) -> bool:
     return np.asarray(a).tobytes() == np.asarray(b).tobytes()
 
 
-@settings(deadline=None)
 @given(x=forms(ROWS, FEATURES), y=forms(ROWS, CLASSES))
 def test_models_see_the_same_numbers(x: tuple[Array, Array], y: tuple[Array, Array]) -> None:
     results = []
@@ -75,7 +74,6 @@ def test_models_see_the_same_numbers(x: tuple[Array, Array], y: tuple[Array, Arr
     assert all(same(a, b) for a, b in zip(*results, strict=True))
 
 
-@settings(deadline=None)
 @given(x=forms(ROWS, FEATURES), kernel=forms(FEATURES, CLASSES), bias=forms(CLASSES))
 def test_operations_see_the_same_numbers(
     x: tuple[Array, Array], kernel: tuple[Array, Array], bias: tuple[Array, Array]
@@ -85,7 +83,6 @@ def test_operations_see_the_same_numbers(
     assert same(*results)
 
 
-@settings(deadline=None)
 @given(weights=forms(FEATURES, CLASSES))
 def test_weights_take_the_same_numbers(weights: tuple[Array, Array]) -> None:
     results = []

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from trust.public_calls import CALLS, MODULES, Call
+from trust.public_calls import CALLS, MODULES
 
 SEED = 1
 PROCESSES = 2
@@ -105,6 +105,5 @@ def test_every_public_name_is_called(module: str) -> None:
             assert f"{module}.{name}" in names
 
 
-@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
-def test_every_argument_that_is_required_has_a_good_value(call: Call) -> None:
-    assert set(call.required) <= set(call.good)
+def test_every_argument_that_is_required_has_a_good_value() -> None:
+    assert [call.name for call in CALLS if not set(call.required) <= set(call.good)] == []
