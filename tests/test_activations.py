@@ -1,4 +1,8 @@
-"""Activation functions of arrays; as parts of layers they are in test_layers.py."""
+"""The contract of every activation, and what `activations.get` takes.
+
+Each is held to its definition as an operation of the engine and of the reference; as a function, on tapes and
+in layers it has the operation's bits.
+"""
 
 from __future__ import annotations
 
@@ -7,41 +11,193 @@ from inspect import signature
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
-from support.tolerances import log_softmax_bound, softmax_bound
+from support.activation_cases import CASES, OP_CASES, ROW_NAMES, Array, Case, points, trained
+from support.tolerances import (
+    ELEMENTARY_ROUNDINGS,
+    gamma,
+    log_softmax_bound,
+    relative_bound,
+    softmax_bound,
+)
 
-from cnet import activations, autodiff, ops, reference
+from cnet import activations, autodiff, layers, ops, reference
 from cnet.reference.activations import ACTIVATIONS
 
 SHAPES = [(), (0,), (1,), (17,), (5, 17), (4, 3, 17)]
 DTYPES = [np.float32, np.float64]
-NAMES = ["linear", *ACTIVATIONS, "softmax", "log_softmax"]
+NAMES = ["linear", *ACTIVATIONS, *ROW_NAMES]
 
 
-def draw(shape: tuple[int, ...], dtype: type) -> npt.NDArray[Any]:
+def draw(shape: tuple[int, ...], dtype: type) -> Array:
     return np.random.default_rng(0).normal(size=shape).astype(dtype)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+def test_every_activation_has_a_case() -> None:
+    assert {case.name for case in CASES} == {"linear", *ACTIVATIONS}
+    public = {*activations.__all__} - {"get", "swish"}
+    assert public == {*NAMES}
+    for name in ACTIVATIONS:  # in some case each parameter has another value than its default
+        given = {key for case in CASES if case.name == name for key in case.parameters}
+        assert given == {*signature(getattr(activations, name)).parameters} - {"x"}
+
+
+# -- The definition ----------------------------------------------------------------------------------
+
+# NumPy's formulas have no more than six operations beside up to three exponentials, logarithms and tangents;
+# and of those of GELU the exponent, x² / 2 or a cubic polynomial, has up to four roundings of its own.
+REFERENCE_ROUNDINGS = 6 + 3 * ELEMENTARY_ROUNDINGS
+
+
+def reference_bound(case: Case, x: Array, exact: Array) -> Array:
+    roundings = np.full(x.shape, float(REFERENCE_ROUNDINGS))
+    if case.name == "gelu":
+        z = np.clip(x.astype(np.float64), -50, 50)
+        exponent = 1.6 * z + 0.072 * z**3 if case.parameters else z**2
+        roundings += 4 * np.abs(exponent)
+    # Underflow takes the smallest normal number, times an x of a hundred or a thousand.
+    underflow = 1000 * float(np.finfo(x.dtype).smallest_normal)
+    bound: Array = gamma(1, x.dtype) * roundings * np.abs(exact) + underflow
+    return bound
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_relu_and_linear(dtype: type, shape: tuple[int, ...]) -> None:
-    x = draw(shape, dtype)
-    for result, expected in (
-        (activations.relu(x), reference.relu_forward(x)),
-        (activations.linear(x), x),
-    ):
-        assert result.dtype == dtype
-        np.testing.assert_array_equal(result, expected)
+@pytest.mark.parametrize("case", OP_CASES, ids=str)
+@pytest.mark.parametrize("module", [ops, reference], ids=["engine", "reference"])
+def test_values_are_those_of_the_definition(module: Any, case: Case, dtype: type) -> None:
+    x = points(np.dtype(dtype).name)
+    with np.errstate(over="ignore", under="ignore"):
+        y = module.activation_forward(x, case.name, **case.parameters)
+        exact = case.exact(x)
+        rounded = exact.astype(dtype)
+    assert (type(y), y.dtype, y.shape) == (np.ndarray, dtype, x.shape)
+    finite = np.isfinite(rounded)
+    np.testing.assert_array_equal(y[~finite], rounded[~finite])
+    x, y, exact, rounded = x[finite], y[finite], exact[finite], rounded[finite]
+    if module is ops:  # half a unit for the exact value's own rounding
+        bound = (case.units + 0.5) * np.spacing(np.abs(rounded)).astype(np.float64)
+    else:
+        bound = reference_bound(case, x, exact)
+    error = np.abs(y - exact)
+    assert (error <= bound).all(), (x[error > bound], y[error > bound], exact[error > bound])
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("name", ACTIVATIONS)
-def test_functions_of_an_element_are_the_op_in_any_shape(name: str, shape: tuple[int, ...]) -> None:
-    x = draw(shape, np.float32)
-    np.testing.assert_array_equal(
-        getattr(activations, name)(x), ops.activation_forward(x, name), strict=True
-    )
+# An engine's slope of x errs by 3 units in the last place of 1 or of itself, 6 u; one of y by y's own 2 units,
+# times 2 at most, and 3 roundings. Then comes the product with the gradient.
+ENGINE_SLOPE_ROUNDINGS = 2 * 2 * 2 + 3 + 1
+# As of the values; and ten are enough for an exponent's roundings, as an exponential falls off faster.
+REFERENCE_SLOPE_ROUNDINGS = REFERENCE_ROUNDINGS + 10
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("case", OP_CASES, ids=str)
+@pytest.mark.parametrize("module", [ops, reference], ids=["engine", "reference"])
+def test_gradients_are_those_of_the_definition(module: Any, case: Case, dtype: type) -> None:
+    x = points(np.dtype(dtype).name)
+    x = x[(np.abs(x) <= 100) & ~np.isin(x, list(case.kinks))]
+    grad = np.random.default_rng(1).normal(size=x.shape).astype(dtype)
+    with np.errstate(over="ignore", under="ignore"):
+        y = module.activation_forward(x, case.name, **case.parameters)
+        found = module.activation_backward(grad, x, y, case.name, **case.parameters)
+        slope = case.exact_slopes(x)
+        exact = grad * slope
+        fits = np.abs(exact) <= np.finfo(dtype).max
+    assert (type(found), found.dtype, found.shape) == (np.ndarray, dtype, x.shape)
+    roundings = ENGINE_SLOPE_ROUNDINGS if module is ops else REFERENCE_SLOPE_ROUNDINGS
+    bound = gamma(roundings + case.units, dtype) * np.abs(grad) * np.maximum(np.abs(slope), 1)
+    error = np.abs(found - exact)
+    assert (error <= bound)[fits].all(), (x[fits & (error > bound)], error[fits & (error > bound)])
+    np.testing.assert_array_equal(found[~fits], np.copysign(np.inf, exact[~fits]))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("case", OP_CASES, ids=str)
+@pytest.mark.parametrize("module", [ops, reference], ids=["engine", "reference"])
+def test_limits_kinks_and_nan(module: Any, case: Case, dtype: type) -> None:
+    """NaN stays; infinities and the largest numbers give limits; no slope is NaN."""
+    largest = np.finfo(dtype).max
+    x = np.array([-np.inf, -largest, largest, np.inf, np.nan, *case.kinks], dtype)
+    with np.errstate(over="ignore", under="ignore"):
+        y = module.activation_forward(x, case.name, **case.parameters)
+        slopes = module.activation_backward(np.ones_like(x), x, y, case.name, **case.parameters)
+    rounded = relative_bound(case.units, dtype)  # of parameters
+    np.testing.assert_allclose(y[[0, 3]], case.limits, rtol=rounded)
+    assert np.isnan(y).tolist() == [False] * 4 + [True] + [False] * len(case.kinks)
+    np.testing.assert_allclose(slopes[[0, 3]], case.slope_limits, rtol=rounded)
+    assert not np.isnan(slopes[:4]).any()
+    assert np.isfinite(slopes[:4]).all() or case.name == "exponential"
+    np.testing.assert_allclose(slopes[5:], list(case.kinks.values()), rtol=rounded)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_sign_of_zero(case: Case, dtype: type) -> None:
+    """Compilers may lose it, each in its own way."""
+    y = case.function(np.array([0.0, -0.0], dtype))
+    if case.keeps_sign_of_zero:
+        assert np.signbit(y).tolist() == [False, True]
+    elif case.name in ("relu", "relu6") and not case.parameters:
+        assert not np.signbit(y).any()
+
+
+# -- The function, the tape and the layers -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_functions_are_the_operation_in_any_shape(case: Case, dtype: type) -> None:
+    for shape in SHAPES:
+        x = draw(shape, dtype)
+        expected = x
+        if case.name != "linear":
+            expected = ops.activation_forward(x, case.name, **case.parameters)
+        np.testing.assert_array_equal(case.function(x), expected, strict=True)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_tapes_record_them(case: Case, dtype: type) -> None:
+    """With the engine's values and gradients, to the bit."""
+    x, grad = 3 * draw((5, 7), dtype), draw((5, 7), dtype)[::-1].copy()
+    variable = autodiff.Variable(x)
+    with autodiff.GradientTape() as tape:
+        y = case.function(variable)
+    expected = grad
+    if case.name != "linear":
+        array = case.function(x)
+        expected = ops.activation_backward(grad, x, array, case.name, **case.parameters)
+    assert y.numpy().tobytes() == case.function(x).tobytes()
+    assert tape.gradient(y, variable, grad).numpy().tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_layers_have_the_functions_bits(case: Case) -> None:
+    x = draw((5, 7), np.float32)
+    result = layers.Activation(case.function)(x)
+    np.testing.assert_array_equal(result, case.function(x), strict=True)
+    dense = layers.Dense(3, case.function, bias_initializer="random_normal")
+    result = dense(x)
+    expected = case.function(ops.dense_forward(x, dense.kernel, dense.bias))
+    np.testing.assert_array_equal(result, expected, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "parameters"),
+    [
+        *(pytest.param(case.function, case.name, case.parameters, id=str(case)) for case in CASES),
+        *((getattr(activations, name), name, {}) for name in ROW_NAMES),
+    ],
+)
+def test_training_goes_through_them(function: Any, name: str, parameters: dict[str, Any]) -> None:
+    """As the activation of a dense layer, and as a layer after it."""
+    rng = np.random.default_rng(0)
+    x, ids = rng.normal(size=(33, 7)), rng.integers(3, size=33)
+    dense = partial(layers.Dense, 19, dtype="float64", bias_initializer="random_normal")
+    for hidden in ([dense(function)], [dense(), layers.Activation(function, dtype="float64")]):
+        for actual, weight in zip(*trained(hidden, x, ids, name, parameters), strict=True):
+            # A few hundred roundings, of terms of the size of 1.
+            bound = relative_bound(1000, np.float64)
+            np.testing.assert_allclose(actual, weight, rtol=0, atol=bound)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -52,40 +208,51 @@ def test_parameters_and_their_defaults_are_those_of_the_reference(name: str) -> 
     assert describe(getattr(activations, name)) == describe(ACTIVATIONS[name][0])
 
 
-def test_parameters_reach_the_engine() -> None:
-    x = [-4.0, 0.5, 2.0, 9.0]
-    cut = activations.relu(x, negative_slope=0.5, max_value=6, threshold=1)
+def test_lists_are_taken() -> None:
+    cut = activations.relu([-4, 0.5, 2, 9], negative_slope=0.5, max_value=6, threshold=1)
     assert cut.tolist() == [-2.5, -0.25, 2.0, 6.0]
-    assert activations.leaky_relu(x).tolist() == pytest.approx([-0.8, 0.5, 2.0, 9.0])
-    assert activations.elu([-100.0], alpha=0.25).tolist() == [-0.25]
-    assert activations.gelu([-1.0], approximate=True) != activations.gelu([-1.0])
-    assert activations.hard_sigmoid([-3.0, 0.0, 3.0]).tolist() == [0.0, 0.5, 1.0]
+    assert activations.linear([1.5]).tolist() == [1.5]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_not_numbers_is_refused(name: str) -> None:
+    with pytest.raises(TypeError, match=rf"{name}\w*: .*expected numbers"):
+        getattr(activations, name)(["a"])
+
+
+# -- Functions of a row ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("axis", [-1, 0, 1, -2])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", [(5, 17), (4, 3, 17)])
-def test_log_softmax_along_an_axis(shape: tuple[int, ...], dtype: type, axis: int) -> None:
+@pytest.mark.parametrize(
+    ("name", "bound"), [("softmax", softmax_bound), ("log_softmax", log_softmax_bound)]
+)
+def test_rows_along_an_axis(
+    name: str, bound: Any, shape: tuple[int, ...], dtype: type, axis: int
+) -> None:
     x = draw(shape, dtype)
-    result = activations.log_softmax(x, axis=axis)
-    assert result.dtype == dtype
-    assert result.shape == shape
-    logits, log_p = (np.moveaxis(a, axis, -1).reshape(-1, shape[axis]) for a in (x, result))
-    expected = reference.log_softmax(logits.astype(np.float64))
-    assert (abs(log_p - expected) <= log_softmax_bound(logits, dtype)).all()
+    result = getattr(activations, name)(x, axis=axis)
+    assert (result.dtype, result.shape) == (dtype, shape)
+    logits, found = (np.moveaxis(a, axis, -1).reshape(-1, shape[axis]) for a in (x, result))
+    expected = getattr(reference, name)(logits.astype(np.float64))
+    assert (abs(found - expected) <= bound(logits, dtype)).all()
 
 
-@pytest.mark.parametrize("axis", [-1, 0, 1, -2])
+@pytest.mark.parametrize("name", ROW_NAMES)
+@pytest.mark.parametrize("axis", [-1, 0])
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("shape", [(5, 17), (4, 3, 17)])
-def test_softmax_along_an_axis(shape: tuple[int, ...], dtype: type, axis: int) -> None:
-    x = draw(shape, dtype)
-    result = activations.softmax(x, axis=axis)
-    assert result.dtype == dtype
-    assert result.shape == shape
-    logits, p = (np.moveaxis(a, axis, -1).reshape(-1, shape[axis]) for a in (x, result))
-    expected = reference.softmax(logits.astype(np.float64))
-    assert (abs(p - expected) <= softmax_bound(logits, dtype)).all()
+def test_tapes_record_rows(name: str, axis: int, dtype: type) -> None:
+    x, grad = 3 * draw((5, 7), dtype), draw((5, 7), dtype)[::-1].copy()
+    function, backward = getattr(activations, name), getattr(ops, f"{name}_backward")
+    variable = autodiff.Variable(x)
+    with autodiff.GradientTape() as tape:
+        y = function(variable, axis=axis)
+    array = function(x, axis=axis)
+    expected = backward(grad, array) if axis else backward(grad.T, array.T).T
+    assert y.numpy().tobytes() == array.tobytes()
+    assert tape.gradient(y, variable, grad).numpy().tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize("axis", [0, 1])
@@ -98,10 +265,20 @@ def test_softmax_of_one_dimension() -> None:
     np.testing.assert_array_equal(activations.softmax([7.0, 7.0]), [0.5, 0.5])
 
 
+# -- get ---------------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_get_takes_names_and_functions(name: str) -> None:
     function = getattr(activations, name)
     assert activations.get(name) is function
+    assert activations.get(function) is function
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_get_takes_partials(case: Case) -> None:
+    assert activations.get(case.function) is case.function or case.parameters
+    function = partial(getattr(activations, case.name), **case.parameters)
     assert activations.get(function) is function
 
 
@@ -111,11 +288,6 @@ def test_get_takes_none_for_linear() -> None:
 
 def test_swish_is_silu() -> None:
     assert activations.get("swish") is activations.swish is activations.silu
-
-
-def test_get_takes_partials() -> None:
-    function = partial(activations.gelu, approximate=True)
-    assert activations.get(function) is function
 
 
 @pytest.mark.parametrize(
@@ -146,42 +318,3 @@ def test_get_refuses_others_by_name(identifier: Any) -> None:
     error = ValueError if isinstance(identifier, str) else TypeError
     with pytest.raises(error, match=r"activation: expected one of linear, relu, .*, got"):
         activations.get(identifier)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_what_is_not_numbers_is_refused(name: str) -> None:
-    with pytest.raises(TypeError, match=rf"{name}\w*: .*expected numbers"):
-        getattr(activations, name)(["a"])
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("name", [name for name in activations.__all__ if name != "get"])
-def test_tapes_record_them(name: str, dtype: type) -> None:
-    """With the engine's values and gradients, to the bit."""
-    x = (np.random.default_rng(0).normal(size=(5, 7)) * 3).astype(dtype)
-    grad = np.random.default_rng(1).normal(size=x.shape).astype(dtype)
-    function = getattr(activations, name)
-    variable = autodiff.Variable(x)
-    with autodiff.GradientTape() as tape:
-        y = function(variable)
-    found = tape.gradient(y, variable, grad).numpy()
-    assert y.numpy().tobytes() == function(x).tobytes()
-    if name == "linear":
-        expected = grad
-    elif "softmax" in name:
-        expected = getattr(ops, f"{name}_backward")(grad, function(x))
-    else:
-        engine_name = "silu" if name == "swish" else name
-        expected = ops.activation_backward(grad, x, function(x), engine_name)
-    assert found.tobytes() == expected.tobytes()
-
-
-def test_tapes_record_their_parameters() -> None:
-    x = autodiff.Variable([[-2.0, 1.0], [3.0, -4.0]])
-    with autodiff.GradientTape(persistent=True) as tape:
-        leaky, columns = (
-            activations.leaky_relu(x, negative_slope=0.5),
-            activations.softmax(x, axis=0),
-        )
-    assert tape.gradient(leaky, x).numpy().tolist() == [[0.5, 1], [1, 0.5]]
-    np.testing.assert_array_equal(columns, activations.softmax(x.numpy(), axis=0))

@@ -1,4 +1,4 @@
-"""Activation layers, by themselves and in training."""
+"""Activation layers, by themselves and in training; activations themselves are in test_activations.py."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from support.activation_cases import trained
 from support.tolerances import relative_bound
 
 import cnet
-from cnet import activations, layers, ops, reference
-from cnet.reference.activations import ACTIVATIONS
+from cnet import layers, reference
 
 Array = npt.NDArray[Any]
 X = np.array([[-10.0, -5.0, 0.0, 5.0, 20.0]], np.float32)
@@ -63,48 +63,30 @@ def test_bad_arguments_are_refused(make: Any, error: type[Exception], message: s
         make()
 
 
-def test_layers_take_partials() -> None:
-    function = partial(activations.gelu, approximate=True)
-    np.testing.assert_array_equal(layers.Activation(function)(X), function(X), strict=True)
-    dense = layers.Dense(3, function)
-    result = dense(X)
-    expected = function(ops.dense_forward(X, dense.kernel, dense.bias))
-    np.testing.assert_array_equal(result, expected, strict=True)
-
-
-def reference_step(
-    x: Array, ids: Array, weights: list[Array], name: str, parameters: dict[str, Any]
-) -> list[Array]:
-    """Return the weights after a step of gradient descent at rate 1, of a net with one activation."""
-    w1, b1, w2, b2 = weights
-    z = reference.dense_forward(x, w1, b1)
-    if name == "log_softmax":
-        a = reference.log_softmax(z)
-    else:
-        a = reference.activation_forward(z, name, **parameters)
-    _, p = reference.softmax_cross_entropy_forward(reference.dense_forward(a, w2, b2), ids)
-    grad = reference.softmax_cross_entropy_backward(p, ids)
-    grad_a, grad_w2, grad_b2 = reference.dense_backward(grad, a, w2)
-    if name == "log_softmax":
-        grad_z = reference.log_softmax_backward(grad_a, a)
-    else:
-        grad_z = reference.activation_backward(grad_a, z, a, name, **parameters)
-    _, grad_w1, grad_b1 = reference.dense_backward(grad_z, x, w1)
-    return [w1 - grad_w1, b1 - grad_b1, w2 - grad_w2, b2 - grad_b2]
-
-
-APPROXIMATE = partial(activations.gelu, approximate=True)
 BENT = {"max_value": 1.0, "negative_slope": 0.1, "threshold": 0.2}
 
-# A layer between the dense ones, what the first of them has for an activation, and what both compute.
-STEPS: list[tuple[Callable[..., layers.Layer] | None, str, str, dict[str, Any]]] = [
-    *((None, name, name, {}) for name in [*ACTIVATIONS, "log_softmax"]),
-    (partial(layers.ReLU, **BENT), "linear", "relu", BENT),
-    (layers.LeakyReLU, "linear", "leaky_relu", {"negative_slope": 0.3}),
-    (partial(layers.ELU, 0.5), "linear", "elu", {"alpha": 0.5}),
-    (partial(layers.Activation, APPROXIMATE), "linear", "gelu", {"approximate": True}),
-    (partial(layers.LeakyReLU, 0.5), "relu", "relu", {}),
-]
+
+@pytest.mark.parametrize(
+    ("layer", "activation", "name", "parameters"),
+    [
+        (partial(layers.ReLU, **BENT), "linear", "relu", BENT),
+        (layers.LeakyReLU, "linear", "leaky_relu", {"negative_slope": 0.3}),
+        (partial(layers.ELU, 0.5), "linear", "elu", {"alpha": 0.5}),
+        (layers.Softmax, "linear", "softmax", {}),
+        (partial(layers.LeakyReLU, 0.5), "relu", "relu", {}),
+    ],
+)
+def test_training_goes_through_layers(
+    layer: Callable[..., layers.Layer], activation: str, name: str, parameters: dict[str, Any]
+) -> None:
+    rng = np.random.default_rng(0)
+    x, ids = rng.normal(size=(33, 7)), rng.integers(3, size=33)
+    dense = layers.Dense(19, activation, dtype="float64", bias_initializer="random_normal")
+    hidden = [dense, layer(dtype="float64")]
+    # A few hundred roundings, of terms of the size of 1.
+    bound = relative_bound(1000, np.float64)
+    for actual, weight in zip(*trained(hidden, x, ids, name, parameters), strict=True):
+        np.testing.assert_allclose(actual, weight, rtol=0, atol=bound)
 
 
 @pytest.mark.parametrize("name", ["sigmoid", "softplus", "exponential"])
@@ -123,26 +105,4 @@ def test_an_activation_may_be_the_top(name: str) -> None:
     for actual, weight in zip(
         model.get_weights(), [kernel - grad_kernel, bias - grad_bias], strict=True
     ):
-        np.testing.assert_allclose(actual, weight, rtol=0, atol=relative_bound(1000, np.float64))
-
-
-@pytest.mark.parametrize(("make", "activation", "name", "parameters"), STEPS)
-def test_training_goes_through_activations(
-    make: Callable[..., layers.Layer] | None, activation: str, name: str, parameters: dict[str, Any]
-) -> None:
-    rng = np.random.default_rng(0)
-    x, ids = rng.normal(size=(33, 7)), rng.integers(3, size=33)
-    model = cnet.Sequential(
-        [
-            layers.Input((7,), dtype="float64"),
-            layers.Dense(19, activation, dtype="float64", bias_initializer="random_normal"),
-            *([make(dtype="float64")] if make else []),
-            layers.Dense(3, "softmax", dtype="float64"),
-        ]
-    )
-    expected = reference_step(x, ids, model.get_weights(), name, parameters)
-    model.compile(cnet.optimizers.SGD(1.0), "sparse_categorical_crossentropy")
-    model.fit(x, ids, batch_size=33, shuffle=False, verbose=0)
-    # A few hundred roundings, of terms of the size of 1.
-    for actual, weight in zip(model.get_weights(), expected, strict=True):
         np.testing.assert_allclose(actual, weight, rtol=0, atol=relative_bound(1000, np.float64))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from support.activation_cases import OP_CASES, ROW_NAMES
 from support.tolerances import relative_bound
 
 from cnet import activations, layers, ops
@@ -24,17 +25,10 @@ ROUNDINGS = 2 * 10 + 12
 RELATIVE = relative_bound(ROUNDINGS, np.float32)
 assert RELATIVE <= 1e-5
 
-CASES: list[tuple[str, dict[str, Any]]] = [
-    *((name, {}) for name in ACTIVATIONS),
+NAMES_AND_PARAMETERS: list[tuple[str, dict[str, Any]]] = [
+    *((case.name, case.parameters) for case in OP_CASES),
     ("swish", {}),
-    ("relu", {"negative_slope": 0.3}),
-    ("relu", {"max_value": 1.5}),
-    ("relu", {"max_value": 6.0, "negative_slope": 0.3, "threshold": 0.5}),
-    ("leaky_relu", {"negative_slope": 0.7}),
-    ("elu", {"alpha": 0.3}),
-    ("gelu", {"approximate": True}),
 ]
-ROW_CASES = ["softmax", "log_softmax"]
 
 
 def inputs() -> Array:
@@ -110,7 +104,7 @@ def keras_gradient(keras: Any, function: Any, x: Array, grad: Array) -> tuple[Ar
     return pytest.skip("Keras runs on neither tensorflow nor jax")
 
 
-@pytest.mark.parametrize(("name", "parameters"), CASES)
+@pytest.mark.parametrize(("name", "parameters"), NAMES_AND_PARAMETERS)
 def test_keras(keras: Any, name: str, parameters: dict[str, Any]) -> None:
     function = getattr(keras.activations, name, None) or keras.activations.get(name)
     assert_agreement(
@@ -120,14 +114,14 @@ def test_keras(keras: Any, name: str, parameters: dict[str, Any]) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ROW_CASES)
+@pytest.mark.parametrize("name", ROW_NAMES)
 def test_keras_rows(keras: Any, name: str) -> None:
     assert_rows_agree(
         name, lambda x, grad: keras_gradient(keras, getattr(keras.activations, name), x, grad)
     )
 
 
-@pytest.mark.parametrize("name", ["linear", *ACTIVATIONS, *ROW_CASES])
+@pytest.mark.parametrize("name", ["linear", *ACTIVATIONS, *ROW_NAMES])
 def test_signatures_are_kerass(keras: Any, name: str) -> None:
     def describe(module: Any) -> list[tuple[str, Any]]:
         parameters = inspect.signature(getattr(module, name)).parameters.values()
@@ -211,16 +205,17 @@ def torch_gradient(torch: Any, function: Any, x: Array, grad: Array) -> tuple[Ar
 
 
 @pytest.mark.parametrize(
-    ("name", "parameters", "theirs"),
+    ("name", "parameters"),
+    # PyTorch's relu has no parameters, its leaky_relu another default.
     [
-        *((name, {}, {}) for name in TORCH if name != "leaky_relu"),
-        ("leaky_relu", {"negative_slope": 0.3}, {"negative_slope": 0.3}),
-        ("elu", {"alpha": 0.3}, {"alpha": 0.3}),
-        ("gelu", {"approximate": True}, {"approximate": "tanh"}),
+        (case.name, case.parameters)
+        for case in OP_CASES
+        if bool(case.parameters) == (case.name == "leaky_relu") or case.name in ("elu", "gelu")
     ],
 )
-def test_torch(torch: Any, name: str, parameters: dict[str, Any], theirs: dict[str, Any]) -> None:
+def test_torch(torch: Any, name: str, parameters: dict[str, Any]) -> None:
     function = TORCH[name](torch)
+    theirs = {"approximate": "tanh"} if name == "gelu" and parameters else parameters
     assert_agreement(
         name,
         parameters,
@@ -228,7 +223,7 @@ def test_torch(torch: Any, name: str, parameters: dict[str, Any], theirs: dict[s
     )
 
 
-@pytest.mark.parametrize("name", ROW_CASES)
+@pytest.mark.parametrize("name", ROW_NAMES)
 def test_torch_rows(torch: Any, name: str) -> None:
     function = getattr(torch, name)
     assert_rows_agree(

@@ -1,4 +1,4 @@
-"""The reference's activations and rescaling: gradients, NaN and signed zero."""
+"""The reference's ReLU and rescaling: gradients, NaN and signed zero."""
 
 from __future__ import annotations
 
