@@ -5,7 +5,7 @@ Usage: python tests/mutants.py MODULE TESTS...
 
 Of comparisons the limit or the sense is changed, conditions are made true or false, parts of and/or left
 out, calls whose result nobody takes and raises deleted. It works on copies; cnet has to be installed, and
-not in editable mode.
+not in editable mode. TESTS may begin with options of pytest, as --ci.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def copied(folder: Path) -> Path:
 
 def passes(folder: Path, tests: list[str], seconds: float | None) -> bool:
     """Return whether the tests pass, in some time."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-n0", "-p", "no:cacheprovider", *tests]
     paths = {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1", "CNET_NUM_THREADS": "1"}
     try:
         done = subprocess.run(
