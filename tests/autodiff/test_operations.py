@@ -47,10 +47,10 @@ LARGEST = {"error": 0.0, "of its bound": 0.0}
 
 @pytest.fixture(scope="module", autouse=True)
 def largest(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Tell, at the end of a long run, how far the gradients were from central differences."""
+    """Print, with --long -n 0 -s, how far the gradients were from central differences."""
     yield
     if request.config.getoption("--long"):
-        print(f"\nlargest {LARGEST}")  # noqa: T201 # with -s
+        print(f"\nlargest {LARGEST}")  # noqa: T201 # for whoever asked
 
 
 def assert_near(found: list[Array], differences: list[Array], bound: float) -> None:
