@@ -10,12 +10,13 @@ import inspect
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from support import instances
-from support.instances import name_of
+from support.instances import first_of_each, name_of
 
 import cnet
 from cnet import (
@@ -247,13 +248,14 @@ def _within(name: str, make: Callable[[], Any], find: Callable[[Any], Any], **go
 def _instances() -> list[Call]:
     """Return calls of losses, metrics, layers, initializers… themselves."""
     calls = []
-    for make in (
-        *instances.LOSSES,
-        *instances.METRICS,
-        *instances.INITIALIZERS,
-        *instances.REGULARIZERS,
-        *instances.CONSTRAINTS,
-    ):
+    families = (
+        instances.LOSSES,
+        instances.METRICS,
+        instances.INITIALIZERS,
+        instances.REGULARIZERS,
+        instances.CONSTRAINTS,
+    )
+    for make in chain.from_iterable(map(first_of_each, families)):
         made = make()
         method = "update_state" if isinstance(made, metrics.Metric) else "__call__"
         good = GOOD | ({"y_true": classes} if getattr(made, "sparse", False) else {})
