@@ -26,10 +26,11 @@ assert wheel.stat().st_size <= 2_000_000, f"the wheel has {wheel.stat().st_size:
 for name in (
     "README.md",
     "LICENSE",
+    "CITATION.cff",
     "CMakeLists.txt",
     "csrc/kernels/simd/avx2.hpp",
     "tests/ops/test_init.py",
 ):
     assert name in in_sdist, f"the sdist lacks {name}"
-assert not [name for name in in_sdist if name.startswith(("build/", ".ci"))]
+assert not [name for name in in_sdist if name.startswith(("build/", "."))]
 print(f"{wheel.name}: {wheel.stat().st_size:,} bytes, {len(in_wheel)} files")
