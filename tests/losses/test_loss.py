@@ -26,6 +26,13 @@ REDUCED: list[tuple[Any, float, float]] = [
 ]
 
 
+@pytest.mark.parametrize("reduction", [reduction for reduction, _, _ in REDUCED])
+def test_infinite_weights_of_both_signs_have_no_sum(reduction: Any) -> None:
+    weights = np.full(10, np.inf)
+    weights[1] = -np.inf
+    assert np.isnan(losses.MeanSquaredError(reduction)(Y, P, weights))
+
+
 @pytest.mark.parametrize(("reduction", "plain", "weighted"), REDUCED)
 def test_reductions_of_arrays(reduction: Any, plain: float, weighted: float) -> None:
     loss = losses.MeanSquaredError(reduction)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from support import instances
-from support.instances import first_of_each, name_of
+from support.instances import name_of
 
 import cnet
 from cnet import (
@@ -255,7 +255,7 @@ def _instances() -> list[Call]:
         instances.REGULARIZERS,
         instances.CONSTRAINTS,
     )
-    for make in chain.from_iterable(map(first_of_each, families)):
+    for make in chain.from_iterable(families):
         made = make()
         method = "update_state" if isinstance(made, metrics.Metric) else "__call__"
         good = GOOD | ({"y_true": classes} if getattr(made, "sparse", False) else {})

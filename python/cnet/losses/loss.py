@@ -202,13 +202,16 @@ class Loss(Configurable):
         if self.reduction in ("none", None, "sum"):
             divisor = 1
         elif self.reduction == "mean_with_sample_weight" and weights is not None:
-            divisor = added_up(weights)
+            with np.errstate(invalid="ignore"):
+                divisor = added_up(weights)
         result: Any
         if self.reduction in ("none", None):
             with np.errstate(over="ignore"):  # to inf, as weights can make it
                 result = weighted.astype(losses.dtype)
         else:
-            result = float(np.add.reduce(weighted, axis=None)) / float(divisor) if divisor else 0.0
+            with np.errstate(invalid="ignore"):  # of infinite weights of both signs
+                total = float(np.add.reduce(weighted, axis=None))
+            result = total / float(divisor) if divisor else 0.0
         if predictions is None:
             return result
         return self._recorded(result, slopes, predictions, weights, float(divisor) or math.inf)
