@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib as _importlib
 import sys as _sys
-from types import ModuleType as _ModuleType
 from typing import TYPE_CHECKING
+from typing import Any as _Any
 
 try:
     from ._core import build_info, get_num_threads, set_num_threads
@@ -17,45 +17,56 @@ except ModuleNotFoundError as error:
         "folder (pip install .), and do not run Python from inside python/."
     ) from error
 
-from . import (
-    activations,
-    callbacks,
-    config,
-    constraints,
-    initializers,
-    layers,
-    losses,
-    metrics,
-    models,
-    ops,
-    optimizers,
-    random,
-    regularizers,
-    utils,
-)
-from .layers import Input
-from .models import Sequential
-from .saving import FormatError
-
-if hasattr(_sys.modules.get("threadpoolctl"), "register"):
-    config.register_threadpoolctl()
-
 if TYPE_CHECKING:
-    from . import autodiff, datasets, graph, plots, reference
+    from . import (
+        activations,
+        autodiff,
+        callbacks,
+        config,
+        constraints,
+        datasets,
+        graph,
+        initializers,
+        layers,
+        losses,
+        metrics,
+        models,
+        ops,
+        optimizers,
+        plots,
+        random,
+        reference,
+        regularizers,
+        utils,
+    )
+    from .layers import Input
+    from .models import Sequential
+    from .saving import FormatError
 
 __version__: str = build_info()["version"]
 
+# Where the names that are no modules come from.
+_ORIGINS = {"FormatError": "saving", "Input": "layers", "Sequential": "models"}
 
-def __getattr__(name: str) -> _ModuleType:
-    """Import what not every program needs when it is first asked for."""
-    if name in ("autodiff", "datasets", "graph", "plots", "reference"):
-        return _importlib.import_module(f"cnet.{name}")
-    raise AttributeError(f"module 'cnet' has no attribute {name!r}")
+
+def __getattr__(name: str) -> _Any:
+    """Import a public name when it is first asked for, so that importing cnet takes no time."""
+    if name not in __all__:
+        raise AttributeError(f"module 'cnet' has no attribute {name!r}")
+    module = _importlib.import_module(f"cnet.{_ORIGINS.get(name, name)}")
+    value = getattr(module, name) if name in _ORIGINS else module
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
+
+if hasattr(_sys.modules.get("threadpoolctl"), "register"):
+    from .config import register_threadpoolctl as _register_threadpoolctl
+
+    _register_threadpoolctl()
 
 __all__ = [
     "FormatError",

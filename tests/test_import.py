@@ -1,0 +1,30 @@
+"""What importing cnet loads, and what it offers."""
+
+from __future__ import annotations
+
+from support.subprocesses import run_program
+
+import cnet
+
+LOADED = """
+import json, sys
+import numpy
+before = set(sys.modules)
+import cnet
+print(json.dumps(sorted(name for name in set(sys.modules) - before if "." not in name or name[:4] == "cnet")))
+"""
+
+
+def test_importing_cnet_loads_the_compiled_module_only() -> None:
+    loaded = set(run_program(LOADED, timeout=60))
+    assert {name for name in loaded if name.startswith("cnet")} == {"cnet", "cnet._core"}
+    assert not loaded & {"tqdm", "matplotlib", "scipy", "sklearn", "pooch", "tensorboard"}
+
+
+def test_every_public_name_is_there() -> None:
+    assert all(hasattr(cnet, name) for name in cnet.__all__)
+    assert cnet.Sequential is cnet.models.Sequential
+
+
+def test_completion_lists_every_public_name() -> None:
+    assert set(cnet.__all__) <= set(dir(cnet))
