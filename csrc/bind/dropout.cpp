@@ -5,10 +5,13 @@ namespace cnet::bind {
 
 namespace {
 
-template <class T>
-py::tuple dropout_forward(const Array<T>& x, double rate, std::uint64_t seed, std::uint64_t step,
-                          const py::object& out) {
-  constexpr const char* call = "dropout_forward";
+template <class T> py::object dropout_forward(Arguments& arguments) {
+  const Array<T> x = arguments.array<T>("x");
+  const double rate = arguments.number("rate");
+  const std::uint64_t seed = arguments.unsigned_integer("seed");
+  const std::uint64_t step = arguments.unsigned_integer("step");
+  const py::object out = arguments.object("out");
+  const char* const call = arguments.call;
   expect_matrix({call, "x"}, x, "(batch, features)");
   auto results = outputs<T>(call, "(y, mask)", out, {shape_of(x), shape_of(x)}, {x});
   const auto view = matrix(x);
@@ -23,8 +26,11 @@ py::tuple dropout_forward(const Array<T>& x, double rate, std::uint64_t seed, st
   return py::make_tuple(results[0], results[1]);
 }
 
-template <class T> Array<T> dropout_backward(const Array<T>& grad, const Array<T>& mask, const py::object& out) {
-  constexpr const char* call = "dropout_backward";
+template <class T> py::object dropout_backward(Arguments& arguments) {
+  const Array<T> grad = arguments.array<T>("grad");
+  const Array<T> mask = arguments.array<T>("mask");
+  const py::object out = arguments.object("out");
+  const char* const call = arguments.call;
   expect_matrix({call, "mask"}, mask, "(batch, features)");
   expect_shape({call, "grad"}, grad, shape_of(mask));
   Array<T> result = output<T>({call, "out"}, out, shape_of(grad), {grad, mask});
@@ -39,10 +45,13 @@ template <class T> Array<T> dropout_backward(const Array<T>& grad, const Array<T
   return result;
 }
 
-template <class T>
-Array<T> gaussian_noise(const Array<T>& x, double stddev, std::uint64_t seed, std::uint64_t step,
-                        const py::object& out) {
-  constexpr const char* call = "gaussian_noise";
+template <class T> py::object gaussian_noise(Arguments& arguments) {
+  const Array<T> x = arguments.array<T>("x");
+  const double stddev = arguments.number("stddev");
+  const std::uint64_t seed = arguments.unsigned_integer("seed");
+  const std::uint64_t step = arguments.unsigned_integer("step");
+  const py::object out = arguments.object("out");
+  const char* const call = arguments.call;
   expect_matrix({call, "x"}, x, "(batch, features)");
   Array<T> result = output<T>({call, "out"}, out, shape_of(x), {x});
   const auto view = matrix(x);
@@ -55,18 +64,15 @@ Array<T> gaussian_noise(const Array<T>& x, double stddev, std::uint64_t seed, st
   return result;
 }
 
-template <class T> void register_dropout_of(py::module_& m) {
-  using py::arg;
-  m.def("dropout_forward", &dropout_forward<T>, given("x"), arg("rate"), arg("seed"), arg("step"), arg("out"));
-  m.def("dropout_backward", &dropout_backward<T>, given("grad"), given("mask"), arg("out"));
-  m.def("gaussian_noise", &gaussian_noise<T>, given("x"), arg("stddev"), arg("seed"), arg("step"), arg("out"));
-}
-
 } // namespace
 
 void register_dropout(py::module_& m) {
-  register_dropout_of<float>(m);
-  register_dropout_of<double>(m);
+  static const Operation operations[] = {
+      CNET_OPERATION(dropout_forward, 0),
+      CNET_OPERATION(dropout_backward, 0),
+      CNET_OPERATION(gaussian_noise, 0),
+  };
+  for (const Operation& operation : operations) define(m, operation);
 }
 
 } // namespace cnet::bind

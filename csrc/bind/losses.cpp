@@ -33,9 +33,11 @@ template <class T> struct Labels {
   }
 };
 
-template <class T>
-py::tuple softmax_cross_entropy_forward(const Array<T>& logits, const py::array& labels, const py::object& out) {
-  constexpr const char* call = "softmax_cross_entropy_forward";
+template <class T> py::object softmax_cross_entropy_forward(Arguments& arguments) {
+  const Array<T> logits = arguments.array<T>("logits");
+  const py::array labels = arguments.any_array("labels");
+  const py::object out = arguments.object("out");
+  const char* const call = arguments.call;
   const Labels<T> checked(call, labels, {call, "logits"}, logits);
   Array<T> result = output<T>({call, "out"}, out, shape_of(logits), {logits, labels});
   const auto view = matrix(logits);
@@ -52,8 +54,10 @@ py::tuple softmax_cross_entropy_forward(const Array<T>& logits, const py::array&
   return py::make_tuple(losses, result);
 }
 
-template <class T> Array<T> cross_entropy_forward(const Array<T>& probabilities, const py::array& labels) {
-  constexpr const char* call = "cross_entropy_forward";
+template <class T> py::object cross_entropy_forward(Arguments& arguments) {
+  const Array<T> probabilities = arguments.array<T>("probabilities");
+  const py::array labels = arguments.any_array("labels");
+  const char* const call = arguments.call;
   const Labels<T> checked(call, labels, {call, "probabilities"}, probabilities);
   const auto view = matrix(probabilities);
   Array<T> losses(view.rows);
@@ -81,25 +85,32 @@ Array<T> loss_backward(const char* call, const Array<T>& probabilities, const py
   return result;
 }
 
-template <class T>
-Array<T> softmax_cross_entropy_backward(const Array<T>& probabilities, const py::array& labels, const py::object& out,
-                                        std::optional<double> divisor) {
-  return loss_backward<T>("softmax_cross_entropy_backward", probabilities, labels, out, divisor,
-                          ops::softmax_cross_entropy_backward<T>);
+template <class T> py::object softmax_cross_entropy_backward(Arguments& arguments) {
+  const Array<T> probabilities = arguments.array<T>("probabilities");
+  const py::array labels = arguments.any_array("labels");
+  const py::object out = arguments.object("out");
+  const std::optional<double> divisor = arguments.optional_number("divisor");
+  return loss_backward<T>(arguments.call, probabilities, labels, out, divisor, ops::softmax_cross_entropy_backward<T>);
 }
 
-template <class T>
-Array<T> cross_entropy_backward(const Array<T>& probabilities, const py::array& labels, const py::object& out,
-                                std::optional<double> divisor) {
-  return loss_backward<T>("cross_entropy_backward", probabilities, labels, out, divisor,
-                          ops::cross_entropy_backward<T>);
+template <class T> py::object cross_entropy_backward(Arguments& arguments) {
+  const Array<T> probabilities = arguments.array<T>("probabilities");
+  const py::array labels = arguments.any_array("labels");
+  const py::object out = arguments.object("out");
+  const std::optional<double> divisor = arguments.optional_number("divisor");
+  return loss_backward<T>(arguments.call, probabilities, labels, out, divisor, ops::cross_entropy_backward<T>);
 }
 
-template <class T>
-Array<T> pointwise_loss_forward(const std::string& name, const Array<T>& predictions, const Array<T>& targets,
-                                double delta, double gamma, double positive_weight, double negative_weight) {
+template <class T> py::object pointwise_loss_forward(Arguments& arguments) {
+  const std::string name = arguments.text("name");
+  const Array<T> predictions = arguments.array<T>("predictions");
+  const Array<T> targets = arguments.array<T>("targets");
+  const double delta = arguments.number("delta");
+  const double gamma = arguments.number("gamma");
+  const double positive_weight = arguments.number("positive_weight");
+  const double negative_weight = arguments.number("negative_weight");
   const ops::LossParameters parameters{delta, gamma, positive_weight, negative_weight};
-  constexpr const char* call = "pointwise_loss_forward";
+  const char* const call = arguments.call;
   const kernels::PointwiseLoss loss = pointwise_loss(call, name);
   expect_matrix({call, "predictions"}, predictions, "(batch, outputs)");
   expect_shape({call, "targets"}, targets, shape_of(predictions));
@@ -113,12 +124,18 @@ Array<T> pointwise_loss_forward(const std::string& name, const Array<T>& predict
   return losses;
 }
 
-template <class T>
-Array<T> pointwise_loss_backward(const std::string& name, const Array<T>& predictions, const Array<T>& targets,
-                                 double delta, double gamma, double positive_weight, double negative_weight,
-                                 const py::object& out, std::optional<double> divisor) {
+template <class T> py::object pointwise_loss_backward(Arguments& arguments) {
+  const std::string name = arguments.text("name");
+  const Array<T> predictions = arguments.array<T>("predictions");
+  const Array<T> targets = arguments.array<T>("targets");
+  const double delta = arguments.number("delta");
+  const double gamma = arguments.number("gamma");
+  const double positive_weight = arguments.number("positive_weight");
+  const double negative_weight = arguments.number("negative_weight");
+  const py::object out = arguments.object("out");
+  const std::optional<double> divisor = arguments.optional_number("divisor");
   const ops::LossParameters parameters{delta, gamma, positive_weight, negative_weight};
-  constexpr const char* call = "pointwise_loss_backward";
+  const char* const call = arguments.call;
   const kernels::PointwiseLoss loss = pointwise_loss(call, name);
   expect_matrix({call, "predictions"}, predictions, "(batch, outputs)");
   expect_shape({call, "targets"}, targets, shape_of(predictions));
@@ -135,27 +152,15 @@ Array<T> pointwise_loss_backward(const std::string& name, const Array<T>& predic
   return result;
 }
 
-template <class T> void register_losses_of(py::module_& m) {
-  using py::arg;
-  m.def("softmax_cross_entropy_forward", &softmax_cross_entropy_forward<T>, given("logits"), given("labels"),
-        arg("out"));
-  m.def("softmax_cross_entropy_backward", &softmax_cross_entropy_backward<T>, given("probabilities"), given("labels"),
-        arg("out"), arg("divisor").none(true));
-  m.def("cross_entropy_forward", &cross_entropy_forward<T>, given("probabilities"), given("labels"));
-  m.def("pointwise_loss_forward", &pointwise_loss_forward<T>, arg("loss"), given("predictions"), given("targets"),
-        arg("delta"), arg("gamma"), arg("positive_weight"), arg("negative_weight"));
-  m.def("pointwise_loss_backward", &pointwise_loss_backward<T>, arg("loss"), given("predictions"), given("targets"),
-        arg("delta"), arg("gamma"), arg("positive_weight"), arg("negative_weight"), arg("out"),
-        arg("divisor").none(true));
-  m.def("cross_entropy_backward", &cross_entropy_backward<T>, given("probabilities"), given("labels"), arg("out"),
-        arg("divisor").none(true));
-}
-
 } // namespace
 
 void register_losses(py::module_& m) {
-  register_losses_of<float>(m);
-  register_losses_of<double>(m);
+  static const Operation operations[] = {
+      CNET_OPERATION(softmax_cross_entropy_forward, 0), CNET_OPERATION(softmax_cross_entropy_backward, 0),
+      CNET_OPERATION(cross_entropy_forward, 0),         CNET_OPERATION(pointwise_loss_forward, 1),
+      CNET_OPERATION(pointwise_loss_backward, 1),       CNET_OPERATION(cross_entropy_backward, 0),
+  };
+  for (const Operation& operation : operations) define(m, operation);
 }
 
 } // namespace cnet::bind

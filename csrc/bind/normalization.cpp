@@ -39,10 +39,15 @@ template <class T> void add_given(std::vector<py::array>& inputs, const Optional
   if (array) inputs.push_back(*array);
 }
 
-template <class T>
-Array<T> standardize(const Array<T>& x, const Array<T>& mean, const Array<T>& variance, const Optional<T>& gamma,
-                     const Optional<T>& beta, double epsilon, const py::object& out) {
-  constexpr const char* call = "standardize";
+template <class T> py::object standardize(Arguments& arguments) {
+  const Array<T> x = arguments.array<T>("x");
+  const Array<T> mean = arguments.array<T>("mean");
+  const Array<T> variance = arguments.array<T>("variance");
+  const Optional<T> gamma = arguments.optional_array<T>("gamma");
+  const Optional<T> beta = arguments.optional_array<T>("beta");
+  const double epsilon = arguments.number("epsilon");
+  const py::object out = arguments.object("out");
+  const char* const call = arguments.call;
   expect_matrix({call, "x"}, x, "(batch, features)");
   const Index columns = x.shape(1);
   const Columns<T> means({call, "mean"}, mean, columns), variances({call, "variance"}, variance, columns);
@@ -62,10 +67,13 @@ Array<T> standardize(const Array<T>& x, const Array<T>& mean, const Array<T>& va
   return result;
 }
 
-template <class T>
-py::tuple batch_normalization_forward(const Array<T>& x, const Optional<T>& gamma, const Optional<T>& beta,
-                                      double epsilon, const py::object& out) {
-  constexpr const char* call = "batch_normalization_forward";
+template <class T> py::object batch_normalization_forward(Arguments& arguments) {
+  const Array<T> x = arguments.array<T>("x");
+  const Optional<T> gamma = arguments.optional_array<T>("gamma");
+  const Optional<T> beta = arguments.optional_array<T>("beta");
+  const double epsilon = arguments.number("epsilon");
+  const py::object out = arguments.object("out");
+  const char* const call = arguments.call;
   expect_matrix({call, "x"}, x, "(batch, features)");
   const Index columns = x.shape(1);
   const Columns<T> scale({call, "gamma"}, gamma, columns), offset({call, "beta"}, beta, columns);
@@ -114,11 +122,15 @@ py::tuple normalization_backward(const char* call, const Array<T>& grad, const A
   return py::make_tuple(results[0], results[1], results[2]);
 }
 
-template <class T>
-py::tuple batch_normalization_backward(const Array<T>& grad, const Array<T>& x, const Array<T>& mean,
-                                       const Array<T>& variance, const Optional<T>& gamma, double epsilon,
-                                       const py::object& out) {
-  constexpr const char* call = "batch_normalization_backward";
+template <class T> py::object batch_normalization_backward(Arguments& arguments) {
+  const Array<T> grad = arguments.array<T>("grad");
+  const Array<T> x = arguments.array<T>("x");
+  const Array<T> mean = arguments.array<T>("mean");
+  const Array<T> variance = arguments.array<T>("variance");
+  const Optional<T> gamma = arguments.optional_array<T>("gamma");
+  const double epsilon = arguments.number("epsilon");
+  const py::object out = arguments.object("out");
+  const char* const call = arguments.call;
   expect_matrix({call, "x"}, x, "(batch, features)");
   const Index columns = x.shape(1);
   const Columns<T> means({call, "mean"}, mean, columns), variances({call, "variance"}, variance, columns);
@@ -137,10 +149,13 @@ py::tuple batch_normalization_backward(const Array<T>& grad, const Array<T>& x, 
       });
 }
 
-template <class T>
-Array<T> layer_normalization_forward(const Array<T>& x, const Optional<T>& gamma, const Optional<T>& beta,
-                                     double epsilon, const py::object& out) {
-  constexpr const char* call = "layer_normalization_forward";
+template <class T> py::object layer_normalization_forward(Arguments& arguments) {
+  const Array<T> x = arguments.array<T>("x");
+  const Optional<T> gamma = arguments.optional_array<T>("gamma");
+  const Optional<T> beta = arguments.optional_array<T>("beta");
+  const double epsilon = arguments.number("epsilon");
+  const py::object out = arguments.object("out");
+  const char* const call = arguments.call;
   expect_matrix({call, "x"}, x, "(batch, features)");
   const Columns<T> scale({call, "gamma"}, gamma, x.shape(1)), offset({call, "beta"}, beta, x.shape(1));
   std::vector<py::array> inputs{x};
@@ -160,10 +175,13 @@ Array<T> layer_normalization_forward(const Array<T>& x, const Optional<T>& gamma
   return result;
 }
 
-template <class T>
-py::tuple layer_normalization_backward(const Array<T>& grad, const Array<T>& x, const Optional<T>& gamma,
-                                       double epsilon, const py::object& out) {
-  constexpr const char* call = "layer_normalization_backward";
+template <class T> py::object layer_normalization_backward(Arguments& arguments) {
+  const Array<T> grad = arguments.array<T>("grad");
+  const Array<T> x = arguments.array<T>("x");
+  const Optional<T> gamma = arguments.optional_array<T>("gamma");
+  const double epsilon = arguments.number("epsilon");
+  const py::object out = arguments.object("out");
+  const char* const call = arguments.call;
   expect_matrix({call, "x"}, x, "(batch, features)");
   const Columns<T> scale({call, "gamma"}, gamma, x.shape(1));
   std::vector<py::array> inputs;
@@ -181,25 +199,17 @@ py::tuple layer_normalization_backward(const Array<T>& grad, const Array<T>& x, 
       });
 }
 
-template <class T> void register_normalization_of(py::module_& m) {
-  using py::arg;
-  m.def("standardize", &standardize<T>, given("x"), given("mean"), given("variance"), given("gamma"), given("beta"),
-        arg("epsilon"), arg("out"));
-  m.def("batch_normalization_forward", &batch_normalization_forward<T>, given("x"), given("gamma"), given("beta"),
-        arg("epsilon"), arg("out"));
-  m.def("batch_normalization_backward", &batch_normalization_backward<T>, given("grad"), given("x"), given("mean"),
-        given("variance"), given("gamma"), arg("epsilon"), arg("out"));
-  m.def("layer_normalization_forward", &layer_normalization_forward<T>, given("x"), given("gamma"), given("beta"),
-        arg("epsilon"), arg("out"));
-  m.def("layer_normalization_backward", &layer_normalization_backward<T>, given("grad"), given("x"), given("gamma"),
-        arg("epsilon"), arg("out"));
-}
-
 } // namespace
 
 void register_normalization(py::module_& m) {
-  register_normalization_of<float>(m);
-  register_normalization_of<double>(m);
+  static const Operation operations[] = {
+      CNET_OPERATION(standardize, 0),
+      CNET_OPERATION(batch_normalization_forward, 0),
+      CNET_OPERATION(batch_normalization_backward, 0),
+      CNET_OPERATION(layer_normalization_forward, 0),
+      CNET_OPERATION(layer_normalization_backward, 0),
+  };
+  for (const Operation& operation : operations) define(m, operation);
 }
 
 } // namespace cnet::bind

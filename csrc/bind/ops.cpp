@@ -8,10 +8,12 @@ namespace cnet::bind {
 
 namespace {
 
-template <class T>
-Array<T> dense_forward(const Array<T>& x, const Array<T>& kernel, const std::optional<Array<T>>& bias,
-                       const py::object& out) {
-  constexpr const char* call = "dense_forward";
+template <class T> py::object dense_forward(Arguments& arguments) {
+  const Array<T> x = arguments.array<T>("x");
+  const Array<T> kernel = arguments.array<T>("kernel");
+  const std::optional<Array<T>> bias = arguments.optional_array<T>("bias");
+  const py::object out = arguments.object("out");
+  const char* const call = arguments.call;
   expect_matrix({call, "kernel"}, kernel, "(in, out)");
   expect_shape({call, "x"}, x, {-1, kernel.shape(0)});
   if (bias) expect_shape({call, "bias"}, *bias, {kernel.shape(1)});
@@ -32,9 +34,12 @@ Array<T> dense_forward(const Array<T>& x, const Array<T>& kernel, const std::opt
   return result;
 }
 
-template <class T>
-py::tuple dense_backward(const Array<T>& grad, const Array<T>& x, const Array<T>& kernel, const py::object& out) {
-  constexpr const char* call = "dense_backward";
+template <class T> py::object dense_backward(Arguments& arguments) {
+  const Array<T> grad = arguments.array<T>("grad");
+  const Array<T> x = arguments.array<T>("x");
+  const Array<T> kernel = arguments.array<T>("kernel");
+  const py::object out = arguments.object("out");
+  const char* const call = arguments.call;
   expect_matrix({call, "kernel"}, kernel, "(in, out)");
   expect_shape({call, "x"}, x, {-1, kernel.shape(0)});
   expect_shape({call, "grad"}, grad, {x.shape(0), kernel.shape(1)});
@@ -101,36 +106,54 @@ Array<T> activate_backward(const char* call, const ops::Activation<T>& activatio
                         [=](Index size, T* to) { kernel(size, activation.parameters, grad_data, data, result, to); });
 }
 
-template <class T>
-Array<T> activation_forward(const Array<T>& x, const std::string& activation, const py::object& out,
-                            const Parameters& parameters) {
-  return activate("activation_forward", activation_of<T>(activation, parameters), x, out);
+template <class T> py::object activation_forward(Arguments& arguments) {
+  const Array<T> x = arguments.array<T>("x");
+  const std::string activation = arguments.text("activation");
+  const py::object out = arguments.object("out");
+  const Parameters parameters = arguments.numbers("parameters");
+  return activate(arguments.call, activation_of<T>(activation, parameters), x, out);
 }
 
-template <class T>
-Array<T> activation_backward(const Array<T>& grad, const Array<T>& x, const Array<T>& y, const std::string& activation,
-                             const py::object& out, const Parameters& parameters) {
-  return activate_backward("activation_backward", activation_of<T>(activation, parameters), grad, x, y, out);
+template <class T> py::object activation_backward(Arguments& arguments) {
+  const Array<T> grad = arguments.array<T>("grad");
+  const Array<T> x = arguments.array<T>("x");
+  const Array<T> y = arguments.array<T>("y");
+  const std::string activation = arguments.text("activation");
+  const py::object out = arguments.object("out");
+  const Parameters parameters = arguments.numbers("parameters");
+  return activate_backward(arguments.call, activation_of<T>(activation, parameters), grad, x, y, out);
 }
 
-template <class T> Array<T> relu_forward(const Array<T>& x, const py::object& out) {
-  return activate<T>("relu_forward", {}, x, out);
+template <class T> py::object relu_forward(Arguments& arguments) {
+  const Array<T> x = arguments.array<T>("x");
+  const py::object out = arguments.object("out");
+  return activate<T>(arguments.call, {}, x, out);
 }
 
-template <class T> Array<T> relu_backward(const Array<T>& grad, const Array<T>& x, const py::object& out) {
-  return activate_backward<T>("relu_backward", {}, grad, x, x, out);
+template <class T> py::object relu_backward(Arguments& arguments) {
+  const Array<T> grad = arguments.array<T>("grad");
+  const Array<T> x = arguments.array<T>("x");
+  const py::object out = arguments.object("out");
+  return activate_backward<T>(arguments.call, {}, grad, x, x, out);
 }
 
-template <class T> Array<T> rescaling_forward(const Array<T>& x, double scale, double offset, const py::object& out) {
+template <class T> py::object rescaling_forward(Arguments& arguments) {
+  const Array<T> x = arguments.array<T>("x");
+  const double scale = arguments.number("scale");
+  const double offset = arguments.number("offset");
+  const py::object out = arguments.object("out");
   const T* data = x.data();
-  return elementwise<T>("rescaling_forward", {x}, out, [=](Index size, T* to) {
+  return elementwise<T>(arguments.call, {x}, out, [=](Index size, T* to) {
     kernels::table<T>().rescale(size, data, static_cast<T>(scale), static_cast<T>(offset), to);
   });
 }
 
-template <class T> Array<T> rescaling_backward(const Array<T>& grad, double scale, const py::object& out) {
+template <class T> py::object rescaling_backward(Arguments& arguments) {
+  const Array<T> grad = arguments.array<T>("grad");
+  const double scale = arguments.number("scale");
+  const py::object out = arguments.object("out");
   const T* data = grad.data();
-  return elementwise<T>("rescaling_backward", {grad}, out, [=](Index size, T* to) {
+  return elementwise<T>(arguments.call, {grad}, out, [=](Index size, T* to) {
     kernels::table<T>().rescale(size, data, static_cast<T>(scale), T(0), to);
   });
 }
@@ -169,49 +192,52 @@ Array<T> row_function_backward(Argument result_argument, const Array<T>& grad, c
   return result;
 }
 
-template <class T> Array<T> softmax(const Array<T>& logits, const py::object& out) {
-  return row_function("softmax", logits, out, ops::softmax<T>);
+template <class T> py::object softmax(Arguments& arguments) {
+  const Array<T> logits = arguments.array<T>("logits");
+  const py::object out = arguments.object("out");
+  return row_function(arguments.call, logits, out, ops::softmax<T>);
 }
 
-template <class T>
-Array<T> softmax_backward(const Array<T>& grad, const Array<T>& probabilities, const py::object& out) {
-  return row_function_backward({"softmax_backward", "probabilities"}, grad, probabilities, out,
-                               ops::softmax_backward<T>);
+template <class T> py::object softmax_backward(Arguments& arguments) {
+  const Array<T> grad = arguments.array<T>("grad");
+  const Array<T> probabilities = arguments.array<T>("probabilities");
+  const py::object out = arguments.object("out");
+  return row_function_backward({arguments.call, "probabilities"}, grad, probabilities, out, ops::softmax_backward<T>);
 }
 
-template <class T> Array<T> log_softmax(const Array<T>& logits, const py::object& out) {
-  return row_function("log_softmax", logits, out, ops::log_softmax<T>);
+template <class T> py::object log_softmax(Arguments& arguments) {
+  const Array<T> logits = arguments.array<T>("logits");
+  const py::object out = arguments.object("out");
+  return row_function(arguments.call, logits, out, ops::log_softmax<T>);
 }
 
-template <class T>
-Array<T> log_softmax_backward(const Array<T>& grad, const Array<T>& log_probabilities, const py::object& out) {
-  return row_function_backward({"log_softmax_backward", "log_probabilities"}, grad, log_probabilities, out,
+template <class T> py::object log_softmax_backward(Arguments& arguments) {
+  const Array<T> grad = arguments.array<T>("grad");
+  const Array<T> log_probabilities = arguments.array<T>("log_probabilities");
+  const py::object out = arguments.object("out");
+  return row_function_backward({arguments.call, "log_probabilities"}, grad, log_probabilities, out,
                                ops::log_softmax_backward<T>);
-}
-
-template <class T> void register_ops_of(py::module_& m) {
-  using py::arg;
-  m.def("dense_forward", &dense_forward<T>, given("x"), given("kernel"), given("bias"), arg("out"));
-  m.def("dense_backward", &dense_backward<T>, given("grad"), given("x"), given("kernel"), arg("out"));
-  m.def("activation_forward", &activation_forward<T>, given("x"), arg("activation"), arg("out"), arg("parameters"));
-  m.def("activation_backward", &activation_backward<T>, given("grad"), given("x"), given("y"), arg("activation"),
-        arg("out"), arg("parameters"));
-  m.def("relu_forward", &relu_forward<T>, given("x"), arg("out"));
-  m.def("relu_backward", &relu_backward<T>, given("grad"), given("x"), arg("out"));
-  m.def("rescaling_forward", &rescaling_forward<T>, given("x"), arg("scale"), arg("offset"), arg("out"));
-  m.def("rescaling_backward", &rescaling_backward<T>, given("grad"), arg("scale"), arg("out"));
-  m.def("softmax", &softmax<T>, given("logits"), arg("out"));
-  m.def("softmax_backward", &softmax_backward<T>, given("grad"), given("probabilities"), arg("out"));
-  m.def("log_softmax", &log_softmax<T>, given("logits"), arg("out"));
-  m.def("log_softmax_backward", &log_softmax_backward<T>, given("grad"), given("log_probabilities"), arg("out"));
 }
 
 } // namespace
 
 void register_ops(py::module_& m) {
-  m.def("held", &held, given("array"));
-  register_ops_of<float>(m);
-  register_ops_of<double>(m);
+  m.def("held", &held, py::arg("array").noconvert());
+  static const Operation operations[] = {
+      CNET_OPERATION(dense_forward, 0),
+      CNET_OPERATION(dense_backward, 0),
+      CNET_OPERATION(activation_forward, 0),
+      CNET_OPERATION(activation_backward, 0),
+      CNET_OPERATION(relu_forward, 0),
+      CNET_OPERATION(relu_backward, 0),
+      CNET_OPERATION(rescaling_forward, 0),
+      CNET_OPERATION(rescaling_backward, 0),
+      CNET_OPERATION(softmax, 0),
+      CNET_OPERATION(softmax_backward, 0),
+      CNET_OPERATION(log_softmax, 0),
+      CNET_OPERATION(log_softmax_backward, 0),
+  };
+  for (const Operation& operation : operations) define(m, operation);
 }
 
 } // namespace cnet::bind

@@ -5,6 +5,8 @@
 #include "core/float_mode.hpp"
 #include "core/panels.hpp"
 
+#include <map>
+
 // What the operations by themselves have in common: cnet.ops over NumPy arrays.
 
 namespace cnet::bind {
@@ -26,10 +28,54 @@ template <class T> RowRange all_rows(const PanelMatrix<T>& matrix) {
   return {0, matrix.rows()};
 }
 
-/// An array that Python has converted already.
-inline py::arg given(const char* name) {
-  return py::arg(name).noconvert();
-}
+/// The arguments of a call, which an operation takes in their order. All are positional: `cnet.ops` has the
+/// names, the defaults and the conversions. TypeError if one is missing or of another kind.
+class Arguments {
+public:
+  Arguments(const char* call_, const py::args& values) : call(call_), values_(values) {}
+
+  py::object object(const char* name);
+  py::array any_array(const char* name);
+  /// A C-contiguous array of exactly T.
+  template <class T> Array<T> array(const char* name) { return array_of<T>(name, object(name)); }
+  template <class T> std::optional<Array<T>> optional_array(const char* name) {
+    const py::object value = object(name);
+    return value.is_none() ? std::nullopt : std::optional<Array<T>>(array_of<T>(name, value));
+  }
+  double number(const char* name);
+  std::optional<double> optional_number(const char* name);
+  std::map<std::string, double> numbers(const char* name);
+  Index integer(const char* name);
+  std::uint64_t unsigned_integer(const char* name);
+  bool flag(const char* name);
+  std::string text(const char* name);
+  /// Throws if there are further ones.
+  void end() const;
+
+  const char* const call;
+
+private:
+  [[noreturn]] void refuse(const char* name, const char* expected, const py::object& value) const;
+  template <class T> Array<T> array_of(const char* name, const py::object& value) const {
+    if (!py::isinstance<Array<T>>(value)) refuse(name, sizeof(T) == 4 ? "float32" : "float64", value);
+    return py::reinterpret_borrow<Array<T>>(value);
+  }
+
+  const py::args& values_;
+  std::size_t next_ = 0;
+};
+
+/// An operation of cnet.ops in both types; that of argument number `decides` is the one that is meant.
+struct Operation {
+  const char* name;
+  std::size_t decides;
+  py::object (*float32)(Arguments&);
+  py::object (*float64)(Arguments&);
+};
+#define CNET_OPERATION(name, decides) {#name, decides, name<float>, name<double>}
+
+/// Registers an operation. One signature for all: pybind11 compiles each signature anew.
+void define(py::module_&, const Operation&);
 
 /// The arrays that several results go to: those of the tuple `out`, or new ones if it is None. `names` are
 /// those of the results: "(grad_x, grad_kernel)".

@@ -12,16 +12,17 @@ def set_num_threads(num_threads: int) -> None: ...
 
 # csrc/bind/ops.cpp
 def dense_forward(
-    x: FloatArray, kernel: FloatArray, bias: FloatArray | None, out: FloatArray | None
+    x: FloatArray, kernel: FloatArray, bias: FloatArray | None, out: FloatArray | None, /
 ) -> FloatArray: ...
 def dense_backward(
     grad: FloatArray,
     x: FloatArray,
     kernel: FloatArray,
     out: tuple[FloatArray, FloatArray, FloatArray] | None,
+    /,
 ) -> tuple[FloatArray, FloatArray, FloatArray]: ...
 def activation_forward(
-    x: FloatArray, activation: str, out: FloatArray | None, parameters: dict[str, float]
+    x: FloatArray, activation: str, out: FloatArray | None, parameters: dict[str, float], /
 ) -> FloatArray: ...
 def activation_backward(
     grad: FloatArray,
@@ -30,32 +31,33 @@ def activation_backward(
     activation: str,
     out: FloatArray | None,
     parameters: dict[str, float],
+    /,
 ) -> FloatArray: ...
-def relu_forward(x: FloatArray, out: FloatArray | None) -> FloatArray: ...
-def relu_backward(grad: FloatArray, x: FloatArray, out: FloatArray | None) -> FloatArray: ...
+def relu_forward(x: FloatArray, out: FloatArray | None, /) -> FloatArray: ...
+def relu_backward(grad: FloatArray, x: FloatArray, out: FloatArray | None, /) -> FloatArray: ...
 def rescaling_forward(
-    x: FloatArray, scale: float, offset: float, out: FloatArray | None
+    x: FloatArray, scale: float, offset: float, out: FloatArray | None, /
 ) -> FloatArray: ...
-def rescaling_backward(grad: FloatArray, scale: float, out: FloatArray | None) -> FloatArray: ...
-def softmax(logits: FloatArray, out: FloatArray | None) -> FloatArray: ...
+def rescaling_backward(grad: FloatArray, scale: float, out: FloatArray | None, /) -> FloatArray: ...
+def softmax(logits: FloatArray, out: FloatArray | None, /) -> FloatArray: ...
 def softmax_backward(
-    grad: FloatArray, probabilities: FloatArray, out: FloatArray | None
+    grad: FloatArray, probabilities: FloatArray, out: FloatArray | None, /
 ) -> FloatArray: ...
-def log_softmax(logits: FloatArray, out: FloatArray | None) -> FloatArray: ...
+def log_softmax(logits: FloatArray, out: FloatArray | None, /) -> FloatArray: ...
 def log_softmax_backward(
-    grad: FloatArray, log_probabilities: FloatArray, out: FloatArray | None
+    grad: FloatArray, log_probabilities: FloatArray, out: FloatArray | None, /
 ) -> FloatArray: ...
 
 # csrc/bind/losses.cpp
 def softmax_cross_entropy_forward(
-    logits: FloatArray, labels: Array, out: FloatArray | None
+    logits: FloatArray, labels: Array, out: FloatArray | None, /
 ) -> tuple[FloatArray, FloatArray]: ...
 def softmax_cross_entropy_backward(
-    probabilities: FloatArray, labels: Array, out: FloatArray | None, divisor: float | None
+    probabilities: FloatArray, labels: Array, out: FloatArray | None, divisor: float | None, /
 ) -> FloatArray: ...
-def cross_entropy_forward(probabilities: FloatArray, labels: Array) -> FloatArray: ...
+def cross_entropy_forward(probabilities: FloatArray, labels: Array, /) -> FloatArray: ...
 def cross_entropy_backward(
-    probabilities: FloatArray, labels: Array, out: FloatArray | None, divisor: float | None
+    probabilities: FloatArray, labels: Array, out: FloatArray | None, divisor: float | None, /
 ) -> FloatArray: ...
 def pointwise_loss_forward(
     loss: str,
@@ -65,6 +67,7 @@ def pointwise_loss_forward(
     gamma: float,
     positive_weight: float,
     negative_weight: float,
+    /,
 ) -> FloatArray: ...
 def pointwise_loss_backward(
     loss: str,
@@ -76,10 +79,11 @@ def pointwise_loss_backward(
     negative_weight: float,
     out: FloatArray | None,
     divisor: float | None,
+    /,
 ) -> FloatArray: ...
 
 # csrc/bind/optimizers.cpp
-def sgd_update(param: FloatArray, grad: FloatArray, learning_rate: float) -> None: ...
+def sgd_update(param: FloatArray, grad: FloatArray, learning_rate: float, /) -> None: ...
 def sgd_momentum_update(
     param: FloatArray,
     grad: FloatArray,
@@ -87,6 +91,7 @@ def sgd_momentum_update(
     learning_rate: float,
     momentum: float,
     nesterov: bool,
+    /,
 ) -> None: ...
 def rmsprop_update(
     param: FloatArray,
@@ -95,6 +100,7 @@ def rmsprop_update(
     learning_rate: float,
     rho: float,
     epsilon: float,
+    /,
 ) -> None: ...
 def adam_update(
     param: FloatArray,
@@ -106,6 +112,7 @@ def adam_update(
     beta_1: float,
     beta_2: float,
     epsilon: float,
+    /,
 ) -> None: ...
 def rmsprop_momentum_update(
     param: FloatArray,
@@ -116,6 +123,7 @@ def rmsprop_momentum_update(
     momentum: float,
     rho: float,
     epsilon: float,
+    /,
 ) -> None: ...
 def rmsprop_centered_update(
     param: FloatArray,
@@ -127,6 +135,7 @@ def rmsprop_centered_update(
     momentum: float,
     rho: float,
     epsilon: float,
+    /,
 ) -> None: ...
 def adagrad_update(
     param: FloatArray,
@@ -134,6 +143,7 @@ def adagrad_update(
     sum_of_squares: FloatArray,
     learning_rate: float,
     epsilon: float,
+    /,
 ) -> None: ...
 def adadelta_update(
     param: FloatArray,
@@ -143,6 +153,7 @@ def adadelta_update(
     learning_rate: float,
     rho: float,
     epsilon: float,
+    /,
 ) -> None: ...
 def adam_amsgrad_update(
     param: FloatArray,
@@ -155,6 +166,7 @@ def adam_amsgrad_update(
     beta_1: float,
     beta_2: float,
     epsilon: float,
+    /,
 ) -> None: ...
 def nadam_update(
     param: FloatArray,
@@ -166,6 +178,7 @@ def nadam_update(
     beta_1: float,
     beta_2: float,
     epsilon: float,
+    /,
 ) -> None: ...
 def lion_update(
     param: FloatArray,
@@ -174,6 +187,7 @@ def lion_update(
     learning_rate: float,
     beta_1: float,
     beta_2: float,
+    /,
 ) -> None: ...
 
 # csrc/bind/normalization.cpp
@@ -185,6 +199,7 @@ def standardize(
     beta: FloatArray | None,
     epsilon: float,
     out: FloatArray | None,
+    /,
 ) -> FloatArray: ...
 def batch_normalization_forward(
     x: FloatArray,
@@ -192,6 +207,7 @@ def batch_normalization_forward(
     beta: FloatArray | None,
     epsilon: float,
     out: tuple[FloatArray, FloatArray, FloatArray] | None,
+    /,
 ) -> tuple[FloatArray, FloatArray, FloatArray]: ...
 def batch_normalization_backward(
     grad: FloatArray,
@@ -201,6 +217,7 @@ def batch_normalization_backward(
     gamma: FloatArray | None,
     epsilon: float,
     out: tuple[FloatArray, FloatArray, FloatArray] | None,
+    /,
 ) -> tuple[FloatArray, FloatArray, FloatArray]: ...
 def layer_normalization_forward(
     x: FloatArray,
@@ -208,6 +225,7 @@ def layer_normalization_forward(
     beta: FloatArray | None,
     epsilon: float,
     out: FloatArray | None,
+    /,
 ) -> FloatArray: ...
 def layer_normalization_backward(
     grad: FloatArray,
@@ -215,15 +233,18 @@ def layer_normalization_backward(
     gamma: FloatArray | None,
     epsilon: float,
     out: tuple[FloatArray, FloatArray, FloatArray] | None,
+    /,
 ) -> tuple[FloatArray, FloatArray, FloatArray]: ...
 
 # csrc/bind/dropout.cpp
 def dropout_forward(
-    x: FloatArray, rate: float, seed: int, step: int, out: tuple[FloatArray, FloatArray] | None
+    x: FloatArray, rate: float, seed: int, step: int, out: tuple[FloatArray, FloatArray] | None, /
 ) -> tuple[FloatArray, FloatArray]: ...
-def dropout_backward(grad: FloatArray, mask: FloatArray, out: FloatArray | None) -> FloatArray: ...
+def dropout_backward(
+    grad: FloatArray, mask: FloatArray, out: FloatArray | None, /
+) -> FloatArray: ...
 def gaussian_noise(
-    x: FloatArray, stddev: float, seed: int, step: int, out: FloatArray | None
+    x: FloatArray, stddev: float, seed: int, step: int, out: FloatArray | None, /
 ) -> FloatArray: ...
 
 # csrc/bind/random.cpp

@@ -58,8 +58,9 @@ def standardize(
            [ 1.]], dtype=float32)
     """
     call = "standardize"
-    arrays = _floats(call, x=x, mean=mean, variance=variance, gamma=gamma, beta=beta)
-    return _core.standardize(**arrays, epsilon=_epsilon(call, epsilon), out=out)
+    return _core.standardize(
+        *_arguments(call, epsilon, out, x=x, mean=mean, variance=variance, gamma=gamma, beta=beta)
+    )
 
 
 def batch_normalization_forward(
@@ -100,8 +101,9 @@ def batch_normalization_forward(
     ([[-1.0], [1.0]], [5.0], [4.0])
     """
     call = "batch_normalization_forward"
-    arrays = _floats(call, x=x, gamma=gamma, beta=beta)
-    return _core.batch_normalization_forward(**arrays, epsilon=_epsilon(call, epsilon), out=out)
+    return _core.batch_normalization_forward(
+        *_arguments(call, epsilon, out, x=x, gamma=gamma, beta=beta)
+    )
 
 
 def batch_normalization_backward(
@@ -138,8 +140,9 @@ def batch_normalization_backward(
         Beside what all ops raise, if `epsilon` is no such number.
     """
     call = "batch_normalization_backward"
-    arrays = _floats(call, grad=grad, x=x, mean=mean, variance=variance, gamma=gamma)
-    return _core.batch_normalization_backward(**arrays, epsilon=_epsilon(call, epsilon), out=out)
+    return _core.batch_normalization_backward(
+        *_arguments(call, epsilon, out, grad=grad, x=x, mean=mean, variance=variance, gamma=gamma)
+    )
 
 
 def layer_normalization_forward(
@@ -177,8 +180,9 @@ def layer_normalization_forward(
            [-1.,  1.]], dtype=float32)
     """
     call = "layer_normalization_forward"
-    arrays = _floats(call, x=x, gamma=gamma, beta=beta)
-    return _core.layer_normalization_forward(**arrays, epsilon=_epsilon(call, epsilon), out=out)
+    return _core.layer_normalization_forward(
+        *_arguments(call, epsilon, out, x=x, gamma=gamma, beta=beta)
+    )
 
 
 def layer_normalization_backward(
@@ -211,20 +215,17 @@ def layer_normalization_backward(
         Beside what all ops raise, if `epsilon` is no such number.
     """
     call = "layer_normalization_backward"
-    arrays = _floats(call, grad=grad, x=x, gamma=gamma)
-    return _core.layer_normalization_backward(**arrays, epsilon=_epsilon(call, epsilon), out=out)
+    return _core.layer_normalization_backward(
+        *_arguments(call, epsilon, out, grad=grad, x=x, gamma=gamma)
+    )
 
 
-def _floats(call: str, **arrays: npt.ArrayLike | None) -> dict[str, Any]:
-    """Return what `as_floats` does, None for the affine maps that are not given."""
+def _arguments(call: str, epsilon: float, out: Any, **arrays: npt.ArrayLike | None) -> list[Any]:
+    """Return what the core is given: what `as_floats` makes of the arrays, None for absent affine maps."""
     given = {
         name: array
         for name, array in arrays.items()
         if array is not None or name not in ("gamma", "beta")
     }
     floats = dict(zip(given, as_floats(call, **given), strict=True))
-    return {name: floats.get(name) for name in arrays}
-
-
-def _epsilon(call: str, epsilon: float) -> float:
-    return as_number(f"{call}: epsilon", epsilon, least=0)
+    return [*map(floats.get, arrays), as_number(f"{call}: epsilon", epsilon, least=0), out]

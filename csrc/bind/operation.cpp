@@ -1,0 +1,86 @@
+#include "bind/ops.hpp"
+
+namespace cnet::bind {
+
+namespace {
+
+/// What Python's own conversion makes of a value; its exception otherwise.
+template <class Number> Number checked(Number number) {
+  if (PyErr_Occurred() != nullptr) throw py::error_already_set();
+  return number;
+}
+
+} // namespace
+
+py::object Arguments::object(const char* name) {
+  if (next_ == values_.size()) throw py::type_error(std::string(call) + ": " + name + " is missing");
+  return values_[next_++];
+}
+
+py::array Arguments::any_array(const char* name) {
+  const py::object value = object(name);
+  if (!py::isinstance<py::array>(value)) refuse(name, "an array", value);
+  return py::reinterpret_borrow<py::array>(value);
+}
+
+double Arguments::number(const char* name) {
+  return checked(PyFloat_AsDouble(object(name).ptr()));
+}
+
+std::optional<double> Arguments::optional_number(const char* name) {
+  const py::object value = object(name);
+  return value.is_none() ? std::nullopt : std::optional<double>(checked(PyFloat_AsDouble(value.ptr())));
+}
+
+std::map<std::string, double> Arguments::numbers(const char* name) {
+  const py::object value = object(name);
+  if (!py::isinstance<py::dict>(value)) refuse(name, "a dict", value);
+  std::map<std::string, double> numbers;
+  for (const auto& [key, number] : py::reinterpret_borrow<py::dict>(value)) {
+    numbers[py::str(key)] = checked(PyFloat_AsDouble(number.ptr()));
+  }
+  return numbers;
+}
+
+Index Arguments::integer(const char* name) {
+  return checked(PyLong_AsSsize_t(object(name).ptr()));
+}
+
+std::uint64_t Arguments::unsigned_integer(const char* name) {
+  return checked(PyLong_AsUnsignedLongLong(object(name).ptr()));
+}
+
+bool Arguments::flag(const char* name) {
+  return checked(PyObject_IsTrue(object(name).ptr())) != 0;
+}
+
+std::string Arguments::text(const char* name) {
+  const py::object value = object(name);
+  if (!py::isinstance<py::str>(value)) refuse(name, "a str", value);
+  return py::str(value);
+}
+
+void Arguments::end() const {
+  if (next_ == values_.size()) return;
+  throw py::type_error(std::string(call) + ": expected " + std::to_string(next_) + " arguments, got " +
+                       std::to_string(values_.size()));
+}
+
+void Arguments::refuse(const char* name, const char* expected, const py::object& value) const {
+  const py::object kind = py::isinstance<py::array>(value) ? value.attr("dtype") : py::type::of(value).attr("__name__");
+  throw py::type_error(std::string(call) + ": " + name + ": expected " + expected + ", got " +
+                       std::string(py::str(kind)));
+}
+
+void define(py::module_& m, const Operation& operation) {
+  m.def(operation.name, [&operation](const py::args& values) {
+    Arguments arguments(operation.name, values);
+    const bool is_double =
+        operation.decides < values.size() && py::isinstance<py::array_t<double>>(py::object(values[operation.decides]));
+    const py::object result = is_double ? operation.float64(arguments) : operation.float32(arguments);
+    arguments.end();
+    return result;
+  });
+}
+
+} // namespace cnet::bind
