@@ -2,16 +2,6 @@
 
 namespace cnet::bind {
 
-namespace {
-
-/// What Python's own conversion makes of a value; its exception otherwise.
-template <class Number> Number checked(Number number) {
-  if (PyErr_Occurred() != nullptr) throw py::error_already_set();
-  return number;
-}
-
-} // namespace
-
 py::object Arguments::object(const char* name) {
   if (next_ == values_.size()) throw py::type_error(std::string(call) + ": " + name + " is missing");
   return values_[next_++];
@@ -24,12 +14,12 @@ py::array Arguments::any_array(const char* name) {
 }
 
 double Arguments::number(const char* name) {
-  return checked(PyFloat_AsDouble(object(name).ptr()));
+  return checked(name, PyFloat_AsDouble(object(name).ptr()));
 }
 
 std::optional<double> Arguments::optional_number(const char* name) {
   const py::object value = object(name);
-  return value.is_none() ? std::nullopt : std::optional<double>(checked(PyFloat_AsDouble(value.ptr())));
+  return value.is_none() ? std::nullopt : std::optional<double>(checked(name, PyFloat_AsDouble(value.ptr())));
 }
 
 std::map<std::string, double> Arguments::numbers(const char* name) {
@@ -37,21 +27,21 @@ std::map<std::string, double> Arguments::numbers(const char* name) {
   if (!py::isinstance<py::dict>(value)) refuse(name, "a dict", value);
   std::map<std::string, double> numbers;
   for (const auto& [key, number] : py::reinterpret_borrow<py::dict>(value)) {
-    numbers[py::str(key)] = checked(PyFloat_AsDouble(number.ptr()));
+    numbers[py::str(key)] = checked(name, PyFloat_AsDouble(number.ptr()));
   }
   return numbers;
 }
 
 Index Arguments::integer(const char* name) {
-  return checked(PyLong_AsSsize_t(object(name).ptr()));
+  return checked(name, PyLong_AsSsize_t(whole(name).ptr()));
 }
 
 std::uint64_t Arguments::unsigned_integer(const char* name) {
-  return checked(PyLong_AsUnsignedLongLong(object(name).ptr()));
+  return checked(name, PyLong_AsUnsignedLongLong(whole(name).ptr()));
 }
 
 bool Arguments::flag(const char* name) {
-  return checked(PyObject_IsTrue(object(name).ptr())) != 0;
+  return checked(name, PyObject_IsTrue(object(name).ptr())) != 0;
 }
 
 std::string Arguments::text(const char* name) {
@@ -64,6 +54,19 @@ void Arguments::end() const {
   if (next_ == values_.size()) return;
   throw py::type_error(std::string(call) + ": expected " + std::to_string(next_) + " arguments, got " +
                        std::to_string(values_.size()));
+}
+
+py::object Arguments::whole(const char* name) {
+  return py::reinterpret_steal<py::object>(checked(name, PyNumber_Index(object(name).ptr())));
+}
+
+void Arguments::check(const char* name) const {
+  if (PyErr_Occurred() == nullptr) return;
+  const py::error_already_set error;
+  const std::string text = std::string(call) + ": " + name + ": " + std::string(py::str(error.value()));
+  if (error.matches(PyExc_OverflowError)) throw py::value_error(text);
+  if (error.matches(PyExc_TypeError)) throw py::type_error(text);
+  throw error;
 }
 
 void Arguments::refuse(const char* name, const char* expected, const py::object& value) const {

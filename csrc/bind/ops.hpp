@@ -29,7 +29,8 @@ template <class T> RowRange all_rows(const PanelMatrix<T>& matrix) {
 }
 
 /// The arguments of a call, which an operation takes in their order. All are positional: `cnet.ops` has the
-/// names, the defaults and the conversions. TypeError if one is missing or of another kind.
+/// names, the defaults and the conversions. TypeError if one is missing or of another kind, ValueError if a number is
+/// too large.
 class Arguments {
 public:
   Arguments(const char* call_, const py::args& values) : call(call_), values_(values) {}
@@ -55,6 +56,13 @@ public:
   const char* const call;
 
 private:
+  /// What Python's own conversion has made of an argument, unless it has raised an exception.
+  template <class Number> Number checked(const char* name, Number number) const {
+    check(name);
+    return number;
+  }
+  void check(const char* name) const;
+  py::object whole(const char* name);
   [[noreturn]] void refuse(const char* name, const char* expected, const py::object& value) const;
   template <class T> Array<T> array_of(const char* name, const py::object& value) const {
     if (!py::isinstance<Array<T>>(value)) refuse(name, sizeof(T) == 4 ? "float32" : "float64", value);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from itertools import product
 from typing import Any
 
@@ -142,3 +143,14 @@ def test_scalars_of_a_bad_kind_are_refused(key: str, bad: object) -> None:
             arguments = draw(name, 3, 5, 5, np.float32)
             with pytest.raises(TypeError):
                 call(ops, name, arguments | {key: bad})
+
+
+@pytest.mark.parametrize("key", ["learning_rate", "beta_1", "epsilon", "step"])
+@pytest.mark.parametrize("large", [10**400, Fraction(10**400)])
+def test_numbers_beyond_all_floats_are_refused(key: str, large: object) -> None:
+    arguments = draw("adam_update", 3, 5, 5, np.float32)
+    kind = TypeError if key == "step" and isinstance(large, Fraction) else ValueError
+    before = np.copy(arguments["param"])
+    with pytest.raises(kind, match=f"adam_update: {key}: "):
+        call(ops, "adam_update", arguments | {key: large})
+    np.testing.assert_array_equal(arguments["param"], before)

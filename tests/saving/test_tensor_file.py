@@ -326,6 +326,7 @@ def test_made_up_files(tmp_path: Path) -> None:
     """Each is refused or read, and what is read the package reads as well, to the same numbers."""
     path, seen = tmp_path / "file", Counter[str]()
 
+    @settings(max_examples=300)  # enough of them for the share that is read
     @given(content=st.one_of(CONTENTS, nearly_honest()))
     def try_one(content: bytes) -> None:
         seen["tried"] += 1
