@@ -10,7 +10,7 @@ template <class T> py::object dropout_forward(Arguments& arguments) {
   const double rate = arguments.number("rate");
   const std::uint64_t seed = arguments.unsigned_integer("seed");
   const std::uint64_t step = arguments.unsigned_integer("step");
-  const py::object out = arguments.object("out");
+  const py::object out = arguments.object();
   const char* const call = arguments.call;
   expect_matrix({call, "x"}, x, "(batch, features)");
   auto results = outputs<T>(call, "(y, mask)", out, {shape_of(x), shape_of(x)}, {x});
@@ -29,7 +29,7 @@ template <class T> py::object dropout_forward(Arguments& arguments) {
 template <class T> py::object dropout_backward(Arguments& arguments) {
   const Array<T> grad = arguments.array<T>("grad");
   const Array<T> mask = arguments.array<T>("mask");
-  const py::object out = arguments.object("out");
+  const py::object out = arguments.object();
   const char* const call = arguments.call;
   expect_matrix({call, "mask"}, mask, "(batch, features)");
   expect_shape({call, "grad"}, grad, shape_of(mask));
@@ -50,7 +50,7 @@ template <class T> py::object gaussian_noise(Arguments& arguments) {
   const double stddev = arguments.number("stddev");
   const std::uint64_t seed = arguments.unsigned_integer("seed");
   const std::uint64_t step = arguments.unsigned_integer("step");
-  const py::object out = arguments.object("out");
+  const py::object out = arguments.object();
   const char* const call = arguments.call;
   expect_matrix({call, "x"}, x, "(batch, features)");
   Array<T> result = output<T>({call, "out"}, out, shape_of(x), {x});
@@ -68,9 +68,9 @@ template <class T> py::object gaussian_noise(Arguments& arguments) {
 
 void register_dropout(py::module_& m) {
   static const Operation operations[] = {
-      CNET_OPERATION(dropout_forward, 0),
-      CNET_OPERATION(dropout_backward, 0),
-      CNET_OPERATION(gaussian_noise, 0),
+      CNET_OPERATION(dropout_forward, 5, 0),
+      CNET_OPERATION(dropout_backward, 3, 0),
+      CNET_OPERATION(gaussian_noise, 5, 0),
   };
   for (const Operation& operation : operations) define(m, operation);
 }

@@ -36,7 +36,7 @@ template <class T> struct Labels {
 template <class T> py::object softmax_cross_entropy_forward(Arguments& arguments) {
   const Array<T> logits = arguments.array<T>("logits");
   const py::array labels = arguments.any_array("labels");
-  const py::object out = arguments.object("out");
+  const py::object out = arguments.object();
   const char* const call = arguments.call;
   const Labels<T> checked(call, labels, {call, "logits"}, logits);
   Array<T> result = output<T>({call, "out"}, out, shape_of(logits), {logits, labels});
@@ -88,7 +88,7 @@ Array<T> loss_backward(const char* call, const Array<T>& probabilities, const py
 template <class T> py::object softmax_cross_entropy_backward(Arguments& arguments) {
   const Array<T> probabilities = arguments.array<T>("probabilities");
   const py::array labels = arguments.any_array("labels");
-  const py::object out = arguments.object("out");
+  const py::object out = arguments.object();
   const std::optional<double> divisor = arguments.optional_number("divisor");
   return loss_backward<T>(arguments.call, probabilities, labels, out, divisor, ops::softmax_cross_entropy_backward<T>);
 }
@@ -96,13 +96,13 @@ template <class T> py::object softmax_cross_entropy_backward(Arguments& argument
 template <class T> py::object cross_entropy_backward(Arguments& arguments) {
   const Array<T> probabilities = arguments.array<T>("probabilities");
   const py::array labels = arguments.any_array("labels");
-  const py::object out = arguments.object("out");
+  const py::object out = arguments.object();
   const std::optional<double> divisor = arguments.optional_number("divisor");
   return loss_backward<T>(arguments.call, probabilities, labels, out, divisor, ops::cross_entropy_backward<T>);
 }
 
 template <class T> py::object pointwise_loss_forward(Arguments& arguments) {
-  const std::string name = arguments.text("name");
+  const std::string name = arguments.text("loss");
   const Array<T> predictions = arguments.array<T>("predictions");
   const Array<T> targets = arguments.array<T>("targets");
   const double delta = arguments.number("delta");
@@ -125,14 +125,14 @@ template <class T> py::object pointwise_loss_forward(Arguments& arguments) {
 }
 
 template <class T> py::object pointwise_loss_backward(Arguments& arguments) {
-  const std::string name = arguments.text("name");
+  const std::string name = arguments.text("loss");
   const Array<T> predictions = arguments.array<T>("predictions");
   const Array<T> targets = arguments.array<T>("targets");
   const double delta = arguments.number("delta");
   const double gamma = arguments.number("gamma");
   const double positive_weight = arguments.number("positive_weight");
   const double negative_weight = arguments.number("negative_weight");
-  const py::object out = arguments.object("out");
+  const py::object out = arguments.object();
   const std::optional<double> divisor = arguments.optional_number("divisor");
   const ops::LossParameters parameters{delta, gamma, positive_weight, negative_weight};
   const char* const call = arguments.call;
@@ -156,9 +156,9 @@ template <class T> py::object pointwise_loss_backward(Arguments& arguments) {
 
 void register_losses(py::module_& m) {
   static const Operation operations[] = {
-      CNET_OPERATION(softmax_cross_entropy_forward, 0), CNET_OPERATION(softmax_cross_entropy_backward, 0),
-      CNET_OPERATION(cross_entropy_forward, 0),         CNET_OPERATION(pointwise_loss_forward, 1),
-      CNET_OPERATION(pointwise_loss_backward, 1),       CNET_OPERATION(cross_entropy_backward, 0),
+      CNET_OPERATION(softmax_cross_entropy_forward, 3, 0), CNET_OPERATION(softmax_cross_entropy_backward, 4, 0),
+      CNET_OPERATION(cross_entropy_forward, 2, 0),         CNET_OPERATION(pointwise_loss_forward, 7, 1),
+      CNET_OPERATION(pointwise_loss_backward, 9, 1),       CNET_OPERATION(cross_entropy_backward, 4, 0),
   };
   for (const Operation& operation : operations) define(m, operation);
 }

@@ -46,7 +46,7 @@ template <class T> py::object standardize(Arguments& arguments) {
   const Optional<T> gamma = arguments.optional_array<T>("gamma");
   const Optional<T> beta = arguments.optional_array<T>("beta");
   const double epsilon = arguments.number("epsilon");
-  const py::object out = arguments.object("out");
+  const py::object out = arguments.object();
   const char* const call = arguments.call;
   expect_matrix({call, "x"}, x, "(batch, features)");
   const Index columns = x.shape(1);
@@ -72,7 +72,7 @@ template <class T> py::object batch_normalization_forward(Arguments& arguments) 
   const Optional<T> gamma = arguments.optional_array<T>("gamma");
   const Optional<T> beta = arguments.optional_array<T>("beta");
   const double epsilon = arguments.number("epsilon");
-  const py::object out = arguments.object("out");
+  const py::object out = arguments.object();
   const char* const call = arguments.call;
   expect_matrix({call, "x"}, x, "(batch, features)");
   const Index columns = x.shape(1);
@@ -129,7 +129,7 @@ template <class T> py::object batch_normalization_backward(Arguments& arguments)
   const Array<T> variance = arguments.array<T>("variance");
   const Optional<T> gamma = arguments.optional_array<T>("gamma");
   const double epsilon = arguments.number("epsilon");
-  const py::object out = arguments.object("out");
+  const py::object out = arguments.object();
   const char* const call = arguments.call;
   expect_matrix({call, "x"}, x, "(batch, features)");
   const Index columns = x.shape(1);
@@ -154,7 +154,7 @@ template <class T> py::object layer_normalization_forward(Arguments& arguments) 
   const Optional<T> gamma = arguments.optional_array<T>("gamma");
   const Optional<T> beta = arguments.optional_array<T>("beta");
   const double epsilon = arguments.number("epsilon");
-  const py::object out = arguments.object("out");
+  const py::object out = arguments.object();
   const char* const call = arguments.call;
   expect_matrix({call, "x"}, x, "(batch, features)");
   const Columns<T> scale({call, "gamma"}, gamma, x.shape(1)), offset({call, "beta"}, beta, x.shape(1));
@@ -180,7 +180,7 @@ template <class T> py::object layer_normalization_backward(Arguments& arguments)
   const Array<T> x = arguments.array<T>("x");
   const Optional<T> gamma = arguments.optional_array<T>("gamma");
   const double epsilon = arguments.number("epsilon");
-  const py::object out = arguments.object("out");
+  const py::object out = arguments.object();
   const char* const call = arguments.call;
   expect_matrix({call, "x"}, x, "(batch, features)");
   const Columns<T> scale({call, "gamma"}, gamma, x.shape(1));
@@ -203,11 +203,11 @@ template <class T> py::object layer_normalization_backward(Arguments& arguments)
 
 void register_normalization(py::module_& m) {
   static const Operation operations[] = {
-      CNET_OPERATION(standardize, 0),
-      CNET_OPERATION(batch_normalization_forward, 0),
-      CNET_OPERATION(batch_normalization_backward, 0),
-      CNET_OPERATION(layer_normalization_forward, 0),
-      CNET_OPERATION(layer_normalization_backward, 0),
+      CNET_OPERATION(standardize, 7, 0),
+      CNET_OPERATION(batch_normalization_forward, 5, 0),
+      CNET_OPERATION(batch_normalization_backward, 7, 0),
+      CNET_OPERATION(layer_normalization_forward, 5, 0),
+      CNET_OPERATION(layer_normalization_backward, 5, 0),
   };
   for (const Operation& operation : operations) define(m, operation);
 }

@@ -2,28 +2,27 @@
 
 namespace cnet::bind {
 
-py::object Arguments::object(const char* name) {
-  if (next_ == values_.size()) throw py::type_error(std::string(call) + ": " + name + " is missing");
+py::object Arguments::object() {
   return values_[next_++];
 }
 
 py::array Arguments::any_array(const char* name) {
-  const py::object value = object(name);
+  const py::object value = object();
   if (!py::isinstance<py::array>(value)) refuse(name, "an array", value);
   return py::reinterpret_borrow<py::array>(value);
 }
 
 double Arguments::number(const char* name) {
-  return checked(name, PyFloat_AsDouble(object(name).ptr()));
+  return checked(name, PyFloat_AsDouble(object().ptr()));
 }
 
 std::optional<double> Arguments::optional_number(const char* name) {
-  const py::object value = object(name);
+  const py::object value = object();
   return value.is_none() ? std::nullopt : std::optional<double>(checked(name, PyFloat_AsDouble(value.ptr())));
 }
 
 std::map<std::string, double> Arguments::numbers(const char* name) {
-  const py::object value = object(name);
+  const py::object value = object();
   if (!py::isinstance<py::dict>(value)) refuse(name, "a dict", value);
   std::map<std::string, double> numbers;
   for (const auto& [key, number] : py::reinterpret_borrow<py::dict>(value)) {
@@ -41,23 +40,17 @@ std::uint64_t Arguments::unsigned_integer(const char* name) {
 }
 
 bool Arguments::flag(const char* name) {
-  return checked(name, PyObject_IsTrue(object(name).ptr())) != 0;
+  return checked(name, PyObject_IsTrue(object().ptr())) != 0;
 }
 
 std::string Arguments::text(const char* name) {
-  const py::object value = object(name);
+  const py::object value = object();
   if (!py::isinstance<py::str>(value)) refuse(name, "a str", value);
   return py::str(value);
 }
 
-void Arguments::end() const {
-  if (next_ == values_.size()) return;
-  throw py::type_error(std::string(call) + ": expected " + std::to_string(next_) + " arguments, got " +
-                       std::to_string(values_.size()));
-}
-
 py::object Arguments::whole(const char* name) {
-  return py::reinterpret_steal<py::object>(checked(name, PyNumber_Index(object(name).ptr())));
+  return py::reinterpret_steal<py::object>(checked(name, PyNumber_Index(object().ptr())));
 }
 
 void Arguments::check(const char* name) const {
@@ -77,12 +70,13 @@ void Arguments::refuse(const char* name, const char* expected, const py::object&
 
 void define(py::module_& m, const Operation& operation) {
   m.def(operation.name, [&operation](const py::args& values) {
+    if (values.size() != operation.arguments) {
+      throw py::type_error(std::string(operation.name) + ": expected " + std::to_string(operation.arguments) +
+                           " arguments, got " + std::to_string(values.size()));
+    }
     Arguments arguments(operation.name, values);
-    const bool is_double =
-        operation.decides < values.size() && py::isinstance<py::array_t<double>>(py::object(values[operation.decides]));
-    const py::object result = is_double ? operation.float64(arguments) : operation.float32(arguments);
-    arguments.end();
-    return result;
+    const bool is_double = py::isinstance<py::array_t<double>>(py::object(values[operation.decides]));
+    return is_double ? operation.float64(arguments) : operation.float32(arguments);
   });
 }
 

@@ -12,7 +12,7 @@ template <class T> py::object dense_forward(Arguments& arguments) {
   const Array<T> x = arguments.array<T>("x");
   const Array<T> kernel = arguments.array<T>("kernel");
   const std::optional<Array<T>> bias = arguments.optional_array<T>("bias");
-  const py::object out = arguments.object("out");
+  const py::object out = arguments.object();
   const char* const call = arguments.call;
   expect_matrix({call, "kernel"}, kernel, "(in, out)");
   expect_shape({call, "x"}, x, {-1, kernel.shape(0)});
@@ -38,7 +38,7 @@ template <class T> py::object dense_backward(Arguments& arguments) {
   const Array<T> grad = arguments.array<T>("grad");
   const Array<T> x = arguments.array<T>("x");
   const Array<T> kernel = arguments.array<T>("kernel");
-  const py::object out = arguments.object("out");
+  const py::object out = arguments.object();
   const char* const call = arguments.call;
   expect_matrix({call, "kernel"}, kernel, "(in, out)");
   expect_shape({call, "x"}, x, {-1, kernel.shape(0)});
@@ -109,7 +109,7 @@ Array<T> activate_backward(const char* call, const ops::Activation<T>& activatio
 template <class T> py::object activation_forward(Arguments& arguments) {
   const Array<T> x = arguments.array<T>("x");
   const std::string activation = arguments.text("activation");
-  const py::object out = arguments.object("out");
+  const py::object out = arguments.object();
   const Parameters parameters = arguments.numbers("parameters");
   return activate(arguments.call, activation_of<T>(activation, parameters), x, out);
 }
@@ -119,21 +119,21 @@ template <class T> py::object activation_backward(Arguments& arguments) {
   const Array<T> x = arguments.array<T>("x");
   const Array<T> y = arguments.array<T>("y");
   const std::string activation = arguments.text("activation");
-  const py::object out = arguments.object("out");
+  const py::object out = arguments.object();
   const Parameters parameters = arguments.numbers("parameters");
   return activate_backward(arguments.call, activation_of<T>(activation, parameters), grad, x, y, out);
 }
 
 template <class T> py::object relu_forward(Arguments& arguments) {
   const Array<T> x = arguments.array<T>("x");
-  const py::object out = arguments.object("out");
+  const py::object out = arguments.object();
   return activate<T>(arguments.call, {}, x, out);
 }
 
 template <class T> py::object relu_backward(Arguments& arguments) {
   const Array<T> grad = arguments.array<T>("grad");
   const Array<T> x = arguments.array<T>("x");
-  const py::object out = arguments.object("out");
+  const py::object out = arguments.object();
   return activate_backward<T>(arguments.call, {}, grad, x, x, out);
 }
 
@@ -141,7 +141,7 @@ template <class T> py::object rescaling_forward(Arguments& arguments) {
   const Array<T> x = arguments.array<T>("x");
   const double scale = arguments.number("scale");
   const double offset = arguments.number("offset");
-  const py::object out = arguments.object("out");
+  const py::object out = arguments.object();
   const T* data = x.data();
   return elementwise<T>(arguments.call, {x}, out, [=](Index size, T* to) {
     kernels::table<T>().rescale(size, data, static_cast<T>(scale), static_cast<T>(offset), to);
@@ -151,7 +151,7 @@ template <class T> py::object rescaling_forward(Arguments& arguments) {
 template <class T> py::object rescaling_backward(Arguments& arguments) {
   const Array<T> grad = arguments.array<T>("grad");
   const double scale = arguments.number("scale");
-  const py::object out = arguments.object("out");
+  const py::object out = arguments.object();
   const T* data = grad.data();
   return elementwise<T>(arguments.call, {grad}, out, [=](Index size, T* to) {
     kernels::table<T>().rescale(size, data, static_cast<T>(scale), T(0), to);
@@ -194,27 +194,27 @@ Array<T> row_function_backward(Argument result_argument, const Array<T>& grad, c
 
 template <class T> py::object softmax(Arguments& arguments) {
   const Array<T> logits = arguments.array<T>("logits");
-  const py::object out = arguments.object("out");
+  const py::object out = arguments.object();
   return row_function(arguments.call, logits, out, ops::softmax<T>);
 }
 
 template <class T> py::object softmax_backward(Arguments& arguments) {
   const Array<T> grad = arguments.array<T>("grad");
   const Array<T> probabilities = arguments.array<T>("probabilities");
-  const py::object out = arguments.object("out");
+  const py::object out = arguments.object();
   return row_function_backward({arguments.call, "probabilities"}, grad, probabilities, out, ops::softmax_backward<T>);
 }
 
 template <class T> py::object log_softmax(Arguments& arguments) {
   const Array<T> logits = arguments.array<T>("logits");
-  const py::object out = arguments.object("out");
+  const py::object out = arguments.object();
   return row_function(arguments.call, logits, out, ops::log_softmax<T>);
 }
 
 template <class T> py::object log_softmax_backward(Arguments& arguments) {
   const Array<T> grad = arguments.array<T>("grad");
   const Array<T> log_probabilities = arguments.array<T>("log_probabilities");
-  const py::object out = arguments.object("out");
+  const py::object out = arguments.object();
   return row_function_backward({arguments.call, "log_probabilities"}, grad, log_probabilities, out,
                                ops::log_softmax_backward<T>);
 }
@@ -224,18 +224,18 @@ template <class T> py::object log_softmax_backward(Arguments& arguments) {
 void register_ops(py::module_& m) {
   m.def("held", &held, py::arg("array").noconvert());
   static const Operation operations[] = {
-      CNET_OPERATION(dense_forward, 0),
-      CNET_OPERATION(dense_backward, 0),
-      CNET_OPERATION(activation_forward, 0),
-      CNET_OPERATION(activation_backward, 0),
-      CNET_OPERATION(relu_forward, 0),
-      CNET_OPERATION(relu_backward, 0),
-      CNET_OPERATION(rescaling_forward, 0),
-      CNET_OPERATION(rescaling_backward, 0),
-      CNET_OPERATION(softmax, 0),
-      CNET_OPERATION(softmax_backward, 0),
-      CNET_OPERATION(log_softmax, 0),
-      CNET_OPERATION(log_softmax_backward, 0),
+      CNET_OPERATION(dense_forward, 4, 0),
+      CNET_OPERATION(dense_backward, 4, 0),
+      CNET_OPERATION(activation_forward, 4, 0),
+      CNET_OPERATION(activation_backward, 6, 0),
+      CNET_OPERATION(relu_forward, 2, 0),
+      CNET_OPERATION(relu_backward, 3, 0),
+      CNET_OPERATION(rescaling_forward, 4, 0),
+      CNET_OPERATION(rescaling_backward, 3, 0),
+      CNET_OPERATION(softmax, 2, 0),
+      CNET_OPERATION(softmax_backward, 3, 0),
+      CNET_OPERATION(log_softmax, 2, 0),
+      CNET_OPERATION(log_softmax_backward, 3, 0),
   };
   for (const Operation& operation : operations) define(m, operation);
 }

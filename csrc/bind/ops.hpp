@@ -29,18 +29,17 @@ template <class T> RowRange all_rows(const PanelMatrix<T>& matrix) {
 }
 
 /// The arguments of a call, which an operation takes in their order. All are positional: `cnet.ops` has the
-/// names, the defaults and the conversions. TypeError if one is missing or of another kind, ValueError if a number is
-/// too large.
+/// names, the defaults and the conversions. TypeError if one is of another kind, ValueError if a number is too large.
 class Arguments {
 public:
   Arguments(const char* call_, const py::args& values) : call(call_), values_(values) {}
 
-  py::object object(const char* name);
+  py::object object();
   py::array any_array(const char* name);
   /// A C-contiguous array of exactly T.
-  template <class T> Array<T> array(const char* name) { return array_of<T>(name, object(name)); }
+  template <class T> Array<T> array(const char* name) { return array_of<T>(name, object()); }
   template <class T> std::optional<Array<T>> optional_array(const char* name) {
-    const py::object value = object(name);
+    const py::object value = object();
     return value.is_none() ? std::nullopt : std::optional<Array<T>>(array_of<T>(name, value));
   }
   double number(const char* name);
@@ -50,9 +49,6 @@ public:
   std::uint64_t unsigned_integer(const char* name);
   bool flag(const char* name);
   std::string text(const char* name);
-  /// Throws if there are further ones.
-  void end() const;
-
   const char* const call;
 
 private:
@@ -73,16 +69,18 @@ private:
   std::size_t next_ = 0;
 };
 
-/// An operation of cnet.ops in both types; that of argument number `decides` is the one that is meant.
+/// An operation of cnet.ops in both types.
 struct Operation {
   const char* name;
-  std::size_t decides;
+  std::size_t arguments;
+  std::size_t decides; ///< the argument whose type is the operation's
   py::object (*float32)(Arguments&);
   py::object (*float64)(Arguments&);
 };
-#define CNET_OPERATION(name, decides) {#name, decides, name<float>, name<double>}
+#define CNET_OPERATION(name, arguments, decides) {#name, arguments, decides, name<float>, name<double>}
 
-/// Registers an operation. One signature for all: pybind11 compiles each signature anew.
+/// Registers an operation, which is kept by reference. All have one signature, since pybind11 takes long to compile
+/// each.
 void define(py::module_&, const Operation&);
 
 /// The arrays that several results go to: those of the tuple `out`, or new ones if it is None. `names` are
