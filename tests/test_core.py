@@ -291,3 +291,13 @@ def test_a_staged_step_has_the_bits_of_a_fused_one(rule: str, option: str, dtype
             assert trained(staged=True) == trained(staged=False), threads
     finally:
         cnet.set_num_threads(limit)
+
+
+def test_operations_count_their_arguments_before_they_begin() -> None:
+    param = np.ones(3, np.float32)
+    for arguments in ((param, param.copy()), (param, param.copy(), 0.1, 0.2)):
+        with pytest.raises(
+            TypeError, match=f"sgd_update: expected 3 arguments, got {len(arguments)}"
+        ):
+            _core.sgd_update(*arguments)
+    assert (param == 1).all()
