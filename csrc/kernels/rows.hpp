@@ -2,9 +2,9 @@
 
 #include "kernels/math.hpp"
 
-// Functions of a row: softmax and the cross-entropies. A row's lanes are summed panel by panel, then
-// folded in halves, so that the order depends on the number of columns alone. Rows are taken in
-// groups of as many as there are lanes: what is one number a row is then one lane a row.
+// Reductions over rows. A row's lanes are summed panel by panel, then folded in halves: the order depends on the
+// number of columns alone. Rows are taken in groups of as many as there are lanes, so that one number a row is one
+// lane a row.
 
 namespace cnet::kernels::CNET_ISA {
 
