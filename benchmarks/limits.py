@@ -30,6 +30,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from installation import measure_installation
 
 Array = npt.NDArray[Any]
 LEARNING_RATE = float(np.float32(0.01))  # the same number in float32 and in float64
@@ -405,7 +406,8 @@ def tape(rounds: int = 25) -> list[Figure]:
     weights = model.trainable_weights
 
     def staged() -> None:
-        engine.train_epoch(x, y[:, np.newaxis], batch, False, 0, 0, rule, None, False, staged=True)
+        labels = y[:, np.newaxis]
+        engine.train_epoch(x, labels, batch, False, 0, 0, rule, None, False, None, True, [], 0)
 
     def taped() -> None:
         for first in range(0, len(x), batch):
@@ -423,6 +425,20 @@ def tape(rounds: int = 25) -> list[Figure]:
     ]
 
 
+# -- The build -------------------------------------------------------------------------------------
+
+
+def build_time() -> list[Figure]:
+    """Install cnet from nothing, without a compiler's cache."""
+    build = measure_installation()
+    slowest = sorted(build.files, key=build.files.__getitem__, reverse=True)
+    return [
+        *(Figure(f"compile {name}", build.files[name], "s", 25) for name in slowest),
+        Figure("pip install ., clock", build.wall, "s"),
+        Figure("pip install ., CPU", build.cpu, "s", 150),
+    ]
+
+
 # -- All of them -----------------------------------------------------------------------------------
 
 
@@ -432,6 +448,7 @@ def wheel_size(wheel: str) -> list[Figure]:
 
 
 SECTIONS: dict[str, Callable[[], list[Figure]]] = {
+    "build": build_time,
     "import": import_time,
     "memory": training_memory,
     "memmap": memmap_memory,

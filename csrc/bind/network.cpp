@@ -1,11 +1,12 @@
 #include "bind/network.hpp"
 #include "bind/activations.hpp"
+#include "bind/arguments.hpp"
 #include "core/errors.hpp"
 #include "train/predict.hpp"
 #include "train/uses.hpp"
 
 #include <algorithm>
-#include <map>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <pybind11/stl.h>
@@ -24,27 +25,36 @@ template <class T> std::shared_ptr<Variable<T>> make_variable(const std::vector<
                            : std::make_shared<Variable<T>>(shape[0], shape[1]);
 }
 
-template <class T> using Variables = std::vector<SharedVariable<T>>;
+template <class T> using Variables = std::vector<Variable<T>*>;
+
+template <class T> Variables<T> pointers(const std::vector<SharedVariable<T>>& shared) {
+  Variables<T> variables;
+  for (const SharedVariable<T>& variable : shared) variables.push_back(variable.get());
+  return variables;
+}
 
 /// What variables hold, all at one moment.
-template <class T> std::vector<py::array_t<T>> arrays_of(const Variables<T>& variables) {
-  std::vector<py::array_t<T>> arrays;
+template <class T> py::list arrays_of(const Variables<T>& variables) {
+  py::list arrays;
+  std::vector<T*> data;
   Uses uses;
-  for (const SharedVariable<T>& variable : variables) {
-    arrays.emplace_back(shape_of_variable(*variable));
+  for (Variable<T>* variable : variables) {
+    py::array_t<T> array(shape_of_variable(*variable));
+    data.push_back(array.mutable_data());
+    arrays.append(array);
     uses.read.push_back(&variable->guard);
   }
   std::optional<Hold> hold;
   wait_without_gil([&] { hold.emplace(std::move(uses)); });
   for (std::size_t n = 0; n < variables.size(); ++n) {
     Variable<T>& variable = *variables[n];
-    unpack<T>(variable.values(), {arrays[n].mutable_data(), variable.rows(), variable.columns()});
+    unpack<T>(variable.values(), {data[n], variable.rows(), variable.columns()});
   }
   return arrays;
 }
 
 /// Puts numbers into variables, into all at one moment.
-template <class T> void assign(const Variables<T>& variables, const std::vector<Array<T>>& values) {
+template <class T> py::object assign_to(const Variables<T>& variables, const std::vector<Array<T>>& values) {
   if (values.size() != variables.size()) throw py::value_error("assign: expected an array for each variable");
   Uses uses;
   for (std::size_t n = 0; n < variables.size(); ++n) {
@@ -57,17 +67,117 @@ template <class T> void assign(const Variables<T>& variables, const std::vector<
     Variable<T>& variable = *variables[n];
     pack<T>({values[n].data(), variable.rows(), variable.columns()}, variable.values());
   }
+  return py::none();
 }
 
-void constrain(ops::Constraint& constraint, const std::string& kind, double least, double most, double rate) {
+template <class T> py::object numpy(Variable<T>& self, Arguments&) {
+  return arrays_of<T>({&self})[0];
+}
+
+template <class T> py::object assign(Variable<T>& self, Arguments& arguments) {
+  return assign_to<T>({&self}, {arguments.array<T>("value")});
+}
+
+template <class T> py::object all_numpy(Arguments& arguments) {
+  const auto variables = arguments.all_shared<Variable<T>>("variables");
+  return arrays_of<T>(pointers(variables));
+}
+
+template <class T> py::object assign_all(Arguments& arguments) {
+  const auto variables = arguments.all_shared<Variable<T>>("variables");
+  return assign_to<T>(pointers(variables), arguments.arrays<T>("values"));
+}
+
+template <class T> py::object regularize(Variable<T>& self, Arguments& arguments) {
+  const double l1 = arguments.number("l1");
+  const double l2 = arguments.number("l2");
+  self.regularizer = {l1, l2};
+  return py::none();
+}
+
+template <class T> py::object constrain(Variable<T>& self, Arguments& arguments) {
   using Kind = ops::Constraint::Kind;
-  if (kind == "non_negative") {
-    constraint = {Kind::non_negative, least, most, rate};
-  } else if (kind == "norm") {
-    constraint = {Kind::norm, least, most, rate};
-  } else {
-    throw py::value_error("constrain: unknown constraint '" + kind + "'");
-  }
+  const std::string kind = arguments.text("kind");
+  const double least = arguments.number("least");
+  const double most = arguments.number("most");
+  const double rate = arguments.number("rate");
+  if (kind != "non_negative" && kind != "norm") throw py::value_error("constrain: unknown constraint '" + kind + "'");
+  self.constraint = {kind == "norm" ? Kind::norm : Kind::non_negative, least, most, rate};
+  return py::none();
+}
+
+template <class T> py::object add_dense(Network<T>& self, Arguments& arguments) {
+  const std::string name = arguments.text("name");
+  const auto kernel = arguments.shared<Variable<T>>("kernel");
+  const auto bias = arguments.optional_shared<Variable<T>>("bias");
+  self.add_dense(name, kernel, bias, arguments.flag("trainable"));
+  return py::none();
+}
+
+template <class T> py::object add_activation(Network<T>& self, Arguments& arguments) {
+  const std::string name = arguments.text("name");
+  const std::string function = arguments.text("function");
+  self.add_activation(name, activation_of<T>(function, arguments.numbers("parameters")));
+  return py::none();
+}
+
+template <class T> py::object add_softmax(Network<T>& self, Arguments& arguments) {
+  self.add_softmax(arguments.text("name"));
+  return py::none();
+}
+
+template <class T> py::object add_log_softmax(Network<T>& self, Arguments& arguments) {
+  self.add_log_softmax(arguments.text("name"));
+  return py::none();
+}
+
+template <class T> py::object add_rescaling(Network<T>& self, Arguments& arguments) {
+  const std::string name = arguments.text("name");
+  const double scale = arguments.number("scale");
+  self.add_rescaling(name, scale, arguments.number("offset"));
+  return py::none();
+}
+
+template <class T> py::object add_dropout(Network<T>& self, Arguments& arguments) {
+  const std::string name = arguments.text("name");
+  const double rate = arguments.number("rate");
+  self.add_dropout(name, rate, arguments.shared<ops::RandomState>("random"));
+  return py::none();
+}
+
+template <class T> py::object add_gaussian_noise(Network<T>& self, Arguments& arguments) {
+  const std::string name = arguments.text("name");
+  const double deviation = arguments.number("deviation");
+  self.add_gaussian_noise(name, deviation, arguments.shared<ops::RandomState>("random"));
+  return py::none();
+}
+
+template <class T> py::object add_batch_normalization(Network<T>& self, Arguments& arguments) {
+  const std::string name = arguments.text("name");
+  const auto gamma = arguments.optional_shared<Variable<T>>("gamma");
+  const auto beta = arguments.optional_shared<Variable<T>>("beta");
+  const auto mean = arguments.shared<Variable<T>>("mean");
+  const auto variance = arguments.shared<Variable<T>>("variance");
+  const double momentum = arguments.number("momentum");
+  const double epsilon = arguments.number("epsilon");
+  self.add_batch_normalization(name, gamma, beta, {mean, variance, momentum, epsilon}, arguments.flag("trainable"));
+  return py::none();
+}
+
+template <class T> py::object add_layer_normalization(Network<T>& self, Arguments& arguments) {
+  const std::string name = arguments.text("name");
+  const auto gamma = arguments.optional_shared<Variable<T>>("gamma");
+  const auto beta = arguments.optional_shared<Variable<T>>("beta");
+  const double epsilon = arguments.number("epsilon");
+  self.add_layer_normalization(name, gamma, beta, epsilon, arguments.flag("trainable"));
+  return py::none();
+}
+
+template <class T> py::object add_parameters(Network<T>& self, Arguments& arguments) {
+  const std::string name = arguments.text("name");
+  const auto variable = arguments.shared<Variable<T>>("variable");
+  self.add_parameters(name, variable, arguments.flag("trainable"));
+  return py::none();
 }
 
 template <class T>
@@ -83,102 +193,93 @@ Array<T> predict_samples(const Network<T>& network, const py::array& x, const py
   return out;
 }
 
-template <class T> Array<T> predict_samples_in_training(const Network<T>& network, const py::array& x) {
-  expect_shape({"predict_in_training", "x"}, x, {-1, network.inputs()});
+template <class T> py::object predict(Network<T>& self, Arguments& arguments) {
+  const py::array x = arguments.any_array("x");
+  return predict_samples<T>(self, x, arguments.object());
+}
+
+template <class T> py::object predict_in_training(Network<T>& self, Arguments& arguments) {
+  const py::array x = arguments.any_array("x");
+  expect_shape({"predict_in_training", "x"}, x, {-1, self.inputs()});
   const Samples view = samples({"predict_in_training", "x"}, x);
-  Array<T> out({x.shape(0), network.outputs()});
+  Array<T> out({x.shape(0), self.outputs()});
   T* data = out.mutable_data();
   const FloatMode mode;
   const WithoutGil without_gil;
-  predict_in_training(network, view, data);
+  cnet::predict_in_training<T>(self, view, data);
   return out;
 }
 
 /// The network's output for x if that is a matrix of T as wide as the network, else None: what
 /// everything else that may be asked of a model costs is then saved.
-template <class T> py::object try_predict(const Network<T>& network, const py::object& x) {
+template <class T> py::object try_predict(Network<T>& self, Arguments& arguments) {
+  const py::object x = arguments.object();
   // Exactly NumPy's own class: subclasses, masked arrays among them, have meanings of their own.
   if (Py_TYPE(x.ptr()) != py::detail::npy_api::get().PyArray_Type_) return py::none();
   if (!py::isinstance<py::array_t<T>>(x)) return py::none();
   const auto array = py::reinterpret_borrow<py::array>(x);
-  if (array.ndim() != 2 || array.shape(1) != network.inputs()) return py::none();
+  if (array.ndim() != 2 || array.shape(1) != self.inputs()) return py::none();
   const py::weakref held = hold(array);
-  return predict_samples<T>(network, array, py::none());
+  return predict_samples<T>(self, array, py::none());
 }
 
 /// A time in which nobody trains a network: what is read of it then is of one step.
-template <class T> class Snapshot {
+class Snapshot {
 public:
-  explicit Snapshot(const Network<T>& network) : network_(network) {}
+  explicit Snapshot(std::function<Uses()> uses) : uses_(std::move(uses)) {}
   void enter() {
-    wait_without_gil([&] { hold_ = std::make_unique<Hold>(uses_of_snapshot(network_)); });
+    wait_without_gil([&] { hold_ = std::make_unique<Hold>(uses_()); });
   }
   void exit(const py::args&) { hold_.reset(); }
 
 private:
-  const Network<T> network_; // layers that are added later have not been trained with it
+  const std::function<Uses()> uses_;
   std::unique_ptr<Hold> hold_;
 };
 
+template <class T> py::object snapshot(Network<T>& self, Arguments&) {
+  const auto uses = [network = self] { return uses_of_snapshot(network); }; // layers added later are another's
+  return py::cast(std::make_unique<Snapshot>(uses));
+}
+
 template <class T> void register_network_of(py::module_& m, const std::string& suffix) {
-  using py::arg;
   py::class_<Variable<T>, SharedVariable<T>> variable(m, ("Variable" + suffix).c_str());
   enter<T>(m, "Variable", variable);
-  variable.def(py::init(&make_variable<T>), arg("shape"))
-      .def("numpy", [](const SharedVariable<T>& self) { return arrays_of<T>({self})[0]; })
-      .def(
-          "assign", [](const SharedVariable<T>& self, const Array<T>& value) { assign<T>({self}, {value}); },
-          arg("value").noconvert())
-      .def_static("all_numpy", &arrays_of<T>, arg("variables"))
-      .def_static("assign_all", &assign<T>, arg("variables"), arg("values"))
-      .def(
-          "regularize", [](Variable<T>& self, double l1, double l2) { self.regularizer = {l1, l2}; }, arg("l1"),
-          arg("l2"))
-      .def(
-          "constrain",
-          [](Variable<T>& self, const std::string& kind, double least, double most, double rate) {
-            constrain(self.constraint, kind, least, most, rate);
-          },
-          arg("kind"), arg("least"), arg("most"), arg("rate"));
+  variable.def(py::init(&make_variable<T>), py::arg("shape"));
+  static const Method<Variable<T>> methods_of_variables[] = {
+      {"numpy", 0, numpy<T>},
+      {"assign", 1, assign<T>},
+      {"regularize", 2, regularize<T>},
+      {"constrain", 4, constrain<T>},
+  };
+  for (const auto& method : methods_of_variables) define(variable, method);
+  static const Function functions_of_variables[] = {
+      {"all_numpy", 1, all_numpy<T>},
+      {"assign_all", 2, assign_all<T>},
+  };
+  for (const auto& function : functions_of_variables) define(variable, function);
 
   py::class_<Network<T>, std::shared_ptr<Network<T>>> network(m, ("Network" + suffix).c_str());
   enter<T>(m, "Network", network);
-  network.def(py::init<Index>(), arg("inputs"))
-      .def("add_dense", &Network<T>::add_dense, arg("name"), arg("kernel").none(false), arg("bias").none(true),
-           arg("trainable"))
-      .def(
-          "add_activation",
-          [](Network<T>& self, const std::string& name, const std::string& function,
-             const std::map<std::string, double>& parameters) {
-            self.add_activation(name, activation_of<T>(function, parameters));
-          },
-          arg("name"), arg("function"), arg("parameters"))
-      .def("add_softmax", &Network<T>::add_softmax, arg("name"))
-      .def("add_log_softmax", &Network<T>::add_log_softmax, arg("name"))
-      .def("add_rescaling", &Network<T>::add_rescaling, arg("name"), arg("scale"), arg("offset"))
-      .def("add_dropout", &Network<T>::add_dropout, arg("name"), arg("rate"), arg("random").none(false))
-      .def("add_gaussian_noise", &Network<T>::add_gaussian_noise, arg("name"), arg("deviation"),
-           arg("random").none(false))
-      .def(
-          "add_batch_normalization",
-          [](Network<T>& self, const std::string& name, SharedVariable<T> gamma, SharedVariable<T> beta,
-             SharedVariable<T> mean, SharedVariable<T> variance, double momentum, double epsilon, bool trainable) {
-            self.add_batch_normalization(name, std::move(gamma), std::move(beta),
-                                         {std::move(mean), std::move(variance), momentum, epsilon}, trainable);
-          },
-          arg("name"), arg("gamma").none(true), arg("beta").none(true), arg("mean").none(false),
-          arg("variance").none(false), arg("momentum"), arg("epsilon"), arg("trainable"))
-      .def("add_layer_normalization", &Network<T>::add_layer_normalization, arg("name"), arg("gamma").none(true),
-           arg("beta").none(true), arg("epsilon"), arg("trainable"))
-      .def("add_parameters", &Network<T>::add_parameters, arg("name"), arg("variable").none(false), arg("trainable"))
-      .def_property_readonly("ends_in_softmax", &Network<T>::ends_in_softmax)
-      .def("predict", &predict_samples<T>, arg("x"), arg("on_progress"))
-      .def("predict_in_training", &predict_samples_in_training<T>, arg("x"))
-      .def("try_predict", &try_predict<T>, arg("x"))
-      .def("snapshot", [](const Network<T>& self) { return std::make_unique<Snapshot<T>>(self); });
-  py::class_<Snapshot<T>>(m, ("Snapshot" + suffix).c_str())
-      .def("__enter__", &Snapshot<T>::enter)
-      .def("__exit__", &Snapshot<T>::exit);
+  network.def(py::init<Index>(), py::arg("inputs"))
+      .def_property_readonly("ends_in_softmax", &Network<T>::ends_in_softmax);
+  static const Method<Network<T>> methods[] = {
+      {"add_dense", 4, add_dense<T>},
+      {"add_activation", 3, add_activation<T>},
+      {"add_softmax", 1, add_softmax<T>},
+      {"add_log_softmax", 1, add_log_softmax<T>},
+      {"add_rescaling", 3, add_rescaling<T>},
+      {"add_dropout", 3, add_dropout<T>},
+      {"add_gaussian_noise", 3, add_gaussian_noise<T>},
+      {"add_batch_normalization", 8, add_batch_normalization<T>},
+      {"add_layer_normalization", 5, add_layer_normalization<T>},
+      {"add_parameters", 3, add_parameters<T>},
+      {"predict", 2, predict<T>},
+      {"predict_in_training", 1, predict_in_training<T>},
+      {"try_predict", 1, try_predict<T>},
+      {"snapshot", 0, snapshot<T>},
+  };
+  for (const auto& method : methods) define(network, method);
 }
 
 } // namespace
@@ -242,6 +343,7 @@ void register_network(py::module_& m) {
       .def_property(
           "steps", [](const ops::RandomState& state) { return state.steps.load(); },
           [](ops::RandomState& state, std::uint64_t steps) { state.steps = steps; });
+  py::class_<Snapshot>(m, "Snapshot").def("__enter__", &Snapshot::enter).def("__exit__", &Snapshot::exit);
   register_network_of<float>(m, "Float32");
   register_network_of<double>(m, "Float64");
 }

@@ -1,11 +1,12 @@
 #include "train/trainer.hpp"
+#include "bind/arguments.hpp"
 #include "bind/network.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <pybind11/stl.h>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace cnet::bind {
@@ -14,16 +15,6 @@ namespace {
 
 py::tuple totals_tuple(const Totals& totals) {
   return py::make_tuple(totals.rows, totals.loss(), totals.correct);
-}
-
-template <class T>
-Dataset<T> dataset(const Network<T>& network, const char* call, const py::array& x, const py::array& y, bool ids,
-                   const std::optional<Array<T>>& weights) {
-  expect_shape({call, "x"}, x, {-1, network.inputs()});
-  expect_shape({call, "y"}, y, {x.shape(0), ids ? 1 : network.outputs()});
-  if (ids && y.dtype().kind() == 'f') throw py::type_error(std::string(call) + ": y: expected integer class ids");
-  if (weights) expect_shape({call, "sample_weight"}, *weights, {x.shape(0)});
-  return {samples({call, "x"}, x), samples({call, "y"}, y), ids, weights ? weights->data() : nullptr};
 }
 
 template <class T> struct BoundTrainer {
@@ -36,152 +27,194 @@ template <class T> struct BoundTrainer {
     if (sparse && loss.kind == Loss::Kind::pointwise) throw py::value_error("Trainer: the loss takes no class ids");
   }
 
-  void check(const py::array& x, const py::array& y) {
-    const Dataset<T> data = dataset(network, "fit", x, y, sparse, {});
-    const WithoutGil without_gil;
-    trainer.check(data);
-  }
-
-  py::tuple train_epoch(const py::array& x, const py::array& y, Index batch_size, bool shuffle, std::uint64_t seed,
-                        std::uint32_t epoch, const ops::Optimizer& optimizer, const py::object& on_progress,
-                        bool every_batch, const std::optional<Array<T>>& sample_weight, bool staged,
-                        std::vector<double> learning_rates, Index first_batch) {
-    const Dataset<T> data = dataset(network, "train_epoch", x, y, sparse, sample_weight);
-    if (batch_size < 1) throw py::value_error("train_epoch: expected a batch_size of at least 1");
-    const EpochOptions options{batch_size, shuffle, seed, epoch, optimizer, staged, std::move(learning_rates),
-                               first_batch};
-    FloatMode mode;
-    const Observer observer = observer_of(on_progress, mode, every_batch);
-    Totals totals;
-    {
-      const WithoutGil without_gil;
-      totals = trainer.train_epoch(data, options, observer);
-    }
-    return totals_tuple(totals);
-  }
-
-  py::tuple evaluate(const py::array& x, const py::array& y, Index batch_size, const py::object& on_progress,
-                     const std::optional<Array<T>>& sample_weight, bool every_batch) {
-    const Dataset<T> data = dataset(network, "evaluate", x, y, sparse, sample_weight);
-    if (batch_size < 1) throw py::value_error("evaluate: expected a batch_size of at least 1");
-    FloatMode mode;
-    const Observer observer = observer_of(on_progress, mode, every_batch);
-    Totals totals;
-    {
-      const WithoutGil without_gil;
-      totals = trainer.evaluate(data, batch_size, observer);
-    }
-    return totals_tuple(totals);
-  }
-
-  py::array_t<T> forward(const py::array& x) {
-    expect_shape({"forward", "x"}, x, {-1, network.inputs()});
-    const py::weakref held = hold(x);
-    const Samples view = samples({"forward", "x"}, x);
-    if (view.rows < 1) throw py::value_error("forward: expected a sample at least");
-    FloatMode mode;
-    const Observer observer = observer_of(py::none(), mode);
-    {
-      const WithoutGil without_gil;
-      trainer.forward(view, observer);
-    }
-    return outputs();
-  }
-
-  /// The gradient of each variable that learns, and last that of x, or None.
-  py::list backward(const py::array& gradient, bool of_input) {
-    const PanelView<const T> latest = trainer.outputs();
-    expect_shape({"backward", "gradient"}, gradient, {latest.rows, latest.columns});
-    const Samples view = samples({"backward", "gradient"}, gradient);
-    FloatMode mode;
-    const Observer observer = observer_of(py::none(), mode);
-    py::list gradients;
-    std::vector<T*> data;
-    const auto add = [&](py::array_t<T> array) {
-      data.push_back(array.mutable_data());
-      gradients.append(array);
-    };
-    trainer.each_learning(
-        [&](const Variable<T>& variable, auto...) { add(py::array_t<T>(shape_of_variable(variable))); });
-    if (of_input) {
-      add(py::array_t<T>({view.rows, network.inputs()}));
-    } else {
-      gradients.append(py::none());
-    }
-    const auto read = [&] {
-      auto next = data.begin();
-      trainer.read_gradients([&](const Variable<T>& variable, PanelView<const T> values) {
-        unpack<T>(values, {*next++, variable.rows(), variable.columns()});
-      });
-      if (!of_input) return;
-      unpack<T>(trainer.input_gradient(), {*next, view.rows, network.inputs()});
-      const T scale = network.input_scale(); // of a rescaling that is part of the reading
-      if (scale == 1) return;
-      std::transform(*next, *next + view.rows * network.inputs(), *next, [scale](T g) { return g * scale; });
-    };
-    {
-      const WithoutGil without_gil;
-      trainer.backward(view, of_input, observer, read);
-    }
-    return gradients;
-  }
-
-  void apply(const std::vector<Array<T>>& gradients, const ops::Optimizer& optimizer,
-             std::optional<double> learning_rate) {
-    std::size_t count = 0;
-    trainer.each_learning([&](const Variable<T>& variable, auto...) {
-      if (count < gradients.size()) expect_shape({"apply", "gradient"}, gradients[count], shape_of_variable(variable));
-      ++count;
-    });
-    if (count != gradients.size()) throw py::value_error("apply: expected a gradient for each variable that learns");
-    FloatMode mode;
-    const WithoutGil without_gil;
-    trainer.apply(optimizer, learning_rate.value_or(optimizer.learning_rate),
-                  [&, n = std::size_t(0)](const Variable<T>& variable, PanelView<T> values) mutable {
-                    pack<T>({gradients[n++].data(), variable.rows(), variable.columns()}, values);
-                  });
-  }
-
-  /// The names of what is kept for each variable that learns, and the numbers.
-  py::tuple slots() {
-    std::optional<Hold> hold; // so that they are those of one step
-    wait_without_gil([&] { hold.emplace(uses_of_snapshot(network)); });
-    py::list arrays;
-    trainer.read_slots([&](const Variable<T>& variable, PanelView<const T> values) {
-      py::array_t<T> array(shape_of_variable(variable));
-      unpack<T>(values, {array.mutable_data(), variable.rows(), variable.columns()});
-      arrays.append(array);
-    });
-    return py::make_tuple(trainer.optimizer() ? trainer.optimizer()->slot_names() : std::vector<std::string>(), arrays);
-  }
-
-  /// Goes on from another's; without arrays with slots that begin anew.
-  void set_slots(const ops::Optimizer& optimizer, Index batches, const std::vector<Array<T>>& arrays) {
-    std::vector<std::vector<py::ssize_t>> shapes;
-    for (const Layer<T>& layer : network.layers()) {
-      for (const auto& variable : layer.variables) {
-        if (layer.learns() && variable)
-          shapes.insert(shapes.end(), optimizer.slot_names().size(), shape_of_variable(*variable));
-      }
-    }
-    if (!arrays.empty() && arrays.size() != shapes.size()) {
-      throw py::value_error("set_slots: expected " + std::to_string(shapes.size()) + " arrays, got " +
-                            std::to_string(arrays.size()));
-    }
-    for (std::size_t n = 0; n < arrays.size(); ++n) expect_shape({"set_slots", "arrays"}, arrays[n], shapes[n]);
-    auto array = arrays.begin();
-    trainer.write_slots(optimizer, batches, [&](const Variable<T>& variable, PanelView<T> values) {
-      if (array != arrays.end()) pack<T>({(array++)->data(), variable.rows(), variable.columns()}, values);
-    });
-  }
-
-  py::array_t<T> outputs() {
-    const PanelView<const T> latest = trainer.outputs();
-    py::array_t<T> array({latest.rows, latest.columns});
-    unpack<T>(latest, {array.mutable_data(), latest.rows, latest.columns});
-    return array;
+  Dataset<T> dataset(const char* call, const py::array& x, const py::array& y,
+                     const std::optional<Array<T>>& weights) const {
+    expect_shape({call, "x"}, x, {-1, network.inputs()});
+    expect_shape({call, "y"}, y, {x.shape(0), sparse ? 1 : network.outputs()});
+    if (sparse && y.dtype().kind() == 'f') throw py::type_error(std::string(call) + ": y: expected integer class ids");
+    if (weights) expect_shape({call, "sample_weight"}, *weights, {x.shape(0)});
+    return {samples({call, "x"}, x), samples({call, "y"}, y), sparse, weights ? weights->data() : nullptr};
   }
 };
+
+/// f(observer) without the GIL.
+template <class F> auto observed(const py::object& on_progress, bool every_batch, F f) {
+  FloatMode mode;
+  const Observer observer = observer_of(on_progress, mode, every_batch);
+  const WithoutGil without_gil;
+  return f(observer);
+}
+
+Index batch_size_of(Arguments& arguments) {
+  const Index batch_size = arguments.integer("batch_size");
+  if (batch_size >= 1) return batch_size;
+  throw py::value_error(std::string(arguments.call) + ": expected a batch_size of at least 1");
+}
+
+template <class T> py::object check(BoundTrainer<T>& self, Arguments& arguments) {
+  const py::array x = arguments.any_array("x");
+  const py::array y = arguments.any_array("y");
+  const Dataset<T> data = self.dataset("fit", x, y, {});
+  const WithoutGil without_gil;
+  self.trainer.check(data);
+  return py::none();
+}
+
+template <class T> py::object train_epoch(BoundTrainer<T>& self, Arguments& arguments) {
+  const py::array x = arguments.any_array("x");
+  const py::array y = arguments.any_array("y");
+  const Index batch_size = batch_size_of(arguments);
+  const bool shuffle = arguments.flag("shuffle");
+  const std::uint64_t seed = arguments.unsigned_integer("seed");
+  const std::uint64_t epoch = arguments.unsigned_integer("epoch");
+  const auto& optimizer = arguments.instance<ops::Optimizer>("optimizer");
+  const py::object on_progress = arguments.object();
+  const bool every_batch = arguments.flag("every_batch");
+  const std::optional<Array<T>> sample_weight = arguments.optional_array<T>("sample_weight");
+  const bool staged = arguments.flag("staged");
+  const std::vector<double> learning_rates = arguments.list_of_numbers("learning_rates");
+  const Index first_batch = arguments.integer("first_batch");
+  if (epoch > std::numeric_limits<std::uint32_t>::max()) {
+    throw py::value_error("train_epoch: expected an epoch below 2³²");
+  }
+  const Dataset<T> data = self.dataset(arguments.call, x, y, sample_weight);
+  const EpochOptions options{batch_size, shuffle, seed,           static_cast<std::uint32_t>(epoch),
+                             optimizer,  staged,  learning_rates, first_batch};
+  return totals_tuple(observed(on_progress, every_batch, [&](const Observer& observer) {
+    return self.trainer.train_epoch(data, options, observer);
+  }));
+}
+
+template <class T> py::object finish(BoundTrainer<T>& self, Arguments&) {
+  self.trainer.finish();
+  return py::none();
+}
+
+template <class T> py::object evaluate(BoundTrainer<T>& self, Arguments& arguments) {
+  const py::array x = arguments.any_array("x");
+  const py::array y = arguments.any_array("y");
+  const Index batch_size = batch_size_of(arguments);
+  const py::object on_progress = arguments.object();
+  const std::optional<Array<T>> sample_weight = arguments.optional_array<T>("sample_weight");
+  const bool every_batch = arguments.flag("every_batch");
+  const Dataset<T> data = self.dataset(arguments.call, x, y, sample_weight);
+  return totals_tuple(observed(on_progress, every_batch, [&](const Observer& observer) {
+    return self.trainer.evaluate(data, batch_size, observer);
+  }));
+}
+
+template <class T> py::array_t<T> array_of(PanelView<const T> panels) {
+  py::array_t<T> array({panels.rows, panels.columns});
+  unpack<T>(panels, {array.mutable_data(), panels.rows, panels.columns});
+  return array;
+}
+
+template <class T> py::object outputs(BoundTrainer<T>& self, Arguments&) {
+  return array_of<T>(self.trainer.outputs());
+}
+
+template <class T> py::object forward(BoundTrainer<T>& self, Arguments& arguments) {
+  const py::array x = arguments.any_array("x");
+  expect_shape({"forward", "x"}, x, {-1, self.network.inputs()});
+  const py::weakref held = hold(x);
+  const Samples view = samples({"forward", "x"}, x);
+  if (view.rows < 1) throw py::value_error("forward: expected a sample at least");
+  observed(py::none(), false, [&](const Observer& observer) { self.trainer.forward(view, observer); });
+  return array_of<T>(self.trainer.outputs());
+}
+
+/// The gradient of each variable that learns, and last that of x, or None.
+template <class T> py::object backward(BoundTrainer<T>& self, Arguments& arguments) {
+  const py::array gradient = arguments.any_array("gradient");
+  const bool of_input = arguments.flag("of_input");
+  const PanelView<const T> latest = self.trainer.outputs();
+  expect_shape({"backward", "gradient"}, gradient, {latest.rows, latest.columns});
+  const Samples view = samples({"backward", "gradient"}, gradient);
+  const Index inputs = self.network.inputs();
+  py::list gradients;
+  std::vector<T*> data;
+  const auto add = [&](py::array_t<T> array) {
+    data.push_back(array.mutable_data());
+    gradients.append(array);
+  };
+  self.trainer.each_learning(
+      [&](const Variable<T>& variable, auto...) { add(py::array_t<T>(shape_of_variable(variable))); });
+  if (of_input) {
+    add(py::array_t<T>({view.rows, inputs}));
+  } else {
+    gradients.append(py::none());
+  }
+  const auto read = [&] {
+    auto next = data.begin();
+    self.trainer.read_gradients([&](const Variable<T>& variable, PanelView<const T> values) {
+      unpack<T>(values, {*next++, variable.rows(), variable.columns()});
+    });
+    if (!of_input) return;
+    unpack<T>(self.trainer.input_gradient(), {*next, view.rows, inputs});
+    const T scale = self.network.input_scale(); // of a rescaling that is part of the reading
+    if (scale == 1) return;
+    std::transform(*next, *next + view.rows * inputs, *next, [scale](T g) { return g * scale; });
+  };
+  observed(py::none(), false, [&](const Observer& observer) { self.trainer.backward(view, of_input, observer, read); });
+  return gradients;
+}
+
+template <class T> py::object apply(BoundTrainer<T>& self, Arguments& arguments) {
+  const std::vector<Array<T>> gradients = arguments.arrays<T>("gradients");
+  const auto& optimizer = arguments.instance<ops::Optimizer>("optimizer");
+  const std::optional<double> learning_rate = arguments.optional_number("learning_rate");
+  std::size_t count = 0;
+  self.trainer.each_learning([&](const Variable<T>& variable, auto...) {
+    if (count < gradients.size()) expect_shape({"apply", "gradient"}, gradients[count], shape_of_variable(variable));
+    ++count;
+  });
+  if (count != gradients.size()) throw py::value_error("apply: expected a gradient for each variable that learns");
+  FloatMode mode;
+  const WithoutGil without_gil;
+  self.trainer.apply(optimizer, learning_rate.value_or(optimizer.learning_rate),
+                     [&, n = std::size_t(0)](const Variable<T>& variable, PanelView<T> values) mutable {
+                       pack<T>({gradients[n++].data(), variable.rows(), variable.columns()}, values);
+                     });
+  return py::none();
+}
+
+/// The names of what is kept for each variable that learns, and the numbers.
+template <class T> py::object slots(BoundTrainer<T>& self, Arguments&) {
+  std::optional<Hold> hold; // so that they are those of one step
+  wait_without_gil([&] { hold.emplace(uses_of_snapshot(self.network)); });
+  py::list arrays;
+  self.trainer.read_slots([&](const Variable<T>& variable, PanelView<const T> values) {
+    py::array_t<T> array(shape_of_variable(variable));
+    unpack<T>(values, {array.mutable_data(), variable.rows(), variable.columns()});
+    arrays.append(array);
+  });
+  const auto optimizer = self.trainer.optimizer();
+  return py::make_tuple(optimizer ? optimizer->slot_names() : std::vector<std::string>(), arrays);
+}
+
+/// Goes on from another's; without arrays with slots that begin anew.
+template <class T> py::object set_slots(BoundTrainer<T>& self, Arguments& arguments) {
+  const auto& optimizer = arguments.instance<ops::Optimizer>("optimizer");
+  const Index batches = arguments.integer("batches");
+  const std::vector<Array<T>> arrays = arguments.arrays<T>("arrays");
+  std::vector<std::vector<py::ssize_t>> shapes;
+  for (const Layer<T>& layer : self.network.layers()) {
+    for (const auto& variable : layer.variables) {
+      if (layer.learns() && variable)
+        shapes.insert(shapes.end(), optimizer.slot_names().size(), shape_of_variable(*variable));
+    }
+  }
+  if (!arrays.empty() && arrays.size() != shapes.size()) {
+    throw py::value_error("set_slots: expected " + std::to_string(shapes.size()) + " arrays, got " +
+                          std::to_string(arrays.size()));
+  }
+  for (std::size_t n = 0; n < arrays.size(); ++n) expect_shape({"set_slots", "arrays"}, arrays[n], shapes[n]);
+  auto array = arrays.begin();
+  self.trainer.write_slots(optimizer, batches, [&](const Variable<T>& variable, PanelView<T> values) {
+    if (array != arrays.end()) pack<T>({(array++)->data(), variable.rows(), variable.columns()}, values);
+  });
+  return py::none();
+}
 
 /// By Keras's names, of which two are the mean.
 Loss::Reduction reduction_named(const std::string& name) {
@@ -192,27 +225,22 @@ Loss::Reduction reduction_named(const std::string& name) {
 }
 
 template <class T> void register_trainer_of(py::module_& m, const std::string& suffix) {
-  using py::arg;
   using Bound = BoundTrainer<T>;
   py::class_<Bound> trainer(m, ("Trainer" + suffix).c_str());
   enter<T>(m, "Trainer", trainer);
-  trainer.def(py::init<const Network<T>&, const Loss&, bool>(), arg("network").none(false), arg("loss"), arg("sparse"))
-      .def("check", &Bound::check, arg("x"), arg("y"))
-      .def("train_epoch", &Bound::train_epoch, arg("x"), arg("y"), arg("batch_size"), arg("shuffle"), arg("seed"),
-           arg("epoch"), arg("optimizer"), arg("on_progress"), arg("every_batch"),
-           arg("sample_weight").noconvert() = py::none(), arg("staged") = false,
-           arg("learning_rates") = std::vector<double>(), arg("first_batch") = 0)
-      .def("finish", [](Bound& bound) { bound.trainer.finish(); })
-      .def("evaluate", &Bound::evaluate, arg("x"), arg("y"), arg("batch_size"), arg("on_progress"),
-           arg("sample_weight").noconvert() = py::none(), arg("every_batch") = false)
-      .def("outputs", &Bound::outputs)
-      .def("forward", &Bound::forward, arg("x"))
-      .def("backward", &Bound::backward, arg("gradient"), arg("of_input"))
-      .def("apply", &Bound::apply, arg("gradients"), arg("optimizer"), arg("learning_rate") = py::none())
+  trainer
+      .def(py::init<const Network<T>&, const Loss&, bool>(), py::arg("network").none(false), py::arg("loss"),
+           py::arg("sparse"))
       .def_property_readonly("depends_on_batch", [](const Bound& bound) { return bound.trainer.depends_on_batch(); })
-      .def_property_readonly("steps", [](const Bound& bound) { return bound.trainer.steps(); })
-      .def("slots", &Bound::slots)
-      .def("set_slots", &Bound::set_slots, arg("optimizer"), arg("batches"), arg("arrays"));
+      .def_property_readonly("steps", [](const Bound& bound) { return bound.trainer.steps(); });
+  static const Method<Bound> methods[] = {
+      {"check", 2, check<T>},       {"train_epoch", 13, train_epoch<T>},
+      {"finish", 0, finish<T>},     {"evaluate", 6, evaluate<T>},
+      {"outputs", 0, outputs<T>},   {"forward", 1, forward<T>},
+      {"backward", 2, backward<T>}, {"apply", 3, apply<T>},
+      {"slots", 0, slots<T>},       {"set_slots", 3, set_slots<T>},
+  };
+  for (const auto& method : methods) define(trainer, method);
 }
 
 } // namespace

@@ -136,13 +136,36 @@ def test_bad_kinds_are_refused(name: str) -> None:
     "key",
     ["scale", "offset", "learning_rate", "momentum", "epsilon", "rate", "stddev", "seed", "step"],
 )
-@pytest.mark.parametrize("bad", [None, [1.0, 2.0], 1j])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        None,
+        [1.0, 2.0],
+        1j,
+        "1",
+        np.str_("1"),
+        np.complex64(1),
+        np.array(1j),
+        np.array([1]),
+        np.ma.masked,
+        np.ma.array(1, mask=True),
+    ],
+    ids=repr,
+)
 def test_scalars_of_a_bad_kind_are_refused(key: str, bad: object) -> None:
+    """Python's own conversion would warn of some, and go on with NaN or a part of the number."""
     for name in NAMES:
         if key in PARAMETERS[name]:
             arguments = draw(name, 3, 5, 5, np.float32)
             with pytest.raises(TypeError):
                 call(ops, name, arguments | {key: bad})
+
+
+@pytest.mark.parametrize("value", [0.5, 1, True, np.float32(0.5), np.int8(1), np.array(0.5)])
+def test_real_numbers_of_any_kind_are_taken(value: Any) -> None:
+    param = np.ones(3, np.float32)
+    ops.sgd_update(param, np.ones(3, np.float32), value)
+    np.testing.assert_array_equal(param, 1 - np.float32(value))
 
 
 @pytest.mark.parametrize("key", ["learning_rate", "beta_1", "epsilon", "step"])

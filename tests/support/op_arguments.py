@@ -118,7 +118,7 @@ def call(module: Any, name: str, arguments: Arguments, **out: Any) -> tuple[Any,
     """Return all results of an op: what it returns, or else what it changed in place."""
     if name in UPDATES:
         arguments = {
-            key: np.copy(value) if isinstance(value, np.ndarray) else value
+            key: np.array(value, subok=True) if isinstance(value, np.ndarray) else value
             for key, value in arguments.items()
         }
         assert getattr(module, name)(**arguments) is None

@@ -123,8 +123,9 @@ class Loop(Compilable):
                 on_progress,
                 every_batch,
                 data.sample_weight,
-                learning_rates=optimizer.learning_rates(stretch.batches, engine.steps),
-                first_batch=first_batch,
+                False,
+                optimizer.learning_rates(stretch.batches, engine.steps),
+                first_batch,
             )
         finally:
             optimizer.batches = engine.steps
@@ -190,7 +191,7 @@ class Loop(Compilable):
             else stretch.batch_size,
             on_progress if has_fed or live else None,
             data.sample_weight,
-            every_batch=has_fed,
+            has_fed,
         )
         totals = before + Totals(rows, stretch.batches, loss, correct)
         tell(totals)

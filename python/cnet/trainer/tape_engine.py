@@ -88,10 +88,10 @@ class TapeEngine:
         optimizer: _core.Optimizer,
         on_progress: Progress | None,
         every_batch: bool,  # noqa: ARG002 # it always is told of every batch
-        sample_weight: FloatArray | None = None,
-        staged: bool = True,  # noqa: ARG002 # it always is
-        learning_rates: list[float] | tuple[float, ...] = (),
-        first_batch: int = 0,
+        sample_weight: FloatArray | None,
+        staged: bool,  # noqa: ARG002 # it always is
+        learning_rates: list[float],
+        first_batch: int,
     ) -> tuple[int, float, float]:
         """Go through the samples once; return how many were seen, the sum of their losses, and 0."""
         from ..autodiff import GradientTape
@@ -127,8 +127,8 @@ class TapeEngine:
         y: Array,
         batch_size: int,
         on_progress: Progress | None,
-        sample_weight: FloatArray | None = None,
-        every_batch: bool = False,  # noqa: ARG002 # it always is told of every batch
+        sample_weight: FloatArray | None,
+        every_batch: bool,  # noqa: ARG002 # it always is told of every batch
     ) -> tuple[int, float, float]:
         """Do the same without training."""
         from ..autodiff.recording import paused
