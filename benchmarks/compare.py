@@ -6,6 +6,11 @@ NumPy's best rate of a float32 product of 2048 × 2048 matrices with as many thr
 
     pip install ".[bench]"
     python benchmarks/compare.py --threads 1 2 --json figures.json --plot figures.png
+
+With `--baseline` it measures a change: the cnet of another environment takes part, and its time over
+this one's is the median of their ratios, turn by turn.
+
+    python benchmarks/compare.py --peers cnet --rounds 31 --baseline ../before/bin/python
 """
 
 from __future__ import annotations
@@ -30,7 +35,9 @@ HERE = Path(__file__).parent
 class Process:
     """A peer at work in a process of its own."""
 
-    def __init__(self, peer: str, workload: str, threads: int) -> None:
+    def __init__(
+        self, peer: str, workload: str, threads: int, python: str = sys.executable
+    ) -> None:
         names = ("OMP", "OPENBLAS", "MKL", "CNET")
         limits = {f"{name}_NUM_THREADS": str(threads) for name in names}
         # XLA and TensorFlow take what the process may run on.
@@ -39,7 +46,7 @@ class Process:
             allowed = sorted(os.sched_getaffinity(0))[:threads]
             pin = ["taskset", "-c", ",".join(map(str, allowed))]
         self.process = subprocess.Popen(
-            [*pin, sys.executable, HERE / "peers.py", peer, workload],
+            [*pin, python, HERE / "peers.py", peer, workload],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -81,12 +88,16 @@ class Process:
         self.process.communicate()
 
 
-def compare(workload: Workload, peers: list[str], threads: int, rounds: int) -> dict[str, Any]:
+def compare(
+    workload: Workload, peers: list[str], threads: int, rounds: int, baseline: str | None
+) -> dict[str, Any]:
     """Return the median microseconds a step of every peer that can do the workload."""
     processes = {peer: Process(peer, workload.name, threads) for peer in ["yardstick", *peers]}
     if threads > 1 and "PyTorch" in processes:
         # Small steps are faster on one thread; PyTorch's better figure counts.
         processes["PyTorch, 1 thread"] = Process("PyTorch", workload.name, 1)
+    if baseline is not None:
+        processes["baseline"] = Process("cnet", workload.name, threads, baseline)
     for process in processes.values():
         process.await_readiness()
     able = {name: process for name, process in processes.items() if process.refusal is None}
@@ -98,12 +109,17 @@ def compare(workload: Workload, peers: list[str], threads: int, rounds: int) -> 
     times = {name: statistics.median(process.times) for name, process in able.items()}
     if "PyTorch, 1 thread" in times:
         times["PyTorch"] = min(times["PyTorch"], times["PyTorch, 1 thread"])
+    if baseline is not None:
+        pairs = zip(able["baseline"].times, able["cnet"].times, strict=True)
+        times["baseline"] = times["cnet"] * statistics.median(old / new for old, new in pairs)
     best_matmul = min(able["yardstick"].times)
     return {
         "workload": workload.name,
         "threads": threads,
         "yardstick_gflops": 2 * 2048**3 / best_matmul / 1e3,
-        "microseconds": {name: time for name, time in times.items() if name in peers},
+        "microseconds": {
+            name: time for name, time in times.items() if name in (*peers, "baseline")
+        },
         "refused": {
             name: process.refusal for name, process in processes.items() if process.refusal
         },
@@ -153,16 +169,19 @@ def main() -> None:
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS))
     parser.add_argument("--workloads", nargs="+", metavar="TEXT", default=[""],
                         help="only workloads whose name contains one of these")  # fmt: skip
+    parser.add_argument("--baseline", metavar="PYTHON", help="an interpreter that has another cnet")
     parser.add_argument("--json", metavar="FILE", help="save the results")
     parser.add_argument("--plot", metavar="FILE", help="draw the results")
     args = parser.parse_args()
+    if args.baseline and "cnet" not in args.peers:
+        parser.error("--baseline wants cnet among the peers")
 
     results = []
     for workload in WORKLOADS.values():
         if not any(text in workload.name for text in args.workloads):
             continue
         for threads in args.threads:
-            results.append(compare(workload, args.peers, threads, args.rounds))
+            results.append(compare(workload, args.peers, threads, args.rounds, args.baseline))
             report(results[-1])
     if args.json:
         Path(args.json).write_text(json.dumps(results, indent=1))
