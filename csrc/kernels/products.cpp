@@ -22,6 +22,16 @@ CNET_INLINE void accumulate(Lanes<T> (&sums)[rows][panels], Index depth, const T
   }
 }
 
+/// f(sum, offset) for each of a tile's sums and its place in a matrix of this stride.
+template <class T, int rows, int panels, class F>
+CNET_INLINE void each_sum(Lanes<T> (&sums)[rows][panels], Index stride, F f) {
+  CNET_UNROLL
+  for (int p = 0; p < panels; ++p) {
+    CNET_UNROLL
+    for (int r = 0; r < rows; ++r) f(sums[r][p], p * stride + r * panel_width<T>);
+  }
+}
+
 /// f(first, last) for each chain of a sum of `size` products; for one that is empty if there are none.
 template <class F> CNET_INLINE void each_chain(Index size, F f) {
   Index first = 0;
@@ -36,12 +46,17 @@ template <int rows_, int panels_> struct Tile {
   static constexpr int rows = rows_, panels = panels_;
 };
 
+/// Whether tiles have every number of rows up to the largest, or powers of two below it, which compile sooner.
+enum class Heights { all, powers_of_two };
+
 /// Calls f with the largest tile that fits what is left, up to rows × panels.
-template <int rows, int panels, class F> CNET_INLINE void dispatch_tile(Index row_count, Index panel_count, F f) {
+template <Heights heights, int rows, int panels, class F>
+CNET_INLINE void dispatch_tile(Index row_count, Index panel_count, F f) {
   if (row_count < rows) {
-    if constexpr (rows > 1) dispatch_tile<rows - 1, panels>(row_count, panel_count, f);
+    constexpr int fewer = heights == Heights::all ? rows - 1 : rows > 4 ? 4 : rows / 2;
+    if constexpr (rows > 1) dispatch_tile<heights, fewer, panels>(row_count, panel_count, f);
   } else if (panel_count < panels) {
-    if constexpr (panels > 1) dispatch_tile<rows, panels - 1>(row_count, panel_count, f);
+    if constexpr (panels > 1) dispatch_tile<heights, rows, panels - 1>(row_count, panel_count, f);
   } else {
     f(Tile<rows, panels>());
   }
@@ -86,27 +101,23 @@ __attribute__((noinline)) void product_tile(const Product<T>& task, Index row, I
   accumulate<width, 1>(sums, depth, x, weights, task.weights_stride);
 
   const Epilogue epilogue = last == task.depth ? task.epilogue : Epilogue::none;
-  CNET_UNROLL
-  for (int p = 0; p < panels; ++p) {
-    CNET_UNROLL
-    for (int r = 0; r < rows; ++r) {
-      const Index offset = p * task.out_stride + r * width;
-      Lanes<T> sum = sums[r][p];
-      if (first > 0) sum = load(out + offset) + sum;
-      if (epilogue == Epilogue::relu) sum = relu(sum);
-      if (epilogue == Epilogue::relu_gradient) {
-        sum = relu_gradient(sum, load(task.gate + (out - task.out) + offset));
-      }
-      store(out + offset, sum);
-    }
+  if (first > 0)
+    each_sum(sums, task.out_stride, [&](Lanes<T>& sum, Index at) CNET_INLINED { sum = load(out + at) + sum; });
+  if (epilogue == Epilogue::relu)
+    each_sum(sums, task.out_stride, [&](Lanes<T>& sum, Index) CNET_INLINED { sum = relu(sum); });
+  if (epilogue == Epilogue::relu_gradient) {
+    const T* gate = task.gate + (out - task.out);
+    each_sum(sums, task.out_stride,
+             [&](Lanes<T>& sum, Index at) CNET_INLINED { sum = relu_gradient(sum, load(gate + at)); });
   }
+  each_sum(sums, task.out_stride, [&](Lanes<T> sum, Index at) CNET_INLINED { store(out + at, sum); });
 }
 
 /// A single row only reads weights, each once: many panels at a time, that many may be on their way.
 template <class T> void single_row_chain(const Product<T>& task, Index first, Index last) {
   constexpr int panels = Simd<T>::single_row_panels;
   for (Index panel = 0; panel < task.panels; panel += panels) {
-    dispatch_tile<1, panels>(1, task.panels - panel, [&](auto tile) {
+    dispatch_tile<Heights::all, 1, panels>(1, task.panels - panel, [&](auto tile) {
       product_tile<T, 1, decltype(tile)::panels>(task, 0, panel, first, last, {});
     });
   }
@@ -128,7 +139,7 @@ template <class T> void chain_of_rows(const Product<T>& task, Index first, Index
     for (Index row = 0; row < task.rows; row += rows) {
       next.first = next.last;
       next.last = next.first + share < width ? next.first + share : width;
-      dispatch_tile<rows, panels>(task.rows - row, count, [&](auto tile) {
+      dispatch_tile<Heights::all, rows, panels>(task.rows - row, count, [&](auto tile) {
         using Fit = decltype(tile);
         product_tile<T, Fit::rows, Fit::panels>(task, row, panel, first, last, next);
       });
@@ -169,18 +180,15 @@ __attribute__((noinline)) void kernel_gradient_tile(const KernelGradient<T>& tas
     accumulate<1, width>(sums, chunk, x + sample * width, grad + sample * width, task.grad_stride);
   }
   accumulate<1, width>(sums, last - sample, x + sample * width, grad + sample * width, task.grad_stride);
-  const Lanes<T> rate = broadcast(task.rate);
-  CNET_UNROLL
-  for (int p = 0; p < panels; ++p) {
-    T* out = task.out + (panel + p) * task.out_stride + (row - task.first) * width;
-    CNET_UNROLL
-    for (int r = 0; r < rows; ++r) {
-      Lanes<T> sum = sums[r][p];
-      if (first > 0) sum = load(out + r * width) + sum;
-      if (task.descends) sum = fma(rate, sum, load(out + r * width));
-      store(out + r * width, sum);
-    }
+  T* out = task.out + panel * task.out_stride + (row - task.first) * width;
+  if (first > 0)
+    each_sum(sums, task.out_stride, [&](Lanes<T>& sum, Index at) CNET_INLINED { sum = load(out + at) + sum; });
+  if (task.descends) {
+    const Lanes<T> rate = broadcast(task.rate);
+    each_sum(sums, task.out_stride,
+             [&](Lanes<T>& sum, Index at) CNET_INLINED { sum = fma(rate, sum, load(out + at)); });
   }
+  each_sum(sums, task.out_stride, [&](Lanes<T> sum, Index at) CNET_INLINED { store(out + at, sum); });
 }
 
 template <class T> void kernel_gradient(const KernelGradient<T>& task) {
@@ -191,13 +199,14 @@ template <class T> void kernel_gradient(const KernelGradient<T>& task) {
       // A tile stays within one panel of x, where its rows are neighbours.
       const Index panel_end = row / width * width + width;
       const Index rest = (panel_end < task.last ? panel_end : task.last) - row;
-      dispatch_tile<rows, panels>(rest, task.panels - panel, [&](auto tile) {
+      // Most layers have whole panels of inputs: few rests are odd.
+      dispatch_tile<Heights::powers_of_two, rows, panels>(rest, task.panels - panel, [&](auto tile) {
         using Fit = decltype(tile);
         each_chain(task.rows, [&](Index first, Index last) {
           kernel_gradient_tile<T, Fit::rows, Fit::panels>(task, row, panel, first, last);
         });
+        row += Fit::rows;
       });
-      row += rest < rows ? rest : rows;
     }
   }
 }
