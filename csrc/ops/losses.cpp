@@ -1,15 +1,13 @@
 #include "ops/losses.hpp"
 
+#include "ops/kernel_rows.hpp"
+
 #include <algorithm>
 #include <array>
 
 namespace cnet::ops {
 
 namespace {
-
-template <class T> kernels::Rows<T> kernel_rows(PanelView<const T> x, RowRange rows) {
-  return {rows.count(), x.columns, x.row(rows.first), x.stride()};
-}
 
 template <class T> kernels::Targets<T> kernel_targets(const Targets<T>& targets, RowRange rows) {
   if (targets.ids) return {targets.ids + rows.first, nullptr, 0};

@@ -1,6 +1,6 @@
 #include "ops/normalization.hpp"
 
-#include "kernels/table.hpp"
+#include "ops/kernel_rows.hpp"
 
 #include <array>
 
@@ -23,10 +23,6 @@ template <class T> kernels::Standardized<T> standardized(PanelView<const T> x, M
 
 template <class T> Block some_panels(PanelView<const T> x, Index first, Index last) {
   return {0, x.rows, first, last};
-}
-
-template <class T> kernels::Rows<T> kernel_rows(PanelView<const T> x, RowRange rows) {
-  return {rows.count(), x.columns, x.row(rows.first), x.stride()};
 }
 
 } // namespace

@@ -1,0 +1,13 @@
+#pragma once
+
+#include "core/panels.hpp"
+#include "kernels/table.hpp"
+
+namespace cnet::ops {
+
+/// Some rows of a matrix, as kernels take them.
+template <class T> kernels::Rows<T> kernel_rows(PanelView<const T> x, RowRange rows) {
+  return {rows.count(), x.columns, x.row(rows.first), x.stride()};
+}
+
+} // namespace cnet::ops
