@@ -1,6 +1,6 @@
 """Fail unless the object files of the instruction sets are what their contract says.
 
-A file must show the linker nothing but its family's two tables (``csrc/kernels/lanes.hpp`` says why),
+They must show the linker nothing but the families' two tables (``csrc/kernels/lanes.hpp`` says why),
 and the largest register tiles of the float products must stay in registers.
 
 Usage: ``python .ci/check_kernels.py BUILD``
@@ -14,6 +14,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+ROOT = Path(__file__).parents[1]
+FAMILIES = {path.stem for path in ROOT.glob("csrc/kernels/*.cpp")} - {"dispatch"}
 TILES = ("product_tile", "kernel_gradient_tile")
 WITH_TILES = ("avx2", "avx512")  # whose instructions this script can read
 
@@ -25,18 +27,13 @@ def output_of(*command: str | Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def shared_symbols(isa: str, path: Path) -> list[str]:
-    """Return what the file defines and the linker may share with others, but for its tables."""
-    family = path.name.split(".")[0]
-    allowed = {f"cnet::kernels::{isa}::{family}_{dtype}" for dtype in ("float", "double")}
-    shared, seen = [], set()
+def globals_of(path: Path) -> dict[str, str]:
+    """Return what the file defines and the linker may share with others, by name, and its kind."""
+    shared = {}
     for line in output_of("nm", "-C", "--defined-only", path).splitlines():
         _, kind, name = line.split(maxsplit=2)
-        if name in allowed:
-            seen.add(name)
-        elif kind.isupper() or kind in "uvw":  # global, or unique or weak
-            shared.append(f"{kind} {name}")
-    assert seen == allowed, f"{path}: expected the tables {allowed}, found {seen}"
+        if kind.isupper() or kind in "uvw":  # global, or unique or weak
+            shared[name] = kind
     return shared
 
 
@@ -99,14 +96,16 @@ folders = {
 }
 assert folders.keys() in ({"scalar", "neon"}, {"scalar", *WITH_TILES}), f"found {set(folders)}"
 for isa, folder in sorted(folders.items()):
-    objects = sorted(folder.rglob("*.cpp.o"))
-    assert any(path.name == "products.cpp.o" for path in objects), f"{folder} holds {objects}"
-    for path in objects:
-        symbols = shared_symbols(isa, path)
-        failures += [f"{isa}: the linker sees {symbol}" for symbol in symbols]
-        if isa in WITH_TILES and path.name == "products.cpp.o":
-            for label, body in largest_tiles(path).items():
-                found = spills(body)
-                failures += [f"{isa}: {label} spills: {instruction}" for instruction in found]
-                print(f"{isa}: {label}: {len(inner_loops(body))} inner loops, {len(found)} spills")
+    tables = {
+        f"cnet::kernels::{isa}::{f}_{dtype}" for f in FAMILIES for dtype in ("float", "double")
+    }
+    objects = sorted(folder.rglob("*.o"))
+    seen = {name: kind for path in objects for name, kind in globals_of(path).items()}
+    assert tables <= seen.keys(), f"{folder}: expected the tables {tables}, found {seen}"
+    failures += [f"{isa}: the linker sees {seen[name]} {name}" for name in seen.keys() - tables]
+    if isa in WITH_TILES:
+        for label, body in largest_tiles(folder / "csrc/kernels/products.cpp.o").items():
+            found = spills(body)
+            failures += [f"{isa}: {label} spills: {instruction}" for instruction in found]
+            print(f"{isa}: {label}: {len(inner_loops(body))} inner loops, {len(found)} spills")
 sys.exit("\n".join(failures) or None)

@@ -108,7 +108,7 @@ CNET_SLOPE(exponential, y, y)
 
 #undef CNET_SLOPE
 
-template <class T> constexpr ActivationKernels<T> members() {
+template <class T> constexpr ActivationKernels<T> activations_members() {
   return {
       // In the order of Activation.
       {

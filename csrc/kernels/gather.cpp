@@ -49,7 +49,7 @@ template <class Source, class T> void gather(const Gather<T>& task) {
   }
 }
 
-template <class T> constexpr GatherKernels<T> members() {
+template <class T> constexpr GatherKernels<T> gather_members() {
   return {
       // In the order of ElementType.
       {

@@ -33,12 +33,12 @@
 #define CNET_VECTORIZE _Pragma("GCC unroll 1")
 #endif
 
-/// Exports a family's two tables, which members<T>() makes.
+/// Exports a family's two tables, which name_members<T>() makes.
 #define CNET_EXPORT(Family, name)                                                                                      \
   extern const Family<float> name##_float;                                                                             \
   extern const Family<double> name##_double;                                                                           \
-  const Family<float> name##_float = members<float>();                                                                 \
-  const Family<double> name##_double = members<double>();
+  const Family<float> name##_float = name##_members<float>();                                                          \
+  const Family<double> name##_double = name##_members<double>();
 
 namespace cnet::kernels::CNET_ISA {
 

@@ -327,7 +327,7 @@ void categorical_focal_backward(Rows<T> predictions, const T* targets, Index str
   categorical_focal_gradient(from_logits, predictions, targets, stride, parameters, divisor, out, out_stride);
 }
 
-template <class T> constexpr LossKernels<T> members() {
+template <class T> constexpr LossKernels<T> losses_members() {
   return {
       // In the order of PointwiseLoss.
       {

@@ -175,7 +175,7 @@ void standardized_rows_gradient(Index rows, Index panels, const T* x, Index x_st
   }
 }
 
-template <class T> constexpr NormalizationKernels<T> members() {
+template <class T> constexpr NormalizationKernels<T> normalization_members() {
   return {
       column_moments<T>,       inverse_deviation<T>,         standardize<T>,
       standardize_backward<T>, standardized_gradient<T>,     scale_columns<T>,

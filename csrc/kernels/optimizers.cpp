@@ -203,7 +203,7 @@ template <class T> void sum_squares(Index rows, const T* panel, double* sums) {
   sum_down(rows, panel, sums, [](double x) CNET_INLINED { return x * x; });
 }
 
-template <class T> constexpr OptimizerKernels<T> members() {
+template <class T> constexpr OptimizerKernels<T> optimizers_members() {
   return {
       sgd_update<T>,
       sgd_momentum_update<T>,

@@ -237,7 +237,7 @@ template <class T> void transpose(const T* from, T* to) {
   for (int i = 0; i < width; ++i) store(to + i * width, rows[i]);
 }
 
-template <class T> constexpr ProductKernels<T> members() {
+template <class T> constexpr ProductKernels<T> products_members() {
   return {
       product<T>,
       kernel_gradient<T>,

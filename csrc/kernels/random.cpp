@@ -127,7 +127,7 @@ template <class T> void add_noise(const Draw& draw, T deviation, const T* x, T* 
   });
 }
 
-template <class T> constexpr RandomKernels<T> members() {
+template <class T> constexpr RandomKernels<T> random_members() {
   return {
       dropout<T>,
       mask<T>,

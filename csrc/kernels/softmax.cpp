@@ -232,7 +232,7 @@ template <class T> void argmax(Rows<T> rows, T* out) {
   });
 }
 
-template <class T> constexpr SoftmaxKernels<T> members() {
+template <class T> constexpr SoftmaxKernels<T> softmax_members() {
   return {
       softmax<T>,
       softmax_backward<T>,
