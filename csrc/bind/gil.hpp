@@ -1,29 +1,24 @@
 #pragma once
 
 #include <chrono>
+#include <pthread.h>
 #include <pybind11/pybind11.h>
 #include <thread>
 #include <utility>
 
-#if defined(__GLIBCXX__)
-#include <cxxabi.h>
-#endif
-
 namespace cnet::bind {
 
-/// Calls `f`, of Python, which takes the GIL or may give it to others. Where the interpreter ends meanwhile,
-/// Python ends the thread by unwinding its stack, through the engine's frames and past threads that still
-/// work for them: it sleeps instead, until the process is gone.
+[[noreturn]] inline void sleep_for_ever(void* /*unused*/) {
+  for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+}
+
+/// Calls `f`, which calls Python and throws nothing. Before Python 3.14, a thread that takes the GIL after the
+/// interpreter's end is ended by pthread_exit, while other threads may still use the frames of the engine below
+/// it, which glibc would unwind: the cleanup handler sleeps instead, until the process is gone.
 template <class F> void sleep_if_python_ends(F f) {
-#if defined(__GLIBCXX__)
-  try {
-    f();
-  } catch (const abi::__forced_unwind&) {
-    for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
-  }
-#else
+  pthread_cleanup_push(sleep_for_ever, nullptr);
   f();
-#endif
+  pthread_cleanup_pop(0);
 }
 
 /// What Python knows of this thread, while it is without the GIL.
