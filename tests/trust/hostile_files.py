@@ -295,12 +295,17 @@ def attempts_of_idx(chance: random.Random) -> Callable[[], Attempt]:
 
 
 def limit_memory() -> None:
-    """Refuse this process all memory beyond what it has, and a little; not to a sanitizer's runtime."""
-    if "CNET_SANITIZER" in os.environ:
-        return
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    size = pages * resource.getpagesize() + MEMORY
-    resource.setrlimit(resource.RLIMIT_AS, (size, size))
+    """Refuse this process all memory beyond what it has, and a little; macOS knows no such limit."""
+    if sys.platform == "linux":
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        size = pages * resource.getpagesize() + MEMORY
+        resource.setrlimit(resource.RLIMIT_AS, (size, size))
+
+
+def peak_memory() -> int:
+    """Return the most bytes that this process has had in memory at once."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak << 10
 
 
 def main(kind: str, seed: int, count: int, path: str) -> int:
@@ -310,10 +315,13 @@ def main(kind: str, seed: int, count: int, path: str) -> int:
     warnings.simplefilter("ignore")  # a model of which little is left may warn
     seen: Counter[str] = Counter()
     slowest = 0.0
+    allowed = math.inf
     file = os.open(path, os.O_RDWR | os.O_CREAT)
     for n in range(count):
-        if n == 100:  # when all that is imported late has been
+        # When all that is imported late has been. A sanitizer's runtime takes memory of its own.
+        if n == 100 and "CNET_SANITIZER" not in os.environ:
             limit_memory()
+            allowed = peak_memory() + MEMORY
         if n % 100 == 0:
             signal.alarm(100)  # ends a process that hangs
         try:
@@ -331,6 +339,9 @@ def main(kind: str, seed: int, count: int, path: str) -> int:
         seconds = time.process_time() - begin
         if seconds > SECONDS:
             sys.stderr.write(f"{seconds} seconds\n")
+            return 1
+        if peak_memory() > allowed:
+            sys.stderr.write(f"more than {MEMORY} bytes of memory\n")
             return 1
         slowest = max(slowest, seconds)
     sys.stdout.write(json.dumps({**seen, "slowest": round(slowest, 3)}))
