@@ -11,7 +11,12 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+# In an sdist its links are absolute, for PyPI.
+README = re.sub(
+    r"\]\(https://github\.com/[\w-]+/[\w-]+/(blob|raw)/\w+/",
+    "](",
+    (ROOT / "README.md").read_text(encoding="utf-8"),
+)
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 SECURITY = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
 ALL = README + CONTRIBUTING + SECURITY
