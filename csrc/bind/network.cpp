@@ -205,8 +205,7 @@ template <class T> py::object predict_in_training(Network<T>& self, Arguments& a
   Array<T> out({x.shape(0), self.outputs()});
   T* data = out.mutable_data();
   const FloatMode mode;
-  const WithoutGil without_gil;
-  cnet::predict_in_training<T>(self, view, data);
+  wait_without_gil([&] { cnet::predict_in_training<T>(self, view, data); });
   return out;
 }
 

@@ -55,8 +55,7 @@ template <class T> py::object check(BoundTrainer<T>& self, Arguments& arguments)
   const py::array x = arguments.any_array("x");
   const py::array y = arguments.any_array("y");
   const Dataset<T> data = self.dataset("fit", x, y, {});
-  const WithoutGil without_gil;
-  self.trainer.check(data);
+  wait_without_gil([&] { self.trainer.check(data); });
   return py::none();
 }
 
@@ -169,12 +168,11 @@ template <class T> py::object apply(BoundTrainer<T>& self, Arguments& arguments)
     ++count;
   });
   if (count != gradients.size()) throw py::value_error("apply: expected a gradient for each variable that learns");
-  FloatMode mode;
-  const WithoutGil without_gil;
-  self.trainer.apply(optimizer, learning_rate.value_or(optimizer.learning_rate),
-                     [&, n = std::size_t(0)](const Variable<T>& variable, PanelView<T> values) mutable {
-                       pack<T>({gradients[n++].data(), variable.rows(), variable.columns()}, values);
-                     });
+  const auto read = [&, n = std::size_t(0)](const Variable<T>& variable, PanelView<T> values) mutable {
+    pack<T>({gradients[n++].data(), variable.rows(), variable.columns()}, values);
+  };
+  const FloatMode mode;
+  wait_without_gil([&] { self.trainer.apply(optimizer, learning_rate.value_or(optimizer.learning_rate), read); });
   return py::none();
 }
 
