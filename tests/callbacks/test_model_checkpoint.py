@@ -51,7 +51,7 @@ def names(folder: Path) -> list[str]:
 
 
 def test_a_file_for_each_epoch(tmp_path: Path) -> None:
-    run(tmp_path / "{epoch:02d}-{val_loss:.2f}.safetensors", [0.5, 0.251, math.nan])
+    run(tmp_path / "{epoch:02d}-{val_loss:.2f}.safetensors", [0.5, np.full(1, 0.251), math.nan])
     assert names(tmp_path) == [
         *("01-0.50.safetensors", "02-0.25.safetensors", "03-nan.safetensors")
     ]
@@ -63,7 +63,9 @@ def test_a_file_for_each_epoch(tmp_path: Path) -> None:
         ([3, 2, 2, 1, 4], {}, [1, 2, 4]),
         ([3, 2, 4, 5], {"mode": "max"}, [1, 3, 4]),
         ([3, 2, 1], {"initial_value_threshold": 2.5}, [2, 3]),
-        ([math.nan, 1, 2], {}, [1]),
+        ([math.nan, 1, 2], {}, [2]),
+        ([math.nan, math.nan], {}, []),
+        ([np.full(1, 3.0), np.full(1, 2.0), np.full(1, 4.0)], {}, [1, 2]),
         ([2, math.nan, 1], {}, [1, 3]),
     ],
 )

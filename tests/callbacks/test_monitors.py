@@ -39,6 +39,37 @@ def run(
     return model, model.fit(X, Y, epochs=len(values), verbose=0, callbacks=hooks)
 
 
+# -- Both ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [callbacks.EarlyStopping, callbacks.ReduceLROnPlateau])
+@pytest.mark.parametrize("number", [np.ones(1), [1.0], np.float32(1), np.ones((1, 1))])
+def test_one_number_in_an_array_is_a_number(kind: Any, number: Any) -> None:
+    callback = kind(patience=9)
+    run(callback, [number, number])
+    assert callback.best == 1
+    assert type(callback.best) is float
+
+
+@pytest.mark.parametrize("kind", [callbacks.EarlyStopping, callbacks.ReduceLROnPlateau])
+@pytest.mark.parametrize("figure", [np.ones(2), [], [1.0, 2.0]])
+def test_more_or_fewer_numbers_are_refused(kind: Any, figure: Any) -> None:
+    message = rf"{kind.__name__}: monitor 'val_loss': expected one number, got "
+    with pytest.raises(ValueError, match=message):
+        run(kind(), [figure])
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_nan_is_never_best(mode: str) -> None:
+    values = [math.nan, 5, math.nan, 5]
+    stop = callbacks.EarlyStopping(mode=mode, patience=9, restore_best_weights=True)
+    reduce = callbacks.ReduceLROnPlateau(mode=mode, patience=9)
+    for callback in (stop, reduce):
+        run(callback, values)
+        assert callback.best == 5
+    assert stop.best_epoch == 1
+
+
 # -- EarlyStopping ---------------------------------------------------------------------------------
 
 
@@ -59,6 +90,9 @@ def run(
         ({"start_from_epoch": 3}, [1, 2, 3, 4, 3, 3, 1], 6),
         ({"patience": 1}, [2, math.nan, 1], 2),
         ({}, [math.nan, 1], 2),
+        ({"patience": 2}, [math.nan, 5, 4, 3], 4),
+        ({"patience": 2}, [math.nan, math.nan, math.nan, 3], 2),
+        ({"patience": 2, "mode": "max"}, [math.nan, 3, 4, 5], 4),
     ],
 )
 def test_the_epoch_that_ends_training(

@@ -130,7 +130,8 @@ class ModelCheckpoint(MonitorCallback):
 
     def _save_if_wanted(self, place: dict[str, int], logs: Logs) -> None:
         try:
-            path = self.filepath.format(**(place | logs))
+            numbers = {name: np.asarray(v).item() for name, v in logs.items() if np.size(v) == 1}
+            path = self.filepath.format(**(place | logs | numbers))
         except KeyError as error:
             raise KeyError(
                 f"ModelCheckpoint: filepath: {error} in {self.filepath!r} is not among "
@@ -159,7 +160,7 @@ class ModelCheckpoint(MonitorCallback):
     def _watched(self, logs: Logs) -> float | None:
         """Return the figure that decides; None, with a warning, if there is none: all are saved."""
         value: Any = logs.get(self.monitor)
-        if np.ndim(value) == 0:
+        if np.size(value) == 1:
             return self.current(logs)
         warnings.warn(
             f"ModelCheckpoint: monitor '{self.monitor}' is not a single number, so that every model "

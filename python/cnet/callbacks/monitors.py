@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
+
+import numpy as np
 
 from .._data import FloatArray, as_count, as_number, as_text
 from .._errors import shown
@@ -31,7 +34,10 @@ class MonitorCallback(Callback):
         self.best: float | None = None
 
     def current(self, logs: Logs | None) -> float | None:
-        """Return the figure, None (with a warning) if the logs don't have it."""
+        """Return the figure, None (with a warning) if the logs don't have it.
+
+        `ValueError` if it is not one number, as metrics with a number for each class give.
+        """
         logs = logs or {}
         if self.monitor not in logs:
             warnings.warn(
@@ -40,11 +46,19 @@ class MonitorCallback(Callback):
                 stacklevel=2,
             )
             return None
-        return float(logs[self.monitor])
+        value = logs[self.monitor]
+        if np.size(value) != 1:
+            raise ValueError(
+                f"{type(self).__name__}: monitor '{self.monitor}': expected one number, got "
+                f"{shown(value)}"
+            )
+        return float(np.asarray(value).item())
 
     def is_better(self, value: float, reference: float | None) -> bool:
-        """Whether `value` is better than `reference` by more than `min_delta`."""
-        if reference is None:
+        """Whether `value` is better than `reference` by more than `min_delta`; NaN never is."""
+        if math.isnan(value):
+            return False
+        if reference is None or math.isnan(reference):
             return True
         if self._direction() == "down":
             return value + self.min_delta < reference
