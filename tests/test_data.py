@@ -498,3 +498,26 @@ def test_labels_of_another_width_say_of_what_kind_they_are() -> None:
         ValueError, match=r"expected numbers of shape \(batch, 2\), got shape \(4, 3\)$"
     ):
         _data.as_labels(wide, "call: y", 2, sparse=False, are_classes=False)
+
+
+@pytest.mark.parametrize("order", "<>=")
+@pytest.mark.parametrize("code", "?bBhHiIqQlLefdg")
+def test_every_spelling_of_a_dtype_is_the_same_numbers(code: str, order: str) -> None:
+    """'<f4' is what zarr and h5py return, and is not the dtype object that NumPy makes of float32."""
+    dtype = np.dtype(code).newbyteorder(order)
+    x, ids = np.eye(4)[:, :3].astype(dtype), np.array([0, 1, 1, 0]).astype(dtype)
+    weight, kernel = np.array([1, 0, 1, 1]).astype(dtype), np.eye(3)[:, :2].astype(dtype)
+
+    def results(*arrays: Any) -> list[bytes]:
+        x, ids, weight, kernel = arrays
+        model = cnet.Sequential([cnet.layers.Dense(2, "softmax", use_bias=False)])
+        model.build((None, 3))
+        model.set_weights([kernel])
+        model.compile("sgd", "sparse_categorical_crossentropy", weighted_metrics=["accuracy"])
+        model.fit(x, ids, sample_weight=weight, shuffle=False, verbose=0)
+        outputs = [*model.evaluate(x, ids, verbose=0), model.predict(x, verbose=0), model(x)]
+        outputs += [cnet.ops.dense_forward(x, kernel, None), *model.get_weights()]
+        return [np.asarray(output).tobytes() for output in outputs]
+
+    native = [array.astype(dtype.newbyteorder("=").type) for array in (x, ids, weight, kernel)]
+    assert results(x, ids, weight, kernel) == results(*native)

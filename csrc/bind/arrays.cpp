@@ -60,8 +60,7 @@ ElementType element_type(Argument argument, const py::dtype& dtype) {
       {'i', 2, ElementType::int16},   {'u', 4, ElementType::uint32},  {'i', 4, ElementType::int32},
       {'u', 8, ElementType::uint64},  {'i', 8, ElementType::int64},   {'f', 2, ElementType::float16},
   };
-  const char order = dtype.byteorder();
-  if (order == '=' || order == '|') {
+  if (dtype.byteorder() != '>') { // cnet's CPUs are little-endian: '<' is a native order spelled out
     for (const Known& each : known) {
       if (each.kind == dtype.kind() && each.size == dtype.itemsize()) return each.type;
     }
