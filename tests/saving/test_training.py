@@ -166,7 +166,7 @@ def test_what_is_trainable_has_changed(tmp_path: Path) -> None:
     model = make_model()
     fit(model, 0, 1)
     model.layers[0].trainable = True
-    with pytest.warns(UserWarning, match="trainable has changed since compile"):
+    with pytest.warns(UserWarning, match="trainable has changed since training began"):
         model.save(tmp_path / "model.safetensors")
     assert models.load_model(tmp_path / "model.safetensors").optimizer.iterations == 0
 

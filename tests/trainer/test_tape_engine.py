@@ -101,10 +101,11 @@ def test_penalties_are_part_of_the_loss() -> None:
     assert one == pytest.approx(other, rel=1e-5)
 
 
-def test_what_was_frozen_at_compile_stays() -> None:
+def test_what_was_frozen_when_training_began_stays() -> None:
     model = make_model(squared)
-    model.layers[0].trainable = False
     model.compile("sgd", squared)
+    model.layers[0].trainable = False
+    model.train_on_batch(X, Y)
     model.layers[0].trainable = True  # to no effect before the next compile
     before = model.get_weights()
     model.fit(X, Y, verbose=0)

@@ -71,6 +71,7 @@ class Sequential(Trainer, Saveable, HasWeights):
         self._use = _core.Use()
         self._network: Any = None
         self._network_frozen: set[Layer] = set()
+        self._frozen: set[Layer] = set()  # what has not been trainable when training began
         # As tapes see the layers: by whether they train, with those that were frozen then.
         self._chains: dict[bool, tuple[set[Layer], Chain]] = {}
         if layers is not None and not isinstance(layers, Iterable):
@@ -252,7 +253,8 @@ class Sequential(Trainer, Saveable, HasWeights):
     @property
     def network(self) -> Any:
         """The core's network of these layers, put together when first needed."""
-        frozen = self._frozen if self._compiled else self._not_trainable()
+        has_trained = self._compiled is not None and self._compiled.has_trained
+        frozen = self._frozen if has_trained else self._not_trainable()
         if self._network is None or frozen != self._network_frozen:
             if not self.built:
                 self.build()
@@ -440,8 +442,11 @@ class Sequential(Trainer, Saveable, HasWeights):
             self._compiled.leave_engine()
 
     def _freeze(self) -> None:
-        self._frozen = self._not_trainable()
-        self._rebuild_network()
+        """Note which layers are not trainable now."""
+        frozen = self._not_trainable()
+        if frozen != self._frozen:
+            self._frozen = frozen
+            self._rebuild_network()
 
     def _as_model(self) -> Sequential:
         return self

@@ -75,7 +75,7 @@ class Saveable:
         Warns
         -----
         UserWarning
-            If the model is not built; or if layers' `trainable` has changed since `compile`: what
+            If the model is not built; or if layers' `trainable` has changed since training began: what
             the optimizer keeps is then not saved.
 
         Notes

@@ -32,14 +32,13 @@ def describe_training(
     Warns
     -----
     UserWarning
-        If layers' `trainable` has changed since `compile`, or options of the optimizer since it trained:
-        its state is left out.
+        If layers' `trainable` or options of the optimizer have changed since it trained: its state is left out.
     """
     compiled = model._compiled
     state = None if compiled is None else compiled.optimizer_state()
     if state is not None and model._frozen != model._not_trainable():
         warnings.warn(
-            "save: layers' trainable has changed since compile(): the optimizer's state is not saved",
+            "save: layers' trainable has changed since training began: the optimizer's state is not saved",
             stacklevel=4,
         )
         state = None
@@ -114,6 +113,7 @@ def read_training(
             compiled.shuffles.seed = numbers["seed"]
             compiled.shuffles.passes = numbers["epochs"]
             compiled.shuffles.taken = numbers["taken"]
+            model._freeze()  # a file has a state of what is trainable
             compiled.engine, compiled.kept = None, state
             compiled.optimizer.batches = state.batches if state else 0
 

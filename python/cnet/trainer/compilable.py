@@ -38,7 +38,10 @@ class Compilable:
         jit_compile: bool | str = "auto",
         auto_scale_loss: bool = True,
     ) -> None:
-        """Choose how to train; layers' `trainable` is read here.
+        """Choose how to train.
+
+        Which layers are trainable is read when training begins, and then counts until the next `compile`, as in
+        Keras.
 
         Parameters
         ----------
@@ -92,7 +95,7 @@ class Compilable:
             self._compiled = Compiled(
                 chosen_optimizer, chosen_loss, chosen_metrics, chosen_weighted, in_engine
             )
-            self._freeze()
+            self._rebuild_network()
 
     @property
     def optimizer(self) -> Any:
@@ -128,8 +131,10 @@ class Compilable:
         """Return the core's trainer of this model, made when first needed."""
         compiled = self._require_loss("fit")
         assert compiled.loss is not None
+        model = self._as_model()
+        if not compiled.has_trained:
+            model._freeze()
         if compiled.engine is None:
-            model = self._as_model()
             if len(model.output_shape) != 2:
                 raise ValueError(
                     f"{type(self).__name__}: expected an output of shape (batch, classes) for "
@@ -160,8 +165,8 @@ class Compilable:
     def _as_model(self) -> Sequential:
         raise NotImplementedError
 
-    def _freeze(self) -> None:
-        """Note which layers are trainable now."""
+    def _rebuild_network(self) -> None:
+        """Let the next call put the network together again."""
         raise NotImplementedError
 
 

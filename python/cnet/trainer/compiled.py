@@ -81,6 +81,11 @@ class Compiled:
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"engine": None, "kept": self.optimizer_state()}
 
+    @property
+    def has_trained(self) -> bool:
+        """Whether the optimizer has taken a step since `compile`."""
+        return self.kept is not None or (self.engine is not None and self.engine.steps > 0)
+
     def optimizer_state(self) -> OptimizerState | None:
         """Return what the optimizer has kept of training, None if it has seen none."""
         if self.engine is None or self.engine.steps == 0:
