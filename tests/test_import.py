@@ -14,6 +14,27 @@ import cnet
 print(json.dumps(sorted(name for name in set(sys.modules) - before if "." not in name or name[:4] == "cnet")))
 """
 
+IN_A_SUBINTERPRETER = """
+import json
+try:
+    import _interpreters as interpreters  # of Python 3.13
+except ImportError:
+    import _xxsubinterpreters as interpreters
+interpreters.run_string(interpreters.create(), '''
+import json
+try:
+    import cnet
+except ImportError as error:
+    print(json.dumps(str(error)), flush=True)
+''')
+import cnet  # which the main interpreter has all the same
+"""
+
+
+def test_a_subinterpreter_is_told_that_it_cannot_import_cnet() -> None:
+    message = "cnet works in the main interpreter only, not in subinterpreters"
+    assert run_program(IN_A_SUBINTERPRETER, timeout=60) == message
+
 
 def test_importing_cnet_loads_the_compiled_module_only() -> None:
     loaded = set(run_program(LOADED, timeout=60))

@@ -35,7 +35,7 @@ py::dict build_info() {
 
 } // namespace
 
-PYBIND11_MODULE(_core, m) {
+PYBIND11_MODULE(core, m) {
   m.doc() = "cnet's compiled core; cnet's public modules are its face.";
   // What is wrong in the environment fails the import, not the first step.
   cnet::kernels::chosen_isa();
@@ -64,4 +64,11 @@ PYBIND11_MODULE(_core, m) {
   cnet::bind::register_random(m);
   cnet::bind::register_network(m);
   cnet::bind::register_trainer(m);
+}
+
+/// In a subinterpreter pybind11's own initialization would wait for ever, for the GIL.
+extern "C" PYBIND11_EXPORT PyObject* PyInit__core() {
+  if (PyInterpreterState_Get() == PyInterpreterState_Main()) return PyInit_core();
+  PyErr_SetString(PyExc_ImportError, "cnet works in the main interpreter only, not in subinterpreters");
+  return nullptr;
 }
