@@ -215,3 +215,37 @@ def test_functions_of_users_have_no_description() -> None:
 def test_what_is_no_model_is_refused(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}"):
         models.model_from_json(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "optimizers.SGD()",
+        "optimizers.SGD(learning_rate=0.125, momentum=0.9, nesterov=True)",
+        "optimizers.Adam(learning_rate=0.125, name='mine', clipnorm=1.0)",
+        "optimizers.schedules.CosineDecay(initial_learning_rate=0.125, decay_steps=100.0)",
+        "losses.Huber()",
+        "losses.SparseCategoricalCrossentropy(from_logits=True, reduction='sum')",
+        "metrics.AUC()",
+        "metrics.F1Score(average='macro', name='f1')",
+        "metrics.Precision(thresholds=[0.1, 0.2])",
+        "callbacks.EarlyStopping(monitor='loss', patience=3)",
+        "callbacks.ModelCheckpoint(filepath='best.safetensors', save_best_only=True)",
+        "callbacks.TerminateOnNaN()",
+        "regularizers.L2(l2=0.5)",
+        "constraints.MaxNorm(max_value=3.0)",
+        "initializers.HeNormal(seed=1)",
+    ],
+)
+def test_repr_is_the_call_that_makes_another(text: str) -> None:
+    path, bracket, options = text.partition("(")
+    assert repr(eval(f"cnet.{text}")) == path.split(".")[-1] + bracket + options
+
+
+def test_repr_of_schedules_within_and_of_history() -> None:
+    schedule = cnet.optimizers.schedules.ExponentialDecay(0.5, 10, 0.5)
+    assert repr(cnet.optimizers.Adam(schedule)) == f"Adam(learning_rate={schedule!r})"
+    history = cnet.callbacks.History()
+    assert repr(history) == "<History epochs=0, no figures>"
+    history.on_epoch_end(0, {"loss": 0.5, "accuracy": 1.0})
+    assert repr(history) == "<History epochs=1, loss, accuracy>"

@@ -19,14 +19,29 @@ from ._errors import shown
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Configurable", "as_config", "find_class", "get_by_name"]
+__all__ = ["Configurable", "HasOptions", "as_config", "find_class", "get_by_name"]
 
 
-class Configurable:
-    """What can be described by the arguments of its constructor."""
+class HasOptions:
+    """What keeps the arguments of its constructor, and shows itself as a call of it."""
 
     # Where an argument isn't kept in an attribute of its own name.
     _kept_in: ClassVar[dict[str, str]] = {}
+
+    def __repr__(self) -> str:
+        kind = type(self).__name__
+        options = []
+        for name, default in _parameters(type(self)).items():
+            value = vars(self).get(self._kept_in.get(name, name), default)
+            is_default = isinstance(value, (int, float, str)) and value == default
+            is_class = name == "name" and str(value).replace("_", "") in (kind, kind.lower())
+            if value is not default and not is_default and not is_class:
+                options.append(f"{name}={shown(value)}")
+        return f"{kind}({', '.join(options)})"
+
+
+class Configurable(HasOptions):
+    """What can be described by the arguments of its constructor."""
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments: numbers, text, lists and dicts; no weights.
@@ -144,19 +159,19 @@ def get_by_name(
     )
 
 
-def _parameters(cls: type[Any]) -> list[str]:
-    """Return the names of a constructor's arguments; ``**options`` are those of the base class."""
+def _parameters(cls: type[Any]) -> dict[str, Any]:
+    """Return a constructor's arguments and their defaults; ``**options`` are those of the base class."""
     own = [base for base in cls.__mro__ if "__init__" in vars(base) and base is not object]
-    names: list[str] = []
+    defaults: dict[str, Any] = {}
     for base in (own[0], own[-1]) if own else ():
         parameters = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
         kinds = [parameter.kind for parameter in parameters]
-        names += [
-            parameter.name
-            for parameter in parameters
-            if parameter.kind
-            not in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-        ]
+        for parameter in parameters:
+            if parameter.kind not in (
+                inspect.Parameter.VAR_KEYWORD,
+                inspect.Parameter.VAR_POSITIONAL,
+            ):
+                defaults.setdefault(parameter.name, parameter.default)
         if inspect.Parameter.VAR_KEYWORD not in kinds:
             break
-    return list(dict.fromkeys(names))
+    return defaults

@@ -47,6 +47,14 @@ def test_columns_for_a_validation_that_comes_later(tmp_path: Path) -> None:
     assert "NA" not in second
 
 
+def test_what_is_never_validated_has_no_column_for_it(tmp_path: Path) -> None:
+    file = tmp_path / "log.csv"
+    reduce = callbacks.ReduceLROnPlateau("loss")
+    fit(file, {}, callbacks=[reduce, callbacks.CSVLogger(file)])
+    header = rows(file)[0]
+    assert header == ["epoch", "accuracy", "learning_rate", "loss", "val_accuracy", "val_loss"]
+
+
 def test_appending(tmp_path: Path) -> None:
     file = tmp_path / "log.csv"
     fit(file, {"append": True})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._data import as_count
 from .._errors import shown
+from .._serialization import HasOptions
 
 if TYPE_CHECKING:
     from ..models import Sequential
@@ -22,7 +23,7 @@ def as_verbose(call: str, verbose: Any) -> int:
     return int(verbose) if isinstance(verbose, bool) else as_count(f"{call}: verbose", verbose)
 
 
-class Callback:
+class Callback(HasOptions):
     """Base of all callbacks; a subclass overrides the hooks that it wants.
 
     Attributes
@@ -131,6 +132,9 @@ class History(Callback):
         # Of the latest epoch: the logs, and which of them are in the history.
         self._logs: Logs = {}
         self._kept: set[str] = set()
+
+    def __repr__(self) -> str:
+        return f"<History epochs={len(self.epoch)}, {', '.join(self.history) or 'no figures'}>"
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
         self.epoch = []

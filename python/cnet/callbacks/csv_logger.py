@@ -71,7 +71,8 @@ class CSVLogger(Callback):
         if self.keys is None:
             self.keys = sorted(logs)
             if not any(key.startswith("val_") for key in self.keys):
-                self.keys += [f"val_{key}" for key in self.keys]
+                validated = self.model.metrics_names  # the learning rate is not among them
+                self.keys += [f"val_{key}" for key in self.keys if key in validated]
             if not self._has_header:
                 rows.append(["epoch", *self.keys])
         rows.append([epoch, *(_field(logs.get(key, "NA")) for key in self.keys)])

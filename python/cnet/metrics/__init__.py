@@ -108,7 +108,7 @@ def get(identifier: Any) -> Metric:
     --------
     >>> from cnet import metrics
     >>> metrics.get("mse")
-    <MeanSquaredError name=mean_squared_error>
+    MeanSquaredError()
     """
     if callable(identifier) and not isinstance(identifier, (type, Metric)):
         return MeanMetricWrapper(identifier)

@@ -96,9 +96,6 @@ class Metric(Configurable):
         self.update_state(*args, **kwargs)
         return self.result()
 
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} name={self.name}>"
-
 
 class Mean(Metric):
     """The mean of values.

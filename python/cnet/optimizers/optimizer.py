@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias, TypedDict
+from typing import Any, ClassVar, TypeAlias, TypedDict
 
 from .. import _core
 from .._data import as_count, as_number, as_text, refuse
 from .._errors import missing, refuse_unknown, shown
+from .._serialization import HasOptions
 from . import schedules
 from .schedules import LearningRateSchedule
 from .updater import Updater
@@ -41,7 +42,7 @@ class Options(OptionsButDecay, total=False):
     weight_decay: float | None
 
 
-class Optimizer:
+class Optimizer(HasOptions):
     """What all optimizers have.
 
     Parameters
@@ -85,6 +86,8 @@ class Optimizer:
     TypeError, ValueError
         If a number isn't one, or is out of its range, or an option is unknown.
     """
+
+    _kept_in: ClassVar[dict[str, str]] = {"learning_rate": "_learning_rate"}
 
     def __init__(
         self,

@@ -15,6 +15,7 @@ import numpy as np
 
 from .._data import as_number, as_numbers
 from .._errors import missing, shown
+from .._serialization import HasOptions
 
 __all__ = [
     "CosineDecay",
@@ -27,7 +28,7 @@ __all__ = [
 ]
 
 
-class LearningRateSchedule:
+class LearningRateSchedule(HasOptions):
     """What all schedules have; one of your own overrides ``__call__(self, step)``."""
 
     name = "LearningRateSchedule"
