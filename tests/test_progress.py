@@ -100,7 +100,9 @@ def test_a_bar_on_a_terminal(rows: int, columns: int) -> None:
         duration = re.search(r" - ([\d.]+)ms/step", seen[-1])
         assert duration is not None
         assert float(duration[1]) >= 20
-    assert re.fullmatch(rf"Evaluate 20/20 █* ?{TIME} - {MEANS}", states[-1])
+    evaluated = [state for state in states if state.startswith("Evaluate")]
+    assert re.fullmatch(rf"Evaluate 20/20 █* ?{TIME} - {MEANS}", evaluated[-1])
+    assert re.fullmatch(rf"Predict 2/2 {TIME}", states[-1])
 
 
 def test_a_line_an_epoch_in_a_pipe(capfd: pytest.CaptureFixture[str]) -> None:
@@ -178,22 +180,14 @@ def test_an_unknown_number_of_batches_is_called_so() -> None:
     assert re.match(rf"Epoch 1/1 10/Unknown {TIME} - {MEANS}$", states[-1])
 
 
-def test_a_quick_prediction_has_no_bar() -> None:
+def test_a_prediction_has_a_bar_to_its_end() -> None:
     with redirect_stdout(Terminal()) as terminal:
-        compiled_model().predict(X)
-    assert terminal.getvalue() == ""
-
-
-def test_a_slow_prediction_has_a_bar_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Slow is what takes half a second, which a bar without delay need not wait for.
-    monkeypatch.setattr(
-        "cnet.trainer.trainer.Progress", lambda *arguments, **_: _progress.Progress(*arguments)
-    )
-    with redirect_stdout(Terminal()) as terminal:
+        compiled_model().predict(X[:1])
         compiled_model().predict(np.broadcast_to(X[:1], (1_000_000, 3)), batch_size=1000)
     states = states_of(terminal.getvalue())
-    assert states[0].startswith("Predict 0/1000")
-    assert states[-1].startswith("Predict 1000/1000 ")
+    assert states[0] == "Predict 0/1"
+    assert re.fullmatch(f"Predict 1/1 {TIME}", states[states.index("Predict 0/1000") - 1])
+    assert re.fullmatch(f"Predict 1000/1000 {TIME}", states[-1])
 
 
 @pytest.mark.parametrize("verbose", [3, -1, "yes", None, 0.5])
@@ -211,9 +205,28 @@ def test_a_notebook_has_a_bar(shell: str, live: bool, monkeypatch: pytest.Monkey
     assert _progress.Progress(10, "auto").live == live
 
 
-def test_training_goes_on_without_an_output(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("verbose", ["auto", 1, 2])
+def test_training_goes_on_without_an_output(verbose: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)  # as in a program without a console
-    assert compiled_model().fit(X, Y).epoch == [0]
+    monkeypatch.setattr(sys, "stderr", None)
+    model = compiled_model()
+    assert model.fit(X, Y, verbose=verbose).epoch == [0]
+    assert model.predict(X, verbose=verbose).shape == (40, 3)
+    model.evaluate(X, Y, verbose=verbose)
+    model.summary()
+
+
+def test_a_notebook_shows_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A widget's figures are not in the file that is saved, and a broken ipywidgets would end training."""
+    ipython = SimpleNamespace(get_ipython=lambda: type("ZMQInteractiveShell", (), {})())
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)
+    monkeypatch.setitem(sys.modules, "tqdm.notebook", None)
+    with redirect_stdout(io.StringIO()) as output:
+        compiled_model().fit(X, Y, epochs=2, batch_size=4)
+    kept = [line.rpartition("\r")[2] for line in output.getvalue().split("\n")]
+    assert [line[:15] for line in kept] == ["Epoch 1/2 10/10", "Epoch 2/2 10/10", ""]
+    assert all("loss: " in line for line in kept[:2])
 
 
 @pytest.mark.parametrize("verbose", [1, 2])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 import time
 from collections.abc import Iterable
@@ -24,8 +23,6 @@ class Progress:
         Silent, a bar, or a line; "auto" is a bar on a terminal and in a notebook, else a line.
     call : str
         Names the caller in errors.
-    delay : float, default 0
-        Seconds before a bar appears.
 
     Raises
     ------
@@ -33,9 +30,7 @@ class Progress:
         If `verbose` is none of these.
     """
 
-    def __init__(
-        self, steps: int | None, verbose: Any, call: str = "Progress", *, delay: float = 0.0
-    ) -> None:
+    def __init__(self, steps: int | None, verbose: Any, call: str = "Progress") -> None:
         if not isinstance(verbose, (str, int)) or verbose not in ("auto", 0, 1, 2):
             raise ValueError(f"{call}: verbose: expected 'auto', 0, 1 or 2, got {shown(verbose)}")
         if verbose == "auto":
@@ -43,7 +38,6 @@ class Progress:
             verbose = 1 if _in_notebook() or on_terminal else 2
         self.verbose = int(verbose)
         self.steps = steps
-        self.delay = delay
         self._bar: Any = None
 
     @property
@@ -55,20 +49,20 @@ class Progress:
         """Begin a pass."""
         self._title = title
         self._start = time.perf_counter()
-        if self.live:
+        if self.live and sys.stdout is not None:
             import shutil  # not before it is needed: it is slow to import
 
-            tqdm = _tqdm()
+            from tqdm.std import tqdm
+
             # A terminal may not know its size; the last column is left free for the cursor.
             size = shutil.get_terminal_size()
             self._columns = size.columns - 1
             self._bar = tqdm(
                 total=self.steps,
                 file=sys.stdout,
-                delay=self.delay,
                 ncols=self._columns,
                 nrows=size.lines,
-                leave=_in_notebook(),
+                leave=False,
                 bar_format=self._format(0, ""),
             )
 
@@ -96,9 +90,7 @@ class Progress:
         """Replace the bar, which one line has to hold, by a line of any length."""
         bar, self._bar = self._bar, None
         bar.close()
-        shown = time.perf_counter() - self._start >= self.delay
-        if shown and not _in_notebook():
-            print(line, flush=True)  # noqa: T201 # showing is its task
+        print(line, flush=True)  # noqa: T201 # showing is its task
 
     def _format(self, step: int, figures: str) -> str:
         done = f"{self._title} {self._done(step)}"
@@ -135,13 +127,3 @@ def _in_notebook() -> bool:
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return type(shell).__name__ == "ZMQInteractiveShell"
-
-
-def _tqdm() -> Any:
-    if _in_notebook() and importlib.util.find_spec("ipywidgets"):
-        from tqdm.notebook import tqdm as notebook_tqdm
-
-        return notebook_tqdm
-    from tqdm.std import tqdm
-
-    return tqdm

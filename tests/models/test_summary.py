@@ -12,16 +12,16 @@ from cnet import Sequential, layers
 
 SUMMARY = """\
 Model: "net"
-┌────────────────────────┬──────────────┬────────────┐
-│ Layer (type)           │ Output shape │ Parameters │
-├────────────────────────┼──────────────┼────────────┤
-│ flat (Flatten)         │ (None, 784)  │          0 │
-│ hidden (Dense)         │ (None, 512)  │    401,920 │
-│ classes_of_ten (Dense) │ (None, 10)   │      5,130 │
-└────────────────────────┴──────────────┴────────────┘
-Total parameters: 407,050 (1.553 MiB)
-Trainable parameters: 5,130 (20.04 KiB)
-Non-trainable parameters: 401,920 (1.533 MiB)
+┌────────────────────────┬──────────────┬─────────┐
+│ Layer (type)           │ Output Shape │ Param # │
+├────────────────────────┼──────────────┼─────────┤
+│ flat (Flatten)         │ (None, 784)  │       0 │
+│ hidden (Dense)         │ (None, 512)  │ 401,920 │
+│ classes_of_ten (Dense) │ (None, 10)   │   5,130 │
+└────────────────────────┴──────────────┴─────────┘
+Total params: 407,050 (1.553 MiB)
+Trainable params: 5,130 (20.04 KiB)
+Non-trainable params: 401,920 (1.533 MiB)
 """
 
 
@@ -42,10 +42,10 @@ def test_summary(capsys: pytest.CaptureFixture[str]) -> None:
 def test_summary_before_the_model_is_built() -> None:
     lines: list[str] = []
     summary_model().summary(print_fn=lines.append)
-    assert [line.split("│")[2:4] for line in lines[4:7]] == [[" ?            ", "  not built "]] * 3
+    assert [line.split("│")[2:4] for line in lines[4:7]] == [[" ?            ", " not built "]] * 3
     assert lines[-3:] == [
-        *("Total parameters: 0 (0 B)", "Trainable parameters: 0 (0 B)"),
-        "Non-trainable parameters: 0 (0 B)",
+        *("Total params: 0 (0 B)", "Trainable params: 0 (0 B)"),
+        "Non-trainable params: 0 (0 B)",
     ]
 
 
@@ -54,7 +54,7 @@ def test_summary_of_float64() -> None:
     Sequential([layers.Input((4,)), layers.Dense(3, dtype="float64")]).summary(
         print_fn=lines.append
     )
-    assert lines[-3] == "Total parameters: 15 (120 B)"
+    assert lines[-3] == "Total params: 15 (120 B)"
 
 
 def test_summary_on_an_output_of_another_encoding() -> None:
@@ -67,17 +67,17 @@ def test_summary_on_an_output_of_another_encoding() -> None:
 
 NESTED = """\
 Model: "net"
-┌───────────────────────────────┬──────────────┬────────────┬───────────┐
-│ Layer (type)                  │ Output shape │ Parameters │ Trainable │
-├───────────────────────────────┼──────────────┼────────────┼───────────┤
-│ body (Sequential)             │ (None, 8)    │         72 │ yes       │
-│   hidden (Dense)              │ (None, 8)    │         40 │ no        │
-│   normal (BatchNormalization) │ (None, 8)    │         32 │ yes       │
-│ drop (Dropout)                │ (None, 8)    │          0 │           │
-└───────────────────────────────┴──────────────┴────────────┴───────────┘
-Total parameters: 72 (288 B)
-Trainable parameters: 16 (64 B)
-Non-trainable parameters: 56 (224 B)
+┌───────────────────────────────┬──────────────┬─────────┬───────────┐
+│ Layer (type)                  │ Output Shape │ Param # │ Trainable │
+├───────────────────────────────┼──────────────┼─────────┼───────────┤
+│ body (Sequential)             │ (None, 8)    │      72 │ yes       │
+│   hidden (Dense)              │ (None, 8)    │      40 │ no        │
+│   normal (BatchNormalization) │ (None, 8)    │      32 │ yes       │
+│ drop (Dropout)                │ (None, 8)    │       0 │           │
+└───────────────────────────────┴──────────────┴─────────┴───────────┘
+Total params: 72 (288 B)
+Trainable params: 16 (64 B)
+Non-trainable params: 56 (224 B)
 """
 
 

@@ -16,7 +16,7 @@ def print_summary(
     """Print a model's layers, their shapes and their numbers of parameters, line by line."""
     print_line = _print_line if print_fn is None or print_fn is print else print_fn
     print_line(f'Model: "{model.name}"')
-    rows = [["Layer (type)", "Output shape", "Parameters", "Trainable"]]
+    rows = [["Layer (type)", "Output Shape", "Param #", "Trainable"]]
     rows += _rows(model, expand_nested=expand_nested)
     columns = 4 if show_trainable else 3
     widths = [max(len(row[n]) for row in rows) + 2 for n in range(columns)]
@@ -30,9 +30,9 @@ def print_summary(
             print_line(f"├{'┼'.join(rules)}┤")
     print_line(f"└{'┴'.join(rules)}┘")
     for title, weights in (
-        ("Total parameters", model.weights),
-        ("Trainable parameters", model.trainable_weights),
-        ("Non-trainable parameters", model.non_trainable_weights),
+        ("Total params", model.weights),
+        ("Trainable params", model.trainable_weights),
+        ("Non-trainable params", model.non_trainable_weights),
     ):
         numbers = sum(math.prod(weight.shape) for weight in weights)
         size = numbers * (8 if model.dtype == "float64" else 4)

@@ -306,7 +306,7 @@ class Trainer(Loop):
             As for `fit`. It has no influence on the result: ``predict(x)[i]`` has the bits of
             ``predict(x[i:i+1])[0]``.
         verbose : {"auto", 0, 1, 2}, default "auto"
-            "auto" shows a bar on a terminal when it takes longer than half a second.
+            As for `fit`; but what is not a bar shows nothing.
         steps : int, optional
             Batches to predict for. Default: all.
         callbacks : list of Callback, optional
@@ -332,7 +332,7 @@ class Trainer(Loop):
             return Data(self._samples(f"{call}: x", x))
 
         source = source_of("predict", (x,), prepare, batch_size=batch_size, steps=steps)
-        progress = Progress(steps or source.batches, verbose, "predict", delay=0.5)
+        progress = Progress(steps or source.batches, verbose, "predict")
         params = {"steps": progress.steps, "verbose": progress.verbose}
         hooks = CallbackList(callbacks, self._as_model(), params, "predict")
         hooks.call("on_predict_begin", {})
