@@ -103,6 +103,7 @@ template <class T> void Trainer<T>::loss_gradient(const Pass& pass, const Step& 
 }
 
 #define CNET_INSTANTIATE(T)                                                                                            \
+  template ops::Targets<T> Trainer<T>::targets(Index);                                                                 \
   template void Trainer<T>::load_labels(const Dataset<T>&, const Step&, RowRange);                                     \
   template bool Trainer<T>::counts(const Dataset<T>&, Index) const;                                                    \
   template double Trainer<T>::divisor(const Dataset<T>&, Selection, Index) const;                                      \

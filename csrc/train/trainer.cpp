@@ -18,14 +18,22 @@ constexpr Index staged_rows = 2048;
 /// Multiply-adds that take as long as a parameter's update, which waits for memory.
 constexpr double worth_of_update = 8;
 
-/// Of the first rows of x.
-template <class T> bool is_finite(PanelView<const T> x, Index rows) {
+/// The first of some rows of x that has a number which is not finite, −1 if there is none.
+template <class T> Index first_not_finite_row(PanelView<const T> x, Index rows) {
   for (Index i = 0; i < rows; ++i) {
     for (Index j = 0; j < x.columns; ++j) {
-      if (!std::isfinite(x.at(i, j))) return false;
+      if (!std::isfinite(x.at(i, j))) return i;
     }
   }
-  return true;
+  return -1;
+}
+
+template <class T> bool is_finite(PanelView<const T> x, Index rows) {
+  return first_not_finite_row(x, rows) < 0;
+}
+
+template <class T> PanelView<const T> row_of(PanelView<const T> x, Index i) {
+  return {x.row(i), x.rows, x.columns};
 }
 
 template <class T> void clear_row(PanelView<T> x, Index i) {
@@ -63,7 +71,7 @@ template <class T> void Trainer<T>::load_input(const Pass& pass, const Step& ste
   if (!pass.training || !weighs(data)) return;
   // Its gradient is zero, but zero times inf or NaN is not.
   for (Index i = rows.first; i < rows.last; ++i) {
-    if (!counts(data, step.selection[i]) && !is_finite<T>({x.row(i), x.rows, x.columns}, 1)) clear_row(x, i);
+    if (!counts(data, step.selection[i]) && !is_finite(row_of<T>(x, i), 1)) clear_row(x, i);
   }
 }
 
@@ -230,19 +238,37 @@ template <class T> void Trainer<T>::tally(Pass& pass, const Step& step) {
     steps_ = pass.steps_before + totals.batches;
     count_random_steps(network_, totals.batches);
   } else {
-    pass.not_finite = first_not_finite(batch);
+    pass.not_finite = first_not_finite(pass, step);
     pass.ended = true;
   }
 }
 
-template <class T> std::string Trainer<T>::first_not_finite(const Batch<T>& batch) const {
-  if (!is_finite<T>(batch.output(-1), batch.rows())) return "the input is not finite";
+template <class T> std::string Trainer<T>::first_not_finite(const Pass& pass, const Step& step) {
+  const Batch<T>& batch = step.batch;
+  const auto sample = [&](Index row) { return "sample " + std::to_string(step.selection[row]); };
+  const Index of_input = first_not_finite_row<T>(batch.output(-1), batch.rows());
+  if (of_input >= 0) return "the input is not finite, in " + sample(of_input);
   for (Index l = 0; l <= top(); ++l) {
-    if (is_finite<T>(batch.output(l), batch.rows())) continue;
-    return "the first output that is not finite is that of layer '" +
-           network_.layers()[static_cast<std::size_t>(l)].name + "'";
+    const Layer<T>& layer = network_.layers()[static_cast<std::size_t>(l)];
+    for (const Variable<T>* variable : layer.all_variables()) {
+      if (!is_finite<T>(variable->values(), variable->rows())) {
+        return "the weights of layer '" + layer.name + "' are not finite";
+      }
+    }
+    if (!is_finite<T>(batch.output(l), batch.rows())) {
+      return "the first output that is not finite is that of layer '" + layer.name + "', whose weights are finite";
+    }
   }
-  return "each layer's output is finite: it is what they are compared with, or a penalty, that is not";
+  for (Index i = 0; i < batch.rows(); ++i) {
+    if (std::isfinite(buffers_.losses.data()[i])) continue;
+    if (!has_ids_ && !is_finite(row_of(targets(batch.rows()).distribution, i), 1)) {
+      return "y is not finite, in " + sample(i);
+    }
+    return "the outputs and y are finite, but the loss of " + sample(i) + " overflows or is not defined for them";
+  }
+  const bool is_penalty = pass.training && !std::isfinite(total(penalties_));
+  return is_penalty ? "the losses of all samples are finite, but the penalty of the weights is not"
+                    : "the losses of all samples are finite, but their sum is not";
 }
 
 template <class T> Totals Trainer<T>::run(Pass& pass) {

@@ -273,7 +273,8 @@ private:
   void tally(Pass&, const Step&);
 
   void reserve(Index rows, int threads, bool own_inputs);
-  std::string first_not_finite(const Batch<T>&) const;
+  /// What is to blame for a loss that is not finite.
+  std::string first_not_finite(const Pass&, const Step&);
   ops::Targets<T> targets(Index batch);
   /// Whether a softmax that ends the network is left to the loss.
   bool fused() const {

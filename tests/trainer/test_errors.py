@@ -175,7 +175,9 @@ def test_one_hot_labels_of_a_single_class(dtype: type) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_nan_in_the_data_ends_training_before_its_update(dtype: str) -> None:
     model, twin = (make_model(5, dtype=dtype, optimizer=momentum()) for _ in range(2))
-    message = r"^fit: epoch 1: the loss is not finite at batch 3: the input is not finite$"
+    message = (
+        r"^fit: epoch 1: the loss is not finite at batch 3: the input is not finite, in sample 20$"
+    )
     with pytest.raises(FloatingPointError, match=message):
         model.fit(spoilt(X, (20, 3), math.nan), IDS, batch_size=8, shuffle=False, verbose=0)
     twin.fit(X[:16], IDS[:16], batch_size=8, shuffle=False, verbose=0)
@@ -188,7 +190,7 @@ def test_nan_in_the_data_ends_training_before_its_update(dtype: str) -> None:
 
 @pytest.mark.parametrize("layer", [0, 1, 2])
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_the_first_layer_that_is_not_finite_is_named(value: float, layer: int) -> None:
+def test_the_first_layer_whose_weights_are_not_finite_is_named(value: float, layer: int) -> None:
     class Spoil(cnet.callbacks.Callback):
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
             if epoch == 1:
@@ -197,11 +199,58 @@ def test_the_first_layer_that_is_not_finite_is_named(value: float, layer: int) -
 
     model = make_model(5, 5)
     name = model.layers[layer].name
-    message = rf"^fit: epoch 2: .* at batch 1: the first output .* is that of layer '{name}'$"
+    message = rf"^fit: epoch 2: .* at batch 1: the weights of layer '{name}' are not finite$"
     with pytest.raises(FloatingPointError, match=message):
         model.fit(X, IDS, epochs=3, callbacks=[Spoil()], verbose=0)
     assert model.history.epoch == [0]
     assert len(model.history.history["loss"]) == 1
+
+
+FINITE = (
+    r"the outputs and y are finite, but the loss of sample \d overflows or is not defined for them"
+)
+PENALTY = "the losses of all samples are finite, but the penalty of the weights is not"
+
+
+def ones(*at: int, value: float = 1.0) -> Any:
+    array = np.ones((8, 3), np.float32)
+    array[at] = value
+    return array
+
+
+@pytest.mark.parametrize(
+    ("loss", "x", "y", "message"),
+    [
+        ("mse", ones(5, 1, value=math.nan), ones(), "the input is not finite, in sample 5"),
+        ("mse", ones(), ones(3, 2, value=math.nan), "y is not finite, in sample 3"),
+        ("mae", ones(), ones(7, 0, value=-math.inf), "y is not finite, in sample 7"),
+        ("mse", 1e25 * ones(), ones(), FINITE),
+        ("poisson", -ones(), ones(), FINITE),  # log of a negative number
+        (
+            "mse",
+            2e38 * ones(),
+            ones(),
+            r"the first output .* is that of layer 'top', whose .* are finite",
+        ),
+    ],
+)
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_what_is_to_blame_is_named(loss: str, x: Any, y: Any, message: str, shuffle: bool) -> None:
+    """A sample by its number in the arrays, however they are shuffled."""
+    one = cnet.initializers.Ones()
+    model = Sequential([layers.Dense(3, kernel_initializer=one, name="top")])
+    model.compile("sgd", loss)
+    with pytest.raises(FloatingPointError, match=rf"^fit: epoch 1: .* at batch 1: {message}$"):
+        model.fit(x, y, verbose=0, shuffle=shuffle)
+
+
+def test_a_penalty_is_to_blame() -> None:
+    one = cnet.initializers.Constant(1e10)
+    penalty = cnet.regularizers.L2(1e300)
+    model = Sequential([layers.Dense(3, kernel_initializer=one, kernel_regularizer=penalty)])
+    model.compile("sgd", "mae")
+    with pytest.raises(FloatingPointError, match=PENALTY):
+        model.fit(ones(), ones(), verbose=0)
 
 
 def test_train_on_batch_names_itself() -> None:
