@@ -101,9 +101,11 @@ def compare(
     for process in processes.values():
         process.await_readiness()
     able = {name: process for name, process in processes.items() if process.refusal is None}
+    in_turn = list(able.values())
     for _ in range(rounds):
-        for process in able.values():
+        for process in in_turn:
             process.measure()
+        in_turn.reverse()  # nobody always comes behind the same neighbour
     for process in processes.values():
         process.end()
     times = {name: statistics.median(process.times) for name, process in able.items()}

@@ -35,7 +35,7 @@ def cpu_of_children() -> float:
 
 def measure_installation() -> Installation:
     """Install a copy of the sources into a new virtual environment, with no compiler's cache."""
-    ignored = shutil.ignore_patterns("build", "dist", ".*", "__pycache__", "*.so")
+    ignored = shutil.ignore_patterns("build", "dist", "env", "venv", ".*", "__pycache__", "*.so")
     with tempfile.TemporaryDirectory() as folder:
         source, environment, record = (Path(folder, name) for name in ("cnet", "venv", "record"))
         shutil.copytree(ROOT, source, ignore=ignored)
@@ -44,6 +44,8 @@ def measure_installation() -> Installation:
         settings = {
             "CMAKE_CXX_COMPILER_LAUNCHER": f"{sys.executable};-I;-S;{__file__}",
             RECORD: str(record),
+            "CCACHE_DISABLE": "1",
+            "CMAKE_ARGS": "",
         }
         cpu, wall = cpu_of_children(), time.perf_counter()
         subprocess.run(
@@ -52,7 +54,10 @@ def measure_installation() -> Installation:
             env=os.environ | settings,
         )
         cpu, wall = cpu_of_children() - cpu, time.perf_counter() - wall
-        return Installation(cpu, wall, dict(map(json.loads, record.read_text().splitlines())))
+        files = dict(map(json.loads, record.read_text().splitlines()))
+        if not files:
+            raise RuntimeError("pip has compiled nothing: is there another compiler's launcher?")
+        return Installation(cpu, wall, files)
 
 
 def compile_file(command: list[str]) -> int:

@@ -444,7 +444,7 @@ def build_time() -> list[Figure]:
 
 def wheel_size(wheel: str) -> list[Figure]:
     """Weigh the wheel."""
-    return [Figure(Path(wheel).name, Path(wheel).stat().st_size / 1e6, "MB", 2)]
+    return [Figure(Path(wheel).name, Path(wheel).stat().st_size / 1e6, "MB", 1.5)]
 
 
 SECTIONS: dict[str, Callable[[], list[Figure]]] = {

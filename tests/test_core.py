@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 import cnet
-from cnet import _core, layers
+from cnet import _core, layers, ops
 
 Variable, Network, Trainer = (
     _core.Variable["float32"],
@@ -303,3 +304,76 @@ def test_operations_count_their_arguments_before_they_begin() -> None:
         ):
             _core.sgd_update(*arguments)
     assert (param == 1).all()
+
+
+class Emptying:
+    """A number whose conversion empties what it lies in."""
+
+    def __init__(self, container: Any) -> None:
+        self.container = container
+
+    def __float__(self) -> float:
+        self.container.clear()
+        gc.collect()
+        return 1.0
+
+
+def test_a_conversion_may_change_what_it_converts() -> None:
+    rates: list[Any] = []
+    rates += [Emptying(rates), *(float(n) for n in range(1000, 1064))]
+    x = np.ones((64, 3), np.float32)
+    trainer = Trainer(network(), LOSS, True)
+    sgd = _core.Optimizer("sgd", learning_rate=0.1)
+    ids = np.zeros((64, 1), np.int64)
+    trainer.train_epoch(x, ids, 1, False, 0, 0, sgd, None, False, None, False, rates, 0)
+    parameters: dict[str, Any] = {}
+    parameters |= {"negative_slope": Emptying(parameters), "threshold": 0.5, "max_value": 2.0}
+    assert _core.activation_forward(x, "relu", None, parameters).shape == x.shape
+
+
+def test_what_pretends_to_be_of_a_class_is_refused() -> None:
+    class Pretender:
+        __class__ = _core.Optimizer  # type: ignore[assignment] # a lie
+
+    trainer = Trainer(network(), LOSS, True)
+    with pytest.raises(TypeError, match="apply: optimizer: expected Optimizer, got Pretender"):
+        trainer.apply([], Pretender(), None)
+
+
+def test_an_array_of_another_layout_is_told_so() -> None:
+    strided = np.ones((4, 6), np.float32)[:, ::2]
+    with pytest.raises(TypeError, match="expected C-contiguous float32, got float32"):
+        _core.relu_forward(strided, None)
+
+
+@pytest.mark.parametrize("array", ["out", "param"])
+def test_an_array_that_is_written_to_cannot_be_resized(array: str) -> None:
+    """Not amid the call: another thread tries all the time."""
+    large = np.ones((512, 512), np.float32)
+    target = np.empty_like(large)
+    done = threading.Event()
+    resized = 0
+
+    def resize() -> None:
+        nonlocal resized
+        while not done.is_set():
+            try:
+                target.resize((1, 1), refcheck=False)
+            except ValueError:
+                continue
+            resized += 1
+            target.resize((512, 512), refcheck=False)
+
+    thread = threading.Thread(target=resize)
+    thread.start()
+    for _ in range(300):
+        try:
+            if array == "out":
+                ops.softmax(large, out=target)
+            else:
+                ops.sgd_update(target, large, 0.1)
+        except (ValueError, TypeError):  # noqa: PERF203 # it was of another size when the call began
+            continue
+    done.set()
+    thread.join()
+    assert resized > 0

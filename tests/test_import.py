@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from support.subprocesses import run_program
 
 import cnet
@@ -40,6 +41,11 @@ def test_importing_cnet_loads_the_compiled_module_only() -> None:
     loaded = set(run_program(LOADED, timeout=60))
     assert {name for name in loaded if name.startswith("cnet")} == {"cnet", "cnet._core"}
     assert not loaded & {"tqdm", "matplotlib", "scipy", "sklearn", "pooch", "tensorboard"}
+
+
+def test_a_misspelt_name_is_an_error() -> None:
+    with pytest.raises(AttributeError, match="module 'cnet' has no attribute 'Sequental'"):
+        cnet.Sequental  # type: ignore[attr-defined] # noqa: B018 # mypy, which reads this file, sees it
 
 
 def test_every_public_name_is_there() -> None:

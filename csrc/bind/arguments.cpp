@@ -6,7 +6,7 @@ namespace cnet::bind {
 
 namespace {
 
-/// What Python is left to convert: of NumPy's arrays and scalars those of one real number, but none that is masked.
+/// Whether Python may convert it: NumPy's arrays have to be of no dimensions, and what has a dtype real and not masked.
 bool may_be_number(py::handle value) {
   if (PyFloat_Check(value.ptr()) || PyLong_Check(value.ptr()) || !py::hasattr(value, "dtype")) return true;
   const bool is_array = py::isinstance<py::array>(value);
@@ -25,66 +25,83 @@ Arguments::Arguments(const char* call_, const py::args& values, std::size_t coun
                        std::to_string(values.size()));
 }
 
+py::object Arguments::object() {
+  const py::object value = next();
+  const auto held = [&](py::handle each) {
+    if (py::isinstance<py::array>(each)) held_.push_back(hold(py::reinterpret_borrow<py::array>(each)));
+  };
+  held(value);
+  if (py::isinstance<py::tuple>(value)) {
+    for (const py::handle each : py::reinterpret_borrow<py::tuple>(value)) held(each);
+  }
+  return value;
+}
+
 py::array Arguments::any_array(const char* name) {
-  const py::object value = object();
+  const py::object value = next();
   if (!py::isinstance<py::array>(value)) refuse(name, py::str("an array"), value);
   return py::reinterpret_borrow<py::array>(value);
 }
 
 std::optional<double> Arguments::optional_number(const char* name) {
-  const py::object value = object();
+  const py::object value = next();
   return value.is_none() ? std::nullopt : std::optional<double>(as_number(name, value));
 }
 
-std::map<std::string, double> Arguments::numbers(const char* name) {
-  const py::object value = object();
+std::map<std::string, double> Arguments::dict_of_numbers(const char* name) {
+  const py::object value = next();
   if (!py::isinstance<py::dict>(value)) refuse(name, py::str("a dict"), value);
   std::map<std::string, double> numbers;
-  for (const auto& [key, number] : py::reinterpret_borrow<py::dict>(value)) {
-    numbers[py::str(key)] = as_number(name, number);
+  const auto items = py::reinterpret_steal<py::list>(PyDict_Items(value.ptr())); // converting may change the dict
+  for (const py::handle item : items) {
+    const auto pair = py::reinterpret_borrow<py::tuple>(item);
+    numbers[py::str(pair[0])] = as_number(name, pair[1]);
   }
   return numbers;
 }
 
 std::vector<double> Arguments::list_of_numbers(const char* name) {
   std::vector<double> numbers;
-  for (const py::handle value : list(name)) numbers.push_back(as_number(name, value));
+  for (const py::handle value : items(name)) numbers.push_back(as_number(name, value));
   return numbers;
 }
 
 Index Arguments::integer(const char* name) {
-  const Index number = PyLong_AsSsize_t(whole(name).ptr());
+  const Index number = PyLong_AsSsize_t(to_int(name).ptr());
   check(name);
   return number;
 }
 
 std::uint64_t Arguments::unsigned_integer(const char* name) {
-  const std::uint64_t number = PyLong_AsUnsignedLongLong(whole(name).ptr());
+  const std::uint64_t number = PyLong_AsUnsignedLongLong(to_int(name).ptr());
   check(name);
   return number;
 }
 
 bool Arguments::flag(const char* name) {
-  const bool is_true = PyObject_IsTrue(object().ptr()) != 0;
-  check(name);
-  return is_true;
+  const py::object value = next();
+  if (PyBool_Check(value.ptr())) return value.is(py::bool_(true));
+  const bool is_numpy_bool =
+      !py::isinstance<py::array>(value) && py::dtype::of<bool>().equal(py::getattr(value, "dtype", py::none()));
+  if (!PyLong_Check(value.ptr()) && !is_numpy_bool) refuse(name, py::str("a bool"), value);
+  return PyObject_IsTrue(value.ptr()) != 0;
 }
 
 std::string Arguments::text(const char* name) {
-  const py::object value = object();
+  const py::object value = next();
   if (!py::isinstance<py::str>(value)) refuse(name, py::str("a str"), value);
   return py::str(value);
 }
 
-py::list Arguments::list(const char* name) {
-  const py::object value = object();
+py::tuple Arguments::items(const char* name) {
+  const py::object value = next();
   if (!py::isinstance<py::list>(value) && !py::isinstance<py::tuple>(value)) refuse(name, py::str("a list"), value);
-  return py::list(value);
+  return py::tuple(value);
 }
 
-py::object Arguments::whole(const char* name) {
-  const py::object value = object();
-  if (!may_be_number(value)) refuse(name, py::str("a whole number"), value);
+py::object Arguments::to_int(const char* name) {
+  const py::object value = next();
+  if (!may_be_number(value)) refuse(name, py::str("an integer"), value);
   const auto number = py::reinterpret_steal<py::object>(PyNumber_Index(value.ptr()));
   check(name);
   return number;
@@ -100,25 +117,27 @@ double Arguments::as_number(const char* name, py::handle value) const {
 void Arguments::check(const char* name) const {
   if (PyErr_Occurred() == nullptr) return;
   const py::error_already_set error;
-  const std::string text = std::string(call) + ": " + name + ": " + std::string(py::str(error.value()));
-  if (error.matches(PyExc_OverflowError)) throw py::value_error(text);
-  if (error.matches(PyExc_TypeError)) throw py::type_error(text);
+  const auto text = [&] { return std::string(call) + ": " + name + ": " + std::string(py::str(error.value())); };
+  if (error.matches(PyExc_OverflowError) || error.matches(PyExc_ValueError)) throw py::value_error(text());
+  if (error.matches(PyExc_TypeError)) throw py::type_error(text());
   throw error;
 }
 
 void Arguments::refuse(const char* name, const py::object& expected, py::handle value) const {
-  const auto told = [](const py::object& kind) {
+  const auto type_name = [](const py::object& kind) {
     return std::string(py::str(py::isinstance<py::type>(kind) ? kind.attr("__name__") : kind));
   };
   const bool has_wrong_dtype = py::isinstance<py::dtype>(expected) && py::isinstance<py::array>(value);
   const py::object got = has_wrong_dtype ? py::object(value.attr("dtype")) : py::type::of(value);
-  throw py::type_error(std::string(call) + ": " + name + ": expected " + told(expected) + ", got " + told(got));
+  const bool has_wrong_layout = has_wrong_dtype && got.equal(expected);
+  throw py::type_error(std::string(call) + ": " + name + ": expected " + (has_wrong_layout ? "C-contiguous " : "") +
+                       type_name(expected) + ", got " + type_name(got));
 }
 
 void define(py::module_& m, const Operation& operation) {
   m.def(operation.name, [&operation](const py::args& values) {
     Arguments arguments(operation.name, values, operation.arguments);
-    const bool is_double = py::isinstance<py::array_t<double>>(py::object(values[operation.decides]));
+    const bool is_double = py::isinstance<py::array_t<double>>(py::object(values[operation.dtype_argument]));
     return is_double ? operation.float64(arguments) : operation.float32(arguments);
   });
 }

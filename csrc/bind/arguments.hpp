@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-// How Python calls the engine. Operations and methods all have one C++ signature: what pybind11 makes of each
-// signature takes long to compile.
+// How Python calls the engine. Operations and methods all have one C++ signature, because pybind11 takes long to
+// compile for each new one.
 
 namespace cnet::bind {
 
@@ -22,37 +22,38 @@ public:
   /// TypeError unless there are `count`.
   Arguments(const char* call, const py::args& values, std::size_t count);
 
-  py::object object() { return values_[next_++]; }
+  /// Anything. Arrays, also those of a tuple, can't be resized until the call ends.
+  py::object object();
   py::array any_array(const char* name);
   /// A C-contiguous array of exactly T.
-  template <class T> Array<T> array(const char* name) { return as_array<T>(name, object()); }
+  template <class T> Array<T> array(const char* name) { return as_array<T>(name, next()); }
   template <class T> std::optional<Array<T>> optional_array(const char* name) {
-    const py::object value = object();
+    const py::object value = next();
     return value.is_none() ? std::nullopt : std::optional<Array<T>>(as_array<T>(name, value));
   }
   template <class T> std::vector<Array<T>> arrays(const char* name) {
     std::vector<Array<T>> arrays;
-    for (const py::handle value : list(name)) arrays.push_back(as_array<T>(name, value));
+    for (const py::handle value : items(name)) arrays.push_back(as_array<T>(name, value));
     return arrays;
   }
   /// An instance of a bound class.
-  template <class Class> Class& instance(const char* name) { return as_instance<Class, Class&>(name, object()); }
+  template <class Class> Class& instance(const char* name) { return as_instance<Class, Class&>(name, next()); }
   template <class Class> std::shared_ptr<Class> shared(const char* name) {
-    return as_instance<Class, std::shared_ptr<Class>>(name, object());
+    return as_instance<Class, std::shared_ptr<Class>>(name, next());
   }
   template <class Class> std::shared_ptr<Class> optional_shared(const char* name) {
-    const py::object value = object();
+    const py::object value = next();
     return value.is_none() ? nullptr : as_instance<Class, std::shared_ptr<Class>>(name, value);
   }
   /// Instances that others may drop from the list while the call waits.
   template <class Class> std::vector<std::shared_ptr<Class>> all_shared(const char* name) {
     std::vector<std::shared_ptr<Class>> all;
-    for (const py::handle value : list(name)) all.push_back(as_instance<Class, std::shared_ptr<Class>>(name, value));
+    for (const py::handle value : items(name)) all.push_back(as_instance<Class, std::shared_ptr<Class>>(name, value));
     return all;
   }
-  double number(const char* name) { return as_number(name, object()); }
+  double number(const char* name) { return as_number(name, next()); }
   std::optional<double> optional_number(const char* name);
-  std::map<std::string, double> numbers(const char* name);
+  std::map<std::string, double> dict_of_numbers(const char* name);
   std::vector<double> list_of_numbers(const char* name);
   Index integer(const char* name);
   std::uint64_t unsigned_integer(const char* name);
@@ -62,16 +63,19 @@ public:
   const char* const call;
 
 private:
-  py::list list(const char* name);
-  py::object whole(const char* name);
+  py::object next() { return values_[next_++]; }
+  /// A copy: converting what a list holds may run code that changes the list.
+  py::tuple items(const char* name);
+  py::object to_int(const char* name);
   double as_number(const char* name, py::handle value) const;
   template <class T> Array<T> as_array(const char* name, py::handle value) const {
     if (!py::isinstance<Array<T>>(value)) refuse(name, py::dtype::of<T>(), value);
     return py::reinterpret_borrow<Array<T>>(value);
   }
   template <class Class, class Reference> Reference as_instance(const char* name, py::handle value) const {
-    if (!py::isinstance<Class>(value)) refuse(name, py::type::of<Class>(), value);
-    return value.cast<Reference>();
+    py::detail::make_caster<Reference> caster;
+    if (value.is_none() || !caster.load(value, false)) refuse(name, py::type::of<Class>(), value);
+    return py::detail::cast_op<Reference>(caster);
   }
   /// Throws what Python's own conversion of an argument has raised.
   void check(const char* name) const;
@@ -79,30 +83,31 @@ private:
 
   const py::args& values_;
   std::size_t next_ = 0;
+  std::vector<py::weakref> held_;
 };
 
 /// An operation of cnet.ops in both types.
 struct Operation {
   const char* name;
   std::size_t arguments;
-  std::size_t decides; ///< the argument whose type is the operation's
+  std::size_t dtype_argument; ///< the argument whose dtype is the operation's
   py::object (*float32)(Arguments&);
   py::object (*float64)(Arguments&);
 };
-#define CNET_OPERATION(name, arguments, decides) {#name, arguments, decides, name<float>, name<double>}
+#define CNET_OPERATION(name, arguments, dtype_argument) {#name, arguments, dtype_argument, name<float>, name<double>}
 
 /// Registers it, by reference.
 void define(py::module_&, const Operation&);
 
-/// A function that belongs to a bound class.
-struct Function {
+/// A static method of a bound class.
+struct StaticMethod {
   const char* name;
   std::size_t arguments;
   py::object (*call)(Arguments&);
 };
 
 /// Registers it, by reference.
-template <class Bound> void define(Bound& bound, const Function& function) {
+template <class Bound> void define(Bound& bound, const StaticMethod& function) {
   bound.def_static(function.name, [&function](const py::args& values) {
     Arguments arguments(function.name, values, function.arguments);
     return function.call(arguments);

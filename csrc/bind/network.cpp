@@ -117,7 +117,7 @@ template <class T> py::object add_dense(Network<T>& self, Arguments& arguments) 
 template <class T> py::object add_activation(Network<T>& self, Arguments& arguments) {
   const std::string name = arguments.text("name");
   const std::string function = arguments.text("function");
-  self.add_activation(name, activation_of<T>(function, arguments.numbers("parameters")));
+  self.add_activation(name, activation_of<T>(function, arguments.dict_of_numbers("parameters")));
   return py::none();
 }
 
@@ -251,7 +251,7 @@ template <class T> void register_network_of(py::module_& m, const std::string& s
       {"constrain", 4, constrain<T>},
   };
   for (const auto& method : methods_of_variables) define(variable, method);
-  static const Function functions_of_variables[] = {
+  static const StaticMethod functions_of_variables[] = {
       {"all_numpy", 1, all_numpy<T>},
       {"assign_all", 2, assign_all<T>},
   };

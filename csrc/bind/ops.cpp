@@ -110,7 +110,7 @@ template <class T> py::object activation_forward(Arguments& arguments) {
   const Array<T> x = arguments.array<T>("x");
   const std::string activation = arguments.text("activation");
   const py::object out = arguments.object();
-  const Parameters parameters = arguments.numbers("parameters");
+  const Parameters parameters = arguments.dict_of_numbers("parameters");
   return activate(arguments.call, activation_of<T>(activation, parameters), x, out);
 }
 
@@ -120,7 +120,7 @@ template <class T> py::object activation_backward(Arguments& arguments) {
   const Array<T> y = arguments.array<T>("y");
   const std::string activation = arguments.text("activation");
   const py::object out = arguments.object();
-  const Parameters parameters = arguments.numbers("parameters");
+  const Parameters parameters = arguments.dict_of_numbers("parameters");
   return activate_backward(arguments.call, activation_of<T>(activation, parameters), grad, x, y, out);
 }
 

@@ -5,9 +5,9 @@
 /// The contract between the maths (ops/) and the instruction sets.
 ///
 /// A table holds one pointer per kernel; there is one table per instruction set and element type,
-/// all made from the same bodies (*.inl), all giving the same bits. A kernel is a serial function
-/// over a range that its caller chose. Matrices are in panels (core/panels.hpp): a pointer to the
-/// first row, a number of rows or columns, and the stride from a panel to the next.
+/// all made from the same bodies (activations.cpp and its neighbours), all giving the same bits. A kernel is a serial
+/// function over a range that its caller chose. Matrices are in panels (core/panels.hpp): a pointer to the first row, a
+/// number of rows or columns, and the stride from a panel to the next.
 namespace cnet::kernels {
 
 /// What becomes of a finished sum before it is stored.
@@ -78,7 +78,7 @@ template <class T> struct Targets {
 
 /// Losses that compare predictions with targets number by number: a row's is the mean over its columns,
 /// or their sum for kl_divergence and categorical_focal_crossentropy, which compares what each number is
-/// of its row's whole. The formulas stand in kernels/pointwise.inl.
+/// of its row's whole. The formulas stand in kernels/losses.cpp.
 enum class PointwiseLoss {
   mean_squared_error,
   mean_absolute_error,

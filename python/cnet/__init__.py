@@ -49,18 +49,20 @@ __version__: str = build_info()["version"]
 _ORIGINS = {"FormatError": "saving", "Input": "layers", "Sequential": "models"}
 
 
-def __getattr__(name: str) -> _Any:
-    """Import a public name when it is first asked for, so that importing cnet takes no time."""
-    if name not in __all__:
-        raise AttributeError(f"module 'cnet' has no attribute {name!r}")
-    module = _importlib.import_module(f"cnet.{_ORIGINS.get(name, name)}")
-    value = getattr(module, name) if name in _ORIGINS else module
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # which would take every name for one of cnet's
+
+    def __getattr__(name: str) -> _Any:
+        """Import a public name when it is first asked for, so that importing cnet takes no time."""
+        if name not in __all__:
+            raise AttributeError(f"module 'cnet' has no attribute {name!r}")
+        module = _importlib.import_module(f"cnet.{_ORIGINS.get(name, name)}")
+        value = getattr(module, name) if name in _ORIGINS else module
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__} - {"TYPE_CHECKING", "annotations"})
 
 
 if hasattr(_sys.modules.get("threadpoolctl"), "register"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from fractions import Fraction
 from itertools import product
@@ -159,6 +160,26 @@ def test_scalars_of_a_bad_kind_are_refused(key: str, bad: object) -> None:
             arguments = draw(name, 3, 5, 5, np.float32)
             with pytest.raises(TypeError):
                 call(ops, name, arguments | {key: bad})
+
+
+@pytest.mark.parametrize(
+    "bad",
+    ["False", "", None, 0.0, math.nan, [0], object(), np.ma.masked, np.array(True), np.float32(1)],
+)
+def test_what_is_no_bool_is_refused(bad: object) -> None:
+    arguments = draw("sgd_momentum_update", 3, 5, 5, np.float32)
+    with pytest.raises(TypeError, match="sgd_momentum_update: nesterov: expected a bool, got "):
+        call(ops, "sgd_momentum_update", arguments | {"nesterov": bad})
+
+
+@pytest.mark.parametrize("good", [True, 1, np.True_])
+def test_bools_of_any_kind_are_taken(good: object) -> None:
+    arguments = draw("sgd_momentum_update", 3, 5, 5, np.float32)
+    expected, actual = (
+        call(ops, "sgd_momentum_update", arguments | {"nesterov": flag}) for flag in (True, good)
+    )
+    for one, other in zip(expected, actual, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("value", [0.5, 1, True, np.float32(0.5), np.int8(1), np.array(0.5)])
