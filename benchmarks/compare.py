@@ -19,6 +19,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import signal
 import statistics
 import subprocess
@@ -100,6 +101,11 @@ def compare(
         processes["baseline"] = Process("cnet", workload.name, threads, baseline)
     for process in processes.values():
         process.await_readiness()
+    for needed in ("cnet", "baseline"):
+        if needed in processes and processes[needed].refusal is not None:
+            for process in processes.values():
+                process.end()
+            raise RuntimeError(f"{needed}: {processes[needed].refusal}")
     able = {name: process for name, process in processes.items() if process.refusal is None}
     in_turn = list(able.values())
     for _ in range(rounds):
@@ -175,8 +181,12 @@ def main() -> None:
     parser.add_argument("--json", metavar="FILE", help="save the results")
     parser.add_argument("--plot", metavar="FILE", help="draw the results")
     args = parser.parse_args()
+    if min([*args.threads, args.rounds]) < 1:
+        parser.error("--threads and --rounds want to be at least 1")
     if args.baseline and "cnet" not in args.peers:
         parser.error("--baseline wants cnet among the peers")
+    if args.baseline and not shutil.which(args.baseline):
+        parser.error(f"--baseline: there is no interpreter {args.baseline}")
 
     results = []
     for workload in WORKLOADS.values():
@@ -185,6 +195,8 @@ def main() -> None:
         for threads in args.threads:
             results.append(compare(workload, args.peers, threads, args.rounds, args.baseline))
             report(results[-1])
+    if not results:
+        parser.error(f"--workloads: there are only {', '.join(WORKLOADS)}")
     if args.json:
         Path(args.json).write_text(json.dumps(results, indent=1))
     if args.plot:

@@ -3,7 +3,7 @@
 // Plain C++: the reference of the contract, and the table for CPUs that have no other. A register is a vector of
 // GCC's and Clang's extensions, of 16 bytes: every CPU has such registers, and ThreadSanitizer sees their accesses.
 
-// What pays where the CPU has instructions for it only takes time to compile here.
+// Unrolling and inlining, which make the wide registers' kernels fast, only make these slow to compile.
 #undef CNET_UNROLL
 #define CNET_UNROLL
 #undef CNET_INLINE_LONG
