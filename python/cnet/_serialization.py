@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ._errors import shown
+from ._overrides import RefusesOverrides
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Configurable", "HasOptions", "as_config", "find_class", "get_by_name"]
 
 
-class HasOptions:
+class HasOptions(RefusesOverrides):
     """What keeps the arguments of its constructor, and shows itself as a call of it."""
 
     # Where an argument isn't kept in an attribute of its own name.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,10 @@ _EPSILON = 1e-7
 
 class Constraint(Configurable):
     """What the engine makes of a weight after each step; called with an array, it returns a new one."""
+
+    _never_called: ClassVar[dict[str, str]] = {
+        "__call__": "the engine knows cnet's own constraints only; a callback may assign weights instead"
+    }
 
     def engine_constraint(self) -> tuple[str, float, float, float]:
         """Return the engine's name of it, and least norm, greatest norm and rate."""

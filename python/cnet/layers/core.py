@@ -65,6 +65,10 @@ class Layer(Configurable, HasWeights):
         Not supported: leave it None.
     """
 
+    _never_called: ClassVar = dict.fromkeys(
+        ("call", "__call__"),
+        "the engine computes cnet's layers; layers.Lambda takes a function instead",
+    )
     _prefix = "layer"
     #: Whether the engine computes it.
     in_engine = True

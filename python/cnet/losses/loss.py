@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +47,9 @@ class Loss(Configurable):
     Keras 3, ``keras.losses``; where its backends differ from each other a loss says what it does.
     """
 
+    _never_called: ClassVar = {
+        "__call__": "override call(y_true, y_pred), the samples' losses, instead"
+    }
     name = "loss"
     sparse = False
     # Whether a row is of classes, of which one is true; else each number is by itself.

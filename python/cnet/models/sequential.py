@@ -7,11 +7,12 @@ import json
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from typing import Any, ClassVar
 
 from .. import _core
 from .._data import as_text, is_integer, refuse, shape_text
 from .._errors import shown
+from .._overrides import RefusesOverrides
 from ..layers import InputLayer, Layer, Weight, building, deserialize, serialize
 from ..layers.chain import Chain, parameters
 from ..layers.core import (
@@ -28,7 +29,7 @@ from ._summary import print_summary
 __all__ = ["Sequential"]
 
 
-class Sequential(Trainer, Saveable, HasWeights):
+class Sequential(Trainer, Saveable, HasWeights, RefusesOverrides):
     """Layers, each the input of the next.
 
     Parameters
@@ -59,6 +60,15 @@ class Sequential(Trainer, Saveable, HasWeights):
     >>> model.predict(x).argmax(axis=1)
     array([0, 0, 0, 1])
     """
+
+    _never_called: ClassVar = dict.fromkeys(
+        (
+            *("call", "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics"),
+            *("make_train_function", "make_test_function", "make_predict_function"),
+        ),
+        "the engine goes through the layers; compile takes a loss of one's own, and a loop over "
+        "autodiff.GradientTape trains in any other way",
+    )
 
     def __init__(
         self, layers: Iterable[Layer | Sequential] | None = None, name: str | None = None

@@ -87,6 +87,10 @@ class Optimizer(HasOptions):
         If a number isn't one, or is out of its range, or an option is unknown.
     """
 
+    _never_called: ClassVar[dict[str, str]] = dict.fromkeys(
+        ("update_step", "apply", "apply_gradients"),
+        "the engine takes the steps; a loop over autodiff.GradientTape may take others instead",
+    )
     _kept_in: ClassVar[dict[str, str]] = {"learning_rate": "_learning_rate"}
 
     def __init__(

@@ -1,0 +1,30 @@
+"""Which methods of a subclass nobody would call: such a class has no objects."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+__all__ = ["RefusesOverrides"]
+
+
+class RefusesOverrides:
+    """What the engine computes itself, so that an override of how would be ignored.
+
+    `TypeError` is raised when an object of such a subclass is made.
+    """
+
+    #: What nobody calls, and what is there instead.
+    _never_called: ClassVar[dict[str, str]] = {}
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name, instead in cls._never_called.items():
+            owner = next((base for base in cls.__mro__ if name in vars(base)), None)
+            if owner is not None and not owner.__module__.startswith("cnet."):
+                override = f"{owner.__name__}.{name}()"
+                message = f"{cls.__name__}: {override} would never be called: {instead}"
+
+                def refuse(*_: Any, _message: str = message, **__: Any) -> None:
+                    raise TypeError(_message)
+
+                cls.__init__ = refuse  # type: ignore[method-assign] # for what is never made

@@ -1,0 +1,72 @@
+"""Subclasses whose methods nobody would call."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import pytest
+
+import cnet
+from cnet import constraints, initializers, layers, losses, metrics, optimizers, regularizers
+
+
+def overriding(base: type[Any], name: str) -> type[Any]:
+    """Return a user's subclass that overrides a method, and hands on to its base's."""
+
+    def method(self: Any, *arguments: Any, **options: Any) -> Any:
+        return getattr(super(mine, self), name)(*arguments, **options)
+
+    mine: Any = type("Mine", (base,), {name: method})
+    return mine  # type: ignore[no-any-return]
+
+
+IGNORED = [
+    *(
+        (base, name)
+        for base in (layers.Dense, layers.Dropout, layers.Layer)
+        for name in ("call", "__call__")
+    ),
+    *(
+        (cnet.Sequential, name)
+        for name in ("call", "train_step", "test_step", "predict_step", "compute_loss")
+    ),
+    *((optimizers.Adam, name) for name in ("update_step", "apply", "apply_gradients")),
+    (constraints.MaxNorm, "__call__"),
+    (regularizers.L2, "__call__"),
+    (losses.Huber, "__call__"),
+]
+
+
+@pytest.mark.parametrize(("base", "name"), IGNORED)
+def test_what_nobody_would_call_is_refused(base: type[Any], name: str) -> None:
+    mine = overriding(base, name)
+    child = type("Child", (mine,), {})
+    for cls in (mine, child):
+        message = rf"^{cls.__name__}: Mine\.{name}\(\) would never be called: "
+        with pytest.raises(TypeError, match=message):
+            cls(0.5)
+
+
+@pytest.mark.parametrize(
+    ("base", "name", "argument"),
+    [
+        (layers.Dense, "build", 3),
+        (layers.Dense, "get_config", 3),
+        (losses.Huber, "call", 0.5),
+        (metrics.BinaryAccuracy, "update_state", "mine"),
+        (initializers.Constant, "__call__", 0.5),
+        (optimizers.SGD, "rule", 0.5),
+        (cnet.Sequential, "fit", []),
+    ],
+)
+def test_what_is_called_may_be_overridden(base: type[Any], name: str, argument: Any) -> None:
+    made = overriding(base, name)(argument)
+    assert isinstance(copy.deepcopy(made), base)
+
+
+def test_what_cnet_overrides_itself_is_no_users() -> None:
+    for made in (layers.Lambda(abs), constraints.UnitNorm(), losses.KLDivergence()):
+        assert type(copy.deepcopy(made)) is type(made)
+    assert isinstance(pickle.loads(pickle.dumps(optimizers.Adam())), optimizers.Adam)
