@@ -79,6 +79,9 @@ def test_top_k(k: int) -> None:
 def test_top_k_counts_classes_as_likely_as_the_last_and_no_nan() -> None:
     assert metrics.SparseTopKCategoricalAccuracy(1)([1], [[0.5, 0.5]]) == 1.0
     assert metrics.SparseTopKCategoricalAccuracy(1)([1], [[0.5, np.nan]]) == 0.0
+    assert metrics.SparseTopKCategoricalAccuracy(1)([0], [[0.5, np.nan]]) == 0.0
+    assert metrics.TopKCategoricalAccuracy(3)([[1, 0]], [[0.5, np.nan]]) == 0.0
+    assert metrics.SparseTopKCategoricalAccuracy(1)([0], [[0.5, -np.inf]]) == 1.0
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,8 @@ class _OfTopK(_OfClasses):
         inside = (ids >= 0) & (ids < classes)
         own = predictions[np.arange(len(ids)), np.where(inside, ids, 0)]
         before = np.count_nonzero(predictions > own[:, np.newaxis], axis=1)
-        right: Array = inside & (before < self.k) & np.isfinite(own)
+        ranked = np.isfinite(own) & ~np.isnan(predictions).any(axis=1)  # NaN has no rank
+        right: Array = inside & (before < self.k) & ranked
         return right
 
 
