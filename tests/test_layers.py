@@ -382,3 +382,25 @@ def test_rescaling_takes_numbers(value: Any) -> None:
 def test_a_layer_is_called_with_numbers(data: Any) -> None:
     with pytest.raises(TypeError, match=r"Dense 'top': expected numbers, got "):
         layers.Dense(3, name="top")(data)
+
+
+# -- Keras 2's names -------------------------------------------------------------------------------
+
+
+def test_input_dim_is_an_input_shape_of_one_size() -> None:
+    layer = layers.Dense(8, input_dim=4)
+    assert layer.get_config() == layers.Dense(8, input_shape=(4,), name=layer.name).get_config()
+    assert cnet.Sequential([layer]).input_shape == (None, 4)
+    for arguments, error in (({"input_dim": 0}, ValueError), ({"input_dim": 2.5}, TypeError)):
+        with pytest.raises(error, match="Dense: input_dim: "):
+            layers.Dense(8, **arguments)
+    with pytest.raises(ValueError, match="Dense: expected input_shape or input_dim, got both"):
+        layers.Dense(8, input_dim=4, input_shape=(4,))
+
+
+def test_alpha_is_the_slope_of_a_leaky_relu() -> None:
+    layer = layers.LeakyReLU(alpha=0.5)
+    assert layer.negative_slope == 0.5
+    assert layer.get_config() == layers.LeakyReLU(0.5, name=layer.name).get_config()
+    with pytest.raises(ValueError, match="LeakyReLU: alpha: expected a number of at least 0"):
+        layers.LeakyReLU(alpha=-1)

@@ -94,7 +94,14 @@ def test_models_within_and_what_is_trainable(capsys: pytest.CaptureFixture[str])
     assert "hidden" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("option", ["line_length", "positions", "layer_range"])
+@pytest.mark.parametrize(("least", "width"), [(0, 51), (51, 51), (80, 80)])
+def test_the_table_is_as_wide_as_wanted(least: int, width: int) -> None:
+    lines: list[str] = []
+    summary_model(layers.Input((28, 28))).summary(least, print_fn=lines.append)
+    assert {len(line) for line in lines[1:7]} == {width}
+
+
+@pytest.mark.parametrize("option", ["positions", "layer_range"])
 def test_what_is_left_out_is_named(option: str) -> None:
     options: dict[str, Any] = {option: 80}
     with pytest.raises(ValueError, match=f"^summary: {option} is not supported, got 80"):

@@ -72,6 +72,7 @@ LAYERS: list[Maker] = [
     ),
     partial(layers.LeakyReLU),
     partial(layers.LeakyReLU, negative_slope=0.25),
+    partial(layers.LeakyReLU, alpha=0.5),
     partial(layers.Normalization, mean=0.5, variance=2.0),
     partial(layers.Normalization, mean=[1, 2, 3, 4], variance=[5, 6, 7, 8], invert=True),
     partial(layers.Normalization, axis=None, mean=0.5, variance=2.0),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import activations
 from .._data import as_number, shape_text
@@ -105,6 +105,8 @@ class LeakyReLU(Activation):
     ----------
     negative_slope : float, default 0.3
         At least 0.
+    alpha : float, optional
+        Keras 2's name of it.
     **options
         See `Layer`.
 
@@ -116,8 +118,17 @@ class LeakyReLU(Activation):
     """
 
     _prefix = "leaky_re_lu"
+    _kept_in: ClassVar = {**Layer._kept_in, "alpha": "negative_slope"}
 
-    def __init__(self, negative_slope: float = 0.3, **options: Unpack[LayerOptions]) -> None:
+    def __init__(
+        self,
+        negative_slope: float = 0.3,
+        *,
+        alpha: float | None = None,
+        **options: Unpack[LayerOptions],
+    ) -> None:
+        if alpha is not None:
+            negative_slope = as_number("LeakyReLU: alpha", alpha, least=0)
         self.negative_slope = as_number("LeakyReLU: negative_slope", negative_slope, least=0)
         function = partial(activations.leaky_relu, negative_slope=self.negative_slope)
         super().__init__(function, **options)

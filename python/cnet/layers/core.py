@@ -48,6 +48,7 @@ class LayerOptions(TypedDict, total=False):
     trainable: bool
     dtype: str | None
     input_shape: tuple[int, ...] | None
+    input_dim: int | None
 
 
 class Layer(Configurable, HasWeights):
@@ -61,6 +62,8 @@ class Layer(Configurable, HasWeights):
     dtype : {"float32", "float64"}, default `cnet.config.floatx()`
     input_shape : tuple of int, optional
         Shape of one sample, for the first layer of a model; `Input` says it as well.
+    input_dim : int, optional
+        ``input_shape=(input_dim,)``.
     activity_regularizer
         Not supported: leave it None.
     """
@@ -74,7 +77,7 @@ class Layer(Configurable, HasWeights):
     in_engine = True
     #: Whether it is there for training, and hands on what it is given elsewhere.
     only_in_training = False
-    _kept_in: ClassVar = {"input_shape": "sample_shape", "shape": "sample_shape"}
+    _kept_in: ClassVar = dict.fromkeys(("input_shape", "input_dim", "shape"), "sample_shape")
 
     def __init__(
         self,
@@ -83,10 +86,16 @@ class Layer(Configurable, HasWeights):
         trainable: bool = True,
         dtype: str | None = None,
         input_shape: tuple[int, ...] | None = None,
+        input_dim: int | None = None,
         activity_regularizer: None = None,
         **unknown: Any,
     ) -> None:
         refuse_unknown(self, unknown)
+        if input_dim is not None:
+            call = type(self).__name__
+            if input_shape is not None:
+                raise ValueError(f"{call}: expected input_shape or input_dim, got both")
+            input_shape = (as_count(f"{call}: input_dim", input_dim, least=1),)
         self.activity_regularizer = refuse(
             type(self).__name__, "activity_regularizer", activity_regularizer
         )

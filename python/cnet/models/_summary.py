@@ -11,15 +11,21 @@ __all__ = ["print_summary"]
 
 
 def print_summary(
-    model: Any, print_fn: Callable[[str], Any] | None, *, expand_nested: bool, show_trainable: bool
+    model: Any,
+    print_fn: Callable[[str], Any] | None,
+    least: int,
+    *,
+    expand_nested: bool,
+    show_trainable: bool,
 ) -> None:
-    """Print a model's layers, their shapes and their numbers of parameters, line by line."""
+    """Print a model's layers, their shapes and their numbers of parameters, in a table `least` wide."""
     print_line = _print_line if print_fn is None or print_fn is print else print_fn
     print_line(f'Model: "{model.name}"')
     rows = [["Layer (type)", "Output Shape", "Param #", "Trainable"]]
     rows += _rows(model, expand_nested=expand_nested)
     columns = 4 if show_trainable else 3
     widths = [max(len(row[n]) for row in rows) + 2 for n in range(columns)]
+    widths[0] += max(0, least - sum(widths) - columns - 1)
     rules = ["─" * width for width in widths]
     print_line(f"┌{'┬'.join(rules)}┐")
     for n, row in enumerate(rows):

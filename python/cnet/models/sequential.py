@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any, ClassVar
 
 from .. import _core
-from .._data import as_text, is_integer, refuse, shape_text
+from .._data import as_count, as_text, is_integer, refuse, shape_text
 from .._errors import shown
 from .._overrides import RefusesOverrides
 from ..layers import InputLayer, Layer, Weight, building, deserialize, serialize
@@ -406,7 +406,7 @@ class Sequential(Trainer, Saveable, HasWeights, RefusesOverrides):
 
     def summary(
         self,
-        line_length: None = None,
+        line_length: int | None = None,
         positions: None = None,
         print_fn: Callable[[str], Any] | None = None,
         expand_nested: bool = False,
@@ -423,13 +423,17 @@ class Sequential(Trainer, Saveable, HasWeights, RefusesOverrides):
             Whether to show the layers of models within, too.
         show_trainable : bool, default False
             Whether to say of each layer that has weights if it is trainable.
-        line_length, positions, layer_range
-            Not supported: leave them None. The table is as wide as its columns.
+        line_length : int, optional
+            How wide the table is, where it isn't wider by its columns.
+        positions, layer_range
+            Not supported: leave them None.
         """
-        refuse("summary", "line_length", line_length)
+        least = 0 if line_length is None else as_count("summary: line_length", line_length)
         refuse("summary", "positions", positions)
         refuse("summary", "layer_range", layer_range)
-        print_summary(self, print_fn, expand_nested=expand_nested, show_trainable=show_trainable)
+        print_summary(
+            self, print_fn, least, expand_nested=expand_nested, show_trainable=show_trainable
+        )
 
     def _refuse_if_in_use(self) -> None:
         """Raise `RuntimeError` amid a call that trains this model, or one that it is part of."""
