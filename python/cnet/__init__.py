@@ -54,7 +54,9 @@ if not TYPE_CHECKING:  # which would take every name for one of cnet's
     def __getattr__(name: str) -> _Any:
         """Import a public name when it is first asked for, so that importing cnet takes no time."""
         if name not in __all__:
-            raise AttributeError(f"module 'cnet' has no attribute {name!r}")
+            from ._absent import absent
+
+            return absent("cnet")(name)
         module = _importlib.import_module(f"cnet.{_ORIGINS.get(name, name)}")
         value = getattr(module, name) if name in _ORIGINS else module
         globals()[name] = value

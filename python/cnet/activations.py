@@ -15,12 +15,13 @@ import inspect
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from . import ops
+from ._absent import absent
 from ._data import FloatArray, as_floats, is_integer
 from ._elementwise import NAMES, specification
 from ._errors import shown
@@ -471,3 +472,7 @@ def _engine_layer(function: ActivationFunction) -> tuple[Any, ...]:
             "layers take no other axis"
         )
     return (f"add_{name}",)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = absent(__name__)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _core
+from ._absent import absent
 from ._errors import shown
 
 __all__ = ["floatx", "register_threadpoolctl", "set_floatx"]
@@ -101,3 +102,7 @@ def standardize_dtype(dtype: Any, call: str) -> str:
     if not isinstance(name, str) or name not in _FLOAT_TYPES:
         raise ValueError(f"{call}: expected dtype 'float32' or 'float64', got {shown(dtype)}")
     return str(name)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = absent(__name__)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from ._absent import absent
 from ._data import FloatArray, as_array, as_number
 from ._errors import missing, shown
 from ._serialization import Configurable, get_by_name
@@ -219,3 +220,7 @@ def get(identifier: Any) -> Constraint | None:
             "does not know"
         )
     return constraint
+
+
+if not TYPE_CHECKING:
+    __getattr__ = absent(__name__)

@@ -6,11 +6,12 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from . import ops, random
+from ._absent import absent
 from ._data import FloatArray, as_array, as_number, as_shape, as_type
 from ._errors import missing, shown
 from ._serialization import Configurable, get_by_name
@@ -415,3 +416,7 @@ def make(initializer: Any, shape: tuple[int, ...], dtype: str) -> FloatArray:
     if value.shape != shape:
         raise ValueError(f"initializer: expected shape {shape}, got {value.shape}")
     return as_type(value, dtype)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = absent(__name__)

@@ -15,12 +15,13 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _core
+from ._absent import absent
 from ._data import as_number, as_shape, as_type, is_integer
 from ._errors import shown
 from .config import standardize_dtype
@@ -153,3 +154,7 @@ def check_seed(seed: int, argument: str = "seed") -> int:
     if not 0 <= seed < 2**64:
         raise ValueError(f"{argument}: expected an integer in [0, 2**64), got {shown(seed)}")
     return int(seed)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = absent(__name__)

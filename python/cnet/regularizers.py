@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from ._absent import absent
 from ._data import as_array, as_number
 from ._serialization import Configurable, get_by_name
 from ._tapes import running
@@ -157,3 +158,7 @@ def get(identifier: Any) -> Regularizer | None:
             "does not know"
         )
     return regularizer
+
+
+if not TYPE_CHECKING:
+    __getattr__ = absent(__name__)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from . import random
+from ._absent import absent
 from ._data import as_array, as_count, as_ids
 from ._errors import missing, shown
 from .config import floatx
@@ -166,3 +167,7 @@ def to_categorical(
     one_hot = np.zeros((*ids.shape, classes), dtype=floatx())
     one_hot.reshape(-1, max(classes, 1))[np.arange(ids.size), ids.reshape(-1)] = 1
     return one_hot
+
+
+if not TYPE_CHECKING:
+    __getattr__ = absent(__name__)

@@ -344,9 +344,3 @@ def test_functions_become_hooks() -> None:
 def test_what_is_no_hook_is_refused(hooks: dict[str, Any], message: str) -> None:
     with pytest.raises(TypeError, match=rf"LambdaCallback: {message}"):
         callbacks.LambdaCallback(**hooks)
-
-
-@pytest.mark.parametrize("name", ["ProgbarLogger", "RemoteMonitor"])
-def test_what_keras_has_and_cnet_has_not_is_named(name: str) -> None:
-    with pytest.raises(AttributeError, match=f"callbacks.{name} is not supported"):
-        getattr(callbacks, name)

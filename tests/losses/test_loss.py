@@ -181,13 +181,6 @@ def test_a_dtype_is_refused(cls: Any) -> None:
         cls(dtype="float32")
 
 
-def test_what_keras_has_and_cnet_has_not_is_named() -> None:
-    with pytest.raises(AttributeError, match=r"losses\.Dice is not supported"):
-        losses.Dice  # noqa: B018
-    with pytest.raises(AttributeError, match="no attribute 'gini'"):
-        losses.gini  # noqa: B018
-
-
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [

@@ -63,12 +63,6 @@ def test_a_metric_for_other_labels_than_the_losss_is_refused(name: str) -> None:
         compiled_model([name], loss)
 
 
-@pytest.mark.parametrize("name", ["Sum", "FBetaScore", "MeanIoU"])
-def test_what_keras_has_and_cnet_has_not_is_named(name: str) -> None:
-    with pytest.raises(AttributeError, match=f"metrics.{name} is not supported"):
-        getattr(metrics, name)
-
-
 # -- Models ----------------------------------------------------------------------------------------
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
+from .._absent import absent
 from .backup_and_restore import BackupAndRestore
 from .callback import Callback, CallbackList, History, LambdaCallback
 from .csv_logger import CSVLogger
@@ -28,13 +29,5 @@ __all__ = [
     "TerminateOnNaN",
 ]
 
-_KERAS_ONLY = {
-    *("OrbaxCheckpoint", "ProgbarLogger", "RemoteMonitor", "SwapEMAWeights"),
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Name what Keras has and cnet has not."""
-    if name in _KERAS_ONLY:
-        raise AttributeError(f"callbacks.{name} is not supported")
-    raise AttributeError(f"module 'cnet.callbacks' has no attribute {name!r}")
+if not TYPE_CHECKING:
+    __getattr__ = absent(__name__)

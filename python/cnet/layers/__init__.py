@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from .._absent import absent
 from .activation import ELU, Activation, LeakyReLU, ReLU, Softmax
 from .core import Input, InputLayer, Layer
 from .dense import Dense
@@ -36,3 +39,6 @@ __all__ = [
     "deserialize",
     "serialize",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = absent(__name__)

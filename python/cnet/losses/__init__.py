@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._absent import absent
 from .._serialization import get_by_name
 from .binary import (
     BinaryCrossentropy,
@@ -154,14 +155,4 @@ def __getattr__(name: str) -> Any:
     """Give the functions their short names; name what Keras has and cnet has not."""
     if name in _ALIASES:
         return _FUNCTIONS[_ALIASES[name]]
-    if name in _KERAS_ONLY:
-        raise AttributeError(f"losses.{name} is not supported")
-    raise AttributeError(f"module 'cnet.losses' has no attribute {name!r}")
-
-
-_KERAS_ONLY = {
-    *("CTC", "CategoricalGeneralizedCrossEntropy", "CategoricalHinge", "Circle"),
-    *("CosineSimilarity", "Dice", "Tversky", "categorical_generalized_cross_entropy"),
-    *("categorical_hinge", "circle", "cosine_similarity", "ctc", "dice", "tversky"),
-    *("deserialize", "serialize"),
-}
+    return absent(__name__)(name)

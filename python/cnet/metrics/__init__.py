@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import losses
+from .._absent import absent
 from .._serialization import get_by_name
 from .accuracy import (
     Accuracy,
@@ -149,19 +150,7 @@ def __getattr__(name: str) -> Any:
     """Give the losses' functions, which are metrics, too; name what Keras has and cnet has not."""
     if name in _LOSS_FUNCTIONS:
         return _LOSS_FUNCTIONS[name]
-    if name in _KERAS_ONLY:
-        raise AttributeError(f"metrics.{name} is not supported")
-    raise AttributeError(f"module 'cnet.metrics' has no attribute {name!r}")
+    return absent(__name__)(name)
 
 
 _LOSS_FUNCTIONS = {function.__name__: function for function in losses._FUNCTIONS.values()}
-_KERAS_ONLY = {
-    *("BinaryIoU", "CategoricalHinge", "ConcordanceCorrelation", "CosineSimilarity"),
-    *("FBetaScore", "FalseNegatives", "FalsePositives", "IoU", "MeanIoU", "OneHotIoU"),
-    *("OneHotMeanIoU", "PearsonCorrelation", "PrecisionAtRecall", "RecallAtPrecision"),
-    *("SensitivityAtSpecificity", "SpecificityAtSensitivity", "Sum", "TrueNegatives"),
-    *("TruePositives", "binary_accuracy", "categorical_accuracy", "categorical_hinge"),
-    *("concordance_correlation", "deserialize", "pearson_correlation", "serialize"),
-    *("sparse_categorical_accuracy", "sparse_top_k_categorical_accuracy"),
-    "top_k_categorical_accuracy",
-}

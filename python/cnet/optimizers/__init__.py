@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from .._absent import absent
 from .._errors import missing
 from .._serialization import get_by_name
 from . import schedules
@@ -50,3 +51,7 @@ def get(identifier: Any) -> Any:
     if type(optimizer).rule is Optimizer.rule:
         raise TypeError(f"optimizer: {missing(optimizer, 'rule()')}")
     return optimizer
+
+
+if not TYPE_CHECKING:
+    __getattr__ = absent(__name__)

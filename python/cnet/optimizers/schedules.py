@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._absent import absent
 from .._data import as_number, as_numbers
 from .._errors import missing, shown
 from .._serialization import HasOptions
@@ -384,3 +385,7 @@ def _half_cosine(fraction: float) -> float:
 def _rounded(rate: float) -> float:
     with np.errstate(over="ignore"):
         return float(np.float32(rate))
+
+
+if not TYPE_CHECKING:
+    __getattr__ = absent(__name__)

@@ -1,0 +1,167 @@
+"""Public names of Keras that cnet does not have, and what does what they do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["absent"]
+
+_KERAS = "Keras and PyTorch have it"
+_SCIKIT_LEARN = "scikit-learn has it"
+_SAME = "cnet's own are found by name, and written to files, without it"
+
+# For each module, who has what is not here.
+_ELSEWHERE: dict[str, dict[str, str]] = {
+    "cnet": {
+        "cnet has models of layers in a row, Sequential, and graphs of operations, cnet.graph": """
+            Function KerasTensor Model InputSpec Operation""",
+        "it is in cnet.autodiff": "Variable",
+        "it is in cnet.initializers": "Initializer",
+        "it is in cnet.layers": "Layer",
+        "it is in cnet.losses": "Loss",
+        "it is in cnet.metrics": "Metric",
+        "it is in cnet.optimizers": "Optimizer",
+        "it is in cnet.regularizers": "Regularizer",
+        "cnet.models.load_model and model.save read and write files": "saving export",
+        "dtype= is float32 or float64": """
+            DTypePolicy FloatDTypePolicy dtype_policies mixed_precision quantizers Quantizer""",
+        "cnet is its own backend": """
+            backend device distribution legacy name_scope RematScope remat StatelessScope SymbolicScope tree
+            version""",
+        _KERAS: "applications distillation preprocessing visualization",
+        _SCIKIT_LEARN: "wrappers",
+    },
+    "cnet.layers": {
+        _KERAS: """
+            AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D
+            AdaptiveMaxPooling2D AdaptiveMaxPooling3D AdditiveAttention AlphaDropout Attention AugMix AutoContrast
+            AveragePooling1D AveragePooling2D AveragePooling3D AvgPool1D AvgPool2D AvgPool3D Bidirectional
+            CenterCrop ContrastLimitedAdaptiveHistogramEqualization Conv1D Conv1DTranspose Conv2D Conv2DTranspose
+            Conv3D Conv3DTranspose ConvLSTM1D ConvLSTM2D ConvLSTM3D Convolution1D Convolution1DTranspose
+            Convolution2D Convolution2DTranspose Convolution3D Convolution3DTranspose Cropping1D Cropping2D
+            Cropping3D CutMix DepthwiseConv1D DepthwiseConv2D EinsumDense Embedding Equalization FlaxLayer GRU
+            GRUCell GaussianDropout GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D
+            GlobalAvgPool1D GlobalAvgPool2D GlobalAvgPool3D GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPool3D
+            GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D GroupNormalization GroupQueryAttention
+            JaxLayer LSTM LSTMCell Masking MaxNumBoundingBoxes MaxPool1D MaxPool2D MaxPool3D MaxPooling1D
+            MaxPooling2D MaxPooling3D MelSpectrogram MixUp MultiHeadAttention PReLU RMSNormalization RNN
+            RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop
+            RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHue
+            RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness
+            RandomShear RandomTranslation RandomZoom Resizing ReversibleEmbedding STFTSpectrogram SeparableConv1D
+            SeparableConv2D SeparableConvolution1D SeparableConvolution2D SimpleRNN SimpleRNNCell Solarization
+            SpatialDropout1D SpatialDropout2D SpatialDropout3D SpectralNormalization StackedRNNCells TFSMLayer
+            TextVectorization TimeDistributed TorchModuleWrapper UpSampling1D UpSampling2D UpSampling3D Wrapper
+            ZeroPadding1D ZeroPadding2D ZeroPadding3D""",
+        "cnet's models are layers in a row; Keras and PyTorch have branches": """
+            Add Average Concatenate Dot Maximum Minimum Multiply Subtract add average concatenate dot maximum
+            minimum multiply subtract Pipeline InputSpec""",
+        _SCIKIT_LEARN + ", before the model": """
+            CategoryEncoding Discretization HashedCrossing Hashing IntegerLookup StringLookup""",
+        "layers.Lambda takes functions": "Identity Permute RepeatVector UnitNormalization",
+        "each layer takes kernel_regularizer and bias_regularizer": "ActivityRegularization",
+    },
+    "cnet.losses": {
+        "compile takes a loss of one's own, a function": """
+            CTC CategoricalGeneralizedCrossEntropy CategoricalHinge Circle CosineSimilarity Dice Tversky
+            categorical_generalized_cross_entropy categorical_hinge circle cosine_similarity ctc dice tversky""",
+        _SAME: "deserialize serialize",
+    },
+    "cnet.metrics": {
+        "compile takes a metric of one's own, a function": """
+            BinaryIoU CategoricalHinge ConcordanceCorrelation CosineSimilarity FBetaScore IoU MeanIoU OneHotIoU
+            OneHotMeanIoU PearsonCorrelation Sum categorical_hinge concordance_correlation pearson_correlation""",
+        "Precision and Recall take thresholds": """
+            FalseNegatives FalsePositives TrueNegatives TruePositives PrecisionAtRecall RecallAtPrecision
+            SensitivityAtSpecificity SpecificityAtSensitivity""",
+        "the metric's class is called with (y_true, y_pred)": """
+            binary_accuracy categorical_accuracy sparse_categorical_accuracy sparse_top_k_categorical_accuracy
+            top_k_categorical_accuracy""",
+        _SAME: "deserialize serialize",
+    },
+    "cnet.optimizers": {
+        _KERAS: """
+            Adafactor Adamax Ftrl Lamb LossScaleOptimizer MultiOptimizer Muon OptimizerMap ScheduleFreeAdamW""",
+        "cnet.optimizers has Keras 3's": "legacy",
+        _SAME: "deserialize serialize",
+    },
+    "cnet.callbacks": {
+        "fit(verbose=1) shows a bar": "ProgbarLogger",
+        "optimizers take use_ema": "SwapEMAWeights",
+        "callbacks.LambdaCallback takes functions": "RemoteMonitor",
+        "callbacks.BackupAndRestore and ModelCheckpoint write files": "OrbaxCheckpoint",
+    },
+    "cnet.initializers": {_KERAS: "STFT STFTInitializer stft", _SAME: "deserialize serialize"},
+    "cnet.regularizers": {
+        "compile takes a loss of one's own, which may have such a term": """
+            OrthogonalRegularizer orthogonal_regularizer""",
+        _SAME: "deserialize serialize",
+    },
+    "cnet.constraints": {_SAME: "deserialize serialize"},
+    "cnet.activations": {
+        "layers.Lambda takes functions of cnet.autodiff": """
+            celu glu hard_shrink hard_silu hard_swish hard_tanh log_sigmoid soft_shrink sparse_plus
+            sparse_sigmoid sparsemax squareplus tanh_shrink threshold""",
+        _SAME: "deserialize serialize",
+    },
+    "cnet.utils": {
+        "numpy.linalg.norm gives what to divide by": "normalize",
+        _SCIKIT_LEARN: "split_dataset FeatureSpace",
+        _KERAS: """
+            array_to_img audio_dataset_from_directory bounding_boxes image_dataset_from_directory img_to_array
+            load_img pad_sequences save_img text_dataset_from_directory timeseries_dataset_from_array legacy""",
+        "pooch.retrieve downloads files": "get_file",
+        "model.summary() shows a model": "model_to_dot plot_model get_source_inputs",
+        "fit(verbose=...) says what is shown": """
+            Progbar disable_interactive_logging enable_interactive_logging is_interactive_logging_enabled""",
+        "load_model takes custom_objects": """
+            CustomObjectScope custom_object_scope deserialize_keras_object get_custom_objects
+            get_registered_name get_registered_object register_keras_serializable serialize_keras_object""",
+        "cnet.config has the defaults, and each cnet.Sequential its own names": "Config clear_session",
+        "cnet.autodiff has the tensors": "is_keras_tensor",
+        "fit takes (x, y, sample_weight)": "pack_x_y_sample_weight unpack_x_y_sample_weight",
+        "cnet.config has floatx": "standardize_dtype",
+    },
+    "cnet.datasets": {
+        _SCIKIT_LEARN: "boston_housing california_housing",
+        _KERAS: "cifar10 cifar100 imdb reuters",
+    },
+    "cnet.models": {
+        "cnet has models of layers in a row, Sequential, and graphs of operations, cnet.graph": "Model"
+    },
+    "cnet.random": {
+        "numpy.random.Generator draws them, and layers take a seed": """
+            SeedGenerator beta binomial categorical dropout gamma randint shuffle"""
+    },
+    "cnet.config": {
+        "cnet is its own backend": """
+            backend set_backend disable_flash_attention enable_flash_attention is_flash_attention_enabled
+            image_data_format set_image_data_format is_nnx_enabled""",
+        "layers and losses take their own epsilon": "epsilon set_epsilon",
+        "fit takes epochs and steps_per_epoch": """
+            max_epochs set_max_epochs max_steps_per_epoch set_max_steps_per_epoch""",
+        "fit(verbose=...) says what is shown": """
+            disable_interactive_logging enable_interactive_logging is_interactive_logging_enabled""",
+        "cnet's tracebacks are Python's": """
+            disable_traceback_filtering enable_traceback_filtering is_traceback_filtering_enabled""",
+        "cnet's files hold no code": "enable_unsafe_deserialization",
+        "config.set_floatx chooses float32 or float64": "dtype_policy set_dtype_policy",
+    },
+    "cnet.optimizers.schedules": {_SAME: "deserialize serialize"},
+}
+
+
+def absent(module: str) -> Callable[[str], Any]:
+    """Return a module's `__getattr__`, which says of Keras's names what has them."""
+    instead = {
+        name: reason
+        for reason, names in _ELSEWHERE.get(module, {}).items()
+        for name in names.split()
+    }
+
+    def __getattr__(name: str) -> Any:
+        text = f"module {module!r} has no attribute {name!r}"
+        raise AttributeError(f"{text}: {instead[name]}" if name in instead else text)
+
+    return __getattr__
