@@ -168,7 +168,7 @@ print(json.dumps(counts))
 CALLS = {
     "fit": 64, "fit with hooks": 64, "train_on_batch": 64, "evaluate": 64, "predict": 64, "call": 64,
     "call in training": 64, "load_model": 64, "make": 64, "evaluate again": 0, "predict again": 0,
-    "call again": 0, "compile": 0, "save": 0, "get_weights": 0, "set_weights": 0, "softmax": 0,
+    "call again": 0, "compile": 0, "save": 64, "get_weights": 0, "set_weights": 0, "softmax": 0,
 }  # fmt: skip
 
 
