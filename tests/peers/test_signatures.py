@@ -42,6 +42,7 @@ DIFFERENCES: dict[str, dict[str, str]] = {
     "layers.Input": {"shape": STATIC},
     "layers.InputLayer": {"shape": STATIC, "trainable": "all layers have it"},
     "layers.Layer": {"": "Keras's are behind **kwargs"},
+    "layers.LeakyReLU": {"alpha": "Keras's is behind **kwargs"},
     "models.Sequential": {"": "Keras's are behind **kwargs"},
     "models.clone_model": {
         "call_function": "of functional models",
@@ -173,7 +174,7 @@ NAMES = [
         *("activations", "constraints", "initializers", "losses", "metrics", "optimizers"),
         "regularizers",
     )
-    for name, thing in table(module).items()
+    for name, thing in sorted(table(module).items())
     if thing.__name__ in of(cnet, module).__all__ and thing.__name__ not in BASES
 ]
 
