@@ -19,7 +19,10 @@ EPOCHS = 25
 def decisions(callback: Any, figures: list[float]) -> list[tuple[Any, ...]]:
     """Return what a callback makes of each epoch's figure: stop, rate, and weights at the end."""
     model: Any = types.SimpleNamespace(
-        stop_training=False, optimizer=types.SimpleNamespace(learning_rate=1.0), weights=0
+        stop_training=False,
+        optimizer=types.SimpleNamespace(learning_rate=1.0),
+        weights=0,
+        metrics_names=["figure"],
     )
     model.get_weights = lambda: model.weights
     model.set_weights = lambda weights: setattr(model, "weights", weights)
