@@ -6,7 +6,7 @@ namespace cnet::bind {
 
 namespace {
 
-/// Whether Python may convert it: NumPy's arrays have to be of no dimensions, and what has a dtype real and not masked.
+/// Whether Python is to convert it. An array must have no dimensions and not be masked, and a dtype must be real.
 bool may_be_number(py::handle value) {
   if (PyFloat_Check(value.ptr()) || PyLong_Check(value.ptr()) || !py::hasattr(value, "dtype")) return true;
   const bool is_array = py::isinstance<py::array>(value);
@@ -53,6 +53,7 @@ std::map<std::string, double> Arguments::dict_of_numbers(const char* name) {
   if (!py::isinstance<py::dict>(value)) refuse(name, py::str("a dict"), value);
   std::map<std::string, double> numbers;
   const auto items = py::reinterpret_steal<py::list>(PyDict_Items(value.ptr())); // converting may change the dict
+  check(name);
   for (const py::handle item : items) {
     const auto pair = py::reinterpret_borrow<py::tuple>(item);
     numbers[py::str(pair[0])] = as_number(name, pair[1]);

@@ -18,7 +18,7 @@ def print_summary(
     expand_nested: bool,
     show_trainable: bool,
 ) -> None:
-    """Print a model's layers, their shapes and their numbers of parameters, in a table `least` wide."""
+    """Print a model's layers, their shapes and their numbers of parameters, in a table at least so wide."""
     print_line = _print_line if print_fn is None or print_fn is print else print_fn
     print_line(f'Model: "{model.name}"')
     rows = [["Layer (type)", "Output Shape", "Param #", "Trainable"]]

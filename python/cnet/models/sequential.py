@@ -424,7 +424,7 @@ class Sequential(Trainer, Saveable, HasWeights, RefusesOverrides):
         show_trainable : bool, default False
             Whether to say of each layer that has weights if it is trainable.
         line_length : int, optional
-            How wide the table is, where it isn't wider by its columns.
+            Least width of the table, in characters.
         positions, layer_range
             Not supported: leave them None.
         """
