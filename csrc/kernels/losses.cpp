@@ -89,10 +89,12 @@ template <class T> struct LogCosh : Pointwise<T> {
   CNET_INLINE Lanes<T> derivative(Lanes<T> p, Lanes<T> t) const { return tanh(p - t); }
 };
 
-/// p − t log(p + ε)
+/// p − t log(p + ε), infinite for an infinite p.
 template <class T> struct Poisson : Pointwise<T> {
   using Pointwise<T>::Pointwise;
-  CNET_INLINE Lanes<T> loss(Lanes<T> p, Lanes<T> t) const { return p - t * log(p + this->epsilon); }
+  CNET_INLINE Lanes<T> loss(Lanes<T> p, Lanes<T> t) const {
+    return select(p == broadcast(T(__builtin_inf())), p, p - t * log(p + this->epsilon));
+  }
   CNET_INLINE Lanes<T> derivative(Lanes<T> p, Lanes<T> t) const { return this->one - t / (p + this->epsilon); }
 };
 
@@ -150,10 +152,16 @@ private:
   CNET_INLINE Lanes<T> high() const { return this->one - this->epsilon; }
 };
 
-/// The same of p = 1 / (1 + e⁻ᶻ): max(z, 0) − z t + ln(1 + exp(−|z|)).
+/// The same of p = 1 / (1 + e⁻ᶻ): max(z, 0) − z t + ln(1 + exp(−|z|)). An infinite z that t agrees with costs
+/// nothing, and one that it doesn't is infinitely wrong.
 template <class T> struct BinaryCrossentropyFromLogits : Pointwise<T> {
   using Pointwise<T>::Pointwise;
-  CNET_INLINE Lanes<T> loss(Lanes<T> z, Lanes<T> t) const { return (relu(z) - z * t) + softplus_above_relu(z); }
+  CNET_INLINE Lanes<T> loss(Lanes<T> z, Lanes<T> t) const {
+    const Lanes<T> nearest = select(this->zero < z, this->one, this->zero);
+    const auto is_infinite = this->magnitude(z) == broadcast(T(__builtin_inf()));
+    const Lanes<T> from_nearest = select(is_infinite, z * (nearest - t), relu(z) - z * t);
+    return select(t == nearest, this->zero, from_nearest) + softplus_above_relu(z);
+  }
   CNET_INLINE Lanes<T> derivative(Lanes<T> z, Lanes<T> t) const { return sigmoid(z) - t; }
   CNET_OUTLINED Lanes<T> probability(Lanes<T> z) const { return sigmoid(z); }
   CNET_INLINE Lanes<T> complement(Lanes<T> z) const { return probability(negative(z)); }
@@ -175,7 +183,8 @@ template <class T, class Crossentropy> struct BinaryFocal : Crossentropy {
   CNET_INLINE Lanes<T> derivative(Lanes<T> x, Lanes<T> t) const {
     const Lanes<T> m = miss(x, t), slope = (this->one - this->two * t) * this->probability_slope(x);
     const Lanes<T> growth = broadcast(this->parameters.gamma) * (slope / m);
-    const Lanes<T> of_factor = select(m == this->zero, this->zero, growth * Crossentropy::loss(x, t));
+    const Lanes<T> term = select(slope == this->zero, this->zero, growth * Crossentropy::loss(x, t));
+    const Lanes<T> of_factor = select(m == this->zero, this->zero, term);
     return factor(m, t) * (of_factor + Crossentropy::derivative(x, t));
   }
 

@@ -17,6 +17,13 @@ template <class T> CNET_INLINE Lanes<T> target_lanes(const Targets<T>& targets, 
   return select(is_target, broadcast(T(1)), broadcast(T(0)));
 }
 
+/// Σy of each row: 1 for class ids.
+template <class T>
+CNET_INLINE Lanes<T> target_sums(const Targets<T>& targets, Index columns, Index first, Index count) {
+  if (targets.ids != nullptr) return broadcast(T(1));
+  return sums(Rows<T>{first + count, columns, targets.distribution, targets.stride}, first, count);
+}
+
 /// Writes exp(x − maximum) of each row to out; returns their sums.
 template <class T>
 CNET_INLINE Lanes<T> exponentials(const Rows<T>& rows, Index first, Index count, const Numbers<T>& maximum, T* out,
@@ -129,14 +136,18 @@ void softmax_cross_entropy_forward(Rows<T> logits, Targets<T> targets, T* probab
   });
 }
 
+/// (p Σy − y) / divisor: labels need not sum to 1, and a row of zeros has no gradient.
 template <class T>
 void softmax_cross_entropy_backward(Rows<T> probabilities, Targets<T> targets, T divisor, T* out, Index out_stride) {
-  for (Index i = 0; i < probabilities.rows; ++i) {
-    each_panel(probabilities, i, T(0), [&](Index p, Lanes<T> q) CNET_INLINED {
-      store(out + p * out_stride + i * panel_width<T>,
-            (q - target_lanes(targets, probabilities.columns, i, p)) / broadcast(divisor));
-    });
-  }
+  each_group<T>(probabilities.rows, [&](Index first, Index count) CNET_INLINED {
+    const Numbers<T> total(target_sums(targets, probabilities.columns, first, count));
+    for (Index i = first; i < first + count; ++i) {
+      each_panel(probabilities, i, T(0), [&](Index p, Lanes<T> q) CNET_INLINED {
+        const Lanes<T> y = target_lanes(targets, probabilities.columns, i, p);
+        store(out + p * out_stride + i * panel_width<T>, (q * total[i - first] - y) / broadcast(divisor));
+      });
+    }
+  });
 }
 
 template <class T> inline constexpr T cross_entropy_epsilon = T(1e-7);

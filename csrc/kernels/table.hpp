@@ -235,7 +235,7 @@ template <class T> struct SoftmaxKernels {
   void (*log_softmax_backward)(Rows<T> logarithms, const T* grad, Index grad_stride, T* out, Index out_stride);
   /// Writes the softmax of the logits and each row's loss.
   void (*softmax_cross_entropy_forward)(Rows<T> logits, Targets<T>, T* probabilities, Index stride, T* losses);
-  /// out = (probabilities − targets) / divisor
+  /// out = (probabilities · Σtargets − targets) / divisor
   void (*softmax_cross_entropy_backward)(Rows<T> probabilities, Targets<T>, T divisor, T* out, Index out_stride);
   /// Each row's loss, −Σ y log q, where q = clip(p / Σp, ε, 1 − ε) and ε = 1e-7.
   void (*cross_entropy_forward)(Rows<T> probabilities, Targets<T>, T* losses);

@@ -7,7 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from support.tolerances import log_bound, log_softmax_bound, mean_loss_bound
+from support.tolerances import (
+    central_difference,
+    difference_bound,
+    log_bound,
+    log_softmax_bound,
+    mean_loss_bound,
+)
 from threadpoolctl import threadpool_limits
 
 import cnet
@@ -234,6 +240,43 @@ def test_any_number_of_threads_ignores_the_same(reduction: Any) -> None:
 
     cnet.config.register_threadpoolctl()
     assert trained(1) == trained(2) == trained(5)
+
+
+@pytest.mark.parametrize("last", ["softmax", None])
+def test_rows_of_zeros_train_nothing(last: str | None) -> None:
+    """Labels of zeros mask a sample: its loss is 0 wherever the weights are, so they stay."""
+    model = Sequential([cnet.Input((4,)), layers.Dense(3, activation=last)])
+    model.compile(optimizers.SGD(1.0), losses.CategoricalCrossentropy(from_logits=last is None))
+    before, x = model.get_weights(), np.random.default_rng(0).normal(size=(8, 4))
+    assert model.train_on_batch(x, np.zeros((8, 3))) == 0
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(new, old)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("last", ["softmax", None])
+def test_a_step_by_unnormalized_labels(last: str | None, smoothing: float) -> None:
+    """One step of plain SGD against central differences of the loss by each weight."""
+    loss = losses.CategoricalCrossentropy(from_logits=last is None, label_smoothing=smoothing)
+    model = Sequential(
+        [cnet.Input((4,), dtype="float64"), layers.Dense(3, activation=last, dtype="float64")]
+    )
+    model.compile(optimizers.SGD(1.0), loss)
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(8, 4)), rng.choice([0.0, 0.5, 1.0], (8, 3))
+    kernel, bias = model.get_weights()
+
+    def loss_at() -> float:
+        labels = y * (1 - smoothing) + smoothing / 3
+        z = x @ kernel + bias
+        return float(-(labels * (z - np.log(np.exp(z).sum(1, keepdims=True)))).sum() / len(x))
+
+    # Terms of the loss are below 20; its third derivatives are 3 Σ|x³| skewnesses of a logit at most.
+    bound = difference_bound(20 * 8, 60, 3 * float((abs(x) ** 3).max()) + 1)
+    expected = [-central_difference(loss_at, weight) for weight in (kernel, bias)]
+    model.train_on_batch(x, y)
+    for old, new, step in zip((kernel, bias), model.get_weights(), expected, strict=True):
+        assert (np.abs((new - old) - step) <= bound).all()
 
 
 def test_the_engine_counts_accuracy_beside_a_focal_loss() -> None:

@@ -79,6 +79,24 @@ def test_logits_and_smoothing(cls: Any) -> None:
         assert_gradient(lambda predictions: loss(y, predictions), z, 1.0)  # noqa: B023 # called at once
 
 
+OF_DISTRIBUTIONS = [
+    *(losses.CategoricalCrossentropy, losses.CategoricalFocalCrossentropy, losses.KLDivergence),
+    *(losses.BinaryCrossentropy, losses.BinaryFocalCrossentropy, losses.Poisson),
+]
+UNNORMALIZED = np.array([[0, 0, 0], [1, 1, 0], [0.5, 0.25, 0], [0.9, 0.8, 0.7], [0, 0, 0]])
+
+
+@pytest.mark.parametrize("cls", OF_DISTRIBUTIONS)
+def test_labels_that_do_not_sum_to_one(cls: Any) -> None:
+    _, p = draw(cls)
+    options: list[dict[str, Any]] = [{}]
+    if cls in LOGITS:
+        smoothings, kinds = (0.0, 0.2), (False, True)
+        options = [{"label_smoothing": s, "from_logits": k} for s in smoothings for k in kinds]
+    for given in options:
+        assert_gradient(partial(cls(**given), UNNORMALIZED), p, 100.0)
+
+
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 def test_ignored_classes(reduction: Any) -> None:
     y, p = draw(losses.SparseCategoricalCrossentropy)

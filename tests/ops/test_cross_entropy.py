@@ -93,9 +93,12 @@ def test_clipped_probabilities(dtype: type) -> None:
 @pytest.mark.parametrize("kind", LABEL_KINDS)
 def test_softmax_cross_entropy_gradient(kind: str) -> None:
     logits, labels = draw("softmax_cross_entropy_forward", 5, 17, 17, np.float64, kind).values()
-    # The third derivative of log Z is at most 1 / (6 √3), the skewness of one logit at most.
+    # The third derivative of log Z is at most 1 / (6 √3), the skewness of one logit at most; labels sum
+    # to at most 2.
     bound = difference_bound(
-        math.log(17) + 2 * abs(logits).max(), roundings=20 + 2 * 17 + 5, third_derivative=0.1
+        2 * (math.log(17) + 2 * abs(logits).max()),
+        roundings=20 + 2 * 17 + 5,
+        third_derivative=2 * 0.1,
     )
     _, probabilities = ops.softmax_cross_entropy_forward(logits, labels)
     assert_gradient(
@@ -110,11 +113,11 @@ def test_softmax_cross_entropy_gradient(kind: str) -> None:
 def test_cross_entropy_gradient(kind: str) -> None:
     p, labels = draw("cross_entropy_forward", 5, 17, 17, np.float64, kind).values()
     p *= 50  # no longer a distribution; and no less than 0.25
-    # The third derivatives of log p and log Σp are at most 2 / p³.
+    # The third derivatives of log p and log Σp are at most 2 / p³; labels sum to at most 2.
     bound = difference_bound(
-        2 - np.log(p / p.sum(axis=1, keepdims=True)).min(),
+        2 * (2 - np.log(p / p.sum(axis=1, keepdims=True)).min()),
         roundings=20 + 2 * 17 + 5,
-        third_derivative=4 / p.min() ** 3,
+        third_derivative=2 * 4 / p.min() ** 3,
     )
     assert_gradient(
         ops.cross_entropy_backward(p, labels),

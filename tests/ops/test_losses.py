@@ -168,6 +168,42 @@ def test_focal_losses_of_certain_predictions(dtype: str) -> None:
         np.testing.assert_array_equal(focal, plain)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("name", "prediction", "target", "loss", "slope"),
+    [
+        ("binary_crossentropy_from_logits", -np.inf, 0.0, 0.0, 0.0),
+        ("binary_crossentropy_from_logits", np.inf, 1.0, 0.0, 0.0),
+        ("binary_crossentropy_from_logits", np.inf, 0.0, np.inf, 1.0),
+        ("binary_crossentropy_from_logits", -np.inf, 1.0, np.inf, -1.0),
+        ("binary_crossentropy_from_logits", np.inf, 0.25, np.inf, 0.75),
+        ("binary_crossentropy_from_logits", -np.inf, 0.25, np.inf, -0.25),
+        ("binary_focal_crossentropy_from_logits", -np.inf, 0.0, 0.0, 0.0),
+        ("binary_focal_crossentropy_from_logits", np.inf, 1.0, 0.0, 0.0),
+        ("binary_focal_crossentropy_from_logits", np.inf, 0.0, np.inf, 0.75),
+        ("binary_focal_crossentropy_from_logits", -np.inf, 1.0, np.inf, -0.25),
+        ("poisson", np.inf, 0.0, np.inf, 1.0),
+        ("poisson", np.inf, 3.0, np.inf, 1.0),
+        *((f"mean_{kind}_error", np.inf, 1.0, np.inf, None) for kind in ("squared", "absolute")),
+        ("mean_squared_logarithmic_error", np.inf, 1.0, np.inf, None),
+        *((name, np.inf, 1.0, 0.0, 0.0) for name in ("hinge", "squared_hinge")),
+        ("hinge", -np.inf, 1.0, np.inf, -1.0),
+        ("huber", -np.inf, 1.0, np.inf, -1.0),
+        ("log_cosh", np.inf, 1.0, np.inf, 1.0),
+    ],
+)
+def test_infinite_predictions_have_the_losses_limits(
+    name: str, prediction: float, target: float, loss: float, slope: float | None, dtype: str
+) -> None:
+    p, t = np.array([[prediction]], dtype), np.array([[target]], dtype)
+    for module in (ops, reference):
+        with np.errstate(all="ignore"):
+            assert module.pointwise_loss_forward(name, p, t, **PARAMETERS) == [loss]
+            found = module.pointwise_loss_backward(name, p, t, **PARAMETERS)
+        if slope is not None:
+            assert found == [[slope]]
+
+
 def test_nan_is_not_hidden() -> None:
     p = np.array([[np.nan, 0.5]])
     for name in FORMULAS:

@@ -20,7 +20,7 @@ from support.tolerances import (
 from cnet import reference as ops
 
 SIZES = [0, 1, 2, 17]
-LABEL_KINDS = ["ids", "one-hot", "soft"]
+LABEL_KINDS = ["ids", "one-hot", "soft", "unnormalized"]
 
 
 @pytest.mark.parametrize("kind", LABEL_KINDS)
@@ -32,11 +32,12 @@ def test_softmax_cross_entropy_gradient(batch: int, classes: int, kind: str) -> 
     def loss() -> float:
         return ops.softmax_cross_entropy_forward(logits, labels)[0]
 
-    # The third derivative of log Z is at most 1 / (6 √3), the skewness of one logit at most.
+    # The third derivative of log Z is at most 1 / (6 √3), the skewness of one logit at most; labels sum
+    # to at most 2.
     bound = difference_bound(
-        magnitude=math.log(classes) + 2 * abs(logits).max(initial=0),
+        magnitude=2 * (math.log(classes) + 2 * abs(logits).max(initial=0)),
         roundings=20 + 2 * classes + batch,
-        third_derivative=0.1,
+        third_derivative=2 * 0.1,
     )
     probabilities = ops.softmax(logits)
     assert_gradient(ops.softmax_cross_entropy_backward(probabilities, labels), loss, logits, bound)
@@ -51,12 +52,12 @@ def test_cross_entropy_gradient(batch: int, classes: int, kind: str) -> None:
     def loss() -> float:
         return ops.cross_entropy_forward(p, labels)
 
-    # The third derivatives of log p and log Σp are at most 2 / p³, and p is no less than 0.5.
+    # The third derivatives of log p and log Σp are at most 2 / p³, p is no less than 0.5, and labels sum to at most 2.
     minus_log_q = -np.log(p / p.sum(axis=1, keepdims=True))
     bound = difference_bound(
-        magnitude=2 + minus_log_q.max(initial=0),
+        magnitude=2 * (2 + minus_log_q.max(initial=0)),
         roundings=20 + 2 * classes + batch,
-        third_derivative=32.0,
+        third_derivative=2 * 32.0,
     )
     assert_gradient(ops.cross_entropy_backward(p, labels), loss, p, bound)
 

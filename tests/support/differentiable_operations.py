@@ -153,14 +153,8 @@ CASES: list[Case] = [
         )
         for soft in (False, True)
     ),
-    # Labels that are made to sum to 1: x / y once more.
-    Case(
-        "softmax_cross_entropy",
-        lambda x, y: a.softmax_cross_entropy(x, y / a.reduce_sum(y, axis=-1, keepdims=True)),
-        [(s, s) for (s,) in ROWS if s[-1] > 1],
-        24 * 120 * 2,
-        positive=True,
-    ),
+    # Labels of any sum, here of up to 8.
+    Case("softmax_cross_entropy", a.softmax_cross_entropy, [(s, s) for (s,) in ROWS], 8 * 24),
     *along_axes(a.reduce_sum, "reduce_sum", 2),
     *along_axes(a.reduce_mean, "reduce_mean", 2),
     *along_axes(a.reduce_max, "reduce_max", 2),

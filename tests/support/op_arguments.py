@@ -18,7 +18,7 @@ Arguments = dict[str, Any]
 # They straddle the lanes and the register tiles of the kernels.
 SIZES = [1, 2, 15, 16, 17, 31, 33, 100]
 DTYPES = [np.float32, np.float64]
-LABEL_KINDS = ["ids", "soft"]
+LABEL_KINDS = ["ids", "soft", "unnormalized"]
 
 ALL_NAMES = [name for name in reference.__all__ if callable(getattr(reference, name))]
 # Those of ops/test_losses.py are tested there.
@@ -205,6 +205,10 @@ def draw_labels(kind: str, batch: int, classes: int) -> Array:
     rng = np.random.default_rng(batch)
     if kind == "soft":
         return rng.dirichlet(np.ones(classes), size=batch)
+    if kind == "unnormalized":  # rows of zeros mask samples; others sum to at most 2
+        y = rng.uniform(0, 2 / classes, (batch, classes))
+        y[::3] = 0
+        return y
     ids = rng.integers(classes, size=batch)
     return ids if kind == "ids" else np.eye(classes)[ids]
 

@@ -55,7 +55,10 @@ def softmax_cross_entropy_backward(
     out: FloatArray | None = None,
     divisor: float | None = None,
 ) -> FloatArray:
-    """Return the gradient of the mean loss: (probabilities − labels) / batch, or / divisor."""
+    """Return the gradient of the mean loss by the logits: (p Σy − y) / batch, or / divisor.
+
+    Labels y need not sum to 1: a row of zeros has neither loss nor gradient.
+    """
     call = "softmax_cross_entropy_backward"
     (probabilities,) = as_floats(call, probabilities=probabilities)
     labels = _labels(call, labels, probabilities)

@@ -69,9 +69,9 @@ def softmax_cross_entropy_backward(
     out: FloatArray | None = None,
     divisor: float | None = None,
 ) -> FloatArray:
-    """Return ``(p - y) / batch``, the gradient of the mean loss with respect to the logits.
+    """Return ``(p Σy - y) / batch``, the gradient of the mean loss with respect to the logits.
 
-    Through dlog Z/dzⱼ = pⱼ, for labels y that sum to 1.
+    Through dlog Z/dzⱼ = pⱼ. Labels need not sum to 1: a row of zeros has neither loss nor gradient.
 
     Parameters
     ----------
@@ -103,7 +103,9 @@ def softmax_cross_entropy_backward(
            [-0.25 ,  0.25 ]], dtype=float32)
     """
     (p,) = floats(probabilities)
-    return into(out, (p - _one_hot(labels, p)) / (len(p) if divisor is None else divisor))
+    y = _one_hot(labels, p)
+    gradient = p * y.sum(axis=-1, keepdims=True) - y
+    return into(out, gradient / (len(p) if divisor is None else divisor))
 
 
 def cross_entropy_forward(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> float:

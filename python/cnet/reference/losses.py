@@ -98,10 +98,19 @@ def _binary_focal(
         # p′ is p (1 − p) for logits and 1 for p itself.
         by_x = probability(x) * complement(x) if probability is _sigmoid else 1
         m = miss(x, t)
-        growth = np.where(m == 0, 0, c.gamma * (1 - 2 * t) * by_x / m * crossentropy(x, t, c))
+        signed = (1 - 2 * t) * by_x
+        growth = c.gamma * signed / m * crossentropy(x, t, c)
+        growth = np.where((m == 0) | (signed == 0), 0, growth)
         return factor(x, t, c) * (growth + crossentropy_slope(x, t, c))
 
     return loss, slope
+
+
+def _from_nearest(z: FloatArray, t: FloatArray) -> FloatArray:
+    """Return max(z, 0) − z t = z (H(z) − t), for an infinite z its limit."""
+    nearest = (z > 0).astype(z.dtype)
+    from_nearest = np.where(np.isinf(z), z * (nearest - t), np.maximum(z, 0) - z * t)
+    return np.where(t == nearest, 0, from_nearest)
 
 
 def _total(p: FloatArray) -> FloatArray:
@@ -145,7 +154,7 @@ FORMULAS: dict[str, tuple[Formula, Formula]] = {
     "huber": (_huber, lambda p, t, c: np.clip(p - t, -c.delta, c.delta)),
     "log_cosh": (_log_cosh, lambda p, t, _: np.tanh(p - t)),
     "poisson": (
-        lambda p, t, _: p - t * np.log(p + EPSILON),
+        lambda p, t, _: np.where(np.isposinf(p), p, p - t * np.log(p + EPSILON)),
         lambda p, t, _: 1 - t / (p + EPSILON),
     ),
     "kl_divergence": (
@@ -167,7 +176,7 @@ FORMULAS: dict[str, tuple[Formula, Formula]] = {
         lambda p, t, _: _inside(p, 1 - EPSILON, (p - t) / (p * (1 - p))),
     ),
     "binary_crossentropy_from_logits": (
-        lambda z, t, _: np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z))),
+        lambda z, t, _: _from_nearest(z, t) + np.log1p(np.exp(-np.abs(z))),
         lambda z, t, _: _sigmoid(z) - t,
     ),
     "categorical_focal_crossentropy": (

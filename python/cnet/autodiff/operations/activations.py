@@ -160,7 +160,7 @@ def softmax_cross_entropy(logits: Value, labels: Value) -> Value:
     ----------
     logits : array_like, (…, classes)
     labels : array_like, (…) of int or (…, classes)
-        Class ids, or one-hot or soft rows that sum to 1. For rows of floats there is a gradient, too.
+        Class ids, or one-hot or soft rows. For rows of floats there is a gradient, too.
 
     Returns
     -------
@@ -193,17 +193,27 @@ def softmax_cross_entropy(logits: Value, labels: Value) -> Value:
 
 
 @operation(
-    lambda grad, _, __, logits, labels: reduce_sum(
-        grad * (softmax(logits) - _as_rows(labels, logits)), -1
+    lambda grad, _, __, logits, labels: reduce_sum(grad * _slopes(logits, labels), -1),
+    lambda grad, _, gradient, logits, labels: _softmax_backward(
+        grad * gradient[..., np.newaxis] * _label_sums(logits, labels), softmax(logits), -1
     ),
-    lambda grad, _, gradient, logits, __: _softmax_backward(
-        grad * gradient[..., np.newaxis], softmax(logits), -1
+    lambda grad, _, gradient, logits, labels: unbroadcast(
+        (reduce_sum(grad * softmax(logits), -1)[..., np.newaxis] - grad)
+        * gradient[..., np.newaxis],
+        labels,
     ),
-    lambda grad, _, gradient, __, labels: unbroadcast(-grad * gradient[..., np.newaxis], labels),
 )
 def _cross_entropy_backward(gradient: Value, logits: Value, labels: Value) -> Value:
-    slopes = _by_rows(_core.softmax, -1, _floats("softmax_cross_entropy", logits))
-    return (slopes - _as_rows(labels, logits)) * np.expand_dims(gradient, -1)
+    return _slopes(_floats("softmax_cross_entropy", logits), labels) * np.expand_dims(gradient, -1)
+
+
+def _slopes(logits: Value, labels: Value) -> Value:
+    """Return p Σy − y, the cross-entropy's gradient by logits whose softmax is p."""
+    return softmax(logits) * _label_sums(logits, labels) - _as_rows(labels, logits)
+
+
+def _label_sums(logits: Value, labels: Value) -> Value:
+    return reduce_sum(_as_rows(labels, logits), -1, keepdims=True)
 
 
 @operation(lambda grad, _, labels, __: unbroadcast(grad, labels), None)
