@@ -1,3 +1,5 @@
+#include <map>
+
 #include "bind/network.hpp"
 #include "bind/activations.hpp"
 #include "bind/arguments.hpp"
@@ -101,8 +103,10 @@ template <class T> py::object constrain(Variable<T>& self, Arguments& arguments)
   const double least = arguments.number("least");
   const double most = arguments.number("most");
   const double rate = arguments.number("rate");
-  if (kind != "non_negative" && kind != "norm") throw py::value_error("constrain: unknown constraint '" + kind + "'");
-  self.constraint = {kind == "norm" ? Kind::norm : Kind::non_negative, least, most, rate};
+  static const std::map<std::string, Kind> kinds = {
+      {"none", Kind::none}, {"non_negative", Kind::non_negative}, {"norm", Kind::norm}};
+  if (kinds.count(kind) == 0) throw py::value_error("constrain: unknown constraint '" + kind + "'");
+  self.constraint = {kinds.at(kind), least, most, rate};
   return py::none();
 }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -24,10 +24,42 @@ __all__ = ["Configurable", "HasOptions", "as_config", "find_class", "get_by_name
 
 
 class HasOptions(RefusesOverrides):
-    """What keeps the arguments of its constructor, and shows itself as a call of it."""
+    """What keeps the arguments of its constructor, and shows itself as a call of it.
+
+    Assigning such an option has the checks, conversions and consequences that the constructor gives
+    it, as another object is constructed with it.
+    """
 
     # Where an argument isn't kept in an attribute of its own name.
     _kept_in: ClassVar[dict[str, str]] = {}
+
+    if not TYPE_CHECKING:  # else any attribute could be assigned, for all that a type checker says
+
+        def __setattr__(self, attribute: str, value: Any) -> None:
+            kind = type(self)
+            options = _options(kind)
+            # The first time it is the constructor that assigns it. Private attributes have setters before them.
+            if attribute in options and attribute in vars(self) and attribute[0] != "_":
+                cls = _constructor(kind)
+                self._adopt(attribute, cls(**self._arguments() | {options[attribute]: value}))
+            else:
+                super().__setattr__(attribute, value)
+
+    def _arguments(self) -> dict[str, Any]:
+        """Return what the constructor would be given for another such object."""
+        kind: Any = type(self)
+        options = _options(kind).items()
+        return {name: vars(self)[key] for key, name in options if key in vars(self)}
+
+    @property
+    def _state(self) -> frozenset[str]:
+        """What the constructor sets and use changes: it outlives the assignment of an option."""
+        return frozenset()
+
+    def _adopt(self, attribute: str, other: HasOptions) -> None:
+        """Become like an object that was constructed with another value of an option."""
+        kept = set(vars(other)) - {"name"} if attribute == "name" else self._state
+        vars(self).update({k: v for k, v in vars(other).items() if k not in kept})
 
     def __repr__(self) -> str:
         kind = type(self).__name__
@@ -35,8 +67,9 @@ class HasOptions(RefusesOverrides):
         for name, default in _parameters(type(self)).items():
             value = vars(self).get(self._kept_in.get(name, name), default)
             is_default = isinstance(value, (int, float, str)) and value == default
-            is_class = name == "name" and str(value).replace("_", "") in (kind, kind.lower())
-            if value is not default and not is_default and not is_class:
+            of_class = (getattr(type(self), "name", kind), kind)
+            is_its_class = name == "name" and value in of_class
+            if value is not default and not is_default and not is_its_class:
                 options.append(f"{name}={shown(value)}")
         return f"{kind}({', '.join(options)})"
 
@@ -158,6 +191,21 @@ def get_by_name(
         f"{family}: expected one of {known_names}, or an instance of {base.__name__}, "
         f"got {shown(identifier)}"
     )
+
+
+@lru_cache(maxsize=256)
+def _constructor(cls: Any) -> Any:
+    """Return the class of cnet's whose constructor checks the options of `cls`."""
+    return next(base for base in cls.__mro__ if base.__module__.startswith("cnet."))
+
+
+@lru_cache(maxsize=256)
+def _options(cls: Any) -> dict[str, str]:
+    """Return the attributes that keep arguments of cnet's constructor, with the arguments' names."""
+    options: dict[str, str] = {}
+    for name in _parameters(_constructor(cls)):
+        options.setdefault(cls._kept_in.get(name, name), name)
+    return options
 
 
 def _parameters(cls: type[Any]) -> dict[str, Any]:

@@ -94,8 +94,24 @@ class _Random(Initializer):
     _kept_in: ClassVar = {"seed": "_given_seed"}
 
     def __init__(self, seed: int | None) -> None:
-        self._given_seed = seed
-        self.seed = random.next_seed() if seed is None else random.check_seed(seed)
+        self.seed = seed
+
+    @property
+    def seed(self) -> Any:
+        """What its numbers come from; assigning None draws one."""
+        return self._seed
+
+    @seed.setter
+    def seed(self, value: int | None) -> None:
+        self._seed = random.next_seed() if value is None else random.check_seed(value)
+        self._given_seed = value
+
+    def _arguments(self) -> dict[str, Any]:
+        return super()._arguments() | {"seed": self._seed}  # none is drawn for another such object
+
+    @property
+    def _state(self) -> frozenset[str]:
+        return frozenset({"_seed", "_given_seed"})
 
 
 class RandomUniform(_Random):

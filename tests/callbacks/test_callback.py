@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -214,6 +215,36 @@ def test_history_is_kept_up_to_date_during_fit() -> None:
         assert len(model.history.history.get("loss", [])) == epoch
 
     fit(compiled_model(), callbacks=[on(epoch_begin=check)])
+
+
+def test_an_interrupt_amid_the_recording_leaves_whole_epochs() -> None:
+    """At each line of what records an epoch, in turn."""
+    recording = {callbacks.History.on_epoch_end.__code__, callbacks.History.complete.__code__}
+    interrupted = 0
+    for number in range(100):
+        lines = 0
+
+        def trace(frame: Any, event: str, _: Any, number: int = number) -> Any:
+            nonlocal lines
+            if frame.f_code not in recording:
+                return None
+            lines += event == "line"
+            if lines == number and event == "line":
+                raise KeyboardInterrupt
+            return trace
+
+        model = compiled_model()
+        sys.settrace(trace)
+        try:
+            fit(model, validation_data=(X, Y))
+        except KeyboardInterrupt:
+            interrupted += 1
+        finally:
+            sys.settrace(None)
+        epochs = model.history.epoch
+        assert epochs == list(range(len(epochs)))
+        assert {len(values) for values in model.history.history.values()} <= {len(epochs)}
+    assert interrupted > 30
 
 
 def test_what_a_callback_adds_to_the_logs_is_in_the_history() -> None:

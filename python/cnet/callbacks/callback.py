@@ -58,6 +58,13 @@ class Callback(HasOptions):
         """Receive the parameters of the call."""
         self.params = params
 
+    def _hook(self, hooks: dict[str, Callable[..., None]], *, wanted: bool) -> None:
+        """Have hooks for batches, or none: a class that has them makes every `fit` pay for their calls."""
+        for name, hook in hooks.items():
+            vars(self).pop(name, None)
+            if wanted:
+                vars(self)[name] = hook
+
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Before the first epoch."""
 
@@ -140,9 +147,9 @@ class History(Callback):
         self.epoch = []
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        self.epoch.append(epoch)
         self._logs, self._kept = logs or {}, set()
         self.complete()
+        self.epoch.append(epoch)  # last: see drop_part()
 
     def latest(self) -> Logs:
         """Return the figures of the latest epoch: of those that every epoch has."""
@@ -154,9 +161,15 @@ class History(Callback):
         for name, value in self._logs.items():
             figures = self.history.setdefault(name, [])
             if name in self._kept and figures:
-                figures.pop()
-            figures.append(value)
+                figures[-1] = value
+            else:
+                figures.append(value)
             self._kept.add(name)
+
+    def drop_part(self) -> None:
+        """Forget the figures of an epoch amid whose recording training was interrupted."""
+        for figures in self.history.values():
+            del figures[len(self.epoch) :]
 
 
 class LambdaCallback(Callback):

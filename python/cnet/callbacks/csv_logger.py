@@ -6,7 +6,7 @@ import csv
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from .._data import as_text
 from .._files import as_path
@@ -48,6 +48,8 @@ class CSVLogger(Callback):
     epoch,loss,val_loss
     """
 
+    _kept_in: ClassVar = {"separator": "sep"}
+
     def __init__(
         self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False
     ) -> None:
@@ -55,6 +57,10 @@ class CSVLogger(Callback):
         self.sep = as_text("CSVLogger: separator", separator)
         self.append = bool(append)
         self.keys: list[str] | None = None
+
+    @property
+    def _state(self) -> frozenset[str]:
+        return frozenset({"keys"})
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
         self.keys = None

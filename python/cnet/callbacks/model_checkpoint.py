@@ -97,16 +97,24 @@ class ModelCheckpoint(MonitorCallback):
                 )
         else:
             save_freq = as_count("ModelCheckpoint: save_freq", save_freq, least=1)
-            # Here, for a hook of the class would have every fit stop after each batch.
-            self.on_train_batch_end = self._count_batch  # type: ignore[method-assign] # this one has it
         self.save_freq = save_freq
         if initial_value_threshold is not None:
-            self.best = as_number(
+            initial_value_threshold = as_number(
                 "ModelCheckpoint: initial_value_threshold", initial_value_threshold
             )
+        self.initial_value_threshold = self.best = initial_value_threshold
         self._batches = 0
 
     _counts = ("_batches",)
+
+    def _adopt(self, attribute: str, other: Any) -> None:
+        super()._adopt(attribute, other)
+        if attribute == "initial_value_threshold":
+            self.best = other.best
+
+    def set_model(self, model: Any) -> None:
+        super().set_model(model)
+        self._hook({"on_train_batch_end": self._count_batch}, wanted=self.save_freq != "epoch")
 
     def _known_by(self) -> list[str]:
         return [self.monitor, self.filepath]

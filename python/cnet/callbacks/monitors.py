@@ -33,6 +33,10 @@ class MonitorCallback(Callback):
         self.min_delta = abs(as_number(f"{call}: min_delta", min_delta))
         self.best: float | None = None
 
+    @property
+    def _state(self) -> frozenset[str]:
+        return frozenset({*self._counts, *self._figures, "best_weights"})
+
     def current(self, logs: Logs | None) -> float | None:
         """Return the figure, None (with a warning) if the logs don't have it.
 

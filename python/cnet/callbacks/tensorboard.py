@@ -115,14 +115,19 @@ class TensorBoard(Callback):
         self._format = _event_file
         self._files: dict[str, EventFile] = {}
         self._train_batches = 0
-        if self.update_freq != "epoch":
-            # Set here and not in the class: a callback that has hooks for batches pays for them.
-            self.on_train_batch_begin = self._begin_batch  # type: ignore[method-assign] # this one has it
-            self.on_train_batch_end = self._end_batch  # type: ignore[method-assign] # this one has it
+
+    @property
+    def _state(self) -> frozenset[str]:
+        return frozenset({"_files", "_train_batches"})
 
     def set_model(self, model: Any) -> None:
         super().set_model(model)
         self._files = {}
+        hooks = {
+            "on_train_batch_begin": self._begin_batch,
+            "on_train_batch_end": self._end_batch,
+        }
+        self._hook(hooks, wanted=self.update_freq != "epoch")
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
         self._train_batches = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, ClassVar, TypedDict
@@ -109,6 +110,11 @@ class Layer(Configurable, HasWeights):
         self.sample_shape = None if input_shape is None else check_shape(input_shape, self.name)
         self.input_shape: Shape | None = None
         self.weights: list[Weight] = []
+        self._parents: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    @property
+    def _state(self) -> frozenset[str]:
+        return frozenset({"input_shape", "weights", "_parents"})
 
     @property
     def built(self) -> bool:
@@ -170,11 +176,7 @@ class Layer(Configurable, HasWeights):
         value = initializers.make(initializers.get(initializer), shape, self.dtype)
         weight = Weight(self, name, shape, trainable=trainable)
         weight.assign(value)
-        if regularizer is not None:
-            weight.regularizer = regularizer
-            weight.variable.regularize(regularizer.l1, regularizer.l2)
-        if constraint is not None:
-            weight.variable.constrain(*constraint.engine_constraint())
+        weight.regulate(regularizer, constraint)
         self.weights = [*self.weights, weight]
         return weight
 
@@ -216,10 +218,10 @@ class Layer(Configurable, HasWeights):
     def __getstate__(self) -> dict[str, Any]:
         # For pickle and copy: all but the engine's, whose numbers go as arrays.
         state = {name: value for name, value in vars(self).items() if not isinstance(value, Weight)}
-        return state | {"weights": self.get_weights()}
+        return state | {"weights": self.get_weights(), "_parents": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
+        vars(self).update(state, _parents=weakref.WeakSet())
         shape, arrays = state["input_shape"], state["weights"]
         self.unbuild()
         if shape is not None:
@@ -241,6 +243,39 @@ class Layer(Configurable, HasWeights):
 
     def _make_weights(self, input_shape: Shape) -> None:
         """Make the weights for inputs of `input_shape`, and check that it takes such."""
+
+    def _adopt(self, attribute: str, other: Any) -> None:
+        if attribute == "trainable":  # read when training begins
+            super()._adopt(attribute, other)
+            return
+        if attribute == "name":
+            self._refuse_taken_name(other.name)
+        ancestors = list(self._ancestors())
+        for model in ancestors:
+            model._refuse_if_in_use()
+        if self.input_shape is not None:
+            with initializers.replaced(np.zeros):
+                other.build(self.input_shape)
+            self._adopt_rules_of_weights(attribute, other)
+        super()._adopt(attribute, other)
+        for model in ancestors:
+            model._rebuild_network()
+
+    def _adopt_rules_of_weights(self, attribute: str, other: Any) -> None:
+        """Regularize and constrain the weights as another layer's are; raise if it has not such weights."""
+
+        def made(layer: Any) -> Any:
+            weights = [(w.name, w.shape, w.dtype) for w in layer.weights]
+            return weights, layer.dtype, layer.output_shape
+
+        if made(self) != made(other):
+            raise ValueError(
+                f"{type(self).__name__} '{self.name}': {attribute}: the layer is built, with an output of "
+                f"{self.dtype} {shape_text(self.output_shape)} and {self.count_params()} numbers in its "
+                "weights, which can't change; make another layer"
+            )
+        for mine, its in zip(self.weights, other.weights, strict=True):
+            mine.regulate(its.regularizer, its.constraint)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -58,6 +58,7 @@ class Lambda(Layer):
 
     _prefix = "lambda"
     in_engine = False
+    _kept_in: ClassVar = {**Layer._kept_in, "output_shape": "given_shape"}
 
     def __init__(
         self,

@@ -104,6 +104,14 @@ class Normalization(Layer):
             self._given_mean = _statistic(mean, "mean")
             self._given_variance = _statistic(variance, "variance", least=0)
 
+    def _adopt(self, attribute: str, other: Any) -> None:
+        if self.built and attribute in ("axis", "invert"):
+            raise ValueError(
+                f"Normalization '{self.name}': {attribute}: the layer is built, with means and variances "
+                f"by {attribute}={shown(getattr(self, attribute))}; make another layer"
+            )
+        super()._adopt(attribute, other)
+
     @property
     def mean(self) -> FloatArray | None:
         """What is subtracted from each number of a sample; None before `adapt`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import _core, random
 from .._data import as_fraction, refuse
@@ -23,13 +23,31 @@ class _Random(Layer):
 
     only_in_training = True
 
+    _kept_in: ClassVar = {**Layer._kept_in, "seed": "_given_seed"}
+
     def __init__(self, seed: int | None, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
-        self.seed = None if seed is None else random.check_seed(seed)
+        self.seed = seed
+
+    @property
+    def seed(self) -> int | None:
+        """The seed that was given; assigning one begins its numbers anew, None with one that is drawn."""
+        return self._given_seed
+
+    @seed.setter
+    def seed(self, value: int | None) -> None:
+        drawn = random.next_seed() if value is None else random.check_seed(value)
         #: Where the engine draws from: a seed, and the batches that it has drawn for.
-        self.random_state = _core.RandomState(
-            random.next_seed() if self.seed is None else self.seed
-        )
+        self.random_state = _core.RandomState(drawn)
+        self._given_seed = value
+
+    def _arguments(self) -> dict[str, Any]:
+        # None is drawn for another such layer.
+        return super()._arguments() | {"seed": self.random_state.seed}
+
+    @property
+    def _state(self) -> frozenset[str]:
+        return super()._state | {"random_state", "_given_seed"}
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.random_state

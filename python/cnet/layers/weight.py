@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+import weakref
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
-from .. import _core, regularizers
+from .. import _core, constraints, regularizers
 from .._data import FloatArray, as_array, as_shape, as_text, as_type
 from .._errors import shown
 
@@ -33,6 +34,7 @@ class Weight:
     learnable : bool
         Whether it is made for training, be the layer trainable or not.
     regularizer : Regularizer or None
+    constraint : Constraint or None
     variable
         The engine's.
     """
@@ -51,12 +53,27 @@ class Weight:
         self.variable = _core.Variable[layer.dtype](list(shape))
         self.learnable = trainable
         self.regularizer: regularizers.Regularizer | None = None
+        self.constraint: constraints.Constraint | None = None
         self._layer = layer
 
     @property
     def trainable(self) -> bool:
         """Whether training changes it: if it is made for that, what its layer says."""
         return self.learnable and self._layer.trainable
+
+    def regulate(
+        self,
+        regularizer: regularizers.Regularizer | None,
+        constraint: constraints.Constraint | None,
+    ) -> None:
+        """Choose the penalty on the numbers, and what is done to them after each step."""
+        if regularizer is not self.regularizer:
+            l1, l2 = (0.0, 0.0) if regularizer is None else (regularizer.l1, regularizer.l2)
+            self.variable.regularize(l1, l2)
+        if constraint is not self.constraint:
+            none = ("none", 0.0, 0.0, 1.0)
+            self.variable.constrain(*(constraint.engine_constraint() if constraint else none))
+        self.regularizer, self.constraint = regularizer, constraint
 
     def numpy(self) -> FloatArray:
         """Return a copy of the numbers."""
@@ -113,6 +130,22 @@ class HasWeights:
     """
 
     weights: list[Weight]
+    # The models that it is a layer of.
+    _parents: weakref.WeakSet[Any]
+
+    def _ancestors(self) -> Iterator[Any]:
+        """Yield the models that it is a layer of, and those that they are layers of."""
+        for parent in list(self._parents):
+            yield parent
+            yield from parent._ancestors()
+
+    def _refuse_taken_name(self, name: str) -> None:
+        """Raise `ValueError` if another layer of its model has the name."""
+        for parent in list(self._parents):
+            if any(layer.name == name and layer is not self for layer in parent.layers):
+                raise ValueError(
+                    f"{self!r}: name: '{parent.name}' has another layer named '{name}'"
+                )
 
     @property
     def trainable_weights(self) -> list[Weight]:

@@ -71,10 +71,13 @@ class Loss(Configurable):
             raise ValueError(
                 f"{type(self).__name__}: reduction: expected one of {known}, got {shown(reduction)}"
             )
+        #: How often an option has been assigned.
+        self.changes = 0
         self.reduction = reduction
         self.dtype = refuse(type(self).__name__, "dtype", dtype)
-        if name is not None:
-            self.name = as_text(f"{type(self).__name__}: name", name)
+        self.name = (
+            type(self).name if name is None else as_text(f"{type(self).__name__}: name", name)
+        )
 
     def call(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
         """Return the loss of each sample: predictions (…, outputs) give (…), of a tensor a tensor."""
@@ -87,6 +90,14 @@ class Loss(Configurable):
         losses, slopes = loss.with_slopes(rows, targets)
         losses, counted = loss._counting(losses.reshape(shape), y_true)
         return loss._recorded(losses, slopes, predictions, counted, 1.0)  # type: ignore[no-any-return] # a Tensor
+
+    @property
+    def _state(self) -> frozenset[str]:
+        return frozenset({"changes"})
+
+    def _adopt(self, attribute: str, other: Any) -> None:
+        super()._adopt(attribute, other)
+        self.changes += 1
 
     def _counting(
         self, losses: FloatArray, y_true: npt.ArrayLike

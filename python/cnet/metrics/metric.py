@@ -56,8 +56,9 @@ class Metric(Configurable):
     sparse: ClassVar[bool | None] = None
 
     def __init__(self, dtype: str | None = None, name: str | None = None) -> None:
-        if name is not None:
-            self.name = as_text(f"{type(self).__name__}: name", name)
+        self.name = (
+            type(self).name if name is None else as_text(f"{type(self).__name__}: name", name)
+        )
         self.dtype = None if dtype is None else standardize_dtype(dtype, type(self).__name__)
         self.reset_state()
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from .. import _core
 from .._data import as_count, as_text, is_integer, refuse, shape_text
 from .._errors import shown
-from .._overrides import RefusesOverrides
+from .._serialization import HasOptions
 from ..layers import InputLayer, Layer, Weight, building, deserialize, serialize
 from ..layers.chain import Chain, parameters
 from ..layers.core import (
@@ -29,7 +29,7 @@ from ._summary import print_summary
 __all__ = ["Sequential"]
 
 
-class Sequential(Trainer, Saveable, HasWeights, RefusesOverrides):
+class Sequential(Trainer, Saveable, HasWeights, HasOptions):
     """Layers, each the input of the next.
 
     Parameters
@@ -77,7 +77,7 @@ class Sequential(Trainer, Saveable, HasWeights, RefusesOverrides):
         self._given_input: InputLayer | None = None
         self._input: InputLayer | None = None
         self._layers: list[Layer | Sequential] = []
-        self._parents: weakref.WeakSet[Sequential] = weakref.WeakSet()
+        self._parents = weakref.WeakSet()
         self._use = _core.Use()
         self._network: Any = None
         self._network_frozen: set[Layer] = set()
@@ -133,8 +133,7 @@ class Sequential(Trainer, Saveable, HasWeights, RefusesOverrides):
         if not self._layers:
             self._given_input = self._input = head
         self._layers.append(layer)
-        if isinstance(layer, Sequential):
-            layer._parents.add(self)
+        layer._parents.add(self)
         self._changed()
 
     def pop(self) -> Layer | Sequential:
@@ -151,8 +150,7 @@ class Sequential(Trainer, Saveable, HasWeights, RefusesOverrides):
             raise IndexError("pop: the model has no layers")
         self._refuse_if_in_use()
         layer = self._layers.pop()
-        if isinstance(layer, Sequential):
-            layer._parents.discard(self)
+        layer._parents.discard(self)
         self._changed()
         return layer
 
@@ -437,9 +435,9 @@ class Sequential(Trainer, Saveable, HasWeights, RefusesOverrides):
 
     def _refuse_if_in_use(self) -> None:
         """Raise `RuntimeError` amid a call that trains this model, or one that it is part of."""
-        with self._use:
-            for parent in list(self._parents):
-                parent._refuse_if_in_use()
+        for model in (self, *self._ancestors()):
+            with model._use:
+                pass
 
     def _changed(self) -> None:
         """Forget what was made of the layers, here and in models that this one is part of."""
@@ -448,6 +446,10 @@ class Sequential(Trainer, Saveable, HasWeights, RefusesOverrides):
         self._compiled = None
         for parent in list(self._parents):
             parent._changed()
+
+    def _adopt(self, attribute: str, other: Any) -> None:
+        self._refuse_taken_name(other.name)
+        super()._adopt(attribute, other)
 
     def _rebuild_network(self) -> None:
         self._network = self._rows_network = None
@@ -485,8 +487,7 @@ class Sequential(Trainer, Saveable, HasWeights, RefusesOverrides):
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, _use=_core.Use(), _parents=weakref.WeakSet())
         for layer in self._layers:
-            if isinstance(layer, Sequential):
-                layer._parents.add(self)
+            layer._parents.add(self)
 
     def __repr__(self) -> str:
         return f"<Sequential name={self.name}, built={self.built}>"

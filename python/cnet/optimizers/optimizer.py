@@ -139,6 +139,10 @@ class Optimizer(HasOptions):
         )
 
     @property
+    def _state(self) -> frozenset[str]:
+        return frozenset({"batches", "_updater"})
+
+    @property
     def learning_rate(self) -> float:
         """The step size."""
         rate = self._learning_rate

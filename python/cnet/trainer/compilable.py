@@ -134,6 +134,8 @@ class Compilable:
         model = self._as_model()
         if not compiled.has_trained:
             model._freeze()
+        if compiled.loss.changes != compiled.known_changes:
+            compiled.leave_engine()
         if compiled.engine is None:
             if len(model.output_shape) != 2:
                 raise ValueError(

@@ -71,6 +71,8 @@ class Compiled:
     #: Whether the core's trainer knows the loss and all of the layers; else a `TapeEngine` follows them.
     in_engine: bool = True
     engine: Any = None
+    #: The loss's `changes` that the engine knows.
+    known_changes: int = 0
     shuffles: Shuffles = field(default_factory=Shuffles)
     totals: Totals = field(default_factory=Totals)
     #: Whether the metrics have taken labels and predictions of this model before.
@@ -101,6 +103,7 @@ class Compiled:
             engine.set_slots(rule, self.kept.batches, slots)
             self.optimizer.batches = engine.steps
         self.engine, self.kept = engine, None
+        self.known_changes = self.loss.changes if self.loss else 0
 
     def leave_engine(self) -> None:
         """Let the next call make a new engine, which goes on."""

@@ -223,6 +223,7 @@ class Trainer(Loop):
                     break
         finally:
             progress.close()
+            history.drop_part()
         if compiled.engine is not None or compiled.kept is not None:
             self._engine().finish()  # puts the weights' running mean in their place, if there is one
         hooks.call("on_train_end", epoch_logs)
