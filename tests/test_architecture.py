@@ -29,7 +29,7 @@ MODULES = [
     {"random"},
     {"_elementwise"},
     {"_data", "_files", "_serialization"},
-    {"config"},
+    {"config", "_frames", "_refusals"},
     {"_absent", "_core", "_errors", "_overrides", "_tapes", "reference"},
 ]
 RANK = {module: rank for rank, row in enumerate(MODULES) for module in row}

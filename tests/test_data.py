@@ -217,7 +217,7 @@ def test_a_single_number_is_refused() -> None:
 
 @pytest.mark.parametrize("shape", [(5, 4), (5, 6), (5,), (5, 2, 3), (5, 3, 2, 1)])
 def test_samples_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"^fit: x: expected shape \(batch, 3, 2\), got \(5, "):
+    with pytest.raises(ValueError, match=r"^fit: x: expected shape \(batch, 3, 2\), got \(5,"):
         _data.as_samples(np.zeros(shape), "fit: x", (3, 2))
 
 

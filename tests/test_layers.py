@@ -201,7 +201,7 @@ def test_numbers_are_rounded_to_the_layers_type() -> None:
         (np.zeros(12, np.float32), ValueError, r"expected float32 \(4, 3\), got float32 \(12,\)"),
         (0.0, ValueError, r"expected float32 \(4, 3\), got float64 \(\)"),
         (np.zeros((4, 3), complex), TypeError, r"expected numbers, got ndarray of dtype complex"),
-        (None, TypeError, r"expected numbers, got NoneType"),
+        (None, TypeError, r"expected numbers, got None"),
     ],
 )
 def test_what_is_not_a_kernel_is_refused(value: Any, error: type[Exception], message: str) -> None:

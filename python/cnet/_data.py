@@ -15,6 +15,8 @@ import numpy.typing as npt
 
 from . import _core
 from ._errors import shown
+from ._frames import as_array_of_columns, is_frame
+from ._refusals import first_that_is_no_number, no_array
 from .config import floatx
 
 Array = npt.NDArray[Any]
@@ -36,6 +38,8 @@ def as_array(value: Any, argument: str) -> Array:
         return _core.held(value)
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{argument}: masked arrays are not supported; fill or drop what is masked")
+    if not isinstance(value, (np.ndarray, np.generic, list, tuple)) and (what := no_array(value)):
+        raise TypeError(f"{argument}: expected numbers, got {what}")
     if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
         array = np.from_dlpack(value)
     else:
@@ -43,9 +47,12 @@ def as_array(value: Any, argument: str) -> Array:
             array = np.asarray(value)
         except ValueError as error:
             raise ValueError(f"{argument}: rows of different lengths ({error})") from None
+    if array.dtype.kind == "O" and is_frame(value):
+        array = as_array_of_columns(value, argument)
     if array.dtype.kind not in "biuf":
         raise TypeError(
             f"{argument}: expected numbers, got {type(value).__name__} of dtype {array.dtype}"
+            f"{_way_out(array)}"
         )
     if (
         array.size == 0 and max(array.shape) >= 2**31
@@ -54,6 +61,21 @@ def as_array(value: Any, argument: str) -> Array:
     if array.dtype.kind == "f" and array.dtype.itemsize > 8:
         array = as_type(array, np.float64)
     return _core.held(array.astype(array.dtype.newbyteorder("="), copy=False))
+
+
+def _way_out(array: Array) -> str:
+    """Return what else there is to say of an array that isn't one of numbers."""
+    kind = array.dtype.kind
+    if kind == "O" and array.ndim:
+        return first_that_is_no_number(array) or "; all are numbers: give its astype(float)"
+    if array.dtype.names:
+        return "; numpy.lib.recfunctions.structured_to_unstructured makes one array of its fields"
+    ways_out = {
+        **dict.fromkeys("SU", "encode text as numbers, or convert numbers by astype(float)"),
+        **dict.fromkeys("mM", "make times numbers, as of days since a date"),
+        "c": "give real and imaginary parts as two columns",
+    }
+    return f"; {ways_out[kind]}" if kind in ways_out else ""
 
 
 def as_type(array: Array, dtype: npt.DTypeLike) -> FloatArray:
@@ -72,7 +94,7 @@ def as_samples(value: Any, argument: str, sample_shape: tuple[int, ...] | None =
 
     A single dimension is taken as samples of one feature, as Keras takes it.
     """
-    array = as_array(value, argument)
+    given = array = as_array(value, argument)
     if array.ndim == 0:
         raise ValueError(f"{argument}: expected an array of samples, got the single number {array}")
     if array.ndim == 1:
@@ -81,8 +103,21 @@ def as_samples(value: Any, argument: str, sample_shape: tuple[int, ...] | None =
         return array
     if array.shape[1:] != sample_shape:
         expected = shape_text((None, *sample_shape))
-        raise ValueError(f"{argument}: expected shape {expected}, got {array.shape}")
+        way_out = "; for one sample give x[None]" if given.shape == sample_shape else ""
+        raise ValueError(f"{argument}: expected shape {expected}, got {given.shape}{way_out}")
     return array.reshape(len(array), int(np.prod(sample_shape)))
+
+
+def only_one(value: Any, ndim: int | None = None) -> Any:
+    """Return the array in a list of one, which is how Keras gives a model its one input.
+
+    It has `ndim` dimensions, or at least two; other lists are lists of samples.
+    """
+    if not isinstance(value, (list, tuple)) or len(value) != 1:
+        return value
+    dimensions = getattr(value[0], "ndim", 0)
+    is_input = dimensions >= 2 if ndim is None else dimensions == ndim
+    return value[0] if is_input else value
 
 
 def as_labels(

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any
+from typing import Any, NoReturn
 
-from .._data import Array, as_number, as_samples, as_weights
+import numpy as np
+
+from .._data import Array, as_number, as_samples, as_weights, only_one
 from .._errors import shown
+from .._refusals import no_array
 from .sources import Arrays, Batches, Data, DatasetBatches, Shuffles, Source
 
 __all__ = ["DEFAULT_BATCH_SIZE", "comes_in_batches", "source_of", "split"]
@@ -26,7 +29,7 @@ def comes_in_batches(x: Any) -> bool:
     """Whether `x` gives batches, rather than being samples."""
     if is_dataset(x):
         return True
-    if hasattr(x, "__array__") or hasattr(x, "__dlpack__"):
+    if hasattr(x, "__array__") or hasattr(x, "__dlpack__") or no_array(x):
         return False
     return isinstance(x, Iterable) and not isinstance(x, (Sequence, Mapping, AbstractSet))
 
@@ -57,7 +60,7 @@ def source_of(
     for name, other in zip(("y", "sample_weight"), others, strict=False):
         if other is not None:
             raise ValueError(
-                f"{call}: {name}: expected None beside batches of x, which bring their own "
+                f"{call}: {name}: expected None beside x, a {type(x).__name__}, whose batches bring their own "
                 f"(x, y, sample_weight), got {type(other).__name__}"
             )
     if not is_dataset(x):
@@ -71,6 +74,28 @@ def source_of(
     return DatasetBatches(x, prepare, shuffles, shuffle=shuffle)
 
 
+def raise_without_labels(call: str, x: Any) -> NoReturn:
+    """Raise the error of samples that came without labels, which says what may have been meant."""
+    kind = type(x).__name__
+    if what := no_array(x):
+        raise TypeError(f"{call}: x: expected numbers, or batches of them, got {what}")
+    if isinstance(x, (tuple, list)) and len(x) in (2, 3) and hasattr(x[0], "shape"):
+        parts = "x, y" if len(x) == 2 else "x, y, sample_weight"
+        raise ValueError(
+            f"{call}: y: expected labels, and x is a {kind} of {len(x)} arrays; give them one by one: "
+            f"{call.split(':')[0]}({parts})"
+        )
+    if isinstance(x, (tuple, list)) and x and all(isinstance(each, (tuple, list)) for each in x):
+        raise ValueError(
+            f"{call}: y: expected labels, and x is a {kind}, which is taken for samples; if it holds batches "
+            "(x, y), join their arrays by numpy.concatenate, or give a generator of them"
+        )
+    shape = f" of shape {np.shape(x)}" if hasattr(x, "shape") else ""
+    raise ValueError(
+        f"{call}: y: expected labels beside x ({kind}{shape}), got None; batches bring their own as (x, y)"
+    )
+
+
 def split(x: Any, y: Any, sample_weight: Any, part: float) -> tuple[tuple[Any, ...], ...]:
     """Split off the last part of the data for validation."""
     part = as_number("fit: validation_split", part)
@@ -80,7 +105,9 @@ def split(x: Any, y: Any, sample_weight: Any, part: float) -> tuple[tuple[Any, .
         raise ValueError(
             f"fit: validation_split: expected arrays to split, got batches of {type(x).__name__}"
         )
-    samples, labels = as_samples(x, "fit: x"), as_samples(y, "fit: y")
+    if y is None:
+        raise_without_labels("fit", x)
+    samples, labels = as_samples(only_one(x), "fit: x"), as_samples(y, "fit: y")
     if len(samples) != len(labels):
         raise ValueError(f"fit: x has {len(samples)} samples, y has {len(labels)}")
     at = math.floor(len(samples) * (1 - part))

@@ -10,12 +10,23 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import losses
-from .._data import Array, FloatArray, as_array, as_class_weights, as_labels, as_samples, as_weights
+from .._data import (
+    Array,
+    FloatArray,
+    as_array,
+    as_class_weights,
+    as_labels,
+    as_samples,
+    as_weights,
+    only_one,
+)
+from .._errors import shown
+from .._frames import column_names
 from .._progress import Progress
 from ..callbacks import CallbackList
 from .compilable import Compilable
 from .compiled import Compiled, Totals
-from .data import DEFAULT_BATCH_SIZE
+from .data import DEFAULT_BATCH_SIZE, raise_without_labels
 from .sources import Data, Source, Stretch
 
 __all__ = ["Loop"]
@@ -31,6 +42,8 @@ class Loop(Compilable):
     stop_training: bool = False
     stop_evaluating: bool = False
     stop_predicting: bool = False
+    # The names of the data frame's columns that it was first fitted on.
+    _columns: tuple[str, ...] | None = None
 
     def _train_epoch(
         self, call: str, source: Source, steps: int | None, progress: Progress, hooks: CallbackList
@@ -242,11 +255,12 @@ class Loop(Compilable):
     def _samples(self, argument: str, x: Any) -> Array:
         """Return data as rows of numbers; build the model from it if it isn't built."""
         model = self._as_model()
-        samples = as_samples(x, argument)
+        self._check_columns(argument, x)
         if not model.built:
-            model.build((None, *samples.shape[1:]))
+            x = as_samples(only_one(x), argument)
+            model.build((None, *x.shape[1:]))
         sample_shape = tuple(size or 0 for size in model.input_shape[1:])
-        return as_samples(samples, argument, sample_shape)
+        return as_samples(only_one(x, 1 + len(sample_shape)), argument, sample_shape)
 
     def _data(
         self,
@@ -258,7 +272,7 @@ class Loop(Compilable):
     ) -> Data:
         """Return data and labels as the core takes them, all labels checked."""
         if y is None:
-            raise ValueError(f"{call}: y: expected labels, got None")
+            raise_without_labels(call, x)
         with self._as_model().unbuilt_on_error():
             return self._built_data(call, x, y, sample_weight, class_weight)
 
@@ -274,6 +288,13 @@ class Loop(Compilable):
         loss = compiled.loss
         assert loss is not None
         samples = self._samples(f"{call}: x", x)
+        if (
+            isinstance(y, (list, tuple))
+            and len(y) == 1
+            and np.ndim(y[0])
+            and len(y[0]) == len(samples)
+        ):
+            y = y[0]  # as Keras gives a model's one output its labels
         classes = self._as_model().output_shape[-1]
         assert classes is not None
         are_classes = not isinstance(loss, losses.PointwiseLoss)
@@ -306,7 +327,26 @@ class Loop(Compilable):
             weights = by_class if weights is None else by_class * weights
         data = Data(samples, labels, weights)
         self._rehearse(compiled, data)
+        self._columns = self._columns or column_names(x)
         return data
+
+    def _check_columns(self, argument: str, x: Any) -> None:
+        """Raise `ValueError` for a data frame of other columns than the model was fitted on."""
+        known, given = self._columns, column_names(x)
+        if known is None or given is None or given == known:
+            return
+        differences = [
+            f"{what} {', '.join(map(shown, names[:12]))}{', …' if len(names) > 12 else ''}"
+            for what, names in (
+                ("without", [name for name in known if name not in given]),
+                ("with", [name for name in given if name not in known]),
+            )
+            if names
+        ]
+        raise ValueError(
+            f"{argument}: expected the columns that the model was fitted on, got them "
+            f"{' and '.join(differences) or 'in another order'}"
+        )
 
     def _rehearse(self, compiled: Compiled, data: Data) -> None:
         """Show the metrics some samples, so that one that can't take them fails before a step."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import _core, random
 from .._data import Array, FloatArray
+from .._errors import shown
 
 __all__ = [
     "Arrays",
@@ -297,6 +298,12 @@ def warn_of_end(call: str, when: str) -> None:
 
 def _parts(call: str, batch: Any) -> tuple[Any, ...]:
     """Return what `prepare` takes for a batch."""
+    if isinstance(batch, Mapping):
+        keys = ", ".join(map(shown, batch))
+        raise TypeError(
+            f"{call}: expected (x,), (x, y) or (x, y, sample_weight), got a {type(batch).__name__} with {keys}; "
+            "give a tuple of what is in it"
+        )
     parts = tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
     if not 1 <= len(parts) <= 3:
         raise ValueError(

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from .._data import FloatArray, as_count, as_number
 from .._errors import shown
+from .._frames import column_names
 from .._progress import Progress
 from .._tapes import is_recorded
 from ..callbacks import Callback, CallbackList, History
@@ -159,6 +160,8 @@ class Trainer(Loop):
         if not isinstance(shuffle, (bool, np.bool_)):
             raise TypeError(f"fit: shuffle: expected True or False, got {shown(shuffle)}")
         validation_split = as_number("fit: validation_split", validation_split)
+        names = column_names(x)
+        self._check_columns("fit: x", x)
         with self._as_model().unbuilt_on_error():
             if validation_data is None and validation_split != 0:
                 (x, y, sample_weight), validation_data = split(
@@ -188,6 +191,7 @@ class Trainer(Loop):
             # First, so that a callback that saves the model saves the epoch's figures with it.
             history = History()
             hooks.prepend(history)
+        self._columns = self._columns or names
         self._as_model()._settle()
         if initial_epoch == 0:
             compiled.shuffles.taken = 0

@@ -1,0 +1,69 @@
+"""Things that are given for an array of numbers and are none: what they are called, and the way out."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import os
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+import numpy as np
+
+from ._errors import shown
+
+__all__ = ["first_that_is_no_number", "is_dataset_of_samples", "no_array"]
+
+
+def no_array(value: Any) -> str | None:
+    """Return what a thing is that can't become an array of numbers, and the way out; None if it may."""
+    kind = type(value).__name__
+    if value is None:
+        return "None"
+    if isinstance(value, (str, bytes)):
+        return f"{kind} {shown(value)}"
+    if isinstance(value, os.PathLike):
+        return f"the path {shown(os.fspath(value))}; read the file first"
+    if hasattr(value, "tocsr"):
+        return f"a {kind}, which is sparse; give its toarray()"
+    if isinstance(value, Mapping):
+        return (
+            f"a {kind}; models have one input, so give one array (numpy.column_stack joins columns)"
+        )
+    if isinstance(value, AbstractSet):
+        return f"a {kind}, which has no order; give a list"
+    if getattr(value, "requires_grad", False) is True:
+        return f"a {kind} that requires a gradient; give its detach()"
+    if inspect.isroutine(value) or isinstance(value, type):
+        return f"the function {value.__name__}; call it, and give what it returns"
+    if is_dataset_of_samples(value):
+        return (
+            f"a {kind}, whose items are single samples; wrap it in what gives batches "
+            "(torch.utils.data.DataLoader)"
+        )
+    return None
+
+
+def is_dataset_of_samples(value: Any) -> bool:
+    """Whether `value` is a data set as PyTorch has it: samples by number, and no array."""
+    is_iterable = isinstance(value, Iterable)
+    if is_iterable or hasattr(value, "__array__") or hasattr(value, "__dlpack__"):
+        return False
+    if not hasattr(value, "__getitem__") or not hasattr(value, "__len__"):
+        return False
+    try:
+        return isinstance(value[0], (tuple, list, Mapping))
+    except Exception:  # noqa: BLE001 # it is of a user's class
+        return False
+
+
+def first_that_is_no_number(array: Any) -> str:
+    """Return where an array of objects holds what is no number, "" if all are."""
+    for index, value in np.ndenumerate(array):
+        is_nan = isinstance(value, float) and math.isnan(value)
+        if value is None or is_nan or type(value).__name__ in ("NAType", "NaTType"):
+            return f": a value is missing at row {index[0]}"
+        if not isinstance(value, (bool, int, float, np.number, np.bool_)):
+            return f", with {shown(value)} at row {index[0]}"
+    return ""
