@@ -78,6 +78,8 @@ class Layer(Configurable, HasWeights):
     in_engine = True
     #: Whether it is there for training, and hands on what it is given elsewhere.
     only_in_training = False
+    #: Whether it is built for inputs of one shape, as what has weights is, and computes no others.
+    has_one_shape = False
     _kept_in: ClassVar = dict.fromkeys(("input_shape", "input_dim", "shape"), "sample_shape")
 
     def __init__(
@@ -132,7 +134,7 @@ class Layer(Configurable, HasWeights):
         call = f"{type(self).__name__} '{self.name}'"
         input_shape = (None, *as_batch_shape(call, input_shape)[1:])
         with building.lock():
-            if self.input_shape is None:
+            if self.input_shape != input_shape and not (self.built and self.has_one_shape):
                 try:
                     self._make_weights(input_shape)
                 except BaseException:
@@ -142,7 +144,7 @@ class Layer(Configurable, HasWeights):
         if self.input_shape != input_shape:
             raise ValueError(
                 f"{type(self).__name__} '{self.name}': expected input of shape "
-                f"{shape_text(self.input_shape)}, got {shape_text(input_shape)}"
+                f"{shape_text(self.input_shape or ())}, got {shape_text(input_shape)}"
             )
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -237,6 +239,10 @@ class Layer(Configurable, HasWeights):
         """Append to the engine's network what computes this layer."""
         raise NotImplementedError(missing(self, "add_to(network, trainable)"))
 
+    def again(self, number: int) -> Layer:  # noqa: ARG002 # others draw numbers
+        """Return what computes the layer where a model has it again, for the `number`-th time."""
+        return self
+
     def apart(self, *, training: bool) -> Callable[[Any], Any] | None:  # noqa: ARG002 # others do
         """Return what computes the layer by itself, of arrays and tensors alike, None for the engine."""
         return None
@@ -285,6 +291,7 @@ class InputLayer(Layer):
     """The shape of one sample, at the head of a model; `Input` makes one."""
 
     _prefix = "input_layer"
+    has_one_shape = True
 
     def __init__(
         self,

@@ -56,6 +56,7 @@ class Dense(Layer):
     """
 
     _prefix = "dense"
+    has_one_shape = True
 
     def __init__(
         self,

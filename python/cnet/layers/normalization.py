@@ -22,6 +22,8 @@ __all__ = ["BatchNormalization", "LayerNormalization"]
 class _Affine(Layer):
     """What the two have in common: gamma and beta, for each feature."""
 
+    has_one_shape = True
+
     def __init__(
         self,
         axis: int,

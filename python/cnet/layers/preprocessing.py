@@ -75,6 +75,7 @@ class Normalization(Layer):
     """
 
     _prefix = "normalization"
+    has_one_shape = True
     _kept_in: ClassVar = {**Layer._kept_in, "mean": "_given_mean", "variance": "_given_variance"}
 
     def __init__(

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Dropout", "GaussianNoise"]
 
+# Of 64 bits: its multiples lie far from each other.
+_GOLDEN_RATIO = 0x9E3779B97F4A7C15
+
 
 class _Random(Layer):
     """A layer that draws random numbers in training and passes its input through elsewhere.
@@ -39,7 +42,17 @@ class _Random(Layer):
         drawn = random.next_seed() if value is None else random.check_seed(value)
         #: Where the engine draws from: a seed, and the batches that it has drawn for.
         self.random_state = _core.RandomState(drawn)
+        # Where it draws from where a model has it again.
+        self._again: dict[int, _core.RandomState] = {}
         self._given_seed = value
+
+    def again(self, number: int) -> Layer:
+        seed = (self.random_state.seed + number * _GOLDEN_RATIO) % 2**64
+        state = self._again.setdefault(number, _core.RandomState(seed))
+        state.steps = self.random_state.steps
+        twin = object.__new__(type(self))
+        vars(twin).update(vars(self), random_state=state)
+        return twin
 
     def _arguments(self) -> dict[str, Any]:
         # None is drawn for another such layer.
@@ -47,11 +60,11 @@ class _Random(Layer):
 
     @property
     def _state(self) -> frozenset[str]:
-        return super()._state | {"random_state", "_given_seed"}
+        return super()._state | {"random_state", "_again", "_given_seed"}
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.random_state
-        return super().__getstate__() | {"random_state": (state.seed, state.steps)}
+        return super().__getstate__() | {"random_state": (state.seed, state.steps), "_again": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         seed, steps = state["random_state"]

@@ -134,9 +134,9 @@ def clone_model(
     def clone(layer: Any) -> Any:
         return clone_model(layer) if isinstance(layer, Sequential) else _cloned(layer)
 
-    cloned = clone_function or clone
+    clones = {layer: (clone_function or clone)(layer) for layer in dict.fromkeys(model.layers)}
     head = [_cloned(model._input)] if model._input else []
-    return type(model)([*head, *map(cloned, model.layers)], name=model.name)
+    return type(model)([*head, *(clones[layer] for layer in model.layers)], name=model.name)
 
 
 def _cloned(layer: Any) -> Any:

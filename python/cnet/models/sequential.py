@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any, ClassVar
@@ -13,6 +14,7 @@ from .. import _core
 from .._data import as_count, as_text, is_integer, refuse, shape_text
 from .._errors import shown
 from .._serialization import HasOptions
+from ..config import floatx
 from ..layers import InputLayer, Layer, Weight, building, deserialize, serialize
 from ..layers.chain import Chain, parameters
 from ..layers.core import (
@@ -80,6 +82,7 @@ class Sequential(Trainer, Saveable, HasWeights, HasOptions):
         self._parents = weakref.WeakSet()
         self._use = _core.Use()
         self._network: Any = None
+        self._output_shape: Shape | None = None
         self._network_frozen: set[Layer] = set()
         self._frozen: set[Layer] = set()  # what has not been trainable when training began
         # As tapes see the layers: by whether they train, with those that were frozen then.
@@ -110,7 +113,9 @@ class Sequential(Trainer, Saveable, HasWeights, HasOptions):
         if isinstance(layer, Sequential):
             if self in layer._models():
                 raise ValueError(f"add: the model '{self.name}' can't be a layer of itself")
-            if twice := set(self._flat_layers()) & set(layer._flat_layers()):
+            others = (other for other in self._layers if other is not layer)
+            known = set().union(*(_flat([other]) for other in others))
+            if twice := known & set(layer._flat_layers()):
                 raise ValueError(
                     f"add: the layer '{twice.pop().name}' is part of the model already"
                 )
@@ -119,21 +124,26 @@ class Sequential(Trainer, Saveable, HasWeights, HasOptions):
                 raise ValueError(f"add: '{layer.name}' is an Input; it can only come first")
             self._given_input = self._input = layer
             return
-        if any(layer.name == other.name for other in self._layers):
+        if any(layer.name == other.name and layer is not other for other in self._layers):
             raise ValueError(f"add: there is a layer named '{layer.name}' already")
-        if self._layers and layer.dtype != self.dtype:
+        if any(self._flat_layers()) and any(_flat([layer])) and layer.dtype != self.dtype:
             raise ValueError(
                 f"add: expected a layer of dtype {self.dtype}, got {layer.dtype} ('{layer.name}')"
             )
         head = self._input
         if head is None and not self._layers and layer.sample_shape is not None:
             head = InputLayer(layer.sample_shape)
-        if head is not None and (self.built or not self._layers):
-            layer.build(self.output_shape if self._layers else head.output_shape)
+        layer._parents.add(self)
+        try:
+            if head is not None and (self.built or not self._layers):
+                layer.build(self.output_shape if self._layers else head.output_shape)
+        except BaseException:
+            if layer not in self._layers:
+                layer._parents.discard(self)
+            raise
         if not self._layers:
             self._given_input = self._input = head
         self._layers.append(layer)
-        layer._parents.add(self)
         self._changed()
 
     def pop(self) -> Layer | Sequential:
@@ -150,7 +160,8 @@ class Sequential(Trainer, Saveable, HasWeights, HasOptions):
             raise IndexError("pop: the model has no layers")
         self._refuse_if_in_use()
         layer = self._layers.pop()
-        layer._parents.discard(self)
+        if layer not in self._layers:
+            layer._parents.discard(self)
         self._changed()
         return layer
 
@@ -162,7 +173,7 @@ class Sequential(Trainer, Saveable, HasWeights, HasOptions):
         ValueError
             If the model was built for other data, or has no layers.
         """
-        if not self._layers:
+        if self._is_of_no_layers():
             raise ValueError(f"build: the model '{self.name}' has no layers")
         shape = self._input.input_shape if self._input else None
         if input_shape is not None:
@@ -201,7 +212,12 @@ class Sequential(Trainer, Saveable, HasWeights, HasOptions):
     @property
     def built(self) -> bool:
         """Whether every layer has its weights."""
-        return bool(self._input and self._layers) and all(layer.built for layer in self._layers)
+        is_something = self._input is not None and not self._is_of_no_layers()
+        return is_something and all(layer.built for layer in self._layers)
+
+    def _is_of_no_layers(self) -> bool:
+        """Whether it computes nothing: within another model it hands on what it is given."""
+        return not self._layers and not self._parents
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of the output, (None, …), for inputs of `input_shape`."""
@@ -226,11 +242,14 @@ class Sequential(Trainer, Saveable, HasWeights, HasOptions):
 
     def _flat_layers(self) -> Iterator[Layer]:
         """Yield the layers, those of models within in their place."""
-        for layer in self._layers:
-            if isinstance(layer, Sequential):
-                yield from layer._flat_layers()
-            else:
-                yield layer
+        return _flat(self._layers)
+
+    def _computing_layers(self) -> Iterator[Layer]:
+        """Yield what computes the layers, in their order."""
+        seen: Counter[Layer] = Counter()
+        for layer in self._flat_layers():
+            yield layer.again(seen[layer]) if layer in seen else layer
+            seen[layer] += 1
 
     def _not_trainable(self) -> set[Layer]:
         return {layer for layer in self._flat_layers() if not layer.trainable}
@@ -238,7 +257,8 @@ class Sequential(Trainer, Saveable, HasWeights, HasOptions):
     @property
     def dtype(self) -> str:
         """The type of the weights and outputs."""
-        return self._layers[0].dtype if self._layers else Layer().dtype
+        first = next(self._flat_layers(), None)
+        return floatx() if first is None else first.dtype
 
     @property
     def input_shape(self) -> Shape:
@@ -256,7 +276,15 @@ class Sequential(Trainer, Saveable, HasWeights, HasOptions):
     @property
     def output_shape(self) -> Shape:
         """Shape of the output, (None, …); raises as `input_shape`."""
-        return self._layers[-1].output_shape if self._layers else self.input_shape
+        if self._is_of_no_layers():
+            return self.input_shape
+        if self._output_shape is None:
+            if not self.built:
+                raise AttributeError(
+                    f"the model '{self.name}' is not built: its input is not known"
+                )
+            self._output_shape = self.compute_output_shape(self.input_shape)
+        return self._output_shape
 
     @property
     def network(self) -> Any:
@@ -272,7 +300,7 @@ class Sequential(Trainer, Saveable, HasWeights, HasOptions):
                 shape = layer.compute_output_shape(shape)
             if self.in_engine:
                 network = _core.Network[self.dtype](sample_size(self.input_shape))
-                for layer in self._flat_layers():
+                for layer in self._computing_layers():
                     layer.add_to(network, trainable=layer not in frozen)
                 self._rows_network = network if len(self.input_shape) == 2 else None
             else:
@@ -283,8 +311,12 @@ class Sequential(Trainer, Saveable, HasWeights, HasOptions):
 
     @property
     def in_engine(self) -> bool:
-        """Whether the engine computes all of the layers."""
-        return all(layer.in_engine for layer in self._flat_layers())
+        """Whether the engine computes all of the layers; a tape adds up gradients of what comes again."""
+        layers = Counter(self._flat_layers())
+        return all(
+            layer.in_engine and (count == 1 or not layer.has_one_shape)
+            for layer, count in layers.items()
+        )
 
     def chain(self, *, training: bool, frozen: set[Layer] | None = None) -> Chain:
         """Return the layers as a tape sees them; those `frozen`, by default the not trainable, don't learn."""
@@ -293,7 +325,7 @@ class Sequential(Trainer, Saveable, HasWeights, HasOptions):
         frozen = self._not_trainable() if frozen is None else frozen
         known, chain = self._chains.get(training, (None, None))
         if chain is None or known != frozen:
-            layers = list(self._flat_layers())
+            layers = list(self._computing_layers())
             learning = set(layers) - frozen
             chain = Chain(layers, self.input_shape, learning, training=training)
             self._chains[training] = frozen, chain
@@ -302,7 +334,7 @@ class Sequential(Trainer, Saveable, HasWeights, HasOptions):
     @property
     def weights(self) -> list[Weight]:  # type: ignore[override] # not to be assigned
         """The weights of all layers, in order."""
-        return [weight for layer in self._layers for weight in layer.weights]
+        return list(dict.fromkeys(weight for layer in self._layers for weight in layer.weights))
 
     @property
     def trainable(self) -> bool:
@@ -389,7 +421,17 @@ class Sequential(Trainer, Saveable, HasWeights, HasOptions):
                 return Sequential.from_config(config.get("config"), custom_objects)
             return deserialize(config, custom_objects)
 
-        return cls([layer_of(layer) for layer in config["layers"]], name=config["name"])
+        layers: list[Layer | Sequential] = []
+        made: dict[str, tuple[Any, Layer | Sequential]] = {}
+        for described in config["layers"]:
+            first, layer = made.get(_name_in(described), (None, None))
+            if (
+                layer is None or not _name_in(described) or described != first
+            ):  # else the model has one layer again
+                layer = layer_of(described)
+                made[_name_in(described)] = described, layer
+            layers.append(layer)
+        return cls(layers, name=config["name"])
 
     def to_json(self, **kwargs: Any) -> str:
         """Return the configuration as JSON; `model_from_json` reads it.
@@ -441,9 +483,8 @@ class Sequential(Trainer, Saveable, HasWeights, HasOptions):
 
     def _changed(self) -> None:
         """Forget what was made of the layers, here and in models that this one is part of."""
-        self._network = self._rows_network = None
-        self._chains = {}
         self._compiled = None
+        self._rebuild_network()
         for parent in list(self._parents):
             parent._changed()
 
@@ -452,7 +493,7 @@ class Sequential(Trainer, Saveable, HasWeights, HasOptions):
         super()._adopt(attribute, other)
 
     def _rebuild_network(self) -> None:
-        self._network = self._rows_network = None
+        self._network = self._rows_network = self._output_shape = None
         self._chains = {}
         if self._compiled:
             self._compiled.leave_engine()
@@ -491,3 +532,19 @@ class Sequential(Trainer, Saveable, HasWeights, HasOptions):
 
     def __repr__(self) -> str:
         return f"<Sequential name={self.name}, built={self.built}>"
+
+
+def _name_in(described: Any) -> str:
+    """Return the name of a layer that is described, "" if it has none."""
+    config = described.get("config") if isinstance(described, Mapping) else None
+    name = config.get("name") if isinstance(config, Mapping) else None
+    return name if isinstance(name, str) else ""
+
+
+def _flat(layers: Iterable[Layer | Sequential]) -> Iterator[Layer]:
+    """Yield layers, those of models among them in their place."""
+    for layer in layers:
+        if isinstance(layer, Sequential):
+            yield from _flat(layer._layers)
+        else:
+            yield layer

@@ -296,7 +296,7 @@ def weights_by_path(model: Any) -> dict[str, Weight]:
     """
     found: dict[str, Weight] = {}
     for path, weight in _paths(model.layers, ""):
-        if path in found:
+        if found.get(path, weight) is not weight:
             raise ValueError(f"two weights would be named '{path}' in a file: rename a layer")
         found[path] = weight
     return found

@@ -122,7 +122,7 @@ def read_training(
 
 def _random_states(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield where layers draw from, with the names down to them."""
-    for layer in model.layers:
+    for layer in dict.fromkeys(model.layers):
         if hasattr(layer, "layers"):  # a model in the model
             yield from _random_states(layer, f"{prefix}{layer.name}/")
         elif hasattr(layer, "random_state"):

@@ -38,13 +38,9 @@ class TapeEngine:
     def __init__(self, model: Sequential, loss: losses.Loss, frozen: set[Any]) -> None:
         loss.training_reduction()  # which it has, or raises
         self._model, self._loss, self._frozen = model, loss, frozen
-        self._weights = [
-            weight
-            for layer in model._flat_layers()
-            if layer not in frozen
-            for weight in layer.weights
-            if weight.learnable
-        ]
+        learning = (layer for layer in model._flat_layers() if layer not in frozen)
+        weights = (weight for layer in learning for weight in layer.weights if weight.learnable)
+        self._weights = list(dict.fromkeys(weights))
         network = parameters(self._weights, model.dtype)
         self._updates = _core.Trainer[model.dtype](network, _core.Loss("elsewhere"), False)
         self._outputs: Any = None
