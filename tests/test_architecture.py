@@ -30,7 +30,7 @@ MODULES = [
     {"_elementwise"},
     {"_data", "_files", "_serialization"},
     {"config", "_frames", "_refusals"},
-    {"_absent", "_core", "_errors", "_overrides", "_tapes", "reference"},
+    {"_absent", "_core", "_errors", "_overrides", "_tapes", "_tracebacks", "reference"},
 ]
 RANK = {module: rank for rank, row in enumerate(MODULES) for module in row}
 

@@ -143,8 +143,6 @@ _ELSEWHERE: dict[str, dict[str, str]] = {
             max_epochs set_max_epochs max_steps_per_epoch set_max_steps_per_epoch""",
         "fit(verbose=...) says what is shown": """
             disable_interactive_logging enable_interactive_logging is_interactive_logging_enabled""",
-        "cnet's tracebacks are Python's": """
-            disable_traceback_filtering enable_traceback_filtering is_traceback_filtering_enabled""",
         "cnet's files hold no code": "enable_unsafe_deserialization",
         "config.set_floatx chooses float32 or float64": "dtype_policy set_dtype_policy",
     },

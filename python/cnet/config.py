@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING, Any
 from . import _core
 from ._absent import absent
 from ._errors import shown
+from ._tracebacks import Filtering
 
-__all__ = ["floatx", "register_threadpoolctl", "set_floatx"]
+__all__ = [
+    "disable_traceback_filtering",
+    "enable_traceback_filtering",
+    "floatx",
+    "is_traceback_filtering_enabled",
+    "register_threadpoolctl",
+    "set_floatx",
+]
 
 _FLOAT_TYPES = ("float32", "float64")
 _floatx = "float32"
@@ -41,6 +49,28 @@ def set_floatx(value: Any) -> None:
     """
     global _floatx
     _floatx = standardize_dtype("None" if value is None else value, "set_floatx")
+
+
+def enable_traceback_filtering() -> None:
+    """Leave cnet's own calls out of tracebacks, as is the default."""
+    Filtering.enabled = True
+
+
+def disable_traceback_filtering() -> None:
+    """Show cnet's own calls in tracebacks, too: for who looks for a fault in cnet."""
+    Filtering.enabled = False
+
+
+def is_traceback_filtering_enabled() -> bool:
+    """Return whether tracebacks leave out cnet's own calls, down to what was called of the user's.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.config.is_traceback_filtering_enabled()
+    True
+    """
+    return Filtering.enabled
 
 
 @cache  # once a process

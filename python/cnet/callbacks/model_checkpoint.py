@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from .._data import as_count, as_number
 from .._files import as_model_path
+from .._tracebacks import warn
 from .callback import Logs, as_verbose
 from .monitors import MonitorCallback
 
@@ -170,10 +170,9 @@ class ModelCheckpoint(MonitorCallback):
         value: Any = logs.get(self.monitor)
         if np.size(value) == 1:
             return self.current(logs)
-        warnings.warn(
+        warn(
             f"ModelCheckpoint: monitor '{self.monitor}' is not a single number, so that every model "
-            f"is saved: {value}",
-            stacklevel=2,
+            f"is saved: {value}"
         )
         return None
 

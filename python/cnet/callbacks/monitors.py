@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
 
 from .._data import FloatArray, as_count, as_number, as_text
 from .._errors import shown
+from .._tracebacks import warn
 from .callback import Callback, Logs, as_verbose
 
 __all__ = ["EarlyStopping", "ReduceLROnPlateau"]
@@ -44,10 +44,9 @@ class MonitorCallback(Callback):
         """
         logs = logs or {}
         if self.monitor not in logs:
-            warnings.warn(
+            warn(
                 f"{type(self).__name__}: monitor '{self.monitor}' is not among the logs: "
-                f"{', '.join(logs)}",
-                stacklevel=2,
+                f"{', '.join(logs)}"
             )
             return None
         value = logs[self.monitor]

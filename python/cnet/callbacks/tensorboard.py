@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from .._data import Array, as_count
 from .._errors import shown
+from .._tracebacks import warn
 from .callback import Callback, Logs
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ class TensorBoard(Callback):
         try:
             text = self.model.to_json()
         except TypeError as error:
-            warnings.warn(f"TensorBoard: the graph is not written: {error}", stacklevel=2)
+            warn(f"TensorBoard: the graph is not written: {error}")
             return
         self._write("train", [self._format.graph("keras", text)], 0)
 

@@ -24,6 +24,7 @@ from .._data import (
 from .._errors import missing, refuse_unknown, shown
 from .._serialization import Configurable
 from .._tapes import is_recorded
+from .._tracebacks import brief_traceback
 from ..config import standardize_dtype
 from . import building
 from .chain import Chain
@@ -123,6 +124,7 @@ class Layer(Configurable, HasWeights):
         """Whether the layer knows its input's shape."""
         return self.input_shape is not None
 
+    @brief_traceback
     def build(self, input_shape: Shape) -> None:
         """Make the weights for inputs of `input_shape`, (None, …); once.
 
@@ -182,6 +184,7 @@ class Layer(Configurable, HasWeights):
         self.weights = [*self.weights, weight]
         return weight
 
+    @brief_traceback
     def __call__(self, x: Any, training: bool | None = None) -> FloatArray:
         """Return the layer's output for the samples `x`; builds the layer if need be.
 

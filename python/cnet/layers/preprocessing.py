@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from .._data import FloatArray, as_array, as_number, as_samples, is_integer, refuse, shape_text
 from .._errors import shown
+from .._tracebacks import brief_traceback
 from .core import Layer, LayerOptions, Shape
 
 if TYPE_CHECKING:
@@ -132,6 +133,7 @@ class Normalization(Layer):
     def _is_adapted(self) -> bool:
         return self.built and not np.isnan(self.weights[0].numpy()).any()
 
+    @brief_traceback
     def adapt(self, data: npt.ArrayLike, batch_size: int | None = None, steps: None = None) -> None:
         """Take the mean and variance of data, in place of those of data before.
 

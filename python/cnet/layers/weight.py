@@ -12,6 +12,7 @@ import numpy.typing as npt
 from .. import _core, constraints, regularizers
 from .._data import FloatArray, as_array, as_shape, as_text, as_type
 from .._errors import shown
+from .._tracebacks import brief_traceback
 
 if TYPE_CHECKING:
     from .core import Layer
@@ -89,6 +90,7 @@ class Weight:
             )
         return as_type(array, self.dtype)
 
+    @brief_traceback
     def assign(self, value: npt.ArrayLike) -> None:
         """Put numbers of the same shape in; other types are rounded to the weight's dtype."""
         self.variable.assign(self.checked(value))
@@ -184,6 +186,7 @@ class HasWeights:
         """Return copies of all weights, layer by layer: [kernel, bias, kernel, …]."""
         return read_all(self.weights)
 
+    @brief_traceback
     def set_weights(self, weights: Sequence[npt.ArrayLike]) -> None:
         """Put all weights back, in the order of `get_weights`; all of them or, on an error, none."""
         assign_all(self.weights, weights, f"{type(self).__name__}.set_weights")

@@ -14,6 +14,7 @@ from .._data import Array, FloatArray, as_array, as_floats, as_fraction, as_text
 from .._errors import missing, shown
 from .._serialization import Configurable
 from .._tapes import is_watched
+from .._tracebacks import brief_traceback
 
 __all__ = ["Loss", "PointwiseLoss", "Reduction", "Slopes", "refuse_watched", "same_rank"]
 
@@ -79,6 +80,7 @@ class Loss(Configurable):
             type(self).name if name is None else as_text(f"{type(self).__name__}: name", name)
         )
 
+    @brief_traceback
     def call(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
         """Return the loss of each sample: predictions (…, outputs) give (…), of a tensor a tensor."""
         if not hasattr(y_pred, "__tensor__"):
@@ -160,6 +162,7 @@ class Loss(Configurable):
         """Return which samples count at all, None for all of them."""
         return None
 
+    @brief_traceback
     def __call__(
         self,
         y_true: npt.ArrayLike,

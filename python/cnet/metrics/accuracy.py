@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._data import Array, as_count, as_labels, as_number, as_samples
+from .._tracebacks import brief_traceback
 from .metric import Mean, Metric, as_pair, rounded
 
 __all__ = [
@@ -30,6 +31,7 @@ class _MeanOfMatches(Mean):
         """Return whether each prediction is right."""
         raise NotImplementedError
 
+    @brief_traceback
     def update_state(  # type: ignore[override] # of labels and predictions again
         self,
         y_true: npt.ArrayLike,

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from .._data import as_array, as_count
 from .._errors import shown
+from .._tracebacks import brief_traceback
 from .confusion import EPSILON, above, divide_no_nan
 from .metric import Float64Array, Metric, as_pair, as_weights
 
@@ -132,6 +133,7 @@ class AUC(Metric):
         self._sums: Float64Array | None = None
         self._totals = np.zeros((2, 1))  # of each column: what is positive, and what isn't
 
+    @brief_traceback
     def update_state(
         self,
         y_true: npt.ArrayLike,

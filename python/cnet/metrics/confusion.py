@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from .._data import Array, as_count, as_number, as_numbers
 from .._errors import shown
+from .._tracebacks import brief_traceback
 from .metric import Float64Array, Metric, as_pair, as_weights
 
 __all__ = ["F1Score", "Precision", "Recall"]
@@ -74,6 +75,7 @@ class _AtThresholds(Metric):
         self._true_positives, self._false_positives = np.zeros(size), np.zeros(size)
         self._positives = 0.0
 
+    @brief_traceback
     def update_state(
         self,
         y_true: npt.ArrayLike,
@@ -239,6 +241,7 @@ class F1Score(Metric):
         # Of each class: true positives, false positives, positives.
         self._sums: Float64Array | None = None
 
+    @brief_traceback
     def update_state(
         self,
         y_true: npt.ArrayLike,

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from .. import losses
 from .._data import as_samples
+from .._tracebacks import brief_traceback
 from ..losses import Loss
 from .metric import Mean, as_weights, rounded
 
@@ -41,6 +42,7 @@ class _MeanOfLosses(Mean):
         self._loss = self.kind(**options)
         vars(self).update(options)
 
+    @brief_traceback
     def update_state(  # type: ignore[override] # of labels and predictions again
         self,
         y_true: npt.ArrayLike,

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from .._data import Array, as_array, as_samples, as_text
 from .._errors import missing, shown
 from .._serialization import Configurable
+from .._tracebacks import brief_traceback
 from ..config import standardize_dtype
 
 __all__ = ["Mean", "MeanMetricWrapper", "Metric"]
@@ -44,7 +45,8 @@ class Metric(Configurable):
     ...     name = "positives"
     ...     def reset_state(self):
     ...         self.count = 0
-    ...     def update_state(self, y_true, y_pred, sample_weight=None):
+    ...     @brief_traceback
+    def update_state(self, y_true, y_pred, sample_weight=None):
     ...         self.count += int((y_pred > 0.5).sum())
     ...     def result(self):
     ...         return self.count
@@ -66,6 +68,7 @@ class Metric(Configurable):
         """Forget all samples."""
         raise NotImplementedError(missing(self, "reset_state()"))
 
+    @brief_traceback
     def update_state(
         self,
         y_true: npt.ArrayLike,
@@ -92,6 +95,7 @@ class Metric(Configurable):
         """Return the figure so far; before the first sample, what Keras's returns."""
         raise NotImplementedError(missing(self, "result()"))
 
+    @brief_traceback
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Add a batch as `update_state`, and return the figure so far."""
         self.update_state(*args, **kwargs)
@@ -116,6 +120,7 @@ class Mean(Metric):
     def reset_state(self) -> None:
         self.total, self.count = 0.0, 0.0
 
+    @brief_traceback
     def update_state(  # type: ignore[override] # of values, as Keras's
         self, values: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> None:
@@ -174,6 +179,7 @@ class MeanMetricWrapper(Mean):
         self.fn = fn
         self.fn_kwargs = kwargs
 
+    @brief_traceback
     def update_state(  # type: ignore[override] # of labels and predictions again
         self,
         y_true: npt.ArrayLike,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy.typing as npt
 
 from .._data import as_count
 from .._errors import shown
+from .._tracebacks import brief_traceback, warn
 from .metric import Float64Array, Mean, Metric, as_pair, as_weights
 
 __all__ = ["MeanAbsoluteError", "MeanSquaredError", "R2Score", "RootMeanSquaredError"]
@@ -25,6 +25,7 @@ class _MeanOfErrors(Mean):
         """Return the error of each difference of prediction and label."""
         raise NotImplementedError
 
+    @brief_traceback
     def update_state(  # type: ignore[override] # of labels and predictions again
         self,
         y_true: npt.ArrayLike,
@@ -137,6 +138,7 @@ class R2Score(Metric):
         # Of each output: sums of the weights, of labels, their squares, and the squared errors.
         self._sums: Float64Array | None = None
 
+    @brief_traceback
     def update_state(
         self,
         y_true: npt.ArrayLike,
@@ -171,9 +173,8 @@ class R2Score(Metric):
             scores = (spread * scores).sum() / spread.sum()
         n, p = self.num_samples, self.num_regressors
         if p and p >= n - 1:
-            warnings.warn(
-                f"R2Score: num_regressors={p} is too many for {n} labels; the score is not adjusted",
-                stacklevel=2,
+            warn(
+                f"R2Score: num_regressors={p} is too many for {n} labels; the score is not adjusted"
             )
         elif p:
             scores = 1 - (1 - scores) * (n - 1) / (n - p - 1)

@@ -14,6 +14,7 @@ from .. import _core
 from .._data import as_count, as_text, is_integer, refuse, shape_text
 from .._errors import shown
 from .._serialization import HasOptions
+from .._tracebacks import brief_traceback
 from ..config import floatx
 from ..layers import InputLayer, Layer, Weight, building, deserialize, serialize
 from ..layers.chain import Chain, parameters
@@ -72,6 +73,7 @@ class Sequential(Trainer, Saveable, HasWeights, HasOptions):
         "autodiff.GradientTape trains in any other way",
     )
 
+    @brief_traceback
     def __init__(
         self, layers: Iterable[Layer | Sequential] | None = None, name: str | None = None
     ) -> None:
@@ -97,6 +99,7 @@ class Sequential(Trainer, Saveable, HasWeights, HasOptions):
         """The layers, without an `Input`."""
         return list(self._layers)
 
+    @brief_traceback
     def add(self, layer: Layer | Sequential) -> None:
         """Put a layer on top. A model that trains has to be compiled anew after it.
 
@@ -165,6 +168,7 @@ class Sequential(Trainer, Saveable, HasWeights, HasOptions):
         self._changed()
         return layer
 
+    @brief_traceback
     def build(self, input_shape: Shape | None = None) -> None:
         """Make the weights for data of `input_shape`, (None, …); done by itself with the first data.
 

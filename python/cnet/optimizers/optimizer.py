@@ -10,6 +10,7 @@ from .. import _core
 from .._data import as_count, as_number, as_text, refuse
 from .._errors import missing, refuse_unknown, shown
 from .._serialization import HasOptions
+from .._tracebacks import brief_traceback
 from . import schedules
 from .schedules import LearningRateSchedule
 from .updater import Updater
@@ -174,6 +175,7 @@ class Optimizer(HasOptions):
             return [rate.rate(first + n) for n in range(batches)]
         return [self.learning_rate for _ in range(batches)] if callable(rate) else []
 
+    @brief_traceback
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Any]]) -> int:
         """Take a step: the engine's, with the bits of `fit`'s for the same gradients.
 

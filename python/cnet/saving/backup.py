@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._data import Array
+from .._tracebacks import warn
 from ..callbacks.monitors import MonitorCallback
 from .tensor_file import TensorFile
 
@@ -42,9 +42,8 @@ def describe_fit(
         }
         kept = callback._kept_weights()
         if not _is_state(callback, state) or not _are_like(kept, weights):
-            warnings.warn(
-                f"BackupAndRestore: {_shown(callback)} has counted what a backup can't hold: it would begin anew",
-                stacklevel=2,
+            warn(
+                f"BackupAndRestore: {_shown(callback)} has counted what a backup can't hold: it would begin anew"
             )
             continue
         if kept is not None:
@@ -124,10 +123,9 @@ def read_fit(
     if document.get("callbacks", []) != tensors:
         file.refuse("fit: its tensors are not those that its callbacks have kept")
     if anew:
-        warnings.warn(
+        warn(
             f"BackupAndRestore: the backup knows nothing of {', '.join(map(_shown, anew))}: what they "
-            "count begins anew",
-            stacklevel=7,
+            "count begins anew"
         )
 
     def put() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from itertools import chain
@@ -16,6 +15,7 @@ from .._data import Array
 from .._errors import shown
 from .._files import StrPath, as_model_path, as_path
 from .._serialization import find_class
+from .._tracebacks import warn
 from ..layers.weight import assign_all, read_all
 from ..random import seeds_aside
 from .backup import describe_fit, read_fit
@@ -99,9 +99,7 @@ class Saveable:
         model = self._as_model()
         path = as_model_path("save", filepath)
         if not model.built:
-            warnings.warn(
-                f"save: the model '{model.name}' is not built: it has no weights yet", stacklevel=2
-            )
+            warn(f"save: the model '{model.name}' is not built: it has no weights yet")
         self._save(path, overwrite=overwrite)
 
     def _back_up(self, filepath: StrPath, callbacks: Sequence[Callback]) -> None:

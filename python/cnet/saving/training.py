@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._data import Array, FloatArray
+from .._tracebacks import warn
 from ..callbacks import History
 from ..trainer.compiled import Compiled, OptimizerState
 from .tensor_file import MAX_DIMENSIONS, TensorFile
@@ -37,18 +37,16 @@ def describe_training(
     compiled = model._compiled
     state = None if compiled is None else compiled.optimizer_state()
     if state is not None and model._frozen != model._not_trainable():
-        warnings.warn(
-            "save: layers' trainable has changed since training began: the optimizer's state is not saved",
-            stacklevel=4,
+        warn(
+            "save: layers' trainable has changed since training began: the optimizer's state is not saved"
         )
         state = None
     if compiled is not None and state is not None:
         names = compiled.optimizer.rule().slot_names
         if names != state.names:
-            warnings.warn(
+            warn(
                 f"save: the optimizer has kept {state.names} and is to keep {names} by now: "
-                "its state is not saved",
-                stacklevel=4,
+                "its state is not saved"
             )
             state = None
     document: dict[str, Any] = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 from .. import _core, random
 from .._data import Array, FloatArray
 from .._errors import shown
+from .._tracebacks import warn
 
 __all__ = [
     "Arrays",
@@ -289,10 +289,9 @@ class DatasetBatches(Batches):
 
 def warn_of_end(call: str, when: str) -> None:
     """Warn that data ended too early."""
-    warnings.warn(
+    warn(
         f"{call}: x ran out of data {when}; expected steps_per_epoch * epochs batches, or an "
-        "iterable that begins anew",
-        stacklevel=3,
+        "iterable that begins anew"
     )
 
 

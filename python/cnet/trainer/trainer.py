@@ -14,6 +14,7 @@ from .._errors import shown
 from .._frames import column_names
 from .._progress import Progress
 from .._tapes import is_recorded
+from .._tracebacks import brief_traceback
 from ..callbacks import Callback, CallbackList, History
 from .compiled import Totals
 from .data import comes_in_batches, source_of, split
@@ -56,6 +57,7 @@ class Trainer(Loop):
     # The core's network, where samples are rows of numbers to the user as well.
     _rows_network: Any = None
 
+    @brief_traceback
     @alone
     def fit(
         self,
@@ -233,6 +235,7 @@ class Trainer(Loop):
         hooks.call("on_train_end", epoch_logs)
         return history
 
+    @brief_traceback
     @alone_or_within
     @_undoing
     def evaluate(
@@ -292,6 +295,7 @@ class Trainer(Loop):
         hooks.call("on_test_end", logs)
         return _result(logs, return_dict)
 
+    @brief_traceback
     @_undoing
     def predict(
         self,
@@ -370,6 +374,7 @@ class Trainer(Loop):
                 return outputs  # type: ignore[no-any-return] # the core's stub says what it is
         return self._outputs(x, training=False)
 
+    @brief_traceback
     def _recorded(self, x: Any, *, training: bool) -> Any:
         """Return the output as a tensor, on the tapes that are running."""
         model = self._as_model()
@@ -383,6 +388,7 @@ class Trainer(Loop):
             )
             return model.chain(training=training).record(samples if tensor is None else tensor)
 
+    @brief_traceback
     @_undoing
     def _outputs(self, x: Any, *, training: bool) -> FloatArray:
         samples, model = self._samples(f"{type(self).__name__}: x", x), self._as_model()
@@ -392,11 +398,13 @@ class Trainer(Loop):
             return self._shaped(model.network.predict_in_training(samples))
         return self._shaped(model.chain(training=True).predict(samples))
 
+    @brief_traceback
     @_undoing
     def predict_on_batch(self, x: Any) -> FloatArray:
         """Return the model's output for a batch."""
         return self._predict(self._samples("predict_on_batch: x", x))
 
+    @brief_traceback
     @alone
     @_undoing
     def train_on_batch(
@@ -424,6 +432,7 @@ class Trainer(Loop):
         compiled.totals = self._train("train_on_batch", batch, Totals(), silent, hooks)
         return _result(compiled.logs(compiled.totals), return_dict)
 
+    @brief_traceback
     @alone_or_within
     @_undoing
     def test_on_batch(
