@@ -20,6 +20,7 @@ MODULES = [
     {"models"},
     {"saving"},
     {"trainer"},
+    {"backend"},
     {"layers", "callbacks", "_progress", "optimizers", "metrics", "utils", "datasets"},
     {"losses", "plots"},
     {"activations", "constraints", "initializers", "regularizers"},
@@ -30,7 +31,7 @@ MODULES = [
     {"_elementwise"},
     {"_data", "_files", "_serialization"},
     {"config", "_frames", "_refusals"},
-    {"_absent", "_core", "_errors", "_overrides", "_tapes", "_tracebacks", "reference"},
+    {"_absent", "_core", "_errors", "_overrides", "_names", "_tapes", "_tracebacks", "reference"},
 ]
 RANK = {module: rank for rank, row in enumerate(MODULES) for module in row}
 

@@ -452,7 +452,12 @@ def test_weights_of_samples_and_classes() -> None:
     assert_array_equal(by_class({}), np.ones(4, np.float32))
     with pytest.raises(TypeError, match=r"^call: c: expected a dict of class to weight, got list"):
         by_class([1, 2, 3])
-    for key in (1.0, True, "1"):
+    for key in (1.0, True, np.float32(1), np.int8(1)):
+        np.testing.assert_array_equal(by_class({key: 3}), by_class({1: 3}))
+    for key in (0.5, np.nan, np.inf):
+        with pytest.raises(ValueError, match=r"^call: c: expected classes as whole numbers, got "):
+            by_class({key: 1})
+    for key in ("1", None, (1,), 1j):
         with pytest.raises(TypeError, match=r"^call: c: expected classes as integers, got "):
             by_class({key: 1})
     for key in (-1, 3):

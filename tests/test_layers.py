@@ -12,7 +12,7 @@ import pytest
 from support.instances import INNER_LAYERS, LAYERS, Maker, first_of_each, name_of
 
 import cnet
-from cnet import activations, layers, ops
+from cnet import activations, autodiff, layers, ops
 from cnet.reference.activations import ACTIVATIONS as ELEMENTWISE
 
 DTYPES = ["float32", "float64"]
@@ -83,12 +83,12 @@ def test_rescaling_rounds_once(dtype: str) -> None:
     scale, offset = (float(np.dtype(dtype).type(number)) for number in (1 / 255, -0.3))
     rescaled = layers.Rescaling(scale, offset, dtype=dtype)(np.arange(256, dtype=np.uint8))
     exact = [float(n * Fraction(scale) + Fraction(offset)) for n in range(256)]
-    expected = np.array(exact, dtype)[:, np.newaxis]
+    expected = np.array(exact, dtype)
     np.testing.assert_array_equal(rescaled, expected, strict=True)
 
 
 def test_rescaling_has_no_offset_by_default() -> None:
-    assert layers.Rescaling(0.5)([1.0, 3.0]).tolist() == [[0.5], [1.5]]
+    assert layers.Rescaling(0.5)([1.0, 3.0]).tolist() == [0.5, 1.5]
 
 
 def test_flatten() -> None:
@@ -312,7 +312,6 @@ LEFT_OUT: list[tuple[Callable[..., Any], str, dict[str, Any]]] = [
     (layers.Input, "Input", {"batch_size": 32}),
     (layers.Input, "Input", {"sparse": True}),
     (layers.Input, "Input", {"ragged": True}),
-    (layers.Input, "Input", {"batch_shape": (None, 4)}),
     (layers.Input, "Input", {"tensor": 1}),
     (layers.Input, "Input", {"optional": True}),
     (layers.Dense, "Dense", {"lora_rank": 4}),
@@ -409,3 +408,42 @@ def test_alpha_is_the_slope_of_a_leaky_relu() -> None:
     assert layer.get_config() == layers.LeakyReLU(0.5, name=layer.name).get_config()
     with pytest.raises(ValueError, match="LeakyReLU: alpha: expected a number of at least 0"):
         layers.LeakyReLU(alpha=-1)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        *(layers.ReLU(), layers.Activation("tanh"), layers.Softmax(), layers.Rescaling(2.0, 1.0)),
+        *(layers.Dropout(0.5), layers.GaussianNoise(0.5), layers.ELU(), layers.LeakyReLU()),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_an_array_of_one_dimension_is_a_row(layer: layers.Layer) -> None:
+    x = draw(5)
+    np.testing.assert_array_equal(layer(x), layer(x[np.newaxis])[0], strict=True)
+    np.testing.assert_array_equal(layer(x.tolist()), layer(x.astype("float32")))
+    with autodiff.GradientTape() as tape:
+        variable = autodiff.Variable(x)
+        y = layer(variable)
+    assert y.shape == (5,)
+    assert tape.gradient(y, variable).shape == (5,)
+
+
+def test_input_shapes_in_keras_ways() -> None:
+    for head in (
+        layers.Input((4,)),
+        layers.Input(batch_shape=(None, 4)),
+        layers.InputLayer(batch_shape=[None, 4]),
+        layers.InputLayer(input_shape=(4,)),
+    ):
+        assert head.output_shape == (None, 4)
+        assert layers.InputLayer.from_config(head.get_config()).output_shape == (None, 4)
+    for wrong, message in (
+        ({}, "got none of them"),
+        ({"shape": (4,), "batch_shape": (None, 4)}, "got 2 of them"),
+        ({"batch_shape": (8, 4)}, "models take batches of any size"),
+        ({"batch_shape": (None,)}, "models take batches of any size"),
+        ({"batch_shape": 4}, "models take batches of any size"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            layers.Input(**wrong)

@@ -54,14 +54,23 @@ ALL = [
 ]
 STEPS = {"initial_learning_rate": 0.1, "decay_steps": 10}
 # Kept as another attribute than the argument's name, or as two that go together.
-NOT_ATTRIBUTES = {"input_dim", "alpha", "mean", "variance", "output_shape", "input_shape", "shape"}
+NOT_ATTRIBUTES = {
+    "input_dim",
+    "alpha",
+    "mean",
+    "variance",
+    "output_shape",
+    "input_shape",
+    "shape",
+    "batch_shape",
+}
 NOT_ATTRIBUTES.add("num_labels")  # for which there is another condition
 
 
 def named(maker: partial[Any]) -> Any:
-    """Return an object, a layer with a name that another of its kind has, too."""
-    is_layer = issubclass(maker.func, layers.Layer)
-    return maker(name="it") if is_layer else maker()
+    """Return an object with a name that another of its kind has, too, if such are numbered."""
+    is_numbered = issubclass(maker.func, (layers.Layer, optimizers.Optimizer))
+    return maker(name="it") if is_numbered else maker()
 
 
 @pytest.mark.parametrize("maker", ALL, ids=lambda m: f"{m.func.__name__}{len(m.keywords)}")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from . import (
         activations,
         autodiff,
+        backend,
         callbacks,
         config,
         constraints,
@@ -78,6 +79,7 @@ __all__ = [
     "Sequential",
     "activations",
     "autodiff",
+    "backend",
     "build_info",
     "callbacks",
     "config",

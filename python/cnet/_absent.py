@@ -27,7 +27,7 @@ _ELSEWHERE: dict[str, dict[str, str]] = {
         "dtype= is float32 or float64": """
             DTypePolicy FloatDTypePolicy dtype_policies mixed_precision quantizers Quantizer""",
         "cnet is its own backend": """
-            backend device distribution legacy name_scope RematScope remat StatelessScope SymbolicScope tree
+            device distribution legacy name_scope RematScope remat StatelessScope SymbolicScope tree
             version""",
         _KERAS: "applications distillation preprocessing visualization",
         _SCIKIT_LEARN: "wrappers",
@@ -73,11 +73,8 @@ _ELSEWHERE: dict[str, dict[str, str]] = {
             BinaryIoU CategoricalHinge ConcordanceCorrelation CosineSimilarity FBetaScore IoU MeanIoU OneHotIoU
             OneHotMeanIoU PearsonCorrelation Sum categorical_hinge concordance_correlation pearson_correlation""",
         "Precision and Recall take thresholds": """
-            FalseNegatives FalsePositives TrueNegatives TruePositives PrecisionAtRecall RecallAtPrecision
+            PrecisionAtRecall RecallAtPrecision
             SensitivityAtSpecificity SpecificityAtSensitivity""",
-        "the metric's class is called with (y_true, y_pred)": """
-            binary_accuracy categorical_accuracy sparse_categorical_accuracy sparse_top_k_categorical_accuracy
-            top_k_categorical_accuracy""",
         _SAME: "deserialize serialize",
     },
     "cnet.optimizers": {
@@ -118,7 +115,7 @@ _ELSEWHERE: dict[str, dict[str, str]] = {
         "load_model takes custom_objects": """
             CustomObjectScope custom_object_scope deserialize_keras_object get_custom_objects
             get_registered_name get_registered_object register_keras_serializable serialize_keras_object""",
-        "cnet.config has the defaults, and each cnet.Sequential its own names": "Config clear_session",
+        "cnet.config has the defaults, and each cnet.Sequential its own names": "Config",
         "cnet.autodiff has the tensors": "is_keras_tensor",
         "fit takes (x, y, sample_weight)": "pack_x_y_sample_weight unpack_x_y_sample_weight",
         "cnet.config has floatx": "standardize_dtype",
@@ -145,6 +142,14 @@ _ELSEWHERE: dict[str, dict[str, str]] = {
             disable_interactive_logging enable_interactive_logging is_interactive_logging_enabled""",
         "cnet's files hold no code": "enable_unsafe_deserialization",
         "config.set_floatx chooses float32 or float64": "dtype_policy set_dtype_policy",
+    },
+    "cnet.backend": {
+        "it is in numpy": "is_float_dtype is_int_dtype result_type",
+        "layers and losses take their own epsilon": "epsilon set_epsilon",
+        "cnet is its own backend": "backend image_data_format set_image_data_format",
+        "each cnet.Sequential has its own names": "get_uid",
+        "cnet.autodiff has the tensors": "is_keras_tensor",
+        "cnet.config has floatx": "standardize_dtype",
     },
     "cnet.optimizers.schedules": {_SAME: "deserialize serialize"},
 }

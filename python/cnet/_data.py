@@ -7,7 +7,8 @@ Data keeps its dtype and its strides: the core converts a batch at a time. Only 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,21 @@ def as_type(array: Array, dtype: npt.DTypeLike) -> FloatArray:
         return np.require(array, requirements=["C", "A"])
     with np.errstate(over="ignore"):
         return np.require(array, dtype=dtype, requirements=["C", "A"])
+
+
+def is_dataset(x: Any) -> bool:
+    """Whether `x` is a `PyDataset`, by what it has."""
+    has_count = hasattr(x, "num_batches") or hasattr(x, "__len__")
+    return has_count and hasattr(x, "__getitem__") and hasattr(x, "on_epoch_end")
+
+
+def comes_in_batches(x: Any) -> bool:
+    """Whether `x` gives batches, rather than being samples."""
+    if is_dataset(x):
+        return True
+    if hasattr(x, "__array__") or hasattr(x, "__dlpack__") or no_array(x):
+        return False
+    return isinstance(x, Iterable) and not isinstance(x, (Sequence, Mapping, AbstractSet))
 
 
 def as_samples(value: Any, argument: str, sample_shape: tuple[int, ...] | None = None) -> Array:
@@ -181,8 +197,11 @@ def as_class_weights(
             f"{argument}: expected a dict of class to weight, got {type(value).__name__}"
         )
     for key, weight in value.items():
-        if not is_integer(key):
+        is_number = isinstance(key, (int, float, np.number, np.bool_))
+        if not is_number or isinstance(key, np.timedelta64):
             raise TypeError(f"{argument}: expected classes as integers, got {shown(key)}")
+        if key != key // 1:
+            raise ValueError(f"{argument}: expected classes as whole numbers, got {shown(key)}")
         if classes is not None and not 0 <= key < classes:
             raise ValueError(f"{argument}: class {key} is outside [0, {classes})")
         with np.errstate(over="ignore"):
@@ -191,7 +210,7 @@ def as_class_weights(
             raise ValueError(f"{argument}[{key}]: {weight} is not a finite {dtype}")
     if not value:
         return np.ones(len(ids), dtype)
-    named = np.array(sorted(value))
+    named = np.array(sorted(value)).astype(np.int64)
     place = np.searchsorted(named, ids).clip(max=len(named) - 1)
     weights: FloatArray = np.array([value[key] for key in sorted(value)], dtype)[place]
     weights[named[place] != ids] = 1

@@ -36,6 +36,8 @@ def as_path(argument: str, value: Any) -> str:
     path = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
     if not isinstance(path, str):
         raise TypeError(f"{argument}: expected text or a path, got {type(value).__name__}")
+    if not path:
+        raise ValueError(f"{argument}: expected a path, got empty text")
     return path
 
 

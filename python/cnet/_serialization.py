@@ -8,6 +8,7 @@ that hands further arguments on to one of cnet's overrides it, as in Keras.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ._errors import shown
+from ._names import snake_case
 from ._overrides import RefusesOverrides
 
 if TYPE_CHECKING:
@@ -67,9 +69,8 @@ class HasOptions(RefusesOverrides):
         for name, default in _parameters(type(self)).items():
             value = vars(self).get(self._kept_in.get(name, name), default)
             is_default = isinstance(value, (int, float, str)) and value == default
-            of_class = (getattr(type(self), "name", kind), kind)
-            is_its_class = name == "name" and value in of_class
-            if value is not default and not is_default and not is_its_class:
+            is_its_own = name == "name" and _is_of_class(type(self), str(value))
+            if value is not default and not is_default and not is_its_own:
                 options.append(f"{name}={shown(value)}")
         return f"{kind}({', '.join(options)})"
 
@@ -191,6 +192,12 @@ def get_by_name(
         f"{family}: expected one of {known_names}, or an instance of {base.__name__}, "
         f"got {shown(identifier)}"
     )
+
+
+def _is_of_class(cls: Any, name: str) -> bool:
+    """Whether an object of a class has this name without having been given it."""
+    own = getattr(cls, "name", cls.__name__)
+    return name == own or re.sub(r"_\d+$", "", name) == snake_case(cls.__name__)
 
 
 @lru_cache(maxsize=256)

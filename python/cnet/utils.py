@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from . import random
+from . import _names, random
 from ._absent import absent
 from ._data import as_array, as_count, as_ids
 from ._errors import missing, shown
 from .config import floatx
 
-__all__ = ["PyDataset", "Sequence", "set_random_seed", "to_categorical"]
+__all__ = ["PyDataset", "Sequence", "clear_session", "set_random_seed", "to_categorical"]
 
 
 class PyDataset:
@@ -91,6 +91,25 @@ class PyDataset:
 
 
 Sequence = PyDataset  # its older name
+
+
+def clear_session(free_memory: bool = True) -> None:
+    """Let the names of layers, models and optimizers that are given none begin anew: "dense", "dense_1", ….
+
+    Parameters
+    ----------
+    free_memory : bool, default True
+        Of no effect: what nobody uses is gone as soon as that.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.utils.clear_session()
+    >>> [cnet.layers.Dense(1).name for _ in range(2)]
+    ['dense', 'dense_1']
+    """
+    del free_memory
+    _names.clear()
 
 
 def set_random_seed(seed: int) -> None:

@@ -182,3 +182,9 @@ def test_it_is_imported_when_it_is_used() -> None:
         "import cnet, sys; assert 'cnet.autodiff' not in sys.modules; cnet.autodiff.Variable(1.0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_keras_names_of_a_variables_arguments() -> None:
+    variable = Variable(initial_value=[1, 2], trainable=False, name="w", dtype="float64")
+    assert (variable.name, variable.dtype, variable.trainable) == ("w", np.float64, False)
+    np.testing.assert_array_equal(variable.numpy(), [1.0, 2.0])

@@ -208,3 +208,10 @@ def test_a_backup_that_was_edited(tmp_path: Path, change: Any) -> None:
     with pytest.raises(cnet.FormatError):
         model.fit(X, Y, epochs=2, verbose=0, callbacks=[backup])
     assert (bits(model), model.optimizer.iterations) == (before, 0)
+
+
+def test_no_folder_is_refused() -> None:
+    with pytest.raises(
+        ValueError, match="BackupAndRestore: backup_dir: expected a path, got empty"
+    ):
+        callbacks.BackupAndRestore("")

@@ -160,7 +160,10 @@ def test_folders_are_made(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"monitor": "nothing"}, "ModelCheckpoint: monitor 'nothing' is not among the logs"),
+        (
+            {"monitor": "nothing", "mode": "max"},
+            "ModelCheckpoint: monitor 'nothing' is not among the logs",
+        ),
         ({}, "ModelCheckpoint: monitor 'val_loss' is not a single number"),
     ],
 )

@@ -235,3 +235,22 @@ def test_wrong_arguments_are_refused(
 ) -> None:
     with pytest.raises(error, match=rf"^{name}: {message}"):
         getattr(callbacks, name)(**options)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        callbacks.EarlyStopping,
+        callbacks.ReduceLROnPlateau,
+        lambda monitor: callbacks.ModelCheckpoint("a.safetensors", monitor, save_best_only=True),
+    ],
+)
+def test_a_monitor_of_unknown_direction_is_refused_before_training(make: Any) -> None:
+    model = cnet.Sequential([cnet.Input((2,)), cnet.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    before = model.get_weights()
+    with pytest.raises(
+        ValueError, match="whether 'unknown' should grow or fall is not known; say mode="
+    ):
+        model.fit(np.ones((4, 2)), np.ones(4), verbose=0, callbacks=[make("unknown")])
+    np.testing.assert_array_equal(model.get_weights()[0], before[0])

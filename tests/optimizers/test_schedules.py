@@ -155,3 +155,27 @@ def test_a_schedule_without_a_call_is_refused_by_name() -> None:
 
     with pytest.raises(NotImplementedError, match="Nothing: expected a method __call__"):
         _ = optimizers.SGD(Nothing()).learning_rate
+
+
+@pytest.mark.parametrize("make", first_of_each(SCHEDULES))
+def test_arrays_of_steps(make: Any) -> None:
+    schedule = make()
+    steps = np.array([[0, 1, 2], [5, 20, 10**6]])
+    expected = [[schedule(int(step)) for step in row] for row in steps]
+    for given in (steps, steps.tolist(), steps.astype(np.float32)):
+        rates = schedule(given)
+        np.testing.assert_array_equal(rates, expected)
+        assert rates.dtype == np.float64
+    assert type(schedule(np.int64(3))) is float
+    with pytest.raises(TypeError, match="step: expected numbers"):
+        schedule(["a", "b"])
+
+
+def test_names_of_optimizers_are_numbered() -> None:
+    cnet.utils.clear_session()
+    names = [optimizers.SGD().name, optimizers.SGD().name, optimizers.AdamW().name]
+    assert names == ["sgd", "sgd_1", "adam_w"]
+    assert repr(optimizers.SGD()) == "SGD()"
+    assert repr(optimizers.SGD(name="mine")) == "SGD(name='mine')"
+    cnet.backend.clear_session()
+    assert optimizers.SGD().name == "sgd"

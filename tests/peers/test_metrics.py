@@ -47,6 +47,11 @@ ONE_OF, IDS_OF, ANY_OF, REAL = (
     (NUMBERS, ESTIMATES),
 )
 CASES: list[tuple[str, dict[str, Any], Any]] = [
+    *(
+        (name, {"thresholds": thresholds}, ANY_OF)
+        for name in ("TruePositives", "TrueNegatives", "FalsePositives", "FalseNegatives")
+        for thresholds in (None, 0.25, [0.75, 0.0, 0.5])
+    ),
     ("Accuracy", {}, (np.round(NUMBERS), np.round(ESTIMATES))),
     ("BinaryAccuracy", {}, ANY_OF),
     ("BinaryAccuracy", {"threshold": 0.25}, ANY_OF),
@@ -147,7 +152,8 @@ def test_against_keras(name: str, options: dict[str, Any], data: Any, kind: str)
         weights = WEIGHTS_OF[kind][batch]
         ours.update_state(y_true, y_pred, sample_weight=weights)
         theirs.update_state(y_true, y_pred, sample_weight=weights)
-    expected = np.asarray(keras.ops.convert_to_numpy(theirs.result()))
+    result = theirs.result() + 0.0  # of counts it is a variable, which NumPy warns of
+    expected = np.asarray(keras.ops.convert_to_numpy(result))
     assert np.shape(ours.result()) == expected.shape
     np.testing.assert_allclose(ours.result(), expected, rtol=1e-6)
 
@@ -237,3 +243,25 @@ def test_auc_is_scikit_learns_where_thresholds_lie_between_all_predictions() -> 
     between = (np.arange(40) + 0.5) / 40  # predictions are fortieths
     ours = metrics.AUC(thresholds=between.tolist())(y, p)
     assert ours == pytest.approx(sklearn().roc_auc_score(y, p), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "data"),
+    [
+        ("binary_accuracy", {}, ANY_OF),
+        ("binary_accuracy", {"threshold": 0.25}, ANY_OF),
+        ("categorical_accuracy", {}, ONE_OF),
+        ("sparse_categorical_accuracy", {}, IDS_OF),
+        ("sparse_categorical_accuracy", {}, (IDS[..., None], SCORES)),
+        ("top_k_categorical_accuracy", {"k": 2}, ONE_OF),
+        ("sparse_top_k_categorical_accuracy", {"k": 2}, IDS_OF),
+        ("sparse_top_k_categorical_accuracy", {"k": 2}, (IDS[..., None], SCORES)),
+    ],
+)
+def test_functions_of_samples(name: str, options: Any, data: Any) -> None:
+    labels, predictions = data[0][0], data[1][0]
+    ours = getattr(metrics, name)(labels, predictions, **options)
+    theirs = keras.ops.convert_to_numpy(
+        getattr(keras.metrics, name)(labels, predictions, **options)
+    )
+    np.testing.assert_array_equal(ours, theirs, strict=True)

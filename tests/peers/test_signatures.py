@@ -39,8 +39,7 @@ DIFFERENCES: dict[str, dict[str, str]] = {
         )
     },
     "callbacks.CallbackList": {"": "made by fit alone, from what fit knows"},
-    "layers.Input": {"shape": STATIC},
-    "layers.InputLayer": {"shape": STATIC, "trainable": "all layers have it"},
+    "layers.InputLayer": dict.fromkeys(("input_shape", "trainable"), "all layers have it"),
     "layers.Layer": {"": "Keras's are behind **kwargs"},
     "layers.LeakyReLU": {"alpha": "Keras's is behind **kwargs"},
     "models.Sequential": {"": "Keras's are behind **kwargs"},

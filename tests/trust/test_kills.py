@@ -60,6 +60,7 @@ OPTIMIZERS: list[Callable[[], optimizers.Optimizer]] = [
 
 def train(number: int, folder: Path, *more: callbacks.Callback) -> cnet.Sequential:
     """Train model `number` to its end, with a backup in the folder."""
+    cnet.utils.clear_session()  # the names in the files, too, are those of a new process
     cnet.utils.set_random_seed(number)
     model = cnet.Sequential(
         [

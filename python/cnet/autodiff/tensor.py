@@ -149,7 +149,7 @@ class Variable(_Numbers):
 
     Parameters
     ----------
-    value : array_like
+    initial_value : array_like
         float32 and float64 arrays keep their type, other floats become `cnet.config.floatx()`;
         integers stay integers, which no gradient reaches.
     trainable : bool, default True
@@ -160,7 +160,7 @@ class Variable(_Numbers):
     Raises
     ------
     TypeError
-        If `value` isn't numbers.
+        If `initial_value` isn't numbers.
 
     Examples
     --------
@@ -176,14 +176,14 @@ class Variable(_Numbers):
 
     def __init__(
         self,
-        value: npt.ArrayLike,
+        initial_value: npt.ArrayLike,
         trainable: bool = True,
         name: str | None = None,
         dtype: npt.DTypeLike | None = None,
     ) -> None:
         self.name = "Variable" if name is None else str(name)
         self.trainable = bool(trainable)
-        self._tensor = Tensor(np.array(as_value(value, self.name, dtype)))
+        self._tensor = Tensor(np.array(as_value(initial_value, self.name, dtype)))
 
     @property
     def value(self) -> Array:

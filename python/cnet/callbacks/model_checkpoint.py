@@ -120,6 +120,8 @@ class ModelCheckpoint(MonitorCallback):
         return [self.monitor, self.filepath]
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
+        if self.save_best_only:
+            self._direction()
         if not self.save_weights_only:
             self.model.get_config()  # what can't be saved is better found before an epoch than after
 

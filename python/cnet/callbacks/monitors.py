@@ -165,6 +165,7 @@ class EarlyStopping(MonitorCallback):
         self.best_weights: list[Any] | None = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
+        self._direction()  # better now than after an epoch, if nobody knows it
         self._reset()
 
     def _kept_weights(self) -> list[FloatArray] | None:
@@ -269,6 +270,7 @@ class ReduceLROnPlateau(MonitorCallback):
         self.cooldown_counter, self.wait = 0, 0
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
+        self._direction()
         self._reset()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:

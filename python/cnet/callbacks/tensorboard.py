@@ -47,7 +47,9 @@ class TensorBoard(Callback):
         Write "epoch_steps_per_second" and, with an `update_freq`, "batch_steps_per_second".
     update_freq : {"epoch", "batch"} or int, default "epoch"
         Write figures of batches too: of each, or of every so many. Each batch then costs a call.
-    profile_batch, embeddings_freq, embeddings_metadata
+    profile_batch : int, (int, int) or str, default 0
+        Of no effect: nothing is profiled.
+    embeddings_freq, embeddings_metadata
         Not supported: leave them as they are.
 
     Raises
@@ -88,18 +90,18 @@ class TensorBoard(Callback):
         write_images: bool = False,
         write_steps_per_second: bool = False,
         update_freq: str | int = "epoch",
-        profile_batch: int = 0,
+        profile_batch: int | tuple[int, int] | str = 0,
         embeddings_freq: int = 0,
         embeddings_metadata: None = None,
     ) -> None:
         refused = {
-            "profile_batch": profile_batch,
             "embeddings_freq": embeddings_freq,
             "embeddings_metadata": embeddings_metadata,
         }
         for name, value in refused.items():
             if value:
                 raise ValueError(f"TensorBoard: {name} is not supported, got {shown(value)}")
+        self.profile_batch = profile_batch
         self.log_dir = os.fspath(log_dir)
         self.histogram_freq = as_count("TensorBoard: histogram_freq", histogram_freq)
         self.write_graph = bool(write_graph)

@@ -99,7 +99,7 @@ class Variable(Node):
 
     Parameters
     ----------
-    value : array_like
+    initial_value : array_like
         float32 and float64 arrays keep their type, other floats become `cnet.config.floatx()`;
         integers stay integers, which no gradient reaches.
     trainable : bool, default True
@@ -120,13 +120,13 @@ class Variable(Node):
 
     def __init__(
         self,
-        value: npt.ArrayLike,
+        initial_value: npt.ArrayLike,
         trainable: bool = True,
         name: str | None = None,
         dtype: npt.DTypeLike | None = None,
     ) -> None:
         super().__init__("Variable" if name is None else str(name))
-        self._value: Array = np.array(as_value(value, self.name, dtype))
+        self._value: Array = np.array(as_value(initial_value, self.name, dtype))
         self.trainable = bool(trainable)
 
     @property

@@ -33,6 +33,7 @@ class Activation(Layer):
     """
 
     _prefix = "activation"
+    keeps_shape = True
 
     def __init__(
         self,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections import Counter
 from collections.abc import Callable
 from typing import Any, ClassVar, TypedDict
 
@@ -22,6 +21,7 @@ from .._data import (
     shape_text,
 )
 from .._errors import missing, refuse_unknown, shown
+from .._names import auto_name
 from .._serialization import Configurable
 from .._tapes import is_recorded
 from .._tracebacks import brief_traceback
@@ -33,14 +33,6 @@ from .weight import HasWeights, Weight
 __all__ = ["Input", "InputLayer", "Layer"]
 
 Shape = tuple[int | None, ...]
-_names: Counter[str] = Counter()
-
-
-def auto_name(prefix: str) -> str:
-    """Return `prefix` for its first use in the process, then prefix_1, prefix_2, …, as Keras."""
-    count = _names[prefix]
-    _names[prefix] += 1
-    return prefix if count == 0 else f"{prefix}_{count}"
 
 
 class LayerOptions(TypedDict, total=False):
@@ -81,7 +73,11 @@ class Layer(Configurable, HasWeights):
     only_in_training = False
     #: Whether it is built for inputs of one shape, as what has weights is, and computes no others.
     has_one_shape = False
-    _kept_in: ClassVar = dict.fromkeys(("input_shape", "input_dim", "shape"), "sample_shape")
+    #: Whether its output has the input's shape: an array of one dimension is taken for a row, as by Keras.
+    keeps_shape = False
+    _kept_in: ClassVar = dict.fromkeys(
+        ("shape", "input_shape", "input_dim", "batch_shape"), "sample_shape"
+    )
 
     def __init__(
         self,
@@ -191,11 +187,16 @@ class Layer(Configurable, HasWeights):
         Parameters
         ----------
         x : array_like, (batch, …)
+            What computes each number by itself, and softmaxes, take an array of one dimension for a row.
         training : bool, default False
             Whether `x` is a batch of training: what `Dropout` and its like do to one is done, and
             `BatchNormalization` goes by it and remembers it.
         """
         training = bool(training)
+        if self.keeps_shape and np.ndim(x) == 1 and len(x):
+            from ..autodiff import reshape  # of arrays and tensors alike
+
+            return reshape(self(reshape(x, (1, -1)), training), -1)  # type: ignore[no-any-return] # as x
         samples = as_samples(x, f"{type(self).__name__} '{self.name}'")
         shape = (None, *samples.shape[1:])
         was_built = self.built
@@ -298,21 +299,22 @@ class InputLayer(Layer):
 
     def __init__(
         self,
-        shape: tuple[int, ...],
+        shape: tuple[int, ...] | None = None,
         batch_size: None = None,
         dtype: str | None = None,
         sparse: None = None,
         ragged: None = None,
-        batch_shape: None = None,
+        batch_shape: tuple[int | None, ...] | None = None,
         input_tensor: None = None,
         optional: bool = False,
         name: str | None = None,
         trainable: bool = True,
+        input_shape: tuple[int, ...] | None = None,
     ) -> None:
+        shape = _only_shape(shape, input_shape, batch_shape)
         self.batch_size = refuse("Input", "batch_size", batch_size)
         self.sparse = refuse("Input", "sparse", sparse)
         self.ragged = refuse("Input", "ragged", ragged)
-        self.batch_shape = refuse("Input", "batch_shape", batch_shape)
         self.input_tensor = refuse("Input", "tensor", input_tensor)
         self.optional = refuse("Input", "optional", optional, default=False)
         sample_shape = check_shape(shape, "Input" if name is None else as_text("Input: name", name))
@@ -324,12 +326,12 @@ class InputLayer(Layer):
 
 
 def Input(
-    shape: tuple[int, ...],
+    shape: tuple[int, ...] | None = None,
     batch_size: None = None,
     dtype: str | None = None,
     sparse: None = None,
     ragged: None = None,
-    batch_shape: None = None,
+    batch_shape: tuple[int | None, ...] | None = None,
     name: str | None = None,
     tensor: None = None,
     optional: bool = False,
@@ -340,9 +342,11 @@ def Input(
     ----------
     shape : tuple of int
         Of one sample.
+    batch_shape : tuple, optional
+        The same behind a None: (None, 4).
     dtype, name : str, optional
         See `Layer`.
-    batch_size, sparse, ragged, batch_shape, tensor, optional
+    batch_size, sparse, ragged, tensor, optional
         Not supported: leave them as they are. A model takes batches of any size.
 
     Raises
@@ -358,6 +362,27 @@ def Input(
     (None, 3)
     """
     return InputLayer(shape, batch_size, dtype, sparse, ragged, batch_shape, tensor, optional, name)
+
+
+def _only_shape(shape: Any, input_shape: Any, batch_shape: Any) -> Any:
+    """Return the shape of a sample, which one of the three ways gives."""
+    given = [each for each in (shape, input_shape, batch_shape) if each is not None]
+    if len(given) != 1:
+        raise ValueError(
+            f"Input: expected a shape or a batch_shape, got {len(given) or 'none'} of them"
+        )
+    if batch_shape is None:
+        return given[0]
+    if (
+        not isinstance(batch_shape, (tuple, list))
+        or len(batch_shape) < 2
+        or batch_shape[0] is not None
+    ):
+        raise ValueError(
+            "Input: batch_shape: expected (None, …), as models take batches of any size, got "
+            f"{shown(batch_shape)}"
+        )
+    return tuple(batch_shape[1:])
 
 
 def check_shape(shape: Any, layer: str) -> tuple[int, ...]:

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from .._data import FloatArray, as_array, as_number, as_samples, is_integer, refuse, shape_text
+from .._data import (
+    FloatArray,
+    as_array,
+    as_number,
+    as_samples,
+    comes_in_batches,
+    is_dataset,
+    is_integer,
+    refuse,
+    shape_text,
+)
 from .._errors import shown
 from .._tracebacks import brief_traceback
 from .core import Layer, LayerOptions, Shape
@@ -35,6 +46,7 @@ class Rescaling(Layer):
     """
 
     _prefix = "rescaling"
+    keeps_shape = True
 
     def __init__(self, scale: float, offset: float = 0.0, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
@@ -134,12 +146,14 @@ class Normalization(Layer):
         return self.built and not np.isnan(self.weights[0].numpy()).any()
 
     @brief_traceback
-    def adapt(self, data: npt.ArrayLike, batch_size: int | None = None, steps: None = None) -> None:
+    def adapt(self, data: Any, batch_size: int | None = None, steps: None = None) -> None:
         """Take the mean and variance of data, in place of those of data before.
 
         Parameters
         ----------
-        data : array_like, (samples, …)
+        data : array_like, (samples, …), or batches of such
+            Batches come from a list of arrays, a `cnet.utils.PyDataset` or any other iterable, which is
+            gone through once; of a tuple the first counts, as in `fit`.
         batch_size : int, optional
             Of no effect.
         steps : None
@@ -149,22 +163,40 @@ class Normalization(Layer):
         ------
         ValueError
             If mean and variance were given, or `data` are not such as the layer was built for.
+
+        References
+        ----------
+        Moments of batches are put together as by Chan, Golub and LeVeque, "Updating formulae and a
+        pairwise algorithm for computing sample variances", COMPSTAT 1982.
         """
         del batch_size
         refuse("adapt", "steps", steps)
         call = f"Normalization '{self.name}': adapt"
         if self._given_mean is not None:
             raise ValueError(f"{call}: the layer was given its mean and variance")
-        samples = as_samples(data, call)
-        if len(samples) == 0:
+        count, mean, variance = 0, np.zeros(()), np.zeros(())
+        for batch in _batches_of(data):
+            samples = as_samples(batch, call)
+            size = len(samples)
+            if size == 0:
+                continue
+            shape = (None, *samples.shape[1:])
+            self.build(shape)
+            over = tuple(n for n in range(samples.ndim) if n not in self._kept(shape))
+            of_batch = np.asarray(np.mean(samples, axis=over, keepdims=True, dtype=np.float64))
+            if not np.isfinite(of_batch).all():
+                raise ValueError(f"{call}: expected finite numbers, got NaN or inf among them")
+            spread = np.asarray(np.var(samples, axis=over, keepdims=True, dtype=np.float64))
+            if count:
+                apart, part = of_batch - mean, size / (count + size)
+                mean = mean + part * apart
+                variance = variance + part * (spread - variance + (1 - part) * apart**2)
+            else:
+                mean, variance = of_batch, spread
+            count += size
+        if count == 0:
             raise ValueError(f"{call}: data holds no samples")
-        shape = (None, *samples.shape[1:])
-        self.build(shape)
-        over = tuple(n for n in range(samples.ndim) if n not in self._kept(shape))
-        mean = np.asarray(np.mean(samples, axis=over, keepdims=True, dtype=np.float64))
-        if not np.isfinite(mean).all():
-            raise ValueError(f"{call}: expected finite numbers, got NaN or inf among them")
-        self._put(mean, np.asarray(np.var(samples, axis=over, keepdims=True, dtype=np.float64)))
+        self._put(mean, variance)
 
     def _kept(self, shape: Shape) -> set[int]:
         """Return the axes of a batch along which there are means of their own."""
@@ -206,6 +238,21 @@ class Normalization(Layer):
             )
         center, square = (weight.variable for weight in self.weights)
         network.add_batch_normalization(self.name, None, None, center, square, 1.0, 0.0, False)
+
+
+def _batches_of(data: Any) -> Iterator[Any]:
+    """Yield the arrays that data consists of: itself, or the samples of its batches."""
+    if comes_in_batches(data):
+        batches = data
+        if is_dataset(data):
+            count = data.num_batches if hasattr(data, "num_batches") else len(data)
+            batches = (data[index] for index in range(count))
+        for batch in batches:
+            yield batch[0] if isinstance(batch, tuple) else batch
+    elif isinstance(data, (list, tuple)) and data and all(getattr(x, "ndim", 0) > 1 for x in data):
+        yield from data
+    else:
+        yield data
 
 
 def _not_known(shape: tuple[int, ...], dtype: str) -> FloatArray:

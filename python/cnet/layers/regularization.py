@@ -25,6 +25,7 @@ class _Random(Layer):
     """
 
     only_in_training = True
+    keeps_shape = True
 
     _kept_in: ClassVar = {**Layer._kept_in, "seed": "_given_seed"}
 

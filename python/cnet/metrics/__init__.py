@@ -15,9 +15,22 @@ from .accuracy import (
     SparseCategoricalAccuracy,
     SparseTopKCategoricalAccuracy,
     TopKCategoricalAccuracy,
+    binary_accuracy,
+    categorical_accuracy,
+    sparse_categorical_accuracy,
+    sparse_top_k_categorical_accuracy,
+    top_k_categorical_accuracy,
 )
 from .area import AUC
-from .confusion import F1Score, Precision, Recall
+from .confusion import (
+    F1Score,
+    FalseNegatives,
+    FalsePositives,
+    Precision,
+    Recall,
+    TrueNegatives,
+    TruePositives,
+)
 from .loss import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -41,6 +54,8 @@ __all__ = [
     "CategoricalAccuracy",
     "CategoricalCrossentropy",
     "F1Score",
+    "FalseNegatives",
+    "FalsePositives",
     "Hinge",
     "KLDivergence",
     "LogCoshError",
@@ -61,7 +76,14 @@ __all__ = [
     "SparseTopKCategoricalAccuracy",
     "SquaredHinge",
     "TopKCategoricalAccuracy",
+    "TrueNegatives",
+    "TruePositives",
+    "binary_accuracy",
+    "categorical_accuracy",
     "get",
+    "sparse_categorical_accuracy",
+    "sparse_top_k_categorical_accuracy",
+    "top_k_categorical_accuracy",
 ]
 
 # By the class's name in snake case, as in Keras.
@@ -71,6 +93,7 @@ _CLASSES: dict[str, type[Metric]] = {
         *(Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy),
         *(TopKCategoricalAccuracy, SparseTopKCategoricalAccuracy),
         *(Precision, Recall, F1Score, AUC),
+        *(TruePositives, TrueNegatives, FalsePositives, FalseNegatives),
         *(MeanSquaredError, MeanAbsoluteError, RootMeanSquaredError, R2Score, Mean),
         *(MeanAbsolutePercentageError, MeanSquaredLogarithmicError, LogCoshError, Poisson),
         *(KLDivergence, Hinge, SquaredHinge, BinaryCrossentropy, CategoricalCrossentropy),
@@ -85,6 +108,13 @@ _ALIASES: dict[str, type[Metric]] = {
     "mse": MeanSquaredError,
     "msle": MeanSquaredLogarithmicError,
 }
+_ACCURACIES = (
+    binary_accuracy,
+    categorical_accuracy,
+    sparse_categorical_accuracy,
+    top_k_categorical_accuracy,
+    sparse_top_k_categorical_accuracy,
+)
 _CLASSES |= _ALIASES | {alias.upper(): cls for alias, cls in _ALIASES.items()}
 
 
@@ -112,6 +142,9 @@ def get(identifier: Any) -> Metric:
     MeanSquaredError()
     """
     if callable(identifier) and not isinstance(identifier, (type, Metric)):
+        for function in _ACCURACIES:
+            if identifier is function:
+                return _CLASSES[function.__name__]()
         return MeanMetricWrapper(identifier)
     metric: Metric = get_by_name("metrics", Metric, _CLASSES, identifier)
     return metric

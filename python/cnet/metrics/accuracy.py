@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .._data import Array, as_count, as_labels, as_number, as_samples
+from .._data import Array, FloatArray, as_count, as_labels, as_number, as_samples
 from .._tracebacks import brief_traceback
+from ..config import floatx
 from .metric import Mean, Metric, as_pair, rounded
 
 __all__ = [
@@ -19,6 +20,11 @@ __all__ = [
     "SparseCategoricalAccuracy",
     "SparseTopKCategoricalAccuracy",
     "TopKCategoricalAccuracy",
+    "binary_accuracy",
+    "categorical_accuracy",
+    "sparse_categorical_accuracy",
+    "sparse_top_k_categorical_accuracy",
+    "top_k_categorical_accuracy",
 ]
 
 
@@ -214,6 +220,47 @@ class SparseTopKCategoricalAccuracy(_OfTopK):
             first: Array = np.equal(predictions[:, : self.k], ids[:, np.newaxis])
             return np.asarray(first.any(axis=1))
         return super().matches_of_ids(ids, predictions)
+
+
+def binary_accuracy(
+    y_true: npt.ArrayLike, y_pred: npt.ArrayLike, threshold: float = 0.5
+) -> FloatArray:
+    """Return 1 for each prediction that is right and 0 for the others, as `y_pred`; see `BinaryAccuracy`.
+
+    Examples
+    --------
+    >>> from cnet import metrics
+    >>> metrics.binary_accuracy([[1, 1], [0, 0]], [[0.9, 0.4], [0.1, 0.3]])
+    array([[1., 0.],
+           [1., 1.]], dtype=float32)
+    """
+    matches = BinaryAccuracy(threshold=threshold).matches(y_true, y_pred)
+    return matches.astype(floatx()).reshape(np.shape(y_pred))
+
+
+def categorical_accuracy(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
+    """Return 1 for each sample that is right and 0 for the others, (batch,); see `CategoricalAccuracy`."""
+    return CategoricalAccuracy().matches(y_true, y_pred).astype(floatx())
+
+
+def sparse_categorical_accuracy(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
+    """Return 1 for each sample that is right and 0 for the others, (batch,); see `SparseCategoricalAccuracy`."""
+    return SparseCategoricalAccuracy().matches(y_true, y_pred).astype(floatx())
+
+
+def top_k_categorical_accuracy(
+    y_true: npt.ArrayLike, y_pred: npt.ArrayLike, k: int = 5
+) -> FloatArray:
+    """Return 1 for each sample that is right and 0 for the others, (batch,); see `TopKCategoricalAccuracy`."""
+    return TopKCategoricalAccuracy(k).matches(y_true, y_pred).astype(floatx())
+
+
+def sparse_top_k_categorical_accuracy(
+    y_true: npt.ArrayLike, y_pred: npt.ArrayLike, k: int = 5, from_sorted_ids: bool = False
+) -> FloatArray:
+    """Return 1 for each label that is right and 0 for the others, as `y_true`; see `SparseTopKCategoricalAccuracy`."""
+    metric = SparseTopKCategoricalAccuracy(k, from_sorted_ids=from_sorted_ids)
+    return metric.matches(y_true, y_pred).astype(floatx()).reshape(np.shape(y_true))
 
 
 class AccuracyByShape(Metric):

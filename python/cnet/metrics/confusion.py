@@ -13,7 +13,15 @@ from .._errors import shown
 from .._tracebacks import brief_traceback
 from .metric import Float64Array, Metric, as_pair, as_weights
 
-__all__ = ["F1Score", "Precision", "Recall"]
+__all__ = [
+    "F1Score",
+    "FalseNegatives",
+    "FalsePositives",
+    "Precision",
+    "Recall",
+    "TrueNegatives",
+    "TruePositives",
+]
 
 EPSILON = 1e-7  # Keras's: in F1's quotients, and beyond 0 and 1 in AUC's thresholds
 
@@ -42,9 +50,7 @@ def divide_no_nan(a: Any, b: Any) -> Any:
 
 
 class _AtThresholds(Metric):
-    """Sums of true and false positives, and of positives, at each threshold."""
-
-    direction = "up"
+    """Sums of true and false positives at each threshold, and of positives and negatives."""
 
     def __init__(
         self,
@@ -73,7 +79,7 @@ class _AtThresholds(Metric):
     def reset_state(self) -> None:
         size = len(self._ascending)
         self._true_positives, self._false_positives = np.zeros(size), np.zeros(size)
-        self._positives = 0.0
+        self._positives = self._negatives = 0.0
 
     @brief_traceback
     def update_state(
@@ -113,6 +119,7 @@ class _AtThresholds(Metric):
         self._true_positives += above(self._ascending, column, weight * is_true)[:, 0]
         self._false_positives += above(self._ascending, column, weight * ~is_true)[:, 0]
         self._positives += float((weight * is_true).sum())
+        self._negatives += float((weight * ~is_true).sum())
 
     def _in_order(self, values: Float64Array) -> Any:
         """Return a result for each threshold, in the order in which they were given."""
@@ -156,6 +163,7 @@ class Precision(_AtThresholds):
     """
 
     name = "precision"
+    direction = "up"
 
     def result(self) -> Any:
         """Return the precision, for a list of thresholds an array."""
@@ -176,11 +184,108 @@ class Recall(_AtThresholds):
     """
 
     name = "recall"
+    direction = "up"
 
     def result(self) -> Any:
         """Return the recall, for a list of thresholds an array."""
         positives = np.full(len(self._ascending), self._positives)
         return self._in_order(divide_no_nan(self._true_positives, positives))
+
+
+class _Count(_AtThresholds):
+    """How many predictions are right or wrong in one of the four ways."""
+
+    def __init__(
+        self,
+        thresholds: float | Sequence[float] | None = None,
+        name: str | None = None,
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__(thresholds, name=name, dtype=dtype)
+
+
+class TruePositives(_Count):
+    """How many labels that are not 0 have predictions above the threshold.
+
+    Parameters
+    ----------
+    thresholds : float or list of float in [0, 1], default 0.5
+        With a list, `result` gives an array.
+    name, dtype : str, optional
+        See `Metric`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not of its kind.
+
+    Notes
+    -----
+    Sample weights are added up in the place of ones.
+
+    Examples
+    --------
+    >>> from cnet import metrics
+    >>> metrics.TruePositives()([0, 1, 1, 1], [1, 0, 1, 1])
+    2.0
+    """
+
+    name = "true_positives"
+
+    def result(self) -> Any:
+        """Return the count, for a list of thresholds an array."""
+        return self._in_order(self._true_positives)
+
+
+class FalsePositives(_Count):
+    """How many labels 0 have predictions above the threshold; see `TruePositives`.
+
+    Examples
+    --------
+    >>> from cnet import metrics
+    >>> metrics.FalsePositives(thresholds=[0.5, 0])([0, 1, 0, 0], [0, 0, 1, 0.25])
+    array([1., 2.])
+    """
+
+    name = "false_positives"
+
+    def result(self) -> Any:
+        """Return the count, for a list of thresholds an array."""
+        return self._in_order(self._false_positives)
+
+
+class TrueNegatives(_Count):
+    """How many labels 0 have no predictions above the threshold; see `TruePositives`.
+
+    Examples
+    --------
+    >>> from cnet import metrics
+    >>> metrics.TrueNegatives()([0, 1, 0, 0], [1, 1, 0, 0])
+    2.0
+    """
+
+    name = "true_negatives"
+
+    def result(self) -> Any:
+        """Return the count, for a list of thresholds an array."""
+        return self._in_order(self._negatives - self._false_positives)
+
+
+class FalseNegatives(_Count):
+    """How many labels that are not 0 have no predictions above the threshold; see `TruePositives`.
+
+    Examples
+    --------
+    >>> from cnet import metrics
+    >>> metrics.FalseNegatives()([0, 1, 1, 1], [0, 1, 0, 0], sample_weight=[1, 1, 0, 0.5])
+    0.5
+    """
+
+    name = "false_negatives"
+
+    def result(self) -> Any:
+        """Return the count, for a list of thresholds an array."""
+        return self._in_order(self._positives - self._true_positives)
 
 
 class F1Score(Metric):

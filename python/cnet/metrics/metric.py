@@ -45,8 +45,7 @@ class Metric(Configurable):
     ...     name = "positives"
     ...     def reset_state(self):
     ...         self.count = 0
-    ...     @brief_traceback
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    ...     def update_state(self, y_true, y_pred, sample_weight=None):
     ...         self.count += int((y_pred > 0.5).sum())
     ...     def result(self):
     ...         return self.count

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from .. import _core
 from .._data import as_count, as_text, is_integer, refuse, shape_text
 from .._errors import shown
+from .._names import auto_name
 from .._serialization import HasOptions
 from .._tracebacks import brief_traceback
 from ..config import floatx
@@ -21,7 +22,6 @@ from ..layers.chain import Chain, parameters
 from ..layers.core import (
     Shape,
     as_batch_shape,
-    auto_name,
     sample_size,
 )
 from ..layers.weight import HasWeights

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypedDict
 
 from .. import _core
 from .._data import as_count, as_number, as_text, refuse
 from .._errors import missing, refuse_unknown, shown
+from .._names import auto_name, snake_case
 from .._serialization import HasOptions
 from .._tracebacks import brief_traceback
 from . import schedules
 from .schedules import LearningRateSchedule
 from .updater import Updater
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ["BELOW_1", "LearningRate", "Optimizer", "Options", "OptionsButDecay", "in_range"]
 
@@ -21,6 +25,29 @@ LearningRate: TypeAlias = float | LearningRateSchedule | Callable[[], float]
 
 # The greatest number below 1.
 BELOW_1 = math.nextafter(1.0, 0.0)
+
+
+class _Rate(float):
+    """An optimizer's learning rate of now, as a program of Keras uses it: a number that can be assigned to."""
+
+    _optimizer: Optimizer
+
+    def __new__(cls, optimizer: Optimizer, value: float) -> Self:
+        rate = super().__new__(cls, value)
+        rate._optimizer = optimizer
+        return rate
+
+    def numpy(self) -> float:
+        """Return the number alone."""
+        return float(self)
+
+    def assign(self, value: float) -> _Rate:
+        """Give the optimizer another rate, which is returned; this one stays the number that it is."""
+        self._optimizer.learning_rate = value
+        return self._optimizer.learning_rate
+
+    def __reduce__(self) -> Any:
+        return float, (float(self),)
 
 
 class OptionsButDecay(TypedDict, total=False):
@@ -52,6 +79,7 @@ class Optimizer(HasOptions):
         A schedule is asked for the rate of every batch, and so is a function: for those of an epoch
         before it begins, or for each before it runs where a callback sees every batch.
     name : str, optional
+        Default: the class's name in snake case, numbered.
     weight_decay : float, optional
         Before each step, ``weights -= learning_rate * weight_decay * weights`` (Loshchilov and
         Hutter, "Decoupled weight decay regularization", ICLR 2019).
@@ -112,7 +140,9 @@ class Optimizer(HasOptions):
     ) -> None:
         refuse_unknown(self, unknown)
         self.loss_scale_factor = refuse(type(self).__name__, "loss_scale_factor", loss_scale_factor)
-        self.name = type(self).__name__ if name is None else as_text("name", name)
+        self.name = (
+            auto_name(snake_case(type(self).__name__)) if name is None else as_text("name", name)
+        )
         #: Batches seen, which the trainer keeps up to date.
         self.batches = 0
         self._learning_rate: LearningRate = 0.0
@@ -144,12 +174,12 @@ class Optimizer(HasOptions):
         return frozenset({"batches", "_updater"})
 
     @property
-    def learning_rate(self) -> float:
-        """The step size."""
+    def learning_rate(self) -> _Rate:
+        """The step size: a float, with `assign` and `numpy` as Keras's variable has them."""
         rate = self._learning_rate
         if isinstance(rate, LearningRateSchedule):
-            return rate.rate(self.batches)
-        return in_range("learning_rate()", rate(), 0.0, math.inf) if callable(rate) else rate
+            return _Rate(self, rate.rate(self.batches))
+        return _Rate(self, self._checked(rate) if callable(rate) else rate)
 
     @learning_rate.setter
     def learning_rate(self, value: LearningRate) -> None:
@@ -163,6 +193,10 @@ class Optimizer(HasOptions):
             )
         self._learning_rate = in_range("learning_rate", value, 0.0, math.inf)
 
+    @staticmethod
+    def _checked(rate: Callable[[], float]) -> float:
+        return in_range("learning_rate()", rate(), 0.0, math.inf)
+
     @property
     def iterations(self) -> int:
         """Steps taken."""
@@ -173,7 +207,7 @@ class Optimizer(HasOptions):
         rate = self._learning_rate
         if isinstance(rate, LearningRateSchedule):
             return [rate.rate(first + n) for n in range(batches)]
-        return [self.learning_rate for _ in range(batches)] if callable(rate) else []
+        return [self._checked(rate) for _ in range(batches)] if callable(rate) else []
 
     @brief_traceback
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Any]]) -> int:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._absent import absent
-from .._data import as_number, as_numbers
+from .._data import as_array, as_number, as_numbers
 from .._errors import missing, shown
 from .._serialization import HasOptions
 
@@ -34,8 +34,28 @@ class LearningRateSchedule(HasOptions):
 
     name = "LearningRateSchedule"
 
-    def __call__(self, step: int) -> float:
-        """Return the learning rate of the batch that `step` batches came before."""
+    def __call__(self, step: Any) -> Any:
+        """Return the learning rate of the batch that `step` batches came before.
+
+        Parameters
+        ----------
+        step : float or array_like
+
+        Returns
+        -------
+        float, or for an array one of the same shape, in float64
+
+        Examples
+        --------
+        >>> ExponentialDecay(0.5, decay_steps=10, decay_rate=0.5)([0, 10, 20])
+        array([0.5  , 0.25 , 0.125])
+        """
+        if np.ndim(step) == 0:
+            return self._at(step)
+        steps = as_array(step, f"{type(self).__name__}: step")
+        return np.array([self._at(each) for each in steps.ravel().tolist()]).reshape(steps.shape)
+
+    def _at(self, step: float) -> float:  # others ask it
         raise NotImplementedError(missing(self, "__call__(self, step)"))
 
     def rate(self, step: int) -> float:
@@ -94,7 +114,7 @@ class ExponentialDecay(LearningRateSchedule):
         self.staircase = bool(staircase)
         self.name = name
 
-    def __call__(self, step: int) -> float:
+    def _at(self, step: float) -> float:
         return _rounded(
             self.initial_learning_rate
             * _power(self.decay_rate, _progress(step, self.decay_steps, self.staircase))
@@ -139,7 +159,7 @@ class InverseTimeDecay(LearningRateSchedule):
         self.staircase = bool(staircase)
         self.name = name
 
-    def __call__(self, step: int) -> float:
+    def _at(self, step: float) -> float:
         progress = _progress(step, self.decay_steps, self.staircase)
         return _rounded(self.initial_learning_rate / (1 + self.decay_rate * progress))
 
@@ -186,7 +206,7 @@ class PolynomialDecay(LearningRateSchedule):
         self.cycle = bool(cycle)
         self.name = name
 
-    def __call__(self, step: int) -> float:
+    def _at(self, step: float) -> float:
         steps = self.decay_steps
         if self.cycle:
             steps *= max(math.ceil(step / steps), 1)
@@ -235,7 +255,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
             raise ValueError(f"boundaries: expected increasing numbers, got {self.boundaries}")
         self.name = name
 
-    def __call__(self, step: int) -> float:
+    def _at(self, step: float) -> float:
         return _rounded(self.values[sum(step > boundary for boundary in self.boundaries)])
 
 
@@ -286,7 +306,7 @@ class CosineDecay(LearningRateSchedule):
         )
         self.warmup_steps = as_number("warmup_steps", warmup_steps)
 
-    def __call__(self, step: int) -> float:
+    def _at(self, step: float) -> float:
         start, count = self.initial_learning_rate, float(step)
         if self.warmup_target is not None:
             if count < self.warmup_steps:
@@ -343,7 +363,7 @@ class CosineDecayRestarts(LearningRateSchedule):
         self.alpha = as_number("alpha", alpha)
         self.name = name
 
-    def __call__(self, step: int) -> float:
+    def _at(self, step: float) -> float:
         if self.t_mul == 1:
             restarts, done = divmod(step, self.first_decay_steps)
             fraction = done / self.first_decay_steps
@@ -364,7 +384,7 @@ def _steps(name: str, value: Any) -> float:
     return as_number(name, value, above=0)
 
 
-def _progress(step: int, steps: float, staircase: bool) -> float:
+def _progress(step: float, steps: float, staircase: bool) -> float:
     progress = step / steps
     return math.floor(progress) if staircase and math.isfinite(progress) else progress
 

@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 
-from .._data import Array, as_number, as_samples, as_weights, only_one
+from .._data import (
+    Array,
+    as_number,
+    as_samples,
+    as_weights,
+    comes_in_batches,
+    is_dataset,
+    only_one,
+)
 from .._errors import shown
 from .._refusals import no_array
 from .sources import Arrays, Batches, Data, DatasetBatches, Shuffles, Source
 
-__all__ = ["DEFAULT_BATCH_SIZE", "comes_in_batches", "source_of", "split"]
+__all__ = ["DEFAULT_BATCH_SIZE", "raise_without_labels", "source_of", "split"]
 
 DEFAULT_BATCH_SIZE = 32
-
-
-def is_dataset(x: Any) -> bool:
-    """Whether `x` is a `PyDataset`, by what it has."""
-    has_count = hasattr(x, "num_batches") or hasattr(x, "__len__")
-    return has_count and hasattr(x, "__getitem__") and hasattr(x, "on_epoch_end")
-
-
-def comes_in_batches(x: Any) -> bool:
-    """Whether `x` gives batches, rather than being samples."""
-    if is_dataset(x):
-        return True
-    if hasattr(x, "__array__") or hasattr(x, "__dlpack__") or no_array(x):
-        return False
-    return isinstance(x, Iterable) and not isinstance(x, (Sequence, Mapping, AbstractSet))
 
 
 def source_of(

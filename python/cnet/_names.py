@@ -1,0 +1,28 @@
+"""Names that layers, models and optimizers get where they are given none, as Keras's."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+__all__ = ["auto_name", "clear", "snake_case"]
+
+_names: Counter[str] = Counter()
+
+
+def auto_name(prefix: str) -> str:
+    """Return `prefix` for its first use in the process, then prefix_1, prefix_2, …, as Keras."""
+    count = _names[prefix]
+    _names[prefix] += 1
+    return prefix if count == 0 else f"{prefix}_{count}"
+
+
+def clear() -> None:
+    """Let the names begin anew."""
+    _names.clear()
+
+
+def snake_case(name: str) -> str:
+    """Return the name of a class as Keras numbers it: "AdamW" is "adam_w", "SGD" is "sgd"."""
+    name = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", re.sub(r"\W+", "", name))
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()

@@ -1,0 +1,14 @@
+"""What programs of Keras ask of its backend, and cnet has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ._absent import absent
+from .config import floatx, set_floatx
+from .utils import clear_session
+
+__all__ = ["clear_session", "floatx", "set_floatx"]
+
+if not TYPE_CHECKING:
+    __getattr__ = absent(__name__)
