@@ -32,7 +32,7 @@ def is_frame(value: Any) -> bool:
 
 def column_names(value: Any) -> tuple[str, ...] | None:
     """Return the names of a data frame's columns, None if it has none or is no data frame."""
-    if not is_frame(value):
+    if isinstance(value, np.ndarray) or not is_frame(value):
         return None
     names = tuple(value.columns)
     return names if names and all(isinstance(name, str) for name in names) else None

@@ -25,32 +25,67 @@ if TYPE_CHECKING:
 __all__ = ["Configurable", "HasOptions", "as_config", "find_class", "get_by_name"]
 
 
-class HasOptions(RefusesOverrides):
-    """What keeps the arguments of its constructor, and shows itself as a call of it.
+class _Option:
+    """An attribute that keeps an argument of a constructor.
 
-    Assigning such an option has the checks, conversions and consequences that the constructor gives
-    it, as another object is constructed with it.
+    It is read as any other, from the object; for what it is before, classes may have a value. Assigning
+    it again constructs another such object, so that checks, conversions and consequences are the
+    constructor's. Other attributes cost what they do in any class.
     """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __set__(self, thing: HasOptions, value: Any) -> None:
+        if self.name in vars(thing):
+            thing._assign(self.name, value)
+        else:  # by the constructor
+            vars(thing)[self.name] = value
+
+
+class _OptionWithDefault(_Option):
+    """One that classes have a value of."""
+
+    def __init__(self, name: str, default: Any) -> None:
+        super().__init__(name)
+        self.default = default
+
+    def __get__(self, thing: HasOptions | None, cls: type[Any]) -> Any:
+        return self.default if thing is None else vars(thing).get(self.name, self.default)
+
+
+class HasOptions(RefusesOverrides):
+    """What keeps the arguments of its constructor, and shows itself as a call of it."""
 
     # Where an argument isn't kept in an attribute of its own name.
     _kept_in: ClassVar[dict[str, str]] = {}
+    _option_names: ClassVar[frozenset[str]] = frozenset()
 
-    if not TYPE_CHECKING:  # else any attribute could be assigned, for all that a type checker says
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__init__" in vars(cls) and cls.__module__.startswith("cnet."):
+            code = vars(cls)["__init__"].__code__
+            arguments = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
+            kept_in = {cls._kept_in.get(name, name) for name in arguments}
+            cls._option_names |= {name for name in kept_in if name[0] != "_"}
+        for name in cls._option_names:
+            present = inspect.getattr_static(cls, name, _Option)
+            if present is _Option:  # there is nothing
+                setattr(cls, name, _Option(name))
+            elif not hasattr(present, "__set__") and not callable(present):
+                # A value of the class: neither a property, which checks by itself, nor a method.
+                setattr(cls, name, _OptionWithDefault(name, present))
 
-        def __setattr__(self, attribute: str, value: Any) -> None:
-            kind = type(self)
-            options = _options(kind)
-            # The first time it is the constructor that assigns it. Private attributes have setters before them.
-            if attribute in options and attribute in vars(self) and attribute[0] != "_":
-                cls = _constructor(kind)
-                self._adopt(attribute, cls(**self._arguments() | {options[attribute]: value}))
-            else:
-                super().__setattr__(attribute, value)
+    def _assign(self, option: str, value: Any) -> None:
+        """Take another value of an option as the constructor takes it, or raise as it does."""
+        cls: Any = type(self)
+        arguments = self._arguments() | {_options(cls)[option]: value}
+        self._adopt(option, _constructor(cls)(**arguments))
 
     def _arguments(self) -> dict[str, Any]:
         """Return what the constructor would be given for another such object."""
-        kind: Any = type(self)
-        options = _options(kind).items()
+        cls: Any = type(self)
+        options = _options(cls).items()
         return {name: vars(self)[key] for key, name in options if key in vars(self)}
 
     @property

@@ -200,7 +200,8 @@ class Layer(Configurable, HasWeights):
         samples = as_samples(x, f"{type(self).__name__} '{self.name}'")
         shape = (None, *samples.shape[1:])
         was_built = self.built
-        self.build(shape)
+        if self.input_shape != shape:
+            self.build(shape)
         try:
             if is_recorded(x):
                 given = x.__tensor__() if hasattr(type(x), "__tensor__") else samples

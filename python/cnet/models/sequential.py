@@ -14,7 +14,7 @@ from .. import _core
 from .._data import as_count, as_text, is_integer, refuse, shape_text
 from .._errors import shown
 from .._names import auto_name
-from .._serialization import HasOptions
+from .._overrides import RefusesOverrides
 from .._tracebacks import brief_traceback
 from ..config import floatx
 from ..layers import InputLayer, Layer, Weight, building, deserialize, serialize
@@ -32,7 +32,7 @@ from ._summary import print_summary
 __all__ = ["Sequential"]
 
 
-class Sequential(Trainer, Saveable, HasWeights, HasOptions):
+class Sequential(Trainer, Saveable, HasWeights, RefusesOverrides):
     """Layers, each the input of the next.
 
     Parameters
@@ -77,11 +77,11 @@ class Sequential(Trainer, Saveable, HasWeights, HasOptions):
     def __init__(
         self, layers: Iterable[Layer | Sequential] | None = None, name: str | None = None
     ) -> None:
-        self.name = auto_name("sequential") if name is None else as_text("Sequential: name", name)
         self._given_input: InputLayer | None = None
         self._input: InputLayer | None = None
         self._layers: list[Layer | Sequential] = []
         self._parents = weakref.WeakSet()
+        self.name = auto_name("sequential") if name is None else name
         self._use = _core.Use()
         self._network: Any = None
         self._output_shape: Shape | None = None
@@ -93,6 +93,17 @@ class Sequential(Trainer, Saveable, HasWeights, HasOptions):
             raise TypeError(f"Sequential: expected a list of layers, got {type(layers).__name__}")
         for layer in layers or []:
             self.add(layer)
+
+    @property
+    def name(self) -> str:
+        """The model's name, and a layer's if it is part of another."""
+        return self._name
+
+    @name.setter
+    def name(self, value: str) -> None:
+        name = as_text("Sequential: name", value)
+        self._refuse_taken_name(name)
+        self._name = name
 
     @property
     def layers(self) -> list[Layer | Sequential]:
@@ -491,10 +502,6 @@ class Sequential(Trainer, Saveable, HasWeights, HasOptions):
         self._rebuild_network()
         for parent in list(self._parents):
             parent._changed()
-
-    def _adopt(self, attribute: str, other: Any) -> None:
-        self._refuse_taken_name(other.name)
-        super()._adopt(attribute, other)
 
     def _rebuild_network(self) -> None:
         self._network = self._rows_network = self._output_shape = None
