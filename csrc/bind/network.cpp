@@ -1,5 +1,3 @@
-#include <map>
-
 #include "bind/network.hpp"
 #include "bind/activations.hpp"
 #include "bind/arguments.hpp"
@@ -9,6 +7,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <pybind11/stl.h>
