@@ -276,6 +276,8 @@ def test_names_stay_apart() -> None:
         model.name = "c"
     model.layers[0].name = "a"
     assert [layer.name for layer in model.layers] == ["a", "b"]
+    model.layers[0].name = "other"
+    assert [weight.path for weight in model.layers[0].weights] == ["other/kernel", "other/bias"]
 
 
 def test_amid_training_a_layer_keeps_its_options() -> None:

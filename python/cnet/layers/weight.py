@@ -28,8 +28,6 @@ class Weight:
     Attributes
     ----------
     name : str
-    path : str
-        The layer's name, a slash, and the weight's.
     shape : tuple of int
     dtype : str
     learnable : bool
@@ -48,7 +46,6 @@ class Weight:
         if not isinstance(layer, Layer):
             raise TypeError(f"Weight: layer: expected a Layer, got {shown(layer)}")
         self.name = as_text("Weight: name", name)
-        self.path = f"{layer.name}/{name}"
         self.shape = as_shape("Weight: shape", shape, least=1)
         self.dtype = layer.dtype
         self.variable = _core.Variable[layer.dtype](list(shape))
@@ -56,6 +53,11 @@ class Weight:
         self.regularizer: regularizers.Regularizer | None = None
         self.constraint: constraints.Constraint | None = None
         self._layer = layer
+
+    @property
+    def path(self) -> str:
+        """The layer's name, a slash, and the weight's."""
+        return f"{self._layer.name}/{self.name}"
 
     @property
     def trainable(self) -> bool:

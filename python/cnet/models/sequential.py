@@ -39,7 +39,8 @@ class Sequential(Trainer, Saveable, HasWeights, RefusesOverrides):
     ----------
     layers : iterable of Layer or Sequential, optional
         The first may be an `Input`; else the model is built from the first data that it sees. A
-        model among them shares its layers, as it stands when the whole is first used.
+        model among them shares its layers, as it stands when the whole is first used. A layer may
+        come several times: it has one set of weights, which learns on a tape.
     name : str, optional
 
     Raises
