@@ -415,6 +415,8 @@ def test_alpha_is_the_slope_of_a_leaky_relu() -> None:
     [
         *(layers.ReLU(), layers.Activation("tanh"), layers.Softmax(), layers.Rescaling(2.0, 1.0)),
         *(layers.Dropout(0.5), layers.GaussianNoise(0.5), layers.ELU(), layers.LeakyReLU()),
+        *(layers.LayerNormalization(), layers.BatchNormalization()),
+        layers.Normalization(mean=0.5, variance=2.0),
     ],
     ids=lambda layer: type(layer).__name__,
 )
@@ -427,6 +429,14 @@ def test_an_array_of_one_dimension_is_a_row(layer: layers.Layer) -> None:
         y = layer(variable)
     assert y.shape == (5,)
     assert tape.gradient(y, variable).shape == (5,)
+
+
+def test_what_else_comes_of_one_dimension() -> None:
+    x = draw(5)
+    for layer in (layers.Flatten(), layers.Reshape((1, 1))):
+        np.testing.assert_array_equal(layer(x), layer(x[:, np.newaxis]))
+    with pytest.raises(ValueError, match=r"got \(5,\); for one sample give x\[None\]"):
+        layers.Dense(3)(x)
 
 
 def test_input_shapes_in_keras_ways() -> None:

@@ -10,8 +10,10 @@ from support.confusion_counts import RNG, P, W, Y, counts
 
 from cnet import metrics
 
+THRESHOLDS = [None, 0.25, [0.3], [0.7, 0.2, 0.5], [0.0, 0.5, 1.0]]
 
-@pytest.mark.parametrize("thresholds", [None, 0.25, [0.3], [0.7, 0.2, 0.5], [0.0, 0.5, 1.0]])
+
+@pytest.mark.parametrize("thresholds", THRESHOLDS)
 def test_precision_and_recall(thresholds: Any) -> None:
     each = np.atleast_1d(0.5 if thresholds is None else thresholds)
     precisions, recalls = [], []
@@ -24,6 +26,23 @@ def test_precision_and_recall(thresholds: Any) -> None:
         result = cls(thresholds)(Y, P, W)
         assert isinstance(result, float) == one
         np.testing.assert_allclose(result, expected[0] if one else expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("thresholds", THRESHOLDS)
+def test_counts(thresholds: Any) -> None:
+    each = np.atleast_1d(0.5 if thresholds is None else thresholds)
+    expected = np.transpose([counts(Y, P, W, threshold) for threshold in each])
+    kinds = ("TruePositives", "FalsePositives", "FalseNegatives", "TrueNegatives")
+    for kind, numbers in zip(kinds, expected, strict=True):
+        result = getattr(metrics, kind)(thresholds)(Y, P, W)
+        assert isinstance(result, float) == (len(each) == 1)
+        np.testing.assert_allclose(result, numbers if len(each) > 1 else numbers[0], rtol=1e-12)
+
+
+def test_what_never_occurs_is_counted_as_nothing() -> None:
+    weights = [0.1, 0.2, 0.3]
+    assert metrics.FalseNegatives()([1, 1, 1], [0.6, 0.7, 0.8], weights) == 0.0
+    assert metrics.TrueNegatives()([0, 0, 0], [0.6, 0.7, 0.8], weights) == 0.0
 
 
 def test_top_k_and_class_id() -> None:
@@ -50,6 +69,7 @@ def test_a_weight_for_each_prediction() -> None:
 def test_nan_is_never_positive() -> None:
     assert metrics.Recall()([1, 1], [np.nan, 0.9]) == 0.5
     assert metrics.Precision()([0, 1], [np.nan, 0.9]) == 1.0
+    assert metrics.FalseNegatives()([1, 1], [np.nan, 0.9]) == 1.0
 
 
 @pytest.mark.parametrize("average", [None, "micro", "macro", "weighted"])
@@ -93,6 +113,7 @@ def test_f1_of_zeros_predicts_nothing() -> None:
             ValueError,
             r"thresholds: expected (a number|numbers) in \[0, 1\]",
         ),
+        ("TruePositives", {"thresholds": -0.5}, ValueError, r"thresholds: expected a number in"),
         ("Recall", {"thresholds": "a"}, TypeError, r"thresholds: expected numbers"),
         ("Recall", {"top_k": 0}, ValueError, r"top_k: expected an integer"),
         ("Recall", {"class_id": -1}, ValueError, r"class_id: expected an integer"),

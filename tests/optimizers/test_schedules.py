@@ -165,7 +165,7 @@ def test_arrays_of_steps(make: Any) -> None:
     for given in (steps, steps.tolist(), steps.astype(np.float32)):
         rates = schedule(given)
         np.testing.assert_array_equal(rates, expected)
-        assert rates.dtype == np.float64
+        assert rates.dtype == np.float32
     assert type(schedule(np.int64(3))) is float
     with pytest.raises(TypeError, match="step: expected numbers"):
         schedule(["a", "b"])

@@ -174,3 +174,28 @@ def test_random_layers_have_the_moments_of_keras(name: str) -> None:
         moments.append([y.mean(), y.var(), np.unique(y[y == 0]).size])
     # Five standard errors of 300,000 numbers of a variance below 1, and of its own below 2.
     np.testing.assert_allclose(moments[0], moments[1], atol=2 * 5 * (2 / 300_000) ** 0.5)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda library: library.layers.ReLU(),
+        lambda library: library.layers.Activation("log_softmax"),
+        lambda library: library.layers.Softmax(),
+        lambda library: library.layers.LayerNormalization(),
+        lambda library: library.layers.BatchNormalization(),
+        lambda library: library.layers.Dropout(0.5),
+        lambda library: library.layers.Rescaling(2.0, 1.0),
+        lambda library: library.layers.Flatten(),
+        lambda library: library.layers.Reshape((1, 1)),
+        lambda library: library.layers.Normalization(axis=None, mean=1.0, variance=4.0),
+    ],
+)
+def test_an_array_of_one_dimension(make: Any) -> None:
+    x = np.array([-1.0, 0.5, 2.0, 3.0], np.float32)
+    ours, theirs = make(cnet)(x), np.asarray(make(keras)(x))
+    assert ours.shape == theirs.shape
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+    for library in (cnet, keras):
+        with pytest.raises(ValueError, match="expected"):
+            library.layers.Dense(3)(x)

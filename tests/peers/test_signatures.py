@@ -88,6 +88,7 @@ def by_name(thing: Any) -> Arguments:
 def named(cls: Any, found: Arguments) -> Arguments:
     """Put the name that a class gives to its objects in the place of a name of None."""
     own = getattr(cls, "name", None)
+    own = own if isinstance(own, str) else None  # else it is of each object
     return [(key, own if key == "name" and value is None else value) for key, value in found]
 
 

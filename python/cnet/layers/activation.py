@@ -32,7 +32,6 @@ class Activation(Layer):
     array([[-0.5 ,  0.  ,  0.75]], dtype=float32)
     """
 
-    _prefix = "activation"
     keeps_shape = True
 
     def __init__(
@@ -76,8 +75,6 @@ class ReLU(Activation):
     array([[-5. , -2.5,  0. ,  5. , 10. ]], dtype=float32)
     """
 
-    _prefix = "re_lu"
-
     def __init__(
         self,
         max_value: float | None = None,
@@ -118,7 +115,6 @@ class LeakyReLU(Activation):
     array([[-5.,  5.]], dtype=float32)
     """
 
-    _prefix = "leaky_re_lu"
     _kept_in: ClassVar = {**Layer._kept_in, "alpha": "negative_slope"}
 
     def __init__(
@@ -151,8 +147,6 @@ class ELU(Activation):
     array([[-0.5,  2. ]], dtype=float32)
     """
 
-    _prefix = "elu"
-
     def __init__(self, alpha: float = 1.0, **options: Unpack[LayerOptions]) -> None:
         self.alpha = as_number("ELU: alpha", alpha)
         super().__init__(partial(activations.elu, alpha=self.alpha), **options)
@@ -179,8 +173,6 @@ class Softmax(Activation):
     >>> layers.Softmax()([[7.0, 7.0]])
     array([[0.5, 0.5]], dtype=float32)
     """
-
-    _prefix = "softmax"
 
     def __init__(self, axis: int = -1, **options: Unpack[LayerOptions]) -> None:
         super().__init__(partial(activations.softmax, axis=axis), **options)

@@ -21,7 +21,7 @@ from .._data import (
     shape_text,
 )
 from .._errors import missing, refuse_unknown, shown
-from .._names import auto_name
+from .._names import auto_name, snake_case
 from .._serialization import Configurable
 from .._tapes import is_recorded
 from .._tracebacks import brief_traceback
@@ -66,7 +66,6 @@ class Layer(Configurable, HasWeights):
         ("call", "__call__"),
         "the engine computes cnet's layers; layers.Lambda takes a function instead",
     )
-    _prefix = "layer"
     #: Whether the engine computes it.
     in_engine = True
     #: Whether it is there for training, and hands on what it is given elsewhere.
@@ -100,7 +99,7 @@ class Layer(Configurable, HasWeights):
             type(self).__name__, "activity_regularizer", activity_regularizer
         )
         self.name = (
-            auto_name(self._prefix)
+            auto_name(snake_case(type(self).__name__))
             if name is None
             else as_text(f"{type(self).__name__}: name", name)
         )
@@ -187,17 +186,24 @@ class Layer(Configurable, HasWeights):
         Parameters
         ----------
         x : array_like, (batch, …)
-            What computes each number by itself, and softmaxes, take an array of one dimension for a row.
+            Of an array of one dimension, taken for a row, comes one of its shape, but of `Flatten`, `Reshape`
+            and `Lambda`, to which it is samples of one number; `Dense` refuses it.
         training : bool, default False
             Whether `x` is a batch of training: what `Dropout` and its like do to one is done, and
             `BatchNormalization` goes by it and remembers it.
         """
         training = bool(training)
-        if self.keeps_shape and np.ndim(x) == 1 and len(x):
+        is_of_one_dimension = _is_of_one_dimension(x)
+        if is_of_one_dimension and self.keeps_shape:
             from ..autodiff import reshape  # of arrays and tensors alike
 
             return reshape(self(reshape(x, (1, -1)), training), -1)  # type: ignore[no-any-return] # as x
-        samples = as_samples(x, f"{type(self).__name__} '{self.name}'")
+        call = f"{type(self).__name__} '{self.name}'"
+        samples = as_samples(x, call)
+        if is_of_one_dimension and self.has_one_shape:
+            raise ValueError(
+                f"{call}: expected input of shape (batch, …), got {np.shape(x)}; for one sample give x[None]"
+            )
         shape = (None, *samples.shape[1:])
         was_built = self.built
         if self.input_shape != shape:
@@ -295,7 +301,6 @@ class Layer(Configurable, HasWeights):
 class InputLayer(Layer):
     """The shape of one sample, at the head of a model; `Input` makes one."""
 
-    _prefix = "input_layer"
     has_one_shape = True
 
     def __init__(
@@ -363,6 +368,12 @@ def Input(
     (None, 3)
     """
     return InputLayer(shape, batch_size, dtype, sparse, ragged, batch_shape, tensor, optional, name)
+
+
+def _is_of_one_dimension(x: Any) -> bool:
+    if isinstance(x, (list, tuple)):
+        return len(x) > 0 and np.isscalar(x[0])
+    return getattr(x, "ndim", 0) == 1 and len(x) > 0
 
 
 def _only_shape(shape: Any, input_shape: Any, batch_shape: Any) -> Any:

@@ -55,7 +55,6 @@ class Dense(Layer):
     array([[6., 6.]], dtype=float32)
     """
 
-    _prefix = "dense"
     has_one_shape = True
 
     def __init__(

@@ -56,7 +56,6 @@ class Lambda(Layer):
     (None, 1)
     """
 
-    _prefix = "lambda"
     in_engine = False
     _kept_in: ClassVar = {**Layer._kept_in, "output_shape": "given_shape"}
 

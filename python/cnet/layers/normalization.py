@@ -22,7 +22,7 @@ __all__ = ["BatchNormalization", "LayerNormalization"]
 class _Affine(Layer):
     """What the two have in common: gamma and beta, for each feature."""
 
-    has_one_shape = True
+    has_one_shape = keeps_shape = True
 
     def __init__(
         self,
@@ -135,8 +135,6 @@ class BatchNormalization(_Affine):
     >>> normalize.moving_mean.numpy(), normalize.moving_variance.numpy()
     (array([1.], dtype=float32), array([1.], dtype=float32))
     """
-
-    _prefix = "batch_normalization"
 
     def __init__(
         self,
@@ -266,8 +264,6 @@ class LayerNormalization(_Affine):
     array([[-1.,  1.],
            [-1.,  1.]], dtype=float32)
     """
-
-    _prefix = "layer_normalization"
 
     def __init__(
         self,

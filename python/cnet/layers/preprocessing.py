@@ -45,7 +45,6 @@ class Rescaling(Layer):
         See `Layer`.
     """
 
-    _prefix = "rescaling"
     keeps_shape = True
 
     def __init__(self, scale: float, offset: float = 0.0, **options: Unpack[LayerOptions]) -> None:
@@ -87,8 +86,7 @@ class Normalization(Layer):
     array([[-1.,  1.]], dtype=float32)
     """
 
-    _prefix = "normalization"
-    has_one_shape = True
+    has_one_shape = keeps_shape = True
     _kept_in: ClassVar = {**Layer._kept_in, "mean": "_given_mean", "variance": "_given_variance"}
 
     def __init__(

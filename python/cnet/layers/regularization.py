@@ -108,8 +108,6 @@ class Dropout(_Random):
     array([[1., 2., 3., 4.]], dtype=float32)
     """
 
-    _prefix = "dropout"
-
     def __init__(
         self,
         rate: float,
@@ -156,8 +154,6 @@ class GaussianNoise(_Random):
     >>> noise([[1.0, 2.0, 3.0, 4.0]])
     array([[1., 2., 3., 4.]], dtype=float32)
     """
-
-    _prefix = "gaussian_noise"
 
     def __init__(
         self, stddev: float, seed: int | None = None, **options: Unpack[LayerOptions]

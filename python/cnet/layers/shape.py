@@ -31,8 +31,6 @@ class Flatten(Layer):
     array([[1., 2., 3., 4.]], dtype=float32)
     """
 
-    _prefix = "flatten"
-
     def __init__(self, data_format: None = None, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
         self.data_format = refuse("Flatten", "data_format", data_format)
@@ -67,8 +65,6 @@ class Reshape(Layer):
     array([[[1., 2.],
             [3., 4.]]], dtype=float32)
     """
-
-    _prefix = "reshape"
 
     def __init__(self, target_shape: tuple[int, ...], **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from .._data import as_array, as_count
 from .._errors import shown
 from .._tracebacks import brief_traceback
-from .confusion import EPSILON, above, divide_no_nan
+from .confusion import EPSILON, above, between, divide_no_nan, not_above
 from .metric import Float64Array, Metric, as_pair, as_weights
 
 __all__ = ["AUC"]
@@ -129,9 +129,8 @@ class AUC(Metric):
         return self._ascending.tolist()  # type: ignore[no-any-return] # of floats
 
     def reset_state(self) -> None:
-        # Of each threshold and column: true and false positives.
-        self._sums: Float64Array | None = None
-        self._totals = np.zeros((2, 1))  # of each column: what is positive, and what isn't
+        # Of what is positive and negative: the weight between thresholds, of each column.
+        self._bins: Float64Array | None = None
 
     @brief_traceback
     def update_state(
@@ -143,7 +142,7 @@ class AUC(Metric):
         labels, predictions = as_pair("AUC", y_true, y_pred, self.dtype)
         columns = labels.shape[1]
         weights = as_weights("AUC", sample_weight, labels.shape)
-        expected = self.num_labels or (self._totals.shape[1] if self._sums is not None else columns)
+        expected = self.num_labels or (columns if self._bins is None else self._bins.shape[2])
         if self.multi_label and columns != expected:
             raise ValueError(f"AUC: y_pred: expected {expected} labels a sample, got {columns}")
         if self.label_weights is not None and self.label_weights.shape != (columns,):
@@ -161,18 +160,17 @@ class AUC(Metric):
                 weights = weights * self.label_weights
             predictions, is_true = predictions.reshape(-1, 1), is_true.reshape(-1, 1)
             weights = weights.reshape(-1, 1)
-        parts = [weights * is_true, weights * ~is_true]
-        sums = np.stack([above(self._ascending, predictions, part) for part in parts])
-        totals = np.stack([part.sum(axis=0) for part in parts])
-        self._sums = sums if self._sums is None else self._sums + sums
-        self._totals = self._totals + totals
+        parts = (weights * is_true, weights * ~is_true)
+        bins = np.stack([between(self._ascending, predictions, part) for part in parts])
+        self._bins = bins if self._bins is None else self._bins + bins
 
     def result(self) -> float:
         """Return the area so far, 0 before the first sample."""
-        if self._sums is None:
+        if self._bins is None:
             return 0.0
-        tp, fp = self._sums
-        areas = self._pieces(tp, fp, self._totals[0] - tp, self._totals[1] - fp).sum(axis=0)
+        positive, negative = self._bins
+        counts = (above(positive), above(negative), not_above(positive), not_above(negative))
+        areas = self._pieces(*counts).sum(axis=0)
         if self.multi_label and self.label_weights is not None:
             return float(
                 divide_no_nan((areas * self.label_weights).sum(), self.label_weights.sum())

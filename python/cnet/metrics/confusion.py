@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,12 +26,13 @@ __all__ = [
 EPSILON = 1e-7  # Keras's: in F1's quotients, and beyond 0 and 1 in AUC's thresholds
 
 
-def above(
+def between(
     thresholds: Float64Array, predictions: Array, weights: Float64Array
 ) -> npt.NDArray[np.float64]:
-    """Return, for each of ascending thresholds, the weight of the predictions above it.
+    """Return the weight of the predictions above each of ascending thresholds, but not above the next.
 
-    Predictions and weights (samples, columns); the result is (thresholds, columns).
+    Predictions and weights (samples, columns); the result is (1 + thresholds, columns), whose first
+    row is of the predictions above none. NaN is above none.
     """
     dtype = predictions.dtype if predictions.dtype.kind == "f" else np.dtype(np.float64)
     place = np.searchsorted(thresholds.astype(dtype), predictions)  # so many are below it
@@ -39,8 +40,18 @@ def above(
     columns = predictions.shape[1]
     bins = place * columns + np.arange(columns)
     size = (len(thresholds) + 1) * columns
-    weight = np.bincount(bins.ravel(), weights.ravel(), size).reshape(-1, columns).astype(float)
-    sums: Float64Array = np.cumsum(weight[:0:-1], axis=0, dtype=np.float64)[::-1]
+    return np.bincount(bins.ravel(), weights.ravel(), size).reshape(-1, columns).astype(np.float64)
+
+
+def above(bins: Float64Array) -> Float64Array:
+    """Return the weight above each threshold, (thresholds, columns), of what `between` gave."""
+    sums: Float64Array = np.cumsum(bins[:0:-1], axis=0)[::-1]
+    return sums
+
+
+def not_above(bins: Float64Array) -> Float64Array:
+    """Return the rest of the weight."""
+    sums: Float64Array = np.cumsum(bins[:-1], axis=0)
     return sums
 
 
@@ -50,7 +61,9 @@ def divide_no_nan(a: Any, b: Any) -> Any:
 
 
 class _AtThresholds(Metric):
-    """Sums of true and false positives at each threshold, and of positives and negatives."""
+    """The weight of true and false positives and negatives at each threshold."""
+
+    direction: str | None = "up"
 
     def __init__(
         self,
@@ -77,9 +90,8 @@ class _AtThresholds(Metric):
         super().__init__(name=name, dtype=dtype)
 
     def reset_state(self) -> None:
-        size = len(self._ascending)
-        self._true_positives, self._false_positives = np.zeros(size), np.zeros(size)
-        self._positives = self._negatives = 0.0
+        # Of what is negative and positive: the weight between thresholds.
+        self._bins = np.zeros((2, len(self._ascending) + 1, 1))
 
     @brief_traceback
     def update_state(
@@ -116,10 +128,13 @@ class _AtThresholds(Metric):
             labels, predictions, weights = labels[:, own], predictions[:, own], weights[:, own]
         is_true = (labels != 0).reshape(-1, 1)
         column, weight = predictions.reshape(-1, 1), weights.reshape(-1, 1)
-        self._true_positives += above(self._ascending, column, weight * is_true)[:, 0]
-        self._false_positives += above(self._ascending, column, weight * ~is_true)[:, 0]
-        self._positives += float((weight * is_true).sum())
-        self._negatives += float((weight * ~is_true).sum())
+        parts = (weight * ~is_true, weight * is_true)
+        self._bins += [between(self._ascending, column, part) for part in parts]
+
+    def _weight(self, *, actual: bool, predicted: bool) -> Float64Array:
+        """Return the weight of one kind of predictions, at ascending thresholds."""
+        bins = self._bins[int(actual)]
+        return (above if predicted else not_above)(bins)[:, 0]
 
     def _in_order(self, values: Float64Array) -> Any:
         """Return a result for each threshold, in the order in which they were given."""
@@ -163,12 +178,12 @@ class Precision(_AtThresholds):
     """
 
     name = "precision"
-    direction = "up"
 
     def result(self) -> Any:
         """Return the precision, for a list of thresholds an array."""
-        positive = self._true_positives + self._false_positives
-        return self._in_order(divide_no_nan(self._true_positives, positive))
+        right = self._weight(actual=True, predicted=True)
+        wrong = self._weight(actual=False, predicted=True)
+        return self._in_order(divide_no_nan(right, right + wrong))
 
 
 class Recall(_AtThresholds):
@@ -184,16 +199,20 @@ class Recall(_AtThresholds):
     """
 
     name = "recall"
-    direction = "up"
 
     def result(self) -> Any:
         """Return the recall, for a list of thresholds an array."""
-        positives = np.full(len(self._ascending), self._positives)
-        return self._in_order(divide_no_nan(self._true_positives, positives))
+        found = self._weight(actual=True, predicted=True)
+        missed = self._weight(actual=True, predicted=False)
+        return self._in_order(divide_no_nan(found, found + missed))
 
 
 class _Count(_AtThresholds):
-    """How many predictions are right or wrong in one of the four ways."""
+    """The weight of one kind of predictions."""
+
+    direction = None
+    actual: ClassVar[bool]
+    predicted: ClassVar[bool]
 
     def __init__(
         self,
@@ -203,14 +222,18 @@ class _Count(_AtThresholds):
     ) -> None:
         super().__init__(thresholds, name=name, dtype=dtype)
 
+    def result(self) -> Any:
+        """Return the number so far, with weights their sum; for a list of thresholds an array."""
+        return self._in_order(self._weight(actual=self.actual, predicted=self.predicted))
+
 
 class TruePositives(_Count):
-    """How many labels that are not 0 have predictions above the threshold.
+    """The number of predictions that are rightly positive.
 
     Parameters
     ----------
     thresholds : float or list of float in [0, 1], default 0.5
-        With a list, `result` gives an array.
+        A prediction above it is positive; for logits, 0. With a list, `result` gives an array.
     name, dtype : str, optional
         See `Metric`.
 
@@ -221,41 +244,24 @@ class TruePositives(_Count):
 
     Notes
     -----
-    Sample weights are added up in the place of ones.
+    Labels have the predictions' shape; what is not 0 is positive. With sample weights the result
+    is the sum of those that count.
 
     Examples
     --------
     >>> from cnet import metrics
     >>> metrics.TruePositives()([0, 1, 1, 1], [1, 0, 1, 1])
     2.0
+    >>> metrics.TruePositives([0.5, 0.8])([0, 1, 1, 1], [0.9, 0.1, 0.7, 0.9])
+    array([2., 1.])
     """
 
     name = "true_positives"
-
-    def result(self) -> Any:
-        """Return the count, for a list of thresholds an array."""
-        return self._in_order(self._true_positives)
-
-
-class FalsePositives(_Count):
-    """How many labels 0 have predictions above the threshold; see `TruePositives`.
-
-    Examples
-    --------
-    >>> from cnet import metrics
-    >>> metrics.FalsePositives(thresholds=[0.5, 0])([0, 1, 0, 0], [0, 0, 1, 0.25])
-    array([1., 2.])
-    """
-
-    name = "false_positives"
-
-    def result(self) -> Any:
-        """Return the count, for a list of thresholds an array."""
-        return self._in_order(self._false_positives)
+    actual = predicted = True
 
 
 class TrueNegatives(_Count):
-    """How many labels 0 have no predictions above the threshold; see `TruePositives`.
+    """The number of predictions that are rightly not positive; see `TruePositives`.
 
     Examples
     --------
@@ -265,27 +271,35 @@ class TrueNegatives(_Count):
     """
 
     name = "true_negatives"
-
-    def result(self) -> Any:
-        """Return the count, for a list of thresholds an array."""
-        return self._in_order(self._negatives - self._false_positives)
+    actual = predicted = False
 
 
-class FalseNegatives(_Count):
-    """How many labels that are not 0 have no predictions above the threshold; see `TruePositives`.
+class FalsePositives(_Count):
+    """The number of predictions that are wrongly positive; see `TruePositives`.
 
     Examples
     --------
     >>> from cnet import metrics
-    >>> metrics.FalseNegatives()([0, 1, 1, 1], [0, 1, 0, 0], sample_weight=[1, 1, 0, 0.5])
-    0.5
+    >>> metrics.FalsePositives()([0, 1, 0, 0], [0, 0, 1, 1])
+    2.0
+    """
+
+    name = "false_positives"
+    actual, predicted = False, True
+
+
+class FalseNegatives(_Count):
+    """The number of predictions that are wrongly not positive; see `TruePositives`.
+
+    Examples
+    --------
+    >>> from cnet import metrics
+    >>> metrics.FalseNegatives()([0, 1, 1, 1], [0, 1, 0, 0])
+    2.0
     """
 
     name = "false_negatives"
-
-    def result(self) -> Any:
-        """Return the count, for a list of thresholds an array."""
-        return self._in_order(self._positives - self._true_positives)
+    actual, predicted = True, False
 
 
 class F1Score(Metric):

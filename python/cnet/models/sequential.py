@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from .. import _core
 from .._data import as_count, as_text, is_integer, refuse, shape_text
 from .._errors import shown
-from .._names import auto_name
+from .._names import auto_name, snake_case
 from .._overrides import RefusesOverrides
 from .._tracebacks import brief_traceback
 from ..config import floatx
@@ -82,7 +82,7 @@ class Sequential(Trainer, Saveable, HasWeights, RefusesOverrides):
         self._input: InputLayer | None = None
         self._layers: list[Layer | Sequential] = []
         self._parents = weakref.WeakSet()
-        self.name = auto_name("sequential") if name is None else name
+        self.name = auto_name(snake_case(type(self).__name__)) if name is None else name
         self._use = _core.Use()
         self._network: Any = None
         self._output_shape: Shape | None = None

@@ -43,17 +43,18 @@ class LearningRateSchedule(HasOptions):
 
         Returns
         -------
-        float, or for an array one of the same shape, in float64
+        float, or for an array one of the same shape, of float32
 
         Examples
         --------
         >>> ExponentialDecay(0.5, decay_steps=10, decay_rate=0.5)([0, 10, 20])
-        array([0.5  , 0.25 , 0.125])
+        array([0.5  , 0.25 , 0.125], dtype=float32)
         """
         if np.ndim(step) == 0:
-            return self._at(step)
+            return self._at(as_number(f"{type(self).__name__}: step", step))
         steps = as_array(step, f"{type(self).__name__}: step")
-        return np.array([self._at(each) for each in steps.ravel().tolist()]).reshape(steps.shape)
+        rates = [self._at(each) for each in steps.ravel().tolist()]
+        return np.array(rates, np.float32).reshape(steps.shape)
 
     def _at(self, step: float) -> float:  # others ask it
         raise NotImplementedError(missing(self, "__call__(self, step)"))
