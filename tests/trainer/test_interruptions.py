@@ -164,3 +164,33 @@ def test_a_model_in_training_predicts_and_refuses_to_be_trained() -> None:
         go_on.set()
         thread.join()
     model.fit(X, IDS, verbose=0)
+
+
+def test_an_interrupt_around_the_engines_call_leaves_its_steps_counted() -> None:
+    """At each line of what calls it, in turn: the iterations are those that the weights have taken."""
+    code = cnet.Sequential._run.__code__
+    interrupted = 0
+    for number in range(100):
+        lines = 0
+
+        def trace(frame: Any, event: str, _: Any, number: int = number) -> Any:
+            nonlocal lines
+            if frame.f_code is not code:
+                return None
+            lines += event == "line"
+            if lines == number and event == "line":
+                raise KeyboardInterrupt
+            return trace
+
+        model = cnet.Sequential([cnet.Input((2,)), cnet.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        batches = ((np.ones((4, 2)), np.ones(4)) for _ in range(3))
+        sys.settrace(trace)
+        try:
+            model.fit(batches, verbose=0)
+        except KeyboardInterrupt:
+            interrupted += 1
+        finally:
+            sys.settrace(None)
+        assert model.optimizer.iterations == model._engine().steps
+    assert interrupted > 30

@@ -230,6 +230,10 @@ class Trainer(Loop):
         finally:
             progress.close()
             history.drop_part()
+            if (
+                compiled.engine is not None
+            ):  # an interrupt may have come before the batch's own count
+                compiled.optimizer.batches = compiled.engine.steps
         if compiled.engine is not None or compiled.kept is not None:
             self._engine().finish()  # puts the weights' running mean in their place, if there is one
         hooks.call("on_train_end", epoch_logs)
