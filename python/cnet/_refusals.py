@@ -60,10 +60,11 @@ def is_dataset_of_samples(value: Any) -> bool:
 
 def first_that_is_no_number(array: Any) -> str:
     """Return where an array of objects holds what is no number, "" if all are."""
-    for index, value in np.ndenumerate(array):
+    size = array.size // max(len(array), 1)
+    for index, value in enumerate(array.ravel()):
         is_nan = isinstance(value, float) and math.isnan(value)
         if value is None or is_nan or type(value).__name__ in ("NAType", "NaTType"):
-            return f": a value is missing at row {index[0]}"
+            return f": a value is missing at row {index // size}"
         if not isinstance(value, (bool, int, float, np.number, np.bool_)):
-            return f", with {shown(value)} at row {index[0]}"
+            return f", with {shown(value)} at row {index // size}"
     return ""
