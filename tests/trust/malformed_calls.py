@@ -104,6 +104,7 @@ def make(seed: int, number: int, *, tell: bool = False) -> tuple[str, str | None
     """Make one call; return what came of it, what is wrong with that, and the call."""
     rng = Random(f"{seed}:{number}")
     call = rng.choice(CALLS)
+    cnet.utils.clear_session()  # names that are given to none are numbered
     cnet.utils.set_random_seed(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of making what is hostile
