@@ -242,6 +242,12 @@ def test_any_number_of_threads_ignores_the_same(reduction: Any) -> None:
     assert trained(1) == trained(2) == trained(5)
 
 
+def test_an_infinite_weight_of_an_ignored_row_counts_nowhere() -> None:
+    loss = losses.SparseCategoricalCrossentropy(ignore_class=1, reduction="sum")
+    weighted = loss([0, 1], [[0.5, 0.5], [0.5, 0.5]], sample_weight=[1.0, np.inf])
+    assert weighted == loss([0], [[0.5, 0.5]])
+
+
 @pytest.mark.parametrize("last", ["softmax", None])
 def test_rows_of_zeros_train_nothing(last: str | None) -> None:
     """Labels of zeros mask a sample: its loss is 0 wherever the weights are, so they stay."""

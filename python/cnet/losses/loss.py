@@ -211,7 +211,7 @@ class Loss(Configurable):
         divisor = losses.size if weights is None else weights.sum()
         if sample_weight is not None:
             given = _fitting(sample_weight, losses.shape, f"{type(self).__name__}: sample_weight")
-            weights = given if weights is None else weights * given
+            weights = given if counted is None else np.where(counted, given, 0.0)
         weighted = losses.astype(np.float64)
         if weights is not None:
             with np.errstate(invalid="ignore"):
