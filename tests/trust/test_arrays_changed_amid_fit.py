@@ -147,7 +147,11 @@ PROGRAM = """
     x = rng.normal(size=(4000, 64)).astype(np.float32)
     y = rng.integers(5, size=4000)
     weight = np.ones(4000, np.float32)
-    model = cnet.Sequential([cnet.layers.Dense(32, "relu"), cnet.layers.Dense(5, "softmax")])
+    # With an Input: a prediction of an array amid its change would build the model for samples of one number,
+    # and no call would take the whole array any more.
+    model = cnet.Sequential(
+        [cnet.Input((64,)), cnet.layers.Dense(32, "relu"), cnet.layers.Dense(5, "softmax")]
+    )
     model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
     ended = threading.Event()
     refused = 0
