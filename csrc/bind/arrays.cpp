@@ -130,7 +130,7 @@ kernels::PointwiseLoss pointwise_loss(const char* call, const std::string& name)
       "categorical_focal_crossentropy",
       "categorical_focal_crossentropy_from_logits",
   };
-  static_assert(std::size(names) == kernels::pointwise_losses);
+  static_assert(std::size(names) == kernels::pointwise_loss_count);
   const auto* found = std::find(std::begin(names), std::end(names), name);
   if (found == std::end(names)) throw py::value_error(std::string(call) + ": unknown loss '" + name + "'");
   return static_cast<kernels::PointwiseLoss>(found - std::begin(names));

@@ -2,237 +2,225 @@
 
 #include "kernels/math.hpp"
 
-// The activation functions and their derivatives, element by element.
+// The activation functions and their derivatives, elementwise.
 //
-// All exponentials are of numbers ≤ 0, so that none overflows; and where a function is a small power of
-// e times something, the power of two is applied last, so that results are rounded once even where they
-// are subnormal.
+// Exponentials take arguments ≤ 0 only, so that none overflows. Where a function contains a factor eˣ = 2ⁿ · m, the
+// power of two is applied last, so that subnormal results are rounded only once.
 
 namespace cnet::kernels::CNET_ISA {
 
 namespace {
 
-/// |magnitude| with the sign of `of`.
-template <class T> CNET_INLINE Lanes<T> with_sign(Lanes<T> magnitude, Lanes<T> of) {
-  return absolute(magnitude) | (of & broadcast(T(-0.0)));
+/// |magnitude| with the sign of `sign`.
+template <class T> CNET_INLINE Lanes<T> copysign(Lanes<T> magnitude, Lanes<T> sign) {
+  return abs(magnitude) | (sign & broadcast(T(-0.0)));
 }
 
-template <class T> CNET_INLINE Lanes<T> minimum(Lanes<T> x, T most) {
-  const Lanes<T> bound = broadcast(most);
-  return select(bound < x, bound, x);
+template <class T> CNET_INLINE Lanes<T> min(Lanes<T> x, T bound) {
+  const Lanes<T> y = broadcast(bound);
+  return select(y < x, y, x);
 }
 
-template <class T> CNET_INLINE Lanes<T> negative(Lanes<T> x) {
-  return broadcast(T(-0.0)) - x;
-}
+/// For x < −underflow_limit, eˣ times any factor used here underflows to zero.
+template <class T> inline constexpr T underflow_limit = T(16) - Format<T>::exp_min;
 
-/// x · 2ⁿ for a whole n ≤ 0, in two steps, so that results beyond the normal numbers are rounded once.
-template <class T> CNET_INLINE Lanes<T> scale(Lanes<T> x, Lanes<T> n) {
-  const Lanes<T> half = round(n * broadcast(T(0.5)));
-  return x * power_of_two(half) * power_of_two(n - half);
-}
-
-/// Below −vanishing, eˣ times anything that the activations multiply it by is zero.
-template <class T> inline constexpr T vanishing = T(16) - Format<T>::exp_min;
-
-/// A number in two parts, the second a correction of the first.
-template <class T> struct Twofold {
+/// An unevaluated sum high + low, where low corrects the rounding of high.
+template <class T> struct DoubleDouble {
   Lanes<T> high;
   Lanes<T> low;
 };
 
-/// x + y, where |x| ≥ |y| or x is zero.
-template <class T> CNET_INLINE Twofold<T> exact_sum(Lanes<T> x, Lanes<T> y) {
+/// x + y exactly, for |x| ≥ |y| or x = 0 (Dekker's).
+template <class T> CNET_INLINE DoubleDouble<T> fast_two_sum(Lanes<T> x, Lanes<T> y) {
   const Lanes<T> sum = x + y;
   return {sum, (x - sum) + y};
 }
 
-/// The same of numbers in whichever order (Knuth's).
-template <class T> CNET_INLINE Twofold<T> exact_sum_of_any(Lanes<T> x, Lanes<T> y) {
+/// x + y exactly, for any x and y (Knuth's).
+template <class T> CNET_INLINE DoubleDouble<T> two_sum(Lanes<T> x, Lanes<T> y) {
   const Lanes<T> sum = x + y, added = sum - x;
   return {sum, (x - (sum - added)) + (y - added)};
 }
 
-template <class T> CNET_INLINE Twofold<T> exact_product(Lanes<T> x, Lanes<T> y) {
+template <class T> CNET_INLINE DoubleDouble<T> two_product(Lanes<T> x, Lanes<T> y) {
   const Lanes<T> product = x * y;
-  return {product, fma(x, y, negative(product))};
+  return {product, fma(x, y, -product)};
 }
 
-/// A divisor in two parts, neither large nor small; quotients are rounded about once.
+/// A divisor whose inverse neither overflows nor underflows; quotients have about one rounding error.
 template <class T> struct Divisor {
-  Twofold<T> value;
+  DoubleDouble<T> value;
   Lanes<T> inverse;
 
-  CNET_INLINE explicit Divisor(Twofold<T> divisor) : value(divisor), inverse(broadcast(T(1)) / divisor.high) {}
+  CNET_INLINE explicit Divisor(DoubleDouble<T> divisor) : value(divisor), inverse(broadcast(T(1)) / divisor.high) {}
 
-  /// x over the divisor, for a finite x.
-  CNET_INLINE Lanes<T> divides(Lanes<T> x) const {
-    const Lanes<T> quotient = x * inverse, minus = negative(quotient);
-    const Lanes<T> rest = fma(minus, value.low, fma(minus, value.high, x));
-    return fma(rest, inverse, quotient);
+  /// x / divisor, for a finite x.
+  CNET_INLINE Lanes<T> divide(Lanes<T> x) const {
+    const Lanes<T> quotient = x * inverse, minus = -quotient;
+    const Lanes<T> remainder = fma(minus, value.low, fma(minus, value.high, x));
+    return fma(remainder, inverse, quotient);
   }
 };
 
-/// eˣ = 2ⁿ (1 + r + rest), for x ≤ 0 in two parts: more of it than fits a T.
+/// eˣ = 2ⁿ (1 + r + rest) for x ≤ 0, to more precision than T has.
 template <class T> struct Exponential {
   Lanes<T> n;
   Lanes<T> r;
   Lanes<T> rest;
 
-  CNET_INLINE explicit Exponential(Twofold<T> x) {
-    const Lanes<T> lowest = broadcast(-vanishing<T>);
+  CNET_INLINE explicit Exponential(DoubleDouble<T> x) {
+    const Lanes<T> lowest = broadcast(-underflow_limit<T>);
     const Lanes<T> high = select(x.high < lowest, lowest, x.high);
     n = round(high * broadcast(Format<T>::log2_e));
     const Lanes<T> coarse = fma(n, broadcast(-Format<T>::ln2_high), high);
-    const Twofold<T> reduced = exact_sum(coarse, fma(n, broadcast(-Format<T>::ln2_low), x.low));
+    const DoubleDouble<T> reduced = fast_two_sum(coarse, fma(n, broadcast(-Format<T>::ln2_low), x.low));
     r = reduced.high;
     Lanes<T> series = broadcast(inverse_factorial<T>(Format<T>::exp_degree));
     CNET_UNROLL
     for (int k = Format<T>::exp_degree - 1; k >= 2; --k) series = fma(series, r, broadcast(inverse_factorial<T>(k)));
     rest = fma(r * r, series, reduced.low);
   }
-  CNET_INLINE explicit Exponential(Lanes<T> x) : Exponential(Twofold<T>{x, broadcast(T(0))}) {}
+  CNET_INLINE explicit Exponential(Lanes<T> x) : Exponential(DoubleDouble<T>{x, broadcast(T(0))}) {}
 
   /// 1 + r + rest, in [√½, √2].
   CNET_INLINE Lanes<T> mantissa() const {
-    const Twofold<T> sum = exact_sum(broadcast(T(1)), r);
+    const DoubleDouble<T> sum = fast_two_sum(broadcast(T(1)), r);
     return sum.high + (sum.low + rest);
   }
 };
 
 /// eˣ − 1 for x ≤ 0.
-template <class T> CNET_INLINE_LONG Lanes<T> exp_minus_one(Lanes<T> x) {
-  // Where e^x is lost beside 1, 2ⁿ is still a normal number.
+template <class T> CNET_INLINE_LONG Lanes<T> expm1(Lanes<T> x) {
+  // Small enough for eˣ − 1 to round to −1, large enough for 2ⁿ to be a normal number.
   const Lanes<T> lowest = broadcast(T(-64));
   const Exponential<T> e(select(x < lowest, lowest, x));
   const Lanes<T> power = power_of_two(e.n);
-  const Twofold<T> sum = exact_sum(power - broadcast(T(1)), power * e.r);
+  const DoubleDouble<T> sum = fast_two_sum(power - broadcast(T(1)), power * e.r);
   return sum.high + fma(power, e.rest, sum.low);
 }
 
 /// ln(1 + x) for x in [0, 1].
-template <class T> CNET_INLINE_LONG Lanes<T> log_one_plus(Lanes<T> x) {
-  const Twofold<T> sum = exact_sum(broadcast(T(1)), x);
+template <class T> CNET_INLINE_LONG Lanes<T> log1p(Lanes<T> x) {
+  const DoubleDouble<T> sum = fast_two_sum(broadcast(T(1)), x);
   return log(sum.high) + sum.low / sum.high;
 }
 
-/// The logistic function 1 / (1 + e⁻ᵛ) by z = exp(−|v|): 1 / (1 + z) for v ≥ 0, z / (1 + z) below.
+/// The logistic function σ(v) = 1 / (1 + e⁻ᵛ) by z = exp(−|v|): 1 / (1 + z) for v ≥ 0, z / (1 + z) for v < 0.
 template <class T> struct Logistic {
-  Lanes<T> mantissa; ///< z without its power of two
+  Lanes<T> mantissa; ///< z = mantissa · 2ⁿ
   Lanes<T> n;
   Lanes<T> z;
-  Twofold<T> one_plus_z;
+  DoubleDouble<T> one_plus_z;
 
-  CNET_INLINE explicit Logistic(Twofold<T> minus_magnitude) {
-    const Exponential<T> e(minus_magnitude);
+  CNET_INLINE explicit Logistic(DoubleDouble<T> minus_abs) {
+    const Exponential<T> e(minus_abs);
     mantissa = e.mantissa();
     n = e.n;
-    z = scale(mantissa, n);
-    one_plus_z = exact_sum(broadcast(T(1)), z);
+    z = ldexp(mantissa, n);
+    one_plus_z = fast_two_sum(broadcast(T(1)), z);
   }
-  /// Of −|v|.
-  CNET_INLINE explicit Logistic(Lanes<T> minus_magnitude) : Logistic(Twofold<T>{minus_magnitude, broadcast(T(0))}) {}
+  CNET_INLINE explicit Logistic(Lanes<T> minus_abs) : Logistic(DoubleDouble<T>{minus_abs, broadcast(T(0))}) {}
 
-  /// The function times `factor`, which is finite where it is negative; `x` has the sign of v.
+  /// factor · σ(v); a negative factor must be finite. `x` has the sign of v.
   CNET_INLINE Lanes<T> times(Lanes<T> factor, Lanes<T> x) const {
     const Lanes<T> zero = broadcast(T(0)), one = broadcast(T(1));
     const auto is_negative = x < zero;
-    const Lanes<T> value = Divisor<T>(one_plus_z).divides(select(is_negative, mantissa, one));
-    return scale(factor * value, select(is_negative, n, zero));
+    const Lanes<T> value = Divisor<T>(one_plus_z).divide(select(is_negative, mantissa, one));
+    return ldexp(factor * value, select(is_negative, n, zero));
   }
-  /// The derivative of x times the function of v(x): σ + x v′ σ (1 − σ). `product` is |x v′|.
-  CNET_INLINE Lanes<T> gate_slope(Lanes<T> x, Lanes<T> product) const {
+  /// The derivative of x σ(v(x)): σ + x v′ σ (1 − σ). `product` is |x v′|.
+  CNET_INLINE Lanes<T> swish_derivative(Lanes<T> x, Lanes<T> product) const {
     const Lanes<T> zero = broadcast(T(0)), sum = one_plus_z.high;
     const auto is_negative = x < zero;
     const Lanes<T> numerator = select(is_negative, (sum - product) * mantissa, fma(product, z, sum));
-    return scale(numerator / sum / sum, select(is_negative, n, zero));
+    return ldexp(numerator / sum / sum, select(is_negative, n, zero));
   }
 };
 
 template <class T> CNET_INLINE_LONG Lanes<T> sigmoid(Lanes<T> x) {
-  return Logistic<T>(negative(absolute(x))).times(broadcast(T(1)), x);
+  return Logistic<T>(-abs(x)).times(broadcast(T(1)), x);
 }
 
 /// tanh |x| = −t / (2 + t) with t = exp(−2 |x|) − 1.
 template <class T> CNET_INLINE_LONG Lanes<T> tanh(Lanes<T> x) {
-  const Lanes<T> t = exp_minus_one(absolute(x) * broadcast(T(-2)));
-  return with_sign(Divisor<T>(exact_sum(broadcast(T(2)), t)).divides(t), x);
+  const Lanes<T> t = expm1(abs(x) * broadcast(T(-2)));
+  return copysign(Divisor<T>(fast_two_sum(broadcast(T(2)), t)).divide(t), x);
 }
 
-/// ln(1 + exp(−|x|)): how far the softplus is above max(x, 0).
-template <class T> CNET_INLINE_LONG Lanes<T> softplus_above_relu(Lanes<T> x) {
-  const Exponential<T> e(negative(absolute(x)));
-  return log_one_plus(scale(e.mantissa(), e.n));
+/// ln(1 + exp(−|x|)).
+template <class T> CNET_INLINE_LONG Lanes<T> softplus_minus_relu(Lanes<T> x) {
+  const Exponential<T> e(-abs(x));
+  return log1p(ldexp(e.mantissa(), e.n));
 }
 
 /// ln(1 + eˣ).
 template <class T> CNET_INLINE Lanes<T> softplus(Lanes<T> x) {
-  return relu(x) + softplus_above_relu(x);
+  return relu(x) + softplus_minus_relu(x);
 }
 
 template <class T> CNET_INLINE Lanes<T> silu(Lanes<T> x) {
-  const Lanes<T> magnitude = minimum(absolute(x), vanishing<T>);
-  return Logistic<T>(negative(magnitude)).times(select(x < broadcast(T(0)), negative(magnitude), x), x);
+  const Lanes<T> magnitude = min(abs(x), underflow_limit<T>);
+  return Logistic<T>(-magnitude).times(select(x < broadcast(T(0)), -magnitude, x), x);
 }
 
-template <class T> CNET_INLINE Lanes<T> silu_slope(Lanes<T> x) {
-  const Lanes<T> magnitude = minimum(absolute(x), vanishing<T>);
-  return Logistic<T>(negative(magnitude)).gate_slope(x, magnitude);
+template <class T> CNET_INLINE Lanes<T> silu_derivative(Lanes<T> x) {
+  const Lanes<T> magnitude = min(abs(x), underflow_limit<T>);
+  return Logistic<T>(-magnitude).swish_derivative(x, magnitude);
 }
 
-/// x tanh(ln(1 + eˣ)), where tanh(ln y) = (y² − 1) / (y² + 1); with z = exp(−|x|), x (1 + 2z) / D, or
-/// x z (2 + z) / D for x < 0.
+/// x tanh(ln(1 + eˣ)), where tanh(ln y) = (y² − 1) / (y² + 1). With z = exp(−|x|) it is x (1 + 2z) / D for x ≥ 0
+/// and x z (2 + z) / D for x < 0.
 template <class T> struct Mish {
-  Lanes<T> magnitude; ///< |x|, but finite
+  Lanes<T> magnitude; ///< min(|x|, underflow_limit)
   Lanes<T> mantissa;
   Lanes<T> n;
   Lanes<T> z;
-  Lanes<T> factor; ///< 1 + 2z, or 2 + z for x < 0
-  Twofold<T> divisor;
+  Lanes<T> factor;         ///< 1 + 2z, or 2 + z for x < 0
+  DoubleDouble<T> divisor; ///< D: 1 + 2z (1 + z), or 2 + z (2 + z) for x < 0
 
   CNET_INLINE explicit Mish(Lanes<T> x) {
     const Lanes<T> zero = broadcast(T(0)), one = broadcast(T(1)), two = broadcast(T(2));
-    magnitude = minimum(absolute(x), vanishing<T>);
-    const Exponential<T> e(negative(magnitude));
+    magnitude = min(abs(x), underflow_limit<T>);
+    const Exponential<T> e(-magnitude);
     mantissa = e.mantissa();
     n = select(x < zero, e.n, zero);
-    z = scale(mantissa, e.n);
+    z = ldexp(mantissa, e.n);
     const auto is_negative = x < zero;
     factor = select(is_negative, two + z, fma(two, z, one));
     const Lanes<T> above = two * z * (one + z);
-    divisor = exact_sum_of_any(select(is_negative, two, one), select(is_negative, z * factor, above));
+    divisor = two_sum(select(is_negative, two, one), select(is_negative, z * factor, above));
   }
 };
 
 template <class T> CNET_INLINE Lanes<T> mish(Lanes<T> x) {
   const Mish<T> m(x);
-  const Lanes<T> gated = select(x < broadcast(T(0)), negative(m.magnitude) * m.mantissa, x);
-  return scale(gated * Divisor<T>(m.divisor).divides(m.factor), m.n);
+  const Lanes<T> gated = select(x < broadcast(T(0)), -m.magnitude * m.mantissa, x);
+  return ldexp(gated * Divisor<T>(m.divisor).divide(m.factor), m.n);
 }
 
-/// tanh(ln(1 + eˣ)) + x (1 − tanh²) σ(x), where (1 − tanh²) σ(x) is 4 z² (1 + z) / D², or 4 z (1 + z) / D²
-/// for x < 0.
-template <class T> CNET_INLINE Lanes<T> mish_slope(Lanes<T> x) {
+/// tanh(ln(1 + eˣ)) + x (1 − tanh²) σ(x), where (1 − tanh²) σ(x) is 4 z² (1 + z) / D² for x ≥ 0 and
+/// 4 z (1 + z) / D² for x < 0.
+template <class T> CNET_INLINE Lanes<T> mish_derivative(Lanes<T> x) {
   const Mish<T> m(x);
   const auto is_negative = x < broadcast(T(0));
   const Lanes<T> four = broadcast(T(4));
-  const Lanes<T> bend = four * m.magnitude * (m.z + broadcast(T(1))) / m.divisor.high;
-  const Lanes<T> below = (m.factor - bend) * m.mantissa, above = fma(bend * m.z, m.z, m.factor);
-  return scale(select(is_negative, below, above) / m.divisor.high, m.n);
+  const Lanes<T> term = four * m.magnitude * (m.z + broadcast(T(1))) / m.divisor.high;
+  const Lanes<T> below = (m.factor - term) * m.mantissa, above = fma(term * m.z, m.z, m.factor);
+  return ldexp(select(is_negative, below, above) / m.divisor.high, m.n);
 }
 
-/// The normal distribution's tail, Φ(−a) = exp(−a²/2) P((a − 4) / (a + 4)) / (a + 4): the polynomial is
-/// Chebyshev's interpolation in a ∈ [0, last], by mpmath.
-template <class T> struct NormalTail;
+/// The tail of the normal distribution, Φ(−a) = exp(−a²/2) P((a − 4) / (a + 4)) / (a + 4). The polynomial P is a
+/// Chebyshev interpolation over a ∈ [0, last], computed with mpmath.
+template <class T> struct GaussianTailCoefficients;
 
-template <> struct NormalTail<float> {
+template <> struct GaussianTailCoefficients<float> {
   static constexpr float last = 16;
   static constexpr double polynomial[] = {-4.946936575e-5, -0.0002265562336, 0.0001738618311, 0.001642830982,
                                           -0.003491623878, -0.007545113299,  0.06039801559,   -0.186521249,
                                           0.3871373369,    -0.6078966612,    0.7552851309};
 };
 
-template <> struct NormalTail<double> {
+template <> struct GaussianTailCoefficients<double> {
   static constexpr double last = 40;
   static constexpr double polynomial[] = {
       -9.990624160023276e-10,  -1.01529571764961797e-11, 1.39765281559508218e-8,  1.48423900727513431e-8,
@@ -243,110 +231,111 @@ template <> struct NormalTail<double> {
       0.387137400742219335,    -0.607896641971891764,    0.755285130415751478};
 };
 
-/// Φ(−a) = ratio · mantissa · 2ⁿ for a = |x|, but finite.
-template <class T> struct Gauss {
+/// Φ(−a) = ratio · mantissa · 2ⁿ for a = min(|x|, last).
+template <class T> struct GaussianTail {
   Lanes<T> a;
   Lanes<T> ratio;
   Lanes<T> mantissa;
   Lanes<T> n;
 
-  CNET_INLINE explicit Gauss(Lanes<T> x) {
-    using Tail = NormalTail<T>;
+  CNET_INLINE explicit GaussianTail(Lanes<T> x) {
+    using Tail = GaussianTailCoefficients<T>;
     constexpr int terms = static_cast<int>(sizeof(Tail::polynomial) / sizeof(double));
-    a = minimum(absolute(x), Tail::last);
-    const Twofold<T> square = exact_product(a, a * broadcast(T(-0.5)));
+    a = min(abs(x), Tail::last);
+    const DoubleDouble<T> square = two_product(a, a * broadcast(T(-0.5)));
     const Exponential<T> e(square);
     mantissa = e.mantissa();
     n = e.n;
-    const Divisor<T> divisor(exact_sum_of_any(a, broadcast(T(4))));
-    const Lanes<T> q = divisor.divides(a + a) - broadcast(T(1)); // rounded less than (a − 4) / (a + 4)
+    const Divisor<T> divisor(two_sum(a, broadcast(T(4))));
+    const Lanes<T> q = divisor.divide(a + a) - broadcast(T(1)); // one rounding less than (a − 4) / (a + 4)
     Lanes<T> sum = broadcast(T(Tail::polynomial[0]));
     CNET_UNROLL
     for (int k = 1; k < terms; ++k) sum = fma(sum, q, broadcast(T(Tail::polynomial[k])));
-    ratio = divisor.divides(sum);
+    ratio = divisor.divide(sum);
   }
 };
 
 /// x Φ(x).
 template <class T> CNET_INLINE Lanes<T> gelu(Lanes<T> x) {
-  const Gauss<T> gauss(x);
-  const Lanes<T> tail = scale(gauss.a * gauss.ratio * gauss.mantissa, gauss.n);
-  // Not x + below, the same number: Clang would make of it a sum with select(x ≤ 0, −0, x), which loses +0.
-  return select(x < broadcast(T(0)), negative(tail), x - tail);
+  const GaussianTail<T> tail(x);
+  const Lanes<T> product = ldexp(tail.a * tail.ratio * tail.mantissa, tail.n);
+  // Not x + (−product), which Clang turns into a sum with select(x ≤ 0, −0, x): that loses the sign of +0.
+  return select(x < broadcast(T(0)), -product, x - product);
 }
 
-/// Φ(x) + x φ(x), φ being the normal density.
-template <class T> CNET_INLINE Lanes<T> gelu_slope(Lanes<T> x) {
-  const Gauss<T> gauss(x);
-  const Lanes<T> density = broadcast(T(0.39894228040143267794)); // over exp(−a²/2)
-  const Lanes<T> below = scale((gauss.ratio - density * gauss.a) * gauss.mantissa, gauss.n);
+/// Φ(x) + x φ(x), where φ is the normal density.
+template <class T> CNET_INLINE Lanes<T> gelu_derivative(Lanes<T> x) {
+  const GaussianTail<T> tail(x);
+  const Lanes<T> density = broadcast(T(0.39894228040143267794)); // 1 / √(2π)
+  const Lanes<T> below = ldexp((tail.ratio - density * tail.a) * tail.mantissa, tail.n);
   return select(x < broadcast(T(0)), below, broadcast(T(1)) - below);
 }
 
-/// 2 √(2/π) and 0.044715 times that, in two parts.
-template <class T> struct TanhGate;
-template <> struct TanhGate<float> {
+/// 2 √(2/π), and 0.044715 times that, each in two parts.
+template <class T> struct GeluTanhCoefficients;
+template <> struct GeluTanhCoefficients<float> {
   static constexpr float linear = 0x1.988454p+0f, linear_low = -4.53406804211e-8f;
   static constexpr float cubic = 0x1.2444f2p-4f, cubic_low = 2.39883239599e-9f;
 };
-template <> struct TanhGate<double> {
+template <> struct GeluTanhCoefficients<double> {
   static constexpr double linear = 0x1.9884533d43651p+0, linear_low = -9.9693088091109203146e-17;
   static constexpr double cubic = 0x1.2444f2a4d8b4bp-4, cubic_low = -6.1751499181553154534e-19;
 };
 
-/// ½ x (1 + tanh u) = x σ(2u), 2u = linear · x + cubic · x³ in two parts: what an exponential makes of its
-/// argument's rounding grows with it.
-template <class T> struct ApproximateGauss {
-  Lanes<T> a;     ///< |x|, but finite
-  Lanes<T> slope; ///< of 2u
+/// ½ x (1 + tanh u) = x σ(2u) with 2u = linear · x + cubic · x³ in two parts, since the relative error of eᵛ is |v|
+/// times that of v.
+template <class T> struct GeluTanh {
+  Lanes<T> a;          ///< min(|x|, last)
+  Lanes<T> derivative; ///< of 2u
   Logistic<T> logistic;
 
-  CNET_INLINE explicit ApproximateGauss(Lanes<T> x) : ApproximateGauss(minimum(absolute(x), NormalTail<T>::last), 0) {}
+  CNET_INLINE explicit GeluTanh(Lanes<T> x) : GeluTanh(min(abs(x), GaussianTailCoefficients<T>::last), 0) {}
 
 private:
-  using Gate = TanhGate<T>;
-  CNET_INLINE ApproximateGauss(Lanes<T> magnitude, int)
-      : a(magnitude), slope(fma(broadcast(T(3) * Gate::cubic), a * a, broadcast(Gate::linear))),
-        logistic(minus_gate(a)) {}
+  using Coefficients = GeluTanhCoefficients<T>;
+  CNET_INLINE GeluTanh(Lanes<T> magnitude, int)
+      : a(magnitude), derivative(fma(broadcast(T(3) * Coefficients::cubic), a * a, broadcast(Coefficients::linear))),
+        logistic(minus_argument(a)) {}
 
-  CNET_INLINE static Twofold<T> minus_gate(Lanes<T> a) {
-    const Twofold<T> square = exact_product(a, a);
-    const Twofold<T> cubic = exact_product(square.high, broadcast(Gate::cubic));
-    const Twofold<T> factor = exact_sum_of_any(broadcast(Gate::linear), cubic.high);
-    const Lanes<T> low = factor.low + (fma(square.low, broadcast(Gate::cubic), cubic.low) +
-                                       fma(square.high, broadcast(Gate::cubic_low), broadcast(Gate::linear_low)));
-    const Lanes<T> minus = negative(a);
-    const Twofold<T> product = exact_product(minus, factor.high);
+  CNET_INLINE static DoubleDouble<T> minus_argument(Lanes<T> a) {
+    const DoubleDouble<T> square = two_product(a, a);
+    const DoubleDouble<T> cubic = two_product(square.high, broadcast(Coefficients::cubic));
+    const DoubleDouble<T> factor = two_sum(broadcast(Coefficients::linear), cubic.high);
+    const Lanes<T> low =
+        factor.low + (fma(square.low, broadcast(Coefficients::cubic), cubic.low) +
+                      fma(square.high, broadcast(Coefficients::cubic_low), broadcast(Coefficients::linear_low)));
+    const Lanes<T> minus = -a;
+    const DoubleDouble<T> product = two_product(minus, factor.high);
     return {product.high, fma(minus, low, product.low)};
   }
 };
 
 template <class T> CNET_INLINE Lanes<T> gelu_tanh(Lanes<T> x) {
-  const ApproximateGauss<T> gauss(x);
-  return gauss.logistic.times(select(x < broadcast(T(0)), negative(gauss.a), x), x);
+  const GeluTanh<T> g(x);
+  return g.logistic.times(select(x < broadcast(T(0)), -g.a, x), x);
 }
 
-template <class T> CNET_INLINE Lanes<T> gelu_tanh_slope(Lanes<T> x) {
-  const ApproximateGauss<T> gauss(x);
-  return gauss.logistic.gate_slope(x, gauss.a * gauss.slope);
+template <class T> CNET_INLINE Lanes<T> gelu_tanh_derivative(Lanes<T> x) {
+  const GeluTanh<T> g(x);
+  return g.logistic.swish_derivative(x, g.a * g.derivative);
 }
 
-/// x / (1 + |x|), 1 for an infinite x.
+/// x / (1 + |x|); ±1 for an infinite x.
 template <class T> CNET_INLINE Lanes<T> softsign(Lanes<T> x) {
-  const Lanes<T> magnitude = minimum(absolute(x), T(1) / Format<T>::min_normal);
-  return with_sign(magnitude / (magnitude + broadcast(T(1))), x);
+  const Lanes<T> magnitude = min(abs(x), T(1) / Format<T>::min_normal);
+  return copysign(magnitude / (magnitude + broadcast(T(1))), x);
 }
 
-template <class T> CNET_INLINE Lanes<T> softsign_slope(Lanes<T> x) {
-  const Lanes<T> one = broadcast(T(1)), divisor = absolute(x) + one;
+template <class T> CNET_INLINE Lanes<T> softsign_derivative(Lanes<T> x) {
+  const Lanes<T> one = broadcast(T(1)), divisor = abs(x) + one;
   return one / divisor / divisor;
 }
 
 template <class T> CNET_INLINE Lanes<T> hard_sigmoid(Lanes<T> x) {
-  return minimum(relu(x + broadcast(T(3))), T(6)) / broadcast(T(6));
+  return min(relu(x + broadcast(T(3))), T(6)) / broadcast(T(6));
 }
 
-template <class T> CNET_INLINE Lanes<T> hard_sigmoid_slope(Lanes<T> x) {
+template <class T> CNET_INLINE Lanes<T> hard_sigmoid_derivative(Lanes<T> x) {
   const Lanes<T> zero = broadcast(T(0)), shifted = x + broadcast(T(3));
   return select(zero < shifted, select(shifted < broadcast(T(6)), broadcast(T(1) / T(6)), zero), zero);
 }

@@ -6,7 +6,7 @@
 
 namespace cnet::kernels {
 
-// What the families' files export, and the tables of an instruction set, which are made of it.
+// Declares the tables that the families export, and joins them into one table per instruction set and element type.
 #define CNET_FAMILY(Family, name)                                                                                      \
   extern const Family<float> name##_float;                                                                             \
   extern const Family<double> name##_double;

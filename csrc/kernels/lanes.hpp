@@ -2,38 +2,37 @@
 
 #include "kernels/table.hpp"
 
-// What every family of kernels is written over: a row of a panel as a value, in the registers of the
-// instruction set that CNET_ISA names. The file of a family is compiled once for each instruction set, with the
-// flags of that set (CMakeLists.txt).
+// Lanes<T>: one row of a panel, in the registers of the instruction set CNET_ISA. Every kernel family is written over
+// it, and compiled once per instruction set with the flags of that set (CMakeLists.txt).
 //
-// The linker must see nothing of these files but the tables that they export. It could keep the copy of a shared
-// inline function that was compiled for a newer CPU. Hence no standard library here, and everything is in an
-// unnamed namespace.
+// Kernel files use no standard library and define everything in an unnamed namespace, so that they share nothing with
+// other files but the tables they export. Otherwise the linker could keep a copy of a shared inline function that was
+// compiled for an instruction set the CPU lacks.
 
 #define CNET_INLINE __attribute__((always_inline)) inline
-/// For a lambda, written behind its parameters. Otherwise its lanes would go through memory.
+/// Forces a lambda inline; stands after its parameters. Otherwise its lanes would go through memory.
 #define CNET_INLINED __attribute__((always_inline))
-/// One copy for all callers: of long functions, where the call costs nothing.
-#define CNET_OUTLINED __attribute__((noinline))
-/// For long functions of lanes: each copy is expensive to compile where a register takes many instructions.
+/// Out of line: long functions, where the cost of a call is negligible.
+#define CNET_NOINLINE __attribute__((noinline))
+/// Inline, but out of line in the scalar table (simd/scalar.hpp), where each copy is slow to compile.
 #define CNET_INLINE_LONG CNET_INLINE
 
 #if defined(__SANITIZE_ADDRESS__)
-#define CNET_UNROLL // checks of every unrolled access would take minutes to compile
+#define CNET_UNROLL // unrolled, the checks of every access take minutes to compile
 #elif defined(__clang__)
 #define CNET_UNROLL _Pragma("unroll")
 #else
 #define CNET_UNROLL _Pragma("GCC unroll 16")
 #endif
 
-// Before a short loop that is to become vectors: GCC would unroll it before it looks for them.
+// Before a short loop that should be vectorized: GCC would unroll it first and then not vectorize it.
 #if defined(__clang__)
 #define CNET_VECTORIZE
 #else
 #define CNET_VECTORIZE _Pragma("GCC unroll 1")
 #endif
 
-/// Exports a family's two tables, which name_members<T>() makes.
+/// Exports a family's tables for float and double, made by name##_members<T>().
 #define CNET_EXPORT(Family, name)                                                                                      \
   extern const Family<float> name##_float;                                                                             \
   extern const Family<double> name##_double;                                                                           \
@@ -44,6 +43,7 @@ namespace cnet::kernels::CNET_ISA {
 
 namespace {
 
+/// Constants of a floating-point format, and of exp and log in it.
 template <class T> struct Format;
 
 template <> struct Format<float> {
@@ -83,7 +83,6 @@ CNET_INLINE double from_bits(unsigned long long bits) {
   return x;
 }
 
-/// x · y + z, rounded once.
 CNET_INLINE float fma(float x, float y, float z) {
   return __builtin_fmaf(x, y, z);
 }
@@ -96,13 +95,13 @@ CNET_INLINE double fma(double x, double y, double z) {
 
 } // namespace cnet::kernels::CNET_ISA
 
-#include CNET_SIMD // Simd<T>: the operations on one register
+#include CNET_SIMD // Simd<T>: the operations on one register, and the sizes of the register tiles in products.cpp
 
 namespace cnet::kernels::CNET_ISA {
 
 namespace {
 
-/// Two registers as one of twice the size.
+/// Two registers used as one of twice the size.
 template <class R> struct Pair {
   struct Register {
     typename R::Register low, high;
@@ -126,15 +125,15 @@ template <class R> struct Pair {
   CNET_INLINE static Register select(Mask mask, Register x, Register y) {
     return {R::select(mask.low, x.low, y.low), R::select(mask.high, x.high, y.high)};
   }
-  CNET_INLINE static Register square_root(Register x) { return {R::square_root(x.low), R::square_root(x.high)}; }
+  CNET_INLINE static Register sqrt(Register x) { return {R::sqrt(x.low), R::sqrt(x.high)}; }
   CNET_INLINE static Register fma(Register x, Register y, Register z) {
     return {R::fma(x.low, y.low, z.low), R::fma(x.high, y.high, z.high)};
   }
-  CNET_INLINE static Register zip_low(Register x, Register y) {
-    return {R::zip_low(x.low, y.low), R::zip_high(x.low, y.low)};
+  CNET_INLINE static Register interleave_low(Register x, Register y) {
+    return {R::interleave_low(x.low, y.low), R::interleave_high(x.low, y.low)};
   }
-  CNET_INLINE static Register zip_high(Register x, Register y) {
-    return {R::zip_low(x.high, y.high), R::zip_high(x.high, y.high)};
+  CNET_INLINE static Register interleave_high(Register x, Register y) {
+    return {R::interleave_low(x.high, y.high), R::interleave_high(x.high, y.high)};
   }
   template <int Bits> CNET_INLINE static Register shift_left(Register x) {
     return {R::template shift_left<Bits>(x.low), R::template shift_left<Bits>(x.high)};
@@ -153,18 +152,18 @@ template <class R> struct Pair {
   CNET_BINARY(Register, bit_and)
   CNET_BINARY(Register, bit_or)
   CNET_BINARY(Register, bit_xor)
-  CNET_BINARY(Register, multiply_words)
+  CNET_BINARY(Register, multiply_even_u32)
   CNET_BINARY(Mask, less)
   CNET_BINARY(Mask, less_equal)
   CNET_BINARY(Mask, equal)
 #undef CNET_BINARY
 };
 
-/// As many registers as make up `size` lanes.
+/// Enough registers for `size` lanes.
 template <class R, int size, bool = R::size == size> struct Widened : Widened<Pair<R>, size> {};
 template <class R, int size> struct Widened<R, size, true> : R {};
 
-/// One row of a panel (64 bytes). Kernels over Lanes see the same lanes whatever the CPU, hence the same bits.
+/// One row of a panel (64 bytes). The number of lanes does not depend on the CPU, and so neither do the bits.
 template <class T> struct Lanes {
   using R = Widened<Simd<T>, panel_width<T>>;
   static constexpr int width = panel_width<T>;
@@ -200,18 +199,23 @@ CNET_BINARY(Lanes, operator&, bit_and)
 CNET_BINARY(Lanes, operator|, bit_or)
 CNET_BINARY(Lanes, operator^, bit_xor)
 /// Multiplies the low 32 bits of each 64-bit lane as integers.
-CNET_BINARY(Lanes, multiply_words, multiply_words)
+CNET_BINARY(Lanes, multiply_even_u32, multiply_even_u32)
 CNET_BINARY(LaneMask, operator<, less)
 CNET_BINARY(LaneMask, operator<=, less_equal)
 CNET_BINARY(LaneMask, operator==, equal)
 #undef CNET_BINARY
 
+/// −x, also of a zero.
+template <class T> CNET_INLINE Lanes<T> operator-(Lanes<T> x) {
+  return broadcast(T(-0.0)) - x;
+}
+
 template <class T> CNET_INLINE Lanes<T> select(LaneMask<T> mask, Lanes<T> x, Lanes<T> y) {
   return {Lanes<T>::R::select(mask.masks, x.registers, y.registers)};
 }
 
-template <class T> CNET_INLINE Lanes<T> square_root(Lanes<T> x) {
-  return {Lanes<T>::R::square_root(x.registers)};
+template <class T> CNET_INLINE Lanes<T> sqrt(Lanes<T> x) {
+  return {Lanes<T>::R::sqrt(x.registers)};
 }
 
 template <class T> CNET_INLINE Lanes<T> fma(Lanes<T> x, Lanes<T> y, Lanes<T> z) {
@@ -226,16 +230,16 @@ template <int Bits, class T> CNET_INLINE Lanes<T> shift_right(Lanes<T> x) {
   return {Lanes<T>::R::template shift_right<Bits>(x.registers)};
 }
 
-/// x₀ y₀ x₁ y₁ …, its first half and its second.
-template <class T> CNET_INLINE void zip(Lanes<T> x, Lanes<T> y, Lanes<T>& low, Lanes<T>& high) {
-  low = {Lanes<T>::R::zip_low(x.registers, y.registers)};
-  high = {Lanes<T>::R::zip_high(x.registers, y.registers)};
+/// x₀ y₀ x₁ y₁ …: the first half in low, the second in high.
+template <class T> CNET_INLINE void interleave(Lanes<T> x, Lanes<T> y, Lanes<T>& low, Lanes<T>& high) {
+  low = {Lanes<T>::R::interleave_low(x.registers, y.registers)};
+  high = {Lanes<T>::R::interleave_high(x.registers, y.registers)};
 }
 
-/// The lanes' own numbers: 0, 1, …, width − 1.
-template <class T> CNET_INLINE Lanes<T> lane_numbers() {
-  alignas(64) static constexpr T numbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-  return load(numbers);
+/// 0, 1, …, width − 1.
+template <class T> CNET_INLINE Lanes<T> iota() {
+  alignas(64) static constexpr T indices[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  return load(indices);
 }
 
 } // namespace

@@ -1,7 +1,7 @@
 #include "kernels/activations.hpp"
 #include "kernels/rows.hpp"
 
-// Losses that compare predictions p with targets t number by number: the loss, and its derivative by p.
+// Losses that compare predictions p with targets t elementwise: the loss, and its derivative with respect to p.
 // ε = 1e-7 keeps logarithms and quotients finite, as in Keras.
 
 namespace cnet::kernels::CNET_ISA {
@@ -54,8 +54,8 @@ template <class T> struct MeanSquaredLogarithmicError : Pointwise<T> {
   using Pointwise<T>::Pointwise;
   CNET_INLINE Lanes<T> loss(Lanes<T> p, Lanes<T> t) const { return difference(p, t) * difference(p, t); }
   CNET_INLINE Lanes<T> derivative(Lanes<T> p, Lanes<T> t) const {
-    const Lanes<T> slope = this->two * difference(p, t) / (this->one + p);
-    return select(p < this->epsilon, this->zero, slope);
+    const Lanes<T> unclipped = this->two * difference(p, t) / (this->one + p);
+    return select(p < this->epsilon, this->zero, unclipped);
   }
 
 private:
@@ -84,7 +84,7 @@ template <class T> struct LogCosh : Pointwise<T> {
   using Pointwise<T>::Pointwise;
   CNET_INLINE Lanes<T> loss(Lanes<T> p, Lanes<T> t) const {
     const Lanes<T> d = this->magnitude(p - t);
-    return (d + softplus_above_relu(this->two * d)) - broadcast(T(0.69314718055994530942));
+    return (d + softplus_minus_relu(this->two * d)) - broadcast(T(0.69314718055994530942));
   }
   CNET_INLINE Lanes<T> derivative(Lanes<T> p, Lanes<T> t) const { return tanh(p - t); }
 };
@@ -98,13 +98,13 @@ template <class T> struct Poisson : Pointwise<T> {
   CNET_INLINE Lanes<T> derivative(Lanes<T> p, Lanes<T> t) const { return this->one - t / (p + this->epsilon); }
 };
 
-/// t log(t / p), both kept in [ε, 1].
+/// t log(t / p), t and p clipped to [ε, 1].
 template <class T> struct KLDivergence : Pointwise<T> {
   using Pointwise<T>::Pointwise;
   CNET_INLINE Lanes<T> loss(Lanes<T> p, Lanes<T> t) const { return clip(t) * log(clip(t) / clip(p)); }
   CNET_INLINE Lanes<T> derivative(Lanes<T> p, Lanes<T> t) const {
-    const Lanes<T> slope = this->zero - clip(t) / p;
-    return select(p < this->epsilon, this->zero, select(this->one < p, this->zero, slope));
+    const Lanes<T> unclipped = this->zero - clip(t) / p;
+    return select(p < this->epsilon, this->zero, select(this->one < p, this->zero, unclipped));
   }
 
 private:
@@ -113,7 +113,7 @@ private:
   }
 };
 
-/// max(1 − t p, 0) for t = ±1; a t of 0 counts as −1.
+/// max(1 − t p, 0) for t = ±1; t = 0 counts as −1.
 template <class T> struct Hinge : Pointwise<T> {
   using Pointwise<T>::Pointwise;
   CNET_INLINE Lanes<T> loss(Lanes<T> p, Lanes<T> t) const { return this->at_least(margin(p, t), this->zero); }
@@ -124,7 +124,7 @@ template <class T> struct Hinge : Pointwise<T> {
   CNET_INLINE Lanes<T> margin(Lanes<T> p, Lanes<T> t) const { return this->one - signed_target(t) * p; }
 };
 
-/// The square of that.
+/// The square of Hinge.
 template <class T> struct SquaredHinge : Hinge<T> {
   using Hinge<T>::Hinge;
   CNET_INLINE Lanes<T> loss(Lanes<T> p, Lanes<T> t) const { return Hinge<T>::loss(p, t) * Hinge<T>::loss(p, t); }
@@ -133,7 +133,7 @@ template <class T> struct SquaredHinge : Hinge<T> {
   }
 };
 
-/// −t log p − (1 − t) log(1 − p), p kept in [ε, 1 − ε].
+/// −t log p − (1 − t) log(1 − p), p clipped to [ε, 1 − ε].
 template <class T> struct BinaryCrossentropy : Pointwise<T> {
   using Pointwise<T>::Pointwise;
   CNET_INLINE Lanes<T> loss(Lanes<T> p, Lanes<T> t) const {
@@ -141,62 +141,64 @@ template <class T> struct BinaryCrossentropy : Pointwise<T> {
     return this->zero - fma(t, log(q), (this->one - t) * log(this->one - q));
   }
   CNET_INLINE Lanes<T> derivative(Lanes<T> p, Lanes<T> t) const {
-    const Lanes<T> slope = (p - t) / (p * (this->one - p));
-    return select(p < this->epsilon, this->zero, select(high() < p, this->zero, slope));
+    const Lanes<T> unclipped = (p - t) / (p * (this->one - p));
+    return select(p < this->epsilon, this->zero, select(high() < p, this->zero, unclipped));
   }
   CNET_INLINE Lanes<T> probability(Lanes<T> p) const { return p; }
   CNET_INLINE Lanes<T> complement(Lanes<T> p) const { return this->one - p; }
-  CNET_INLINE Lanes<T> probability_slope(Lanes<T>) const { return this->one; }
+  CNET_INLINE Lanes<T> probability_derivative(Lanes<T>) const { return this->one; }
 
 private:
   CNET_INLINE Lanes<T> high() const { return this->one - this->epsilon; }
 };
 
-/// The same of p = 1 / (1 + e⁻ᶻ): max(z, 0) − z t + ln(1 + exp(−|z|)). An infinite z that t agrees with costs
-/// nothing, and one that it doesn't is infinitely wrong.
+/// BinaryCrossentropy of p = 1 / (1 + e⁻ᶻ): max(z, 0) − z t + ln(1 + exp(−|z|)). An infinite z has the loss 0 if t
+/// agrees with it, and an infinite loss otherwise.
 template <class T> struct BinaryCrossentropyFromLogits : Pointwise<T> {
   using Pointwise<T>::Pointwise;
   CNET_INLINE Lanes<T> loss(Lanes<T> z, Lanes<T> t) const {
     const Lanes<T> nearest = select(this->zero < z, this->one, this->zero);
     const auto is_infinite = this->magnitude(z) == broadcast(T(__builtin_inf()));
     const Lanes<T> from_nearest = select(is_infinite, z * (nearest - t), relu(z) - z * t);
-    return select(t == nearest, this->zero, from_nearest) + softplus_above_relu(z);
+    return select(t == nearest, this->zero, from_nearest) + softplus_minus_relu(z);
   }
   CNET_INLINE Lanes<T> derivative(Lanes<T> z, Lanes<T> t) const { return sigmoid(z) - t; }
-  CNET_OUTLINED Lanes<T> probability(Lanes<T> z) const { return sigmoid(z); }
-  CNET_INLINE Lanes<T> complement(Lanes<T> z) const { return probability(negative(z)); }
-  CNET_INLINE Lanes<T> probability_slope(Lanes<T> z) const { return probability(z) * complement(z); }
+  CNET_NOINLINE Lanes<T> probability(Lanes<T> z) const { return sigmoid(z); }
+  CNET_INLINE Lanes<T> complement(Lanes<T> z) const { return probability(-z); }
+  CNET_INLINE Lanes<T> probability_derivative(Lanes<T> z) const { return probability(z) * complement(z); }
 };
 
 /// xᵞ for x ≥ 0 and γ ≥ 0.
-template <class T> CNET_OUTLINED Lanes<T> power(Lanes<T> x, T gamma) {
+template <class T> CNET_NOINLINE Lanes<T> pow(Lanes<T> x, T gamma) {
   if (gamma == T(0)) return broadcast(T(1));
   return exp(broadcast(gamma) * log(x));
 }
 
-/// Either of those two times mᵞ and the target's weight, m = t (1 − p) + (1 − t) p being how far p is from
-/// t; Lin et al., 2017, equations 4 and 5.
+/// A binary cross-entropy times αₜ mᵞ, where αₜ is the weight of the target and m = 1 − pₜ = t (1 − p) + (1 − t) p: Lin
+/// et al., "Focal Loss for Dense Object Detection", 2017, equations 4 and 5.
 template <class T, class Crossentropy> struct BinaryFocal : Crossentropy {
   using Crossentropy::Crossentropy;
-  CNET_INLINE Lanes<T> loss(Lanes<T> x, Lanes<T> t) const { return factor(miss(x, t), t) * Crossentropy::loss(x, t); }
+  CNET_INLINE Lanes<T> loss(Lanes<T> x, Lanes<T> t) const {
+    return factor(one_minus_pt(x, t), t) * Crossentropy::loss(x, t);
+  }
   /// mᵞ (γ m′ / m · crossentropy + crossentropy′)
   CNET_INLINE Lanes<T> derivative(Lanes<T> x, Lanes<T> t) const {
-    const Lanes<T> m = miss(x, t), slope = (this->one - this->two * t) * this->probability_slope(x);
-    const Lanes<T> growth = broadcast(this->parameters.gamma) * (slope / m);
-    const Lanes<T> term = select(slope == this->zero, this->zero, growth * Crossentropy::loss(x, t));
-    const Lanes<T> of_factor = select(m == this->zero, this->zero, term);
-    return factor(m, t) * (of_factor + Crossentropy::derivative(x, t));
+    const Lanes<T> m = one_minus_pt(x, t), m_derivative = (this->one - this->two * t) * this->probability_derivative(x);
+    const Lanes<T> log_derivative = broadcast(this->parameters.gamma) * (m_derivative / m);
+    const Lanes<T> term = select(m_derivative == this->zero, this->zero, log_derivative * Crossentropy::loss(x, t));
+    const Lanes<T> factor_term = select(m == this->zero, this->zero, term);
+    return factor(m, t) * (factor_term + Crossentropy::derivative(x, t));
   }
 
 private:
-  CNET_INLINE Lanes<T> miss(Lanes<T> x, Lanes<T> t) const {
+  CNET_INLINE Lanes<T> one_minus_pt(Lanes<T> x, Lanes<T> t) const {
     return fma(t, this->complement(x), (this->one - t) * this->probability(x));
   }
   CNET_INLINE Lanes<T> factor(Lanes<T> m, Lanes<T> t) const {
     const LossParameters<T>& given = this->parameters;
     const Lanes<T> weight =
         fma(t, broadcast(given.positive_weight - given.negative_weight), broadcast(given.negative_weight));
-    return weight * power(m, given.gamma);
+    return weight * pow(m, given.gamma);
   }
 };
 
@@ -212,13 +214,13 @@ void pointwise_loss_forward(Rows<T> predictions, const T* targets, Index stride,
   const Loss loss(parameters);
   const Lanes<T> zero = broadcast(T(0)), terms = broadcast(is_mean<Loss> ? T(predictions.columns) : T(1));
   each_group<T>(predictions.rows, [&](Index first, Index count) CNET_INLINED {
-    const Lanes<T> sum = fold_rows<Add, T>(first, count, [&](Index i) CNET_INLINED {
+    const Lanes<T> sum = reduce_rows<Add, T>(first, count, [&](Index i) CNET_INLINED {
       return sum_panels(predictions, i, T(0), [&](Index p, Lanes<T> x) CNET_INLINED {
         const Lanes<T> t = load(targets + p * stride + i * panel_width<T>);
-        return select(columns_of<T>(predictions.columns, p), loss.loss(x, t), zero);
+        return select(column_mask<T>(predictions.columns, p), loss.loss(x, t), zero);
       });
     });
-    Numbers<T>(sum / terms).write(count, losses + first);
+    RowScalars<T>(sum / terms).write(count, losses + first);
   });
 }
 
@@ -235,90 +237,92 @@ void pointwise_loss_backward(Rows<T> predictions, const T* targets, Index stride
   }
 }
 
-/// −t (1 − q)ᵞ log q times the positives' weight, q kept in [ε, 1 − ε]: of a share q in its row's whole.
+/// −α t (1 − q)ᵞ log q for a normalized probability q, clipped to [ε, 1 − ε]; α is the weight of positive targets.
 template <class T> struct CategoricalFocal : Pointwise<T> {
   using Pointwise<T>::Pointwise;
-  CNET_OUTLINED Lanes<T> loss(Lanes<T> share, Lanes<T> t) const {
-    const Lanes<T> q = select(high() < share, high(), this->at_least(share, this->epsilon));
+  CNET_NOINLINE Lanes<T> loss(Lanes<T> probability, Lanes<T> t) const {
+    const Lanes<T> q = select(high() < probability, high(), this->at_least(probability, this->epsilon));
     return this->zero - factor(q, t) * log(q);
   }
-  CNET_OUTLINED Lanes<T> derivative(Lanes<T> q, Lanes<T> t) const {
-    const Lanes<T> growth = broadcast(this->parameters.gamma) * log(q) / (this->one - q);
-    const Lanes<T> slope = factor(q, t) * (growth - this->one / q);
-    return select(q < this->epsilon, this->zero, select(high() < q, this->zero, slope));
+  CNET_NOINLINE Lanes<T> derivative(Lanes<T> q, Lanes<T> t) const {
+    const Lanes<T> log_derivative = broadcast(this->parameters.gamma) * log(q) / (this->one - q);
+    const Lanes<T> unclipped = factor(q, t) * (log_derivative - this->one / q);
+    return select(q < this->epsilon, this->zero, select(high() < q, this->zero, unclipped));
   }
 
 private:
   CNET_INLINE Lanes<T> high() const { return this->one - this->epsilon; }
   CNET_INLINE Lanes<T> factor(Lanes<T> q, Lanes<T> t) const {
-    return broadcast(this->parameters.positive_weight) * t * power(this->one - q, this->parameters.gamma);
+    return broadcast(this->parameters.positive_weight) * t * pow(this->one - q, this->parameters.gamma);
   }
 };
 
-/// What each number of a group of rows is of its row's whole: x / Σx, or of logits their softmax.
-template <class T> struct Shares {
+/// The probabilities in a group of rows: x / Σx, or the softmax of logits.
+template <class T> struct RowProbabilities {
   const bool from_logits;
   const Index columns;
   const Index first;
-  const Numbers<T> maximum;
-  const Numbers<T> total;
+  const RowScalars<T> maximum;
+  const RowScalars<T> total;
 
-  CNET_INLINE Shares(bool of_logits, const Rows<T>& rows, Index first_row, Index count)
+  CNET_INLINE RowProbabilities(bool of_logits, const Rows<T>& rows, Index first_row, Index count)
       : from_logits(of_logits), columns(rows.columns), first(first_row),
-        maximum(of_logits ? maxima(rows, first_row, count) : broadcast(T(0))),
-        total(fold_rows<Add, T>(first_row, count, [&](Index i) CNET_INLINED {
-          return sum_panels(rows, i, T(0), [&](Index p, Lanes<T> x) CNET_INLINED { return part(i, p, x); });
+        maximum(of_logits ? row_maxima(rows, first_row, count) : broadcast(T(0))),
+        total(reduce_rows<Add, T>(first_row, count, [&](Index i) CNET_INLINED {
+          return sum_panels(rows, i, T(0), [&](Index p, Lanes<T> x) CNET_INLINED { return numerator(i, p, x); });
         })) {}
 
-  CNET_OUTLINED Lanes<T> part(Index i, Index p, Lanes<T> x) const {
+  CNET_NOINLINE Lanes<T> numerator(Index i, Index p, Lanes<T> x) const {
     if (!from_logits) return x;
-    return select(columns_of<T>(columns, p), exp(x - maximum[i - first]), broadcast(T(0)));
+    return select(column_mask<T>(columns, p), exp(x - maximum[i - first]), broadcast(T(0)));
   }
-  CNET_INLINE Lanes<T> share(Index i, Index p, Lanes<T> x) const { return part(i, p, x) / total[i - first]; }
-  /// How the shares' part of a slope goes over to x itself.
-  CNET_INLINE Lanes<T> chain(Index i, Index p, Lanes<T> x, Lanes<T> slope) const {
-    return from_logits ? share(i, p, x) * slope : slope / total[i - first];
+  CNET_INLINE Lanes<T> probability(Index i, Index p, Lanes<T> x) const { return numerator(i, p, x) / total[i - first]; }
+  /// The derivative with respect to x, from the centered one with respect to the probabilities.
+  CNET_INLINE Lanes<T> backward(Index i, Index p, Lanes<T> x, Lanes<T> derivative) const {
+    return from_logits ? probability(i, p, x) * derivative : derivative / total[i - first];
   }
 };
 
 template <class T>
-CNET_OUTLINED void categorical_focal_losses(bool from_logits, Rows<T> predictions, const T* targets, Index stride,
+CNET_NOINLINE void categorical_focal_losses(bool from_logits, Rows<T> predictions, const T* targets, Index stride,
                                             const LossParameters<T>& parameters, T* losses) {
   const CategoricalFocal<T> loss(parameters);
   each_group<T>(predictions.rows, [&](Index first, Index count) CNET_INLINED {
-    const Shares<T> shares(from_logits, predictions, first, count);
-    const Lanes<T> sum = fold_rows<Add, T>(first, count, [&](Index i) CNET_INLINED {
+    const RowProbabilities<T> probabilities(from_logits, predictions, first, count);
+    const Lanes<T> sum = reduce_rows<Add, T>(first, count, [&](Index i) CNET_INLINED {
       return sum_panels(predictions, i, T(0), [&](Index p, Lanes<T> x) CNET_INLINED {
         const Lanes<T> t = load(targets + p * stride + i * panel_width<T>);
-        return select(columns_of<T>(predictions.columns, p), loss.loss(shares.share(i, p, x), t), loss.zero);
+        return select(column_mask<T>(predictions.columns, p), loss.loss(probabilities.probability(i, p, x), t),
+                      loss.zero);
       });
     });
-    Numbers<T>(sum).write(count, losses + first);
+    RowScalars<T>(sum).write(count, losses + first);
   });
 }
 
-/// With shares q and slopes g by them: (g − Σ g q) / Σx by x, q (g − Σ g q) by logits.
+/// With g the derivative by the probabilities q: (g − Σ g q) / Σx by x, and q (g − Σ g q) by logits.
 template <class T>
-CNET_OUTLINED void categorical_focal_gradient(bool from_logits, Rows<T> predictions, const T* targets, Index stride,
+CNET_NOINLINE void categorical_focal_gradient(bool from_logits, Rows<T> predictions, const T* targets, Index stride,
                                               const LossParameters<T>& parameters, T divisor, T* out,
                                               Index out_stride) {
   const CategoricalFocal<T> loss(parameters);
   each_group<T>(predictions.rows, [&](Index first, Index count) CNET_INLINED {
-    const Shares<T> shares(from_logits, predictions, first, count);
-    const auto slope = [&](Index i, Index p, Lanes<T> q) CNET_INLINED {
+    const RowProbabilities<T> probabilities(from_logits, predictions, first, count);
+    const auto derivative = [&](Index i, Index p, Lanes<T> q) CNET_INLINED {
       const Lanes<T> t = load(targets + p * stride + i * panel_width<T>);
-      return select(columns_of<T>(predictions.columns, p), loss.derivative(q, t), loss.zero);
+      return select(column_mask<T>(predictions.columns, p), loss.derivative(q, t), loss.zero);
     };
-    const Numbers<T> common(fold_rows<Add, T>(first, count, [&](Index i) CNET_INLINED {
+    const RowScalars<T> common(reduce_rows<Add, T>(first, count, [&](Index i) CNET_INLINED {
       return sum_panels(predictions, i, T(0), [&](Index p, Lanes<T> x) CNET_INLINED {
-        const Lanes<T> q = shares.share(i, p, x);
-        return slope(i, p, q) * q;
+        const Lanes<T> q = probabilities.probability(i, p, x);
+        return derivative(i, p, q) * q;
       });
     }));
     for (Index i = first; i < first + count; ++i) {
       each_panel(predictions, i, T(0), [&](Index p, Lanes<T> x) CNET_INLINED {
-        const Lanes<T> apart = slope(i, p, shares.share(i, p, x)) - common[i - first];
-        store(out + p * out_stride + i * panel_width<T>, shares.chain(i, p, x, apart) / broadcast(divisor));
+        const Lanes<T> centered = derivative(i, p, probabilities.probability(i, p, x)) - common[i - first];
+        store(out + p * out_stride + i * panel_width<T>,
+              probabilities.backward(i, p, x, centered) / broadcast(divisor));
       });
     }
   });
@@ -336,46 +340,19 @@ void categorical_focal_backward(Rows<T> predictions, const T* targets, Index str
   categorical_focal_gradient(from_logits, predictions, targets, stride, parameters, divisor, out, out_stride);
 }
 
-template <class T> constexpr LossKernels<T> losses_members() {
+/// The kernels in the order of PointwiseLoss.
+template <class T, class... Losses> constexpr LossKernels<T> loss_kernels() {
   return {
-      // In the order of PointwiseLoss.
-      {
-          pointwise_loss_forward<T, MeanSquaredError<T>>,
-          pointwise_loss_forward<T, MeanAbsoluteError<T>>,
-          pointwise_loss_forward<T, MeanAbsolutePercentageError<T>>,
-          pointwise_loss_forward<T, MeanSquaredLogarithmicError<T>>,
-          pointwise_loss_forward<T, Huber<T>>,
-          pointwise_loss_forward<T, Poisson<T>>,
-          pointwise_loss_forward<T, KLDivergence<T>>,
-          pointwise_loss_forward<T, Hinge<T>>,
-          pointwise_loss_forward<T, SquaredHinge<T>>,
-          pointwise_loss_forward<T, BinaryCrossentropy<T>>,
-          pointwise_loss_forward<T, BinaryCrossentropyFromLogits<T>>,
-          pointwise_loss_forward<T, LogCosh<T>>,
-          pointwise_loss_forward<T, BinaryFocalCrossentropy<T>>,
-          pointwise_loss_forward<T, BinaryFocalCrossentropyFromLogits<T>>,
-          categorical_focal_forward<T, false>,
-          categorical_focal_forward<T, true>,
-      },
-      {
-          pointwise_loss_backward<T, MeanSquaredError<T>>,
-          pointwise_loss_backward<T, MeanAbsoluteError<T>>,
-          pointwise_loss_backward<T, MeanAbsolutePercentageError<T>>,
-          pointwise_loss_backward<T, MeanSquaredLogarithmicError<T>>,
-          pointwise_loss_backward<T, Huber<T>>,
-          pointwise_loss_backward<T, Poisson<T>>,
-          pointwise_loss_backward<T, KLDivergence<T>>,
-          pointwise_loss_backward<T, Hinge<T>>,
-          pointwise_loss_backward<T, SquaredHinge<T>>,
-          pointwise_loss_backward<T, BinaryCrossentropy<T>>,
-          pointwise_loss_backward<T, BinaryCrossentropyFromLogits<T>>,
-          pointwise_loss_backward<T, LogCosh<T>>,
-          pointwise_loss_backward<T, BinaryFocalCrossentropy<T>>,
-          pointwise_loss_backward<T, BinaryFocalCrossentropyFromLogits<T>>,
-          categorical_focal_backward<T, false>,
-          categorical_focal_backward<T, true>,
-      },
-  };
+      {pointwise_loss_forward<T, Losses>..., categorical_focal_forward<T, false>, categorical_focal_forward<T, true>},
+      {pointwise_loss_backward<T, Losses>..., categorical_focal_backward<T, false>,
+       categorical_focal_backward<T, true>}};
+}
+
+template <class T> constexpr LossKernels<T> losses_members() {
+  return loss_kernels<T, MeanSquaredError<T>, MeanAbsoluteError<T>, MeanAbsolutePercentageError<T>,
+                      MeanSquaredLogarithmicError<T>, Huber<T>, Poisson<T>, KLDivergence<T>, Hinge<T>, SquaredHinge<T>,
+                      BinaryCrossentropy<T>, BinaryCrossentropyFromLogits<T>, LogCosh<T>, BinaryFocalCrossentropy<T>,
+                      BinaryFocalCrossentropyFromLogits<T>>();
 }
 
 } // namespace

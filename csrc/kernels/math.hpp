@@ -2,18 +2,18 @@
 
 #include "kernels/lanes.hpp"
 
-// Functions of one element that several families use.
+// Elementwise functions used by several families.
 
 namespace cnet::kernels::CNET_ISA {
 
 namespace {
 
-/// out[i] = f(in[i]…) for whole rows of lanes. Out of line, so that `map` has one copy of f.
-template <class T, class F, class... In> CNET_OUTLINED void map_rows(Index size, T* out, F f, const In*... in) {
+/// out[i] = f(in[i]…) for whole rows of lanes. Out of line, so that `map` compiles f once.
+template <class T, class F, class... In> CNET_NOINLINE void map_rows(Index size, T* out, F f, const In*... in) {
   for (Index i = 0; i < size; i += panel_width<T>) store(out + i, f(load(in + i)...));
 }
 
-/// Some numbers, and zeros behind them, as a row of lanes.
+/// `count` elements, padded with zeros to a row of lanes.
 template <class T> struct PaddedRow {
   T lanes[panel_width<T>] = {};
   CNET_INLINE PaddedRow(const T* from, Index count) {
@@ -21,7 +21,7 @@ template <class T> struct PaddedRow {
   }
 };
 
-/// out[i] = f(in[i]…) for arrays of any length and alignment; out may be one of them.
+/// out[i] = f(in[i]…) for arrays of any length and alignment; out may be an input.
 template <class T, class F, class... In> CNET_INLINE void map(Index size, T* out, F f, const In*... in) {
   const Index tail = size % panel_width<T>, whole = size - tail;
   map_rows(whole, out, f, in...);
@@ -31,8 +31,8 @@ template <class T, class F, class... In> CNET_INLINE void map(Index size, T* out
   __builtin_memcpy(out + whole, results, static_cast<unsigned long>(tail) * sizeof(T));
 }
 
-/// Adding this number and taking it away rounds |x| < 2^(mantissa_bits − 1) to an integer, and
-/// leaves that integer in the lowest bits of the sum.
+/// Adding and subtracting this number rounds |x| < 2^(mantissa_bits − 1) to an integer; the sum holds
+/// that integer in its lowest bits.
 template <class T> inline constexpr T rounding_shift = T(3) * T(1ll << (Format<T>::mantissa_bits - 1));
 
 template <class T> CNET_INLINE Lanes<T> round(Lanes<T> x) {
@@ -40,19 +40,24 @@ template <class T> CNET_INLINE Lanes<T> round(Lanes<T> x) {
   return (x + shift) - shift;
 }
 
-/// 2ⁿ for an integer n in the range of normal numbers, by writing the exponent.
+/// 2ⁿ for an integer n whose result is a normal number: writes the exponent bits.
 template <class T> CNET_INLINE Lanes<T> power_of_two(Lanes<T> n) {
   return shift_left<Format<T>::mantissa_bits>(n + broadcast(rounding_shift<T> + T(Format<T>::exponent_bias)));
 }
 
-/// 1/k! as a constant.
 template <class T> constexpr T inverse_factorial(int k) {
   double factorial = 1;
   for (int n = 2; n <= k; ++n) factorial *= n;
   return static_cast<T>(1 / factorial);
 }
 
-/// eˣ = 2ⁿ · eʳ with n = round(x / ln 2) and |r| ≤ ln 2 / 2, where Taylor's series converges.
+/// x · 2ⁿ for an integer n, in two steps, so that a subnormal result is rounded only once.
+template <class T> CNET_INLINE Lanes<T> ldexp(Lanes<T> x, Lanes<T> n) {
+  const Lanes<T> half = round(n * broadcast(T(0.5)));
+  return x * power_of_two(half) * power_of_two(n - half);
+}
+
+/// eˣ = 2ⁿ · eʳ with n = round(x / ln 2), |r| ≤ ln 2 / 2, and eʳ by its Taylor series.
 template <class T> CNET_INLINE_LONG Lanes<T> exp(Lanes<T> x) {
   const Lanes<T> low = broadcast(Format<T>::exp_min), high = broadcast(Format<T>::exp_max);
   x = select(x < low, low, select(high < x, high, x));
@@ -62,10 +67,7 @@ template <class T> CNET_INLINE_LONG Lanes<T> exp(Lanes<T> x) {
   Lanes<T> series = broadcast(inverse_factorial<T>(Format<T>::exp_degree));
   CNET_UNROLL
   for (int k = Format<T>::exp_degree - 1; k >= 2; --k) series = fma(series, r, broadcast(inverse_factorial<T>(k)));
-  const Lanes<T> e_r = fma(r * r, series, r) + broadcast(T(1));
-  // In two steps, so that results beyond the normal numbers are rounded once, at the end.
-  const Lanes<T> half = round(n * broadcast(T(0.5)));
-  return e_r * power_of_two(half) * power_of_two(n - half);
+  return ldexp(fma(r * r, series, r) + broadcast(T(1)), n);
 }
 
 /// ln x = e · ln 2 + ln m with x = 2ᵉ · m and m in [√½, √2]; ln m by the series of artanh,
@@ -106,18 +108,17 @@ template <class T> CNET_INLINE_LONG Lanes<T> log(Lanes<T> x) {
   return select(x == x, result, x);
 }
 
-template <class T> CNET_INLINE Lanes<T> absolute(Lanes<T> x) {
+template <class T> CNET_INLINE Lanes<T> abs(Lanes<T> x) {
   using Bits = typename Format<T>::Bits;
   return x & broadcast(from_bits(static_cast<Bits>(~Bits(0) >> 1)));
 }
 
 template <class T> CNET_INLINE Lanes<T> relu(Lanes<T> x) {
-  // NaN is not less than or equal to zero, and so stays.
   const Lanes<T> zero = broadcast(T(0));
-  return select(x <= zero, zero, x);
+  return select(x <= zero, zero, x); // keeps NaN
 }
 
-/// Passes the gradient where x > 0.
+/// grad where x > 0, else 0.
 template <class T> CNET_INLINE Lanes<T> relu_gradient(Lanes<T> grad, Lanes<T> x) {
   const Lanes<T> zero = broadcast(T(0));
   return select(zero < x, grad, zero);

@@ -1,6 +1,6 @@
 #include "kernels/rows.hpp"
 
-// Standardizing: columns by the moments of a batch or by given ones, rows by their own.
+// Batch normalization (columns, by the moments of the batch or given ones) and layer normalization (rows).
 
 namespace cnet::kernels::CNET_ISA {
 
@@ -23,14 +23,12 @@ template <class T> void column_moments(Index rows, Index panels, const T* x, Ind
 }
 
 template <class T> void inverse_deviation(Index size, const T* variance, T epsilon, T* out) {
-  map(
-      size, out, [=](Lanes<T> v) CNET_INLINED { return broadcast(T(1)) / square_root(v + broadcast(epsilon)); },
-      variance);
+  map(size, out, [=](Lanes<T> v) CNET_INLINED { return broadcast(T(1)) / sqrt(v + broadcast(epsilon)); }, variance);
 }
 
-/// Lanes of panel p of a row of numbers, or `otherwise` in each if there is none.
-template <class T> CNET_INLINE Lanes<T> load_or(const T* row, Index p, T otherwise) {
-  return row == nullptr ? broadcast(otherwise) : load(row + p * panel_width<T>);
+/// Panel p of a vector, or `otherwise` in each lane if the vector is null.
+template <class T> CNET_INLINE Lanes<T> load_or(const T* vector, Index p, T otherwise) {
+  return vector == nullptr ? broadcast(otherwise) : load(vector + p * panel_width<T>);
 }
 
 template <class T>
@@ -64,8 +62,8 @@ template <class T> void standardized_gradient(const Standardized<T>& task, const
   }
 }
 
-/// With z standardized and means over the rows, gamma · inverse · (g − mean(g) − z · mean(g z)): Ioffe and
-/// Szegedy's "Batch Normalization", 2015, section 3.
+/// gamma · inverse · (g − mean(g) − z · mean(g z)), where z is the standardized x and means are over rows: Ioffe and
+/// Szegedy, "Batch Normalization", 2015, section 3.
 template <class T>
 void standardize_backward(const Standardized<T>& task, const T* grad, Index grad_stride, const T* gamma, T* out,
                           Index out_stride) {
@@ -76,10 +74,10 @@ void standardize_backward(const Standardized<T>& task, const T* grad, Index grad
       sum = sum + g;
       products = fma(g, z, products);
     });
-    const Lanes<T> mean = sum / count, slope = broadcast(-T(0)) - products / count;
+    const Lanes<T> mean = sum / count, factor = -(products / count);
     const Lanes<T> scale = load_or(gamma, p, T(1)) * load(task.inverse + p * panel_width<T>);
     each_standardized(task, p, grad, grad_stride, [&](Index i, Lanes<T> g, Lanes<T> z) CNET_INLINED {
-      store(out + p * out_stride + i * panel_width<T>, scale * fma(z, slope, g - mean));
+      store(out + p * out_stride + i * panel_width<T>, scale * fma(z, factor, g - mean));
     });
   }
 }
@@ -101,16 +99,16 @@ void standardize_rows(Rows<T> rows, T epsilon, const T* gamma, const T* beta, T*
                       Index out_stride) {
   const Lanes<T> columns = broadcast(static_cast<T>(rows.columns));
   each_group<T>(rows.rows, [&](Index first, Index count) CNET_INLINED {
-    const Numbers<T> center(sums(rows, first, count) / columns);
-    const Lanes<T> squares = fold_rows<Add, T>(first, count, [&](Index i) CNET_INLINED {
+    const RowScalars<T> center(row_sums(rows, first, count) / columns);
+    const Lanes<T> squares = reduce_rows<Add, T>(first, count, [&](Index i) CNET_INLINED {
       Lanes<T> total = broadcast(T(0));
       each_panel(rows, i, T(0), [&](Index p, Lanes<T> x) CNET_INLINED {
         const Lanes<T> difference = x - center[i - first];
-        total = select(columns_of<T>(rows.columns, p), fma(difference, difference, total), total);
+        total = select(column_mask<T>(rows.columns, p), fma(difference, difference, total), total);
       });
       return total;
     });
-    const Numbers<T> scale(broadcast(T(1)) / square_root(squares / columns + broadcast(epsilon)));
+    const RowScalars<T> scale(broadcast(T(1)) / sqrt(squares / columns + broadcast(epsilon)));
     center.write(count, mean + first);
     scale.write(count, inverse + first);
     for (Index i = first; i < first + count; ++i) {
@@ -123,8 +121,8 @@ void standardize_rows(Rows<T> rows, T epsilon, const T* gamma, const T* beta, T*
   });
 }
 
-/// With z standardized, d = grad · gamma and means over a row, inverse · (d − mean(d) − z · mean(d z)): Ba,
-/// Kiros and Hinton, "Layer Normalization", 2016.
+/// inverse · (d − mean(d) − z · mean(d z)), where z is the standardized x, d = grad · gamma, and means are over a row:
+/// Ba, Kiros and Hinton, "Layer Normalization", 2016.
 template <class T>
 void standardize_rows_backward(Rows<T> rows, const T* mean, const T* inverse, const T* grad, Index grad_stride,
                                const T* gamma, T* out, Index out_stride) {
@@ -132,30 +130,30 @@ void standardize_rows_backward(Rows<T> rows, const T* mean, const T* inverse, co
   const Lanes<T> columns = broadcast(static_cast<T>(rows.columns)), zero = broadcast(T(0));
   const auto scaled = [&](Index i, Index p) CNET_INLINED {
     const Lanes<T> g = load(grad + p * grad_stride + i * width) * load_or(gamma, p, T(1));
-    return select(columns_of<T>(rows.columns, p), g, zero);
+    return select(column_mask<T>(rows.columns, p), g, zero);
   };
   const auto standardized = [&](Index i, Lanes<T> x)
                                 CNET_INLINED { return (x - broadcast(mean[i])) * broadcast(inverse[i]); };
   each_group<T>(rows.rows, [&](Index first, Index count) CNET_INLINED {
-    const Numbers<T> means(fold_rows<Add, T>(first, count,
-                                             [&](Index i) CNET_INLINED {
-                                               return sum_panels(rows, i, T(0), [&](Index p, Lanes<T>) CNET_INLINED {
-                                                 return scaled(i, p);
-                                               });
-                                             }) /
-                           columns);
-    const Lanes<T> products = fold_rows<Add, T>(first, count, [&](Index i) CNET_INLINED {
+    const RowScalars<T> means(reduce_rows<Add, T>(first, count,
+                                                  [&](Index i) CNET_INLINED {
+                                                    return sum_panels(rows, i, T(0),
+                                                                      [&](Index p, Lanes<T>)
+                                                                          CNET_INLINED { return scaled(i, p); });
+                                                  }) /
+                              columns);
+    const Lanes<T> products = reduce_rows<Add, T>(first, count, [&](Index i) CNET_INLINED {
       Lanes<T> total = zero;
       each_panel(rows, i, T(0),
                  [&](Index p, Lanes<T> x) CNET_INLINED { total = fma(scaled(i, p), standardized(i, x), total); });
       return total;
     });
-    const Numbers<T> slopes(broadcast(-T(0)) - products / columns);
+    const RowScalars<T> factors(-(products / columns));
     for (Index i = first; i < first + count; ++i) {
       each_panel(rows, i, T(0), [&](Index p, Lanes<T> x) CNET_INLINED {
         const Lanes<T> centered = scaled(i, p) - means[i - first];
         store(out + p * out_stride + i * width,
-              broadcast(inverse[i]) * fma(standardized(i, x), slopes[i - first], centered));
+              broadcast(inverse[i]) * fma(standardized(i, x), factors[i - first], centered));
       });
     }
   });

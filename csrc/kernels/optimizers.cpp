@@ -1,22 +1,21 @@
 #include "kernels/math.hpp"
 
-// The optimizers' rules, element by element.
+// The update rules of the optimizers, elementwise; ops/optimizers.hpp has the formulas.
 
 namespace cnet::kernels::CNET_ISA {
 
 namespace {
 
-/// Zero for magnitudes below the normal numbers: a slot that decays would otherwise slow every step
-/// down for as long as it takes to vanish.
+/// Replaces subnormal numbers by zero: a decaying slot would otherwise slow down every step while it is subnormal.
 template <class T> CNET_INLINE Lanes<T> flush_subnormal(Lanes<T> x) {
   const Lanes<T> zero = broadcast(T(0));
   const Lanes<T> magnitude = select(x < zero, zero - x, x);
   return select(magnitude < broadcast(Format<T>::min_normal), zero, x);
 }
 
-/// What is left of a step behind its whole rows of lanes, as an update of padded copies.
+/// Updates the elements after the last whole row of lanes, in padded copies.
 template <int slots, class T>
-CNET_OUTLINED void update_tail(const Step<T>& step, Index first, void (*update)(const Step<T>&)) {
+CNET_NOINLINE void update_tail(const Step<T>& step, Index first, void (*update)(const Step<T>&)) {
   constexpr Index width = panel_width<T>;
   const auto bytes = static_cast<unsigned long>(step.size - first) * sizeof(T);
   T param[width] = {}, grad[width] = {}, copies[slots + 1][width] = {};
@@ -33,7 +32,7 @@ CNET_OUTLINED void update_tail(const Step<T>& step, Index first, void (*update)(
 }
 
 /// rule(parameters, gradients, slots) for each row of lanes; the rule changes parameters and slots. `update` is the
-/// kernel that it is called from.
+/// calling kernel.
 template <int slots, class T, class Rule>
 CNET_INLINE void each_parameter(const Step<T>& step, void (*update)(const Step<T>&), Rule rule) {
   const Index whole = step.size - step.size % panel_width<T>;
@@ -65,32 +64,34 @@ template <class T> void sgd_momentum_update(const Step<T>& step) {
 
 template <class T> void rmsprop_update(const Step<T>& step) {
   const Lanes<T> rate = broadcast(step.learning_rate), epsilon = broadcast(step.epsilon);
-  const Lanes<T> rho = broadcast(step.rho), rest = broadcast(step.one_minus_rho);
+  const Lanes<T> rho = broadcast(step.rho), one_minus_rho = broadcast(step.one_minus_rho);
   each_parameter<1>(step, rmsprop_update<T>, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* velocity) CNET_INLINED {
-    velocity[0] = flush_subnormal(fma(rho, velocity[0], rest * (g * g)));
-    w = w - rate * g / square_root(velocity[0] + epsilon);
+    velocity[0] = flush_subnormal(fma(rho, velocity[0], one_minus_rho * (g * g)));
+    w = w - rate * g / sqrt(velocity[0] + epsilon);
   });
 }
 
 template <class T> void rmsprop_momentum_update(const Step<T>& step) {
   const Lanes<T> rate = broadcast(step.learning_rate), epsilon = broadcast(step.epsilon);
-  const Lanes<T> rho = broadcast(step.rho), rest = broadcast(step.one_minus_rho), momentum = broadcast(step.momentum);
+  const Lanes<T> rho = broadcast(step.rho), one_minus_rho = broadcast(step.one_minus_rho),
+                 momentum = broadcast(step.momentum);
   each_parameter<2>(step, rmsprop_momentum_update<T>, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* slots) CNET_INLINED {
-    slots[0] = flush_subnormal(fma(rho, slots[0], rest * (g * g)));
-    slots[1] = flush_subnormal(fma(momentum, slots[1], rate * g / square_root(slots[0] + epsilon)));
+    slots[0] = flush_subnormal(fma(rho, slots[0], one_minus_rho * (g * g)));
+    slots[1] = flush_subnormal(fma(momentum, slots[1], rate * g / sqrt(slots[0] + epsilon)));
     w = w - slots[1];
   });
 }
 
 template <class T> void rmsprop_centered_update(const Step<T>& step) {
   const Lanes<T> rate = broadcast(step.learning_rate), epsilon = broadcast(step.epsilon), zero = broadcast(T(0));
-  const Lanes<T> rho = broadcast(step.rho), rest = broadcast(step.one_minus_rho), momentum = broadcast(step.momentum);
+  const Lanes<T> rho = broadcast(step.rho), one_minus_rho = broadcast(step.one_minus_rho),
+                 momentum = broadcast(step.momentum);
   each_parameter<3>(step, rmsprop_centered_update<T>, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* slots) CNET_INLINED {
-    slots[0] = flush_subnormal(fma(rho, slots[0], rest * (g * g)));
-    slots[1] = flush_subnormal(fma(rho, slots[1], rest * g));
+    slots[0] = flush_subnormal(fma(rho, slots[0], one_minus_rho * (g * g)));
+    slots[1] = flush_subnormal(fma(rho, slots[1], one_minus_rho * g));
     const Lanes<T> variance = slots[0] - slots[1] * slots[1];
-    // Rounding can take the variance of a steady gradient below 0, and its root would be NaN.
-    const Lanes<T> root = square_root(select(variance < zero, zero, variance) + epsilon);
+    // Rounding can make the variance of a constant gradient negative, and its square root NaN.
+    const Lanes<T> root = sqrt(select(variance < zero, zero, variance) + epsilon);
     slots[2] = flush_subnormal(fma(momentum, slots[2], rate * g / root));
     w = w - slots[2];
   });
@@ -100,84 +101,87 @@ template <class T> void adagrad_update(const Step<T>& step) {
   const Lanes<T> rate = broadcast(step.learning_rate), epsilon = broadcast(step.epsilon);
   each_parameter<1>(step, adagrad_update<T>, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* sum) CNET_INLINED {
     sum[0] = sum[0] + g * g;
-    w = w - rate * g / square_root(sum[0] + epsilon);
+    w = w - rate * g / sqrt(sum[0] + epsilon);
   });
 }
 
 template <class T> void adadelta_update(const Step<T>& step) {
   const Lanes<T> rate = broadcast(step.learning_rate), epsilon = broadcast(step.epsilon);
-  const Lanes<T> rho = broadcast(step.rho), rest = broadcast(step.one_minus_rho);
+  const Lanes<T> rho = broadcast(step.rho), one_minus_rho = broadcast(step.one_minus_rho);
   each_parameter<2>(step, adadelta_update<T>, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* squares) CNET_INLINED {
-    squares[0] = flush_subnormal(fma(rho, squares[0], rest * (g * g)));
-    const Lanes<T> change = square_root(squares[1] + epsilon) * g / square_root(squares[0] + epsilon);
-    squares[1] = flush_subnormal(fma(rho, squares[1], rest * (change * change)));
+    squares[0] = flush_subnormal(fma(rho, squares[0], one_minus_rho * (g * g)));
+    const Lanes<T> change = sqrt(squares[1] + epsilon) * g / sqrt(squares[0] + epsilon);
+    squares[1] = flush_subnormal(fma(rho, squares[1], one_minus_rho * (change * change)));
     w = w - rate * change;
   });
 }
 
 template <class T> void adam_update(const Step<T>& step) {
   const Lanes<T> rate = broadcast(step.learning_rate), epsilon = broadcast(step.epsilon);
-  const Lanes<T> rest_1 = broadcast(step.one_minus_beta_1), rest_2 = broadcast(step.one_minus_beta_2);
+  const Lanes<T> one_minus_beta_1 = broadcast(step.one_minus_beta_1),
+                 one_minus_beta_2 = broadcast(step.one_minus_beta_2);
   each_parameter<2>(step, adam_update<T>, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* moments) CNET_INLINED {
-    moments[0] = flush_subnormal(fma(g - moments[0], rest_1, moments[0]));
-    moments[1] = flush_subnormal(fma(g * g - moments[1], rest_2, moments[1]));
-    w = w - moments[0] * rate / (square_root(moments[1]) + epsilon);
+    moments[0] = flush_subnormal(fma(g - moments[0], one_minus_beta_1, moments[0]));
+    moments[1] = flush_subnormal(fma(g * g - moments[1], one_minus_beta_2, moments[1]));
+    w = w - moments[0] * rate / (sqrt(moments[1]) + epsilon);
   });
 }
 
 template <class T> void adam_amsgrad_update(const Step<T>& step) {
   const Lanes<T> rate = broadcast(step.learning_rate), epsilon = broadcast(step.epsilon);
-  const Lanes<T> rest_1 = broadcast(step.one_minus_beta_1), rest_2 = broadcast(step.one_minus_beta_2);
+  const Lanes<T> one_minus_beta_1 = broadcast(step.one_minus_beta_1),
+                 one_minus_beta_2 = broadcast(step.one_minus_beta_2);
   each_parameter<3>(step, adam_amsgrad_update<T>, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* moments) CNET_INLINED {
-    moments[0] = flush_subnormal(fma(g - moments[0], rest_1, moments[0]));
-    moments[1] = flush_subnormal(fma(g * g - moments[1], rest_2, moments[1]));
-    moments[2] = select(moments[1] <= moments[2], moments[2], moments[1]); // a NaN among the second stays
-    w = w - moments[0] * rate / (square_root(moments[2]) + epsilon);
+    moments[0] = flush_subnormal(fma(g - moments[0], one_minus_beta_1, moments[0]));
+    moments[1] = flush_subnormal(fma(g * g - moments[1], one_minus_beta_2, moments[1]));
+    moments[2] = select(moments[1] <= moments[2], moments[2], moments[1]); // keeps NaN
+    w = w - moments[0] * rate / (sqrt(moments[2]) + epsilon);
   });
 }
 
 template <class T> void nadam_update(const Step<T>& step) {
   const Lanes<T> rate = broadcast(step.learning_rate), gradient_rate = broadcast(step.gradient_rate);
   const Lanes<T> epsilon = broadcast(step.epsilon), scale = broadcast(step.square_scale);
-  const Lanes<T> rest_1 = broadcast(step.one_minus_beta_1), rest_2 = broadcast(step.one_minus_beta_2);
+  const Lanes<T> one_minus_beta_1 = broadcast(step.one_minus_beta_1),
+                 one_minus_beta_2 = broadcast(step.one_minus_beta_2);
   each_parameter<2>(step, nadam_update<T>, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* moments) CNET_INLINED {
-    moments[0] = flush_subnormal(fma(g - moments[0], rest_1, moments[0]));
-    moments[1] = flush_subnormal(fma(g * g - moments[1], rest_2, moments[1]));
-    w = w - fma(rate, moments[0], gradient_rate * g) / (square_root(moments[1] * scale) + epsilon);
+    moments[0] = flush_subnormal(fma(g - moments[0], one_minus_beta_1, moments[0]));
+    moments[1] = flush_subnormal(fma(g * g - moments[1], one_minus_beta_2, moments[1]));
+    w = w - fma(rate, moments[0], gradient_rate * g) / (sqrt(moments[1] * scale) + epsilon);
   });
 }
 
 template <class T> void lion_update(const Step<T>& step) {
   const Lanes<T> rate = broadcast(step.learning_rate), zero = broadcast(T(0));
-  const Lanes<T> beta_1 = broadcast(step.beta_1), rest_1 = broadcast(step.one_minus_beta_1);
-  const Lanes<T> beta_2 = broadcast(step.beta_2), rest_2 = broadcast(step.one_minus_beta_2);
+  const Lanes<T> beta_1 = broadcast(step.beta_1), one_minus_beta_1 = broadcast(step.one_minus_beta_1);
+  const Lanes<T> beta_2 = broadcast(step.beta_2), one_minus_beta_2 = broadcast(step.one_minus_beta_2);
   each_parameter<1>(step, lion_update<T>, [=](Lanes<T>& w, Lanes<T> g, Lanes<T>* mean) CNET_INLINED {
-    const Lanes<T> direction = fma(beta_1, mean[0], rest_1 * g);
-    // 0 and NaN have no sign: they are the change themselves.
+    const Lanes<T> direction = fma(beta_1, mean[0], one_minus_beta_1 * g);
+    // sign(0) = 0 and sign(NaN) = NaN.
     const Lanes<T> change = select(zero < direction, rate, select(direction < zero, zero - rate, direction));
-    mean[0] = flush_subnormal(fma(beta_2, mean[0], rest_2 * g));
+    mean[0] = flush_subnormal(fma(beta_2, mean[0], one_minus_beta_2 * g));
     w = w - change;
   });
 }
 
 template <class T> void clip(Index size, const T* x, T limit, T* out) {
-  const Lanes<T> most = broadcast(limit), least = broadcast(-limit);
+  const Lanes<T> high = broadcast(limit), low = broadcast(-limit);
   const auto clipped = [=](Lanes<T> value)
-                           CNET_INLINED { return select(most < value, most, select(value < least, least, value)); };
+                           CNET_INLINED { return select(high < value, high, select(value < low, low, value)); };
   map(size, out, clipped, x);
 }
 
 template <class T> void average(Index size, const T* x, T one_minus_momentum, T* average) {
-  const Lanes<T> rest = broadcast(one_minus_momentum);
+  const Lanes<T> rate = broadcast(one_minus_momentum);
   const auto moved = [=](Lanes<T> value, Lanes<T> mean)
-                         CNET_INLINED { return flush_subnormal(fma(value - mean, rest, mean)); };
+                         CNET_INLINED { return flush_subnormal(fma(value - mean, rate, mean)); };
   map(size, average, moved, x, average);
 }
 
 template <class T> void regularize(Index size, const T* param, T l1, T twice_l2, T* grad) {
   const Lanes<T> zero = broadcast(T(0)), slope = broadcast(l1), rate = broadcast(twice_l2);
   const auto regularized = [=](Lanes<T> w, Lanes<T> g) CNET_INLINED {
-    // 0 and NaN have no sign: they are the change themselves.
+    // sign(0) = 0 and sign(NaN) = NaN.
     const Lanes<T> change = select(zero < w, slope, select(w < zero, zero - slope, w));
     return fma(rate, w, g + change);
   };
@@ -204,24 +208,22 @@ template <class T> void sum_squares(Index rows, const T* panel, double* sums) {
 }
 
 template <class T> constexpr OptimizerKernels<T> optimizers_members() {
-  return {
-      sgd_update<T>,
-      sgd_momentum_update<T>,
-      rmsprop_update<T>,
-      rmsprop_momentum_update<T>,
-      rmsprop_centered_update<T>,
-      adagrad_update<T>,
-      adadelta_update<T>,
-      adam_update<T>,
-      adam_amsgrad_update<T>,
-      nadam_update<T>,
-      lion_update<T>,
-      clip<T>,
-      average<T>,
-      regularize<T>,
-      sum_magnitudes<T>,
-      sum_squares<T>,
-  };
+  return {sgd_update<T>,
+          sgd_momentum_update<T>,
+          rmsprop_update<T>,
+          rmsprop_momentum_update<T>,
+          rmsprop_centered_update<T>,
+          adagrad_update<T>,
+          adadelta_update<T>,
+          adam_update<T>,
+          adam_amsgrad_update<T>,
+          nadam_update<T>,
+          lion_update<T>,
+          clip<T>,
+          average<T>,
+          regularize<T>,
+          sum_magnitudes<T>,
+          sum_squares<T>};
 }
 
 } // namespace

@@ -1,12 +1,12 @@
 #include "kernels/math.hpp"
 
-// The matrix products: what nearly all of the time is spent in.
+// The matrix products, where nearly all of the time is spent.
 
 namespace cnet::kernels::CNET_ISA {
 
 namespace {
 
-/// sums[r, p] += Σₖ a[r · row_stride + k · depth_stride] · b[p, k], one fused multiply-add at a time.
+/// sums[r, p] += Σₖ a[r · row_stride + k · depth_stride] · b[p, k], one fused multiply-add per k.
 template <Index row_stride, Index depth_stride, class T, int rows, int panels>
 CNET_INLINE void accumulate(Lanes<T> (&sums)[rows][panels], Index depth, const T* a, const T* b, Index b_stride) {
   for (Index k = 0; k < depth; ++k) {
@@ -22,7 +22,7 @@ CNET_INLINE void accumulate(Lanes<T> (&sums)[rows][panels], Index depth, const T
   }
 }
 
-/// f(sum, offset) for each of a tile's sums and its place in a matrix of this stride.
+/// f(sum, offset) for each sum of a tile and its offset in a matrix of this stride.
 template <class T, int rows, int panels, class F>
 CNET_INLINE void each_sum(Lanes<T> (&sums)[rows][panels], Index stride, F f) {
   CNET_UNROLL
@@ -32,11 +32,11 @@ CNET_INLINE void each_sum(Lanes<T> (&sums)[rows][panels], Index stride, F f) {
   }
 }
 
-/// f(first, last) for each chain of a sum of `size` products; for one that is empty if there are none.
-template <class F> CNET_INLINE void each_chain(Index size, F f) {
+/// f(first, last) for each k-block of a sum of `size` products; if size is 0, for one empty block.
+template <class F> CNET_INLINE void each_k_block(Index size, F f) {
   Index first = 0;
   do {
-    const Index last = size - first > chain_length ? first + chain_length : size;
+    const Index last = size - first > k_block_size ? first + k_block_size : size;
     f(first, last);
     first = last;
   } while (first < size);
@@ -46,10 +46,10 @@ template <int rows_, int panels_> struct Tile {
   static constexpr int rows = rows_, panels = panels_;
 };
 
-/// Whether tiles have every number of rows up to the largest, or powers of two below it, which compile sooner.
+/// The heights of the tiles that are compiled: all up to the largest, or powers of two below it (faster to compile).
 enum class Heights { all, powers_of_two };
 
-/// Calls f with the largest tile that fits what is left, up to rows × panels.
+/// Calls f with the largest tile that fits the remaining rows and panels, up to rows × panels.
 template <Heights heights, int rows, int panels, class F>
 CNET_INLINE void dispatch_tile(Index row_count, Index panel_count, F f) {
   if (row_count < rows) {
@@ -62,38 +62,37 @@ CNET_INLINE void dispatch_tile(Index row_count, Index panel_count, F f) {
   }
 }
 
-/// Weights that will be read next, for a tile to bring into the second-level cache: of each panel's
-/// `width` rows that it passes, those from `first` to `last`.
-template <class T> struct NextWeights {
+/// Weights that are read next: a tile prefetches rows [first, last) of every `width` rows into the second-level cache.
+template <class T> struct WeightPrefetch {
   const T* data;
   Index first;
   Index last;
 };
 
-/// Adds a chain, depths [first, last), to a tile.
+/// Adds the k-block [first, last) to a tile.
 template <class T, int rows, int panels>
-__attribute__((noinline)) void product_tile(const Product<T>& task, Index row, Index panel, Index first, Index last,
-                                            NextWeights<T> next) {
+CNET_NOINLINE void product_tile(const Product<T>& task, Index row, Index panel, Index first, Index last,
+                                WeightPrefetch<T> prefetch) {
   constexpr Index width = panel_width<T>;
   T* out = task.out + panel * task.out_stride + row * width;
   Lanes<T> sums[rows][panels];
   CNET_UNROLL
   for (int p = 0; p < panels; ++p) {
-    const bool has_start = first == 0 && task.start;
-    const Lanes<T> start = has_start ? load(task.start + (panel + p) * width) : broadcast(T(0));
+    const bool has_bias = first == 0 && task.bias;
+    const Lanes<T> bias = has_bias ? load(task.bias + (panel + p) * width) : broadcast(T(0));
     CNET_UNROLL
-    for (int r = 0; r < rows; ++r) sums[r][p] = start;
+    for (int r = 0; r < rows; ++r) sums[r][p] = bias;
   }
 
   const T* x = task.x + first / width * task.x_stride + row * width;
   const T* weights = task.weights + panel * task.weights_stride + first * width;
   Index depth = last - first;
   for (; depth >= width; depth -= width) {
-    for (Index k = next.first; k < next.last; ++k) {
+    for (Index k = prefetch.first; k < prefetch.last; ++k) {
       CNET_UNROLL
-      for (int p = 0; p < panels; ++p) __builtin_prefetch(next.data + p * task.weights_stride + k * width, 0, 2);
+      for (int p = 0; p < panels; ++p) __builtin_prefetch(prefetch.data + p * task.weights_stride + k * width, 0, 2);
     }
-    next.data += width * width;
+    prefetch.data += width * width;
     accumulate<width, 1>(sums, width, x, weights, task.weights_stride);
     x += task.x_stride;
     weights += width * width;
@@ -106,15 +105,15 @@ __attribute__((noinline)) void product_tile(const Product<T>& task, Index row, I
   if (epilogue == Epilogue::relu)
     each_sum(sums, task.out_stride, [&](Lanes<T>& sum, Index) CNET_INLINED { sum = relu(sum); });
   if (epilogue == Epilogue::relu_gradient) {
-    const T* gate = task.gate + (out - task.out);
+    const T* relu_mask = task.relu_mask + (out - task.out);
     each_sum(sums, task.out_stride,
-             [&](Lanes<T>& sum, Index at) CNET_INLINED { sum = relu_gradient(sum, load(gate + at)); });
+             [&](Lanes<T>& sum, Index at) CNET_INLINED { sum = relu_gradient(sum, load(relu_mask + at)); });
   }
   each_sum(sums, task.out_stride, [&](Lanes<T> sum, Index at) CNET_INLINED { store(out + at, sum); });
 }
 
-/// A single row only reads weights, each once: many panels at a time, that many may be on their way.
-template <class T> void single_row_chain(const Product<T>& task, Index first, Index last) {
+/// A single row reads each weight once: many panels at a time keep many loads in flight.
+template <class T> void single_row_k_block(const Product<T>& task, Index first, Index last) {
   constexpr int panels = Simd<T>::single_row_panels;
   for (Index panel = 0; panel < task.panels; panel += panels) {
     dispatch_tile<Heights::all, 1, panels>(1, task.panels - panel, [&](auto tile) {
@@ -123,25 +122,26 @@ template <class T> void single_row_chain(const Product<T>& task, Index first, In
   }
 }
 
-template <class T> void chain_of_rows(const Product<T>& task, Index first, Index last) {
+template <class T> void product_k_block(const Product<T>& task, Index first, Index last) {
   constexpr int rows = Simd<T>::product_rows, panels = Simd<T>::product_panels;
   constexpr Index width = panel_width<T>;
   for (Index panel = 0, count; panel < task.panels; panel += count) {
     count = next_panels(task.panels - panel);
     if (count > panels) count = panels;
-    NextWeights<T> next{};
-    Index share = 0;
+    WeightPrefetch<T> prefetch{};
+    Index rows_per_tile = 0;
     const bool is_last = panel + count == task.panels;
-    if (task.are_far && !(is_last && task.next == nullptr)) {
-      next.data = (is_last ? task.next : task.weights + (panel + count) * task.weights_stride) + first * width;
-      share = (rows * width + task.rows - 1) / task.rows;
+    if (task.prefetch_weights && !(is_last && task.prefetch_next == nullptr)) {
+      prefetch.data =
+          (is_last ? task.prefetch_next : task.weights + (panel + count) * task.weights_stride) + first * width;
+      rows_per_tile = (rows * width + task.rows - 1) / task.rows;
     }
     for (Index row = 0; row < task.rows; row += rows) {
-      next.first = next.last;
-      next.last = next.first + share < width ? next.first + share : width;
+      prefetch.first = prefetch.last;
+      prefetch.last = prefetch.first + rows_per_tile < width ? prefetch.first + rows_per_tile : width;
       dispatch_tile<Heights::all, rows, panels>(task.rows - row, count, [&](auto tile) {
         using Fit = decltype(tile);
-        product_tile<T, Fit::rows, Fit::panels>(task, row, panel, first, last, next);
+        product_tile<T, Fit::rows, Fit::panels>(task, row, panel, first, last, prefetch);
       });
     }
   }
@@ -149,14 +149,14 @@ template <class T> void chain_of_rows(const Product<T>& task, Index first, Index
 
 template <class T> void product(const Product<T>& task) {
   if (task.rows == 0) return;
-  const auto add_chain = task.rows == 1 ? single_row_chain<T> : chain_of_rows<T>;
-  each_chain(task.depth, [&](Index first, Index last) { add_chain(task, first, last); });
+  const auto add_k_block = task.rows == 1 ? single_row_k_block<T> : product_k_block<T>;
+  each_k_block(task.depth, [&](Index first, Index last) { add_k_block(task, first, last); });
 }
 
-/// Adds a chain, samples [first, last), to a tile.
+/// Adds the k-block [first, last) of samples to a tile.
 template <class T, int rows, int panels>
-__attribute__((noinline)) void kernel_gradient_tile(const KernelGradient<T>& task, Index row, Index panel, Index first,
-                                                    Index last) {
+CNET_NOINLINE void kernel_gradient_tile(const KernelGradient<T>& task, Index row, Index panel, Index first,
+                                        Index last) {
   constexpr Index width = panel_width<T>;
   const T* x = task.x + row / width * task.x_stride + row % width;
   const T* grad = task.grad + panel * task.grad_stride;
@@ -166,16 +166,16 @@ __attribute__((noinline)) void kernel_gradient_tile(const KernelGradient<T>& tas
     CNET_UNROLL
     for (int p = 0; p < panels; ++p) sums[r][p] = broadcast(T(0));
   }
-  // Prefetches are spread over the sums: few can be on their way at a time.
+  // Prefetches are spread out, since the CPU tracks only a few at a time.
   constexpr Index chunk = 16;
-  const Index ahead_rows = first == 0 && task.ahead[0] != nullptr ? rows : 0;
+  const Index prefetch_rows = first == 0 && task.prefetch[0] != nullptr ? rows : 0;
   Index sample = first;
-  for (Index r = 0; r < ahead_rows && last - sample > chunk; ++r, sample += chunk) {
-    for (const T* ahead : task.ahead) {
-      if (ahead == nullptr) break;
-      const T* lines = ahead + panel * task.ahead_stride + (row - task.first + r) * width;
+  for (Index r = 0; r < prefetch_rows && last - sample > chunk; ++r, sample += chunk) {
+    for (const T* data : task.prefetch) {
+      if (data == nullptr) break;
+      const T* lines = data + panel * task.prefetch_stride + (row - task.first + r) * width;
       CNET_UNROLL
-      for (int p = 0; p < panels; ++p) __builtin_prefetch(lines + p * task.ahead_stride);
+      for (int p = 0; p < panels; ++p) __builtin_prefetch(lines + p * task.prefetch_stride);
     }
     accumulate<1, width>(sums, chunk, x + sample * width, grad + sample * width, task.grad_stride);
   }
@@ -183,8 +183,8 @@ __attribute__((noinline)) void kernel_gradient_tile(const KernelGradient<T>& tas
   T* out = task.out + panel * task.out_stride + (row - task.first) * width;
   if (first > 0)
     each_sum(sums, task.out_stride, [&](Lanes<T>& sum, Index at) CNET_INLINED { sum = load(out + at) + sum; });
-  if (task.descends) {
-    const Lanes<T> rate = broadcast(task.rate);
+  if (task.fused_sgd) {
+    const Lanes<T> rate = broadcast(task.minus_learning_rate);
     each_sum(sums, task.out_stride,
              [&](Lanes<T>& sum, Index at) CNET_INLINED { sum = fma(rate, sum, load(out + at)); });
   }
@@ -196,13 +196,13 @@ template <class T> void kernel_gradient(const KernelGradient<T>& task) {
   constexpr Index width = panel_width<T>;
   for (Index panel = 0; panel < task.panels; panel += panels) {
     for (Index row = task.first; row < task.last;) {
-      // A tile stays within one panel of x, where its rows are neighbours.
+      // A tile stays within one panel of x, where its rows are adjacent.
       const Index panel_end = row / width * width + width;
-      const Index rest = (panel_end < task.last ? panel_end : task.last) - row;
-      // Most layers have whole panels of inputs: few rests are odd.
-      dispatch_tile<Heights::powers_of_two, rows, panels>(rest, task.panels - panel, [&](auto tile) {
+      const Index remaining = (panel_end < task.last ? panel_end : task.last) - row;
+      // Most layers have whole panels of inputs, so that odd heights are rare.
+      dispatch_tile<Heights::powers_of_two, rows, panels>(remaining, task.panels - panel, [&](auto tile) {
         using Fit = decltype(tile);
-        each_chain(task.rows, [&](Index first, Index last) {
+        each_k_block(task.rows, [&](Index first, Index last) {
           kernel_gradient_tile<T, Fit::rows, Fit::panels>(task, row, panel, first, last);
         });
         row += Fit::rows;
@@ -219,31 +219,25 @@ template <class T> void bias_gradient(Index rows, Index panels, const T* grad, I
   }
 }
 
-/// Zipping row i with row i + width/2 is one step of a perfect shuffle; log2(width) of them turn
-/// columns into rows.
+/// Interleaving row i with row i + width/2 is one step of a perfect shuffle; log2(width) steps transpose.
 template <class T> void transpose(const T* from, T* to) {
   constexpr int width = Lanes<T>::width;
-  Lanes<T> rows[width], zipped[width];
+  Lanes<T> rows[width], shuffled[width];
   CNET_UNROLL
   for (int i = 0; i < width; ++i) rows[i] = load(from + i * width);
   CNET_UNROLL
   for (int step = 1; step < width; step *= 2) {
     CNET_UNROLL
-    for (int i = 0; i < width / 2; ++i) zip(rows[i], rows[i + width / 2], zipped[2 * i], zipped[2 * i + 1]);
+    for (int i = 0; i < width / 2; ++i) interleave(rows[i], rows[i + width / 2], shuffled[2 * i], shuffled[2 * i + 1]);
     CNET_UNROLL
-    for (int i = 0; i < width; ++i) rows[i] = zipped[i];
+    for (int i = 0; i < width; ++i) rows[i] = shuffled[i];
   }
   CNET_UNROLL
   for (int i = 0; i < width; ++i) store(to + i * width, rows[i]);
 }
 
 template <class T> constexpr ProductKernels<T> products_members() {
-  return {
-      product<T>,
-      kernel_gradient<T>,
-      bias_gradient<T>,
-      transpose<T>,
-  };
+  return {product<T>, kernel_gradient<T>, bias_gradient<T>, transpose<T>};
 }
 
 } // namespace

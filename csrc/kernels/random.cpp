@@ -1,6 +1,6 @@
 #include "kernels/math.hpp"
 
-// Random numbers for the elements of a matrix, and what is done with them on the spot.
+// Dropout and Gaussian noise: Philox4x32-10 for the elements of a matrix.
 
 namespace cnet::kernels::CNET_ISA {
 
@@ -8,7 +8,7 @@ namespace {
 
 inline constexpr int counters = 16;
 
-/// The keys of Philox's rounds, each a word in 64 bits.
+/// The keys of Philox's rounds, each a 32-bit word in a 64-bit lane.
 struct KeySchedule {
   static constexpr int rounds = 10;
   double keys[rounds][2];
@@ -22,8 +22,8 @@ struct KeySchedule {
   }
 };
 
-/// The words of sixteen counters that follow one another, as core/philox.hpp computes those of one. Each is
-/// in the low half of the 64 bits of a lane, where a product finds it; the high half may hold anything.
+/// The outputs of sixteen consecutive counters; core/philox.hpp computes the same for one. Each word is in the low 32
+/// bits of a 64-bit lane, which multiply_even_u32 reads; the high 32 bits are arbitrary.
 CNET_INLINE void philox(const Draw& draw, const KeySchedule& schedule, Index row, Index group,
                         unsigned (&out)[4][counters]) {
   constexpr int parts = counters / Lanes<double>::width;
@@ -46,8 +46,8 @@ CNET_INLINE void philox(const Draw& draw, const KeySchedule& schedule, Index row
   for (const auto& keys : schedule.keys) {
     CNET_UNROLL
     for (int part = 0; part < parts; ++part) {
-      const Lanes<double> first = multiply_words(words[0][part], multipliers[0]);
-      const Lanes<double> second = multiply_words(words[2][part], multipliers[1]);
+      const Lanes<double> first = multiply_even_u32(words[0][part], multipliers[0]);
+      const Lanes<double> second = multiply_even_u32(words[2][part], multipliers[1]);
       words[0][part] = shift_right<32>(second) ^ words[1][part] ^ broadcast(keys[0]);
       words[1][part] = second;
       words[2][part] = shift_right<32>(first) ^ words[3][part] ^ broadcast(keys[1]);
@@ -64,7 +64,7 @@ CNET_INLINE void philox(const Draw& draw, const KeySchedule& schedule, Index row
   }
 }
 
-/// f(bits, offset) for each row of each panel, `width` numbers of 32 bits each, and where they belong.
+/// f(bits, offset) for each row of each panel: its `width` random 32-bit words, and its offset in the matrix.
 template <class T, class F> CNET_INLINE void each_draw(const Draw& draw, Index stride, F f) {
   constexpr Index width = panel_width<T>;
   const KeySchedule schedule(draw.key);
@@ -97,8 +97,8 @@ template <class T> void mask(Index size, const T* x, const T* mask, T* out) {
   map(size, out, [=](Lanes<T> v, Lanes<T> m) CNET_INLINED { return select(zero < m, v * m, zero); }, x, mask);
 }
 
-/// √2 erf⁻¹(u) for u in (−1, 1), a normal number if u is uniform. The polynomials are those of Giles,
-/// "Approximating the erfinv function", GPU Computing Gems 2, 2011, table 5.
+/// √2 erf⁻¹(u) for u in (−1, 1): standard normal if u is uniform. The polynomials are from Giles, "Approximating the
+/// erfinv function", GPU Computing Gems 2, 2011, table 5.
 CNET_INLINE Lanes<float> normal_of_uniform(Lanes<float> u) {
   constexpr float central[] = {2.81022636e-08f, 3.43273939e-07f, -3.5233877e-06f, -4.39150654e-06f, 0.00021858087f,
                                -0.00125372503f, -0.00417768164f, 0.246640727f,    1.50140941f};
@@ -107,7 +107,7 @@ CNET_INLINE Lanes<float> normal_of_uniform(Lanes<float> u) {
   const Lanes<float> one = broadcast(1.0f);
   const Lanes<float> w = broadcast(0.0f) - log((one - u) * (one + u));
   const LaneMask<float> is_central = w < broadcast(5.0f);
-  const Lanes<float> v = select(is_central, w - broadcast(2.5f), square_root(w) - broadcast(3.0f));
+  const Lanes<float> v = select(is_central, w - broadcast(2.5f), sqrt(w) - broadcast(3.0f));
   Lanes<float> series = select(is_central, broadcast(central[0]), broadcast(tail[0]));
   CNET_UNROLL
   for (int n = 1; n < 9; ++n) series = fma(series, v, select(is_central, broadcast(central[n]), broadcast(tail[n])));
@@ -118,7 +118,7 @@ template <class T> void add_noise(const Draw& draw, T deviation, const T* x, T* 
   each_draw<T>(draw, stride, [&](const unsigned* bits, Index at) CNET_INLINED {
     alignas(64) float uniform[panel_width<float>] = {}, normal[panel_width<float>];
     alignas(64) T noise[panel_width<T>];
-    for (Index j = 0; j < panel_width<T>; ++j) { // odd multiples of 2⁻²⁴, all of them equally likely
+    for (Index j = 0; j < panel_width<T>; ++j) { // odd multiples of 2⁻²⁴, equally likely
       uniform[j] = static_cast<float>(static_cast<int>(bits[j] >> 8) * 2 + 1 - (1 << 24)) * 0x1p-24f;
     }
     store(normal, normal_of_uniform(load(uniform)));
@@ -128,11 +128,7 @@ template <class T> void add_noise(const Draw& draw, T deviation, const T* x, T* 
 }
 
 template <class T> constexpr RandomKernels<T> random_members() {
-  return {
-      dropout<T>,
-      mask<T>,
-      add_noise<T>,
-  };
+  return {dropout<T>, mask<T>, add_noise<T>};
 }
 
 } // namespace

@@ -1,19 +1,19 @@
 #include "kernels/rows.hpp"
 
-// Functions of a row: softmax, the cross-entropies, argmax.
+// Kernels over rows: softmax, log_softmax, the cross-entropies, argmax.
 
 namespace cnet::kernels::CNET_ISA {
 
 namespace {
 
-/// Panel p of row i of the targets, zero where no column is.
+/// Panel p of row i of the targets; zero in the padding.
 template <class T> CNET_INLINE Lanes<T> target_lanes(const Targets<T>& targets, Index columns, Index i, Index p) {
   constexpr Index width = panel_width<T>;
   if (targets.ids == nullptr) {
     const Lanes<T> y = load(targets.distribution + p * targets.stride + i * width);
-    return select(columns_of<T>(columns, p), y, broadcast(T(0)));
+    return select(column_mask<T>(columns, p), y, broadcast(T(0)));
   }
-  const auto is_target = lane_numbers<T>() == broadcast(T(targets.ids[i] - p * width));
+  const auto is_target = iota<T>() == broadcast(T(targets.ids[i] - p * width));
   return select(is_target, broadcast(T(1)), broadcast(T(0)));
 }
 
@@ -21,17 +21,17 @@ template <class T> CNET_INLINE Lanes<T> target_lanes(const Targets<T>& targets, 
 template <class T>
 CNET_INLINE Lanes<T> target_sums(const Targets<T>& targets, Index columns, Index first, Index count) {
   if (targets.ids != nullptr) return broadcast(T(1));
-  return sums(Rows<T>{first + count, columns, targets.distribution, targets.stride}, first, count);
+  return row_sums(Rows<T>{first + count, columns, targets.distribution, targets.stride}, first, count);
 }
 
-/// Writes exp(x − maximum) of each row to out; returns their sums.
+/// Writes exp(x − maximum) to out; returns the sum of each row.
 template <class T>
-CNET_INLINE Lanes<T> exponentials(const Rows<T>& rows, Index first, Index count, const Numbers<T>& maximum, T* out,
+CNET_INLINE Lanes<T> exponentials(const Rows<T>& rows, Index first, Index count, const RowScalars<T>& maximum, T* out,
                                   Index out_stride) {
-  return fold_rows<Add, T>(first, count, [&](Index i) CNET_INLINED {
+  return reduce_rows<Add, T>(first, count, [&](Index i) CNET_INLINED {
     return sum_panels(rows, i, T(-__builtin_inf()), [&](Index p, Lanes<T> x) CNET_INLINED {
       const Lanes<T> e = exp(x - maximum[i - first]);
-      const Lanes<T> kept = select(columns_of<T>(rows.columns, p), e, broadcast(T(0)));
+      const Lanes<T> kept = select(column_mask<T>(rows.columns, p), e, broadcast(T(0)));
       store(out + p * out_stride + i * panel_width<T>, kept);
       return kept;
     });
@@ -40,7 +40,8 @@ CNET_INLINE Lanes<T> exponentials(const Rows<T>& rows, Index first, Index count,
 
 /// Divides each row of out by its total.
 template <class T>
-CNET_INLINE void normalize(Index columns, Index first, Index count, const Numbers<T>& total, T* out, Index out_stride) {
+CNET_INLINE void normalize(Index columns, Index first, Index count, const RowScalars<T>& total, T* out,
+                           Index out_stride) {
   for (Index p = 0; p * panel_width<T> < columns; ++p) {
     for (Index r = 0; r < count; ++r) {
       T* row = out + p * out_stride + (first + r) * panel_width<T>;
@@ -51,8 +52,8 @@ CNET_INLINE void normalize(Index columns, Index first, Index count, const Number
 
 template <class T> void softmax(Rows<T> rows, T* out, Index out_stride) {
   each_group<T>(rows.rows, [&](Index first, Index count) CNET_INLINED {
-    const Numbers<T> maximum(maxima(rows, first, count));
-    const Numbers<T> total(exponentials(rows, first, count, maximum, out, out_stride));
+    const RowScalars<T> maximum(row_maxima(rows, first, count));
+    const RowScalars<T> total(exponentials(rows, first, count, maximum, out, out_stride));
     normalize(rows.columns, first, count, total, out, out_stride);
   });
 }
@@ -63,10 +64,10 @@ void softmax_backward(Rows<T> probabilities, const T* grad, Index grad_stride, T
   const Lanes<T> zero = broadcast(T(0));
   const auto grad_lanes = [&](Index i, Index p) CNET_INLINED {
     const Lanes<T> g = load(grad + p * grad_stride + i * width);
-    return select(columns_of<T>(probabilities.columns, p), g, zero);
+    return select(column_mask<T>(probabilities.columns, p), g, zero);
   };
   each_group<T>(probabilities.rows, [&](Index first, Index count) CNET_INLINED {
-    const Numbers<T> total(fold_rows<Add, T>(first, count, [&](Index i) CNET_INLINED {
+    const RowScalars<T> total(reduce_rows<Add, T>(first, count, [&](Index i) CNET_INLINED {
       Lanes<T> products = zero;
       each_panel(probabilities, i, T(0),
                  [&](Index p, Lanes<T> q) CNET_INLINED { products = fma(grad_lanes(i, p), q, products); });
@@ -83,13 +84,13 @@ void softmax_backward(Rows<T> probabilities, const T* grad, Index grad_stride, T
 template <class T> void log_softmax(Rows<T> rows, T* out, Index out_stride) {
   const T lowest = T(-__builtin_inf());
   each_group<T>(rows.rows, [&](Index first, Index count) CNET_INLINED {
-    const Numbers<T> maximum(maxima(rows, first, count));
-    const Lanes<T> total = fold_rows<Add, T>(first, count, [&](Index i) CNET_INLINED {
+    const RowScalars<T> maximum(row_maxima(rows, first, count));
+    const Lanes<T> total = reduce_rows<Add, T>(first, count, [&](Index i) CNET_INLINED {
       return sum_panels(rows, i, lowest, [&](Index p, Lanes<T> x) CNET_INLINED {
-        return select(columns_of<T>(rows.columns, p), exp(x - maximum[i - first]), broadcast(T(0)));
+        return select(column_mask<T>(rows.columns, p), exp(x - maximum[i - first]), broadcast(T(0)));
       });
     });
-    const Numbers<T> log_total(log(total));
+    const RowScalars<T> log_total(log(total));
     for (Index i = first; i < first + count; ++i) {
       each_panel(rows, i, T(0), [&](Index p, Lanes<T> x) CNET_INLINED {
         store(out + p * out_stride + i * panel_width<T>, (x - maximum[i - first]) - log_total[i - first]);
@@ -102,29 +103,29 @@ template <class T>
 void log_softmax_backward(Rows<T> logarithms, const T* grad, Index grad_stride, T* out, Index out_stride) {
   const Rows<T> grads{logarithms.rows, logarithms.columns, grad, grad_stride};
   each_group<T>(grads.rows, [&](Index first, Index count) CNET_INLINED {
-    const Numbers<T> total(sums(grads, first, count));
+    const RowScalars<T> total(row_sums(grads, first, count));
     for (Index i = first; i < first + count; ++i) {
       each_panel(logarithms, i, T(0), [&](Index p, Lanes<T> x) CNET_INLINED {
         const Lanes<T> g = load(grad + p * grad_stride + i * panel_width<T>);
         const Lanes<T> result = g - exp(x) * total[i - first];
         store(out + p * out_stride + i * panel_width<T>,
-              select(columns_of<T>(logarithms.columns, p), result, broadcast(T(0))));
+              select(column_mask<T>(logarithms.columns, p), result, broadcast(T(0))));
       });
     }
   });
 }
 
-/// Loss of row i: Σ y (log Σ eᶻ − z), the maximum subtracted; a class with y = 0 takes no part, be
-/// its logit as infinite as it likes.
+/// Row i has the loss Σ y (log Σ eᶻ − z), with the maximum subtracted from z. A class with y = 0 adds nothing, even if
+/// its logit is infinite.
 template <class T>
 void softmax_cross_entropy_forward(Rows<T> logits, Targets<T> targets, T* probabilities, Index stride, T* losses) {
   const Lanes<T> zero = broadcast(T(0));
   each_group<T>(logits.rows, [&](Index first, Index count) CNET_INLINED {
-    const Numbers<T> maximum(maxima(logits, first, count));
-    // The logits are read once more after this: probabilities must not overwrite them.
+    const RowScalars<T> maximum(row_maxima(logits, first, count));
+    // Probabilities must not overwrite the logits, which are read again below.
     const Lanes<T> totals = exponentials(logits, first, count, maximum, probabilities, stride);
-    const Numbers<T> total(totals), log_total(log(totals));
-    const Numbers<T> loss(fold_rows<Add, T>(first, count, [&](Index i) CNET_INLINED {
+    const RowScalars<T> total(totals), log_total(log(totals));
+    const RowScalars<T> loss(reduce_rows<Add, T>(first, count, [&](Index i) CNET_INLINED {
       return sum_panels(logits, i, T(0), [&](Index p, Lanes<T> z) CNET_INLINED {
         const Lanes<T> y = target_lanes(targets, logits.columns, i, p);
         const Lanes<T> term = y * (log_total[i - first] - (z - maximum[i - first]));
@@ -136,11 +137,11 @@ void softmax_cross_entropy_forward(Rows<T> logits, Targets<T> targets, T* probab
   });
 }
 
-/// (p Σy − y) / divisor: labels need not sum to 1, and a row of zeros has no gradient.
+/// (p Σy − y) / divisor: targets need not sum to 1, and a row of zeros has a zero gradient.
 template <class T>
 void softmax_cross_entropy_backward(Rows<T> probabilities, Targets<T> targets, T divisor, T* out, Index out_stride) {
   each_group<T>(probabilities.rows, [&](Index first, Index count) CNET_INLINED {
-    const Numbers<T> total(target_sums(targets, probabilities.columns, first, count));
+    const RowScalars<T> total(target_sums(targets, probabilities.columns, first, count));
     for (Index i = first; i < first + count; ++i) {
       each_panel(probabilities, i, T(0), [&](Index p, Lanes<T> q) CNET_INLINED {
         const Lanes<T> y = target_lanes(targets, probabilities.columns, i, p);
@@ -156,8 +157,8 @@ template <class T> void cross_entropy_forward(Rows<T> probabilities, Targets<T> 
   const Lanes<T> zero = broadcast(T(0));
   const Lanes<T> low = broadcast(cross_entropy_epsilon<T>), high = broadcast(T(1) - cross_entropy_epsilon<T>);
   each_group<T>(probabilities.rows, [&](Index first, Index count) CNET_INLINED {
-    const Numbers<T> total(sums(probabilities, first, count));
-    const Lanes<T> likelihood = fold_rows<Add, T>(first, count, [&](Index i) CNET_INLINED {
+    const RowScalars<T> total(row_sums(probabilities, first, count));
+    const Lanes<T> likelihood = reduce_rows<Add, T>(first, count, [&](Index i) CNET_INLINED {
       return sum_panels(probabilities, i, T(0), [&](Index p, Lanes<T> x) CNET_INLINED {
         Lanes<T> q = x / total[i - first];
         q = select(q < low, low, select(high < q, high, q));
@@ -165,28 +166,29 @@ template <class T> void cross_entropy_forward(Rows<T> probabilities, Targets<T> 
         return select(y == zero, zero, y * log(q));
       });
     });
-    Numbers<T>(broadcast(-T(0)) - likelihood).write(count, losses + first);
+    RowScalars<T>(-likelihood).write(count, losses + first);
   });
 }
 
-/// With q = p / S clipped, ∂/∂pₖ (−Σ yⱼ log qⱼ) = Σ′ yⱼ / S − yₖ / pₖ over the unclipped classes.
+/// With q = p / S, S = Σp, and q clipped: ∂/∂pₖ (−Σ yⱼ log qⱼ) = Σ yⱼ / S − yₖ / pₖ over the classes that are not
+/// clipped.
 template <class T>
 void cross_entropy_backward(Rows<T> probabilities, Targets<T> targets, T divisor, T* out, Index out_stride) {
   const Lanes<T> zero = broadcast(T(0));
   const Lanes<T> low = broadcast(cross_entropy_epsilon<T>), high = broadcast(T(1) - cross_entropy_epsilon<T>);
   each_group<T>(probabilities.rows, [&](Index first, Index count) CNET_INLINED {
-    const Lanes<T> totals = sums(probabilities, first, count);
-    const Numbers<T> total(totals);
-    // The targets of the classes that clipping left alone.
+    const Lanes<T> totals = row_sums(probabilities, first, count);
+    const RowScalars<T> total(totals);
+    // The targets, with zeros for the clipped classes.
     const auto unclipped = [&](Index i, Index p, Lanes<T> x) CNET_INLINED {
       const Lanes<T> q = x / total[i - first];
       const Lanes<T> y = target_lanes(targets, probabilities.columns, i, p);
       return select(q < low, zero, select(high < q, zero, y));
     };
-    const Lanes<T> weights = fold_rows<Add, T>(first, count, [&](Index i) CNET_INLINED {
+    const Lanes<T> weights = reduce_rows<Add, T>(first, count, [&](Index i) CNET_INLINED {
       return sum_panels(probabilities, i, T(0), [&](Index p, Lanes<T> x) CNET_INLINED { return unclipped(i, p, x); });
     });
-    const Numbers<T> common(weights / totals);
+    const RowScalars<T> common(weights / totals);
     for (Index i = first; i < first + count; ++i) {
       each_panel(probabilities, i, T(1), [&](Index p, Lanes<T> x) CNET_INLINED {
         const Lanes<T> y = unclipped(i, p, x);
@@ -197,32 +199,32 @@ void cross_entropy_backward(Rows<T> probabilities, Targets<T> targets, T divisor
   });
 }
 
-/// What argmax compares: a value and its column. A NaN counts as an infinity in a column far below the
-/// first, so that the first NaN comes before all numbers, as NumPy has it.
-template <class T> struct Ranked {
+/// A candidate of argmax. A NaN is represented as +∞ in a negative column, so that the first NaN precedes all numbers,
+/// as in NumPy.
+template <class T> struct Candidate {
   Lanes<T> value;
   Lanes<T> column;
 };
 
-/// The greater value of each lane; of equals the one in the lower column.
-template <class T> CNET_INLINE Ranked<T> first_maximum(Ranked<T> x, Ranked<T> y) {
+/// The candidate with the greater value in each lane; of equal values, the one in the lower column.
+template <class T> CNET_INLINE Candidate<T> first_maximum(Candidate<T> x, Candidate<T> y) {
   const Lanes<T> lower = select(x.column < y.column, x.column, y.column);
   const auto is_less = x.value < y.value;
   const Lanes<T> column = select(x.value == y.value, lower, select(is_less, y.column, x.column));
   return {select(is_less, y.value, x.value), column};
 }
 
-/// Exact for as many columns as T has whole numbers, halved: four million for float.
+/// Exact for up to 2^(mantissa_bits − 1) columns: four million for float.
 template <class T> void argmax(Rows<T> rows, T* out) {
   constexpr int width = Lanes<T>::width;
   const T lowest = T(-__builtin_inf());
   const Lanes<T> below = broadcast(T(1ll << (Format<T>::mantissa_bits - 1)));
   each_group<T>(rows.rows, [&](Index first, Index count) CNET_INLINED {
-    Ranked<T> best[width] = {};
+    Candidate<T> best[width] = {};
     for (Index r = 0; r < count; ++r) {
       best[r] = {broadcast(lowest), below};
       each_panel(rows, first + r, lowest, [&](Index p, Lanes<T> x) CNET_INLINED {
-        const Lanes<T> column = lane_numbers<T>() + broadcast(T(p * width));
+        const Lanes<T> column = iota<T>() + broadcast(T(p * width));
         const auto is_number = x == x;
         best[r] = first_maximum(best[r],
                                 {select(is_number, x, broadcast(-lowest)), select(is_number, column, column - below)});
@@ -232,29 +234,27 @@ template <class T> void argmax(Rows<T> rows, T* out) {
     for (int half = width / 2; half > 0; half /= 2) {
       CNET_UNROLL
       for (int r = 0; r < half; ++r) {
-        Ranked<T> low, high;
-        zip(best[r].value, best[r + half].value, low.value, high.value);
-        zip(best[r].column, best[r + half].column, low.column, high.column);
+        Candidate<T> low, high;
+        interleave(best[r].value, best[r + half].value, low.value, high.value);
+        interleave(best[r].column, best[r + half].column, low.column, high.column);
         best[r] = first_maximum(low, high);
       }
     }
     const Lanes<T> column = best[0].column;
-    Numbers<T>(select(column < broadcast(T(0)), column + below, column)).write(count, out + first);
+    RowScalars<T>(select(column < broadcast(T(0)), column + below, column)).write(count, out + first);
   });
 }
 
 template <class T> constexpr SoftmaxKernels<T> softmax_members() {
-  return {
-      softmax<T>,
-      softmax_backward<T>,
-      log_softmax<T>,
-      log_softmax_backward<T>,
-      softmax_cross_entropy_forward<T>,
-      softmax_cross_entropy_backward<T>,
-      cross_entropy_forward<T>,
-      cross_entropy_backward<T>,
-      argmax<T>,
-  };
+  return {softmax<T>,
+          softmax_backward<T>,
+          log_softmax<T>,
+          log_softmax_backward<T>,
+          softmax_cross_entropy_forward<T>,
+          softmax_cross_entropy_backward<T>,
+          cross_entropy_forward<T>,
+          cross_entropy_backward<T>,
+          argmax<T>};
 }
 
 } // namespace

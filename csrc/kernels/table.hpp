@@ -2,27 +2,27 @@
 
 #include "core/types.hpp"
 
-/// The contract between the maths (ops/) and the instruction sets.
+/// The interface between the operations (ops/) and the instruction sets.
 ///
-/// A table holds one pointer per kernel; there is one table per instruction set and element type,
-/// all made from the same bodies (activations.cpp and its neighbours), all giving the same bits. A kernel is a serial
-/// function over a range that its caller chose. Matrices are in panels (core/panels.hpp): a pointer to the first row, a
-/// number of rows or columns, and the stride from a panel to the next.
+/// A table holds one function pointer per kernel. There is one table per instruction set and element type, all compiled
+/// from the same sources (activations.cpp etc.), and all give the same bits. A kernel is a serial function over a range
+/// that the caller chooses. Matrices are in panels (core/panels.hpp), given by a pointer to the first row, the number
+/// of rows or columns, and the stride between panels.
 namespace cnet::kernels {
 
-/// What becomes of a finished sum before it is stored.
+/// What is applied to a finished sum before it is stored.
 enum class Epilogue {
   none,
   relu,          ///< max(sum, 0)
-  relu_gradient, ///< sum where gate > 0, else 0
+  relu_gradient, ///< sum where relu_mask > 0, else 0
 };
 
-/// A sum of products is made of chains of so many fused multiply-adds, in order; each starts from zero
-/// and is then added to what those before it gave. The longer a chain, the larger its rounding errors.
-inline constexpr Index chain_length = 512;
+/// A sum of products is split into k-blocks of this many fused multiply-adds. Each block is summed in order from zero,
+/// then added to the sum of the blocks before it. Longer blocks would have larger rounding errors.
+inline constexpr Index k_block_size = 512;
 
-/// out = epilogue(start + x · weights), each element in chains of increasing depth, the first of them
-/// from start (zero if null).
+/// out = epilogue(bias + x · weights), each element in k-blocks of increasing k. The first block starts from the bias
+/// (zero if null).
 template <class T> struct Product {
   Index rows;
   Index depth;
@@ -31,17 +31,17 @@ template <class T> struct Product {
   Index x_stride;
   const T* weights;
   Index weights_stride; ///< at least depth · width
-  const T* start;       ///< [panels][width], or null
+  const T* bias;        ///< [panels][width], or null
   T* out;
   Index out_stride;
   Epilogue epilogue;
-  const T* gate; ///< laid out as out; read by relu_gradient alone
-  bool are_far;  ///< the weights: worth bringing nearer before their turn comes
-  const T* next; ///< weights laid out as these that will be read after them, or null
+  const T* relu_mask;     ///< laid out as out; read by relu_gradient only
+  bool prefetch_weights;  ///< for weights too large for the cache
+  const T* prefetch_next; ///< the weights read after these, in the same layout, or null
 };
 
-/// out[k, j] = Σᵢ x[i, k] grad[i, j] for rows k in [first, last) of a kernel, each element in chains of
-/// increasing i. `first` starts a panel of x.
+/// out[k, j] = Σᵢ x[i, k] grad[i, j] for rows k in [first, last) of a kernel, each element in k-blocks of
+/// increasing i. `first` is the first column of a panel of x.
 template <class T> struct KernelGradient {
   Index rows;
   Index first;
@@ -53,32 +53,32 @@ template <class T> struct KernelGradient {
   Index grad_stride;
   T* out;           ///< row `first` of the result
   Index out_stride; ///< at least (last - first) · width
-  /// What the caller will work on next, row for row of the result: brought near while the sums are made.
-  const T* ahead[3];
-  Index ahead_stride;
-  /// Plain gradient descent: out += rate · gradient, instead of the gradient itself; for a gradient that
-  /// is a single chain.
-  bool descends;
-  T rate;
+  /// Matrices with the rows of the result that the caller reads next, or null: prefetched during the sums.
+  const T* prefetch[3];
+  Index prefetch_stride;
+  /// Plain SGD: out −= learning_rate · gradient in place of out = gradient. At most one k-block of rows.
+  bool fused_sgd;
+  T minus_learning_rate;
 };
 
-/// Rows of logits or probabilities, and what they should have been: class ids, or (if ids is null)
-/// a distribution over the classes in panels.
+/// Rows of a matrix, such as logits or probabilities.
 template <class T> struct Rows {
   Index rows;
   Index columns;
   const T* x;
   Index x_stride;
 };
+
+/// The targets of Rows: class ids or, if ids is null, a distribution over the classes in panels.
 template <class T> struct Targets {
   const Index* ids;
   const T* distribution;
   Index stride;
 };
 
-/// Losses that compare predictions with targets number by number: a row's is the mean over its columns,
-/// or their sum for kl_divergence and categorical_focal_crossentropy, which compares what each number is
-/// of its row's whole. The formulas stand in kernels/losses.cpp.
+/// Losses that compare predictions with targets elementwise. The loss of a row is the mean over its columns; for
+/// kl_divergence and the categorical focal losses, which first normalize each row, it is the sum. The formulas are in
+/// kernels/losses.cpp.
 enum class PointwiseLoss {
   mean_squared_error,
   mean_absolute_error,
@@ -97,28 +97,28 @@ enum class PointwiseLoss {
   categorical_focal_crossentropy,
   categorical_focal_crossentropy_from_logits,
 };
-inline constexpr int pointwise_losses = 16;
+inline constexpr int pointwise_loss_count = 16;
 
-/// What some of these losses read beside predictions and targets.
+/// Parameters of the losses above.
 template <class T> struct LossParameters {
-  T delta = 1;           ///< huber: where its square ends and its line begins
-  T gamma = 2;           ///< focal: the power of how far off a prediction is, by which its loss is scaled
-  T positive_weight = 1; ///< focal: of targets that are 1
-  T negative_weight = 1; ///< binary focal: of targets that are 0
+  T delta = 1;           ///< huber: the |p − t| up to which the loss is quadratic
+  T gamma = 2;           ///< focal: the exponent of 1 − pₜ
+  T positive_weight = 1; ///< focal: weight of targets that are 1
+  T negative_weight = 1; ///< binary focal: weight of targets that are 0
 };
 
-/// The types that samples may have; float16 is IEEE binary16.
+/// Element types of samples; float16 is IEEE binary16.
 enum class ElementType { uint8, int8, uint16, int16, uint32, int32, uint64, int64, float16, float32, float64 };
-inline constexpr int element_types = 11;
+inline constexpr int element_type_count = 11;
 
-/// Row r of out = from[r] · scale + offset, converted to T and then rounded once more at most; `from`
-/// may be unaligned. Rows of `ahead`, as many, will be gathered next.
+/// Row r of out = from[r] · scale + offset: converted to T, then rescaled with one rounding. `from` may be unaligned.
+/// `prefetch` points to the `rows` rows that are gathered next.
 template <class T> struct Gather {
   Index rows;
   Index columns;
   const void* const* from;
-  const void* const* ahead;
-  Index stride; ///< bytes from an element to the next
+  const void* const* prefetch;
+  Index stride; ///< bytes between elements
   bool rescales;
   T scale;
   T offset;
@@ -126,13 +126,13 @@ template <class T> struct Gather {
   Index out_stride;
 };
 
-/// Numbers that an optimizer's rule keeps for each parameter, at most.
-inline constexpr int most_slots = 3;
+/// Largest number of slots that an optimizer's rule keeps per parameter.
+inline constexpr int max_slots = 3;
 
-/// Functions of one element that layers apply, and what they compute beside their names.
+/// Activation functions; the names follow Keras.
 enum class Activation {
-  relu,      ///< negative_slope · (x − threshold) up to the threshold, then min(x, max_value)
-  elu,       ///< alpha · (eˣ − 1) up to 0, then scale · x
+  relu,      ///< negative_slope · (x − threshold) for x ≤ threshold, else min(x, max_value)
+  elu,       ///< alpha · (eˣ − 1) for x ≤ 0, else scale · x
   gelu,      ///< x Φ(x)
   gelu_tanh, ///< ½ x (1 + tanh(√(2/π) (x + 0.044715 x³)))
   silu,
@@ -144,9 +144,9 @@ enum class Activation {
   softsign,
   exponential,
 };
-inline constexpr int activations = 12;
+inline constexpr int activation_count = 12;
 
-/// What an activation reads of these is told above. As they are, ReLU is the plain one.
+/// Parameters of relu and elu; the defaults give the plain functions.
 template <class T> struct ActivationParameters {
   T negative_slope = 0;
   T threshold = 0;
@@ -155,28 +155,27 @@ template <class T> struct ActivationParameters {
   T scale = 1;
 };
 
-/// A step of an optimizer over a stretch of parameters; a rule reads what it has a use for.
+/// A step of an optimizer over contiguous parameters; a rule reads the fields it uses.
 template <class T> struct Step {
   Index size;
   T* param;
   const T* grad;
-  T* slots[most_slots];
+  T* slots[max_slots];
   T learning_rate;
   T momentum;
   bool nesterov;
   T rho;
-  T one_minus_rho; ///< of the double, before it is rounded to T
+  T one_minus_rho; ///< computed in double, then rounded to T
   T beta_1;
   T beta_2;
   T one_minus_beta_1;
   T one_minus_beta_2;
   T epsilon;
-  T gradient_rate; ///< learning rate of the gradient itself, beside that of its mean
-  T square_scale;  ///< for a mean square that is not scaled along with the learning rate
+  T gradient_rate; ///< nadam: learning rate of the gradient
+  T square_scale;  ///< nadam: factor of the mean square
 };
 
-/// Some panels of a matrix, less their columns' means and times their columns' `inverse`, one over the
-/// deviation; both are [panels][width].
+/// Panels of (x − mean) · inverse, where inverse is 1 / standard deviation; mean and inverse are [panels][width].
 template <class T> struct Standardized {
   Index rows;
   Index panels;
@@ -186,45 +185,45 @@ template <class T> struct Standardized {
   const T* inverse;
 };
 
-/// Whole rows of a matrix whose every element has 32 random bits of its own, by Philox4x32-10: those of
-/// (row, column) are word column / 16 mod 4 of counter (row, column / 64 · 16 + column mod 16, step).
+/// Random 32-bit words for whole rows of a matrix, by Philox4x32-10: element (row, column) has word column / 16 mod 4
+/// of counter (row, column / 64 · 16 + column mod 16, step).
 struct Draw {
   unsigned key[2];
   unsigned step[2];
-  Index first; ///< row of the batch
+  Index first; ///< first row, counted in the batch
   Index rows;
   Index columns;
 };
 
-/// Made by kernels/products.cpp.
+/// Implemented in kernels/products.cpp.
 template <class T> struct ProductKernels {
   void (*product)(const Product<T>&);
   void (*kernel_gradient)(const KernelGradient<T>&);
   /// out[j] = Σᵢ grad[i, j], added in increasing i.
   void (*bias_gradient)(Index rows, Index panels, const T* grad, Index grad_stride, T* out);
 
-  /// to[j, i] = from[i, j] for a block of width × width without gaps.
+  /// to[j, i] = from[i, j] for a contiguous width × width block.
   void (*transpose)(const T* from, T* to);
 };
 
-/// Made by kernels/activations.cpp.
+/// Implemented in kernels/activations.cpp.
 template <class T> struct ActivationKernels {
-  /// Within units in the last place: elu 1.1, sigmoid 1.6, softsign 1.6, tanh 1.8, softplus 2, gelu_tanh 2.1, silu 2.2,
-  /// mish 3, gelu 3.8, subnormal results included; the limit at infinities; NaN stays.
-  void (*activation_forward[activations])(Index size, const ActivationParameters<T>&, const T* x, T* out);
-  /// out = grad · f′(x), where y = f(x). By y for elu, tanh, sigmoid, exponential, else by x.
-  void (*activation_backward[activations])(Index size, const ActivationParameters<T>&, const T* grad, const T* x,
-                                           const T* y, T* out);
+  /// Largest error in ulp, also of subnormal results: elu 1.1, sigmoid 1.6, softsign 1.6, tanh 1.8, softplus 2,
+  /// gelu_tanh 2.1, silu 2.2, mish 3, gelu 3.8. Infinities give the limit, NaN gives NaN.
+  void (*activation_forward[activation_count])(Index size, const ActivationParameters<T>&, const T* x, T* out);
+  /// out = grad · f′(x), where y = f(x). elu, tanh, sigmoid and exponential read y, the others x.
+  void (*activation_backward[activation_count])(Index size, const ActivationParameters<T>&, const T* grad, const T* x,
+                                                const T* y, T* out);
 
-  /// Within 1.1 units in the last place, subnormal results included.
+  /// Largest error 1.1 ulp, also of subnormal results.
   void (*exp)(Index size, const T* x, T* out);
-  /// Within 1 unit in the last place for float, 1.2 for double.
+  /// Largest error 1 ulp for float, 1.2 ulp for double.
   void (*log)(Index size, const T* x, T* out);
   /// out = x · scale + offset, rounded once.
   void (*rescale)(Index size, const T* x, T scale, T offset, T* out);
 };
 
-/// Made by kernels/softmax.cpp.
+/// Implemented in kernels/softmax.cpp.
 template <class T> struct SoftmaxKernels {
   void (*softmax)(Rows<T>, T* out, Index out_stride);
   /// out = probabilities · (grad − Σ grad · probabilities)
@@ -233,68 +232,68 @@ template <class T> struct SoftmaxKernels {
   void (*log_softmax)(Rows<T>, T* out, Index out_stride);
   /// out = grad − exp(logarithms) · Σ grad
   void (*log_softmax_backward)(Rows<T> logarithms, const T* grad, Index grad_stride, T* out, Index out_stride);
-  /// Writes the softmax of the logits and each row's loss.
+  /// Writes the softmax of the logits and the loss of each row. `probabilities` must not overlap the logits.
   void (*softmax_cross_entropy_forward)(Rows<T> logits, Targets<T>, T* probabilities, Index stride, T* losses);
   /// out = (probabilities · Σtargets − targets) / divisor
   void (*softmax_cross_entropy_backward)(Rows<T> probabilities, Targets<T>, T divisor, T* out, Index out_stride);
-  /// Each row's loss, −Σ y log q, where q = clip(p / Σp, ε, 1 − ε) and ε = 1e-7.
+  /// The loss of each row, −Σ y log q, where q = clip(p / Σp, ε, 1 − ε) and ε = 1e-7.
   void (*cross_entropy_forward)(Rows<T> probabilities, Targets<T>, T* losses);
   void (*cross_entropy_backward)(Rows<T> probabilities, Targets<T>, T divisor, T* out, Index out_stride);
-  /// out[i] = the column of row i's first greatest value, or of its first NaN.
+  /// out[i] = the column of the first maximum of row i, or of its first NaN.
   void (*argmax)(Rows<T>, T* out);
 };
 
-/// Made by kernels/losses.cpp.
+/// Implemented in kernels/losses.cpp.
 template <class T> struct LossKernels {
-  /// For each PointwiseLoss.
-  void (*pointwise_loss_forward[pointwise_losses])(Rows<T> predictions, const T* targets, Index targets_stride,
-                                                   const LossParameters<T>&, T* losses);
-  /// The gradient of the losses' sum over `divisor`.
-  void (*pointwise_loss_backward[pointwise_losses])(Rows<T> predictions, const T* targets, Index targets_stride,
-                                                    const LossParameters<T>&, T divisor, T* out, Index out_stride);
+  /// Indexed by PointwiseLoss.
+  void (*pointwise_loss_forward[pointwise_loss_count])(Rows<T> predictions, const T* targets, Index targets_stride,
+                                                       const LossParameters<T>&, T* losses);
+  /// The gradient of Σ losses / divisor.
+  void (*pointwise_loss_backward[pointwise_loss_count])(Rows<T> predictions, const T* targets, Index targets_stride,
+                                                        const LossParameters<T>&, T divisor, T* out, Index out_stride);
 };
 
-/// Made by kernels/normalization.cpp.
+/// Implemented in kernels/normalization.cpp.
 template <class T> struct NormalizationKernels {
-  /// Each column's mean, and mean square about it: sums in increasing row.
+  /// Mean and variance of each column, summed in increasing row.
   void (*column_moments)(Index rows, Index panels, const T* x, Index x_stride, T* mean, T* variance);
   /// out = 1 / √(variance + epsilon)
   void (*inverse_deviation)(Index size, const T* variance, T epsilon, T* out);
-  /// out = gamma · standardized + beta; null stands for 1 and 0.
+  /// out = gamma · standardized + beta; a null gamma is 1, a null beta 0.
   void (*standardize)(const Standardized<T>&, const T* gamma, const T* beta, T* out, Index out_stride);
-  /// The gradient with respect to x, of which mean and inverse were made; gamma may be null.
+  /// The gradient with respect to x, on which mean and inverse depend; gamma may be null.
   void (*standardize_backward)(const Standardized<T>&, const T* grad, Index grad_stride, const T* gamma, T* out,
                                Index out_stride);
   /// out[j] = Σᵢ grad[i, j] · standardized[i, j], added in increasing i.
   void (*standardized_gradient)(const Standardized<T>&, const T* grad, Index grad_stride, T* out);
-  /// out[i, j] = x[i, j] · factor[j] · (second[j], unless it is null)
+  /// out[i, j] = x[i, j] · factor[j] · second[j]; a null second is 1.
   void (*scale_columns)(Index rows, Index panels, const T* x, Index x_stride, const T* factor, const T* second, T* out,
                         Index out_stride);
 
-  /// The same for rows, which are standardized by their own moments: writes each row's mean and inverse.
+  /// Standardizes each row by its own moments, and writes those to mean and inverse.
   void (*standardize_rows)(Rows<T>, T epsilon, const T* gamma, const T* beta, T* mean, T* inverse, T* out,
                            Index out_stride);
   void (*standardize_rows_backward)(Rows<T>, const T* mean, const T* inverse, const T* grad, Index grad_stride,
                                     const T* gamma, T* out, Index out_stride);
-  /// For some panels of the rows.
+  /// out[j] = Σᵢ grad[i, j] · standardized[i, j] for some panels of the rows.
   void (*standardized_rows_gradient)(Index rows, Index panels, const T* x, Index x_stride, const T* mean,
                                      const T* inverse, const T* grad, Index grad_stride, T* out);
 };
 
-/// Made by kernels/random.cpp.
+/// Implemented in kernels/random.cpp.
 template <class T> struct RandomKernels {
-  /// An element is kept where its random bits are at least `threshold`: mask = scale there and 0 elsewhere,
-  /// out = mask · x, zero where the mask is. x, mask and out start with the draw's first row.
+  /// mask = scale where the random bits are at least `threshold`, else 0; out = mask · x, and 0 where the mask is 0.
+  /// x, mask and out start at the first row of the draw.
   void (*dropout)(const Draw&, unsigned threshold, T scale, const T* x, T* mask, T* out, Index stride);
-  /// out = mask · x, zero where the mask is.
+  /// out = mask · x, and 0 where the mask is 0.
   void (*mask)(Index size, const T* x, const T* mask, T* out);
-  /// out = x + deviation · a normal number, which has 24 random bits.
+  /// out = x + deviation · a standard normal number, made of 24 random bits.
   void (*add_noise)(const Draw&, T deviation, const T* x, T* out, Index stride);
 };
 
-/// Made by kernels/optimizers.cpp.
+/// Implemented in kernels/optimizers.cpp.
 template <class T> struct OptimizerKernels {
-  /// One optimizer's rule each: param and slots are updated in place, as ops/optimizers.hpp tells.
+  /// The rules of ops::Rule (ops/optimizers.hpp); param and slots are updated in place.
   void (*sgd_update)(const Step<T>&);
   void (*sgd_momentum_update)(const Step<T>&);
   void (*rmsprop_update)(const Step<T>&);
@@ -307,23 +306,23 @@ template <class T> struct OptimizerKernels {
   void (*nadam_update)(const Step<T>&);
   void (*lion_update)(const Step<T>&);
 
-  /// out = x, but no less than −limit and no more than limit; NaN stays NaN.
+  /// out = x clipped to [−limit, limit]; NaN stays NaN.
   void (*clip)(Index size, const T* x, T limit, T* out);
   /// average += (1 − momentum) (x − average)
   void (*average)(Index size, const T* x, T one_minus_momentum, T* average);
   /// grad += l1 · sign(param) + twice_l2 · param
   void (*regularize)(Index size, const T* param, T l1, T twice_l2, T* grad);
-  /// sums[j] = Σᵢ |x[i, j]|, and Σᵢ x[i, j]², down `rows` rows of a panel.
+  /// sums[j] = Σᵢ |x[i, j]| over the rows of a panel; sum_squares: Σᵢ x[i, j]².
   void (*sum_magnitudes)(Index rows, const T* panel, double* sums);
   void (*sum_squares)(Index rows, const T* panel, double* sums);
 };
 
-/// Made by kernels/gather.cpp.
+/// Implemented in kernels/gather.cpp.
 template <class T> struct GatherKernels {
-  void (*gather[element_types])(const Gather<T>&);
+  void (*gather[element_type_count])(const Gather<T>&);
 };
 
-/// All kernels of an instruction set.
+/// All kernels of an instruction set, for one element type.
 template <class T>
 struct Table : ProductKernels<T>,
                ActivationKernels<T>,
@@ -334,7 +333,7 @@ struct Table : ProductKernels<T>,
                OptimizerKernels<T>,
                GatherKernels<T> {};
 
-/// An instruction set that this build has kernels for.
+/// An instruction set that this build includes.
 struct InstructionSet {
   const char* name;
   bool (*supported)();
@@ -342,15 +341,16 @@ struct InstructionSet {
   const Table<double>* double_table;
 };
 
-/// The table in use: the widest that the CPU supports, or the one that CNET_ISA names.
+/// The table in use: that of the widest instruction set the CPU supports, or of the one named by the environment
+/// variable CNET_ISA.
 template <class T> const Table<T>& table();
 
 /// The name of the instruction set in use.
 ///
-/// Throws std::invalid_argument if CNET_ISA names one that is unknown, not built or not supported.
+/// Throws std::invalid_argument if CNET_ISA names one that is unknown, not built or not supported by the CPU.
 const char* chosen_isa();
 
-/// All that were built, the widest last; `count` receives their number.
+/// All instruction sets in this build, the widest last; `count` receives their number.
 const InstructionSet* built_isas(int& count);
 
 } // namespace cnet::kernels

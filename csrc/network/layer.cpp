@@ -165,7 +165,7 @@ void backward(const Layer<T>& layer, const Place<T>& place, PanelView<const T> g
 
 template <class T>
 void variable_gradient(const Layer<T>& layer, const Place<T>& place, PanelView<const T> gradient, std::size_t variable,
-                       Block block, const ops::Ahead<T>& ahead, T* out, Index stride) {
+                       Block block, const ops::Prefetch<T>& ahead, T* out, Index stride) {
   const Index first = block.first_panel, last = block.last_panel;
   if (variable == 1) return ops::dense_backward_bias<T>(gradient, first, last, out);
   visit(
@@ -198,7 +198,7 @@ template <class T> void remember(const Layer<T>& layer, const Place<T>& place) {
   template void forward(const Layer<T>&, const Place<T>&, Block);                                                      \
   template void backward(const Layer<T>&, const Place<T>&, PanelView<const T>, const T*, Block, T*, PanelView<T>);     \
   template void variable_gradient(const Layer<T>&, const Place<T>&, PanelView<const T>, std::size_t, Block,            \
-                                  const ops::Ahead<T>&, T*, Index);                                                    \
+                                  const ops::Prefetch<T>&, T*, Index);                                                    \
   template void remember(const Layer<T>&, const Place<T>&);
 CNET_INSTANTIATE(float)
 CNET_INSTANTIATE(double)

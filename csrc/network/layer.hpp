@@ -101,7 +101,7 @@ void backward(const Layer<T>&, const Place<T>&, PanelView<const T> gradient, con
 /// A block of the gradient of one of the variables, written to out, its panels `stride` apart.
 template <class T>
 void variable_gradient(const Layer<T>&, const Place<T>&, PanelView<const T> gradient, std::size_t variable, Block,
-                       const ops::Ahead<T>& ahead, T* out, Index stride);
+                       const ops::Prefetch<T>& ahead, T* out, Index stride);
 
 /// What a layer remembers of a batch when it has trained on it.
 template <class T> void remember(const Layer<T>&, const Place<T>&);

@@ -76,7 +76,7 @@ namespace {
 /// A block of a variable's gradient, `stride` from a panel to the next.
 template <class T>
 void make(const Layer<T>& layer, const Batch<T>& batch, Index l, std::size_t n, const Variable<T>& variable,
-          Block block, bool penalized, const ops::Ahead<T>& ahead, T* grad, Index stride) {
+          Block block, bool penalized, const ops::Prefetch<T>& ahead, T* grad, Index stride) {
   variable_gradient<T>(layer, batch.place(l), batch.gradient(l), n, block, ahead, grad, stride);
   if (!penalized || !variable.regularizer.is_on()) return;
   const T* values = variable.values().data;
@@ -92,7 +92,7 @@ void apply(const ops::Update<T>& update, Variable<T>& variable, Block block, con
            std::vector<AlignedBuffer<T>>& slots) {
   T* values = variable.values().data;
   each_stretch<T>(variable.rows(), block, [&](Index offset, Index size) {
-    std::array<T*, kernels::most_slots + 1> slot{};
+    std::array<T*, kernels::max_slots + 1> slot{};
     for (std::size_t n = 0; n < slots.size(); ++n) slot[n] = slots[n].data() + offset;
     if (update.steps()) update(size, values + offset, grad, slot.data(), static_cast<T>(scale));
     if (update.averages()) update.average(size, values + offset, slot[static_cast<std::size_t>(update.slots())]);
@@ -112,15 +112,15 @@ void update(const Network<T>& network, const Batch<T>& batch, Index l, Block wei
             Slots<T>& slots) {
   alignas(cache_line) std::array<T, ops::most_panels * most_update_rows * panel_width<T>> grad;
   const Layer<T>& layer = layer_of(network, l);
-  const bool descends = layer.template is<Dense>() && update.is_descent() && batch.rows() <= kernels::chain_length;
+  const bool descends = layer.template is<Dense>() && update.is_plain_sgd() && batch.rows() <= kernels::k_block_size;
   each_variable(layer, weights, [&](std::size_t n, Variable<T>& variable, Block block) {
     const PanelView<T> values = variable.values();
     auto& of_variable = of_layer(slots.layers, l)[n];
     if (n == 0 && descends && !variable.regularizer.is_on()) {
-      return ops::dense_descend<T>(batch.output(l - 1), batch.gradient(l), block, update.learning_rate(), values);
+      return ops::dense_fused_sgd<T>(batch.output(l - 1), batch.gradient(l), block, update.learning_rate(), values);
     }
     const Index stride = (block.last - block.first) * panel_width<T>;
-    ops::Ahead<T> ahead{{values.data, nullptr, nullptr}};
+    ops::Prefetch<T> ahead{{values.data, nullptr, nullptr}};
     const std::size_t slots_ahead = std::min(of_variable.size(), std::size(ahead.data) - 1);
     for (std::size_t s = 0; s < slots_ahead; ++s) ahead.data[s + 1] = of_variable[s].data();
     make(layer, batch, l, n, variable, block, true, ahead, grad.data(), stride);

@@ -6,8 +6,8 @@ namespace cnet::ops {
 
 namespace {
 
-/// f(offset, size) for the stretch of memory that the rows take in each panel.
-template <class T, class F> void each_stretch(PanelView<T> out, RowRange rows, F f) {
+/// f(offset, size) for the contiguous elements of the rows in each panel.
+template <class T, class F> void each_panel_range(PanelView<T> out, RowRange rows, F f) {
   for (Index p = 0; p < out.panels(); ++p) {
     f(p * out.stride() + rows.first * panel_width<T>, rows.count() * panel_width<T>);
   }
@@ -23,7 +23,7 @@ template <class T> bool Activation<T>::is_plain_relu() const {
 template <class T>
 void activation_forward(const Activation<T>& activation, PanelView<const T> x, RowRange rows, PanelView<T> out) {
   const auto kernel = kernels::table<T>().activation_forward[static_cast<int>(activation.function)];
-  each_stretch(out, rows, [&](Index offset, Index size) {
+  each_panel_range(out, rows, [&](Index offset, Index size) {
     kernel(size, activation.parameters, x.data + offset, out.data + offset);
   });
 }
@@ -32,13 +32,13 @@ template <class T>
 void activation_backward(const Activation<T>& activation, PanelView<const T> grad, PanelView<const T> x,
                          PanelView<const T> y, RowRange rows, PanelView<T> out) {
   const auto kernel = kernels::table<T>().activation_backward[static_cast<int>(activation.function)];
-  each_stretch(out, rows, [&](Index offset, Index size) {
+  each_panel_range(out, rows, [&](Index offset, Index size) {
     kernel(size, activation.parameters, grad.data + offset, x.data + offset, y.data + offset, out.data + offset);
   });
 }
 
 template <class T> void rescaling_forward(PanelView<const T> x, T scale, T offset, RowRange rows, PanelView<T> out) {
-  each_stretch(out, rows, [&](Index start, Index size) {
+  each_panel_range(out, rows, [&](Index start, Index size) {
     kernels::table<T>().rescale(size, x.data + start, scale, offset, out.data + start);
   });
 }

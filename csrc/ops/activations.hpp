@@ -5,19 +5,19 @@
 
 namespace cnet::ops {
 
-/// Each works on the rows given, padding included; `out` may be the input, or one of them.
+// Each function works on the given rows, padding included; `out` may be an input.
 
-/// One of the engine's functions of one element, with its parameters.
+/// An activation function with its parameters.
 template <class T> struct Activation {
   kernels::Activation function = kernels::Activation::relu;
   kernels::ActivationParameters<T> parameters;
 
-  /// max(x, 0): what a dense layer does on the way.
+  /// max(x, 0), which a dense layer can apply as its epilogue.
   bool is_plain_relu() const;
 };
 
 template <class T> void activation_forward(const Activation<T>&, PanelView<const T> x, RowRange rows, PanelView<T> out);
-/// grad times the derivative at x, where the result was y.
+/// grad · f′(x), where y = f(x).
 template <class T>
 void activation_backward(const Activation<T>&, PanelView<const T> grad, PanelView<const T> x, PanelView<const T> y,
                          RowRange rows, PanelView<T> out);

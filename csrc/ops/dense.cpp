@@ -7,10 +7,10 @@ namespace cnet::ops {
 
 namespace {
 
-/// Numbers of a kernel that is still near when it is read again.
-constexpr Index near_size = 1 << 15;
+/// Largest kernel (in elements) that stays in the cache between uses.
+constexpr Index cached_kernel_size = 1 << 15;
 
-/// Rows [first, last) of `from` become columns of `to`, at the padding's expense where there is some.
+/// Writes the given rows of `from` as columns of `to`; the last block of rows is padded with zeros.
 template <class T> void transpose(PanelView<const T> from, RowRange rows, T* to, Index to_stride) {
   constexpr Index width = panel_width<T>;
   alignas(cache_line) std::array<T, width * width> source{};
@@ -39,18 +39,18 @@ void dense_forward(PanelView<const T> x, PanelView<const T> kernel, const T* bia
   product.x_stride = x.stride();
   product.weights = kernel.panel(block.first_panel);
   product.weights_stride = kernel.stride();
-  if (bias) product.start = bias + block.first_panel * panel_width<T>;
+  if (bias) product.bias = bias + block.first_panel * panel_width<T>;
   product.out = out.panel(block.first_panel) + block.first * panel_width<T>;
   product.out_stride = out.stride();
   product.epilogue = epilogue;
-  product.are_far = kernel.rows * kernel.columns > near_size;
-  if (block.first == 0 && block.last_panel < kernel.panels()) product.next = kernel.panel(block.last_panel);
+  product.prefetch_weights = kernel.rows * kernel.columns > cached_kernel_size;
+  if (block.first == 0 && block.last_panel < kernel.panels()) product.prefetch_next = kernel.panel(block.last_panel);
   kernels::table<T>().product(product);
 }
 
 template <class T>
-void dense_backward_input(PanelView<const T> grad, PanelView<const T> kernel, const T* gate, Block block, T* transposed,
-                          PanelView<T> out) {
+void dense_backward_input(PanelView<const T> grad, PanelView<const T> kernel, const T* relu_mask, Block block,
+                          T* transposed, PanelView<T> out) {
   constexpr Index width = panel_width<T>;
   kernels::Product<T> product{};
   product.rows = block.last - block.first;
@@ -60,14 +60,14 @@ void dense_backward_input(PanelView<const T> grad, PanelView<const T> kernel, co
   product.weights = transposed;
   product.weights_stride = grad.panels() * width * width;
   product.out_stride = out.stride();
-  product.epilogue = gate ? kernels::Epilogue::relu_gradient : kernels::Epilogue::none;
+  product.epilogue = relu_mask ? kernels::Epilogue::relu_gradient : kernels::Epilogue::none;
   for (Index panel = block.first_panel; panel < block.last_panel; panel += product.panels) {
     product.panels = next_panels(block.last_panel - panel);
     const RowRange kernel_rows{panel * width, std::min((panel + product.panels) * width, kernel.rows)};
     transpose(kernel, kernel_rows, transposed, product.weights_stride);
     const Index offset = panel * out.stride() + block.first * width;
     product.out = out.data + offset;
-    product.gate = gate ? gate + offset : nullptr;
+    product.relu_mask = relu_mask ? relu_mask + offset : nullptr;
     kernels::table<T>().product(product);
   }
 }
@@ -85,32 +85,32 @@ kernels::KernelGradient<T> kernel_gradient(PanelView<const T> x, PanelView<const
   gradient.x_stride = x.stride();
   gradient.grad = grad.panel(block.first_panel);
   gradient.grad_stride = grad.stride();
-  gradient.ahead_stride = x.columns * panel_width<T>;
+  gradient.prefetch_stride = x.columns * panel_width<T>;
   return gradient;
 }
 
 } // namespace
 
 template <class T>
-void dense_backward_kernel(PanelView<const T> x, PanelView<const T> grad, Block block, const Ahead<T>& ahead, T* out,
-                           Index out_stride) {
+void dense_backward_kernel(PanelView<const T> x, PanelView<const T> grad, Block block, const Prefetch<T>& prefetch,
+                           T* out, Index out_stride) {
   kernels::KernelGradient<T> gradient = kernel_gradient(x, grad, block);
   gradient.out = out;
   gradient.out_stride = out_stride;
-  std::transform(std::begin(ahead.data), std::end(ahead.data), gradient.ahead, [&](const T* data) {
-    return data ? data + block.first_panel * gradient.ahead_stride + block.first * panel_width<T> : nullptr;
+  std::transform(std::begin(prefetch.data), std::end(prefetch.data), gradient.prefetch, [&](const T* data) {
+    return data ? data + block.first_panel * gradient.prefetch_stride + block.first * panel_width<T> : nullptr;
   });
   kernels::table<T>().kernel_gradient(gradient);
 }
 
 template <class T>
-void dense_descend(PanelView<const T> x, PanelView<const T> grad, Block block, T learning_rate, PanelView<T> kernel) {
+void dense_fused_sgd(PanelView<const T> x, PanelView<const T> grad, Block block, T learning_rate, PanelView<T> kernel) {
   kernels::KernelGradient<T> gradient = kernel_gradient(x, grad, block);
   gradient.out = kernel.panel(block.first_panel) + block.first * panel_width<T>;
   gradient.out_stride = kernel.stride();
-  gradient.ahead[0] = gradient.out;
-  gradient.descends = true;
-  gradient.rate = -learning_rate;
+  gradient.prefetch[0] = gradient.out;
+  gradient.fused_sgd = true;
+  gradient.minus_learning_rate = -learning_rate;
   kernels::table<T>().kernel_gradient(gradient);
 }
 
@@ -122,8 +122,8 @@ template <class T> void dense_backward_bias(PanelView<const T> grad, Index first
   template void dense_forward(PanelView<const T>, PanelView<const T>, const T*, kernels::Epilogue, Block,              \
                               PanelView<T>);                                                                           \
   template void dense_backward_input(PanelView<const T>, PanelView<const T>, const T*, Block, T*, PanelView<T>);       \
-  template void dense_backward_kernel(PanelView<const T>, PanelView<const T>, Block, const Ahead<T>&, T*, Index);      \
-  template void dense_descend(PanelView<const T>, PanelView<const T>, Block, T, PanelView<T>);                         \
+  template void dense_backward_kernel(PanelView<const T>, PanelView<const T>, Block, const Prefetch<T>&, T*, Index);   \
+  template void dense_fused_sgd(PanelView<const T>, PanelView<const T>, Block, T, PanelView<T>);                       \
   template void dense_backward_bias(PanelView<const T>, Index, Index, T*);
 CNET_INSTANTIATE(float)
 CNET_INSTANTIATE(double)

@@ -21,7 +21,7 @@ kernels::Draw draw(RandomStep random, RowRange rows, Index columns) {
 template <class T>
 void dropout_forward(PanelView<const T> x, double rate, RandomStep random, RowRange rows, PanelView<T> mask,
                      PanelView<T> out) {
-  // Where all are dropped no threshold is high enough, but the mask is zero in any case.
+  // If all elements are dropped, no threshold is high enough, but the mask is zero anyway.
   const bool drops_all = rate >= 1;
   const auto threshold = drops_all ? 0u : static_cast<unsigned>(std::llrint(std::min(rate * 0x1p32, 0x1p32 - 1)));
   const T scale = drops_all ? T(0) : static_cast<T>(1 / (1 - rate));

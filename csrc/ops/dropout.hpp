@@ -7,30 +7,30 @@
 
 namespace cnet::ops {
 
-/// Where a layer's random numbers come from: those of step n of a seed are always the same.
+/// The state of a layer's random numbers. Step n of a seed always has the same numbers.
 struct RandomState {
   explicit RandomState(std::uint64_t seed_) : seed(seed_) {}
 
-  // Others may read these while a network trains.
+  // Other threads may read these during training.
   std::atomic<std::uint64_t> seed;
-  std::atomic<std::uint64_t> steps{0}; ///< taken; a batch of training is one
-  std::uint64_t pass_start = 0;        ///< steps when the pass began that is under way
+  std::atomic<std::uint64_t> steps{0}; ///< batches trained on
+  std::uint64_t pass_start = 0;        ///< steps at the start of the current pass
   Guard guard;
 };
 
-/// What a step draws from.
+/// The seed and step that random numbers are drawn with.
 struct RandomStep {
   std::uint64_t seed;
   std::uint64_t step;
 };
 
-/// Each element is kept, and divided by 1 − rate, or with probability `rate` becomes zero: out = mask · x.
+/// out = mask · x, where each element of the mask is 0 with probability `rate`, else 1 / (1 − rate).
 template <class T>
 void dropout_forward(PanelView<const T> x, double rate, RandomStep, RowRange rows, PanelView<T> mask, PanelView<T> out);
 template <class T>
 void dropout_backward(PanelView<const T> grad, PanelView<const T> mask, RowRange rows, PanelView<T> out);
 
-/// out = x + normal numbers of this standard deviation.
+/// out = x + deviation · standard normal numbers.
 template <class T> void add_noise(PanelView<const T> x, double deviation, RandomStep, RowRange rows, PanelView<T> out);
 
 } // namespace cnet::ops

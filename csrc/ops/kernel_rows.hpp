@@ -5,7 +5,7 @@
 
 namespace cnet::ops {
 
-/// Some rows of a matrix, as kernels take them.
+/// Rows of a matrix as an argument for kernels.
 template <class T> kernels::Rows<T> kernel_rows(PanelView<const T> x, RowRange rows) {
   return {rows.count(), x.columns, x.row(rows.first), x.stride()};
 }

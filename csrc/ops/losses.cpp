@@ -19,7 +19,7 @@ template <class T> kernels::LossParameters<T> kernel_parameters(const LossParame
           static_cast<T>(p.negative_weight)};
 }
 
-/// Rows whose argmax is taken at a time.
+/// Number of rows whose argmax is computed at a time.
 constexpr Index group = 64;
 
 } // namespace

@@ -11,7 +11,7 @@ namespace cnet::ops {
 
 namespace {
 
-/// base^exponent by squaring: products only, so that the bits do not depend on a libm.
+/// base^exponent by repeated squaring: products only, so that the bits do not depend on the C library.
 double power(double base, Index exponent) {
   double result = 1;
   for (; exponent > 0; exponent /= 2, base *= base) {
@@ -27,7 +27,7 @@ double nadam_momentum(Index step) {
 
 /// nadam_momentum(1) · nadam_momentum(2) · … · nadam_momentum(step)
 double nadam_product(Index step) {
-  // From here on the factors are 1.
+  // Later factors are 1 in double.
   static const std::array<double, 1024> products = [] {
     std::array<double, 1024> result{1};
     for (std::size_t n = 1; n < result.size(); ++n) result[n] = result[n - 1] * nadam_momentum(Index(n));
@@ -36,52 +36,52 @@ double nadam_product(Index step) {
   return products[static_cast<std::size_t>(std::min(step, Index(products.size()) - 1))];
 }
 
-/// The numbers of a step that are not simply the optimizer's.
-struct Numbers {
+/// The coefficients of a step that depend on its number.
+struct Coefficients {
   double learning_rate;
   double gradient_rate = 0;
   double square_scale = 0;
 };
 
-Numbers plain(const Optimizer&, Index, double learning_rate) {
+Coefficients constant_coefficients(const Optimizer&, Index, double learning_rate) {
   return {learning_rate};
 }
 
-Numbers of_adam(const Optimizer& optimizer, Index step, double learning_rate) {
+Coefficients adam_coefficients(const Optimizer& optimizer, Index step, double learning_rate) {
   return {learning_rate * (std::sqrt(1 - power(optimizer.beta_2, step)) / (1 - power(optimizer.beta_1, step)))};
 }
 
-Numbers of_nadam(const Optimizer& optimizer, Index step, double learning_rate) {
+Coefficients nadam_coefficients(const Optimizer& optimizer, Index step, double learning_rate) {
   const double u = optimizer.beta_1 * nadam_momentum(step), next_u = optimizer.beta_1 * nadam_momentum(step + 1);
   const double product = power(optimizer.beta_1, step) * nadam_product(step);
   return {learning_rate * (next_u / (1 - product * next_u)), learning_rate * ((1 - u) / (1 - product)),
           1 / (1 - power(optimizer.beta_2, step))};
 }
 
-/// All that is known of a rule beside its kernel.
-struct Entry {
+/// A rule's name, slots and coefficients.
+struct RuleInfo {
   const char* name;
-  std::array<const char*, kernels::most_slots> slot_names; ///< Keras's; null where there are fewer
-  Numbers (*numbers)(const Optimizer&, Index step, double learning_rate);
+  std::array<const char*, kernels::max_slots> slot_names; ///< Keras's names; null after the last
+  Coefficients (*coefficients)(const Optimizer&, Index step, double learning_rate);
 
   int slots() const {
     return static_cast<int>(std::find(slot_names.begin(), slot_names.end(), nullptr) - slot_names.begin());
   }
 };
 
-// In the order of Rule, as the next.
-constexpr Entry entries[] = {
-    {"sgd", {}, plain},
-    {"sgd_momentum", {"momentum"}, plain},
-    {"rmsprop", {"velocity"}, plain},
-    {"rmsprop_momentum", {"velocity", "momentum"}, plain},
-    {"rmsprop_centered", {"velocity", "average_gradient", "momentum"}, plain},
-    {"adagrad", {"accumulator"}, plain},
-    {"adadelta", {"accumulated_grad", "accumulated_delta_var"}, plain},
-    {"adam", {"momentum", "velocity"}, of_adam},
-    {"adam_amsgrad", {"momentum", "velocity", "velocity_hat"}, of_adam},
-    {"nadam", {"momentum", "velocity"}, of_nadam},
-    {"lion", {"momentum"}, plain},
+// Both tables are in the order of Rule.
+constexpr RuleInfo rules[] = {
+    {"sgd", {}, constant_coefficients},
+    {"sgd_momentum", {"momentum"}, constant_coefficients},
+    {"rmsprop", {"velocity"}, constant_coefficients},
+    {"rmsprop_momentum", {"velocity", "momentum"}, constant_coefficients},
+    {"rmsprop_centered", {"velocity", "average_gradient", "momentum"}, constant_coefficients},
+    {"adagrad", {"accumulator"}, constant_coefficients},
+    {"adadelta", {"accumulated_grad", "accumulated_delta_var"}, constant_coefficients},
+    {"adam", {"momentum", "velocity"}, adam_coefficients},
+    {"adam_amsgrad", {"momentum", "velocity", "velocity_hat"}, adam_coefficients},
+    {"nadam", {"momentum", "velocity"}, nadam_coefficients},
+    {"lion", {"momentum"}, constant_coefficients},
 };
 
 template <class T>
@@ -99,25 +99,25 @@ constexpr void (*kernels::Table<T>::* const kernel_of[])(const kernels::Step<T>&
     &kernels::Table<T>::lion_update,
 };
 
-const Entry& entry(Rule rule) {
-  return entries[static_cast<std::size_t>(rule)];
+const RuleInfo& info(Rule rule) {
+  return rules[static_cast<std::size_t>(rule)];
 }
 
 } // namespace
 
 Rule rule_named(const std::string& name) {
   const auto found =
-      std::find_if(std::begin(entries), std::end(entries), [&](const Entry& e) { return name == e.name; });
-  if (found == std::end(entries)) throw std::invalid_argument("Optimizer: unknown rule '" + name + "'");
-  return static_cast<Rule>(found - std::begin(entries));
+      std::find_if(std::begin(rules), std::end(rules), [&](const RuleInfo& e) { return name == e.name; });
+  if (found == std::end(rules)) throw std::invalid_argument("Optimizer: unknown rule '" + name + "'");
+  return static_cast<Rule>(found - std::begin(rules));
 }
 
 int Optimizer::slots() const {
-  return entry(rule).slots() + (averages ? 1 : 0);
+  return info(rule).slots() + (averages ? 1 : 0);
 }
 
 std::vector<std::string> Optimizer::slot_names() const {
-  const Entry& known = entry(rule);
+  const RuleInfo& known = info(rule);
   std::vector<std::string> names(known.slot_names.begin(), known.slot_names.begin() + known.slots());
   if (averages) names.emplace_back("average");
   if (accumulation > 1) names.emplace_back("gradient_accumulator");
@@ -128,18 +128,17 @@ template <class T>
 Update<T>::Update(const Optimizer& optimizer, Index batch, double learning_rate)
     : rule_(kernels::table<T>().*kernel_of<T>[static_cast<std::size_t>(optimizer.rule)]),
       decay_(static_cast<T>(optimizer.weight_decay * learning_rate)), clip_value_(static_cast<T>(optimizer.clip_value)),
-      one_minus_average_momentum_(static_cast<T>(1 - optimizer.average_momentum)),
-      slots_(entry(optimizer.rule).slots()),
-      is_descent_(optimizer.rule == Rule::sgd && decay_ == 0 && clip_value_ == 0 && !optimizer.averages),
+      one_minus_average_momentum_(static_cast<T>(1 - optimizer.average_momentum)), slots_(info(optimizer.rule).slots()),
+      is_plain_sgd_(optimizer.rule == Rule::sgd && decay_ == 0 && clip_value_ == 0 && !optimizer.averages),
       steps_(batch % optimizer.accumulation == 0), averages_(optimizer.averages) {
-  // Steps that are complete before this batch and, if it completes one, that step.
-  const Index complete = (batch - 1) / optimizer.accumulation, step = complete + 1;
-  starts_average_ = complete == 0;
+  // The number of steps completed before this batch, and the number of the step it belongs to.
+  const Index completed = (batch - 1) / optimizer.accumulation, step = completed + 1;
+  starts_average_ = completed == 0;
   overwrites_ = optimizer.overwrite_frequency > 0 && step % optimizer.overwrite_frequency == 0;
-  const Numbers numbers = entry(optimizer.rule).numbers(optimizer, step, learning_rate);
-  step_.learning_rate = static_cast<T>(numbers.learning_rate);
-  step_.gradient_rate = static_cast<T>(numbers.gradient_rate);
-  step_.square_scale = static_cast<T>(numbers.square_scale);
+  const Coefficients coefficients = info(optimizer.rule).coefficients(optimizer, step, learning_rate);
+  step_.learning_rate = static_cast<T>(coefficients.learning_rate);
+  step_.gradient_rate = static_cast<T>(coefficients.gradient_rate);
+  step_.square_scale = static_cast<T>(coefficients.square_scale);
   step_.momentum = static_cast<T>(optimizer.momentum);
   step_.nesterov = optimizer.nesterov;
   step_.rho = static_cast<T>(optimizer.rho);
@@ -162,7 +161,7 @@ template <class T> void Update<T>::take_step(Index size, T* param, const T* grad
 
 template <class T> void Update<T>::operator()(Index size, T* param, const T* grad, T* const* slots, T scale) const {
   const auto& table = kernels::table<T>();
-  if (decay_ != 0) { // a step down the gradient of the weights' own squares
+  if (decay_ != 0) { // SGD with the parameters as the gradient
     kernels::Step<T> decay{};
     decay.size = size;
     decay.param = param;
@@ -176,12 +175,12 @@ template <class T> void Update<T>::operator()(Index size, T* param, const T* gra
   for (Index first = 0; first < size; first += Index(changed.size())) {
     const Index count = std::min(Index(changed.size()), size - first);
     const T* from = grad + first;
-    if (scale != 1) { // − 0, unlike 0, added to a number is that number in any case
+    if (scale != 1) { // x + −0 is x, also for x = −0
       table.rescale(count, from, scale, T(-0.0), changed.data());
       from = changed.data();
     }
     if (clip_value_ != 0) table.clip(count, from, clip_value_, changed.data());
-    std::array<T*, kernels::most_slots> slot{};
+    std::array<T*, kernels::max_slots> slot{};
     for (int n = 0; n < slots_; ++n) slot[static_cast<std::size_t>(n)] = slots[n] + first;
     take_step(count, param + first, changed.data(), slot.data());
   }
@@ -197,7 +196,7 @@ template <class T> void Update<T>::average(Index size, T* param, T* mean) const 
 }
 
 double clipping_scale(double squares, double limit) {
-  return limit / std::max(std::sqrt(squares), limit); // a norm of NaN stays
+  return limit / std::max(std::sqrt(squares), limit); // keeps NaN
 }
 
 #define CNET_INSTANTIATE(T) template class Update<T>;

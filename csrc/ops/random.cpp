@@ -33,7 +33,7 @@ double unit(std::uint32_t upper, std::uint32_t lower) {
   return static_cast<double>(join(upper, lower) >> 11) * 0x1p-53;
 }
 
-/// The first candidate of an element that the polar method and `accept` both take.
+/// The first candidate for an element that the polar method and `accept` both accept.
 template <class Accept> double polar(Stream stream, Index element, Accept accept) {
   for (std::uint32_t attempt = 0;; ++attempt) {
     const Words words = block(stream, element, attempt);

@@ -6,7 +6,7 @@
 
 namespace cnet::random {
 
-/// What a number is drawn for: every element of every stream of every seed has numbers of its own.
+/// A stream of random numbers. Each element of each stream of each seed has its own numbers.
 struct Stream {
   std::uint64_t seed;
   std::uint32_t stream;
@@ -21,7 +21,7 @@ void uniform(Stream stream, Index size, double* out);
 /// Element i is standard normal, by Marsaglia's polar method.
 void normal(Stream stream, Index size, double* out);
 
-/// As `normal`, with values of two or more standard deviations drawn anew.
+/// As `normal`, but values of two or more standard deviations are drawn again.
 void truncated_normal(Stream stream, Index size, double* out);
 
 /// A random order of 0 … size − 1, by Fisher and Yates's shuffle. Id is wide enough for size.

@@ -9,7 +9,7 @@ namespace cnet::ops {
 
 namespace {
 
-constexpr double constraint_epsilon = 1e-7; // Keras's
+constexpr double constraint_epsilon = 1e-7; // as in Keras
 
 template <class T> using Sums = std::array<double, panel_width<T>>;
 

@@ -9,7 +9,7 @@
 
 namespace cnet::ops {
 
-/// What a variable adds to the loss, so that it stays small: l1 Σ|w| + l2 Σw².
+/// The penalty l1 Σ|w| + l2 Σw² that a variable adds to the loss.
 struct Regularizer {
   double l1 = 0;
   double l2 = 0;
@@ -17,7 +17,7 @@ struct Regularizer {
   bool is_on() const { return l1 != 0 || l2 != 0; }
 };
 
-/// What becomes of a variable after each step.
+/// The constraint applied to a variable after each step.
 struct Constraint {
   enum class Kind {
     none,
@@ -30,8 +30,8 @@ struct Constraint {
   double rate = 1;
 };
 
-/// Numbers that a layer holds: a matrix, or a vector as its only row. Layers share it with the networks
-/// that they are part of.
+/// The weights of a layer: a matrix, or a vector stored as its only row. A layer shares them with the networks that
+/// contain it.
 template <class T> class Variable {
 public:
   Variable(Index rows, Index columns) : values_(rows, columns), is_vector_(false) {}
@@ -47,7 +47,7 @@ public:
   Regularizer regularizer;
   Constraint constraint;
 
-  /// A layer may be part of several models.
+  /// Locks the variable, since several models may contain the layer.
   Guard guard;
 
 private:
@@ -55,16 +55,16 @@ private:
   bool is_vector_;
 };
 
-/// Σ x² over `rows` rows of a panel's first `columns` columns, in double: down each, then over all.
+/// Σ x² over the rows and the first `columns` columns of a panel, in double: down each column, then over the columns.
 template <class T> double sum_of_squares(const T* panel, Index rows, Index columns);
 
-/// What panel p of a variable adds to the loss.
+/// The penalty of panel p of a variable.
 template <class T> double penalty(const Variable<T>&, Index panel);
 
-/// Adds the penalty's gradient to that of a stretch of the variable.
+/// Adds the gradient of the penalty to that of `size` contiguous elements.
 template <class T> void regularize(const Regularizer&, Index size, const T* values, T* grad);
 
-/// Constrains some panels of a matrix; a vector whole, and along with its first panel.
+/// Constrains some panels of a matrix. A vector is constrained as a whole, with its first panel.
 template <class T> void constrain(Variable<T>&, Index first_panel, Index last_panel);
 
 } // namespace cnet::ops

@@ -47,7 +47,7 @@ void gather(const Samples& samples, Selection selection, T scale, T offset, RowR
   };
   const void *from[group], *ahead[group];
   task.from = from;
-  task.ahead = ahead; // shuffled rows are strangers to the hardware's prefetcher
+  task.prefetch = ahead; // shuffled rows are strangers to the hardware's prefetcher
   for (Index first = rows.first; first < rows.last; first += group) {
     task.rows = std::min(group, rows.last - first);
     for (Index r = 0; r < task.rows; ++r) {

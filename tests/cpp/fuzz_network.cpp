@@ -120,7 +120,7 @@ private:
     }
     case 2: {
       const auto parameter = [&] { return static_cast<T>(bytes_.number()); };
-      ops::Activation<T> activation{one_of<kernels::Activation>(bytes_, kernels::activations), {}};
+      ops::Activation<T> activation{one_of<kernels::Activation>(bytes_, kernels::activation_count), {}};
       if (bytes_.flag()) activation.parameters = {parameter(), parameter(), parameter(), parameter(), parameter()};
       return network_.add_activation(name, activation);
     }
@@ -210,7 +210,7 @@ ops::Optimizer make_optimizer(Bytes& bytes) {
 
 Loss make_loss(Bytes& bytes) {
   Loss loss{one_of<Loss::Kind>(bytes, 3)};
-  loss.pointwise = one_of<ops::PointwiseLoss>(bytes, kernels::pointwise_losses);
+  loss.pointwise = one_of<ops::PointwiseLoss>(bytes, kernels::pointwise_loss_count);
   if (bytes.flag()) loss.parameters = {bytes.number(), bytes.number(), bytes.number(), bytes.number()};
   if (bytes.flag()) {
     loss.target_scale = bytes.number();
@@ -238,8 +238,8 @@ template <class T> void run(Bytes& bytes) {
   const bool ids = loss.kind != Loss::Kind::pointwise && bytes.flag();
   constexpr int integers = static_cast<int>(ElementType::int64) + 1;
   const Index rows = bytes.choice(24), classes = ids ? 1 : network.outputs();
-  const Array x(bytes, rows, network.inputs(), kernels::element_types),
-      y(bytes, rows, classes, ids ? integers : kernels::element_types);
+  const Array x(bytes, rows, network.inputs(), kernels::element_type_count),
+      y(bytes, rows, classes, ids ? integers : kernels::element_type_count);
   std::vector<T> weights(static_cast<std::size_t>(rows));
   for (T& weight : weights) weight = static_cast<T>(bytes.number());
   const Dataset<T> data{x.view(), y.view(), ids, bytes.flag() ? weights.data() : nullptr};

@@ -90,8 +90,8 @@ template <class T> void products(Index rows, Index depth, Index columns) {
   for (const Index first : {Index(0), width}) {
     if (first >= depth) continue;
     const Index size = (depth - first) * width;
-    for (const bool descends : {false, true}) {
-      if (descends && rows > kernels::chain_length) continue;
+    for (const bool fused_sgd : {false, true}) {
+      if (fused_sgd && rows > kernels::k_block_size) continue;
       compare<T>("kernel_gradient", panels * size, [&](const kernels::Table<T>& table, std::vector<T>& out) {
         table.kernel_gradient({rows,
                                first,
@@ -105,7 +105,7 @@ template <class T> void products(Index rows, Index depth, Index columns) {
                                size,
                                {x.data()},
                                0,
-                               descends,
+                               fused_sgd,
                                T(-0.1)});
       });
     }
@@ -118,9 +118,9 @@ template <class T> void products(Index rows, Index depth, Index columns) {
 /// Σ x[i] y[i] as table.hpp has it, written down once more.
 template <class T> T sum_of_products(Index size, const T* x, const T* y, Index y_stride) {
   T sum = 0;
-  for (Index first = 0; first < size; first += kernels::chain_length) {
+  for (Index first = 0; first < size; first += kernels::k_block_size) {
     T chain = 0;
-    for (Index i = first; i < std::min(first + kernels::chain_length, size); ++i) {
+    for (Index i = first; i < std::min(first + kernels::k_block_size, size); ++i) {
       chain = std::fma(x[i], y[i * y_stride], chain);
     }
     sum = first == 0 ? chain : sum + chain;
@@ -271,7 +271,7 @@ template <class T> void pointwise_losses(Index rows, Index columns) {
     }
     const kernels::Rows<T> predictions{rows, columns, x.data(), stride};
     const kernels::LossParameters<T> parameters{T(0.7), T(1.5), T(0.3), T(0.6)};
-    for (int loss = 0; loss < kernels::pointwise_losses; ++loss) {
+    for (int loss = 0; loss < kernels::pointwise_loss_count; ++loss) {
       const std::string name = "pointwise loss " + std::to_string(loss);
       compare<T>(name, rows, [&](const Table& table, std::vector<T>& out) {
         table.pointwise_loss_forward[loss](predictions, t.data(), stride, parameters, out.data());
@@ -488,7 +488,7 @@ template <class T> void activations(Index size) {
   parameters[1].scale = T(1.1);
   parameters[2].threshold = T(0.5);
   parameters[2].max_value = T(6);
-  for (int n = 0; n < kernels::activations; ++n) {
+  for (int n = 0; n < kernels::activation_count; ++n) {
     for (const auto& p : parameters) {
       const std::string what = "activation " + std::to_string(n);
       compare<T>(what + " forward", size, [&](const kernels::Table<T>& table, std::vector<T>& out) {
@@ -530,7 +530,7 @@ template <class T> void all() {
     sums<T>(rows);
     products<T>(rows, 0, 17);
   }
-  constexpr Index chain = kernels::chain_length;
+  constexpr Index chain = kernels::k_block_size;
   for (const Index size : {chain - 1, chain, chain + 1, 2 * chain, 2 * chain + 17}) {
     chains<T>(size);
     products<T>(9, size, 33);

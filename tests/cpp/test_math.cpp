@@ -1,4 +1,4 @@
-// exp, log and the activations of every table against a wider type: how many units in the last place they are off.
+// The errors of exp, log and the activations of every table, in ulp, against a wider type.
 
 #include "check.hpp"
 #include "kernels/table.hpp"
@@ -15,8 +15,7 @@ using namespace cnet;
 
 namespace {
 
-/// The error in units of the last place of the exact result, or of `least` if that is larger; subnormal
-/// results included.
+/// The error in ulp of the exact result, or of `least` if that is larger; also for subnormal results.
 template <class T, class Wide> double error_in_ulp(T actual, Wide exact, double least) {
   const T rounded = static_cast<T>(exact);
   if (std::isnan(exact)) return std::isnan(actual) ? 0 : HUGE_VAL;
@@ -39,8 +38,8 @@ template <class T> T from_bits(std::uint64_t bits) {
   return x;
 }
 
-/// Numbers of every sign and exponent, infinities, NaN and subnormals among them, by even steps
-/// through the bit patterns; f(numbers) for a few of them at a time.
+/// Calls f with batches of numbers of every sign and exponent, by even steps through the bit patterns; zeros,
+/// infinities, NaN and subnormals are among them.
 template <class T, class F> void each_pattern(std::uint64_t step, F f) {
   std::vector<T> x{T(0), -T(0), std::numeric_limits<T>::infinity(), -std::numeric_limits<T>::infinity(),
                    std::numeric_limits<T>::quiet_NaN()};
@@ -70,10 +69,10 @@ void check(const std::string& what, std::uint64_t step, const std::function<void
   });
   std::printf("%-26s %.4f ulp at %a, the worst of %llu\n", what.c_str(), worst, static_cast<double>(at),
               static_cast<unsigned long long>(count));
-  CHECK(worst <= bound, "%s: %g ulp at %a, promised %g", what.c_str(), worst, static_cast<double>(at), bound);
+  CHECK(worst <= bound, "%s: %g ulp at %a, expected at most %g", what.c_str(), worst, static_cast<double>(at), bound);
 }
 
-// The activations by their definitions, in a wider type. Limits at infinities are what `limit` says.
+// The activations by their definitions, in a wider type.
 
 template <class W> W sigmoid(W x) {
   return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x));
@@ -83,51 +82,52 @@ template <class W> W softplus(W x) {
   return std::max(x, W(0)) + std::log1p(std::exp(-std::fabs(x)));
 }
 
-/// f where x is finite or NaN, else its limit.
-template <class W, class F> W limit(W x, W below, W above, F f) {
+/// f(x) for a finite x or NaN, else the limit.
+template <class W, class F> W with_limits(W x, W below, W above, F f) {
   return std::isinf(x) ? (x < 0 ? below : above) : f(x);
 }
 
 template <class W> constexpr W sqrt_half = W(0.70710678118654752440084436210484903928L);
 template <class W> constexpr W density = W(0.39894228040143267793994605993438186848L);
-template <class W> constexpr W gate = W(1.595769121605730711759784239737839L); // 2 √(2/π)
+template <class W> constexpr W gelu_tanh_scale = W(1.595769121605730711759784239737839L); // 2 √(2/π)
 
 template <class W> W silu(W x) {
-  return limit(x, W(0), x, [](W v) { return v * sigmoid(v); });
+  return with_limits(x, W(0), x, [](W v) { return v * sigmoid(v); });
 }
 
-template <class W> W silu_slope(W x) {
-  return limit(x, W(0), W(1), [](W v) { return sigmoid(v) * (1 + v * sigmoid(-v)); });
+template <class W> W silu_derivative(W x) {
+  return with_limits(x, W(0), W(1), [](W v) { return sigmoid(v) * (1 + v * sigmoid(-v)); });
 }
 
 template <class W> W mish(W x) {
-  return limit(x, W(0), x, [](W v) { return v * std::tanh(softplus(v)); });
+  return with_limits(x, W(0), x, [](W v) { return v * std::tanh(softplus(v)); });
 }
 
-template <class W> W mish_slope(W x) {
-  return limit(x, W(0), W(1), [](W v) {
-    const W t = std::tanh(softplus(v)), hyperbolic = 1 / std::cosh(softplus(v));
-    return t + v * hyperbolic * hyperbolic * sigmoid(v);
+template <class W> W mish_derivative(W x) {
+  return with_limits(x, W(0), W(1), [](W v) {
+    const W t = std::tanh(softplus(v)), sech = 1 / std::cosh(softplus(v));
+    return t + v * sech * sech * sigmoid(v);
   });
 }
 
 template <class W> W gelu(W x) {
-  return limit(x, W(0), x, [](W v) { return v / 2 * std::erfc(-v * sqrt_half<W>); });
+  return with_limits(x, W(0), x, [](W v) { return v / 2 * std::erfc(-v * sqrt_half<W>); });
 }
 
-template <class W> W gelu_slope(W x) {
-  return limit(x, W(0), W(1),
-               [](W v) { return std::erfc(-v * sqrt_half<W>) / 2 + v * density<W> * std::exp(-v * v / 2); });
+template <class W> W gelu_derivative(W x) {
+  return with_limits(x, W(0), W(1),
+                     [](W v) { return std::erfc(-v * sqrt_half<W>) / 2 + v * density<W> * std::exp(-v * v / 2); });
 }
 
 template <class W> W gelu_tanh(W x) {
-  return limit(x, W(0), x, [](W v) { return v * sigmoid(gate<W> * (v + W(0.044715L) * v * v * v)); });
+  return with_limits(x, W(0), x, [](W v) { return v * sigmoid(gelu_tanh_scale<W> * (v + W(0.044715L) * v * v * v)); });
 }
 
-template <class W> W gelu_tanh_slope(W x) {
-  return limit(x, W(0), W(1), [](W v) {
-    const W u = gate<W> * (v + W(0.044715L) * v * v * v), slope = gate<W> * (1 + 3 * W(0.044715L) * v * v);
-    return std::isinf(u) ? W(u > 0) : sigmoid(u) * (1 + v * slope * sigmoid(-u));
+template <class W> W gelu_tanh_derivative(W x) {
+  return with_limits(x, W(0), W(1), [](W v) {
+    const W u = gelu_tanh_scale<W> * (v + W(0.044715L) * v * v * v),
+            derivative = gelu_tanh_scale<W> * (1 + 3 * W(0.044715L) * v * v);
+    return std::isinf(u) ? W(u > 0) : sigmoid(u) * (1 + v * derivative * sigmoid(-u));
   });
 }
 
@@ -136,10 +136,10 @@ template <class W> W elu(W x) {
 }
 
 template <class W> W softsign(W x) {
-  return limit(x, W(-1), W(1), [](W v) { return v / (1 + std::fabs(v)); });
+  return with_limits(x, W(-1), W(1), [](W v) { return v / (1 + std::fabs(v)); });
 }
 
-template <class W> W softsign_slope(W x) {
+template <class W> W softsign_derivative(W x) {
   return 1 / ((1 + std::fabs(x)) * (1 + std::fabs(x)));
 }
 
@@ -151,39 +151,39 @@ void check_activations(const std::string& type, std::uint64_t step, const kernel
     Activation function;
     Wide (*value)(Wide);
     double bound;
-    Wide (*slope)(Wide); ///< where it is not computed by the value
-    double slope_bound;  ///< in units of the last place of 0.75, or of the slope where that is more
+    Wide (*derivative)(Wide); ///< null if the kernel computes it from the value
+    double derivative_bound;  ///< in ulp of 0.75, or of the derivative if that is larger
   };
   const Case cases[] = {
       {"elu", Activation::elu, elu, 1.1, nullptr, 0},
-      {"gelu", Activation::gelu, gelu, 3.8, gelu_slope, 3},
-      {"gelu_tanh", Activation::gelu_tanh, gelu_tanh, 2.1, gelu_tanh_slope, 3},
-      {"silu", Activation::silu, silu, 2.2, silu_slope, 3},
-      {"mish", Activation::mish, mish, 3, mish_slope, 3},
+      {"gelu", Activation::gelu, gelu, 3.8, gelu_derivative, 3},
+      {"gelu_tanh", Activation::gelu_tanh, gelu_tanh, 2.1, gelu_tanh_derivative, 3},
+      {"silu", Activation::silu, silu, 2.2, silu_derivative, 3},
+      {"mish", Activation::mish, mish, 3, mish_derivative, 3},
       {"tanh", Activation::tanh, std::tanh, 1.8, nullptr, 0},
       {"sigmoid", Activation::sigmoid, sigmoid, 1.6, nullptr, 0},
       {"softplus", Activation::softplus, softplus, 2, sigmoid, 2},
-      {"softsign", Activation::softsign, softsign, 1.6, softsign_slope, 3},
+      {"softsign", Activation::softsign, softsign, 1.6, softsign_derivative, 3},
   };
   for (const Case& c : cases) {
     const int n = static_cast<int>(c.function);
     check<T, Wide>(
         type + " " + c.name, step,
         [&](Index size, const T* x, T* out) { table.activation_forward[n](size, {}, x, out); }, c.value, c.bound);
-    if (!c.slope) continue;
+    if (!c.derivative) continue;
     const std::vector<T> ones(1 << 16, T(1));
     check<T, Wide>(
-        type + " " + c.name + " slope", step,
+        type + " " + c.name + " derivative", step,
         [&](Index size, const T* x, T* out) { table.activation_backward[n](size, {}, ones.data(), x, x, out); },
-        c.slope, c.slope_bound, 0.75);
+        c.derivative, c.derivative_bound, 0.75);
   }
 }
 
 } // namespace
 
 int main(int argc, char**) {
-  // With an argument, exp and log of all 2³² floats by the table in use, which takes minutes; else about two million by
-  // each. Activations, which are made of them, at fewer: emulators take their time for long doubles.
+  // With an argument: exp and log of all 2³² floats with the table in use, which takes minutes. Otherwise about two
+  // million with each table, and fewer for the activations: long doubles are slow in emulators.
   const bool is_long = argc > 1;
   const std::uint64_t floats = is_long ? 1 : 2003, doubles = 0x0000040000001f7bu;
   int count;

@@ -23,16 +23,16 @@ template <> struct Simd<float> {
   CNET_INLINE static __m256 subtract(__m256 x, __m256 y) { return _mm256_sub_ps(x, y); }
   CNET_INLINE static __m256 multiply(__m256 x, __m256 y) { return _mm256_mul_ps(x, y); }
   CNET_INLINE static __m256 divide(__m256 x, __m256 y) { return _mm256_div_ps(x, y); }
-  CNET_INLINE static __m256 square_root(__m256 x) { return _mm256_sqrt_ps(x); }
+  CNET_INLINE static __m256 sqrt(__m256 x) { return _mm256_sqrt_ps(x); }
   CNET_INLINE static __m256 fma(__m256 x, __m256 y, __m256 z) { return _mm256_fmadd_ps(x, y, z); }
   CNET_INLINE static Mask less(__m256 x, __m256 y) { return _mm256_cmp_ps(x, y, _CMP_LT_OQ); }
   CNET_INLINE static Mask less_equal(__m256 x, __m256 y) { return _mm256_cmp_ps(x, y, _CMP_LE_OQ); }
   CNET_INLINE static Mask equal(__m256 x, __m256 y) { return _mm256_cmp_ps(x, y, _CMP_EQ_OQ); }
   CNET_INLINE static __m256 select(Mask mask, __m256 x, __m256 y) { return _mm256_blendv_ps(y, x, mask); }
-  CNET_INLINE static __m256 zip_low(__m256 x, __m256 y) {
+  CNET_INLINE static __m256 interleave_low(__m256 x, __m256 y) {
     return _mm256_permute2f128_ps(_mm256_unpacklo_ps(x, y), _mm256_unpackhi_ps(x, y), 0x20);
   }
-  CNET_INLINE static __m256 zip_high(__m256 x, __m256 y) {
+  CNET_INLINE static __m256 interleave_high(__m256 x, __m256 y) {
     return _mm256_permute2f128_ps(_mm256_unpacklo_ps(x, y), _mm256_unpackhi_ps(x, y), 0x31);
   }
   CNET_INLINE static __m256i bits(__m256 x) { return _mm256_castps_si256(x); }
@@ -58,16 +58,16 @@ template <> struct Simd<double> {
   CNET_INLINE static __m256d subtract(__m256d x, __m256d y) { return _mm256_sub_pd(x, y); }
   CNET_INLINE static __m256d multiply(__m256d x, __m256d y) { return _mm256_mul_pd(x, y); }
   CNET_INLINE static __m256d divide(__m256d x, __m256d y) { return _mm256_div_pd(x, y); }
-  CNET_INLINE static __m256d square_root(__m256d x) { return _mm256_sqrt_pd(x); }
+  CNET_INLINE static __m256d sqrt(__m256d x) { return _mm256_sqrt_pd(x); }
   CNET_INLINE static __m256d fma(__m256d x, __m256d y, __m256d z) { return _mm256_fmadd_pd(x, y, z); }
   CNET_INLINE static Mask less(__m256d x, __m256d y) { return _mm256_cmp_pd(x, y, _CMP_LT_OQ); }
   CNET_INLINE static Mask less_equal(__m256d x, __m256d y) { return _mm256_cmp_pd(x, y, _CMP_LE_OQ); }
   CNET_INLINE static Mask equal(__m256d x, __m256d y) { return _mm256_cmp_pd(x, y, _CMP_EQ_OQ); }
   CNET_INLINE static __m256d select(Mask mask, __m256d x, __m256d y) { return _mm256_blendv_pd(y, x, mask); }
-  CNET_INLINE static __m256d zip_low(__m256d x, __m256d y) {
+  CNET_INLINE static __m256d interleave_low(__m256d x, __m256d y) {
     return _mm256_permute2f128_pd(_mm256_unpacklo_pd(x, y), _mm256_unpackhi_pd(x, y), 0x20);
   }
-  CNET_INLINE static __m256d zip_high(__m256d x, __m256d y) {
+  CNET_INLINE static __m256d interleave_high(__m256d x, __m256d y) {
     return _mm256_permute2f128_pd(_mm256_unpacklo_pd(x, y), _mm256_unpackhi_pd(x, y), 0x31);
   }
   CNET_INLINE static __m256i bits(__m256d x) { return _mm256_castpd_si256(x); }
@@ -77,7 +77,9 @@ template <> struct Simd<double> {
   CNET_INLINE static __m256d bit_and(__m256d x, __m256d y) { return _mm256_and_pd(x, y); }
   CNET_INLINE static __m256d bit_or(__m256d x, __m256d y) { return _mm256_or_pd(x, y); }
   CNET_INLINE static __m256d bit_xor(__m256d x, __m256d y) { return _mm256_xor_pd(x, y); }
-  CNET_INLINE static __m256d multiply_words(__m256d x, __m256d y) { return value(_mm256_mul_epu32(bits(x), bits(y))); }
+  CNET_INLINE static __m256d multiply_even_u32(__m256d x, __m256d y) {
+    return value(_mm256_mul_epu32(bits(x), bits(y)));
+  }
 };
 
 } // namespace

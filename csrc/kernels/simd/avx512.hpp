@@ -23,17 +23,17 @@ template <> struct Simd<float> {
   CNET_INLINE static __m512 subtract(__m512 x, __m512 y) { return _mm512_sub_ps(x, y); }
   CNET_INLINE static __m512 multiply(__m512 x, __m512 y) { return _mm512_mul_ps(x, y); }
   CNET_INLINE static __m512 divide(__m512 x, __m512 y) { return _mm512_div_ps(x, y); }
-  CNET_INLINE static __m512 square_root(__m512 x) { return _mm512_sqrt_ps(x); }
+  CNET_INLINE static __m512 sqrt(__m512 x) { return _mm512_sqrt_ps(x); }
   CNET_INLINE static __m512 fma(__m512 x, __m512 y, __m512 z) { return _mm512_fmadd_ps(x, y, z); }
   CNET_INLINE static Mask less(__m512 x, __m512 y) { return _mm512_cmp_ps_mask(x, y, _CMP_LT_OQ); }
   CNET_INLINE static Mask less_equal(__m512 x, __m512 y) { return _mm512_cmp_ps_mask(x, y, _CMP_LE_OQ); }
   CNET_INLINE static Mask equal(__m512 x, __m512 y) { return _mm512_cmp_ps_mask(x, y, _CMP_EQ_OQ); }
   CNET_INLINE static __m512 select(Mask mask, __m512 x, __m512 y) { return _mm512_mask_blend_ps(mask, y, x); }
-  CNET_INLINE static __m512 zip_low(__m512 x, __m512 y) {
+  CNET_INLINE static __m512 interleave_low(__m512 x, __m512 y) {
     const __m512i from = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
     return _mm512_permutex2var_ps(x, from, y);
   }
-  CNET_INLINE static __m512 zip_high(__m512 x, __m512 y) {
+  CNET_INLINE static __m512 interleave_high(__m512 x, __m512 y) {
     const __m512i from = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
     return _mm512_permutex2var_ps(x, from, y);
   }
@@ -60,16 +60,16 @@ template <> struct Simd<double> {
   CNET_INLINE static __m512d subtract(__m512d x, __m512d y) { return _mm512_sub_pd(x, y); }
   CNET_INLINE static __m512d multiply(__m512d x, __m512d y) { return _mm512_mul_pd(x, y); }
   CNET_INLINE static __m512d divide(__m512d x, __m512d y) { return _mm512_div_pd(x, y); }
-  CNET_INLINE static __m512d square_root(__m512d x) { return _mm512_sqrt_pd(x); }
+  CNET_INLINE static __m512d sqrt(__m512d x) { return _mm512_sqrt_pd(x); }
   CNET_INLINE static __m512d fma(__m512d x, __m512d y, __m512d z) { return _mm512_fmadd_pd(x, y, z); }
   CNET_INLINE static Mask less(__m512d x, __m512d y) { return _mm512_cmp_pd_mask(x, y, _CMP_LT_OQ); }
   CNET_INLINE static Mask less_equal(__m512d x, __m512d y) { return _mm512_cmp_pd_mask(x, y, _CMP_LE_OQ); }
   CNET_INLINE static Mask equal(__m512d x, __m512d y) { return _mm512_cmp_pd_mask(x, y, _CMP_EQ_OQ); }
   CNET_INLINE static __m512d select(Mask mask, __m512d x, __m512d y) { return _mm512_mask_blend_pd(mask, y, x); }
-  CNET_INLINE static __m512d zip_low(__m512d x, __m512d y) {
+  CNET_INLINE static __m512d interleave_low(__m512d x, __m512d y) {
     return _mm512_permutex2var_pd(x, _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11), y);
   }
-  CNET_INLINE static __m512d zip_high(__m512d x, __m512d y) {
+  CNET_INLINE static __m512d interleave_high(__m512d x, __m512d y) {
     return _mm512_permutex2var_pd(x, _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15), y);
   }
   CNET_INLINE static __m512i bits(__m512d x) { return _mm512_castpd_si512(x); }
@@ -79,7 +79,9 @@ template <> struct Simd<double> {
   CNET_INLINE static __m512d bit_and(__m512d x, __m512d y) { return _mm512_and_pd(x, y); }
   CNET_INLINE static __m512d bit_or(__m512d x, __m512d y) { return _mm512_or_pd(x, y); }
   CNET_INLINE static __m512d bit_xor(__m512d x, __m512d y) { return _mm512_xor_pd(x, y); }
-  CNET_INLINE static __m512d multiply_words(__m512d x, __m512d y) { return value(_mm512_mul_epu32(bits(x), bits(y))); }
+  CNET_INLINE static __m512d multiply_even_u32(__m512d x, __m512d y) {
+    return value(_mm512_mul_epu32(bits(x), bits(y)));
+  }
 };
 
 } // namespace

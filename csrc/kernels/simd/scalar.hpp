@@ -1,13 +1,14 @@
 #pragma once
 
-// Plain C++: the reference of the contract, and the table for CPUs that have no other. A register is a vector of
-// GCC's and Clang's extensions, of 16 bytes: every CPU has such registers, and ThreadSanitizer sees their accesses.
+// Portable C++: the reference that every other table must match, and the fallback for CPUs without one of those. A
+// register is a 16-byte vector (an extension of GCC and Clang): every CPU has such registers, and ThreadSanitizer
+// tracks their accesses.
 
-// Unrolling and inlining, which make the wide registers' kernels fast, only make these slow to compile.
+// Unrolling and inlining are left out: they would make these kernels slow to compile.
 #undef CNET_UNROLL
 #define CNET_UNROLL
 #undef CNET_INLINE_LONG
-#define CNET_INLINE_LONG CNET_OUTLINED
+#define CNET_INLINE_LONG CNET_NOINLINE
 
 namespace cnet::kernels::CNET_ISA {
 
@@ -43,27 +44,27 @@ template <class T> struct Simd {
   CNET_INLINE static Register bit_and(Register x, Register y) { return value(bits(x) & bits(y)); }
   CNET_INLINE static Register bit_or(Register x, Register y) { return value(bits(x) | bits(y)); }
   CNET_INLINE static Register bit_xor(Register x, Register y) { return value(bits(x) ^ bits(y)); }
-  CNET_INLINE static Register multiply_words(Register x, Register y) {
+  CNET_INLINE static Register multiply_even_u32(Register x, Register y) {
     return value((bits(x) & 0xFFFFFFFF) * (bits(y) & 0xFFFFFFFF));
   }
-  /// Correctly rounded by the C library on a CPU that has no such instruction.
+  /// On a CPU without an fma instruction the C library rounds correctly.
   CNET_INLINE static Register fma(Register x, Register y, Register z) {
     for (int n = 0; n < size; ++n) z[n] = kernels::CNET_ISA::fma(x[n], y[n], z[n]);
     return z;
   }
-  CNET_INLINE static Register square_root(Register x) {
+  CNET_INLINE static Register sqrt(Register x) {
     for (int n = 0; n < size; ++n) x[n] = root(x[n]);
     return x;
   }
-  CNET_INLINE static Register zip_low(Register x, Register y) { return zipped(x, y, 0); }
-  CNET_INLINE static Register zip_high(Register x, Register y) { return zipped(x, y, size / 2); }
+  CNET_INLINE static Register interleave_low(Register x, Register y) { return interleave(x, y, 0); }
+  CNET_INLINE static Register interleave_high(Register x, Register y) { return interleave(x, y, size / 2); }
 
 private:
   CNET_INLINE static Mask bits(Register x) { return reinterpret_cast<Mask>(x); }
   CNET_INLINE static Register value(Mask x) { return reinterpret_cast<Register>(x); }
   CNET_INLINE static float root(float x) { return __builtin_sqrtf(x); }
   CNET_INLINE static double root(double x) { return __builtin_sqrt(x); }
-  CNET_INLINE static Register zipped(Register x, Register y, int first) {
+  CNET_INLINE static Register interleave(Register x, Register y, int first) {
     Register result = {};
     for (int n = 0; n < size / 2; ++n) {
       result[2 * n] = x[first + n];

@@ -20,7 +20,7 @@ def dense_forward(
     *,
     out: FloatArray | None = None,
 ) -> FloatArray:
-    """Return ``x @ kernel + bias``; each element is made of chains of fused multiply-adds.
+    """Return ``x @ kernel + bias``; each element is summed in blocks of fused multiply-adds.
 
     Parameters
     ----------
