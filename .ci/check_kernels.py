@@ -1,7 +1,7 @@
-"""Fail unless the object files of the instruction sets are what their contract says.
+"""Check the object files of the kernels.
 
-They must show the linker nothing but the families' two tables (``csrc/kernels/lanes.hpp`` says why),
-and the largest register tiles of the float products must stay in registers.
+They must export nothing but the tables of the families (``csrc/kernels/lanes.hpp`` says why), and the
+largest register tiles of the float products must stay in registers.
 
 Usage: ``python .ci/check_kernels.py BUILD``
 """
@@ -17,24 +17,24 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 FAMILIES = {path.stem for path in ROOT.glob("csrc/kernels/*.cpp")} - {"dispatch"}
 TILES = ("product_tile", "kernel_gradient_tile")
-WITH_TILES = ("avx2", "avx512")  # whose instructions this script can read
+WITH_TILES = ("avx2", "avx512")  # instruction sets whose assembly this script can parse
 
-Instruction = tuple[int, str]  # its address and its text
+Instruction = tuple[int, str]  # address and text
 
 
 def output_of(*command: str | Path) -> str:
-    """Return what a command prints; fail if it does."""
+    """Return the output of a command; raise if it fails."""
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def globals_of(path: Path) -> dict[str, str]:
-    """Return what the file defines and the linker may share with others, by name, and its kind."""
-    shared = {}
+def exports_of(path: Path) -> dict[str, str]:
+    """Return the symbols that the file exports, and the kind of each."""
+    exported = {}
     for line in output_of("nm", "-C", "--defined-only", path).splitlines():
         _, kind, name = line.split(maxsplit=2)
-        if kind.isupper() or kind in "uvw":  # global, or unique or weak
-            shared[name] = kind
-    return shared
+        if kind.isupper() or kind in "uvw":  # global, unique or weak
+            exported[name] = kind
+    return exported
 
 
 def functions(path: Path) -> Iterator[tuple[str, list[Instruction]]]:
@@ -47,7 +47,7 @@ def functions(path: Path) -> Iterator[tuple[str, list[Instruction]]]:
 
 
 def largest_tiles(path: Path) -> dict[str, list[Instruction]]:
-    """Return the float tile of most multiply-adds of each kind of product."""
+    """Return the largest float tile of each kind of product."""
     found: dict[str, tuple[int, str, list[Instruction]]] = {}
     for name, body in functions(path):
         match = re.search(r"::(\w+)<float, (\d+), (\d+)>\(", name)
@@ -60,7 +60,7 @@ def largest_tiles(path: Path) -> dict[str, list[Instruction]]:
 
 
 def inner_loops(body: list[Instruction]) -> list[list[Instruction]]:
-    """Return the loops (from a jump's target to the jump back) with an fma in them, the innermost."""
+    """Return the innermost loops (from a jump's target to the jump back) that contain an fma."""
     ranges = []
     for address, text in body:
         match = re.match(r"j\w+ +([0-9a-f]+) ", text)
@@ -76,7 +76,7 @@ def inner_loops(body: list[Instruction]) -> list[list[Instruction]]:
 
 
 def spills(body: list[Instruction]) -> list[str]:
-    """Return the instructions of inner loops that take a vector to or from the stack."""
+    """Return the instructions of inner loops that load a vector from the stack or store one there."""
     has_frame = any(re.match(r"mov +%rsp,%rbp", text) for _, text in body)
     stack = r"\(%r[sb]p[,)]" if has_frame else r"\(%rsp[,)]"
     loops = inner_loops(body)
@@ -100,9 +100,9 @@ for isa, folder in sorted(folders.items()):
         f"cnet::kernels::{isa}::{f}_{dtype}" for f in FAMILIES for dtype in ("float", "double")
     }
     objects = sorted(folder.rglob("*.o"))
-    seen = {name: kind for path in objects for name, kind in globals_of(path).items()}
-    assert tables <= seen.keys(), f"{folder}: expected the tables {tables}, found {seen}"
-    failures += [f"{isa}: the linker sees {seen[name]} {name}" for name in seen.keys() - tables]
+    exported = {name: kind for path in objects for name, kind in exports_of(path).items()}
+    assert tables <= exported.keys(), f"{folder}: expected the tables {tables}, found {exported}"
+    failures += [f"{isa}: exports {exported[name]} {name}" for name in exported.keys() - tables]
     if isa in WITH_TILES:
         for label, body in largest_tiles(folder / "csrc/kernels/products.cpp.o").items():
             found = spills(body)

@@ -1,4 +1,4 @@
-// Does what a sanitizer must end a program for: where it goes on, the sanitizer is off.
+// Commits the fault named by its argument. A sanitizer must report it; otherwise the sanitizer is off.
 
 #include "core/aligned_buffer.hpp"
 
@@ -11,28 +11,28 @@ namespace {
 
 using cnet::Index;
 
-volatile Index read_at = 0; // what compilers can't know
+volatile Index zero = 0; // unknown to the compiler
 
-void beyond_memory() {
+void heap_overflow() {
   cnet::AlignedBuffer<float> buffer(16);
-  std::printf("%g\n", static_cast<double>(buffer.data()[read_at + 16]));
+  std::printf("%g\n", static_cast<double>(buffer.data()[zero + 16]));
 }
 
-void beyond_integers() {
-  std::printf("%td\n", std::numeric_limits<Index>::max() + (read_at + 1));
+void integer_overflow() {
+  std::printf("%td\n", std::numeric_limits<Index>::max() + (zero + 1));
 }
 
 void leak() {
   char* latest = nullptr;
-  for (int n = 0; n < 100; ++n) { // of which those before the latest are found nowhere, not even by chance
-    latest = new char[static_cast<std::size_t>(read_at) + 100];
+  for (int n = 0; n < 100; ++n) { // only the latest may still be referenced by accident
+    latest = new char[static_cast<std::size_t>(zero) + 100];
     std::printf("%p\n", static_cast<void*>(latest));
   }
 }
 
 void race() {
   Index shared = 0;
-  const auto count = [&] { shared += read_at; };
+  const auto count = [&] { shared += zero; };
   std::thread other(count);
   count();
   other.join();
@@ -42,10 +42,10 @@ void race() {
 } // namespace
 
 int main(int, char** arguments) {
-  const std::string crime = arguments[1];
-  if (crime == "beyond_memory") beyond_memory();
-  if (crime == "beyond_integers") beyond_integers();
-  if (crime == "leak") leak();
-  if (crime == "race") race();
+  const std::string fault = arguments[1];
+  if (fault == "heap_overflow") heap_overflow();
+  if (fault == "integer_overflow") integer_overflow();
+  if (fault == "leak") leak();
+  if (fault == "race") race();
   return 0;
 }

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 
-/// Ends the program with a message unless the condition holds.
+/// Exits with a message if the condition is false.
 #define CHECK(condition, ...)                                                                                          \
   do {                                                                                                                 \
     if (!(condition)) {                                                                                                \

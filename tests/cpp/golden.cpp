@@ -1,7 +1,7 @@
-// One hash of all that training and prediction give (weights, losses and outputs), the same whatever
-// the instruction set, compiler, architecture and number of threads. golden.txt has it.
+// Hashes the results of training and prediction (weights, losses and outputs). The hash in golden.txt is the same for
+// every instruction set, compiler, architecture and number of threads.
 //
-// Usage: golden FILE, with the instruction set in CNET_ISA; exits with 77 if the CPU lacks that.
+// Usage: golden FILE, with the instruction set in CNET_ISA; exits with 77 if the CPU does not support it.
 
 #include "check.hpp"
 #include "core/thread_pool.hpp"
@@ -19,7 +19,7 @@ namespace {
 constexpr int skipped = 77;
 constexpr int thread_counts[] = {1, 2, 3, 8};
 
-/// 64-bit FNV-1a of numbers, their least significant byte first.
+/// 64-bit FNV-1a of numbers in little-endian byte order.
 class Hash {
 public:
   template <class T> void add(T number) {
@@ -41,7 +41,7 @@ private:
   std::uint64_t value_ = 0xcbf29ce484222325;
 };
 
-/// A training to be hashed. Rows are no multiple of the batch, so that the last batch is a part.
+/// A training to be hashed. The last batch is smaller than the others.
 struct Case {
   const char* name;
   std::vector<Index> widths;
@@ -49,14 +49,14 @@ struct Case {
   Index batch;
   std::uint32_t epochs;
   ops::Optimizer optimizer;
-  bool decorated = false; ///< with layers that normalize, drop and add noise, penalties and constraints
+  bool decorated = false; ///< with normalization, dropout, noise, penalties and constraints
 };
 
 std::vector<Case> cases() {
   using ops::Rule;
   const std::vector<Index> small{20, 33, 17, 5};
-  // Batches that are worth eight threads: the first is split by columns, and deeper than a chain of
-  // products; the second by rows, of which it has more than a chain, and than a thread takes at a time.
+  // Large enough for eight threads. The first is split by columns and has more inputs than a k-block; the second is
+  // split by rows, more than a k-block and than a thread takes at a time.
   const std::vector<Index> wide{1030, 144, 8}, tall{48, 80, 40, 10};
   return {
       {"sgd", small, 100, 24, 2, optimizer(Rule::sgd, 0.125)},
@@ -86,7 +86,7 @@ template <class T> std::vector<T> predictions_row_by_row(const Network<T>& netwo
   return result;
 }
 
-/// The hash of what a case gives on so many threads.
+/// The hash of a case on `threads` threads.
 template <class T> std::uint64_t train(const Case& task, int threads, bool ids) {
   set_thread_limit(threads);
   const Data<T> data(task.rows, task.widths.front(), task.widths.back());
@@ -117,14 +117,14 @@ template <class T> void train_all(Hash& hash) {
       for (const int threads : thread_counts) {
         const std::uint64_t value = train<T>(task, threads, ids);
         if (threads == 1) first = value;
-        CHECK(value == first, "%s of %zu-byte elements: %d threads are not one", task.name, sizeof(T), threads);
+        CHECK(value == first, "%s of %zu-byte elements: %d threads differ from one", task.name, sizeof(T), threads);
       }
       hash.add(first);
     }
   }
 }
 
-/// Whether the large cases do what they are for, with threads in plenty.
+/// Checks that the large cases are split by rows and by columns as intended, given enough threads.
 void check_cases() {
   const int most = *std::max_element(std::begin(thread_counts), std::end(thread_counts));
   set_thread_limit(most);
@@ -138,7 +138,7 @@ void check_cases() {
   CHECK(by_rows == 3 && by_columns == 3, "%d large cases split by rows, %d by columns", by_rows, by_columns);
 }
 
-/// Whether this CPU has the instruction set that CNET_ISA names; fails if no CPU has.
+/// True if this CPU supports the instruction set named by CNET_ISA; fails if it was not built.
 bool is_supported() {
   const char* wanted = std::getenv("CNET_ISA");
   if (wanted == nullptr || *wanted == '\0') return true;
