@@ -1,88 +1,20 @@
-// Every kernel of every table that this CPU can run against the scalar one, byte for byte (but for
-// NaNs, which have no bits that are promised), over sizes that straddle the lanes and the register
-// tiles, from memory that is not aligned.
+// Matrix products and elementwise kernels.
 
-#include "check.hpp"
-#include "core/panels.hpp"
-#include "core/philox.hpp"
-#include "kernels/table.hpp"
-
-#include <algorithm>
-#include <cmath>
-#include <functional>
-#include <limits>
-#include <string>
-#include <vector>
+#include "kernel_comparison.hpp"
 
 using namespace cnet;
 
 namespace {
 
-const Index sizes[] = {0, 1, 2, 5, 6, 7, 8, 9, 15, 16, 17, 24, 25, 31, 33, 47, 48, 49, 100};
-
-/// Numbers from −2 to 2, one in eight zero, that start off a cache line.
-template <class T> class Numbers {
-public:
-  explicit Numbers(Index size, std::uint32_t seed) : buffer_(size + 1) {
-    for (Index i = 0; i <= size; ++i) {
-      const auto words = philox4x32({static_cast<std::uint32_t>(i), 0, 0, 0}, {seed, 0});
-      buffer_.data()[i] = words[1] % 8 == 0 ? T(0) : T(words[0]) / T(1u << 30) - T(2);
-    }
-  }
-  T* data() { return buffer_.data() + 1; }
-
-private:
-  AlignedBuffer<T> buffer_;
-};
-
-/// What a kernel writes with one table; `run` fills the results it is given.
-template <class T> using Run = std::function<void(const kernels::Table<T>&, std::vector<T>& results)>;
-
-template <class T> const kernels::Table<T>& table_of(const kernels::InstructionSet& isa) {
-  if constexpr (sizeof(T) == 4)
-    return *isa.float_table;
-  else
-    return *isa.double_table;
-}
-
-int comparisons = 0;
-
-/// What a kernel writes with one table, its NaNs made one.
-template <class T> std::vector<T> result_of(const kernels::InstructionSet& isa, Index size, const Run<T>& run) {
-  std::vector<T> result(static_cast<std::size_t>(size), T(-7));
-  run(table_of<T>(isa), result);
-  for (T& x : result) {
-    if (std::isnan(x)) x = std::numeric_limits<T>::quiet_NaN();
-  }
-  return result;
-}
-
-template <class T> void compare(const std::string& what, Index size, const Run<T>& run) {
-  int count;
-  const kernels::InstructionSet* isas = kernels::built_isas(count);
-  const std::vector<T> expected = result_of<T>(isas[0], size, run);
-  for (int n = 1; n < count; ++n) {
-    if (!isas[n].supported()) continue;
-    const std::vector<T> actual = result_of<T>(isas[n], size, run);
-    const bool equal = size == 0 || std::memcmp(actual.data(), expected.data(), actual.size() * sizeof(T)) == 0;
-    CHECK(equal, "%s of %zu-byte elements: %s is not scalar", what.c_str(), sizeof(T), isas[n].name);
-    ++comparisons;
-  }
-}
-
-template <class T> Index padded(Index columns) {
-  return panel_count<T>(columns) * panel_width<T>;
-}
-
 template <class T> void products(Index rows, Index depth, Index columns) {
   const Index width = panel_width<T>, panels = panel_count<T>(columns);
   Numbers<T> x(rows * padded<T>(depth), 1), weights(depth * padded<T>(columns), 2), bias(padded<T>(columns), 3);
-  Numbers<T> gate(rows * padded<T>(columns), 4);
+  Numbers<T> y(rows * padded<T>(columns), 4);
   for (const auto epilogue : {kernels::Epilogue::none, kernels::Epilogue::relu, kernels::Epilogue::relu_gradient}) {
-    for (const bool has_start : {false, true}) {
+    for (const bool has_bias : {false, true}) {
       compare<T>("product", rows * padded<T>(columns), [&](const kernels::Table<T>& table, std::vector<T>& out) {
         table.product({rows, depth, panels, x.data(), rows * width, weights.data(), depth * width,
-                       has_start ? bias.data() : nullptr, out.data(), rows * width, epilogue, gate.data(), true,
+                       has_bias ? bias.data() : nullptr, out.data(), rows * width, epilogue, y.data(), true,
                        weights.data()});
       });
     }
@@ -99,7 +31,7 @@ template <class T> void products(Index rows, Index depth, Index columns) {
                                panels,
                                x.data(),
                                rows * width,
-                               gate.data(),
+                               y.data(),
                                rows * width,
                                out.data(),
                                size,
@@ -111,34 +43,34 @@ template <class T> void products(Index rows, Index depth, Index columns) {
     }
   }
   compare<T>("bias_gradient", padded<T>(columns), [&](const kernels::Table<T>& table, std::vector<T>& out) {
-    table.bias_gradient(rows, panels, gate.data(), rows * width, out.data());
+    table.bias_gradient(rows, panels, y.data(), rows * width, out.data());
   });
 }
 
-/// Σ x[i] y[i] as table.hpp has it, written down once more.
+/// Σ x[i] y[i] in k-blocks, as table.hpp defines it.
 template <class T> T sum_of_products(Index size, const T* x, const T* y, Index y_stride) {
   T sum = 0;
   for (Index first = 0; first < size; first += kernels::k_block_size) {
-    T chain = 0;
+    T block = 0;
     for (Index i = first; i < std::min(first + kernels::k_block_size, size); ++i) {
-      chain = std::fma(x[i], y[i * y_stride], chain);
+      block = std::fma(x[i], y[i * y_stride], block);
     }
-    sum = first == 0 ? chain : sum + chain;
+    sum = first == 0 ? block : sum + block;
   }
   return sum;
 }
 
-/// One element of each product, of sums that are longer than a chain: x is a single column or row.
-template <class T> void chains(Index size) {
+/// One element of each product, for sums around and beyond one k-block.
+template <class T> void k_blocks(Index size) {
   const Index width = panel_width<T>;
   Numbers<T> x(padded<T>(size), 14), y(size * width, 15);
   const T expected = sum_of_products(size, x.data(), y.data(), width);
   const auto check = [&](const char* what, const std::vector<T>& out, Index at) {
     const T actual = out[static_cast<std::size_t>(at)];
-    CHECK(std::memcmp(&actual, &expected, sizeof(T)) == 0, "%s of %td: %.9g, not %.9g", what, size, double(actual),
-          double(expected));
+    CHECK(std::memcmp(&actual, &expected, sizeof(T)) == 0, "%s of %td: got %.9g, expected %.9g", what, size,
+          double(actual), double(expected));
   };
-  for (const Index rows : {Index(1), Index(2)}) { // both made of the same row, so far as there are two
+  for (const Index rows : {Index(1), Index(2)}) { // with two rows, each is x
     std::vector<T> repeated(static_cast<std::size_t>(rows * padded<T>(size)));
     for (Index k = 0; k < size; ++k) {
       for (Index row = 0; row < rows; ++row) {
@@ -160,225 +92,10 @@ template <class T> void chains(Index size) {
   });
 }
 
-template <class T> void rows_of(Index rows, Index columns) {
-  if (columns == 0) return;
-  const Index size = rows * padded<T>(columns), stride = rows * panel_width<T>;
-  Numbers<T> x(size, 5), grad(size, 6), distribution(size, 7), positive(size, 8);
-  for (Index i = 0; i < size; ++i) positive.data()[i] = positive.data()[i] * positive.data()[i];
-  std::vector<Index> ids(static_cast<std::size_t>(rows));
-  for (Index i = 0; i < rows; ++i) ids[static_cast<std::size_t>(i)] = i * 7 % columns;
-  const kernels::Rows<T> input{rows, columns, x.data(), stride};
-  const kernels::Rows<T> probabilities{rows, columns, positive.data(), stride};
-
-  using Table = kernels::Table<T>;
-  using Out = std::vector<T>;
-  compare<T>("softmax", size, [&](const Table& table, Out& out) { table.softmax(input, out.data(), stride); });
-  compare<T>("softmax_backward", size, [&](const Table& table, Out& out) {
-    table.softmax_backward(probabilities, grad.data(), stride, out.data(), stride);
-  });
-  compare<T>("log_softmax", size, [&](const Table& table, Out& out) { table.log_softmax(input, out.data(), stride); });
-  compare<T>("log_softmax_backward", size, [&](const Table& table, Out& out) {
-    table.log_softmax_backward(input, grad.data(), stride, out.data(), stride);
-  });
-  for (const kernels::Targets<T> targets :
-       {kernels::Targets<T>{ids.data(), nullptr, 0}, kernels::Targets<T>{nullptr, distribution.data(), stride}}) {
-    compare<T>("softmax_cross_entropy_forward", size + rows, [&](const Table& table, Out& out) {
-      table.softmax_cross_entropy_forward(input, targets, out.data(), stride, out.data() + size);
-    });
-    compare<T>("softmax_cross_entropy_backward", size, [&](const Table& table, Out& out) {
-      table.softmax_cross_entropy_backward(input, targets, T(3), out.data(), stride);
-    });
-    compare<T>("cross_entropy_forward", rows,
-               [&](const Table& table, Out& out) { table.cross_entropy_forward(probabilities, targets, out.data()); });
-    compare<T>("cross_entropy_backward", size, [&](const Table& table, Out& out) {
-      table.cross_entropy_backward(probabilities, targets, T(3), out.data(), stride);
-    });
-  }
-}
-
-/// What a float16 is worth, by its definition.
-float half_value(std::uint16_t bits) {
-  const int exponent = bits >> 10 & 31, mantissa = bits & 1023;
-  const float sign = bits & 0x8000 ? -1.0f : 1.0f;
-  if (exponent == 31) return mantissa == 0 ? sign * HUGE_VALF : std::nanf("");
-  if (exponent == 0) return sign * std::ldexp(float(mantissa), -24);
-  return sign * std::ldexp(float(1024 + mantissa), exponent - 25);
-}
-
-/// Samples of type Source, some rows a group, without gaps and with, against their definition.
-template <class Source, class T> void gathers(kernels::ElementType type, Index rows, Index columns, Index gap) {
-  const Index stride = Index(sizeof(Source)) + gap, row_size = columns * stride + 1; // no row is aligned
-  std::vector<std::byte> memory(static_cast<std::size_t>(rows * row_size + 1));
-  for (std::size_t i = 0; i < memory.size(); ++i) {
-    memory[i] = static_cast<std::byte>(philox4x32({static_cast<std::uint32_t>(i), 0, 0, 0}, {14, 0})[0]);
-  }
-  std::vector<const void*> from(static_cast<std::size_t>(rows));
-  for (Index r = 0; r < rows; ++r) from[static_cast<std::size_t>(r)] = memory.data() + r * row_size + 1;
-  for (const bool rescales : {false, true}) {
-    const Index out_stride = rows * panel_width<T>, size = rows * padded<T>(columns);
-    compare<T>("gather", size, [&](const kernels::Table<T>& table, std::vector<T>& out) {
-      table.gather[static_cast<int>(type)](
-          {rows, columns, from.data(), from.data(), stride, rescales, T(0.1), T(-0.3), out.data(), out_stride});
-      const PanelView<T> view{out.data(), rows, columns};
-      for (Index r = 0; r < rows; ++r) {
-        for (Index j = 0; j < columns; ++j) {
-          Source source;
-          std::memcpy(&source, static_cast<const std::byte*>(from[static_cast<std::size_t>(r)]) + j * stride,
-                      sizeof(source));
-          T expected;
-          if (type == kernels::ElementType::float16)
-            expected = static_cast<T>(half_value(static_cast<std::uint16_t>(source)));
-          else
-            expected = static_cast<T>(source);
-          if (rescales) expected = std::fma(expected, T(0.1), T(-0.3));
-          T& actual = view.at(r, j);
-          const bool is_nan = std::isnan(expected) && std::isnan(actual);
-          CHECK(is_nan || std::memcmp(&actual, &expected, sizeof(T)) == 0, "gather: type %d, row %td, column %td",
-                static_cast<int>(type), r, j);
-          if (is_nan) actual = T(0); // its payload may be any
-        }
-      }
-    });
-  }
-}
-
-template <class T> void all_gathers(Index rows, Index columns) {
-  using Type = kernels::ElementType;
-  for (const Index gap : {0, 3}) {
-    gathers<std::uint8_t, T>(Type::uint8, rows, columns, gap);
-    gathers<std::int8_t, T>(Type::int8, rows, columns, gap);
-    gathers<std::uint16_t, T>(Type::uint16, rows, columns, gap);
-    gathers<std::int16_t, T>(Type::int16, rows, columns, gap);
-    gathers<std::uint32_t, T>(Type::uint32, rows, columns, gap);
-    gathers<std::int32_t, T>(Type::int32, rows, columns, gap);
-    gathers<std::uint64_t, T>(Type::uint64, rows, columns, gap);
-    gathers<std::int64_t, T>(Type::int64, rows, columns, gap);
-    gathers<std::uint16_t, T>(Type::float16, rows, columns, gap);
-    gathers<float, T>(Type::float32, rows, columns, gap);
-    gathers<double, T>(Type::float64, rows, columns, gap);
-  }
-}
-
-/// Predictions between 0 and 1 or of any size, and targets of both kinds.
-template <class T> void pointwise_losses(Index rows, Index columns) {
-  const Index size = rows * padded<T>(columns), stride = rows * panel_width<T>;
-  Numbers<T> x(size, 16), t(size, 17);
-  using Table = kernels::Table<T>;
-  for (const bool between : {false, true}) {
-    for (Index i = 0; between && i < size; ++i) {
-      x.data()[i] = std::min(std::abs(x.data()[i]), T(1));
-      t.data()[i] = t.data()[i] > 0;
-    }
-    const kernels::Rows<T> predictions{rows, columns, x.data(), stride};
-    const kernels::LossParameters<T> parameters{T(0.7), T(1.5), T(0.3), T(0.6)};
-    for (int loss = 0; loss < kernels::pointwise_loss_count; ++loss) {
-      const std::string name = "pointwise loss " + std::to_string(loss);
-      compare<T>(name, rows, [&](const Table& table, std::vector<T>& out) {
-        table.pointwise_loss_forward[loss](predictions, t.data(), stride, parameters, out.data());
-        for (T& number : out) number = std::isnan(number) ? T(0) : number; // logarithms of negative numbers
-      });
-      compare<T>(name, size, [&](const Table& table, std::vector<T>& out) {
-        table.pointwise_loss_backward[loss](predictions, t.data(), stride, parameters, T(3), out.data(), stride);
-        for (T& number : out) number = std::isnan(number) ? T(0) : number;
-      });
-    }
-  }
-}
-
-/// Rows of few values, so that the greatest stands there twice; NaNs and infinities in some.
-template <class T> void argmaxes(Index rows, Index columns) {
-  const Index stride = rows * panel_width<T>;
-  std::vector<T> x(static_cast<std::size_t>(rows * padded<T>(columns)));
-  const PanelView<T> view{x.data(), rows, columns};
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    const auto word = philox4x32({static_cast<std::uint32_t>(i), 0, 0, 0}, {15, 0})[0];
-    x[i] = word % 31 == 0 ? T(NAN) : word % 31 == 1 ? T(INFINITY) : word % 31 == 2 ? T(-INFINITY) : T(word % 7) - T(3);
-  }
-  if (rows > 1) {
-    for (Index j = 0; j < columns; ++j) view.at(1, j) = T(-INFINITY);
-  }
-  compare<T>("argmax", rows, [&](const kernels::Table<T>& table, std::vector<T>& out) {
-    table.argmax({rows, columns, x.data(), stride}, out.data());
-    for (Index i = 0; i < rows; ++i) {
-      Index expected = 0;
-      for (Index j = 0; j < columns && !std::isnan(view.at(i, expected)); ++j) {
-        if (std::isnan(view.at(i, j)) || view.at(i, j) > view.at(i, expected)) expected = j;
-      }
-      CHECK(out[static_cast<std::size_t>(i)] == T(expected), "argmax: row %td of %td columns", i, columns);
-    }
-  });
-}
-
-template <class T> void normalizations(Index rows, Index columns) {
-  const Index width = panel_width<T>, panels = panel_count<T>(columns), size = rows * padded<T>(columns);
-  const Index stride = rows * width, wide = padded<T>(columns);
-  Numbers<T> x(size, 18), grad(size, 19), mean(std::max(wide, rows), 20), inverse(std::max(wide, rows), 21);
-  Numbers<T> gamma(wide, 22), beta(wide, 23);
-  using Table = kernels::Table<T>;
-  using Out = std::vector<T>;
-  const kernels::Standardized<T> task{rows, panels, x.data(), stride, mean.data(), inverse.data()};
-  const kernels::Rows<T> input{rows, columns, x.data(), stride};
-  compare<T>("column_moments", 2 * wide, [&](const Table& table, Out& out) {
-    table.column_moments(rows, panels, x.data(), stride, out.data(), out.data() + wide);
-  });
-  compare<T>("standardized_gradient", wide,
-             [&](const Table& table, Out& out) { table.standardized_gradient(task, grad.data(), stride, out.data()); });
-  compare<T>("standardized_rows_gradient", wide, [&](const Table& table, Out& out) {
-    table.standardized_rows_gradient(rows, panels, x.data(), stride, mean.data(), inverse.data(), grad.data(), stride,
-                                     out.data());
-  });
-  for (const bool is_affine : {false, true}) {
-    const T* scale = is_affine ? gamma.data() : nullptr;
-    const T* offset = is_affine ? beta.data() : nullptr;
-    compare<T>("standardize", size,
-               [&](const Table& table, Out& out) { table.standardize(task, scale, offset, out.data(), stride); });
-    compare<T>("standardize_backward", size, [&](const Table& table, Out& out) {
-      table.standardize_backward(task, grad.data(), stride, scale, out.data(), stride);
-    });
-    compare<T>("scale_columns", size, [&](const Table& table, Out& out) {
-      table.scale_columns(rows, panels, x.data(), stride, inverse.data(), scale, out.data(), stride);
-    });
-    compare<T>("standardize_rows", size + 2 * rows, [&](const Table& table, Out& out) {
-      table.standardize_rows(input, T(0.01), scale, offset, out.data() + size, out.data() + size + rows, out.data(),
-                             stride);
-    });
-    compare<T>("standardize_rows_backward", size, [&](const Table& table, Out& out) {
-      table.standardize_rows_backward(input, mean.data(), inverse.data(), grad.data(), stride, scale, out.data(),
-                                      stride);
-    });
-  }
-}
-
-/// Random numbers against core/philox.hpp, one by one.
-template <class T> void draws(Index rows, Index columns) {
-  const Index size = rows * padded<T>(columns), stride = rows * panel_width<T>, first = 1000;
-  const kernels::Draw draw{{7, 8}, {9, 10}, first, rows, columns};
-  Numbers<T> x(size, 24);
-  constexpr unsigned threshold = 1u << 30;
-  using Table = kernels::Table<T>;
-  using Out = std::vector<T>;
-  compare<T>("dropout", 2 * size, [&](const Table& table, Out& out) {
-    table.dropout(draw, threshold, T(1.25), x.data(), out.data(), out.data() + size, stride);
-    const PanelView<T> mask{out.data(), rows, columns}, result{out.data() + size, rows, columns};
-    const PanelView<T> input{x.data(), rows, columns};
-    for (Index i = 0; i < rows; ++i) {
-      for (Index j = 0; j < columns; ++j) {
-        const auto counter = static_cast<std::uint32_t>(j / 64 * 16 + j % 16);
-        const auto words = philox4x32({static_cast<std::uint32_t>(first + i), counter, 9, 10}, {7, 8});
-        const bool is_kept = words[static_cast<std::size_t>(j / 16 % 4)] >= threshold;
-        CHECK(mask.at(i, j) == (is_kept ? T(1.25) : T(0)), "dropout: mask at row %td, column %td", i, j);
-        CHECK(result.at(i, j) == (is_kept ? input.at(i, j) * T(1.25) : T(0)), "dropout: row %td, column %td", i, j);
-      }
-    }
-  });
-  compare<T>("add_noise", size,
-             [&](const Table& table, Out& out) { table.add_noise(draw, T(0.7), x.data(), out.data(), stride); });
-}
-
 template <class T> void sums(Index rows) {
   constexpr Index width = panel_width<T>;
   Numbers<T> x(rows * width, 25);
-  // Sums in double go through results of T as their bytes.
+  // The sums are doubles: their bytes are stored in elements of T.
   constexpr Index size = width * Index(sizeof(double) / sizeof(T));
   const auto check = [&](const char* what, void (*kernels::Table<T>::*sum)(Index, const T*, double*)) {
     compare<T>(what, size, [&](const kernels::Table<T>& table, std::vector<T>& out) {
@@ -471,7 +188,7 @@ template <class T> void elementwise(Index size) {
   });
 }
 
-/// Small numbers and large, of either sign, as well as those that are special.
+/// Small, large and special values of both signs.
 template <class T> void activations(Index size) {
   Numbers<T> x(size, 16), y(size, 17), grad(size, 18);
   const T special[] = {T(0),   -T(0), T(INFINITY), -T(INFINITY),
@@ -518,21 +235,15 @@ template <class T> void all() {
   for (const Index rows : sizes) {
     for (const Index columns : sizes) {
       for (const Index depth : {Index(1), Index(15), Index(16), Index(33)}) products<T>(rows, depth, columns);
-      rows_of<T>(rows, columns);
-      if (columns > 0) argmaxes<T>(rows, columns);
-      if (columns > 0) pointwise_losses<T>(rows, columns);
-      if (rows > 0 && columns > 0) normalizations<T>(rows, columns);
-      draws<T>(rows, columns);
-      if (rows <= 9) all_gathers<T>(rows, columns);
     }
     elementwise<T>(rows);
     activations<T>(rows);
     sums<T>(rows);
     products<T>(rows, 0, 17);
   }
-  constexpr Index chain = kernels::k_block_size;
-  for (const Index size : {chain - 1, chain, chain + 1, 2 * chain, 2 * chain + 17}) {
-    chains<T>(size);
+  constexpr Index block = kernels::k_block_size;
+  for (const Index size : {block - 1, block, block + 1, 2 * block, 2 * block + 17}) {
+    k_blocks<T>(size);
     products<T>(9, size, 33);
     products<T>(1, size, 33);
     products<T>(size, 17, 33);
