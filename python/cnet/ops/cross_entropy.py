@@ -1,4 +1,4 @@
-"""Cross-entropies of classes, and their gradients."""
+"""Categorical cross-entropies and their gradients."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def softmax_cross_entropy_forward(
     logits : array_like, (batch, classes)
     labels : array_like, (batch,) of int or (batch, classes)
     out : array, (batch, classes), optional
-        For the probabilities.
+        Receives the probabilities.
 
     Returns
     -------
@@ -55,9 +55,28 @@ def softmax_cross_entropy_backward(
     out: FloatArray | None = None,
     divisor: float | None = None,
 ) -> FloatArray:
-    """Return the gradient of the mean loss by the logits: (p Σy − y) / batch, or / divisor.
+    """Return the gradient of the logits under the mean loss.
 
-    Labels y need not sum to 1: a row of zeros has neither loss nor gradient.
+    Parameters
+    ----------
+    probabilities : array_like, (batch, classes)
+        The second result of the forward pass.
+    labels : array_like, (batch,) of int or (batch, classes)
+        Rows need not sum to 1: a row of zeros has neither loss nor gradient.
+    out : array, (batch, classes), optional
+    divisor : float, optional
+        Divides the sum of the losses, instead of the batch size.
+
+    Returns
+    -------
+    array, (batch, classes)
+
+    Examples
+    --------
+    >>> from cnet import ops
+    >>> ops.softmax_cross_entropy_backward([[0.25, 0.75], [0.5, 0.5]], labels=[1, 0])
+    array([[ 0.125, -0.125],
+           [-0.25 ,  0.25 ]], dtype=float32)
     """
     call = "softmax_cross_entropy_backward"
     (probabilities,) = as_floats(call, probabilities=probabilities)
@@ -66,7 +85,14 @@ def softmax_cross_entropy_backward(
 
 
 def cross_entropy_forward(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> float:
-    """Return the mean cross-entropy of rows of probabilities, normalized and clipped first."""
+    """Return the mean cross-entropy of probabilities (batch, classes), normalized and clipped first.
+
+    Examples
+    --------
+    >>> from cnet import ops
+    >>> round(ops.cross_entropy_forward([[0.25, 0.75]], labels=[0]), 4)  # log 4
+    1.3863
+    """
     call = "cross_entropy_forward"
     (probabilities,) = as_floats(call, probabilities=probabilities)
     return _mean(_core.cross_entropy_forward(probabilities, _labels(call, labels, probabilities)))
@@ -79,7 +105,16 @@ def cross_entropy_backward(
     out: FloatArray | None = None,
     divisor: float | None = None,
 ) -> FloatArray:
-    """Return the gradient of `cross_entropy_forward`'s mean loss, or of the sum over a divisor."""
+    """Return the gradient of the probabilities under the mean loss of `cross_entropy_forward`.
+
+    `out` and `divisor` are as for `softmax_cross_entropy_backward`.
+
+    Examples
+    --------
+    >>> from cnet import ops
+    >>> ops.cross_entropy_backward([[0.25, 0.75]], labels=[0])
+    array([[-3.,  1.]], dtype=float32)
+    """
     call = "cross_entropy_backward"
     (probabilities,) = as_floats(call, probabilities=probabilities)
     labels = _labels(call, labels, probabilities)
@@ -94,5 +129,5 @@ def _labels(call: str, labels: npt.ArrayLike, rows: FloatArray) -> Array:
 
 
 def _mean(losses: FloatArray) -> float:
-    """Return the mean, summed in float64 and in order; 0 of none."""
+    """Return the mean, summed in float64 in order; 0 for no losses."""
     return float(np.cumsum(losses, dtype=np.float64)[-1]) / len(losses) if len(losses) else 0.0

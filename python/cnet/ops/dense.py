@@ -7,10 +7,7 @@ import numpy.typing as npt
 from .. import _core
 from .._data import FloatArray, as_floats
 
-__all__ = [
-    "dense_backward",
-    "dense_forward",
-]
+__all__ = ["dense_backward", "dense_forward"]
 
 
 def dense_forward(
@@ -20,7 +17,7 @@ def dense_forward(
     *,
     out: FloatArray | None = None,
 ) -> FloatArray:
-    """Return ``x @ kernel + bias``; each element is summed in blocks of fused multiply-adds.
+    """Return ``x @ kernel + bias``, computed by fused multiply-adds.
 
     Parameters
     ----------
@@ -67,6 +64,13 @@ def dense_backward(
     grad_x : array, (batch, in)
     grad_kernel : array, (in, out)
     grad_bias : array, (out,)
+
+    Examples
+    --------
+    >>> from cnet import ops
+    >>> grad_x, grad_kernel, grad_bias = ops.dense_backward([[1.0], [2.0]], [[3.0], [4.0]], [[5.0]])
+    >>> grad_x.tolist(), grad_kernel.tolist(), grad_bias.tolist()
+    ([[5.0], [10.0]], [[11.0]], [3.0])
     """
     grad, x, kernel = as_floats("dense_backward", grad=grad, x=x, kernel=kernel)
     return _core.dense_backward(grad, x, kernel, out)

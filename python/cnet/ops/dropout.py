@@ -1,4 +1,4 @@
-"""Random disturbances: what is dropped, and noise."""
+"""Dropout and Gaussian noise."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ def dropout_forward(
     *,
     out: tuple[FloatArray, FloatArray] | None = None,
 ) -> tuple[FloatArray, FloatArray]:
-    """Return `x` with numbers dropped at random, and the mask that it was multiplied by.
+    """Return `x` with elements dropped at random, and the mask.
 
     Parameters
     ----------
     x : array_like, (batch, features)
     rate : float in [0, 1]
-        The probability that a number becomes 0, whatever it was.
+        The probability that an element becomes 0, even if it is infinite or NaN.
     seed : int in [0, 2**64)
     step : int in [0, 2**63), default 0
-        The same seed, step, row and column drop the same, on any machine and for any dtype. A layer
-        of that seed takes step n in the n-th batch that it trains on, from 0.
+        Seed, step, row and column determine whether an element is dropped, on any machine and for
+        any dtype. A layer with this seed uses step n for its n-th training batch, from 0.
     out : tuple of two arrays, optional
 
     Returns
@@ -39,11 +39,6 @@ def dropout_forward(
     y : array, (batch, features)
     mask : array, (batch, features)
         0 where dropped, else 1 / (1 - rate).
-
-    Raises
-    ------
-    TypeError, ValueError
-        Beside what all ops raise, if `rate`, `seed` or `step` is no such number.
 
     Examples
     --------
@@ -55,13 +50,20 @@ def dropout_forward(
     call = "dropout_forward"
     (x,) = as_floats(call, x=x)
     rate = as_fraction(f"{call}: rate", rate)
-    return _core.dropout_forward(x, rate, *_random(call, seed, step), out)
+    return _core.dropout_forward(x, rate, *_seed_and_step(call, seed, step), out)
 
 
 def dropout_backward(
     grad: npt.ArrayLike, mask: npt.ArrayLike, *, out: FloatArray | None = None
 ) -> FloatArray:
-    """Return ``grad * mask``, (batch, features), and 0 where that was dropped."""
+    """Return ``grad * mask``, (batch, features), and 0 wherever `mask` is 0.
+
+    Examples
+    --------
+    >>> from cnet import ops
+    >>> ops.dropout_backward([[5.0, float("inf")]], mask=[[2.0, 0.0]])
+    array([[10.,  0.]], dtype=float32)
+    """
     grad, mask = as_floats("dropout_backward", grad=grad, mask=mask)
     return _core.dropout_backward(grad, mask, out)
 
@@ -69,13 +71,13 @@ def dropout_backward(
 def gaussian_noise(
     x: npt.ArrayLike, stddev: float, seed: int, step: int = 0, *, out: FloatArray | None = None
 ) -> FloatArray:
-    """Return `x` with normal numbers of mean 0 added; the gradient goes through unchanged.
+    """Return `x` plus normally distributed noise of mean 0; the gradient passes unchanged.
 
     Parameters
     ----------
     x : array_like, (batch, features)
     stddev : float of at least 0
-        The noise's standard deviation.
+        The standard deviation of the noise.
     seed : int in [0, 2**64)
     step : int in [0, 2**63), default 0
         As for `dropout_forward`.
@@ -84,12 +86,7 @@ def gaussian_noise(
     Returns
     -------
     array, (batch, features)
-        A number of the noise comes from 24 random bits: none is beyond 5.4 deviations.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Beside what all ops raise, if `stddev`, `seed` or `step` is no such number.
+        Noise is generated from 24 random bits and stays within 5.4 standard deviations.
 
     Examples
     --------
@@ -100,8 +97,8 @@ def gaussian_noise(
     call = "gaussian_noise"
     (x,) = as_floats(call, x=x)
     stddev = as_number(f"{call}: stddev", stddev, least=0)
-    return _core.gaussian_noise(x, stddev, *_random(call, seed, step), out)
+    return _core.gaussian_noise(x, stddev, *_seed_and_step(call, seed, step), out)
 
 
-def _random(call: str, seed: Any, step: Any) -> tuple[int, int]:
+def _seed_and_step(call: str, seed: Any, step: Any) -> tuple[int, int]:
     return check_seed(seed, f"{call}: seed"), as_count(f"{call}: step", step)

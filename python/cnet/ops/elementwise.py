@@ -1,4 +1,4 @@
-"""Operations on each number by itself: activations and rescaling."""
+"""Elementwise operations, on arrays of any shape: activations and rescaling."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ __all__ = [
 def activation_forward(
     x: npt.ArrayLike, activation: str, *, out: FloatArray | None = None, **parameters: Any
 ) -> FloatArray:
-    """Return an activation of `x`, element by element and in any shape; NaN stays NaN.
+    """Return an activation of `x`; NaN stays NaN.
 
     Parameters
     ----------
     x : array_like, any shape
     activation : str
-        One of `cnet.activations` but for the softmaxes: "relu", "elu", "gelu", …
+        The name of a function of `cnet.activations` other than a softmax: "relu", "elu", "gelu", …
     out : array, the shape of `x`, optional
     **parameters
-        What that function takes, with its defaults.
+        The parameters of that function, with its defaults.
 
     Returns
     -------
@@ -41,7 +41,7 @@ def activation_forward(
     Raises
     ------
     TypeError, ValueError
-        Beside what all ops raise, for an unknown activation or parameter.
+        For an unknown parameter or activation.
 
     Examples
     --------
@@ -68,10 +68,8 @@ def activation_backward(
     Parameters
     ----------
     grad, x, y : array_like, of one shape
-        The derivatives of "elu", "selu", "tanh", "sigmoid" and "exponential" are taken from `y`,
-        of the others from `x`.
+        "elu", "selu", "tanh", "sigmoid" and "exponential" use `y`, all others `x`.
     activation : str
-        As for `activation_forward`.
     out : array of that shape, optional
     **parameters
         As for `activation_forward`.
@@ -79,6 +77,12 @@ def activation_backward(
     Returns
     -------
     array of that shape
+
+    Examples
+    --------
+    >>> from cnet import ops
+    >>> ops.activation_backward([3.0, 4.0], x=[-1.0, 3.0], y=[-0.5, 0.75], activation="softsign")
+    array([0.75, 0.25], dtype=float32)
     """
     function, values = specification("activation_backward", activation, parameters)
     grad, x, y = as_floats(f"activation_backward: {activation}", grad=grad, x=x, y=y)
@@ -86,7 +90,14 @@ def activation_backward(
 
 
 def relu_forward(x: npt.ArrayLike, *, out: FloatArray | None = None) -> FloatArray:
-    """Return max(x, 0), element by element and in any shape; NaN stays NaN."""
+    """Return max(x, 0); NaN stays NaN, and -0.0 becomes 0.0.
+
+    Examples
+    --------
+    >>> from cnet import ops
+    >>> ops.relu_forward([-1.0, 0.0, 2.0])
+    array([0., 0., 2.], dtype=float32)
+    """
     (x,) = as_floats("relu_forward", x=x)
     return _core.relu_forward(x, out)
 
@@ -94,7 +105,14 @@ def relu_forward(x: npt.ArrayLike, *, out: FloatArray | None = None) -> FloatArr
 def relu_backward(
     grad: npt.ArrayLike, x: npt.ArrayLike, *, out: FloatArray | None = None
 ) -> FloatArray:
-    """Return `grad` where x > 0, else 0."""
+    """Return `grad` where x > 0, else 0; `x` is the input of the forward pass, or its result.
+
+    Examples
+    --------
+    >>> from cnet import ops
+    >>> ops.relu_backward([5.0, 6.0, 7.0], x=[-1.0, 0.0, 2.0])
+    array([0., 0., 7.], dtype=float32)
+    """
     grad, x = as_floats("relu_backward", grad=grad, x=x)
     return _core.relu_backward(grad, x, out)
 
@@ -102,7 +120,14 @@ def relu_backward(
 def rescaling_forward(
     x: npt.ArrayLike, scale: float, offset: float = 0.0, *, out: FloatArray | None = None
 ) -> FloatArray:
-    """Return ``x * scale + offset``, rounded once."""
+    """Return ``x * scale + offset``, rounded once.
+
+    Examples
+    --------
+    >>> from cnet import ops
+    >>> ops.rescaling_forward([0, 128, 256], scale=1 / 128, offset=-1)
+    array([-1.,  0.,  1.], dtype=float32)
+    """
     (x,) = as_floats("rescaling_forward", x=x)
     return _core.rescaling_forward(x, scale, offset, out)
 
@@ -110,6 +135,13 @@ def rescaling_forward(
 def rescaling_backward(
     grad: npt.ArrayLike, scale: float, *, out: FloatArray | None = None
 ) -> FloatArray:
-    """Return ``grad * scale``."""
+    """Return ``grad * scale``.
+
+    Examples
+    --------
+    >>> from cnet import ops
+    >>> ops.rescaling_backward([1.0, 2.0], scale=0.5)
+    array([0.5, 1. ], dtype=float32)
+    """
     (grad,) = as_floats("rescaling_backward", grad=grad)
     return _core.rescaling_backward(grad, scale, out)

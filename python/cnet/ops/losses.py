@@ -1,4 +1,4 @@
-"""Losses that compare predictions with targets number by number."""
+"""Losses that compare predictions with targets elementwise."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ import numpy.typing as npt
 from .. import _core
 from .._data import FloatArray, as_floats
 
-__all__ = [
-    "pointwise_loss_backward",
-    "pointwise_loss_forward",
-]
+__all__ = ["pointwise_loss_backward", "pointwise_loss_forward"]
 
 
 def pointwise_loss_forward(
@@ -23,7 +20,7 @@ def pointwise_loss_forward(
     positive_weight: float = 1.0,
     negative_weight: float = 1.0,
 ) -> FloatArray:
-    """Return each row's loss, (batch,); `cnet.reference` has the formulas.
+    """Return the loss of each row.
 
     Parameters
     ----------
@@ -31,19 +28,18 @@ def pointwise_loss_forward(
         "mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error",
         "mean_squared_logarithmic_error", "huber", "log_cosh", "poisson", "kl_divergence", "hinge",
         "squared_hinge", "binary_crossentropy", "binary_focal_crossentropy" or
-        "categorical_focal_crossentropy"; the last three with "_from_logits", too.
+        "categorical_focal_crossentropy"; the last three also with the suffix "_from_logits".
     predictions, targets : array_like, (batch, outputs)
     delta : float, default 1
-        Where Huber's square ends and its line begins; of no effect elsewhere.
+        The error at which the Huber loss changes from quadratic to linear.
     gamma : float of at least 0, default 2
-        The focal losses' power; of no effect elsewhere.
+        The exponent of the focal losses.
     positive_weight, negative_weight : float, default 1
-        What targets 1 and 0 weigh in the focal losses; the categorical one has no use for the second.
+        The weights of targets 1 and 0 in the focal losses; the categorical one has only the first.
 
-    Raises
-    ------
-    ValueError
-        If there is no such loss, or the shapes differ.
+    Returns
+    -------
+    array, (batch,)
 
     Examples
     --------
@@ -67,9 +63,16 @@ def pointwise_loss_backward(
     out: FloatArray | None = None,
     divisor: float | None = None,
 ) -> FloatArray:
-    """Return the gradient of the mean of `pointwise_loss_forward` over the rows, (batch, outputs).
+    """Return the gradient of the predictions (batch, outputs) under the rows' mean loss.
 
-    With a `divisor` it is that of their sum, divided by this number.
+    A `divisor` divides the sum of the rows' losses instead of their number. The other parameters are
+    those of `pointwise_loss_forward`.
+
+    Examples
+    --------
+    >>> from cnet import ops
+    >>> ops.pointwise_loss_backward("mean_squared_error", [[1.0, 2.0]], [[0.0, 4.0]])
+    array([[ 1., -2.]], dtype=float32)
     """
     p, t = as_floats("pointwise_loss_backward", predictions=predictions, targets=targets)
     return _core.pointwise_loss_backward(

@@ -1,4 +1,4 @@
-"""Standardizing columns by a batch's moments or by given ones, and rows by their own."""
+"""Batch and layer normalization."""
 
 from __future__ import annotations
 
@@ -28,27 +28,22 @@ def standardize(
     *,
     out: FloatArray | None = None,
 ) -> FloatArray:
-    """Return ``gamma * (x - mean) / sqrt(variance + epsilon) + beta``, by given moments.
+    """Return ``gamma * (x - mean) / sqrt(variance + epsilon) + beta``.
 
-    As batch normalization predicts.
+    Batch normalization computes this in prediction.
 
     Parameters
     ----------
     x : array_like, (batch, features)
     mean, variance : array_like, (features,)
     gamma, beta : array_like, (features,), optional
-        None, the default, stands for ones and for zeros.
+        None, the default, means ones and zeros.
     epsilon : float of at least 0, default 1e-3
     out : array, (batch, features), optional
 
     Returns
     -------
     array, (batch, features)
-
-    Raises
-    ------
-    TypeError, ValueError
-        Beside what all ops raise, if `epsilon` is no such number.
 
     Examples
     --------
@@ -59,7 +54,7 @@ def standardize(
     """
     call = "standardize"
     return _core.standardize(
-        *_arguments(call, epsilon, out, x=x, mean=mean, variance=variance, gamma=gamma, beta=beta)
+        *_converted(call, epsilon, out, x=x, mean=mean, variance=variance, gamma=gamma, beta=beta)
     )
 
 
@@ -71,13 +66,13 @@ def batch_normalization_forward(
     *,
     out: tuple[FloatArray, FloatArray, FloatArray] | None = None,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return `standardize` of `x` by the moments of its own columns, and these.
+    """Standardize the columns of `x` by their own mean and variance; return these, too.
 
     Parameters
     ----------
     x : array_like, (batch, features)
     gamma, beta : array_like, (features,), optional
-        None, the default, stands for ones and for zeros.
+        None, the default, means ones and zeros.
     epsilon : float of at least 0, default 1e-3
     out : tuple of three arrays, optional
 
@@ -86,12 +81,7 @@ def batch_normalization_forward(
     y : array, (batch, features)
     mean : array, (features,)
     variance : array, (features,)
-        The mean square of what is off the mean. Both are NaN for an empty batch.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Beside what all ops raise, if `epsilon` is no such number.
+        The population variance. Both moments are NaN for an empty batch.
 
     Examples
     --------
@@ -102,7 +92,7 @@ def batch_normalization_forward(
     """
     call = "batch_normalization_forward"
     return _core.batch_normalization_forward(
-        *_arguments(call, epsilon, out, x=x, gamma=gamma, beta=beta)
+        *_converted(call, epsilon, out, x=x, gamma=gamma, beta=beta)
     )
 
 
@@ -116,15 +106,15 @@ def batch_normalization_backward(
     *,
     out: tuple[FloatArray, FloatArray, FloatArray] | None = None,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return the gradients of `batch_normalization_forward`'s three inputs, from that of `y`.
+    """Return the gradients of the three inputs of `batch_normalization_forward`.
 
     Parameters
     ----------
     grad, x : array_like, (batch, features)
     mean, variance : array_like, (features,)
-        As the forward pass returned them.
+        From the forward pass.
     gamma : array_like, (features,), optional
-        None, the default, stands for ones.
+        None, the default, means ones.
     epsilon : float of at least 0, default 1e-3
     out : tuple of three arrays, optional
 
@@ -132,16 +122,19 @@ def batch_normalization_backward(
     -------
     grad_x : array, (batch, features)
     grad_gamma, grad_beta : array, (features,)
-        Also where there was none: they would be the gradients at ones and zeros.
+        Also if the forward pass had None, at ones and zeros.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Beside what all ops raise, if `epsilon` is no such number.
+    Examples
+    --------
+    >>> from cnet import ops
+    >>> grad, x = [[4.0], [0.0], [0.0], [0.0]], [[-1.0], [-1.0], [1.0], [1.0]]
+    >>> grad_x, grad_gamma, grad_beta = ops.batch_normalization_backward(grad, x, [0], [1], epsilon=0)
+    >>> grad_x.tolist(), grad_gamma.tolist(), grad_beta.tolist()
+    ([[2.0], [-2.0], [0.0], [0.0]], [-4.0], [4.0])
     """
     call = "batch_normalization_backward"
     return _core.batch_normalization_backward(
-        *_arguments(call, epsilon, out, grad=grad, x=x, mean=mean, variance=variance, gamma=gamma)
+        *_converted(call, epsilon, out, grad=grad, x=x, mean=mean, variance=variance, gamma=gamma)
     )
 
 
@@ -153,24 +146,19 @@ def layer_normalization_forward(
     *,
     out: FloatArray | None = None,
 ) -> FloatArray:
-    """Return each row of `x` standardized by its own moments, times `gamma` and plus `beta`.
+    """Standardize each row of `x` by its own mean and variance; multiply by `gamma`, add `beta`.
 
     Parameters
     ----------
     x : array_like, (batch, features)
     gamma, beta : array_like, (features,), optional
-        None, the default, stands for ones and for zeros.
+        None, the default, means ones and zeros.
     epsilon : float of at least 0, default 1e-3
     out : array, (batch, features), optional
 
     Returns
     -------
     array, (batch, features)
-
-    Raises
-    ------
-    TypeError, ValueError
-        Beside what all ops raise, if `epsilon` is no such number.
 
     Examples
     --------
@@ -181,7 +169,7 @@ def layer_normalization_forward(
     """
     call = "layer_normalization_forward"
     return _core.layer_normalization_forward(
-        *_arguments(call, epsilon, out, x=x, gamma=gamma, beta=beta)
+        *_converted(call, epsilon, out, x=x, gamma=gamma, beta=beta)
     )
 
 
@@ -193,13 +181,13 @@ def layer_normalization_backward(
     *,
     out: tuple[FloatArray, FloatArray, FloatArray] | None = None,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return the gradients of `layer_normalization_forward`'s three inputs; `x` has the moments.
+    """Return the gradients of the three inputs of `layer_normalization_forward`.
 
     Parameters
     ----------
     grad, x : array_like, (batch, features)
     gamma : array_like, (features,), optional
-        None, the default, stands for ones.
+        None, the default, means ones.
     epsilon : float of at least 0, default 1e-3
     out : tuple of three arrays, optional
 
@@ -207,21 +195,24 @@ def layer_normalization_backward(
     -------
     grad_x : array, (batch, features)
     grad_gamma, grad_beta : array, (features,)
-        Also where there was none: they would be the gradients at ones and zeros.
+        Also if the forward pass had None, at ones and zeros.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Beside what all ops raise, if `epsilon` is no such number.
+    Examples
+    --------
+    >>> from cnet import ops
+    >>> grad, x = [[4.0, 0.0, 0.0, 0.0]], [[-1.0, -1.0, 1.0, 1.0]]
+    >>> grad_x, grad_gamma, grad_beta = ops.layer_normalization_backward(grad, x, epsilon=0)
+    >>> grad_x.tolist(), grad_gamma.tolist(), grad_beta.tolist()
+    ([[2.0, -2.0, 0.0, 0.0]], [-4.0, 0.0, 0.0, 0.0], [4.0, 0.0, 0.0, 0.0])
     """
     call = "layer_normalization_backward"
     return _core.layer_normalization_backward(
-        *_arguments(call, epsilon, out, grad=grad, x=x, gamma=gamma)
+        *_converted(call, epsilon, out, grad=grad, x=x, gamma=gamma)
     )
 
 
-def _arguments(call: str, epsilon: float, out: Any, **arrays: npt.ArrayLike | None) -> list[Any]:
-    """Return what the core is given: what `as_floats` makes of the arrays, None for absent affine maps."""
+def _converted(call: str, epsilon: float, out: Any, **arrays: npt.ArrayLike | None) -> list[Any]:
+    """Return the arguments of the compiled function; an absent gamma or beta stays None."""
     given = {
         name: array
         for name, array in arrays.items()

@@ -1,4 +1,4 @@
-"""What all operations do with the arrays that they are given, and with `out`."""
+"""Conversion of the inputs of all operations, and their `out`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def floats(*arrays: npt.ArrayLike) -> list[FloatArray]:
 
 
 def into(out: FloatArray | None, result: FloatArray) -> FloatArray:
-    """Return `result`, by way of `out` if there is one."""
+    """Write `result` to `out`, if given, and return it."""
     if out is None:
-        return np.asarray(result)  # arithmetic on an array without dimensions makes a scalar
+        return np.asarray(result)  # arithmetic on a 0-d array returns a scalar
     out[...] = result
     return out

@@ -1,7 +1,8 @@
-"""The activations of one element and their derivatives, in NumPy: what `activation_forward` knows.
+"""The activations of `activation_forward` and their derivatives.
 
 An activation is a pair of functions: f(x, **parameters), and f'(x, y, **parameters) with y = f(x).
-None of them overflows for large x, or takes the difference of numbers that are nearly equal.
+None of them overflows for large x, or subtracts nearly equal numbers. `cnet.activations` has the
+sources.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def relu(
 
 def relu_slope(
     x: FloatArray,
-    y: FloatArray,  # noqa: ARG001 # as all of them
+    y: FloatArray,  # noqa: ARG001 # all take both
     negative_slope: float = 0.0,
     max_value: float | None = None,
     threshold: float = 0.0,
@@ -87,15 +88,15 @@ def sigmoid_slope(x: FloatArray, y: FloatArray) -> FloatArray:  # noqa: ARG001 #
     return y * (1 - y)
 
 
-def gated(x: FloatArray, gate: FloatArray) -> FloatArray:
-    """Return x times a gate that is 0 at minus infinity, where the product's limit is 0."""
+def times_gate(x: FloatArray, gate: FloatArray) -> FloatArray:
+    """Return x times a gate; where the gate is 0, at x = -∞, the product is 0."""
     return np.where(gate == 0, 0, x) * gate
 
 
 def gelu(x: FloatArray, approximate: bool = False) -> FloatArray:
     if approximate:
-        return gated(x, sigmoid(gelu_gate(x)))
-    return gated(x, normal_distribution(x))
+        return times_gate(x, sigmoid(gelu_gate(x)))
+    return times_gate(x, normal_distribution(x))
 
 
 def gelu_slope(x: FloatArray, y: FloatArray, approximate: bool = False) -> FloatArray:  # noqa: ARG001 # all take both
@@ -125,7 +126,7 @@ def _erfc(x: FloatArray) -> FloatArray:
 
 
 def silu(x: FloatArray) -> FloatArray:
-    return gated(x, sigmoid(x))
+    return times_gate(x, sigmoid(x))
 
 
 def silu_slope(x: FloatArray, y: FloatArray) -> FloatArray:  # noqa: ARG001 # all take both
@@ -141,14 +142,14 @@ def softplus_slope(x: FloatArray, y: FloatArray) -> FloatArray:  # noqa: ARG001 
 
 
 def mish(x: FloatArray) -> FloatArray:
-    return gated(x, np.tanh(softplus(x)))
+    return times_gate(x, np.tanh(softplus(x)))
 
 
 def mish_slope(x: FloatArray, y: FloatArray) -> FloatArray:  # noqa: ARG001 # all take both
     """Return t + x (1 - t²) sigmoid(x) with t = tanh(softplus(x)); 1 - t² is 1 / cosh²."""
     bounded = np.clip(x, -1e3, 1e3)
     z = np.exp(-np.abs(x))
-    # tanh(log(1 + eˣ)) by e^(-|x|); so is 1 / cosh² times the sigmoid.
+    # In terms of z = e^(-|x|): t is factor / divisor, (1 - t²) sigmoid(x) is bend.
     factor, below = np.where(x < 0, z * (2 + z), 1 + 2 * z), x < 0
     divisor = np.where(below, 2 + 2 * z + z * z, 1 + 2 * z + 2 * z * z)
     bend = np.where(below, 4 * z, 4 * z * z) * (1 + z) / divisor**2

@@ -1,4 +1,4 @@
-"""Cross-entropies of classes, and their gradients."""
+"""Categorical cross-entropies and their gradients."""
 
 from __future__ import annotations
 
@@ -15,45 +15,21 @@ __all__ = [
     "softmax_cross_entropy_forward",
 ]
 
-# Keras's epsilon(): the distance that a probability keeps from 0 and 1 before its logarithm.
+# Keras's epsilon(): probabilities are clipped to [EPSILON, 1 - EPSILON] before the logarithm.
 EPSILON = 1e-7
 
 
 def softmax_cross_entropy_forward(
     logits: npt.ArrayLike, labels: npt.ArrayLike, *, out: FloatArray | None = None
 ) -> tuple[float, FloatArray]:
-    """Return the negative log-likelihood of `labels` under softmax, and the probabilities.
+    """Return the mean cross-entropy of `labels` and softmax(logits), and the softmax itself.
 
-    With Z = Σⱼ exp(zⱼ), the loss of a row is -Σⱼ yⱼ log pⱼ = Σⱼ yⱼ (log Z - zⱼ). The second form
-    never takes the logarithm of a p that has underflowed to 0, so large logits stay finite.
+    With Z = Σⱼ exp(zⱼ), the loss of a row z of logits (batch, classes) is
+    -Σⱼ yⱼ log pⱼ = Σⱼ yⱼ (log Z - zⱼ). The second form never takes the logarithm of a p that has
+    underflowed to 0, so large logits stay finite. The mean of an empty batch is 0.
 
-    Parameters
-    ----------
-    logits : array_like, (batch, classes)
-    labels : array_like, (batch,) or (batch, classes)
-    out : array, (batch, classes), optional
-        Takes the probabilities.
-
-    Returns
-    -------
-    loss : float
-        The mean over the batch, summed in float64; 0.0 for an empty batch.
-    probabilities : array, (batch, classes)
-
-    Raises
-    ------
-    ValueError
-        If a label is not in [0, classes), or `labels` have another shape.
-
-    References
-    ----------
     Goodfellow, Bengio and Courville, "Deep Learning", MIT Press 2016, section 6.2.2.3; and for
     log Z, Blanchard, Higham and Higham, IMA Journal of Numerical Analysis 41(4), 2021.
-
-    Examples
-    --------
-    >>> softmax_cross_entropy_forward([[0.0, 1e4]], labels=[0])
-    (10000.0, array([[0., 1.]], dtype=float32))
     """
     (logits,) = floats(logits)
     y = _one_hot(labels, logits)
@@ -69,38 +45,13 @@ def softmax_cross_entropy_backward(
     out: FloatArray | None = None,
     divisor: float | None = None,
 ) -> FloatArray:
-    """Return ``(p Σy - y) / batch``, the gradient of the mean loss with respect to the logits.
+    """Return ``(p Σy - y) / batch``, the gradient of the logits (batch, classes).
 
-    Through dlog Z/dzⱼ = pⱼ. Labels need not sum to 1: a row of zeros has neither loss nor gradient.
+    It follows from dlog Z/dzⱼ = pⱼ. Labels need not sum to 1: a row of zeros has neither loss nor
+    gradient. A `divisor` replaces the batch size.
 
-    Parameters
-    ----------
-    probabilities : array_like, (batch, classes)
-        The second result of the forward pass.
-    labels : array_like, (batch,) or (batch, classes)
-    out : array, (batch, classes), optional
-    divisor : float, optional
-        Of the sum of the losses, in the place of the batch's size.
-
-    Returns
-    -------
-    array, (batch, classes)
-
-    Raises
-    ------
-    ValueError
-        If a label is not in [0, classes), or `labels` have another shape.
-
-    References
-    ----------
     Bridle, "Probabilistic interpretation of feedforward classification network outputs, with
     relationships to statistical pattern recognition", Neurocomputing, Springer 1990.
-
-    Examples
-    --------
-    >>> softmax_cross_entropy_backward([[0.25, 0.75], [0.5, 0.5]], labels=[1, 0])
-    array([[ 0.125, -0.125],
-           [-0.25 ,  0.25 ]], dtype=float32)
     """
     (p,) = floats(probabilities)
     y = _one_hot(labels, p)
@@ -109,33 +60,12 @@ def softmax_cross_entropy_backward(
 
 
 def cross_entropy_forward(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> float:
-    """Return Keras's cross-entropy of plain probabilities: the mean of ``-sum(y * log(q))``.
+    """Return the mean cross-entropy of probabilities (batch, classes): the mean of ``-sum(y * log(q))``.
 
-    Each row is made to sum to 1 and kept away from 0 and 1: q = clip(p / Σp, ε, 1 - ε), ε = 1e-7.
+    Each row is normalized and clipped: q = clip(p / Σp, ε, 1 - ε), ε = 1e-7. The mean of an empty
+    batch is 0.
 
-    Parameters
-    ----------
-    probabilities : array_like, (batch, classes)
-    labels : array_like, (batch,) or (batch, classes)
-
-    Returns
-    -------
-    float
-        The mean over the batch, summed in float64; 0.0 for an empty batch.
-
-    Raises
-    ------
-    ValueError
-        If a label is not in [0, classes), or `labels` have another shape.
-
-    References
-    ----------
     Keras 3, ``keras.ops.categorical_crossentropy`` with ``from_logits=False``.
-
-    Examples
-    --------
-    >>> round(cross_entropy_forward([[0.25, 0.75]], labels=[0]), 4)  # log 4
-    1.3863
     """
     (p,) = floats(probabilities)
     y = _one_hot(labels, p)
@@ -150,36 +80,11 @@ def cross_entropy_backward(
     out: FloatArray | None = None,
     divisor: float | None = None,
 ) -> FloatArray:
-    """Return the gradient of `cross_entropy_forward` with respect to `probabilities`.
+    """Return the gradient of the probabilities (batch, classes) in `cross_entropy_forward`.
 
     With r = p / Σp and gⱼ = -yⱼ / (batch rⱼ), or 0 where rⱼ was clipped:
-    dL/dpᵢ = (gᵢ - Σⱼ gⱼ rⱼ) / Σp. A clipped probability still moves the others through Σp.
-
-    Parameters
-    ----------
-    probabilities : array_like, (batch, classes)
-    labels : array_like, (batch,) or (batch, classes)
-    out : array, (batch, classes), optional
-    divisor : float, optional
-        Of the sum of the losses, in the place of the batch's size.
-
-    Returns
-    -------
-    array, (batch, classes)
-
-    Raises
-    ------
-    ValueError
-        If a label is not in [0, classes), or `labels` have another shape.
-
-    References
-    ----------
-    The chain rule on Keras 3's ``keras.ops.categorical_crossentropy``.
-
-    Examples
-    --------
-    >>> cross_entropy_backward([[0.25, 0.75]], labels=[0])
-    array([[-3.,  1.]], dtype=float32)
+    dL/dpᵢ = (gᵢ - Σⱼ gⱼ rⱼ) / Σp. A clipped probability still changes the others through Σp. A
+    `divisor` replaces the batch size.
     """
     (p,) = floats(probabilities)
     y = _one_hot(labels, p)
@@ -209,6 +114,6 @@ def _one_hot(labels: npt.ArrayLike, rows: FloatArray) -> FloatArray:
 
 
 def _mean_loss(y: FloatArray, minus_log_p: FloatArray) -> float:
-    """Return the mean of -Σ y log p over the rows; where y = 0, p = 0 does no harm."""
+    """Return the mean of -Σ y log p over the rows, summed in float64; 0 log 0 counts as 0."""
     losses = (y * np.where(y == 0, 0, minus_log_p)).sum(axis=-1)
     return float(losses.sum(dtype=np.float64) / max(len(losses), 1))

@@ -1,7 +1,8 @@
-"""Losses that compare predictions with targets number by number, and their derivatives.
+"""Losses that compare predictions with targets elementwise, and their derivatives.
 
-Each is a formula of predictions p and targets t; a row's loss is the mean over its columns (for
-``kl_divergence`` and ``categorical_focal_crossentropy`` their sum, for they are of distributions).
+Each is a formula of predictions p and targets t. The loss of a row is the mean over its columns, or
+their sum for ``kl_divergence`` and ``categorical_focal_crossentropy``, which compare distributions.
+The formulas are those of ``keras.losses`` in Keras 3.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ._arrays import FloatArray, floats, into
+from .activations import sigmoid
 from .cross_entropy import EPSILON
 from .softmaxes import softmax
 
@@ -21,7 +23,7 @@ __all__ = ["pointwise_loss_backward", "pointwise_loss_forward"]
 
 
 class Parameters(NamedTuple):
-    """What some formulas read beside p and t."""
+    """The parameters of some formulas besides p and t."""
 
     delta: float = 1.0
     gamma: float = 2.0
@@ -49,12 +51,12 @@ def _log_cosh(p: FloatArray, t: FloatArray, _: Parameters) -> FloatArray:
 
 
 def _signs(t: FloatArray) -> FloatArray:
-    """Labels 0 and 1 become −1 and 1."""
+    """Map labels 0 and 1 to −1 and 1."""
     return np.where(t == 0, -1, t)
 
 
-def _inside(p: FloatArray, high: float, slope: FloatArray) -> FloatArray:
-    """Return the slope where p was not clipped to [ε, high]."""
+def _unless_clipped(p: FloatArray, high: float, slope: FloatArray) -> FloatArray:
+    """Return the slope where p is in [ε, high], and 0 where it was clipped."""
     return np.where((p < EPSILON) | (p > high), 0, slope)
 
 
@@ -64,14 +66,8 @@ def _binary_crossentropy(p: FloatArray, t: FloatArray, _: Parameters) -> FloatAr
     return losses
 
 
-def _sigmoid(z: FloatArray) -> FloatArray:
-    e = np.exp(-np.abs(z))
-    sigmoid: FloatArray = np.where(z < 0, e, 1) / (1 + e)
-    return sigmoid
-
-
 def _power(x: FloatArray, gamma: float) -> FloatArray:
-    """Return xᵞ for x ≥ 0, NaN for others unless γ = 0."""
+    """Return xᵞ for x ≥ 0; for other x NaN unless γ = 0."""
     return np.ones_like(x) if gamma == 0 else np.exp(gamma * np.log(x))
 
 
@@ -84,8 +80,8 @@ def _binary_focal(
     """Return a crossentropy times w mᵞ, and its slope; m = t (1 − p) + (1 − t) p."""
 
     def miss(x: FloatArray, t: FloatArray) -> FloatArray:
-        apart: FloatArray = t * complement(x) + (1 - t) * probability(x)
-        return apart
+        distance: FloatArray = t * complement(x) + (1 - t) * probability(x)
+        return distance
 
     def factor(x: FloatArray, t: FloatArray, c: Parameters) -> FloatArray:
         weight = t * c.positive_weight + (1 - t) * c.negative_weight
@@ -96,7 +92,7 @@ def _binary_focal(
 
     def slope(x: FloatArray, t: FloatArray, c: Parameters) -> FloatArray:
         # p′ is p (1 − p) for logits and 1 for p itself.
-        by_x = probability(x) * complement(x) if probability is _sigmoid else 1
+        by_x = probability(x) * complement(x) if probability is sigmoid else 1
         m = miss(x, t)
         signed = (1 - 2 * t) * by_x
         growth = c.gamma * signed / m * crossentropy(x, t, c)
@@ -106,11 +102,11 @@ def _binary_focal(
     return loss, slope
 
 
-def _from_nearest(z: FloatArray, t: FloatArray) -> FloatArray:
-    """Return max(z, 0) − z t = z (H(z) − t), for an infinite z its limit."""
+def _linear_part(z: FloatArray, t: FloatArray) -> FloatArray:
+    """Return max(z, 0) − z t = z (H(z) − t), or its limit for infinite z."""
     nearest = (z > 0).astype(z.dtype)
-    from_nearest = np.where(np.isinf(z), z * (nearest - t), np.maximum(z, 0) - z * t)
-    return np.where(t == nearest, 0, from_nearest)
+    losses = np.where(np.isinf(z), z * (nearest - t), np.maximum(z, 0) - z * t)
+    return np.where(t == nearest, 0, losses)
 
 
 def _total(p: FloatArray) -> FloatArray:
@@ -118,28 +114,28 @@ def _total(p: FloatArray) -> FloatArray:
     return total
 
 
-def _shares(p: FloatArray) -> FloatArray:
+def _normalized(p: FloatArray) -> FloatArray:
     return p / _total(p)
 
 
-def _focal(share: FloatArray, t: FloatArray, c: Parameters) -> FloatArray:
-    q = np.clip(share, EPSILON, 1 - EPSILON)
+def _focal(p: FloatArray, t: FloatArray, c: Parameters) -> FloatArray:
+    q = np.clip(p, EPSILON, 1 - EPSILON)
     losses: FloatArray = -c.positive_weight * t * _power(1 - q, c.gamma) * np.log(q)
     return losses
 
 
 def _focal_slope(q: FloatArray, t: FloatArray, c: Parameters) -> FloatArray:
     factor = c.positive_weight * t * _power(1 - q, c.gamma)
-    return _inside(q, 1 - EPSILON, factor * (c.gamma * np.log(q) / (1 - q) - 1 / q))
+    return _unless_clipped(q, 1 - EPSILON, factor * (c.gamma * np.log(q) / (1 - q) - 1 / q))
 
 
-def _among_shares(q: FloatArray, slope: FloatArray) -> FloatArray:
-    """Return g − Σ g q: what raises one share lowers all others."""
-    apart: FloatArray = slope - (slope * q).sum(axis=1, keepdims=True)
-    return apart
+def _slope_of_normalized(q: FloatArray, slope: FloatArray) -> FloatArray:
+    """Return g − Σ g q: the slope through the normalization of q."""
+    result: FloatArray = slope - (slope * q).sum(axis=1, keepdims=True)
+    return result
 
 
-# The loss and its derivative by p, by Keras's names.
+# Each loss and its derivative with respect to p.
 FORMULAS: dict[str, tuple[Formula, Formula]] = {
     "mean_squared_error": (lambda p, t, _: (p - t) ** 2, lambda p, t, _: 2 * (p - t)),
     "mean_absolute_error": (lambda p, t, _: np.abs(p - t), lambda p, t, _: np.sign(p - t)),
@@ -161,7 +157,7 @@ FORMULAS: dict[str, tuple[Formula, Formula]] = {
         lambda p, t, _: (
             np.clip(t, EPSILON, 1) * np.log(np.clip(t, EPSILON, 1) / np.clip(p, EPSILON, 1))
         ),
-        lambda p, t, _: _inside(p, 1, -np.clip(t, EPSILON, 1) / p),
+        lambda p, t, _: _unless_clipped(p, 1, -np.clip(t, EPSILON, 1) / p),
     ),
     "hinge": (
         lambda p, t, _: np.maximum(1 - _signs(t) * p, 0),
@@ -173,26 +169,30 @@ FORMULAS: dict[str, tuple[Formula, Formula]] = {
     ),
     "binary_crossentropy": (
         _binary_crossentropy,
-        lambda p, t, _: _inside(p, 1 - EPSILON, (p - t) / (p * (1 - p))),
+        lambda p, t, _: _unless_clipped(p, 1 - EPSILON, (p - t) / (p * (1 - p))),
     ),
     "binary_crossentropy_from_logits": (
-        lambda z, t, _: _from_nearest(z, t) + np.log1p(np.exp(-np.abs(z))),
-        lambda z, t, _: _sigmoid(z) - t,
+        lambda z, t, _: _linear_part(z, t) + np.log1p(np.exp(-np.abs(z))),
+        lambda z, t, _: sigmoid(z) - t,
     ),
     "categorical_focal_crossentropy": (
-        lambda p, t, c: _focal(_shares(p), t, c),
-        lambda p, t, c: _among_shares(_shares(p), _focal_slope(_shares(p), t, c)) / _total(p),
+        lambda p, t, c: _focal(_normalized(p), t, c),
+        lambda p, t, c: (
+            _slope_of_normalized(_normalized(p), _focal_slope(_normalized(p), t, c)) / _total(p)
+        ),
     ),
     "categorical_focal_crossentropy_from_logits": (
         lambda z, t, c: _focal(softmax(z), t, c),
-        lambda z, t, c: softmax(z) * _among_shares(softmax(z), _focal_slope(softmax(z), t, c)),
+        lambda z, t, c: (
+            softmax(z) * _slope_of_normalized(softmax(z), _focal_slope(softmax(z), t, c))
+        ),
     ),
 }
 FORMULAS["binary_focal_crossentropy"] = _binary_focal(
     *FORMULAS["binary_crossentropy"], lambda p: p, lambda p: 1 - p
 )
 FORMULAS["binary_focal_crossentropy_from_logits"] = _binary_focal(
-    *FORMULAS["binary_crossentropy_from_logits"], _sigmoid, lambda z: _sigmoid(-z)
+    *FORMULAS["binary_crossentropy_from_logits"], sigmoid, lambda z: sigmoid(-z)
 )
 
 
@@ -206,38 +206,12 @@ def pointwise_loss_forward(
     positive_weight: float = 1.0,
     negative_weight: float = 1.0,
 ) -> FloatArray:
-    """Return each row's loss.
+    """Return the loss of each row, (batch,), for predictions and targets (batch, outputs).
 
-    Parameters
-    ----------
-    loss : str
-        "mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error",
-        "mean_squared_logarithmic_error", "huber", "log_cosh", "poisson", "kl_divergence", "hinge",
-        "squared_hinge", "binary_crossentropy", "binary_focal_crossentropy" or
-        "categorical_focal_crossentropy"; the last three with "_from_logits", too.
-    predictions, targets : array_like, (batch, outputs)
-    delta : float, default 1
-        Where Huber's square ends and its line begins; of no effect elsewhere.
-    gamma : float of at least 0, default 2
-        The focal losses' power; of no effect elsewhere.
-    positive_weight, negative_weight : float, default 1
-        What targets 1 and 0 weigh in the focal losses; the categorical one has no use for the second.
-
-    Returns
-    -------
-    array, (batch,)
-
-    References
-    ----------
-    Keras 3, ``keras.losses``.
-
-    Examples
-    --------
-    >>> pointwise_loss_forward("mean_squared_error", [[1.0, 2.0]], [[0.0, 4.0]])
-    array([2.5], dtype=float32)
+    `loss` is a name of `FORMULAS`; the other parameters are those of `Parameters`.
     """
     p, t = floats(predictions, targets)
-    with np.errstate(divide="ignore", invalid="ignore"):  # where a loss is not defined it is NaN
+    with np.errstate(divide="ignore", invalid="ignore"):  # undefined losses are NaN
         each = FORMULAS[loss][0](p, t, Parameters(delta, gamma, positive_weight, negative_weight))
     return np.asarray(each.sum(axis=1) / _terms(loss, p), p.dtype)
 
@@ -254,24 +228,9 @@ def pointwise_loss_backward(
     out: FloatArray | None = None,
     divisor: float | None = None,
 ) -> FloatArray:
-    """Return the gradient of the rows' mean loss with respect to the predictions.
+    """Return the gradient of the predictions (batch, outputs) under the mean of the rows' losses.
 
-    Parameters
-    ----------
-    loss, predictions, targets, delta, gamma, positive_weight, negative_weight
-        As in `pointwise_loss_forward`.
-    out : array, (batch, outputs), optional
-    divisor : float, optional
-        Of the sum of the rows' losses, in the place of their number.
-
-    Returns
-    -------
-    array, (batch, outputs)
-
-    Examples
-    --------
-    >>> pointwise_loss_backward("mean_squared_error", [[1.0, 2.0]], [[0.0, 4.0]])
-    array([[ 1., -2.]], dtype=float32)
+    A `divisor` replaces the number of rows.
     """
     p, t = floats(predictions, targets)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,6 +1,6 @@
 """A multi-layer perceptron and its training: dense layers, ReLU between, softmax at the end.
 
-The whole of it, by the ops alone. A network is its list of weights [kernel, bias, kernel, bias, …],
+Everything is made of the ops. A network is its list of weights [kernel, bias, kernel, bias, …],
 as Keras's ``get_weights`` gives it; layer l computes
 
     z_l = a_(l-1) W_l + b_l,    a_l = relu(z_l),    a_0 = x,
@@ -31,7 +31,7 @@ __all__ = ["backward", "forward", "loss_and_gradients", "train"]
 
 
 def forward(x: FloatArray, weights: Sequence[FloatArray]) -> tuple[FloatArray, list[FloatArray]]:
-    """Return the logits, and the input of each layer, which the backward pass needs.
+    """Return the logits, and each layer's input for the backward pass.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def backward(
 ) -> list[FloatArray]:
     """Return the gradients of the weights, from the last layer back to the first.
 
-    From dL/dz_l follow dL/dW_l and dL/db_l, and dL/da_(l-1) = (dL/dz_l) W_lᵀ for the layer before.
+    dL/dz_l gives dL/dW_l and dL/db_l, and dL/da_(l-1) = (dL/dz_l) W_lᵀ for the layer before.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def backward(
     Returns
     -------
     list of arrays
-        Of the order and shapes of `weights`.
+        In the order of `weights`.
 
     Examples
     --------
@@ -89,7 +89,7 @@ def backward(
     for a, kernel in zip(reversed(inputs), reversed(weights[::2]), strict=True):
         grad_a, grad_kernel, grad_bias = dense_backward(grad, a, kernel)
         grads = [grad_kernel, grad_bias, *grads]
-        # a = relu(z) is positive where z is, so z need not be kept. (The first a is x: not used.)
+        # a = relu(z) is positive where z is, so z is not needed. (For the first a, x, it is unused.)
         grad = relu_backward(grad_a, a)
     return grads
 
@@ -97,7 +97,7 @@ def backward(
 def loss_and_gradients(
     x: FloatArray, labels: npt.NDArray[np.generic], weights: Sequence[FloatArray]
 ) -> tuple[float, list[FloatArray]]:
-    """Return the mean loss of a batch, and its gradients with respect to the weights.
+    """Return the mean loss of a batch and its gradients with respect to the weights.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def loss_and_gradients(
     -------
     loss : float
     gradients : list of arrays
-        Of the order and shapes of `weights`.
+        In the order of `weights`.
 
     Raises
     ------
@@ -150,19 +150,19 @@ def train(
     x : array_like, (samples, in)
     labels : array_like, (samples,) of integer ids, or (samples, classes)
     weights : list of arrays
-        Float32 or float64, as `forward` has them; to be drawn at random, not zeros.
+        Float32 or float64, as for `forward`, with random initial values.
     learning_rate : float
     batch_size : int
     epochs : int
     seed : int, default 0
-        Of the shuffles.
+        The seed of the shuffles.
     momentum : float, default 0.0
     nesterov : bool, default False
 
     Returns
     -------
     list of float
-        For each epoch, the mean over its samples of the loss, taken before the batch's update.
+        For each epoch, the mean loss of its samples, computed before the batch's update.
 
     Raises
     ------

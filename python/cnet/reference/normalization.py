@@ -1,6 +1,11 @@
-"""Standardizing columns by a batch's moments or by given ones, and rows by their own.
+"""Batch and layer normalization: y = gamma · z + beta, where z = (x - mean) / √(variance + epsilon).
 
-x becomes y = gamma · z + beta, where z = (x - mean) / √(variance + epsilon).
+Gamma defaults to ones, beta to zeros.
+
+References
+----------
+Ioffe and Szegedy, "Batch normalization: accelerating deep network training by reducing internal
+covariate shift", ICML 2015. Ba, Kiros and Hinton, "Layer normalization", arXiv:1607.06450, 2016.
 """
 
 from __future__ import annotations
@@ -29,31 +34,9 @@ def standardize(
     *,
     out: FloatArray | None = None,
 ) -> FloatArray:
-    """Return y by given moments, as batch normalization predicts.
+    """Return y of x (batch, features), given mean, variance, gamma and beta (features,).
 
-    Parameters
-    ----------
-    x : array_like, (batch, features)
-    mean, variance : array_like, (features,)
-    gamma, beta : array_like, (features,), optional
-        None, the default, stands for ones and for zeros.
-    epsilon : float, default 1e-3
-    out : array, (batch, features), optional
-
-    Returns
-    -------
-    array, (batch, features)
-
-    References
-    ----------
-    Ioffe and Szegedy, "Batch normalization: accelerating deep network training by reducing internal
-    covariate shift", ICML 2015, algorithm 2.
-
-    Examples
-    --------
-    >>> standardize([[3.0], [7.0]], mean=[5.0], variance=[4.0], gamma=[10.0], epsilon=0.0)
-    array([[-10.],
-           [ 10.]], dtype=float32)
+    Batch normalization predicts by this: Ioffe and Szegedy, algorithm 2.
     """
     x, mean, variance, gamma, beta = floats(x, mean, variance, *_affine(gamma, beta))
     return into(out, gamma * ((x - mean) * _inverse_deviation(variance, epsilon)) + beta)
@@ -67,35 +50,12 @@ def batch_normalization_forward(
     *,
     out: tuple[FloatArray, FloatArray, FloatArray] | None = None,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return y by the moments of the batch, and these, which the backward pass needs.
+    """Return y of x (batch, features), and the mean and the variance (features,) of its columns.
 
-    Parameters
-    ----------
-    x : array_like, (batch, features)
-    gamma, beta : array_like, (features,), optional
-        None, the default, stands for ones and for zeros.
-    epsilon : float, default 1e-3
-    out : tuple of three arrays, optional
-        Of the shapes returned.
+    The variance is the mean of (x - mean)², without Bessel's correction. Both are NaN for an empty
+    batch.
 
-    Returns
-    -------
-    y : array, (batch, features)
-    mean : array, (features,)
-    variance : array, (features,)
-        The mean of (x - mean)², of the batch and not of what it is a sample of. Both moments are NaN
-        for an empty batch.
-
-    References
-    ----------
-    Ioffe and Szegedy, "Batch normalization: accelerating deep network training by reducing internal
-    covariate shift", ICML 2015, algorithm 1.
-
-    Examples
-    --------
-    >>> y, mean, variance = batch_normalization_forward([[3.0], [7.0]], beta=[1.0], epsilon=0.0)
-    >>> y.tolist(), mean.tolist(), variance.tolist()
-    ([[0.0], [2.0]], [5.0], [4.0])
+    Ioffe and Szegedy, algorithm 1.
     """
     x, gamma, beta = floats(x, *_affine(gamma, beta))
     mean = _mean(x, axis=0)
@@ -118,41 +78,13 @@ def batch_normalization_backward(
     *,
     out: tuple[FloatArray, FloatArray, FloatArray] | None = None,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return the gradients of batch normalization's input, gamma and beta.
+    """Return the gradients of x (batch, features), gamma and beta (features,).
 
     With d = gamma · dL/dy and means over the batch,
     dL/dx = (d - mean(d) - z · mean(d · z)) / √(variance + epsilon),
-    for the moments, too, depend on x; dL/dgamma = Σ z · dL/dy, and dL/dbeta = Σ dL/dy.
+    since mean and variance depend on x; dL/dgamma = Σ z · dL/dy, and dL/dbeta = Σ dL/dy.
 
-    Parameters
-    ----------
-    grad : array_like, (batch, features)
-    x : array_like, (batch, features)
-        The input of the forward pass.
-    mean, variance : array_like, (features,)
-        The other two results of the forward pass.
-    gamma : array_like, (features,), optional
-        None, the default, stands for ones.
-    epsilon : float, default 1e-3
-    out : tuple of three arrays, optional
-        Of the shapes returned.
-
-    Returns
-    -------
-    grad_x : array, (batch, features)
-    grad_gamma, grad_beta : array, (features,)
-
-    References
-    ----------
-    Ioffe and Szegedy, "Batch normalization: accelerating deep network training by reducing internal
-    covariate shift", ICML 2015, section 3.
-
-    Examples
-    --------
-    >>> grad, x = [[4.0], [0.0], [0.0], [0.0]], [[-1.0], [-1.0], [1.0], [1.0]]
-    >>> grad_x, grad_gamma, grad_beta = batch_normalization_backward(grad, x, [0.0], [1.0], epsilon=0)
-    >>> grad_x.tolist(), grad_gamma.tolist(), grad_beta.tolist()
-    ([[2.0], [-2.0], [0.0], [0.0]], [-4.0], [4.0])
+    Ioffe and Szegedy, section 3.
     """
     grad, x, mean, variance, gamma, _ = floats(grad, x, mean, variance, *_affine(gamma, None))
     return _backward(grad, x, mean, variance, gamma, epsilon, 0, out)
@@ -166,29 +98,9 @@ def layer_normalization_forward(
     *,
     out: FloatArray | None = None,
 ) -> FloatArray:
-    """Return y, each row by its own moments.
+    """Return y of x (batch, features), each row by its own mean and variance.
 
-    Parameters
-    ----------
-    x : array_like, (batch, features)
-    gamma, beta : array_like, (features,), optional
-        None, the default, stands for ones and for zeros.
-    epsilon : float, default 1e-3
-    out : array, (batch, features), optional
-
-    Returns
-    -------
-    array, (batch, features)
-
-    References
-    ----------
-    Ba, Kiros and Hinton, "Layer normalization", arXiv:1607.06450, 2016, section 3.
-
-    Examples
-    --------
-    >>> layer_normalization_forward([[3.0, 7.0], [0.0, 1.0]], beta=[1.0, 0.0], epsilon=0.0)
-    array([[0., 1.],
-           [0., 1.]], dtype=float32)
+    Ba, Kiros and Hinton, section 3.
     """
     x, gamma, beta = floats(x, *_affine(gamma, beta))
     return standardize(x, *_row_moments(x), gamma, beta, epsilon, out=out)
@@ -202,38 +114,10 @@ def layer_normalization_backward(
     *,
     out: tuple[FloatArray, FloatArray, FloatArray] | None = None,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return the gradients of layer normalization's input, gamma and beta.
+    """Return the gradients of x (batch, features), gamma and beta (features,).
 
-    The formula of `batch_normalization_backward`, with means over a row. Nothing is kept of the
-    forward pass: a row's moments take less time than the gradient that needs them.
-
-    Parameters
-    ----------
-    grad : array_like, (batch, features)
-    x : array_like, (batch, features)
-        The input of the forward pass.
-    gamma : array_like, (features,), optional
-        None, the default, stands for ones.
-    epsilon : float, default 1e-3
-    out : tuple of three arrays, optional
-        Of the shapes returned.
-
-    Returns
-    -------
-    grad_x : array, (batch, features)
-    grad_gamma, grad_beta : array, (features,)
-
-    References
-    ----------
-    Ba, Kiros and Hinton, "Layer normalization", arXiv:1607.06450, 2016, section 3.
-
-    Examples
-    --------
-    >>> grad_x, grad_gamma, grad_beta = layer_normalization_backward(
-    ...     [[4.0, 0.0, 0.0, 0.0]], x=[[-1.0, -1.0, 1.0, 1.0]], epsilon=0.0
-    ... )
-    >>> grad_x.tolist(), grad_gamma.tolist(), grad_beta.tolist()
-    ([[2.0, -2.0, 0.0, 0.0]], [-4.0, 0.0, 0.0, 0.0], [4.0, 0.0, 0.0, 0.0])
+    The formula is that of `batch_normalization_backward`, with means over a row, which are computed
+    again: that takes less time than the gradient itself.
     """
     grad, x, gamma, _ = floats(grad, x, *_affine(gamma, None))
     return _backward(grad, x, *_row_moments(x), gamma, epsilon, 1, out)
@@ -246,7 +130,7 @@ def _affine(
 
 
 def _mean(x: FloatArray, axis: int) -> FloatArray:
-    """Return the mean along an axis, which stays; NaN of nothing."""
+    """Return the mean along an axis, which is kept; NaN if it is empty."""
     with np.errstate(invalid="ignore"):
         mean: FloatArray = x.sum(axis=axis, keepdims=True) / x.dtype.type(x.shape[axis])
     return mean
@@ -272,7 +156,7 @@ def _backward(
     axis: int,
     out: tuple[FloatArray, FloatArray, FloatArray] | None,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return the gradients of x, gamma and beta, where the moments are those of an axis."""
+    """Return the gradients of x, gamma and beta; `axis` is that of the mean and variance."""
     inverse = _inverse_deviation(variance, epsilon)
     z = (x - mean) * inverse
     d = grad * gamma

@@ -1,10 +1,9 @@
-"""Random numbers that are pure functions of a seed, a stream and an index.
+"""Random numbers as pure functions of a seed, a stream and an index.
 
 A counter-based generator has no state: number i of stream s is Philox4x32-10 of the counter (i, s)
-under the key `seed`. So any element can be drawn on any thread, in any order, and stays the same;
-cnet's C++ core draws by the same rules, and to the same bits except for the last ones of `normal`
-and `truncated_normal`, where NumPy's logarithm has a say. A stream is whatever needs numbers of its
-own, such as an epoch or a layer.
+under the key `seed`. Any thread can draw any element in any order. cnet's C++ core draws the same
+bits, except the last ones of `normal` and `truncated_normal`, which depend on NumPy's logarithm.
+Whatever needs its own numbers, such as an epoch or a layer, has its own stream.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ Float64Array: TypeAlias = npt.NDArray[np.float64]
 ROUNDS = 10
 WORD = 0xFFFFFFFF
 MULTIPLIER_0, MULTIPLIER_1 = 0xD2511F53, 0xCD9E8D57
-# What the key grows by each round: the fractions of the golden ratio and of √3, as 32-bit words.
+# Added to the key in each round: the fractions of the golden ratio and of √3, as 32-bit words.
 WEYL_0, WEYL_1 = 0x9E3779B9, 0xBB67AE85
 
 
@@ -58,7 +57,7 @@ def philox4x32(counter: npt.ArrayLike, key: npt.ArrayLike) -> UInt32Array:
     >>> [f"{word:08x}" for word in philox4x32([0, 0, 0, 0], key=[0, 0])]
     ['6627e8d5', 'e169c58d', 'bc57ac4c', '9b00dbd8']
     """
-    # A 32-bit word is kept in 64 bits, so that a product's high and low halves are at hand.
+    # 32-bit words in 64 bits: a product has a high and a low half.
     c0, c1, c2, c3 = np.moveaxis(np.asarray(counter, np.uint32).astype(np.uint64), -1, 0)
     k0, k1 = np.moveaxis(np.asarray(key, np.uint32).astype(np.uint64), -1, 0)
     for _ in range(ROUNDS):
@@ -78,11 +77,11 @@ def block(seed: int, stream: int, index: npt.ArrayLike, attempt: int = 0) -> UIn
     stream : int, in [0, 2**32)
     index : array_like of int, in [0, 2**64), any shape
     attempt : int, in [0, 2**32), default 0
-        Gives an element further words, for methods that refuse some.
+        Selects further words of an element, for methods that reject some.
 
     Returns
     -------
-    array of uint32, the shape of `index` and (4,)
+    array of uint32, (*index.shape, 4)
 
     Examples
     --------
@@ -99,7 +98,7 @@ def block(seed: int, stream: int, index: npt.ArrayLike, attempt: int = 0) -> UIn
 
 
 def uniform(seed: int, stream: int, size: int) -> Float64Array:
-    """Return numbers spread evenly over [0, 1), multiples of 2**-53.
+    """Return uniformly distributed numbers in [0, 1), multiples of 2**-53.
 
     Parameters
     ----------
@@ -110,7 +109,7 @@ def uniform(seed: int, stream: int, size: int) -> Float64Array:
     Returns
     -------
     array of float64, (size,)
-        Element i is made from the first two words of block i.
+        Element i uses the first two words of block i.
 
     Examples
     --------
@@ -122,10 +121,10 @@ def uniform(seed: int, stream: int, size: int) -> Float64Array:
 
 
 def normal(seed: int, stream: int, size: int) -> Float64Array:
-    """Return numbers of mean 0 and standard deviation 1, by Marsaglia's polar method.
+    """Return normally distributed numbers of mean 0 and standard deviation 1.
 
-    A point (u, v) of the square [-1, 1)² that lies in the unit disc gives u √(-2 log(s) / s), where
-    s = u² + v²; for a point outside, the element makes another attempt.
+    Marsaglia's polar method: a point (u, v) of the square [-1, 1)² that lies in the unit disc gives
+    u √(-2 log(s) / s), where s = u² + v². A point outside is drawn again.
 
     Parameters
     ----------
@@ -151,7 +150,7 @@ def normal(seed: int, stream: int, size: int) -> Float64Array:
 
 
 def truncated_normal(seed: int, stream: int, size: int) -> Float64Array:
-    """Return `normal` numbers between -2 and 2: an element outside makes another attempt.
+    """Return `normal` numbers between -2 and 2; an element outside is drawn again.
 
     Parameters
     ----------
@@ -162,7 +161,7 @@ def truncated_normal(seed: int, stream: int, size: int) -> Float64Array:
     Returns
     -------
     array of float64, (size,)
-        Of standard deviation 0.8796: a user who wants another divides by it.
+        The standard deviation is 0.8796.
 
     References
     ----------
@@ -177,10 +176,10 @@ def truncated_normal(seed: int, stream: int, size: int) -> Float64Array:
 
 
 def permutation(seed: int, stream: int, size: int) -> npt.NDArray[np.int64]:
-    """Return the numbers 0 … size - 1 in random order, by Fisher and Yates's shuffle.
+    """Return the numbers 0 … size - 1 in random order, by the Fisher-Yates shuffle.
 
-    Element i, from the last to the second, changes places with element j of 0 … i, where j is the
-    high word of i + 1 times a random 64-bit word.
+    Element i, from the last to the second, is swapped with element j of 0 … i, where j is the high
+    word of i + 1 times a random 64-bit word.
 
     Parameters
     ----------
@@ -213,11 +212,11 @@ def permutation(seed: int, stream: int, size: int) -> npt.NDArray[np.int64]:
 
 
 def batch_bits(seed: int, step: int, rows: int, columns: int) -> UInt32Array:
-    """Return 32 random bits for each number of a batch, as dropout and noise draw them.
+    """Return 32 random bits for each element of a batch, as dropout and noise use them.
 
-    The counter holds the row, a group of columns and the step. Each group is of 64 columns: 16
-    counters draw them, the first words of all of them those of the first 16 columns, and so on. So
-    what a number is given does not depend on the batch's size.
+    The counter holds the row, a group of columns and the step. A group of 64 columns uses 16
+    counters: their first words are those of the first 16 columns, and so on. The bits of an element
+    don't depend on the batch size.
 
     Parameters
     ----------
@@ -246,20 +245,20 @@ def batch_bits(seed: int, step: int, rows: int, columns: int) -> UInt32Array:
 
 
 def batch_normal(seed: int, step: int, rows: int, columns: int) -> Float64Array:
-    """Return a normal number for each number of a batch, by the inverse of the distribution.
+    """Return a normal number for each element of a batch, by the inverse distribution function.
 
-    Of 24 random bits b comes u = (2b + 1) / 2**24 - 1, all odd multiples of 2**-24 in (-1, 1) being
-    as likely, and of that √2 erf⁻¹(u).
+    24 random bits b give u = (2b + 1) / 2**24 - 1, one of the odd multiples of 2**-24 in (-1, 1), and
+    u gives √2 erf⁻¹(u).
 
     Parameters
     ----------
     seed, step, rows, columns : int
-        As in `batch_bits`, the highest of whose bits these are.
+        As in `batch_bits`, of which these are the highest bits.
 
     Returns
     -------
     array of float64, (rows, columns)
-        The C++ core has them in float32, by polynomials.
+        The C++ core computes them in float32, by polynomials.
 
     References
     ----------
@@ -271,14 +270,14 @@ def batch_normal(seed: int, step: int, rows: int, columns: int) -> Float64Array:
     array([[1.23, 0.03, 1.28]])
     """
     bits = batch_bits(seed, step, rows, columns) >> 8
-    # The probability of less than that number, (u + 1) / 2, is exact.
+    # (u + 1) / 2, which is exact.
     probabilities = (2 * bits.astype(np.float64) + 1) * 2.0**-25
     inverse = NormalDist().inv_cdf
     return np.array([inverse(p) for p in probabilities.flat]).reshape(rows, columns)
 
 
 def _polar(seed: int, stream: int, size: int, limit: float) -> Float64Array:
-    """Draw by the polar method, and refuse what is not below `limit` in magnitude."""
+    """Draw by the polar method; reject numbers whose magnitude is not below `limit`."""
     numbers = np.empty(size)
     pending, attempt = np.arange(size), 0
     while pending.size:
@@ -286,7 +285,7 @@ def _polar(seed: int, stream: int, size: int, limit: float) -> Float64Array:
         u = 2 * _fraction(words[:, 0], words[:, 1]) - 1
         v = 2 * _fraction(words[:, 2], words[:, 3]) - 1
         s = u * u + v * v
-        with np.errstate(divide="ignore", invalid="ignore"):  # off the disc, and refused below
+        with np.errstate(divide="ignore", invalid="ignore"):  # outside the disc, rejected below
             numbers[pending] = u * np.sqrt(-2 * np.log(s) / s)
         accepted = (s > 0) & (s < 1) & (np.abs(numbers[pending]) < limit)
         pending, attempt = pending[~accepted], attempt + 1
