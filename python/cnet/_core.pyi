@@ -1,4 +1,4 @@
-"""The compiled core: what csrc/bind registers. cnet's public modules convert for it."""
+"""The compiled core: what csrc/bind registers. cnet's public modules convert the arguments."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,242 +10,45 @@ def build_info() -> dict[str, Any]: ...
 def get_num_threads() -> int: ...
 def set_num_threads(num_threads: int) -> None: ...
 
-# csrc/bind/ops.cpp
-def dense_forward(
-    x: FloatArray, kernel: FloatArray, bias: FloatArray | None, out: FloatArray | None, /
-) -> FloatArray: ...
-def dense_backward(
-    grad: FloatArray,
-    x: FloatArray,
-    kernel: FloatArray,
-    out: tuple[FloatArray, FloatArray, FloatArray] | None,
-    /,
-) -> tuple[FloatArray, FloatArray, FloatArray]: ...
-def activation_forward(
-    x: FloatArray, activation: str, out: FloatArray | None, parameters: dict[str, float], /
-) -> FloatArray: ...
-def activation_backward(
-    grad: FloatArray,
-    x: FloatArray,
-    y: FloatArray,
-    activation: str,
-    out: FloatArray | None,
-    parameters: dict[str, float],
-    /,
-) -> FloatArray: ...
-def relu_forward(x: FloatArray, out: FloatArray | None, /) -> FloatArray: ...
-def relu_backward(grad: FloatArray, x: FloatArray, out: FloatArray | None, /) -> FloatArray: ...
-def rescaling_forward(
-    x: FloatArray, scale: float, offset: float, out: FloatArray | None, /
-) -> FloatArray: ...
-def rescaling_backward(grad: FloatArray, scale: float, out: FloatArray | None, /) -> FloatArray: ...
-def softmax(logits: FloatArray, out: FloatArray | None, /) -> FloatArray: ...
-def softmax_backward(
-    grad: FloatArray, probabilities: FloatArray, out: FloatArray | None, /
-) -> FloatArray: ...
-def log_softmax(logits: FloatArray, out: FloatArray | None, /) -> FloatArray: ...
-def log_softmax_backward(
-    grad: FloatArray, log_probabilities: FloatArray, out: FloatArray | None, /
-) -> FloatArray: ...
-
-# csrc/bind/losses.cpp
-def softmax_cross_entropy_forward(
-    logits: FloatArray, labels: Array, out: FloatArray | None, /
-) -> tuple[FloatArray, FloatArray]: ...
-def softmax_cross_entropy_backward(
-    probabilities: FloatArray, labels: Array, out: FloatArray | None, divisor: float | None, /
-) -> FloatArray: ...
-def cross_entropy_forward(probabilities: FloatArray, labels: Array, /) -> FloatArray: ...
-def cross_entropy_backward(
-    probabilities: FloatArray, labels: Array, out: FloatArray | None, divisor: float | None, /
-) -> FloatArray: ...
-def pointwise_loss_forward(
-    loss: str,
-    predictions: FloatArray,
-    targets: FloatArray,
-    delta: float,
-    gamma: float,
-    positive_weight: float,
-    negative_weight: float,
-    /,
-) -> FloatArray: ...
-def pointwise_loss_backward(
-    loss: str,
-    predictions: FloatArray,
-    targets: FloatArray,
-    delta: float,
-    gamma: float,
-    positive_weight: float,
-    negative_weight: float,
-    out: FloatArray | None,
-    divisor: float | None,
-    /,
-) -> FloatArray: ...
-
-# csrc/bind/optimizers.cpp
-def sgd_update(param: FloatArray, grad: FloatArray, learning_rate: float, /) -> None: ...
-def sgd_momentum_update(
-    param: FloatArray,
-    grad: FloatArray,
-    velocity: FloatArray,
-    learning_rate: float,
-    momentum: float,
-    nesterov: bool,
-    /,
-) -> None: ...
-def rmsprop_update(
-    param: FloatArray,
-    grad: FloatArray,
-    mean_square: FloatArray,
-    learning_rate: float,
-    rho: float,
-    epsilon: float,
-    /,
-) -> None: ...
-def adam_update(
-    param: FloatArray,
-    grad: FloatArray,
-    first_moment: FloatArray,
-    second_moment: FloatArray,
-    step: int,
-    learning_rate: float,
-    beta_1: float,
-    beta_2: float,
-    epsilon: float,
-    /,
-) -> None: ...
-def rmsprop_momentum_update(
-    param: FloatArray,
-    grad: FloatArray,
-    mean_square: FloatArray,
-    velocity: FloatArray,
-    learning_rate: float,
-    momentum: float,
-    rho: float,
-    epsilon: float,
-    /,
-) -> None: ...
-def rmsprop_centered_update(
-    param: FloatArray,
-    grad: FloatArray,
-    mean_square: FloatArray,
-    mean: FloatArray,
-    velocity: FloatArray,
-    learning_rate: float,
-    momentum: float,
-    rho: float,
-    epsilon: float,
-    /,
-) -> None: ...
-def adagrad_update(
-    param: FloatArray,
-    grad: FloatArray,
-    sum_of_squares: FloatArray,
-    learning_rate: float,
-    epsilon: float,
-    /,
-) -> None: ...
-def adadelta_update(
-    param: FloatArray,
-    grad: FloatArray,
-    mean_square: FloatArray,
-    mean_square_change: FloatArray,
-    learning_rate: float,
-    rho: float,
-    epsilon: float,
-    /,
-) -> None: ...
-def adam_amsgrad_update(
-    param: FloatArray,
-    grad: FloatArray,
-    first_moment: FloatArray,
-    second_moment: FloatArray,
-    greatest_second_moment: FloatArray,
-    step: int,
-    learning_rate: float,
-    beta_1: float,
-    beta_2: float,
-    epsilon: float,
-    /,
-) -> None: ...
-def nadam_update(
-    param: FloatArray,
-    grad: FloatArray,
-    first_moment: FloatArray,
-    second_moment: FloatArray,
-    step: int,
-    learning_rate: float,
-    beta_1: float,
-    beta_2: float,
-    epsilon: float,
-    /,
-) -> None: ...
-def lion_update(
-    param: FloatArray,
-    grad: FloatArray,
-    first_moment: FloatArray,
-    learning_rate: float,
-    beta_1: float,
-    beta_2: float,
-    /,
-) -> None: ...
-
-# csrc/bind/normalization.cpp
-def standardize(
-    x: FloatArray,
-    mean: FloatArray,
-    variance: FloatArray,
-    gamma: FloatArray | None,
-    beta: FloatArray | None,
-    epsilon: float,
-    out: FloatArray | None,
-    /,
-) -> FloatArray: ...
-def batch_normalization_forward(
-    x: FloatArray,
-    gamma: FloatArray | None,
-    beta: FloatArray | None,
-    epsilon: float,
-    out: tuple[FloatArray, FloatArray, FloatArray] | None,
-    /,
-) -> tuple[FloatArray, FloatArray, FloatArray]: ...
-def batch_normalization_backward(
-    grad: FloatArray,
-    x: FloatArray,
-    mean: FloatArray,
-    variance: FloatArray,
-    gamma: FloatArray | None,
-    epsilon: float,
-    out: tuple[FloatArray, FloatArray, FloatArray] | None,
-    /,
-) -> tuple[FloatArray, FloatArray, FloatArray]: ...
-def layer_normalization_forward(
-    x: FloatArray,
-    gamma: FloatArray | None,
-    beta: FloatArray | None,
-    epsilon: float,
-    out: FloatArray | None,
-    /,
-) -> FloatArray: ...
-def layer_normalization_backward(
-    grad: FloatArray,
-    x: FloatArray,
-    gamma: FloatArray | None,
-    epsilon: float,
-    out: tuple[FloatArray, FloatArray, FloatArray] | None,
-    /,
-) -> tuple[FloatArray, FloatArray, FloatArray]: ...
-
-# csrc/bind/dropout.cpp
-def dropout_forward(
-    x: FloatArray, rate: float, seed: int, step: int, out: tuple[FloatArray, FloatArray] | None, /
-) -> tuple[FloatArray, FloatArray]: ...
-def dropout_backward(
-    grad: FloatArray, mask: FloatArray, out: FloatArray | None, /
-) -> FloatArray: ...
-def gaussian_noise(
-    x: FloatArray, stddev: float, seed: int, step: int, out: FloatArray | None, /
-) -> FloatArray: ...
+# The operations. They take all parameters of their namesakes in cnet.ops by position, without defaults;
+# tests/ops/test_signatures.py compares them.
+def dense_forward(*arguments: Any) -> FloatArray: ...
+def dense_backward(*arguments: Any) -> tuple[FloatArray, FloatArray, FloatArray]: ...
+def activation_forward(*arguments: Any) -> FloatArray: ...
+def activation_backward(*arguments: Any) -> FloatArray: ...
+def relu_forward(*arguments: Any) -> FloatArray: ...
+def relu_backward(*arguments: Any) -> FloatArray: ...
+def rescaling_forward(*arguments: Any) -> FloatArray: ...
+def rescaling_backward(*arguments: Any) -> FloatArray: ...
+def softmax(*arguments: Any) -> FloatArray: ...
+def softmax_backward(*arguments: Any) -> FloatArray: ...
+def log_softmax(*arguments: Any) -> FloatArray: ...
+def log_softmax_backward(*arguments: Any) -> FloatArray: ...
+def softmax_cross_entropy_forward(*arguments: Any) -> tuple[FloatArray, FloatArray]: ...
+def softmax_cross_entropy_backward(*arguments: Any) -> FloatArray: ...
+def cross_entropy_forward(*arguments: Any) -> FloatArray: ...
+def cross_entropy_backward(*arguments: Any) -> FloatArray: ...
+def pointwise_loss_forward(*arguments: Any) -> FloatArray: ...
+def pointwise_loss_backward(*arguments: Any) -> FloatArray: ...
+def sgd_update(*arguments: Any) -> None: ...
+def sgd_momentum_update(*arguments: Any) -> None: ...
+def rmsprop_update(*arguments: Any) -> None: ...
+def adam_update(*arguments: Any) -> None: ...
+def rmsprop_momentum_update(*arguments: Any) -> None: ...
+def rmsprop_centered_update(*arguments: Any) -> None: ...
+def adagrad_update(*arguments: Any) -> None: ...
+def adadelta_update(*arguments: Any) -> None: ...
+def adam_amsgrad_update(*arguments: Any) -> None: ...
+def nadam_update(*arguments: Any) -> None: ...
+def lion_update(*arguments: Any) -> None: ...
+def standardize(*arguments: Any) -> FloatArray: ...
+def batch_normalization_forward(*arguments: Any) -> tuple[FloatArray, FloatArray, FloatArray]: ...
+def batch_normalization_backward(*arguments: Any) -> tuple[FloatArray, FloatArray, FloatArray]: ...
+def layer_normalization_forward(*arguments: Any) -> FloatArray: ...
+def layer_normalization_backward(*arguments: Any) -> tuple[FloatArray, FloatArray, FloatArray]: ...
+def dropout_forward(*arguments: Any) -> tuple[FloatArray, FloatArray]: ...
+def dropout_backward(*arguments: Any) -> FloatArray: ...
+def gaussian_noise(*arguments: Any) -> FloatArray: ...
 
 # csrc/bind/random.cpp
 def random_bits(seed: int, stream: int, index: int) -> int: ...
@@ -254,46 +57,14 @@ def random_normal(seed: int, stream: int, size: int) -> FloatArray: ...
 def random_truncated_normal(seed: int, stream: int, size: int) -> FloatArray: ...
 def random_permutation(seed: int, stream: int, size: int) -> Array: ...
 
-# csrc/bind/trainer.cpp
+# csrc/bind/trainer.cpp, which has the options and their defaults
 class Optimizer:
-    def __init__(
-        self,
-        rule: str,
-        *,
-        learning_rate: float,
-        momentum: float = 0.0,
-        nesterov: bool = False,
-        rho: float = 0.0,
-        beta_1: float = 0.0,
-        beta_2: float = 0.0,
-        epsilon: float = 0.0,
-        initial_slot: float = 0.0,
-        weight_decay: float = 0.0,
-        clip_value: float = 0.0,
-        clip_norm: float = 0.0,
-        global_clip_norm: float = 0.0,
-        accumulation: int = 1,
-        averages: bool = False,
-        average_momentum: float = 0.0,
-        overwrite_frequency: int = 0,
-    ) -> None: ...
+    def __init__(self, rule: str, *, learning_rate: float, **options: Any) -> None: ...
     @property
     def slot_names(self) -> list[str]: ...
 
 class Loss:
-    def __init__(
-        self,
-        name: str,
-        *,
-        delta: float = 1.0,
-        gamma: float = 2.0,
-        positive_weight: float = 1.0,
-        negative_weight: float = 1.0,
-        target_scale: float = 1.0,
-        target_offset: float = 0.0,
-        reduction: str = "sum_over_batch_size",
-        ignored_class: int | None = None,
-    ) -> None: ...
+    def __init__(self, name: str, **options: Any) -> None: ...
 
 # csrc/bind/network.cpp
 class Use:
@@ -327,12 +98,7 @@ class VariableFloat32:
 class NetworkFloat32:
     def __init__(self, inputs: int) -> None: ...
     def add_dense(
-        self,
-        name: str,
-        kernel: VariableFloat32,
-        bias: VariableFloat32 | None,
-        trainable: bool,
-        /,
+        self, name: str, kernel: VariableFloat32, bias: VariableFloat32 | None, trainable: bool, /
     ) -> None: ...
     def add_activation(self, name: str, function: str, parameters: dict[str, float], /) -> None: ...
     def add_softmax(self, name: str, /) -> None: ...
@@ -412,11 +178,7 @@ class TrainerFloat32:
     def forward(self, x: Array, /) -> FloatArray: ...
     def backward(self, gradient: Array, of_input: bool, /) -> list[FloatArray | None]: ...
     def apply(
-        self,
-        gradients: Sequence[FloatArray],
-        optimizer: Optimizer,
-        learning_rate: float | None,
-        /,
+        self, gradients: Sequence[FloatArray], optimizer: Optimizer, learning_rate: float | None, /
     ) -> None: ...
 
 class VariableFloat64(VariableFloat32): ...

@@ -52,6 +52,10 @@ ELEMENTWISE = [
 ]
 
 SCALARS = {
+    "loss": "huber",
+    "delta": 0.75,
+    "positive_weight": 0.25,
+    "negative_weight": 0.75,
     "divisor": 5.0,
     "activation": "mish",
     "scale": 1 / 3,
@@ -91,6 +95,8 @@ def draw(
         "bias": lambda: normal(outputs),
         "grad": lambda: normal(*rows),
         "logits": lambda: 3 * normal(*rows),
+        "predictions": distributions,
+        "targets": distributions,
         "probabilities": distributions,
         "log_probabilities": lambda: np.log(distributions()),
         "labels": lambda: (
@@ -102,7 +108,7 @@ def draw(
         # No mean's square is more than that of the squares, of which RMSprop has one for each weight.
         "mean": lambda: normal(*rows) / 10 if name in UPDATES else normal(outputs),
         "variance": lambda: normal(outputs) ** 2,
-        "gamma": lambda: normal(outputs),
+        "gamma": lambda: 1.5 if "loss" in PARAMETERS[name] else normal(outputs),
         "beta": lambda: normal(outputs),
         "mask": lambda: np.where(normal(*rows) > 0, dtype(2), dtype(0)),
         "sum_of_squares": lambda: normal(*rows) ** 2,
