@@ -30,11 +30,11 @@ ops::Activation<T> activation_of(const std::string& function, const std::map<std
       {"scale", &Parameters::scale},
   };
   const auto found = functions.find(function);
-  if (found == functions.end()) throw std::invalid_argument("activation: the engine has no '" + function + "'");
+  if (found == functions.end()) throw std::invalid_argument("activation: unknown function '" + function + "'");
   ops::Activation<T> activation{found->second, {}};
   for (const auto& [name, value] : parameters) {
     const auto member = members.find(name);
-    if (member == members.end()) throw std::invalid_argument("activation: the engine knows no '" + name + "'");
+    if (member == members.end()) throw std::invalid_argument("activation: unknown parameter '" + name + "'");
     activation.parameters.*(member->second) = static_cast<T>(value);
   }
   return activation;

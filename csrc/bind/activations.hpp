@@ -7,9 +7,8 @@
 
 namespace cnet::bind {
 
-/// An activation as Python tells of it: one of the engine's functions, and its parameters by name; those
-/// that are left out are as kernels::ActivationParameters has them. Throws std::invalid_argument if one
-/// of the names is unknown.
+/// The activation of this name, with the given parameters by name and the defaults of
+/// kernels::ActivationParameters. Throws std::invalid_argument for an unknown name.
 template <class T>
 ops::Activation<T> activation_of(const std::string& function, const std::map<std::string, double>& parameters);
 

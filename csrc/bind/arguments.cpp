@@ -6,7 +6,7 @@ namespace cnet::bind {
 
 namespace {
 
-/// Whether Python is to convert it. An array must have no dimensions and not be masked, and a dtype must be real.
+/// Returns true if Python may convert the value: a real number, also as an array without dimensions or mask.
 bool may_be_number(py::handle value) {
   if (PyFloat_Check(value.ptr()) || PyLong_Check(value.ptr()) || !py::hasattr(value, "dtype")) return true;
   const bool is_array = py::isinstance<py::array>(value);
@@ -27,12 +27,13 @@ Arguments::Arguments(const char* call_, const py::args& values, std::size_t coun
 
 py::object Arguments::object() {
   const py::object value = next();
-  const auto held = [&](py::handle each) {
-    if (py::isinstance<py::array>(each)) held_.push_back(hold(py::reinterpret_borrow<py::array>(each)));
+  const auto protect = [&](py::handle each) {
+    if (py::isinstance<py::array>(each))
+      unresizable_.push_back(prevent_resize(py::reinterpret_borrow<py::array>(each)));
   };
-  held(value);
+  protect(value);
   if (py::isinstance<py::tuple>(value)) {
-    for (const py::handle each : py::reinterpret_borrow<py::tuple>(value)) held(each);
+    for (const py::handle each : py::reinterpret_borrow<py::tuple>(value)) protect(each);
   }
   return value;
 }
@@ -52,7 +53,8 @@ std::map<std::string, double> Arguments::dict_of_numbers(const char* name) {
   const py::object value = next();
   if (!py::isinstance<py::dict>(value)) refuse(name, py::str("a dict"), value);
   std::map<std::string, double> numbers;
-  const auto items = py::reinterpret_steal<py::list>(PyDict_Items(value.ptr())); // converting may change the dict
+  const auto items =
+      py::reinterpret_steal<py::list>(PyDict_Items(value.ptr())); // a copy: conversions may change the dict
   check(name);
   for (const py::handle item : items) {
     const auto pair = py::reinterpret_borrow<py::tuple>(item);

@@ -10,19 +10,19 @@
 #include <string>
 #include <vector>
 
-// How Python calls the engine. Operations and methods all have one C++ signature, because pybind11 takes long to
-// compile for each new one.
+// Calls from Python. All operations and methods have one C++ signature, because each new one takes pybind11 long to
+// compile.
 
 namespace cnet::bind {
 
-/// The arguments of a call, which are taken in their order. All are positional: cnet's Python has the names, the
-/// defaults and the conversions. TypeError if one is of another kind, ValueError if a number is too large.
+/// The positional arguments of a call, read in order. Names, defaults and conversions stand in cnet's Python code.
+/// Reading throws TypeError for an argument of another type, ValueError for a number that is too large.
 class Arguments {
 public:
-  /// TypeError unless there are `count`.
+  /// Throws TypeError unless there are `count` arguments.
   Arguments(const char* call, const py::args& values, std::size_t count);
 
-  /// Anything. Arrays, also those of a tuple, can't be resized until the call ends.
+  /// Any object. Arrays, also in a tuple, can't be resized until the call ends.
   py::object object();
   py::array any_array(const char* name);
   /// A C-contiguous array of exactly T.
@@ -45,7 +45,7 @@ public:
     const py::object value = next();
     return value.is_none() ? nullptr : as_instance<Class, std::shared_ptr<Class>>(name, value);
   }
-  /// Instances that others may drop from the list while the call waits.
+  /// A list of instances, which are kept alive: other threads may change the list while the call waits.
   template <class Class> std::vector<std::shared_ptr<Class>> all_shared(const char* name) {
     std::vector<std::shared_ptr<Class>> all;
     for (const py::handle value : items(name)) all.push_back(as_instance<Class, std::shared_ptr<Class>>(name, value));
@@ -64,7 +64,7 @@ public:
 
 private:
   py::object next() { return values_[next_++]; }
-  /// A copy: converting what a list holds may run code that changes the list.
+  /// A copy of a list, since converting its items may run code that changes it.
   py::tuple items(const char* name);
   py::object to_int(const char* name);
   double as_number(const char* name, py::handle value) const;
@@ -77,26 +77,26 @@ private:
     if (value.is_none() || !caster.load(value, false)) refuse(name, py::type::of<Class>(), value);
     return py::detail::cast_op<Reference>(caster);
   }
-  /// Throws what Python's own conversion of an argument has raised.
+  /// Throws the error that Python's conversion of an argument raised.
   void check(const char* name) const;
   [[noreturn]] void refuse(const char* name, const py::object& expected, py::handle value) const;
 
   const py::args& values_;
   std::size_t next_ = 0;
-  std::vector<py::weakref> held_;
+  std::vector<py::weakref> unresizable_;
 };
 
 /// An operation of cnet.ops in both types.
 struct Operation {
   const char* name;
   std::size_t arguments;
-  std::size_t dtype_argument; ///< the argument whose dtype is the operation's
+  std::size_t dtype_argument; ///< position of the argument that determines the dtype
   py::object (*float32)(Arguments&);
   py::object (*float64)(Arguments&);
 };
 #define CNET_OPERATION(name, arguments, dtype_argument) {#name, arguments, dtype_argument, name<float>, name<double>}
 
-/// Registers it, by reference.
+/// Registers it; keeps the reference.
 void define(py::module_&, const Operation&);
 
 /// A static method of a bound class.
@@ -106,7 +106,7 @@ struct StaticMethod {
   py::object (*call)(Arguments&);
 };
 
-/// Registers it, by reference.
+/// Registers it; keeps the reference.
 template <class Bound> void define(Bound& bound, const StaticMethod& function) {
   bound.def_static(function.name, [&function](const py::args& values) {
     Arguments arguments(function.name, values, function.arguments);
@@ -121,7 +121,7 @@ template <class Self> struct Method {
   py::object (*call)(Self&, Arguments&);
 };
 
-/// Registers it, by reference.
+/// Registers it; keeps the reference.
 template <class Self, class Bound> void define(Bound& bound, const Method<Self>& method) {
   bound.def(method.name, [&method](Self& self, const py::args& values) {
     Arguments arguments(method.name, values, method.arguments);

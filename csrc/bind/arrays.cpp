@@ -1,8 +1,6 @@
 #include "bind/arrays.hpp"
 
-#include <algorithm>
 #include <cstdint>
-#include <iterator>
 
 namespace cnet::bind {
 
@@ -60,7 +58,7 @@ ElementType element_type(Argument argument, const py::dtype& dtype) {
       {'i', 2, ElementType::int16},   {'u', 4, ElementType::uint32},  {'i', 4, ElementType::int32},
       {'u', 8, ElementType::uint64},  {'i', 8, ElementType::int64},   {'f', 2, ElementType::float16},
   };
-  if (dtype.byteorder() != '>') { // cnet's CPUs are little-endian: '<' is a native order spelled out
+  if (dtype.byteorder() != '>') { // all supported CPUs are little-endian, so '<' is native
     for (const Known& each : known) {
       if (each.kind == dtype.kind() && each.size == dtype.itemsize()) return each.type;
     }
@@ -110,33 +108,7 @@ template <class T> Array<T> in_place(Argument argument, const py::object& array,
   return writable<T>(argument, array, inputs);
 }
 
-kernels::PointwiseLoss pointwise_loss(const char* call, const std::string& name) {
-  // In the order of PointwiseLoss.
-  static constexpr const char* names[] = {
-      "mean_squared_error",
-      "mean_absolute_error",
-      "mean_absolute_percentage_error",
-      "mean_squared_logarithmic_error",
-      "huber",
-      "poisson",
-      "kl_divergence",
-      "hinge",
-      "squared_hinge",
-      "binary_crossentropy",
-      "binary_crossentropy_from_logits",
-      "log_cosh",
-      "binary_focal_crossentropy",
-      "binary_focal_crossentropy_from_logits",
-      "categorical_focal_crossentropy",
-      "categorical_focal_crossentropy_from_logits",
-  };
-  static_assert(std::size(names) == kernels::pointwise_loss_count);
-  const auto* found = std::find(std::begin(names), std::end(names), name);
-  if (found == std::end(names)) throw py::value_error(std::string(call) + ": unknown loss '" + name + "'");
-  return static_cast<kernels::PointwiseLoss>(found - std::begin(names));
-}
-
-py::weakref hold(const py::array& array) {
+py::weakref prevent_resize(const py::array& array) {
   py::object owner = array;
   for (py::object base = array.base(); base && py::isinstance<py::array>(base);
        base = py::reinterpret_borrow<py::array>(base).base()) {
@@ -145,8 +117,8 @@ py::weakref hold(const py::array& array) {
   return py::weakref(owner);
 }
 
-py::array held(const py::array& array) {
-  const py::tuple base = py::make_tuple(array, hold(array));
+py::array unresizable_view(const py::array& array) {
+  const py::tuple base = py::make_tuple(array, prevent_resize(array));
   py::array view(array.dtype(), shape_of(array), {array.strides(), array.strides() + array.ndim()}, array.data(), base);
   if (!array.writeable()) py::detail::array_proxy(view.ptr())->flags &= ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
   return view;

@@ -19,7 +19,7 @@ template <class T> py::object dropout_forward(Arguments& arguments) {
   compute([&] {
     auto panels = packed(view);
     PanelMatrix<T> mask(view.rows, view.columns);
-    ops::dropout_forward<T>(panels.view(), rate, {seed, step}, all_rows(panels), mask.view(), panels.view());
+    ops::dropout_forward<T>(panels.view(), rate, {seed, step}, all_rows(panels.view()), mask.view(), panels.view());
     unpack<T>(panels.view(), y_view);
     unpack<T>(mask.view(), mask_view);
   });
@@ -27,22 +27,7 @@ template <class T> py::object dropout_forward(Arguments& arguments) {
 }
 
 template <class T> py::object dropout_backward(Arguments& arguments) {
-  const Array<T> grad = arguments.array<T>("grad");
-  const Array<T> mask = arguments.array<T>("mask");
-  const py::object out = arguments.object();
-  const char* const call = arguments.call;
-  expect_matrix({call, "mask"}, mask, "(batch, features)");
-  expect_shape({call, "grad"}, grad, shape_of(mask));
-  Array<T> result = output<T>({call, "out"}, out, shape_of(grad), {grad, mask});
-  const auto grad_view = matrix(grad), view = matrix(mask);
-  const auto result_view = mutable_matrix(result);
-  compute([&] {
-    auto panels = packed(grad_view);
-    const auto mask_panels = packed(view);
-    ops::dropout_backward<T>(panels.view(), mask_panels.view(), all_rows(panels), panels.view());
-    unpack<T>(panels.view(), result_view);
-  });
-  return result;
+  return rows_backward<T>(arguments, "mask", "(batch, features)", ops::dropout_backward<T>);
 }
 
 template <class T> py::object gaussian_noise(Arguments& arguments) {
@@ -51,17 +36,10 @@ template <class T> py::object gaussian_noise(Arguments& arguments) {
   const std::uint64_t seed = arguments.unsigned_integer("seed");
   const std::uint64_t step = arguments.unsigned_integer("step");
   const py::object out = arguments.object();
-  const char* const call = arguments.call;
-  expect_matrix({call, "x"}, x, "(batch, features)");
-  Array<T> result = output<T>({call, "out"}, out, shape_of(x), {x});
-  const auto view = matrix(x);
-  const auto result_view = mutable_matrix(result);
-  compute([&] {
-    auto panels = packed(view);
-    ops::add_noise<T>(panels.view(), stddev, {seed, step}, all_rows(panels), panels.view());
-    unpack<T>(panels.view(), result_view);
+  expect_matrix({arguments.call, "x"}, x, "(batch, features)");
+  return map_matrix(arguments.call, x, {}, out, [&](PanelView<T> panels) {
+    ops::add_noise<T>(panels, stddev, {seed, step}, all_rows(panels), panels);
   });
-  return result;
 }
 
 } // namespace

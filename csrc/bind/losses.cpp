@@ -1,11 +1,18 @@
-#include "ops/losses.hpp"
+#include "bind/losses.hpp"
 #include "bind/ops.hpp"
+#include "ops/losses.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace cnet::bind {
 
 namespace {
 
-/// Labels as the ops take them: class ids (batch,), checked, or distributions (batch, classes).
+/// Checked labels: class ids (batch,) or distributions (batch, classes).
 template <class T> struct Labels {
   std::vector<Index> ids;
   PanelMatrix<T> distribution;
@@ -47,8 +54,8 @@ template <class T> py::object softmax_cross_entropy_forward(Arguments& arguments
   compute([&] {
     const auto panels = packed(view);
     PanelMatrix<T> probabilities(view.rows, view.columns);
-    ops::softmax_cross_entropy_forward<T>(panels.view(), checked.targets(), all_rows(panels), probabilities.view(),
-                                          losses_data);
+    ops::softmax_cross_entropy_forward<T>(panels.view(), checked.targets(), all_rows(panels.view()),
+                                          probabilities.view(), losses_data);
     unpack<T>(probabilities.view(), result_view);
   });
   return py::make_tuple(losses, result);
@@ -64,7 +71,7 @@ template <class T> py::object cross_entropy_forward(Arguments& arguments) {
   T* data = losses.mutable_data();
   compute([&] {
     const auto panels = packed(view);
-    ops::cross_entropy_forward<T>(panels.view(), checked.targets(), all_rows(panels), data);
+    ops::cross_entropy_forward<T>(panels.view(), checked.targets(), all_rows(panels.view()), data);
   });
   return losses;
 }
@@ -73,16 +80,9 @@ template <class T, class F>
 Array<T> loss_backward(const char* call, const Array<T>& probabilities, const py::array& labels, const py::object& out,
                        std::optional<double> divisor, F backward) {
   const Labels<T> checked(call, labels, {call, "probabilities"}, probabilities);
-  Array<T> result = output<T>({call, "out"}, out, shape_of(probabilities), {probabilities, labels});
-  const auto view = matrix(probabilities);
-  const auto result_view = mutable_matrix(result);
-  compute([&] {
-    auto panels = packed(view);
-    backward(panels.view(), checked.targets(), divisor.value_or(static_cast<double>(view.rows)), all_rows(panels),
-             panels.view());
-    unpack<T>(panels.view(), result_view);
-  });
-  return result;
+  const double by = divisor.value_or(static_cast<double>(probabilities.shape(0)));
+  return map_matrix(call, probabilities, {labels}, out,
+                    [&](PanelView<T> panels) { backward(panels, checked.targets(), by, all_rows(panels), panels); });
 }
 
 template <class T> py::object softmax_cross_entropy_backward(Arguments& arguments) {
@@ -101,58 +101,80 @@ template <class T> py::object cross_entropy_backward(Arguments& arguments) {
   return loss_backward<T>(arguments.call, probabilities, labels, out, divisor, ops::cross_entropy_backward<T>);
 }
 
+/// The first arguments of both passes of a pointwise loss.
+template <class T> struct PointwiseArguments {
+  explicit PointwiseArguments(Arguments& arguments)
+      : name(arguments.text("loss")), predictions(arguments.array<T>("predictions")),
+        targets(arguments.array<T>("targets")), delta(arguments.number("delta")), gamma(arguments.number("gamma")),
+        positive_weight(arguments.number("positive_weight")), negative_weight(arguments.number("negative_weight")) {}
+
+  kernels::PointwiseLoss checked_loss(const char* call) const {
+    const kernels::PointwiseLoss loss = pointwise_loss(call, name);
+    expect_matrix({call, "predictions"}, predictions, "(batch, outputs)");
+    expect_shape({call, "targets"}, targets, shape_of(predictions));
+    return loss;
+  }
+  ops::LossParameters parameters() const { return {delta, gamma, positive_weight, negative_weight}; }
+
+  const std::string name;
+  const Array<T> predictions, targets;
+  const double delta, gamma, positive_weight, negative_weight;
+};
+
 template <class T> py::object pointwise_loss_forward(Arguments& arguments) {
-  const std::string name = arguments.text("loss");
-  const Array<T> predictions = arguments.array<T>("predictions");
-  const Array<T> targets = arguments.array<T>("targets");
-  const double delta = arguments.number("delta");
-  const double gamma = arguments.number("gamma");
-  const double positive_weight = arguments.number("positive_weight");
-  const double negative_weight = arguments.number("negative_weight");
-  const ops::LossParameters parameters{delta, gamma, positive_weight, negative_weight};
-  const char* const call = arguments.call;
-  const kernels::PointwiseLoss loss = pointwise_loss(call, name);
-  expect_matrix({call, "predictions"}, predictions, "(batch, outputs)");
-  expect_shape({call, "targets"}, targets, shape_of(predictions));
-  Array<T> losses(predictions.shape(0));
-  const auto view = matrix(predictions), targets_view = matrix(targets);
+  const PointwiseArguments<T> inputs(arguments);
+  const kernels::PointwiseLoss loss = inputs.checked_loss(arguments.call);
+  const auto view = matrix(inputs.predictions), targets_view = matrix(inputs.targets);
+  Array<T> losses(view.rows);
   T* data = losses.mutable_data();
   compute([&] {
-    const auto panels = packed(view), targets_panels = packed(targets_view);
-    ops::pointwise_loss_forward<T>(loss, parameters, panels.view(), targets_panels.view(), all_rows(panels), data);
+    const auto panels = packed(view), targets = packed(targets_view);
+    ops::pointwise_loss_forward<T>(loss, inputs.parameters(), panels.view(), targets.view(), all_rows(panels.view()),
+                                   data);
   });
   return losses;
 }
 
 template <class T> py::object pointwise_loss_backward(Arguments& arguments) {
-  const std::string name = arguments.text("loss");
-  const Array<T> predictions = arguments.array<T>("predictions");
-  const Array<T> targets = arguments.array<T>("targets");
-  const double delta = arguments.number("delta");
-  const double gamma = arguments.number("gamma");
-  const double positive_weight = arguments.number("positive_weight");
-  const double negative_weight = arguments.number("negative_weight");
+  const PointwiseArguments<T> inputs(arguments);
   const py::object out = arguments.object();
   const std::optional<double> divisor = arguments.optional_number("divisor");
-  const ops::LossParameters parameters{delta, gamma, positive_weight, negative_weight};
-  const char* const call = arguments.call;
-  const kernels::PointwiseLoss loss = pointwise_loss(call, name);
-  expect_matrix({call, "predictions"}, predictions, "(batch, outputs)");
-  expect_shape({call, "targets"}, targets, shape_of(predictions));
-  Array<T> result = output<T>({call, "out"}, out, shape_of(predictions), {predictions, targets});
-  const auto view = matrix(predictions), targets_view = matrix(targets);
-  const auto result_view = mutable_matrix(result);
-  compute([&] {
-    auto panels = packed(view);
-    const auto targets_panels = packed(targets_view);
-    ops::pointwise_loss_backward<T>(loss, parameters, panels.view(), targets_panels.view(),
-                                    divisor.value_or(static_cast<double>(view.rows)), all_rows(panels), panels.view());
-    unpack<T>(panels.view(), result_view);
+  const kernels::PointwiseLoss loss = inputs.checked_loss(arguments.call);
+  const auto targets_view = matrix(inputs.targets);
+  const double by = divisor.value_or(static_cast<double>(targets_view.rows));
+  return map_matrix(arguments.call, inputs.predictions, {inputs.targets}, out, [&](PanelView<T> panels) {
+    const auto targets = packed(targets_view);
+    ops::pointwise_loss_backward<T>(loss, inputs.parameters(), panels, targets.view(), by, all_rows(panels), panels);
   });
-  return result;
 }
 
 } // namespace
+
+kernels::PointwiseLoss pointwise_loss(const char* call, const std::string& name) {
+  // In the order of PointwiseLoss.
+  static constexpr const char* names[] = {
+      "mean_squared_error",
+      "mean_absolute_error",
+      "mean_absolute_percentage_error",
+      "mean_squared_logarithmic_error",
+      "huber",
+      "poisson",
+      "kl_divergence",
+      "hinge",
+      "squared_hinge",
+      "binary_crossentropy",
+      "binary_crossentropy_from_logits",
+      "log_cosh",
+      "binary_focal_crossentropy",
+      "binary_focal_crossentropy_from_logits",
+      "categorical_focal_crossentropy",
+      "categorical_focal_crossentropy_from_logits",
+  };
+  static_assert(std::size(names) == kernels::pointwise_loss_count);
+  const auto* found = std::find(std::begin(names), std::end(names), name);
+  if (found == std::end(names)) throw py::value_error(std::string(call) + ": unknown loss '" + name + "'");
+  return static_cast<kernels::PointwiseLoss>(found - std::begin(names));
+}
 
 void register_losses(py::module_& m) {
   static const Operation operations[] = {

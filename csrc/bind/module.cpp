@@ -36,8 +36,8 @@ py::dict build_info() {
 } // namespace
 
 PYBIND11_MODULE(core, m) {
-  m.doc() = "cnet's compiled core; cnet's public modules are its face.";
-  // What is wrong in the environment fails the import, not the first step.
+  m.doc() = "The compiled core of cnet, used through cnet's public modules.";
+  // A wrong environment variable fails the import, not the first step.
   cnet::kernels::chosen_isa();
   cnet::thread_limit();
   py::register_exception_translator([](std::exception_ptr error) {
@@ -50,12 +50,12 @@ PYBIND11_MODULE(core, m) {
     }
   });
   m.def("build_info", &build_info,
-        "Return version, compiler, instruction sets built and chosen, and threads in use at most, as a dict.");
-  m.def("get_num_threads", &cnet::thread_limit, "Return the number of threads that a call uses at most.");
+        "Return version, compiler, built and chosen instruction sets, and the maximum number of threads as a dict.");
+  m.def("get_num_threads", &cnet::thread_limit, "Return the maximum number of threads of a call.");
   m.def("set_num_threads", &cnet::set_thread_limit, py::arg("num_threads"),
-        "Set the number of threads that a call uses at most. Results do not depend on it.\n\n"
-        "When cnet is imported it becomes CNET_NUM_THREADS; or, without that, the number of CPUs that the\n"
-        "process may run on, at most OMP_NUM_THREADS. ValueError unless it is in [1, 1024].");
+        "Set the maximum number of threads of a call. Results do not depend on it.\n\n"
+        "The initial value is CNET_NUM_THREADS or, if that is not set, the number of CPUs that the process\n"
+        "may run on, at most OMP_NUM_THREADS. Raises ValueError unless it is in [1, 1024].");
   cnet::bind::register_ops(m);
   cnet::bind::register_losses(m);
   cnet::bind::register_optimizers(m);
@@ -66,7 +66,7 @@ PYBIND11_MODULE(core, m) {
   cnet::bind::register_trainer(m);
 }
 
-/// In a subinterpreter pybind11's own initialization would wait for ever, for the GIL.
+/// In a subinterpreter pybind11's initialization would wait forever for the GIL.
 extern "C" PYBIND11_EXPORT PyObject* PyInit__core() {
   if (PyInterpreterState_Get() == PyInterpreterState_Main()) return PyInit_core();
   PyErr_SetString(PyExc_ImportError, "cnet works in the main interpreter only, not in subinterpreters");

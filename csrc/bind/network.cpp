@@ -220,7 +220,7 @@ template <class T> py::object try_predict(const Network<T>& self, const py::obje
   if (!py::isinstance<py::array_t<T>>(x)) return py::none();
   const auto array = py::reinterpret_borrow<py::array>(x);
   if (array.ndim() != 2 || array.shape(1) != self.inputs()) return py::none();
-  const py::weakref held = hold(array);
+  const py::weakref no_resize = prevent_resize(array);
   return predict_samples<T>(self, array, py::none());
 }
 

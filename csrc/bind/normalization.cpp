@@ -9,10 +9,10 @@ namespace {
 
 template <class T> using Optional = std::optional<Array<T>>;
 
-/// A vector of a matrix's columns, in panels of its own; none if there is no array.
-template <class T> class Columns {
+/// A vector with an element for each column of a matrix, in panels; null if there is no array.
+template <class T> class PackedRow {
 public:
-  Columns(Argument argument, const Optional<T>& array, Index columns) {
+  PackedRow(Argument argument, const Optional<T>& array, Index columns) {
     if (!array) return;
     expect_shape(argument, *array, {columns});
     panels_ = PanelMatrix<T>(1, columns);
@@ -26,18 +26,14 @@ private:
   bool is_given_ = false;
 };
 
-/// A vector of results, one for each of a matrix's columns.
-template <class T> struct Results {
-  explicit Results(Index columns) : panels(1, columns) {}
+/// A vector of results, one for each column of a matrix, in panels.
+template <class T> struct PackedResult {
+  explicit PackedResult(Index columns) : panels(1, columns) {}
   T* data() { return panels.view().data; }
   void write(T* to) { unpack<T>(panels.view(), {to, 1, panels.columns()}); }
 
   PanelMatrix<T> panels;
 };
-
-template <class T> void add_given(std::vector<py::array>& inputs, const Optional<T>& array) {
-  if (array) inputs.push_back(*array);
-}
 
 template <class T> py::object standardize(Arguments& arguments) {
   const Array<T> x = arguments.array<T>("x");
@@ -50,21 +46,12 @@ template <class T> py::object standardize(Arguments& arguments) {
   const char* const call = arguments.call;
   expect_matrix({call, "x"}, x, "(batch, features)");
   const Index columns = x.shape(1);
-  const Columns<T> means({call, "mean"}, mean, columns), variances({call, "variance"}, variance, columns);
-  const Columns<T> scale({call, "gamma"}, gamma, columns), offset({call, "beta"}, beta, columns);
-  std::vector<py::array> inputs{x, mean, variance};
-  add_given(inputs, gamma);
-  add_given(inputs, beta);
-  Array<T> result = output<T>({call, "out"}, out, shape_of(x), inputs);
-  const auto view = matrix(x);
-  const auto result_view = mutable_matrix(result);
-  compute([&] {
-    auto panels = packed(view);
-    ops::standardize<T>(panels.view(), means.data(), variances.data(), static_cast<T>(epsilon),
-                        {scale.data(), offset.data()}, whole(panels.view()), panels.view());
-    unpack<T>(panels.view(), result_view);
+  const PackedRow<T> means({call, "mean"}, mean, columns), variances({call, "variance"}, variance, columns);
+  const PackedRow<T> scale({call, "gamma"}, gamma, columns), offset({call, "beta"}, beta, columns);
+  return map_matrix(call, x, given<T>({mean, variance, gamma, beta}), out, [&](PanelView<T> panels) {
+    ops::standardize<T>(panels, means.data(), variances.data(), static_cast<T>(epsilon), {scale.data(), offset.data()},
+                        whole(panels), panels);
   });
-  return result;
 }
 
 template <class T> py::object batch_normalization_forward(Arguments& arguments) {
@@ -76,18 +63,16 @@ template <class T> py::object batch_normalization_forward(Arguments& arguments) 
   const char* const call = arguments.call;
   expect_matrix({call, "x"}, x, "(batch, features)");
   const Index columns = x.shape(1);
-  const Columns<T> scale({call, "gamma"}, gamma, columns), offset({call, "beta"}, beta, columns);
-  std::vector<py::array> inputs{x};
-  add_given(inputs, gamma);
-  add_given(inputs, beta);
-  auto results = outputs<T>(call, "(y, mean, variance)", out, {shape_of(x), {columns}, {columns}}, inputs);
+  const PackedRow<T> scale({call, "gamma"}, gamma, columns), offset({call, "beta"}, beta, columns);
+  auto results =
+      outputs<T>(call, "(y, mean, variance)", out, {shape_of(x), {columns}, {columns}}, given<T>({x, gamma, beta}));
   const auto view = matrix(x);
   const auto result_view = mutable_matrix(results[0]);
   T *mean_data = results[1].mutable_data(), *variance_data = results[2].mutable_data();
   compute([&] {
     const auto panels = packed(view);
     PanelMatrix<T> y(view.rows, view.columns);
-    Results<T> mean(columns), variance(columns), inverse(columns);
+    PackedResult<T> mean(columns), variance(columns), inverse(columns);
     ops::batch_normalization_forward<T>(panels.view(), static_cast<T>(epsilon), {scale.data(), offset.data()},
                                         whole(panels.view()), {mean.data(), inverse.data()}, variance.data(), y.view());
     unpack<T>(y.view(), result_view);
@@ -97,7 +82,7 @@ template <class T> py::object batch_normalization_forward(Arguments& arguments) 
   return py::make_tuple(results[0], results[1], results[2]);
 }
 
-/// The gradients of x, gamma and beta: f(grad, x, grad_x, grad_gamma) writes the first two.
+/// Returns the gradients of x, gamma and beta; f(grad, x, grad_x, grad_gamma) writes the first two.
 template <class T, class F>
 py::tuple normalization_backward(const char* call, const Array<T>& grad, const Array<T>& x,
                                  std::vector<py::array> inputs, const py::object& out, F f) {
@@ -112,7 +97,7 @@ py::tuple normalization_backward(const char* call, const Array<T>& grad, const A
   compute([&] {
     const auto grad_panels = packed(grad_view), panels = packed(view);
     PanelMatrix<T> grad_x(view.rows, view.columns);
-    Results<T> grad_gamma(columns), grad_beta(columns);
+    PackedResult<T> grad_gamma(columns), grad_beta(columns);
     f(grad_panels.view(), panels.view(), grad_x.view(), grad_gamma.data());
     ops::dense_backward_bias<T>(grad_panels.view(), 0, panels.view().panels(), grad_beta.data());
     unpack<T>(grad_x.view(), grad_x_view);
@@ -133,14 +118,13 @@ template <class T> py::object batch_normalization_backward(Arguments& arguments)
   const char* const call = arguments.call;
   expect_matrix({call, "x"}, x, "(batch, features)");
   const Index columns = x.shape(1);
-  const Columns<T> means({call, "mean"}, mean, columns), variances({call, "variance"}, variance, columns);
-  const Columns<T> scale({call, "gamma"}, gamma, columns);
-  std::vector<py::array> inputs{mean, variance};
-  add_given(inputs, gamma);
+  const PackedRow<T> means({call, "mean"}, mean, columns), variances({call, "variance"}, variance, columns);
+  const PackedRow<T> scale({call, "gamma"}, gamma, columns);
   using View = PanelView<const T>;
   return normalization_backward<T>(
-      call, grad, x, inputs, out, [&](View grads, View xs, PanelView<T> grad_x, T* grad_gamma) {
-        Results<T> inverse(columns);
+      call, grad, x, given<T>({mean, variance, gamma}), out,
+      [&](View grads, View xs, PanelView<T> grad_x, T* grad_gamma) {
+        PackedResult<T> inverse(columns);
         kernels::table<T>().inverse_deviation(inverse.panels.size(), variances.data(), static_cast<T>(epsilon),
                                               inverse.data());
         const ops::Moments<const T> moments{means.data(), inverse.data()};
@@ -157,11 +141,8 @@ template <class T> py::object layer_normalization_forward(Arguments& arguments) 
   const py::object out = arguments.object();
   const char* const call = arguments.call;
   expect_matrix({call, "x"}, x, "(batch, features)");
-  const Columns<T> scale({call, "gamma"}, gamma, x.shape(1)), offset({call, "beta"}, beta, x.shape(1));
-  std::vector<py::array> inputs{x};
-  add_given(inputs, gamma);
-  add_given(inputs, beta);
-  Array<T> result = output<T>({call, "out"}, out, shape_of(x), inputs);
+  const PackedRow<T> scale({call, "gamma"}, gamma, x.shape(1)), offset({call, "beta"}, beta, x.shape(1));
+  Array<T> result = output<T>({call, "out"}, out, shape_of(x), given<T>({x, gamma, beta}));
   const auto view = matrix(x);
   const auto result_view = mutable_matrix(result);
   compute([&] {
@@ -169,7 +150,7 @@ template <class T> py::object layer_normalization_forward(Arguments& arguments) 
     PanelMatrix<T> y(view.rows, view.columns);
     AlignedBuffer<T> mean(view.rows), inverse(view.rows);
     ops::layer_normalization_forward<T>(panels.view(), static_cast<T>(epsilon), {scale.data(), offset.data()},
-                                        all_rows(panels), {mean.data(), inverse.data()}, y.view());
+                                        all_rows(panels.view()), {mean.data(), inverse.data()}, y.view());
     unpack<T>(y.view(), result_view);
   });
   return result;
@@ -183,16 +164,14 @@ template <class T> py::object layer_normalization_backward(Arguments& arguments)
   const py::object out = arguments.object();
   const char* const call = arguments.call;
   expect_matrix({call, "x"}, x, "(batch, features)");
-  const Columns<T> scale({call, "gamma"}, gamma, x.shape(1));
-  std::vector<py::array> inputs;
-  add_given(inputs, gamma);
+  const PackedRow<T> scale({call, "gamma"}, gamma, x.shape(1));
   using View = PanelView<const T>;
   return normalization_backward<T>(
-      call, grad, x, inputs, out, [&](View grads, View xs, PanelView<T> grad_x, T* grad_gamma) {
-        const RowRange rows{0, grads.rows};
+      call, grad, x, given<T>({gamma}), out, [&](View grads, View xs, PanelView<T> grad_x, T* grad_gamma) {
+        const RowRange rows = all_rows(grads);
         AlignedBuffer<T> mean(grads.rows), inverse(grads.rows);
         const ops::Moments<T> moments{mean.data(), inverse.data()};
-        // For the moments alone: grad_x is written over below.
+        // Only the moments are used; grad_x is overwritten below.
         ops::layer_normalization_forward<T>(xs, static_cast<T>(epsilon), {nullptr, nullptr}, rows, moments, grad_x);
         ops::layer_normalization_backward<T>(grads, xs, moments, scale.data(), rows, grad_x);
         ops::layer_normalization_gradient<T>(grads, xs, moments, 0, grads.panels(), grad_gamma);

@@ -4,6 +4,9 @@
 #include "ops/dense.hpp"
 #include "ops/losses.hpp"
 
+#include <map>
+#include <string>
+
 namespace cnet::bind {
 
 namespace {
@@ -17,9 +20,7 @@ template <class T> py::object dense_forward(Arguments& arguments) {
   expect_matrix({call, "kernel"}, kernel, "(in, out)");
   expect_shape({call, "x"}, x, {-1, kernel.shape(0)});
   if (bias) expect_shape({call, "bias"}, *bias, {kernel.shape(1)});
-  std::vector<py::array> inputs{x, kernel};
-  if (bias) inputs.push_back(*bias);
-  Array<T> result = output<T>({call, "out"}, out, {x.shape(0), kernel.shape(1)}, inputs);
+  Array<T> result = output<T>({call, "out"}, out, {x.shape(0), kernel.shape(1)}, given<T>({x, kernel, bias}));
   const auto x_view = matrix(x), kernel_view = matrix(kernel);
   const T* bias_data = bias ? bias->data() : nullptr;
   const auto result_view = mutable_matrix(result);
@@ -70,7 +71,7 @@ template <class T> py::object dense_backward(Arguments& arguments) {
   return py::make_tuple(grad_x, grad_kernel, grad_bias);
 }
 
-/// out = f(x…) element by element; `out` may be one of the inputs, but not overlap one otherwise.
+/// Returns the result of an elementwise operation. `out` may be one of the inputs, but not partly overlap one.
 template <class T, class F>
 Array<T> elementwise(const char* call, const std::vector<Array<T>>& inputs, const py::object& out, F f) {
   std::vector<py::array> others;
@@ -85,8 +86,6 @@ Array<T> elementwise(const char* call, const std::vector<Array<T>>& inputs, cons
   compute([&] { f(size, data); });
   return result;
 }
-
-using Parameters = std::map<std::string, double>;
 
 template <class T>
 Array<T> activate(const char* call, const ops::Activation<T>& activation, const Array<T>& x, const py::object& out) {
@@ -110,7 +109,7 @@ template <class T> py::object activation_forward(Arguments& arguments) {
   const Array<T> x = arguments.array<T>("x");
   const std::string activation = arguments.text("activation");
   const py::object out = arguments.object();
-  const Parameters parameters = arguments.dict_of_numbers("parameters");
+  const std::map<std::string, double> parameters = arguments.dict_of_numbers("parameters");
   return activate(arguments.call, activation_of<T>(activation, parameters), x, out);
 }
 
@@ -120,7 +119,7 @@ template <class T> py::object activation_backward(Arguments& arguments) {
   const Array<T> y = arguments.array<T>("y");
   const std::string activation = arguments.text("activation");
   const py::object out = arguments.object();
-  const Parameters parameters = arguments.dict_of_numbers("parameters");
+  const std::map<std::string, double> parameters = arguments.dict_of_numbers("parameters");
   return activate_backward(arguments.call, activation_of<T>(activation, parameters), grad, x, y, out);
 }
 
@@ -158,71 +157,35 @@ template <class T> py::object rescaling_backward(Arguments& arguments) {
   });
 }
 
-/// A function of each row of logits.
-template <class T, class F>
-Array<T> row_function(const char* call, const Array<T>& logits, const py::object& out, F f) {
-  expect_matrix({call, "logits"}, logits, "(batch, classes)");
-  Array<T> result = output<T>({call, "out"}, out, shape_of(logits), {logits});
-  const auto view = matrix(logits);
-  const auto result_view = mutable_matrix(result);
-  compute([&] {
-    auto panels = packed(view);
-    f(panels.view(), all_rows(panels), panels.view());
-    unpack<T>(panels.view(), result_view);
-  });
-  return result;
-}
-
-/// Its backward pass, by its result.
-template <class T, class F>
-Array<T> row_function_backward(Argument result_argument, const Array<T>& grad, const Array<T>& forward_result,
-                               const py::object& out, F f) {
-  const char* call = result_argument.call;
-  expect_matrix(result_argument, forward_result, "(batch, classes)");
-  expect_shape({call, "grad"}, grad, shape_of(forward_result));
-  Array<T> result = output<T>({call, "out"}, out, shape_of(grad), {grad, forward_result});
-  const auto grad_view = matrix(grad), view = matrix(forward_result);
-  const auto result_view = mutable_matrix(result);
-  compute([&] {
-    auto grad_panels = packed(grad_view);
-    const auto panels = packed(view);
-    f(grad_panels.view(), panels.view(), all_rows(panels), grad_panels.view());
-    unpack<T>(grad_panels.view(), result_view);
-  });
-  return result;
+/// An operation on each row of logits: f(logits, rows, result).
+template <class T>
+py::object rows_forward(Arguments& arguments, void (*f)(PanelView<const T>, RowRange, PanelView<T>)) {
+  const Array<T> logits = arguments.array<T>("logits");
+  const py::object out = arguments.object();
+  expect_matrix({arguments.call, "logits"}, logits, "(batch, classes)");
+  return map_matrix(arguments.call, logits, {}, out, [f](PanelView<T> panels) { f(panels, all_rows(panels), panels); });
 }
 
 template <class T> py::object softmax(Arguments& arguments) {
-  const Array<T> logits = arguments.array<T>("logits");
-  const py::object out = arguments.object();
-  return row_function(arguments.call, logits, out, ops::softmax<T>);
+  return rows_forward<T>(arguments, ops::softmax<T>);
 }
 
 template <class T> py::object softmax_backward(Arguments& arguments) {
-  const Array<T> grad = arguments.array<T>("grad");
-  const Array<T> probabilities = arguments.array<T>("probabilities");
-  const py::object out = arguments.object();
-  return row_function_backward({arguments.call, "probabilities"}, grad, probabilities, out, ops::softmax_backward<T>);
+  return rows_backward<T>(arguments, "probabilities", "(batch, classes)", ops::softmax_backward<T>);
 }
 
 template <class T> py::object log_softmax(Arguments& arguments) {
-  const Array<T> logits = arguments.array<T>("logits");
-  const py::object out = arguments.object();
-  return row_function(arguments.call, logits, out, ops::log_softmax<T>);
+  return rows_forward<T>(arguments, ops::log_softmax<T>);
 }
 
 template <class T> py::object log_softmax_backward(Arguments& arguments) {
-  const Array<T> grad = arguments.array<T>("grad");
-  const Array<T> log_probabilities = arguments.array<T>("log_probabilities");
-  const py::object out = arguments.object();
-  return row_function_backward({arguments.call, "log_probabilities"}, grad, log_probabilities, out,
-                               ops::log_softmax_backward<T>);
+  return rows_backward<T>(arguments, "log_probabilities", "(batch, classes)", ops::log_softmax_backward<T>);
 }
 
 } // namespace
 
 void register_ops(py::module_& m) {
-  m.def("held", &held, py::arg("array").noconvert());
+  m.def("unresizable_view", &unresizable_view, py::arg("array").noconvert());
   static const Operation operations[] = {
       CNET_OPERATION(dense_forward, 4, 0),
       CNET_OPERATION(dense_backward, 4, 0),

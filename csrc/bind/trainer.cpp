@@ -1,5 +1,6 @@
 #include "train/trainer.hpp"
 #include "bind/arguments.hpp"
+#include "bind/losses.hpp"
 #include "bind/network.hpp"
 
 #include <algorithm>
@@ -115,7 +116,7 @@ template <class T> py::object outputs(BoundTrainer<T>& self, Arguments&) {
 template <class T> py::object forward(BoundTrainer<T>& self, Arguments& arguments) {
   const py::array x = arguments.any_array("x");
   expect_shape({"forward", "x"}, x, {-1, self.network.inputs()});
-  const py::weakref held = hold(x);
+  const py::weakref no_resize = prevent_resize(x);
   const Samples view = samples({"forward", "x"}, x);
   if (view.rows < 1) throw py::value_error("forward: expected a sample at least");
   observed(py::none(), false, [&](const Observer& observer) { self.trainer.forward(view, observer); });

@@ -36,7 +36,7 @@ def as_array(value: Any, argument: str) -> Array:
     be resized while what is returned, or a view of it, lives.
     """
     if type(value) is np.ndarray and value.dtype in _READY and value.size:
-        return _core.held(value)
+        return _core.unresizable_view(value)
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{argument}: masked arrays are not supported; fill or drop what is masked")
     if not isinstance(value, (np.ndarray, np.generic, list, tuple)) and (what := no_array(value)):
@@ -61,7 +61,7 @@ def as_array(value: Any, argument: str) -> Array:
         raise ValueError(f"{argument}: expected numbers, got none in shape {array.shape}")
     if array.dtype.kind == "f" and array.dtype.itemsize > 8:
         array = as_type(array, np.float64)
-    return _core.held(array.astype(array.dtype.newbyteorder("="), copy=False))
+    return _core.unresizable_view(array.astype(array.dtype.newbyteorder("="), copy=False))
 
 
 def _way_out(array: Array) -> str:
@@ -226,7 +226,7 @@ def as_floats(call: str, **arrays: Any) -> list[FloatArray]:
     if len(arrays) == 1:
         (value,) = arrays.values()
         if type(value) is np.ndarray and value.dtype in _FLOATS and value.size:
-            return [as_type(_core.held(value), value.dtype)]
+            return [as_type(_core.unresizable_view(value), value.dtype)]
     found = {name: as_array(value, f"{call}: {name}") for name, value in arrays.items()}
     decisive = [
         found[name].dtype
