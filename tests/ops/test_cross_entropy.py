@@ -1,4 +1,4 @@
-"""Cross-entropies: labels, special values and gradients."""
+"""Categorical cross-entropies: labels, special values and gradients."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_large_logits_stay_finite(dtype: type, classes: int) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_infinite_logits_of_other_classes_do_no_harm(dtype: type) -> None:
+def test_infinite_logits_of_other_classes_have_no_effect(dtype: type) -> None:
     logits = np.array([[0.0, -np.inf, 0.0], [-np.inf, 5.0, -np.inf]], dtype)
     for labels in ([2, 1], [[0.0, 0.0, 1.0], [0.0, 1.0, 0.0]]):
         loss, p = ops.softmax_cross_entropy_forward(logits, labels)
@@ -93,8 +93,7 @@ def test_clipped_probabilities(dtype: type) -> None:
 @pytest.mark.parametrize("kind", LABEL_KINDS)
 def test_softmax_cross_entropy_gradient(kind: str) -> None:
     logits, labels = draw("softmax_cross_entropy_forward", 5, 17, 17, np.float64, kind).values()
-    # The third derivative of log Z is at most 1 / (6 √3), the skewness of one logit at most; labels sum
-    # to at most 2.
+    # The third derivative of log Z is at most 1 / (6 √3); labels sum to at most 2.
     bound = difference_bound(
         2 * (math.log(17) + 2 * abs(logits).max()),
         roundings=20 + 2 * 17 + 5,
@@ -112,7 +111,7 @@ def test_softmax_cross_entropy_gradient(kind: str) -> None:
 @pytest.mark.parametrize("kind", LABEL_KINDS)
 def test_cross_entropy_gradient(kind: str) -> None:
     p, labels = draw("cross_entropy_forward", 5, 17, 17, np.float64, kind).values()
-    p *= 50  # no longer a distribution; and no less than 0.25
+    p *= 50  # not a distribution, and at least 0.25
     # The third derivatives of log p and log Σp are at most 2 / p³; labels sum to at most 2.
     bound = difference_bound(
         2 * (2 - np.log(p / p.sum(axis=1, keepdims=True)).min()),

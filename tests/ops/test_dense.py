@@ -1,4 +1,4 @@
-"""A dense layer: its gradients, and several results."""
+"""A dense layer: gradients, and `out` for several results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dropout and noise: what they draw of each seed and step, and how near noise is to normal."""
+"""Dropout and noise: random numbers of each seed and step, and the distribution of the noise."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_parity_for_any_seed_and_step(name: str, seed: int, step: int) -> None:
 
 
 @pytest.mark.parametrize("name", RANDOM)
-def test_each_seed_and_step_draws_its_own(name: str) -> None:
+def test_each_seed_and_step_draws_other_numbers(name: str) -> None:
     arguments = draw(name, 30, 70, 70, np.float64)
     drawn = []
     for seed in (0, 1, 2**32, 2**63):
@@ -55,7 +55,7 @@ def test_parity_for_any_rate(rate: float, dtype: type) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_what_is_dropped_is_zero_whatever_it_was(dtype: type) -> None:
+def test_dropped_infinities_and_nans_become_zero(dtype: type) -> None:
     for wild in (np.inf, np.nan):
         x = np.full((20, 33), wild, dtype)
         y, mask = ops.dropout_forward(x, 0.5, seed=1)
@@ -65,7 +65,7 @@ def test_what_is_dropped_is_zero_whatever_it_was(dtype: type) -> None:
 
 
 @pytest.mark.parametrize("name", RANDOM)
-def test_a_number_is_given_the_same_in_any_batch_and_type(name: str) -> None:
+def test_random_numbers_do_not_depend_on_batch_size_or_dtype(name: str) -> None:
     arguments = draw(name, 30, 70, 70, np.float64)
     arguments["x"] = np.ones((30, 70))
     (whole, *_) = call(ops, name, arguments)
@@ -110,7 +110,7 @@ def test_layers_give_the_same_bits(dtype: str) -> None:
         ),
     ],
 )
-def test_what_makes_no_sense_is_refused(
+def test_invalid_arguments_are_refused(
     name: str, changed: Arguments, error: type[Exception], message: str
 ) -> None:
     arguments: dict[str, Any] = draw(name, 3, 5, 5, np.float32) | changed
@@ -118,20 +118,20 @@ def test_what_makes_no_sense_is_refused(
         call(ops, name, arguments)
 
 
-# -- How near to normal ----------------------------------------------------------------------------
+# -- The distribution of the noise -----------------------------------------------------------------
 
 
-def test_noise_is_as_near_to_normal_as_its_bound() -> None:
-    """A million numbers, up to five deviations: in float64, so that the sum adds no rounding."""
+def test_noise_is_normal_within_its_bound() -> None:
+    """A million numbers, up to five deviations; in float64, where the sum adds no rounding."""
     shape = (256, 4096)
     noise = ops.gaussian_noise(np.zeros(shape), 1.0, seed=5, step=9)
     normal = reference.random.batch_normal(5, 9, *shape)
     assert np.abs(normal).max() > 4.5
     assert (np.abs(noise - normal) <= normal_bound(normal)).all()
-    assert (normal_bound(normal) < 2e-6 * np.abs(normal)).all(), "a bound that says something"
+    assert (normal_bound(normal) < 2e-6 * np.abs(normal)).all(), "the bound is tight"
 
 
-def test_the_polynomials_are_as_near_to_the_inverse_of_erf_as_the_bound_has_it() -> None:
+def test_the_polynomials_approximate_the_inverse_of_erf_within_the_bound() -> None:
     errors = []
     multiples = np.unique(np.geomspace(1, 2**23, 700).astype(int) * 2 - 1)
     for u in [*multiples * 2.0**-24, *(1 - multiples * 2.0**-24)]:

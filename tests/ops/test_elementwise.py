@@ -1,4 +1,4 @@
-"""ReLU and rescaling: special values and gradients; the other activations are in test_activations.py."""
+"""ReLU and rescaling: special values and gradients; test_activations.py has the other activations."""
 
 from __future__ import annotations
 

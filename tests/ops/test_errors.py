@@ -1,4 +1,4 @@
-"""What every operation refuses: shapes that don't fit, and what isn't numbers."""
+"""Errors of every operation: mismatched shapes, and values of the wrong type."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from support.op_arguments import (
 
 from cnet import ops
 
-# An op, the shapes that do not go together, and what the message says of both sides.
+# An op, mismatched shapes, and parts of the message that name both sides.
 BAD_SHAPES: list[tuple[str, dict[str, tuple[int, ...]], tuple[str, ...]]] = [
     ("dense_forward", {"x": (17, 31), "kernel": (29, 13)}, ("31", "29")),
     ("dense_forward", {"x": (17, 1), "kernel": (31, 13)}, ("1", "31")),
@@ -121,7 +121,7 @@ BAD_KINDS: dict[str, Callable[[Array], Any]] = {
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_bad_kinds_are_refused(name: str) -> None:
+def test_wrong_types_are_refused(name: str) -> None:
     arguments = draw(name, 17, 13, 13, np.float32)
     for kind, key in product(BAD_KINDS, arrays_of(arguments)):
         if key in OPTIONAL and kind == "None":
@@ -153,8 +153,8 @@ def test_bad_kinds_are_refused(name: str) -> None:
     ],
     ids=repr,
 )
-def test_scalars_of_a_bad_kind_are_refused(key: str, bad: object) -> None:
-    """Python's own conversion would warn of some, and go on with NaN or a part of the number."""
+def test_scalars_of_the_wrong_type_are_refused(key: str, bad: object) -> None:
+    """Python's conversion would only warn about some, and return NaN or a part of the number."""
     for name in NAMES:
         if key in PARAMETERS[name]:
             arguments = draw(name, 3, 5, 5, np.float32)
@@ -166,14 +166,14 @@ def test_scalars_of_a_bad_kind_are_refused(key: str, bad: object) -> None:
     "bad",
     ["False", "", None, 0.0, math.nan, [0], object(), np.ma.masked, np.array(True), np.float32(1)],
 )
-def test_what_is_no_bool_is_refused(bad: object) -> None:
+def test_flags_other_than_bools_are_refused(bad: object) -> None:
     arguments = draw("sgd_momentum_update", 3, 5, 5, np.float32)
     with pytest.raises(TypeError, match="sgd_momentum_update: nesterov: expected a bool, got "):
         call(ops, "sgd_momentum_update", arguments | {"nesterov": bad})
 
 
 @pytest.mark.parametrize("good", [True, 1, np.True_])
-def test_bools_of_any_kind_are_taken(good: object) -> None:
+def test_bools_of_any_type_are_accepted(good: object) -> None:
     arguments = draw("sgd_momentum_update", 3, 5, 5, np.float32)
     expected, actual = (
         call(ops, "sgd_momentum_update", arguments | {"nesterov": flag}) for flag in (True, good)
@@ -183,7 +183,7 @@ def test_bools_of_any_kind_are_taken(good: object) -> None:
 
 
 @pytest.mark.parametrize("value", [0.5, 1, True, np.float32(0.5), np.int8(1), np.array(0.5)])
-def test_real_numbers_of_any_kind_are_taken(value: Any) -> None:
+def test_real_numbers_of_any_type_are_accepted(value: Any) -> None:
     param = np.ones(3, np.float32)
     ops.sgd_update(param, np.ones(3, np.float32), value)
     np.testing.assert_array_equal(param, 1 - np.float32(value))
@@ -191,7 +191,7 @@ def test_real_numbers_of_any_kind_are_taken(value: Any) -> None:
 
 @pytest.mark.parametrize("key", ["learning_rate", "beta_1", "epsilon", "step"])
 @pytest.mark.parametrize("large", [10**400, Fraction(10**400)])
-def test_numbers_beyond_all_floats_are_refused(key: str, large: object) -> None:
+def test_numbers_too_large_for_a_float_are_refused(key: str, large: object) -> None:
     arguments = draw("adam_update", 3, 5, 5, np.float32)
     kind = TypeError if key == "step" and isinstance(large, Fraction) else ValueError
     before = np.copy(arguments["param"])

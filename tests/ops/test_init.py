@@ -34,7 +34,7 @@ from cnet import ops, reference
 
 
 def widths(name: str, sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Return the pairs of inputs and outputs that an op is tried with."""
+    """Return the pairs of input and output widths to test an op with."""
     return product(sizes, sizes) if name in DENSE else zip(sizes, sizes, strict=True)
 
 
@@ -69,11 +69,11 @@ def test_sizes_of_zero(name: str, dtype: type) -> None:
     for kind, batch in product(label_kinds(name), [0, 3]):
         for inputs, outputs in widths(name, [0, 3]):
             if batch and inputs and outputs:
-                continue  # not a size of zero
+                continue  # no size is zero
             if kind == "ids" and batch and not outputs:
-                continue  # no id would do
+                continue  # no id is valid
             arguments = draw(name, batch, inputs, outputs, dtype, kind)
-            with np.errstate(divide="ignore"):  # of the reference, at the log of an empty sum
+            with np.errstate(divide="ignore"):  # in the reference: log of an empty sum
                 expected = call(reference, name, arguments)
             assert_same(call(ops, name, arguments), expected)
 
@@ -107,10 +107,10 @@ def test_a_row_has_the_same_bits_in_any_batch(name: str, dtype: type) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_inputs_of_any_layout(name: str, dtype: type) -> None:
     for layout, kind in product(LAYOUTS, label_kinds(name)):
-        assert_layout_is_no_matter(name, dtype, layout, kind)
+        assert_layout_has_no_effect(name, dtype, layout, kind)
 
 
-def assert_layout_is_no_matter(name: str, dtype: type, layout: str, kind: str) -> None:
+def assert_layout_has_no_effect(name: str, dtype: type, layout: str, kind: str) -> None:
     arguments = draw(name, 17, 13, 13, dtype, kind)
     changed = {
         key: LAYOUTS[layout](arguments[key])
@@ -119,7 +119,7 @@ def assert_layout_is_no_matter(name: str, dtype: type, layout: str, kind: str) -
     }
     before = {key: value.copy() for key, value in changed.items()}
     expected = call(ops, name, arguments)
-    if name in UPDATES:  # call() copies the arguments of these, and with them the layout
+    if name in UPDATES:  # call() copies their arguments, which changes the layout
         updated = {key: np.copy(value) for key, value in arguments.items() if key not in SCALARS}
         arguments |= updated | changed
         getattr(ops, name)(**arguments)
@@ -158,7 +158,7 @@ def assert_become_float32(name: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in UPDATES])
-def test_floatx_decides_where_no_array_does(name: str) -> None:
+def test_floatx_determines_the_dtype_of_lists(name: str) -> None:
     arguments = draw(name, 3, 5, 5, np.float64)
     lists = {key: arguments[key].tolist() for key in arrays_of(arguments)}
     expected = call(ops, name, arguments)

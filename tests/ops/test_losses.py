@@ -1,4 +1,4 @@
-"""Losses of each number by itself: against the reference, their own differences, and in training."""
+"""Pointwise losses: against the reference, central differences, and in training."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def logs(x: Array) -> Array:
 
 
 def focal(q: Array, t: Array) -> Array:
-    """Return t (1 + |log q|) of shares q kept in their range, times what 1 − q makes of q's error."""
+    """Return t (1 + |log q|) of clipped probabilities q, times the error that (1 − q)ᵞ adds."""
     q = np.clip(q, 1e-7, 1 - 1e-7)
     return t * (1 + logs(q)) * (1 + 1.5 * (logs(1 - q) + 1 / (1 - q))) * (1 - q) ** 1.5
 
 
-# What a loss adds up, term by term without cancellation: the size that its rounding errors have.
+# The terms of each loss, added without cancellation: its rounding errors are in proportion.
 MAGNITUDES: dict[str, Callable[[Array, Array], Array]] = {
     "mean_squared_error": lambda p, t: (p + t) ** 2,
     "mean_absolute_error": lambda p, t: p + t,
@@ -45,11 +45,11 @@ MAGNITUDES: dict[str, Callable[[Array, Array], Array]] = {
     "kl_divergence": lambda p, t: t * (2 + logs(p)) + 2 + logs(np.maximum(t, 1e-7)),
     "hinge": lambda p, t: 1 + p * np.maximum(t, 1),
     "squared_hinge": lambda p, t: (1 + p * np.maximum(t, 1)) ** 2,
-    # The logarithm of 1 − q carries the error of 1 − q, over 1 − q.
+    # The logarithm of 1 − q has the error of 1 − q divided by 1 − q.
     "binary_crossentropy": lambda p, _: 2 + logs(p) + logs(1 - p) + 1 / (1 - p),
     "binary_crossentropy_from_logits": lambda p, t: 1 + p + p * t,
     "log_cosh": lambda p, t: p + t + np.log(2),
-    # A power has the errors of the logarithm times its exponent; 1 − p those of p over it.
+    # A power has the error of the logarithm times the exponent, 1 − p that of p divided by 1 − p.
     "binary_focal_crossentropy": lambda p, _: (1 + 1.5 * logs(1 - p)) * (2 + 2 / (1 - p) + 1 / p),
     "binary_focal_crossentropy_from_logits": lambda p, t: 2 * (1 + p + p * t),
     "categorical_focal_crossentropy": lambda p, t: focal(p / p.sum(axis=1, keepdims=True), t),
@@ -63,7 +63,7 @@ ROUNDINGS = 24 + 33
 
 
 def sample(name: str, shape: tuple[int, int], dtype: str) -> tuple[Array, Array]:
-    """Return predictions and targets that the loss is defined for."""
+    """Return predictions and targets for which the loss is defined."""
     p = RNG.uniform(0.05, 0.95, shape)
     t = RNG.uniform(0, 1, shape)
     if "hinge" in name or "binary" in name:
@@ -76,7 +76,7 @@ def sample(name: str, shape: tuple[int, int], dtype: str) -> tuple[Array, Array]
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("name", FORMULAS)
-def test_each_loss_is_the_references(name: str, shape: tuple[int, int], dtype: str) -> None:
+def test_each_loss_agrees_with_the_reference(name: str, shape: tuple[int, int], dtype: str) -> None:
     p, t = sample(name, shape, dtype)
     exact = reference.pointwise_loss_forward(
         name, p.astype("float64"), t.astype("float64"), DELTA, **PARAMETERS
@@ -90,7 +90,7 @@ def test_each_loss_is_the_references(name: str, shape: tuple[int, int], dtype: s
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", FORMULAS)
-def test_each_gradient_is_the_references(name: str, dtype: str) -> None:
+def test_each_gradient_agrees_with_the_reference(name: str, dtype: str) -> None:
     p, t = sample(name, (17, 5), dtype)
     expected = reference.pointwise_loss_backward(name, p, t, DELTA, **PARAMETERS)
     actual = ops.pointwise_loss_backward(name, p, t, DELTA, **PARAMETERS)
@@ -101,7 +101,7 @@ def test_each_gradient_is_the_references(name: str, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("name", FORMULAS)
-def test_each_gradient_is_its_losses_slope(name: str) -> None:
+def test_each_gradient_agrees_with_central_differences(name: str) -> None:
     p, t = sample(name, (7, 3), "float64")
     step = 1e-6
     slopes = np.empty_like(p)
@@ -118,7 +118,7 @@ def test_each_gradient_is_its_losses_slope(name: str) -> None:
     )
 
 
-def test_what_is_far_out_stays_finite() -> None:
+def test_losses_of_large_logits_stay_finite() -> None:
     for dtype in ("float32", "float64"):
         z = np.array([[-1e4, -90.0, 0.0, 90.0, 1e4]], dtype)
         for t in (np.zeros_like(z), np.ones_like(z)):
@@ -129,7 +129,7 @@ def test_what_is_far_out_stays_finite() -> None:
         p = np.array([[0.0, 1.0]], dtype)
         for name in ("binary_crossentropy", "kl_divergence", "poisson"):
             assert np.isfinite(ops.pointwise_loss_forward(name, p, 1 - p)).all()
-        small = np.array([[-20.0]], dtype)  # log(1 + e⁻²⁰) = e⁻²⁰ to the last bits
+        small = np.array([[-20.0]], dtype)  # log(1 + e⁻²⁰) = e⁻²⁰ up to the last bits
         loss = ops.pointwise_loss_forward("binary_crossentropy_from_logits", small, 0 * small)
         assert loss[0] == pytest.approx(np.exp(-20.0), rel=4 * float(np.finfo(dtype).eps))
 
@@ -160,7 +160,7 @@ def test_focal_losses_of_certain_predictions(dtype: str) -> None:
             for t in (right, wrong):
                 slope = ops.pointwise_loss_backward(name, p, t, gamma=power)
                 assert np.isfinite(slope).all()
-        # Without a power the losses are the plain cross-entropies.
+        # With exponent 0 the losses are the plain cross-entropies.
         p = RNG.uniform(0.1, 0.9, (5, 3)).astype(dtype)
         t = np.eye(3)[[0, 1, 2, 1, 0]].astype(dtype)
         focal = ops.pointwise_loss_backward("binary_focal_crossentropy", p, t, gamma=0.0)
@@ -208,7 +208,7 @@ def test_nan_is_not_hidden() -> None:
     p = np.array([[np.nan, 0.5]])
     for name in FORMULAS:
         assert np.isnan(ops.pointwise_loss_forward(name, p, [[1.0, 1.0]])).all(), name
-        if name != "hinge":  # whose slope is a constant on either side
+        if name != "hinge":  # its slope is constant on either side
             assert np.isnan(ops.pointwise_loss_backward(name, p, [[1.0, 1.0]])[0, 0]), name
 
 
@@ -246,7 +246,7 @@ def test_regression_finds_the_line() -> None:
     ],
     ids=lambda loss: loss.name,
 )
-def test_a_step_goes_down_the_losses_gradient(loss: losses.PointwiseLoss) -> None:
+def test_a_step_follows_the_gradient_of_the_loss(loss: losses.PointwiseLoss) -> None:
     x, y = RNG.normal(size=(12, 4)), RNG.integers(2, size=(12, 3)).astype(float)
     model = compiled(loss, 3, "float64")
     model.build((None, 4))
@@ -264,7 +264,7 @@ def test_a_step_goes_down_the_losses_gradient(loss: losses.PointwiseLoss) -> Non
         np.testing.assert_allclose(after, before - 0.1 * gradient, rtol=0, atol=1e-14)
 
 
-def test_accuracy_of_a_single_output_is_of_its_side() -> None:
+def test_accuracy_of_a_single_output_compares_with_one_half() -> None:
     x, y = RNG.normal(size=(50, 4)), RNG.integers(2, size=50)
     model = compiled(losses.BinaryCrossentropy(from_logits=True), metrics=["accuracy"])
     history = model.fit(x, y, epochs=3, verbose=0).history
@@ -286,7 +286,7 @@ def test_accuracy_of_a_single_output_is_of_its_side() -> None:
 )
 def test_the_engine_counts_binary_accuracy(loss: losses.Loss, outputs: int) -> None:
     x, y = RNG.normal(size=(50, 4)), RNG.integers(2, size=(50, outputs)).astype(float)
-    y[0] = 0.25  # a soft label is never met
+    y[0] = 0.25  # no prediction equals a soft label
     model = compiled(loss, outputs, metrics=["binary_accuracy"])
     if not loss.from_logits:  # type: ignore[attr-defined]
         model.add(layers.Activation("sigmoid"))
@@ -294,7 +294,7 @@ def test_the_engine_counts_binary_accuracy(loss: losses.Loss, outputs: int) -> N
     predictions = model.predict(x, verbose=0)
     counted = model.evaluate(x, y, 7, verbose=0)[1]
     assert model._compiled is not None
-    assert not model._compiled.fed  # so nobody looked at predictions for it
+    assert not model._compiled.fed  # so Python computed no metric
     assert counted == pytest.approx(cnet.metrics.BinaryAccuracy()(y, predictions), rel=1e-6)
     assert 0 < counted < 1
     model.compile("sgd", loss, metrics=[cnet.metrics.BinaryAccuracy(threshold=0.9)])
@@ -304,7 +304,7 @@ def test_the_engine_counts_binary_accuracy(loss: losses.Loss, outputs: int) -> N
 
 
 @pytest.mark.parametrize("from_logits", [False, True])
-def test_smoothed_labels_are_labels_that_were_smoothed_before(from_logits: bool) -> None:
+def test_label_smoothing_equals_smoothed_labels(from_logits: bool) -> None:
     x, y = RNG.normal(size=(20, 4)), np.eye(3)[RNG.integers(3, size=20)]
     smooth, by_hand = (
         compiled(
@@ -395,6 +395,6 @@ def test_names(name: str) -> None:
         ),
     ],
 )
-def test_what_is_wrong_is_refused(call: Any, error: type[Exception], message: str) -> None:
+def test_invalid_arguments_are_refused(call: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=re.escape(message)):
         call()

@@ -1,4 +1,4 @@
-"""Batch and layer normalization: gradients, special values, and the layers' own bits."""
+"""Batch and layer normalization: gradients, special values, and the same bits as in layers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NORMALIZATIONS = [
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", NORMALIZATIONS)
-def test_none_stands_for_ones_and_zeros(name: str, dtype: type) -> None:
+def test_none_means_ones_and_zeros(name: str, dtype: type) -> None:
     arguments = draw(name, 17, 33, 33, dtype)
     neutral: Arguments = {"gamma": np.ones(33, dtype), "beta": np.zeros(33, dtype)}
     neutral = {key: value for key, value in neutral.items() if key in arguments}
@@ -64,7 +64,7 @@ def test_nan_stays_in_its_column_or_its_row(dtype: type) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_what_does_not_vary_becomes_zero(dtype: type) -> None:
+def test_constant_input_becomes_zero(dtype: type) -> None:
     x = np.full((4, 16), 3.0, dtype)
     y, mean, variance = ops.batch_normalization_forward(x)
     assert_same([y, mean, variance], [np.zeros_like(x), x[0], np.zeros(16, dtype)])
@@ -103,7 +103,7 @@ def test_gradients(name: str) -> None:
     arguments = {"grad": grad, "x": x, "gamma": gamma, "epsilon": epsilon} | moments
     gradients = call(ops, f"{name}_backward", arguments)
     # z' = (δ - 1/n - z zⱼ/n) / s, where |z| ≤ √n and s ≥ √epsilon = 1: so |z'| ≤ 2, and by its
-    # derivatives |z'''| ≤ 36/n. A change of x is one of the terms times |x| |z'|, too.
+    # derivatives |z'''| ≤ 36/n. Rounding x changes a term by |x| |z'|, too.
     weight = np.abs(grad * gamma).sum()
     terms = np.abs(grad) * (np.abs(gamma) * (np.abs(x) + np.abs(x).mean(axis=axis, keepdims=True)))
     magnitude = (terms + np.abs(grad * beta)).sum() + 2 * np.abs(x).max() * weight
@@ -112,7 +112,7 @@ def test_gradients(name: str) -> None:
         assert_gradient(gradient, loss, array, bound)
 
 
-# -- The layers' own -------------------------------------------------------------------------------
+# -- Layers ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -1,4 +1,4 @@
-"""Optimizers' steps, in place."""
+"""Update steps of optimizers, in place."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_updates_of_arrays_that_overlap_are_refused() -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_the_param_decides_the_dtype_of_an_update(dtype: type) -> None:
+def test_param_determines_the_dtype_of_an_update(dtype: type) -> None:
     param, expected = np.ones(5, dtype), np.ones(5, dtype)
     grad = np.full(5, 0.1)
     ops.sgd_update(param, grad, 1.0)

@@ -1,4 +1,4 @@
-"""What `out` may be, for every operation that has it."""
+"""`out` of every operation that has it."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_an_out_that_overlaps_an_input_is_refused(name: str, dtype: type) -> Non
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", [name for name in MAKE_ARRAYS if name not in MAKE_SEVERAL])
-def test_out_may_be_an_input_of_elementwise_ops_alone(name: str, dtype: type) -> None:
+def test_only_elementwise_ops_accept_an_input_as_out(name: str, dtype: type) -> None:
     arguments = draw(name, 13, 13, 13, dtype, "soft")
     expected = call(ops, name, arguments)
     for key in arrays_of(arguments):

@@ -30,7 +30,7 @@ def test_ops_and_reference_have_the_same_signature(name: str) -> None:
 
 @pytest.mark.parametrize("name", ALL_NAMES)
 def test_the_core_takes_the_same_parameters_by_position(name: str) -> None:
-    """Each argument, if replaced by an object of no use, is refused by the name of its parameter."""
+    """The error for an argument of the wrong type names its parameter."""
     good: dict[str, Any] = {"out": None, "parameters": {}, **draw(name, 3, 5, 5, np.float32)}
     arguments = [good[key] for key in PARAMETERS[name]]
     function = getattr(_core, name)

@@ -25,7 +25,7 @@ def test_nan_stays_in_its_row(dtype: type) -> None:
 def test_log_softmax_gradient() -> None:
     (logits,) = draw("log_softmax", 5, 17, 17, np.float64).values()
     grad = np.random.default_rng(0).normal(size=(5, 17))
-    # The third derivative of log Z is at most 1 / (6 √3), the skewness of one logit at most.
+    # The third derivative of log Z is at most 1 / (6 √3).
     bound = difference_bound(
         (abs(grad) * (3 + 2 * abs(logits).max())).sum(),
         roundings=20 + 17 + 85,

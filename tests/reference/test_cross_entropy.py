@@ -1,4 +1,4 @@
-"""The reference's cross-entropies: gradients, special values, and what they refuse."""
+"""The reference's cross-entropies: gradients, special values and errors."""
 
 from __future__ import annotations
 
@@ -32,8 +32,7 @@ def test_softmax_cross_entropy_gradient(batch: int, classes: int, kind: str) -> 
     def loss() -> float:
         return ops.softmax_cross_entropy_forward(logits, labels)[0]
 
-    # The third derivative of log Z is at most 1 / (6 √3), the skewness of one logit at most; labels sum
-    # to at most 2.
+    # The third derivative of log Z is at most 1 / (6 √3); labels sum to at most 2.
     bound = difference_bound(
         magnitude=2 * (math.log(classes) + 2 * abs(logits).max(initial=0)),
         roundings=20 + 2 * classes + batch,
@@ -52,7 +51,8 @@ def test_cross_entropy_gradient(batch: int, classes: int, kind: str) -> None:
     def loss() -> float:
         return ops.cross_entropy_forward(p, labels)
 
-    # The third derivatives of log p and log Σp are at most 2 / p³, p is no less than 0.5, and labels sum to at most 2.
+    # The third derivatives of log p and log Σp are at most 2 / p³, p is at least 0.5, and labels sum to
+    # at most 2.
     minus_log_q = -np.log(p / p.sum(axis=1, keepdims=True))
     bound = difference_bound(
         magnitude=2 * (2 + minus_log_q.max(initial=0)),
@@ -62,7 +62,7 @@ def test_cross_entropy_gradient(batch: int, classes: int, kind: str) -> None:
     assert_gradient(ops.cross_entropy_backward(p, labels), loss, p, bound)
 
 
-def test_cross_entropy_is_blind_to_scale_and_to_clipped_probabilities() -> None:
+def test_cross_entropy_ignores_scale_and_clipped_probabilities() -> None:
     p, labels = np.array([[1.0, 3.0], [0.0, 5.0]]), [0, 0]
     expected = (math.log(4) - math.log(1e-7)) / 2
     assert ops.cross_entropy_forward(p, labels) == pytest.approx(
@@ -83,7 +83,7 @@ def test_large_logits_stay_finite(dtype: type[np.floating]) -> None:
     np.testing.assert_array_equal(grad * 3, [[1.0, -1.0], [0.0, 0.0], [0.5, -0.5]])
 
 
-def test_infinite_logits_of_other_classes_do_no_harm() -> None:
+def test_infinite_logits_of_other_classes_have_no_effect() -> None:
     loss, p = ops.softmax_cross_entropy_forward([[0.0, -np.inf, 0.0]], [2])
     assert p.tolist() == [[0.5, 0.0, 0.5]]
     assert loss == pytest.approx(math.log(2), rel=relative_bound(ELEMENTARY_ROUNDINGS, np.float32))
@@ -96,7 +96,7 @@ def test_losses_agree_with_their_definition(dtype: type[np.floating]) -> None:
     minus_log_p = -np.log(ops.softmax(logits.astype(np.float64)))
     bound = mean_loss_bound(y, minus_log_p, log_softmax_bound(logits, dtype), dtype)
     assert abs(loss - (y * minus_log_p).sum(axis=1).mean()) <= bound
-    # The same by way of the logarithm of the probabilities, which are as far off as softmax is.
+    # The logarithm of the probabilities has the error of softmax.
     log_q_bound = softmax_bound(logits, dtype) / ops.softmax(logits)
     log_q_bound += log_bound(minus_log_p, 6, dtype)
     bound = mean_loss_bound(y, minus_log_p, log_q_bound, dtype)

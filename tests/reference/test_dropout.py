@@ -1,4 +1,4 @@
-"""The reference's dropout and noise: their definition by the random numbers."""
+"""The reference's dropout and noise: defined by the random numbers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cnet.reference import random
 @pytest.mark.parametrize("rate", [0.0, 0.3, 1.0])
 def test_dropout(rate: float, dtype: type[np.floating]) -> None:
     x = np.random.default_rng(0).normal(size=(20, 70)).astype(dtype)
-    x[random.batch_bits(3, 5, 20, 70) < rate * 2**32] = np.nan  # what is dropped
+    x[random.batch_bits(3, 5, 20, 70) < rate * 2**32] = np.nan  # to be dropped
     outs = np.empty_like(x), np.empty_like(x)
     y, mask = ops.dropout_forward(x, rate, 3, 5, out=outs)
     assert y is outs[0]

@@ -1,4 +1,4 @@
-"""What holds for all of the reference's operations."""
+"""Conventions of all operations of the reference."""
 
 from __future__ import annotations
 

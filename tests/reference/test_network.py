@@ -32,7 +32,7 @@ def draw_weights(*widths: int, seed: int = 0) -> list[FloatArray]:
 
 
 def draw_clouds(samples: int) -> tuple[FloatArray, npt.NDArray[np.int64]]:
-    """Return two Gaussian clouds, around (2, 2) and (-2, -2), and which of them a point is of."""
+    """Return two Gaussian clouds, around (2, 2) and (-2, -2), and the cloud of each point."""
     rng = np.random.default_rng(samples)
     labels = np.arange(samples) % 2
     return rng.normal(size=(samples, 2)) + (2 - 4 * labels[:, np.newaxis]), labels
@@ -47,20 +47,20 @@ def test_gradients_of_the_whole_network(widths: tuple[int, ...]) -> None:
         logits, _ = network.forward(x, weights)
         return ops.softmax_cross_entropy_forward(logits, labels)[0]
 
-    # The speed of the logits as one weight changes is its input times the paths to the logits, as
-    # long as no unit meets the kink of its relu; and the third derivative of log Z is at most the
-    # cube of the range of the speeds over 6 √3.
+    # The derivative of the logits with respect to a weight is its input times the paths to the logits,
+    # if no unit is at the kink of its relu. The third derivative of log Z is at most the cube of the
+    # range of these derivatives over 6 √3.
     _, inputs = network.forward(x, weights)
-    paths, speed = np.eye(3), 0.0
+    paths, derivative = np.eye(3), 0.0
     for a, kernel, bias in zip(inputs[::-1], weights[-2::-2], weights[::-2], strict=True):
         assert np.abs(ops.dense_forward(a, kernel, bias)).min() > 1e-4
-        speed = max(speed, max(1.0, np.abs(a).max()) * paths.max())
+        derivative = max(derivative, max(1.0, np.abs(a).max()) * paths.max())
         paths = np.abs(kernel) @ paths
     largest_logits, _ = network.forward(np.abs(x), [np.abs(weight) for weight in weights])
     bound = difference_bound(
         magnitude=2 * largest_logits.max(),
         roundings=sum(widths) + len(x) + 20,
-        third_derivative=0.1 * (2 * speed) ** 3,
+        third_derivative=0.1 * (2 * derivative) ** 3,
     )
 
     value, gradients = network.loss_and_gradients(x, labels, weights)
@@ -80,7 +80,7 @@ def test_the_loop_learns_to_tell_two_clouds_apart() -> None:
     assert (logits.argmax(axis=1) == labels).mean() >= 0.99
 
 
-def test_softmax_regression_of_nothing_known_starts_at_log_of_the_classes() -> None:
+def test_softmax_regression_starts_at_log_of_the_classes() -> None:
     x = np.random.default_rng(0).normal(size=(30, 4))
     weights = [np.zeros((4, 3)), np.zeros(3)]
     labels = np.arange(30) % 3

@@ -1,4 +1,4 @@
-"""The reference's batch and layer normalization: their definition, and gradients by differences."""
+"""The reference's batch and layer normalization: definition, and gradients by central differences."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_the_definition(shape: tuple[int, int]) -> None:
     for axis in (0, 1):
         mean, variance = x.mean(axis=axis, keepdims=True), x.var(axis=axis, keepdims=True)
         expected = gamma * (x - mean) / np.sqrt(variance + 0.25) + beta
-        # 1 / √(variance + 0.25) is at most 2, what cancels in x - mean no more than the largest x.
+        # 1 / √(variance + 0.25) is at most 2, the error of x - mean in proportion to the largest x.
         magnitude = abs(gamma) * 4 * abs(x).max() + abs(beta)
         bound = rounding_bound(magnitude, 2 * x.shape[axis] + 10, np.float64)
         if axis == 0:

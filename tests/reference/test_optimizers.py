@@ -1,4 +1,4 @@
-"""The reference's steps of optimizers, in place."""
+"""The reference's update steps of optimizers, in place."""
 
 from __future__ import annotations
 

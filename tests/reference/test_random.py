@@ -1,4 +1,4 @@
-"""The reference's random numbers: known answers, and the distributions they claim."""
+"""The reference's random numbers: known answers and distributions."""
 
 from __future__ import annotations
 
@@ -93,10 +93,10 @@ def test_truncated_normal_is_the_normal_between_minus_2_and_2() -> None:
     low, high = phi(np.array([-2.0, 2.0]))
     distance = kolmogorov_distance(numbers, (phi(numbers) - low) / (high - low))
     assert distance <= kolmogorov_bound(SAMPLES)
-    # An element that needed no further attempt is the normal one.
+    # Elements that were not drawn again are the normal ones.
     normal = random.normal(seed=1, stream=0, size=SAMPLES)
     np.testing.assert_array_equal(
-        numbers == normal, np.abs(normal) < 2, err_msg="only what is outside is drawn anew"
+        numbers == normal, np.abs(normal) < 2, err_msg="only numbers outside are drawn again"
     )
 
 
@@ -125,7 +125,7 @@ def test_permutation_swaps_from_the_top() -> None:
     assert random.permutation(seed=9, stream=4, size=size).tolist() == order
 
 
-def test_every_permutation_is_as_likely() -> None:
+def test_all_permutations_are_equally_likely() -> None:
     draws = 6000
     counts = Counter(tuple(random.permutation(0, stream, 3).tolist()) for stream in range(draws))
     assert set(counts) == set(permutations(range(3)))
@@ -161,7 +161,7 @@ def test_batch_bits_are_the_words_of_a_counter_of_row_columns_and_step() -> None
 
 
 def test_batch_normal_is_the_inverse_of_the_distribution() -> None:
-    """By Newton's step: the error is that of the probability, over the density."""
+    """The error is that of the probability divided by the density (Newton's step)."""
     shape = (4, 200)
     probabilities = ((random.batch_bits(3, 1, *shape) >> 8) + 0.5) * 2.0**-24
     normal = random.batch_normal(3, 1, *shape)
