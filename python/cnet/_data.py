@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from ._errors import shown
+from ._errors import short_repr
 from ._frames import as_array_of_columns, is_frame
 from ._refusals import first_that_is_no_number, no_array
 from .config import floatx
@@ -199,9 +199,11 @@ def as_class_weights(
     for key, weight in value.items():
         is_number = isinstance(key, (int, float, np.number, np.bool_))
         if not is_number or isinstance(key, np.timedelta64):
-            raise TypeError(f"{argument}: expected classes as integers, got {shown(key)}")
+            raise TypeError(f"{argument}: expected classes as integers, got {short_repr(key)}")
         if key != key // 1:
-            raise ValueError(f"{argument}: expected classes as whole numbers, got {shown(key)}")
+            raise ValueError(
+                f"{argument}: expected classes as whole numbers, got {short_repr(key)}"
+            )
         if classes is not None and not 0 <= key < classes:
             raise ValueError(f"{argument}: class {key} is outside [0, {classes})")
         with np.errstate(over="ignore"):
@@ -264,7 +266,7 @@ def as_number(
         except (TypeError, ValueError):
             pass  # it only looked like one
     if number is None:
-        raise TypeError(f"{argument}: expected a number, got {shown(value)}")
+        raise TypeError(f"{argument}: expected a number, got {short_repr(value)}")
     low, high = (-math.inf if least is None else least), (math.inf if most is None else most)
     inside = low <= number <= high and (above is None or number > above)
     if not inside or (math.isinf(number) and not infinite):
@@ -273,7 +275,7 @@ def as_number(
         limits = limits if most is None else f" in [{low}, {high}]"
         endless = math.isinf(number) and not limits and not infinite
         kind = "a finite number" if endless else "a number"
-        raise ValueError(f"{argument}: expected {kind}{limits}, got {shown(value)}")
+        raise ValueError(f"{argument}: expected {kind}{limits}, got {short_repr(value)}")
     return number
 
 
@@ -283,7 +285,7 @@ def as_numbers(
     """Return a list of numbers, or an array of one dimension, as floats in [least, most]."""
     array = as_array(values, argument)
     if array.ndim != 1:
-        raise TypeError(f"{argument}: expected a list of numbers, got {shown(values)}")
+        raise TypeError(f"{argument}: expected a list of numbers, got {short_repr(values)}")
     numbers = as_type(array, np.float64).tolist()
     return [as_number(argument, number, least=least, most=most) for number in numbers]
 
@@ -301,21 +303,23 @@ def is_integer(value: Any) -> bool:
 def as_count(argument: str, value: Any, *, least: int = 0) -> int:
     """Return `value` as an integer in [least, 2⁶³)."""
     if not is_integer(value):
-        raise TypeError(f"{argument}: expected an integer, got {shown(value)}")
+        raise TypeError(f"{argument}: expected an integer, got {short_repr(value)}")
     if not least <= value < 2**63:
-        raise ValueError(f"{argument}: expected an integer in [{least}, 2**63), got {shown(value)}")
+        raise ValueError(
+            f"{argument}: expected an integer in [{least}, 2**63), got {short_repr(value)}"
+        )
     return int(value)
 
 
 def as_text(argument: str, value: Any) -> str:
     """Return `value`, which is text."""
     if not isinstance(value, str):
-        raise TypeError(f"{argument}: expected text, got {shown(value)}")
+        raise TypeError(f"{argument}: expected text, got {short_repr(value)}")
     try:
         value.encode()
     except UnicodeEncodeError:
         raise ValueError(
-            f"{argument}: expected text, got half surrogates: {shown(value)}"
+            f"{argument}: expected text, got half surrogates: {short_repr(value)}"
         ) from None
     return str(value)
 
@@ -323,20 +327,24 @@ def as_text(argument: str, value: Any) -> str:
 def as_shape(argument: str, value: Any, *, least: int = 0) -> tuple[int, ...]:
     """Return a shape, all of whose sizes are in [least, 2⁶³), as is the number of what it holds."""
     if not isinstance(value, (tuple, list)) or not all(map(is_integer, value)):
-        raise TypeError(f"{argument}: expected a shape (a tuple of integers), got {shown(value)}")
+        raise TypeError(
+            f"{argument}: expected a shape (a tuple of integers), got {short_repr(value)}"
+        )
     shape = tuple(int(size) for size in value)
     if min(shape, default=least) < least:
         sizes = "positive sizes" if least else "sizes of at least 0"
-        raise ValueError(f"{argument}: expected a shape of {sizes}, got {shown(shape)}")
+        raise ValueError(f"{argument}: expected a shape of {sizes}, got {short_repr(shape)}")
     if math.prod(shape) >= 2**63:
-        raise ValueError(f"{argument}: expected less than 2**63 numbers, got shape {shown(shape)}")
+        raise ValueError(
+            f"{argument}: expected less than 2**63 numbers, got shape {short_repr(shape)}"
+        )
     return shape
 
 
 def refuse(call: str, name: str, value: Any, default: Any = None) -> Any:
     """Return the default of an argument that cnet does not have; raise for any other value."""
     if value is not False and not (type(value) is type(default) and value == default):
-        raise ValueError(f"{call}: {name} is not supported, got {shown(value)}")
+        raise ValueError(f"{call}: {name} is not supported, got {short_repr(value)}")
     return default
 
 

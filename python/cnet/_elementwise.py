@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ._data import as_number
-from ._errors import shown
+from ._errors import short_repr
 
 __all__ = ["NAMES", "specification"]
 
@@ -85,13 +85,13 @@ def specification(call: str, activation: Any, parameters: Mapping[str, Any]) -> 
     maker = _MAKERS.get(activation) if isinstance(activation, str) else None
     if maker is None:
         raise ValueError(
-            f"{call}: activation: expected one of {', '.join(NAMES)}, got {shown(activation)}"
+            f"{call}: activation: expected one of {', '.join(NAMES)}, got {short_repr(activation)}"
         )
     known = inspect.signature(maker).parameters
     for name in parameters:
         if name not in known:
             accepted = ", ".join(known) or "none"
             raise TypeError(
-                f"{call}: {activation} has no parameter {shown(name)} (it has: {accepted})"
+                f"{call}: {activation} has no parameter {short_repr(name)} (it has: {accepted})"
             )
     return maker(**parameters)

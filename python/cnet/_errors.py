@@ -5,10 +5,10 @@ from __future__ import annotations
 import reprlib
 from typing import Any
 
-__all__ = ["missing", "refuse_unknown", "shown"]
+__all__ = ["missing", "refuse_unknown", "short_repr"]
 
 
-class _Shown(reprlib.Repr):
+class _ShortRepr(reprlib.Repr):
     def __init__(self) -> None:
         super().__init__()
         self.maxstring = self.maxother = 160
@@ -21,13 +21,13 @@ class _Shown(reprlib.Repr):
         return super().repr_int(x, level) if bits < 2000 else f"<an integer of {bits} bits>"
 
 
-_shown = _Shown()
+_short_repr = _ShortRepr()
 
 
-def shown(value: Any) -> str:
+def short_repr(value: Any) -> str:
     """Return the repr of a value, cut where it is long; never fails."""
     try:
-        return _shown.repr(value)
+        return _short_repr.repr(value)
     except Exception:  # noqa: BLE001 # a class may be named as one of Python's, and be another
         return f"<{type(value).__name__}>"
 
@@ -41,5 +41,5 @@ def refuse_unknown(thing: Any, options: dict[str, Any]) -> None:
     """Raise for options that no class of an object's takes; they came down to its base."""
     if options:
         raise TypeError(
-            f"{type(thing).__name__}: got an unexpected keyword argument {shown(next(iter(options)))}"
+            f"{type(thing).__name__}: got an unexpected keyword argument {short_repr(next(iter(options)))}"
         )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ._errors import shown
+from ._errors import short_repr
 
 __all__ = ["as_array_of_columns", "column_names", "is_frame"]
 
@@ -76,5 +76,5 @@ def _as_numbers(name: Any, column: Any, argument: str) -> npt.NDArray[Any]:
     if dtype == "object" and all(isinstance(each, (bool, int, float)) for each in array):
         advice = "convert it: astype(float)"
     raise TypeError(
-        f"{argument}: column {shown(name)}: expected numbers, got dtype {dtype}; {advice}"
+        f"{argument}: column {short_repr(name)}: expected numbers, got dtype {dtype}; {advice}"
     )

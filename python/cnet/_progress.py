@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from ._errors import shown
+from ._errors import short_repr
 
 __all__ = ["Progress"]
 
@@ -32,7 +32,9 @@ class Progress:
 
     def __init__(self, steps: int | None, verbose: Any, call: str = "Progress") -> None:
         if not isinstance(verbose, (str, int)) or verbose not in ("auto", 0, 1, 2):
-            raise ValueError(f"{call}: verbose: expected 'auto', 0, 1 or 2, got {shown(verbose)}")
+            raise ValueError(
+                f"{call}: verbose: expected 'auto', 0, 1 or 2, got {short_repr(verbose)}"
+            )
         if verbose == "auto":
             on_terminal = sys.stdout is not None and sys.stdout.isatty()
             verbose = 1 if _in_notebook() or on_terminal else 2

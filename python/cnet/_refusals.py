@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ._errors import shown
+from ._errors import short_repr
 
 __all__ = ["first_that_is_no_number", "is_dataset_of_samples", "no_array"]
 
@@ -22,9 +22,9 @@ def no_array(value: Any) -> str | None:
     if value is None:
         return "None"
     if isinstance(value, (str, bytes)):
-        return f"{kind} {shown(value)}"
+        return f"{kind} {short_repr(value)}"
     if isinstance(value, os.PathLike):
-        return f"the path {shown(os.fspath(value))}; read the file first"
+        return f"the path {short_repr(os.fspath(value))}; read the file first"
     if hasattr(value, "tocsr"):
         return f"a {kind}, which is sparse; give its toarray()"
     if isinstance(value, Mapping):
@@ -66,5 +66,5 @@ def first_that_is_no_number(array: Any) -> str:
         if value is None or is_nan or type(value).__name__ in ("NAType", "NaTType"):
             return f": a value is missing at row {index // size}"
         if not isinstance(value, (bool, int, float, np.number, np.bool_)):
-            return f", with {shown(value)} at row {index // size}"
+            return f", with {short_repr(value)} at row {index // size}"
     return ""

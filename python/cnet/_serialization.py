@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ._errors import shown
+from ._errors import short_repr
 from ._names import snake_case
 from ._overrides import RefusesOverrides
 
@@ -106,7 +106,7 @@ class HasOptions(RefusesOverrides):
             is_default = isinstance(value, (int, float, str)) and value == default
             is_its_own = name == "name" and _is_of_class(type(self), str(value))
             if value is not default and not is_default and not is_its_own:
-                options.append(f"{name}={shown(value)}")
+                options.append(f"{name}={short_repr(value)}")
         return f"{kind}({', '.join(options)})"
 
 
@@ -159,7 +159,7 @@ def as_config(value: Any, argument: str) -> Any:
     if isinstance(value, partial) and not value.args:
         described = {"function": value.func, **value.keywords}
         return {"class_name": "partial", "config": as_config(described, argument)}
-    raise TypeError(f"{argument}: {shown(value)} can't be described in a config")
+    raise TypeError(f"{argument}: {short_repr(value)} can't be described in a config")
 
 
 def find_class(
@@ -176,12 +176,12 @@ def find_class(
     name = config.get("class_name") if isinstance(config, Mapping) else None
     if not isinstance(name, str) or name not in classes:
         raise ValueError(
-            f"{call}: expected a dict with 'class_name' and 'config', got {shown(config)}; the class is to "
+            f"{call}: expected a dict with 'class_name' and 'config', got {short_repr(config)}; the class is to "
             f"be one of {', '.join(classes)}"
         )
     arguments = config.get("config") or {}
     if not isinstance(arguments, Mapping):
-        raise TypeError(f"{call}: config: expected a dict, got {shown(arguments)}")
+        raise TypeError(f"{call}: config: expected a dict, got {short_repr(arguments)}")
     return classes[name], dict(arguments)
 
 
@@ -225,7 +225,7 @@ def get_by_name(
     known_names = ", ".join(names.values())
     raise error(
         f"{family}: expected one of {known_names}, or an instance of {base.__name__}, "
-        f"got {shown(identifier)}"
+        f"got {short_repr(identifier)}"
     )
 
 

@@ -24,7 +24,7 @@ from . import ops
 from ._absent import absent
 from ._data import FloatArray, as_floats, is_integer
 from ._elementwise import NAMES, specification
-from ._errors import shown
+from ._errors import short_repr
 from ._serialization import find_class
 
 __all__ = [
@@ -368,9 +368,9 @@ def _along_axis(
         return getattr(autodiff, call)(x, axis)  # type: ignore[no-any-return] # a Tensor
     (x,) = as_floats(call, x=x)
     if not is_integer(axis):
-        raise TypeError(f"{call}: axis: expected an integer, got {shown(axis)}")
+        raise TypeError(f"{call}: axis: expected an integer, got {short_repr(axis)}")
     if not -x.ndim <= axis < x.ndim:
-        raise ValueError(f"{call}: axis={shown(axis)} is none of shape {x.shape}")
+        raise ValueError(f"{call}: axis={short_repr(axis)} is none of shape {x.shape}")
     last = np.moveaxis(x, axis, -1)
     rows = function(last.reshape(math.prod(last.shape[:-1]), last.shape[-1]))
     return np.moveaxis(rows.reshape(last.shape), -1, axis)
@@ -428,10 +428,10 @@ def get(identifier: str | ActivationFunction | dict[str, Any] | None) -> Activat
         cls, parameters = find_class(identifier, {"partial": partial}, None, "activation")
         return get(cls(get(parameters.pop("function", None)), **parameters))
     if isinstance(identifier, str) and identifier in _LEFT_OUT:
-        raise ValueError(f"activation: Keras's {shown(identifier)} is not supported")
+        raise ValueError(f"activation: Keras's {short_repr(identifier)} is not supported")
     known = ", ".join(_FUNCTIONS)
     error = ValueError if isinstance(identifier, str) else TypeError
-    raise error(f"activation: expected one of {known}, got {shown(identifier)}")
+    raise error(f"activation: expected one of {known}, got {short_repr(identifier)}")
 
 
 def takes_rows(function: ActivationFunction) -> bool:
@@ -462,13 +462,13 @@ def _engine_layer(function: ActivationFunction) -> tuple[Any, ...]:
     if name in NAMES:
         return ("add_activation", *specification("activation", name, parameters))
     if unknown := parameters.keys() - set(list(inspect.signature(_FUNCTIONS[name]).parameters)[1:]):
-        raise TypeError(f"activation: {name} has no parameter {shown(min(unknown))}")
+        raise TypeError(f"activation: {name} has no parameter {short_repr(min(unknown))}")
     if name == "linear":
         return ("",)
     axis = parameters.get("axis", -1)
     if axis not in (-1, 1):
         raise ValueError(
-            f"activation: {name}: expected axis=-1, the classes, got {shown(axis)}; "
+            f"activation: {name}: expected axis=-1, the classes, got {short_repr(axis)}; "
             "layers take no other axis"
         )
     return (f"add_{name}",)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _core
 from ._absent import absent
-from ._errors import shown
+from ._errors import short_repr
 from ._tracebacks import Filtering
 
 __all__ = [
@@ -130,7 +130,7 @@ def standardize_dtype(dtype: Any, call: str) -> str:
     # np.dtype("float32") has a name, np.float32 a __name__.
     name = getattr(dtype, "name", None) or getattr(dtype, "__name__", dtype)
     if not isinstance(name, str) or name not in _FLOAT_TYPES:
-        raise ValueError(f"{call}: expected dtype 'float32' or 'float64', got {shown(dtype)}")
+        raise ValueError(f"{call}: expected dtype 'float32' or 'float64', got {short_repr(dtype)}")
     return str(name)
 
 

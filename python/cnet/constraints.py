@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ._absent import absent
 from ._data import FloatArray, as_array, as_number
-from ._errors import missing, shown
+from ._errors import missing, short_repr
 from ._serialization import Configurable, get_by_name
 
 __all__ = [
@@ -68,7 +68,7 @@ class _Norm(Constraint):
     def __init__(self, axis: int) -> None:
         if np.ndim(axis) > 0 or isinstance(axis, bool) or axis != 0:
             raise ValueError(
-                f"{type(self).__name__}: axis={shown(axis)} is not supported: the engine takes norms of "
+                f"{type(self).__name__}: axis={short_repr(axis)} is not supported: the engine takes norms of "
                 "the weights into a unit, axis=0"
             )
         self.axis = 0

@@ -13,7 +13,7 @@ import numpy as np
 from . import ops, random
 from ._absent import absent
 from ._data import FloatArray, as_array, as_number, as_shape, as_type
-from ._errors import missing, shown
+from ._errors import missing, short_repr
 from ._serialization import Configurable, get_by_name
 from .config import standardize_dtype
 
@@ -186,9 +186,9 @@ class VarianceScaling(_Random):
     ) -> None:
         self.scale = as_number("VarianceScaling: scale", scale, above=0)
         if mode not in ("fan_in", "fan_out", "fan_avg"):
-            raise ValueError(f"VarianceScaling: unknown mode {shown(mode)}")
+            raise ValueError(f"VarianceScaling: unknown mode {short_repr(mode)}")
         if distribution not in ("truncated_normal", "untruncated_normal", "uniform"):
-            raise ValueError(f"VarianceScaling: unknown distribution {shown(distribution)}")
+            raise ValueError(f"VarianceScaling: unknown distribution {short_repr(distribution)}")
         super().__init__(seed)
         self.mode, self.distribution = mode, distribution
 
@@ -409,7 +409,9 @@ def get(identifier: Any) -> Any:
     if callable(identifier) and not isinstance(identifier, type):
         return identifier
     return get_by_name("initializer", Initializer, _CLASSES, identifier)
-    raise ValueError(f"initializer: expected a name or an Initializer, got {shown(identifier)}")
+    raise ValueError(
+        f"initializer: expected a name or an Initializer, got {short_repr(identifier)}"
+    )
 
 
 _replacement: ContextVar[Any] = ContextVar("_replacement", default=None)

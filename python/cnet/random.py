@@ -23,7 +23,7 @@ import numpy.typing as npt
 from . import _core
 from ._absent import absent
 from ._data import as_number, as_shape, as_type, is_integer
-from ._errors import shown
+from ._errors import short_repr
 from .config import standardize_dtype
 
 __all__ = ["next_seed", "normal", "truncated_normal", "uniform"]
@@ -152,7 +152,7 @@ def check_seed(seed: int, argument: str = "seed") -> int:
     if not is_integer(seed):
         raise TypeError(f"{argument}: expected an integer, got {type(seed).__name__}")
     if not 0 <= seed < 2**64:
-        raise ValueError(f"{argument}: expected an integer in [0, 2**64), got {shown(seed)}")
+        raise ValueError(f"{argument}: expected an integer in [0, 2**64), got {short_repr(seed)}")
     return int(seed)
 
 

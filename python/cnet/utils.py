@@ -12,7 +12,7 @@ import numpy.typing as npt
 from . import _names, random
 from ._absent import absent
 from ._data import as_array, as_count, as_ids
-from ._errors import missing, shown
+from ._errors import missing, short_repr
 from .config import floatx
 
 __all__ = ["PyDataset", "Sequence", "clear_session", "set_random_seed", "to_categorical"]
@@ -63,7 +63,7 @@ class PyDataset:
         if workers not in (0, 1) or use_multiprocessing:
             raise ValueError(
                 f"{type(self).__name__}: expected workers=1 and use_multiprocessing=False, got "
-                f"{shown(workers)} and {shown(use_multiprocessing)}: batches are made where they are used"
+                f"{short_repr(workers)} and {short_repr(use_multiprocessing)}: batches are made where they are used"
             )
         self.max_queue_size = max_queue_size
 

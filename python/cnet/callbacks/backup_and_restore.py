@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .._errors import shown
+from .._errors import short_repr
 from .._files import SUFFIX, as_path
 from .callback import Callback, Logs
 
@@ -89,7 +89,7 @@ class BackupAndRestore(Callback):
     ) -> None:
         if np.ndim(save_freq) > 0 or save_freq != "epoch":
             raise ValueError(
-                f"BackupAndRestore: save_freq: expected 'epoch', got {shown(save_freq)}; "
+                f"BackupAndRestore: save_freq: expected 'epoch', got {short_repr(save_freq)}; "
                 "steps_per_epoch in fit makes epochs shorter"
             )
         self.backup_dir = as_path("BackupAndRestore: backup_dir", backup_dir)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._data import as_count
-from .._errors import shown
+from .._errors import short_repr
 from .._serialization import HasOptions
 
 if TYPE_CHECKING:
@@ -214,13 +214,13 @@ class LambdaCallback(Callback):
         }
         for name in kwargs:
             if not name.startswith("on_") or not hasattr(Callback, name):
-                raise TypeError(f"LambdaCallback: there is no hook {shown(name)}")
+                raise TypeError(f"LambdaCallback: there is no hook {short_repr(name)}")
         for name, function in (hooks | kwargs).items():
             if function is None:
                 continue
             if not callable(function):
                 raise TypeError(
-                    f"LambdaCallback: {name}: expected a function, got {shown(function)}"
+                    f"LambdaCallback: {name}: expected a function, got {short_repr(function)}"
                 )
             setattr(self, name, function)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .._errors import shown
+from .._errors import short_repr
 from .callback import Callback, Logs, as_verbose
 
 __all__ = ["LearningRateScheduler"]
@@ -39,7 +39,9 @@ class LearningRateScheduler(Callback):
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
         if not callable(schedule):
-            raise TypeError(f"LearningRateScheduler: expected a function, got {shown(schedule)}")
+            raise TypeError(
+                f"LearningRateScheduler: expected a function, got {short_repr(schedule)}"
+            )
         self.schedule = schedule
         self.verbose = as_verbose("LearningRateScheduler", verbose)
 
@@ -49,7 +51,7 @@ class LearningRateScheduler(Callback):
         rate = self.schedule(*(arguments if _takes_two(self.schedule) else arguments[:1]))
         if not isinstance(rate, (float, np.floating)):
             raise TypeError(
-                f"LearningRateScheduler: schedule: expected it to return a float, got {shown(rate)}"
+                f"LearningRateScheduler: schedule: expected it to return a float, got {short_repr(rate)}"
             )
         optimizer.learning_rate = float(rate)
         if self.verbose > 0:

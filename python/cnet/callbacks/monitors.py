@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._data import FloatArray, as_count, as_number, as_text
-from .._errors import shown
+from .._errors import short_repr
 from .._tracebacks import warn
 from .callback import Callback, Logs, as_verbose
 
@@ -25,9 +25,13 @@ class MonitorCallback(Callback):
     def __init__(self, monitor: str, mode: str, min_delta: float) -> None:
         call = type(self).__name__
         if as_text(f"{call}: mode", mode) not in ("auto", "min", "max"):
-            raise ValueError(f"{call}: mode: expected 'auto', 'min' or 'max', got {shown(mode)}")
+            raise ValueError(
+                f"{call}: mode: expected 'auto', 'min' or 'max', got {short_repr(mode)}"
+            )
         if not isinstance(monitor, str):
-            raise TypeError(f"{call}: monitor: expected the name of a metric, got {shown(monitor)}")
+            raise TypeError(
+                f"{call}: monitor: expected the name of a metric, got {short_repr(monitor)}"
+            )
         self.monitor = monitor
         self.mode = mode
         self.min_delta = abs(as_number(f"{call}: min_delta", min_delta))
@@ -53,7 +57,7 @@ class MonitorCallback(Callback):
         if np.size(value) != 1:
             raise ValueError(
                 f"{type(self).__name__}: monitor '{self.monitor}': expected one number, got "
-                f"{shown(value)}"
+                f"{short_repr(value)}"
             )
         return float(np.asarray(value).item())
 

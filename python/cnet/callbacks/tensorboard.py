@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._data import Array, as_count
-from .._errors import shown
+from .._errors import short_repr
 from .._tracebacks import warn
 from .callback import Callback, Logs
 
@@ -100,7 +100,7 @@ class TensorBoard(Callback):
         }
         for name, value in refused.items():
             if value:
-                raise ValueError(f"TensorBoard: {name} is not supported, got {shown(value)}")
+                raise ValueError(f"TensorBoard: {name} is not supported, got {short_repr(value)}")
         self.profile_batch = profile_batch
         self.log_dir = os.fspath(log_dir)
         self.histogram_freq = as_count("TensorBoard: histogram_freq", histogram_freq)
@@ -206,7 +206,7 @@ def _update_freq(value: Any) -> str | int:
     if isinstance(value, str):
         if value not in ("epoch", "batch"):
             raise ValueError(
-                f"TensorBoard: update_freq: expected 'epoch', 'batch' or an integer, got {shown(value)}"
+                f"TensorBoard: update_freq: expected 'epoch', 'batch' or an integer, got {short_repr(value)}"
             )
         return 1 if value == "batch" else value
     return as_count("TensorBoard: update_freq", value, least=1)

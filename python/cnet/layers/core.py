@@ -20,7 +20,7 @@ from .._data import (
     refuse,
     shape_text,
 )
-from .._errors import missing, refuse_unknown, shown
+from .._errors import missing, refuse_unknown, short_repr
 from .._names import auto_name, snake_case
 from .._serialization import Configurable
 from .._tapes import is_recorded
@@ -392,7 +392,7 @@ def _only_shape(shape: Any, input_shape: Any, batch_shape: Any) -> Any:
     ):
         raise ValueError(
             "Input: batch_shape: expected (None, …), as models take batches of any size, got "
-            f"{shown(batch_shape)}"
+            f"{short_repr(batch_shape)}"
         )
     return tuple(batch_shape[1:])
 
@@ -408,10 +408,10 @@ def check_shape(shape: Any, layer: str) -> tuple[int, ...]:
 def as_batch_shape(call: str, shape: Any) -> Shape:
     """Return the shape of a batch, whose samples' sizes are known and positive."""
     if not isinstance(shape, (tuple, list)):
-        raise TypeError(f"{call}: expected an input_shape (None, …), got {shown(shape)}")
+        raise TypeError(f"{call}: expected an input_shape (None, …), got {short_repr(shape)}")
     if len(shape) < 2 or any(size is None for size in shape[1:]):
         raise ValueError(
-            f"{call}: expected an input_shape (None, …) of known sizes, got {shown(shape)}"
+            f"{call}: expected an input_shape (None, …) of known sizes, got {short_repr(shape)}"
         )
     batch = None if shape[0] is None else as_count(f"{call}: input_shape", shape[0])
     return (batch, *as_shape(f"{call}: input_shape", shape[1:], least=1))

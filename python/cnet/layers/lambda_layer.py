@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from .._data import Array, refuse, shape_text
-from .._errors import shown
+from .._errors import short_repr
 from .core import Layer, LayerOptions, Shape, as_batch_shape, check_shape
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Lambda(Layer):
     ) -> None:
         super().__init__(**options)
         if not callable(function):
-            raise TypeError(f"Lambda: function: expected a function, got {shown(function)}")
+            raise TypeError(f"Lambda: function: expected a function, got {short_repr(function)}")
         self.function = function
         if output_shape is not None and not callable(output_shape):
             output_shape = check_shape(output_shape, self.name)

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import constraints, initializers, regularizers
 from .._data import FloatArray, as_fraction, as_number, refuse
-from .._errors import shown
+from .._errors import short_repr
 from .core import Layer, LayerOptions, Shape, expect_features
 from .weight import Weight
 
@@ -41,7 +41,7 @@ class _Affine(Layer):
         super().__init__(**options)
         name = type(self).__name__
         if axis not in (-1, 1) or isinstance(axis, bool):
-            raise ValueError(f"{name}: expected axis=-1, the features, got {shown(axis)}")
+            raise ValueError(f"{name}: expected axis=-1, the features, got {short_repr(axis)}")
         self.axis = axis
         self.epsilon = as_number(f"{name}: epsilon", epsilon, least=0)
         self.center = bool(center)

@@ -20,7 +20,7 @@ from .._data import (
     refuse,
     shape_text,
 )
-from .._errors import shown
+from .._errors import short_repr
 from .._tracebacks import brief_traceback
 from .core import Layer, LayerOptions, Shape
 
@@ -100,9 +100,9 @@ class Normalization(Layer):
         super().__init__(**options)
         axes = () if axis is None else axis if isinstance(axis, (tuple, list)) else (axis,)
         if not all(map(is_integer, axes)):
-            raise TypeError(f"Normalization: axis: expected integers, got {shown(axis)}")
+            raise TypeError(f"Normalization: axis: expected integers, got {short_repr(axis)}")
         if 0 in axes:
-            raise ValueError(f"Normalization: axis={shown(axis)} names the batch's, 0")
+            raise ValueError(f"Normalization: axis={short_repr(axis)} names the batch's, 0")
         self.axis = axis
         self._axes = tuple(int(one) for one in axes)
         self.invert = bool(invert)
@@ -110,7 +110,7 @@ class Normalization(Layer):
         if (mean is None) != (variance is None):
             raise ValueError(
                 "Normalization: expected mean and variance both or neither, "
-                f"got mean={shown(mean)}, variance={shown(variance)}"
+                f"got mean={short_repr(mean)}, variance={short_repr(variance)}"
             )
         if mean is not None and variance is not None:
             self._given_mean = _statistic(mean, "mean")
@@ -120,7 +120,7 @@ class Normalization(Layer):
         if self.built and attribute in ("axis", "invert"):
             raise ValueError(
                 f"Normalization '{self.name}': {attribute}: the layer is built, with means and variances "
-                f"by {attribute}={shown(getattr(self, attribute))}; make another layer"
+                f"by {attribute}={short_repr(getattr(self, attribute))}; make another layer"
             )
         super()._adopt(attribute, other)
 

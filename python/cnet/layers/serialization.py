@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .._errors import shown
+from .._errors import short_repr
 from .._serialization import find_class
 from . import activation, core, dense, normalization, preprocessing, regularization, shape
 
@@ -15,7 +15,7 @@ __all__ = ["deserialize", "serialize"]
 def serialize(layer: Any) -> dict[str, Any]:
     """Return a layer, or a model, as ``{"class_name": …, "config": …}``, without its weights."""
     if not hasattr(layer, "get_config"):
-        raise TypeError(f"layers.serialize: expected a layer, got {shown(layer)}")
+        raise TypeError(f"layers.serialize: expected a layer, got {short_repr(layer)}")
     return {"class_name": type(layer).__name__, "config": layer.get_config()}
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from .. import _core, constraints, regularizers
 from .._data import FloatArray, as_array, as_shape, as_text, as_type
-from .._errors import shown
+from .._errors import short_repr
 from .._tracebacks import brief_traceback
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Weight:
         from .core import Layer
 
         if not isinstance(layer, Layer):
-            raise TypeError(f"Weight: layer: expected a Layer, got {shown(layer)}")
+            raise TypeError(f"Weight: layer: expected a Layer, got {short_repr(layer)}")
         self.name = as_text("Weight: name", name)
         self.shape = as_shape("Weight: shape", shape, least=1)
         self.dtype = layer.dtype
@@ -209,7 +209,7 @@ def read_all(weights: list[Weight]) -> list[FloatArray]:
 def assign_all(weights: list[Weight], values: Iterable[npt.ArrayLike], call: str) -> None:
     """Assign every value to its weight at one moment, once all of them have been found fit."""
     if not isinstance(values, Iterable):
-        raise TypeError(f"{call}: expected a list of arrays, got {shown(values)}")
+        raise TypeError(f"{call}: expected a list of arrays, got {short_repr(values)}")
     values = list(values)
     if len(values) != len(weights):
         raise ValueError(f"{call}: expected {len(weights)} arrays, got {len(values)}")

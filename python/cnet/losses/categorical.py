@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from .. import _core
 from .._data import Array, FloatArray, as_array, as_count, as_floats, as_ids
-from .._errors import missing, shown
+from .._errors import missing, short_repr
 from .._tapes import is_asked_for, running
 from .binary import focus
 from .loss import Loss, PointwiseLoss, Reduction, Slopes, as_rows, last_axis, smoothing_in_range
@@ -85,7 +85,7 @@ class CrossEntropy(Loss):
         (predictions,) = as_floats(call, y_pred=y_pred)
         if predictions.ndim == 0:
             raise ValueError(
-                f"{call}: y_pred: expected an array, got the single number {shown(y_pred)}"
+                f"{call}: y_pred: expected an array, got the single number {short_repr(y_pred)}"
             )
         labels = self.labels(y_true, predictions)
         return as_rows(predictions), labels, predictions.shape[:-1]

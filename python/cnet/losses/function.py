@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._data import as_array, shape_text
-from .._errors import shown
+from .._errors import short_repr
 from .loss import Loss, Reduction, same_rank
 
 __all__ = ["LossFunctionWrapper"]
@@ -55,7 +55,7 @@ class LossFunctionWrapper(Loss):
         **kwargs: Any,
     ) -> None:
         if not callable(fn):
-            raise TypeError(f"{type(self).__name__}: fn: expected a function, got {shown(fn)}")
+            raise TypeError(f"{type(self).__name__}: fn: expected a function, got {short_repr(fn)}")
         own_name = getattr(fn, "__name__", type(fn).__name__)
         super().__init__(own_name if name is None else name, reduction, dtype)
         self.fn = fn

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from .. import _core, ops
 from .._data import Array, FloatArray, as_array, as_floats, as_fraction, as_text, as_type, refuse
-from .._errors import missing, shown
+from .._errors import missing, short_repr
 from .._serialization import Configurable
 from .._tapes import is_watched
 from .._tracebacks import brief_traceback
@@ -70,7 +70,7 @@ class Loss(Configurable):
         if not isinstance(given, (str, type(None))) or given not in REDUCTIONS:
             known = ", ".join(map(repr, REDUCTIONS))
             raise ValueError(
-                f"{type(self).__name__}: reduction: expected one of {known}, got {shown(reduction)}"
+                f"{type(self).__name__}: reduction: expected one of {known}, got {short_repr(reduction)}"
             )
         #: How often an option has been assigned.
         self.changes = 0
@@ -279,7 +279,7 @@ class Loss(Configurable):
         if self.reduction is None or self.reduction == "none":
             raise ValueError(
                 f"{type(self).__name__}: reduction: expected one that gives a single number to train "
-                f"and evaluate by, got {shown(self.reduction)}; 'sum' has the gradient that Keras gives it"
+                f"and evaluate by, got {short_repr(self.reduction)}; 'sum' has the gradient that Keras gives it"
             )
         return self.reduction
 
@@ -345,7 +345,7 @@ class PointwiseLoss(Loss):
         targets, predictions = same_rank(as_array(y_true, f"{call}: y_true"), predictions)
         if predictions.ndim == 0:
             raise ValueError(
-                f"{call}: y_pred: expected an array, got the single number {shown(y_pred)}"
+                f"{call}: y_pred: expected an array, got the single number {short_repr(y_pred)}"
             )
         if targets.shape != predictions.shape:
             raise ValueError(
@@ -385,7 +385,7 @@ def last_axis(call: str, axis: Any) -> int:
     """Return the axis of the outputs; raise for any but the last."""
     if np.ndim(axis) > 0 or isinstance(axis, bool) or axis != -1:
         raise ValueError(
-            f"{call}: axis={shown(axis)} is not supported: the outputs are the last, axis=-1"
+            f"{call}: axis={short_repr(axis)} is not supported: the outputs are the last, axis=-1"
         )
     return -1
 

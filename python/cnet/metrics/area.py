@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._data import as_array, as_count
-from .._errors import shown
+from .._errors import short_repr
 from .._tracebacks import brief_traceback
 from .confusion import EPSILON, above, between, divide_no_nan, not_above
 from .metric import Float64Array, Metric, as_pair, as_weights
@@ -81,14 +81,18 @@ class AUC(Metric):
         from_logits: bool = False,
     ) -> None:
         if curve not in ("ROC", "PR", "PRGAIN"):
-            raise ValueError(f"AUC: curve: expected 'ROC', 'PR' or 'PRGAIN', got {shown(curve)}")
+            raise ValueError(
+                f"AUC: curve: expected 'ROC', 'PR' or 'PRGAIN', got {short_repr(curve)}"
+            )
         if summation_method not in ("interpolation", "minoring", "majoring"):
             raise ValueError(
                 "AUC: summation_method: expected 'interpolation', 'minoring' or 'majoring', "
-                f"got {shown(summation_method)}"
+                f"got {short_repr(summation_method)}"
             )
         if num_labels is not None and not multi_label:
-            raise ValueError(f"AUC: num_labels={shown(num_labels)} is for multi_label=True alone")
+            raise ValueError(
+                f"AUC: num_labels={short_repr(num_labels)} is for multi_label=True alone"
+            )
         num_thresholds = as_count("AUC: num_thresholds", num_thresholds, least=2)
         if num_thresholds > MOST_THRESHOLDS:
             raise ValueError(
@@ -99,7 +103,7 @@ class AUC(Metric):
             inner = np.sort(as_array(thresholds, "AUC: thresholds").astype(np.float64))
             if inner.ndim != 1 or not ((inner >= 0) & (inner <= 1)).all():
                 raise ValueError(
-                    f"AUC: thresholds: expected numbers in [0, 1], got {shown(thresholds)}"
+                    f"AUC: thresholds: expected numbers in [0, 1], got {short_repr(thresholds)}"
                 )
         self._given_thresholds = inner
         self.num_thresholds = num_thresholds if inner is None else len(inner) + 2

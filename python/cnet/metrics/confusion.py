@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._data import Array, as_count, as_number, as_numbers
-from .._errors import shown
+from .._errors import short_repr
 from .._tracebacks import brief_traceback
 from .metric import Float64Array, Metric, as_pair, as_weights
 
@@ -346,13 +346,13 @@ class F1Score(Metric):
     ) -> None:
         if average not in (None, "micro", "macro", "weighted"):
             raise ValueError(
-                f"F1Score: average: expected None, 'micro', 'macro' or 'weighted', got {shown(average)}"
+                f"F1Score: average: expected None, 'micro', 'macro' or 'weighted', got {short_repr(average)}"
             )
         self.average = average
         self.threshold = None if threshold is None else as_number("F1Score: threshold", threshold)
         if self.threshold is not None and not 0 < self.threshold <= 1:
             raise ValueError(
-                f"F1Score: threshold: expected a number in (0, 1], got {shown(threshold)}"
+                f"F1Score: threshold: expected a number in (0, 1], got {short_repr(threshold)}"
             )
         super().__init__(name=name, dtype=dtype)
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._data import Array, as_array, as_samples, as_text
-from .._errors import missing, shown
+from .._errors import missing, short_repr
 from .._serialization import Configurable
 from .._tracebacks import brief_traceback
 from ..config import standardize_dtype
@@ -172,7 +172,7 @@ class MeanMetricWrapper(Mean):
         **kwargs: Any,
     ) -> None:
         if not callable(fn):
-            raise TypeError(f"{type(self).__name__}: fn: expected a function, got {shown(fn)}")
+            raise TypeError(f"{type(self).__name__}: fn: expected a function, got {short_repr(fn)}")
         own_name = getattr(fn, "name", None) or getattr(fn, "__name__", type(fn).__name__)
         super().__init__(name=name or own_name, dtype=dtype)
         self.fn = fn

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._data import as_count
-from .._errors import shown
+from .._errors import short_repr
 from .._tracebacks import brief_traceback, warn
 from .metric import Float64Array, Mean, Metric, as_pair, as_weights
 
@@ -127,7 +127,7 @@ class R2Score(Metric):
         if class_aggregation not in (None, "uniform_average", "variance_weighted_average"):
             raise ValueError(
                 "R2Score: class_aggregation: expected 'uniform_average', "
-                f"'variance_weighted_average' or None, got {shown(class_aggregation)}"
+                f"'variance_weighted_average' or None, got {short_repr(class_aggregation)}"
             )
         self.class_aggregation = class_aggregation
         self.num_regressors = as_count("R2Score: num_regressors", num_regressors)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .._data import as_text
-from .._errors import shown
+from .._errors import short_repr
 from .._files import as_path
 from .._serialization import find_class
 from ..saving import read_model
@@ -129,7 +129,9 @@ def clone_model(
     if not isinstance(model, Sequential):
         raise TypeError(f"clone_model: expected a Sequential, got {type(model).__name__}")
     if input_tensors is not None:
-        raise ValueError(f"clone_model: input_tensors is not supported, got {shown(input_tensors)}")
+        raise ValueError(
+            f"clone_model: input_tensors is not supported, got {short_repr(input_tensors)}"
+        )
 
     def clone(layer: Any) -> Any:
         return clone_model(layer) if isinstance(layer, Sequential) else _cloned(layer)

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from .. import _core
 from .._data import as_count, as_text, is_integer, refuse, shape_text
-from .._errors import shown
+from .._errors import short_repr
 from .._names import auto_name, snake_case
 from .._overrides import RefusesOverrides
 from .._tracebacks import brief_traceback
@@ -374,7 +374,7 @@ class Sequential(Trainer, Saveable, HasWeights, RefusesOverrides):
             raise ValueError("get_layer: expected either a name or an index")
         if index is not None:
             if not is_integer(index):
-                raise TypeError(f"get_layer: index: expected an integer, got {shown(index)}")
+                raise TypeError(f"get_layer: index: expected an integer, got {short_repr(index)}")
             if not -len(self._layers) <= index < len(self._layers):
                 raise ValueError(f"get_layer: no layer {index} among {len(self._layers)}")
             return self._layers[index]
@@ -382,7 +382,7 @@ class Sequential(Trainer, Saveable, HasWeights, RefusesOverrides):
             if layer.name == name:
                 return layer
         known = ", ".join(f"'{layer.name}'" for layer in self._layers)
-        raise ValueError(f"get_layer: expected one of {known}, got {shown(name)}")
+        raise ValueError(f"get_layer: expected one of {known}, got {short_repr(name)}")
 
     def get_config(self) -> dict[str, Any]:
         """Return the model's name and layers as plain values; no weights, nothing of `compile`.
@@ -429,7 +429,7 @@ class Sequential(Trainer, Saveable, HasWeights, RefusesOverrides):
         """
         if not isinstance(config, Mapping) or not {"name", "layers"} <= set(config):
             raise ValueError(
-                f"from_config: expected a dict with 'name' and 'layers', got {shown(config)}"
+                f"from_config: expected a dict with 'name' and 'layers', got {short_repr(config)}"
             )
 
         def layer_of(config: Any) -> Layer | Sequential:

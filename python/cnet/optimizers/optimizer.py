@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypedDict
 
 from .. import _core
 from .._data import as_count, as_number, as_text, refuse
-from .._errors import missing, refuse_unknown, shown
+from .._errors import missing, refuse_unknown, short_repr
 from .._names import auto_name, snake_case
 from .._serialization import HasOptions
 from .._tracebacks import brief_traceback
@@ -155,7 +155,7 @@ class Optimizer(HasOptions):
         limits = {key: value for key, value in limits.items() if value is not None}
         if len(limits) > 1:
             raise ValueError(
-                f"expected one of clipnorm, clipvalue and global_clipnorm, got {shown(limits)}"
+                f"expected one of clipnorm, clipvalue and global_clipnorm, got {short_repr(limits)}"
             )
         self.clipnorm = _above_0("clipnorm", clipnorm)
         self.clipvalue = _above_0("clipvalue", clipvalue)
@@ -189,7 +189,7 @@ class Optimizer(HasOptions):
         if isinstance(self._learning_rate, LearningRateSchedule):
             raise TypeError(
                 f"learning_rate: the optimizer has the schedule {self._learning_rate.name}, "
-                f"which can't be replaced by a number, got {shown(value)}"
+                f"which can't be replaced by a number, got {short_repr(value)}"
             )
         self._learning_rate = in_range("learning_rate", value, 0.0, math.inf)
 
@@ -295,7 +295,7 @@ class Optimizer(HasOptions):
             name = rate.get("class_name")
             if name not in schedules.__all__:
                 raise ValueError(
-                    f"learning_rate: expected one of {schedules.__all__}, got {shown(name)}"
+                    f"learning_rate: expected one of {schedules.__all__}, got {short_repr(name)}"
                 )
             config["learning_rate"] = getattr(schedules, name).from_config(rate["config"])
         return cls(**config)

@@ -15,7 +15,7 @@ import numpy as np
 
 from .._absent import absent
 from .._data import as_array, as_number, as_numbers
-from .._errors import missing, shown
+from .._errors import missing, short_repr
 from .._serialization import HasOptions
 
 __all__ = [
@@ -64,7 +64,7 @@ class LearningRateSchedule(HasOptions):
         call = f"learning_rate: {type(self).__name__}({step})"
         value = _rounded(as_number(call, self(step)))
         if not 0 <= value < math.inf:
-            raise ValueError(f"{call}: expected a number in [0.0, inf], got {shown(value)}")
+            raise ValueError(f"{call}: expected a number in [0.0, inf], got {short_repr(value)}")
         return value
 
     def get_config(self) -> dict[str, Any]:

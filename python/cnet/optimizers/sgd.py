@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .. import _core
-from .._errors import shown
+from .._errors import short_repr
 from .optimizer import Optimizer, in_range
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Lion(Optimizer):
         super().__init__(learning_rate, **options)
         self.beta_1 = in_range("beta_1", beta_1, 0.0, 1.0)
         if self.beta_1 == 0:
-            raise ValueError(f"beta_1: expected a number above 0, got {shown(beta_1)}")
+            raise ValueError(f"beta_1: expected a number above 0, got {short_repr(beta_1)}")
         self.beta_2 = in_range("beta_2", beta_2, 0.0, 1.0)
 
     def rule(self) -> _core.Optimizer:

@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import _core
 from .._data import FloatArray, as_array, as_type, shape_text
-from .._errors import shown
+from .._errors import short_repr
 
 __all__ = ["Updater"]
 
@@ -154,11 +154,11 @@ def _pairs(given: Sequence[Any]) -> list[tuple[Any, Any]]:
     pairs = []
     for pair in given:
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-            raise TypeError(f"{call}: expected pairs (gradient, variable), got {shown(pair)}")
+            raise TypeError(f"{call}: expected pairs (gradient, variable), got {short_repr(pair)}")
         gradient, variable = pair
         if not hasattr(type(variable), "trainable") or not hasattr(variable, "assign"):
             raise TypeError(
-                f"{call}: expected a weight or a Variable beside its gradient, got {shown(variable)}"
+                f"{call}: expected a weight or a Variable beside its gradient, got {short_repr(variable)}"
             )
         if gradient is not None:
             pairs.append((gradient, variable))

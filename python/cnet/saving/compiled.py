@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .. import losses, metrics, optimizers
-from .._errors import shown
+from .._errors import short_repr
 from .._serialization import as_config, find_class
 from ..metrics.accuracy import AccuracyByShape
 from ..metrics.metric import MeanMetricWrapper
@@ -58,7 +58,7 @@ def restore(config: Any, custom_objects: Mapping[str, Any] | None) -> dict[str, 
         If it describes none, or one that is not known.
     """
     if not isinstance(config, Mapping) or set(config) != _ARGUMENTS:
-        raise ValueError(f"expected {', '.join(sorted(_ARGUMENTS))}, got {shown(config)}")
+        raise ValueError(f"expected {', '.join(sorted(_ARGUMENTS))}, got {short_repr(config)}")
     loss = config["loss"]
     return {
         "optimizer": _optimizer(config["optimizer"], custom_objects),
@@ -119,5 +119,5 @@ def _of_functions(
 def _function(name: Any, custom_objects: Mapping[str, Any] | None, kind: str) -> Any:
     functions = {**(_LOSS_FUNCTIONS if kind == "metric" else {}), **(custom_objects or {})}
     if name not in functions:
-        raise ValueError(f"{kind}: the function {shown(name)} is not among the custom_objects")
+        raise ValueError(f"{kind}: the function {short_repr(name)} is not among the custom_objects")
     return functions[name]

@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import _core, initializers
 from .._data import Array
-from .._errors import shown
+from .._errors import short_repr
 from .._files import StrPath, as_model_path, as_path
 from .._serialization import find_class
 from .._tracebacks import warn
@@ -95,7 +95,7 @@ class Saveable:
         True
         """
         if zipped is not None:
-            raise ValueError(f"save: zipped is not supported, got {shown(zipped)}")
+            raise ValueError(f"save: zipped is not supported, got {short_repr(zipped)}")
         model = self._as_model()
         path = as_model_path("save", filepath)
         if not model.built:
@@ -182,7 +182,7 @@ class Saveable:
         """
         if skip_mismatch:
             raise ValueError(
-                f"load_weights: skip_mismatch is not supported, got {shown(skip_mismatch)}"
+                f"load_weights: skip_mismatch is not supported, got {short_repr(skip_mismatch)}"
             )
         model = self._built("load_weights")
         with TensorFile(as_path("load_weights: filepath", filepath)) as file:

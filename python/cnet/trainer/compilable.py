@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from .. import _core, losses, metrics, optimizers
-from .._errors import shown
+from .._errors import short_repr
 from ..metrics import Metric
 from .compiled import Compiled, Totals
 from .tape_engine import TapeEngine
@@ -72,11 +72,11 @@ class Compilable:
         del run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
         if loss_weights is not None:
             raise ValueError(
-                f"compile: loss_weights is not supported, as a model has one loss, got {shown(loss_weights)}"
+                f"compile: loss_weights is not supported, as a model has one loss, got {short_repr(loss_weights)}"
             )
         for several in (metrics, weighted_metrics):
             if isinstance(several, str) or not isinstance(several or [], Iterable):
-                raise TypeError(f"compile: expected a list of metrics, got {shown(several)}")
+                raise TypeError(f"compile: expected a list of metrics, got {short_repr(several)}")
         try:
             chosen_loss = None if loss is None else losses.get(loss)
             # Of a formula of one's own nobody knows.

@@ -17,7 +17,7 @@ from .._data import (
     is_dataset,
     only_one,
 )
-from .._errors import shown
+from .._errors import short_repr
 from .._refusals import no_array
 from .sources import Arrays, Batches, Data, DatasetBatches, Shuffles, Source
 
@@ -61,7 +61,7 @@ def source_of(
         if getattr(x, name, wanted) not in (wanted, 0):
             raise ValueError(
                 f"{call}: x: {name}: expected {wanted}, as batches are made where they are used, "
-                f"got {shown(getattr(x, name))}"
+                f"got {short_repr(getattr(x, name))}"
             )
     return DatasetBatches(x, prepare, shuffles, shuffle=shuffle)
 

@@ -20,7 +20,7 @@ from .._data import (
     as_weights,
     only_one,
 )
-from .._errors import shown
+from .._errors import short_repr
 from .._frames import column_names
 from .._progress import Progress
 from ..callbacks import CallbackList
@@ -336,7 +336,7 @@ class Loop(Compilable):
         if known is None or given is None or given == known:
             return
         differences = [
-            f"{what} {', '.join(map(shown, names[:12]))}{', …' if len(names) > 12 else ''}"
+            f"{what} {', '.join(map(short_repr, names[:12]))}{', …' if len(names) > 12 else ''}"
             for what, names in (
                 ("without", [name for name in known if name not in given]),
                 ("with", [name for name in given if name not in known]),

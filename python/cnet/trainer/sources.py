@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import _core, random
 from .._data import Array, FloatArray
-from .._errors import shown
+from .._errors import short_repr
 from .._tracebacks import warn
 
 __all__ = [
@@ -298,7 +298,7 @@ def warn_of_end(call: str, when: str) -> None:
 def _parts(call: str, batch: Any) -> tuple[Any, ...]:
     """Return what `prepare` takes for a batch."""
     if isinstance(batch, Mapping):
-        keys = ", ".join(map(shown, batch))
+        keys = ", ".join(map(short_repr, batch))
         raise TypeError(
             f"{call}: expected (x,), (x, y) or (x, y, sample_weight), got a {type(batch).__name__} with {keys}; "
             "give a tuple of what is in it"

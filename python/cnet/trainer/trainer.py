@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._data import FloatArray, as_count, as_number, comes_in_batches
-from .._errors import shown
+from .._errors import short_repr
 from .._frames import column_names
 from .._progress import Progress
 from .._tapes import is_recorded
@@ -160,7 +160,7 @@ class Trainer(Loop):
         epochs = as_count("fit: epochs", epochs)
         initial_epoch = as_count("fit: initial_epoch", initial_epoch)
         if not isinstance(shuffle, (bool, np.bool_)):
-            raise TypeError(f"fit: shuffle: expected True or False, got {shown(shuffle)}")
+            raise TypeError(f"fit: shuffle: expected True or False, got {short_repr(shuffle)}")
         validation_split = as_number("fit: validation_split", validation_split)
         names = column_names(x)
         self._check_columns("fit: x", x)
