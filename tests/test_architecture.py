@@ -30,7 +30,7 @@ MODULES = [
     {"random"},
     {"_elementwise"},
     {"_data", "_files", "_serialization"},
-    {"config", "_frames", "_refusals"},
+    {"config", "_frames", "_input_errors"},
     {"_absent", "_core", "_errors", "_overrides", "_names", "_tapes", "_tracebacks", "reference"},
 ]
 RANK = {module: rank for rank, row in enumerate(MODULES) for module in row}

@@ -471,9 +471,9 @@ def test_weights_of_samples_and_classes() -> None:
 
 
 def test_what_is_not_supported() -> None:
-    assert _data.refuse("call", "x", None) is None
-    assert _data.refuse("call", "x", False) is None
-    assert _data.refuse("call", "x", 1, 1) == 1
+    assert _data.require_default("call", "x", None) is None
+    assert _data.require_default("call", "x", False) is None
+    assert _data.require_default("call", "x", 1, 1) == 1
     for value, default in (
         (True, None),
         (0, None),
@@ -483,7 +483,7 @@ def test_what_is_not_supported() -> None:
         (np.ones(2), None),
     ):
         with pytest.raises(ValueError, match=r"^call: x is not supported, got "):
-            _data.refuse("call", "x", value, default)
+            _data.require_default("call", "x", value, default)
 
 
 def test_no_numbers_in_a_shape_that_is_too_large() -> None:

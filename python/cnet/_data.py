@@ -17,7 +17,7 @@ import numpy.typing as npt
 from . import _core
 from ._errors import short_repr
 from ._frames import as_array_of_columns, is_frame
-from ._refusals import first_that_is_no_number, no_array
+from ._input_errors import describe_non_array, locate_non_number
 from .config import floatx
 
 Array = npt.NDArray[Any]
@@ -39,7 +39,9 @@ def as_array(value: Any, argument: str) -> Array:
         return _core.unresizable_view(value)
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{argument}: masked arrays are not supported; fill or drop what is masked")
-    if not isinstance(value, (np.ndarray, np.generic, list, tuple)) and (what := no_array(value)):
+    if not isinstance(value, (np.ndarray, np.generic, list, tuple)) and (
+        what := describe_non_array(value)
+    ):
         raise TypeError(f"{argument}: expected numbers, got {what}")
     if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
         array = np.from_dlpack(value)
@@ -53,7 +55,7 @@ def as_array(value: Any, argument: str) -> Array:
     if array.dtype.kind not in "biuf":
         raise TypeError(
             f"{argument}: expected numbers, got {type(value).__name__} of dtype {array.dtype}"
-            f"{_way_out(array)}"
+            f"{_hint(array)}"
         )
     if (
         array.size == 0 and max(array.shape) >= 2**31
@@ -64,19 +66,19 @@ def as_array(value: Any, argument: str) -> Array:
     return _core.unresizable_view(array.astype(array.dtype.newbyteorder("="), copy=False))
 
 
-def _way_out(array: Array) -> str:
+def _hint(array: Array) -> str:
     """Return what else there is to say of an array that isn't one of numbers."""
     kind = array.dtype.kind
     if kind == "O" and array.ndim:
-        return first_that_is_no_number(array) or "; all are numbers: give its astype(float)"
+        return locate_non_number(array) or "; all are numbers: give its astype(float)"
     if array.dtype.names:
         return "; numpy.lib.recfunctions.structured_to_unstructured makes one array of its fields"
-    ways_out = {
+    hints = {
         **dict.fromkeys("SU", "encode text as numbers, or convert numbers by astype(float)"),
         **dict.fromkeys("mM", "make times numbers, as of days since a date"),
         "c": "give real and imaginary parts as two columns",
     }
-    return f"; {ways_out[kind]}" if kind in ways_out else ""
+    return f"; {hints[kind]}" if kind in hints else ""
 
 
 def as_type(array: Array, dtype: npt.DTypeLike) -> FloatArray:
@@ -96,11 +98,11 @@ def is_dataset(x: Any) -> bool:
     return has_count and hasattr(x, "__getitem__") and hasattr(x, "on_epoch_end")
 
 
-def comes_in_batches(x: Any) -> bool:
+def yields_batches(x: Any) -> bool:
     """Whether `x` gives batches, rather than being samples."""
     if is_dataset(x):
         return True
-    if hasattr(x, "__array__") or hasattr(x, "__dlpack__") or no_array(x):
+    if hasattr(x, "__array__") or hasattr(x, "__dlpack__") or describe_non_array(x):
         return False
     return isinstance(x, Iterable) and not isinstance(x, (Sequence, Mapping, AbstractSet))
 
@@ -119,12 +121,12 @@ def as_samples(value: Any, argument: str, sample_shape: tuple[int, ...] | None =
         return array
     if array.shape[1:] != sample_shape:
         expected = shape_text((None, *sample_shape))
-        way_out = "; for one sample give x[None]" if given.shape == sample_shape else ""
-        raise ValueError(f"{argument}: expected shape {expected}, got {given.shape}{way_out}")
+        hint = "; for one sample give x[None]" if given.shape == sample_shape else ""
+        raise ValueError(f"{argument}: expected shape {expected}, got {given.shape}{hint}")
     return array.reshape(len(array), int(np.prod(sample_shape)))
 
 
-def only_one(value: Any, ndim: int | None = None) -> Any:
+def unwrap_single_input(value: Any, ndim: int | None = None) -> Any:
     """Return the array in a list of one, which is how Keras gives a model its one input.
 
     It has `ndim` dimensions, or at least two; other lists are lists of samples.
@@ -341,7 +343,7 @@ def as_shape(argument: str, value: Any, *, least: int = 0) -> tuple[int, ...]:
     return shape
 
 
-def refuse(call: str, name: str, value: Any, default: Any = None) -> Any:
+def require_default(call: str, name: str, value: Any, default: Any = None) -> Any:
     """Return the default of an argument that cnet does not have; raise for any other value."""
     if value is not False and not (type(value) is type(default) and value == default):
         raise ValueError(f"{call}: {name} is not supported, got {short_repr(value)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import reprlib
 from typing import Any
 
-__all__ = ["missing", "refuse_unknown", "short_repr"]
+__all__ = ["missing", "reject_unknown_options", "short_repr"]
 
 
 class _ShortRepr(reprlib.Repr):
@@ -37,7 +37,7 @@ def missing(thing: Any, method: str) -> str:
     return f"{type(thing).__name__}: expected a method {method}"
 
 
-def refuse_unknown(thing: Any, options: dict[str, Any]) -> None:
+def reject_unknown_options(thing: Any, options: dict[str, Any]) -> None:
     """Raise for options that no class of an object's takes; they came down to its base."""
     if options:
         raise TypeError(

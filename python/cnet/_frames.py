@@ -14,7 +14,7 @@ from ._errors import short_repr
 __all__ = ["as_array_of_columns", "column_names", "is_frame"]
 
 # What to do with a column that is no numbers, by how its dtype's name begins.
-_WAYS_OUT = {
+_HINTS = {
     ("object", "str", "category", "String", "Categorical", "Enum", "large_string"): (
         "encode it as numbers (scikit-learn's OneHotEncoder, pandas.get_dummies)"
     ),
@@ -70,9 +70,9 @@ def _as_numbers(name: Any, column: Any, argument: str) -> npt.NDArray[Any]:
     if array.dtype.kind in "biuf":
         return array
     advice = "leave it out, or encode it as numbers"
-    for names, way_out in _WAYS_OUT.items():
+    for names, hint in _HINTS.items():
         if dtype.startswith(names):
-            advice = f"leave it out, or {way_out}"
+            advice = f"leave it out, or {hint}"
     if dtype == "object" and all(isinstance(each, (bool, int, float)) for each in array):
         advice = "convert it: astype(float)"
     raise TypeError(

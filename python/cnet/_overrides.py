@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-__all__ = ["RefusesOverrides"]
+__all__ = ["RejectsOverrides"]
 
 
-class RefusesOverrides:
+class RejectsOverrides:
     """What the engine computes itself, so that an override of how would be ignored.
 
     `TypeError` is raised when an object of such a subclass is made.
     """
 
     #: What nobody calls, and what is there instead.
-    _never_called: ClassVar[dict[str, str]] = {}
+    _not_overridable: ClassVar[dict[str, str]] = {}
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        for name, instead in cls._never_called.items():
+        for name, instead in cls._not_overridable.items():
             owner = next((base for base in cls.__mro__ if name in vars(base)), None)
             if owner is not None and not owner.__module__.startswith("cnet."):
                 override = f"{owner.__name__}.{name}()"

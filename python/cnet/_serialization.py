@@ -17,7 +17,7 @@ import numpy as np
 
 from ._errors import short_repr
 from ._names import snake_case
-from ._overrides import RefusesOverrides
+from ._overrides import RejectsOverrides
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -54,11 +54,11 @@ class _OptionWithDefault(_Option):
         return self.default if thing is None else vars(thing).get(self.name, self.default)
 
 
-class HasOptions(RefusesOverrides):
+class HasOptions(RejectsOverrides):
     """What keeps the arguments of its constructor, and shows itself as a call of it."""
 
     # Where an argument isn't kept in an attribute of its own name.
-    _kept_in: ClassVar[dict[str, str]] = {}
+    _stored_as: ClassVar[dict[str, str]] = {}
     _option_names: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -66,7 +66,7 @@ class HasOptions(RefusesOverrides):
         if "__init__" in vars(cls) and cls.__module__.startswith("cnet."):
             code = vars(cls)["__init__"].__code__
             arguments = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
-            kept_in = {cls._kept_in.get(name, name) for name in arguments}
+            kept_in = {cls._stored_as.get(name, name) for name in arguments}
             cls._option_names |= {name for name in kept_in if name[0] != "_"}
         for name in cls._option_names:
             present = inspect.getattr_static(cls, name, _Option)
@@ -80,7 +80,7 @@ class HasOptions(RefusesOverrides):
         """Take another value of an option as the constructor takes it, or raise as it does."""
         cls: Any = type(self)
         arguments = self._arguments() | {_options(cls)[option]: value}
-        self._adopt(option, _constructor(cls)(**arguments))
+        self._update_from(option, _constructor(cls)(**arguments))
 
     def _arguments(self) -> dict[str, Any]:
         """Return what the constructor would be given for another such object."""
@@ -93,7 +93,7 @@ class HasOptions(RefusesOverrides):
         """What the constructor sets and use changes: it outlives the assignment of an option."""
         return frozenset()
 
-    def _adopt(self, attribute: str, other: HasOptions) -> None:
+    def _update_from(self, attribute: str, other: HasOptions) -> None:
         """Become like an object that was constructed with another value of an option."""
         kept = set(vars(other)) - {"name"} if attribute == "name" else self._state
         vars(self).update({k: v for k, v in vars(other).items() if k not in kept})
@@ -102,7 +102,7 @@ class HasOptions(RefusesOverrides):
         kind = type(self).__name__
         options = []
         for name, default in _parameters(type(self)).items():
-            value = vars(self).get(self._kept_in.get(name, name), default)
+            value = vars(self).get(self._stored_as.get(name, name), default)
             is_default = isinstance(value, (int, float, str)) and value == default
             is_its_own = name == "name" and _is_of_class(type(self), str(value))
             if value is not default and not is_default and not is_its_own:
@@ -124,7 +124,7 @@ class Configurable(HasOptions):
         config: dict[str, Any] = {}
         seen = set()
         for name in _parameters(type(self)):
-            kept_in = self._kept_in.get(name, name)
+            kept_in = self._stored_as.get(name, name)
             if kept_in not in seen:
                 config[name] = as_config(getattr(self, kept_in), f"{type(self).__name__}: {name}")
             seen.add(kept_in)
@@ -246,7 +246,7 @@ def _options(cls: Any) -> dict[str, str]:
     """Return the attributes that keep arguments of cnet's constructor, with the arguments' names."""
     options: dict[str, str] = {}
     for name in _parameters(_constructor(cls)):
-        options.setdefault(cls._kept_in.get(name, name), name)
+        options.setdefault(cls._stored_as.get(name, name), name)
     return options
 
 

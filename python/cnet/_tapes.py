@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-__all__ = ["is_asked_for", "is_recorded", "is_watched", "running"]
+__all__ = ["is_explicitly_watched", "is_recorded", "is_watched", "running"]
 
 
 class _Running(threading.local):
@@ -31,9 +31,9 @@ def is_watched(x: Any) -> bool:
     return False
 
 
-def is_asked_for(x: Any) -> bool:
+def is_explicitly_watched(x: Any) -> bool:
     """Return whether a running tape was told to watch `x` itself."""
     for tape in running.tapes:  # noqa: SIM110 # as above
-        if id(x) in tape.asked:
+        if id(x) in tape.explicitly_watched:
             return True
     return False

@@ -38,7 +38,7 @@ def brief_traceback(function: Callable[_P, _R]) -> Callable[_P, _R]:
         except Exception as error:
             if not Filtering.enabled:
                 raise
-            raise error.with_traceback(_of_others(error.__traceback__))  # noqa: B904 # it is the same
+            raise error.with_traceback(_without_cnet_frames(error.__traceback__))  # noqa: B904 # it is the same
 
     return call
 
@@ -52,7 +52,7 @@ def warn(message: str) -> None:
     warnings.warn(message, stacklevel=level)
 
 
-def _of_others(traceback: TracebackType | None) -> TracebackType | None:
+def _without_cnet_frames(traceback: TracebackType | None) -> TracebackType | None:
     """Return a traceback without cnet's own frames."""
     kept: list[TracebackType] = []
     while traceback is not None:

@@ -31,7 +31,7 @@ _EPSILON = 1e-7
 class Constraint(Configurable):
     """What the engine makes of a weight after each step; called with an array, it returns a new one."""
 
-    _never_called: ClassVar[dict[str, str]] = {
+    _not_overridable: ClassVar[dict[str, str]] = {
         "__call__": "the engine knows cnet's own constraints only; a callback may assign weights instead"
     }
 

@@ -91,7 +91,7 @@ class Ones(Constant):
 class _Random(Initializer):
     """An initializer with a seed; the same object gives the same numbers each time, as in Keras."""
 
-    _kept_in: ClassVar = {"seed": "_given_seed"}
+    _stored_as: ClassVar = {"seed": "_given_seed"}
 
     def __init__(self, seed: int | None) -> None:
         self.seed = seed
@@ -418,7 +418,7 @@ _replacement: ContextVar[Any] = ContextVar("_replacement", default=None)
 
 
 @contextmanager
-def replaced(initializer: Any) -> Iterator[None]:
+def override(initializer: Any) -> Iterator[None]:
     """Let one initializer make all weights that are made within: those of a file replace them."""
     token = _replacement.set(initializer)
     try:

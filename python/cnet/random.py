@@ -36,7 +36,7 @@ _SEEDS = 2**32 - 1
 
 
 # Where a context draws its seeds from, if not from the sequence of all.
-_aside: ContextVar[Iterator[int] | None] = ContextVar("_aside", default=None)
+_separate_seeds: ContextVar[Iterator[int] | None] = ContextVar("_separate_seeds", default=None)
 
 
 def _seeds_from(seed: int) -> Iterator[int]:
@@ -61,17 +61,17 @@ def set_global_seed(seed: int) -> None:
 
 def next_seed() -> int:
     """Return a fresh 64-bit seed, from the sequence that `cnet.utils.set_random_seed` starts."""
-    return next(_aside.get() or _seeds)
+    return next(_separate_seeds.get() or _seeds)
 
 
 @contextmanager
-def seeds_aside() -> Iterator[None]:
+def separate_seeds() -> Iterator[None]:
     """Let what is made within leave the sequence of seeds as it is: a file says what they are."""
-    token = _aside.set(_fresh_seeds())
+    token = _separate_seeds.set(_fresh_seeds())
     try:
         yield
     finally:
-        _aside.reset(token)
+        _separate_seeds.reset(token)
 
 
 def uniform(

@@ -32,7 +32,7 @@ class Regularizer(Configurable):
     l1, l2 : float
     """
 
-    _never_called: ClassVar[dict[str, str]] = {
+    _not_overridable: ClassVar[dict[str, str]] = {
         "__call__": "the engine knows L1 and L2 only; a loss of one's own may have further terms instead"
     }
 

@@ -219,7 +219,7 @@ def test_history_is_kept_up_to_date_during_fit() -> None:
 
 def test_an_interrupt_amid_the_recording_leaves_whole_epochs() -> None:
     """At each line of what records an epoch, in turn."""
-    recording = {callbacks.History.on_epoch_end.__code__, callbacks.History.complete.__code__}
+    recording = {callbacks.History.on_epoch_end.__code__, callbacks.History.refresh_latest.__code__}
     interrupted = 0
     for number in range(100):
         lines = 0

@@ -103,7 +103,7 @@ def test_top_k_counts_classes_as_likely_as_the_last_and_no_nan() -> None:
 def test_accuracy_is_the_one_for_the_shapes(
     labels: tuple[int, ...], outputs: tuple[int | None, ...], cls: type[Any]
 ) -> None:
-    metric = metrics.accuracy.AccuracyByShape(name="acc").settle(labels, outputs)
+    metric = metrics.accuracy.AccuracyByShape(name="acc").resolve(labels, outputs)
     assert type(metric) is cls
     assert metric.name == "acc"
 

@@ -167,7 +167,7 @@ def test_variables_that_are_gone_are_forgotten() -> None:
     for _ in range(20):
         optimizer.apply_gradients([([1.0], Variable([1.0]))])
     gc.collect()
-    assert len(optimizer._updater._kept) <= 1  # type: ignore[union-attr]
+    assert len(optimizer._updater._saved_slots) <= 1  # type: ignore[union-attr]
 
 
 def test_a_model_in_training_is_busy() -> None:

@@ -185,7 +185,7 @@ def test_accuracy_is_resolved_as_keras_does(shape: tuple[int, ...], sparse: bool
     outputs = np.zeros((8, *shape), np.float32)
     labels = np.zeros((8, 1 if sparse else shape[0]), np.float32)
     theirs = get_metric("accuracy", labels, outputs)
-    ours = metrics.accuracy.AccuracyByShape(name="accuracy").settle(labels.shape, outputs.shape)
+    ours = metrics.accuracy.AccuracyByShape(name="accuracy").resolve(labels.shape, outputs.shape)
     assert type(ours).__name__ == type(theirs).__name__
 
 

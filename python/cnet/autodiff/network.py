@@ -66,7 +66,7 @@ class NetworkOperation:
             outputs = outputs.reshape(len(samples), *self._output_shape)
         of_input = is_watched(x)
         result = Tensor(outputs)
-        way_back = _WayBack(engine, self._free, samples, of_input)
+        way_back = _BackwardPass(engine, self._free, samples, of_input)
         record_result(
             result,
             [x, *self._weights],
@@ -83,7 +83,7 @@ class NetworkOperation:
         return probabilities
 
 
-class _WayBack:
+class _BackwardPass:
     """Of a batch that has gone forward; its engine is free again when no tape holds it."""
 
     __slots__ = ("_engine", "_free", "_of_input", "_samples")

@@ -31,9 +31,9 @@ class Tape(Protocol):
     # What is watched, by `id`, and what was made of it: kept, so that no other has its id.
     watched: dict[int, Any]
     # What was asked to be watched, by `id`.
-    asked: set[int]
+    explicitly_watched: set[int]
     # Probabilities whose logits a loss was computed of in their place.
-    passed_by: set[int]
+    bypassed: set[int]
     records: list[Record]
     watch_accessed_variables: bool
 
@@ -124,10 +124,10 @@ def record_result(
             tape.watched.update(sources)
 
     kind = None if of_tensors else type(result)
-    record(tapes, (result, _Joint(name, inputs, vjp, kind), inputs, {}))
+    record(tapes, (result, _JointOperation(name, inputs, vjp, kind), inputs, {}))
 
 
-class _Joint:
+class _JointOperation:
     """An operation that took place once, with all its gradients by one function made for it."""
 
     __slots__ = ("_inputs", "_kind", "_vjp", "name")
@@ -142,15 +142,15 @@ class _Joint:
     ) -> None:
         self.name, self._inputs, self._vjp, self._kind = name, inputs, vjp, kind
 
-    def together(self, gradient: Any) -> Sequence[Any]:
+    def joint_vjp(self, gradient: Any) -> Sequence[Any]:
         """Return the gradients of the inputs; tensors, if `vjp` knows arrays alone, of a tensor."""
         if type(gradient) is not self._kind:
             return self._vjp(gradient)
         found = [None if g is None else self._kind(g) for g in self._vjp(gradient.value)]
         for each in found:
             if each is not None:
-                record_result(each, [gradient, *self._inputs], self._refuse, self.name)
+                record_result(each, [gradient, *self._inputs], self._not_differentiable, self.name)
         return found
 
-    def _refuse(self, _: Any) -> Any:
+    def _not_differentiable(self, _: Any) -> Any:
         raise NotImplementedError(f"{self.name}: its second derivative is not supported")

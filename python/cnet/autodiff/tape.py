@@ -59,10 +59,10 @@ class GradientTape:
         self.persistent = bool(persistent)
         self.watch_accessed_variables = bool(watch_accessed_variables)
         self.watched: dict[int, Any] = {}
-        self.asked: set[int] = set()
-        self.passed_by: set[int] = set()
+        self.explicitly_watched: set[int] = set()
+        self.bypassed: set[int] = set()
         self.records: list[Record] = []
-        self._spent = False
+        self._used = False
 
     def __enter__(self) -> Self:
         if self in running.tapes:
@@ -92,7 +92,7 @@ class GradientTape:
                     f"GradientTape.watch: tensor: expected floating-point numbers, got {each.dtype}"
                 )
             self.watched[id(each)] = each
-            self.asked.add(id(each))
+            self.explicitly_watched.add(id(each))
 
     def gradient(
         self,
@@ -131,7 +131,7 @@ class GradientTape:
                 "GradientTape.gradient: unconnected_gradients: expected 'none' or 'zero', got "
                 f"{unconnected_gradients!r}"
             )
-        if self._spent:
+        if self._used:
             raise RuntimeError(
                 "GradientTape.gradient: a tape that is not persistent can be asked once; make it "
                 "with persistent=True"
@@ -142,7 +142,7 @@ class GradientTape:
         if len(watched) < len(leaves):
             for source in leaves:
                 _expect_source("gradient: sources", source)
-        if not self.passed_by.isdisjoint(map(id, leaves)):
+        if not self.bypassed.isdisjoint(map(id, leaves)):
             raise ValueError(
                 "GradientTape.gradient: sources: a cross-entropy has gone past a model's probabilities to "
                 "their logits: watch() them before it, or ask for the gradient by `logits`"
@@ -158,7 +158,7 @@ class GradientTape:
             seeds = {key: Tensor(seed) for key, seed in seeds.items()}
         gradients = backpropagate(records, seeds, watched, None if nested else Tensor)
         if not self.persistent:
-            self._spent, self.watched, self.records = True, {}, []
+            self._used, self.watched, self.records = True, {}, []
 
         def gradient_of(source: Any) -> Tensor | None:
             gradient = gradients.get(id(source))

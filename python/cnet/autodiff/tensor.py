@@ -11,7 +11,7 @@ import numpy.typing as npt
 from .._data import Array
 from .._tapes import running
 from . import operations, recording
-from .operations.operation import REFUSALS, Operation, as_value
+from .operations.operation import ARGUMENT_ERRORS, Operation, as_value
 from .operators import Operators
 
 __all__ = ["Tensor", "Variable", "constant"]
@@ -134,9 +134,9 @@ class Tensor(_Numbers):
         values = [x.value if type(x) is Tensor else x for x in inputs]
         try:
             value = operation.forward(*values, **parameters)
-        except REFUSALS as error:
-            raise operation.told(error, values) from None
-        if operation.plain:
+        except ARGUMENT_ERRORS as error:
+            raise operation.error_with_shapes(error, values) from None
+        if operation.nondifferentiable:
             return value
         result = Tensor(value)
         if tapes := running.tapes:

@@ -58,7 +58,7 @@ class Callback(HasOptions):
         """Receive the parameters of the call."""
         self.params = params
 
-    def _hook(self, hooks: dict[str, Callable[..., None]], *, wanted: bool) -> None:
+    def _set_batch_hooks(self, hooks: dict[str, Callable[..., None]], *, wanted: bool) -> None:
         """Have hooks for batches, or none: a class that has them makes every `fit` pay for their calls."""
         for name, hook in hooks.items():
             vars(self).pop(name, None)
@@ -138,7 +138,7 @@ class History(Callback):
         self.epoch: list[int] = []
         # Of the latest epoch: the logs, and which of them are in the history.
         self._logs: Logs = {}
-        self._kept: set[str] = set()
+        self._recorded: set[str] = set()
 
     def __repr__(self) -> str:
         return f"<History epochs={len(self.epoch)}, {', '.join(self.history) or 'no figures'}>"
@@ -147,26 +147,26 @@ class History(Callback):
         self.epoch = []
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        self._logs, self._kept = logs or {}, set()
-        self.complete()
-        self.epoch.append(epoch)  # last: see drop_part()
+        self._logs, self._recorded = logs or {}, set()
+        self.refresh_latest()
+        self.epoch.append(epoch)  # last: see drop_incomplete_epoch()
 
     def latest(self) -> Logs:
         """Return the figures of the latest epoch: of those that every epoch has."""
         epochs = len(self.epoch)
         return {name: values[-1] for name, values in self.history.items() if len(values) == epochs}
 
-    def complete(self) -> None:
+    def refresh_latest(self) -> None:
         """Take up what other callbacks have done to the logs of the latest epoch."""
         for name, value in self._logs.items():
             figures = self.history.setdefault(name, [])
-            if name in self._kept and figures:
+            if name in self._recorded and figures:
                 figures[-1] = value
             else:
                 figures.append(value)
-            self._kept.add(name)
+            self._recorded.add(name)
 
-    def drop_part(self) -> None:
+    def drop_incomplete_epoch(self) -> None:
         """Forget the figures of an epoch amid whose recording training was interrupted."""
         for figures in self.history.values():
             del figures[len(self.epoch) :]
@@ -257,14 +257,14 @@ class CallbackList:
                     f"{call}: callbacks: expected Callback objects, got {type(callback).__name__}"
                 )
         for callback in self.callbacks:
-            self._introduce(callback)
+            self._set_up(callback)
 
     def prepend(self, callback: Callback) -> None:
         """Let a callback be called before the others."""
-        self._introduce(callback)
+        self._set_up(callback)
         self.callbacks.insert(0, callback)
 
-    def _introduce(self, callback: Callback) -> None:
+    def _set_up(self, callback: Callback) -> None:
         callback.set_params(self._params)
         callback.set_model(self._model)
 
@@ -287,7 +287,7 @@ class CallbackList:
         for callback in self.callbacks:
             getattr(callback, hook)(*arguments)
 
-    def forgive(self, error: FloatingPointError) -> bool:
+    def handles_nan(self, error: FloatingPointError) -> bool:
         """Tell callbacks of a loss that is not finite; return whether one ends training for it."""
         receivers = [each for each in self.callbacks if hasattr(each, "on_not_finite")]
         for callback in receivers:

@@ -48,7 +48,7 @@ class CSVLogger(Callback):
     epoch,loss,val_loss
     """
 
-    _kept_in: ClassVar = {"separator": "sep"}
+    _stored_as: ClassVar = {"separator": "sep"}
 
     def __init__(
         self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False

@@ -107,16 +107,18 @@ class ModelCheckpoint(MonitorCallback):
 
     _counts = ("_batches",)
 
-    def _adopt(self, attribute: str, other: Any) -> None:
-        super()._adopt(attribute, other)
+    def _update_from(self, attribute: str, other: Any) -> None:
+        super()._update_from(attribute, other)
         if attribute == "initial_value_threshold":
             self.best = other.best
 
     def set_model(self, model: Any) -> None:
         super().set_model(model)
-        self._hook({"on_train_batch_end": self._count_batch}, wanted=self.save_freq != "epoch")
+        self._set_batch_hooks(
+            {"on_train_batch_end": self._count_batch}, wanted=self.save_freq != "epoch"
+        )
 
-    def _known_by(self) -> list[str]:
+    def _identity(self) -> list[str]:
         return [self.monitor, self.filepath]
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
@@ -152,12 +154,12 @@ class ModelCheckpoint(MonitorCallback):
         if current is not None:
             best = "None" if self.best is None else f"{self.best:.5f}"
             if not self.is_better(current, self.best):
-                self._say(f"{begin} {self.monitor} did not improve from {best}")
+                self._print(f"{begin} {self.monitor} did not improve from {best}")
                 return
             improved = f"{self.monitor} improved from {best} to {current:.5f}"
-            self._say(f"{begin} {improved}, saving model to {path}")
+            self._print(f"{begin} {improved}, saving model to {path}")
         elif not self.save_best_only:
-            self._say(f"{begin} saving model to {path}")
+            self._print(f"{begin} saving model to {path}")
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         if self.save_weights_only:
             self.model.save_weights(path)
@@ -165,7 +167,7 @@ class ModelCheckpoint(MonitorCallback):
             self.model.save(path)
         if current is not None:
             self.best = current  # not before it is in the file
-        self._say(f"{begin} finished saving model to {path}")
+        self._print(f"{begin} finished saving model to {path}")
 
     def _watched(self, logs: Logs) -> float | None:
         """Return the figure that decides; None, with a warning, if there is none: all are saved."""
@@ -178,6 +180,6 @@ class ModelCheckpoint(MonitorCallback):
         )
         return None
 
-    def _say(self, message: str) -> None:
+    def _print(self, message: str) -> None:
         if self.verbose > 0:
             print(message, flush=True)  # noqa: T201 # verbose asks for it

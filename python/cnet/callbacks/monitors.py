@@ -71,15 +71,15 @@ class MonitorCallback(Callback):
             return value + self.min_delta < reference
         return value - self.min_delta > reference
 
-    def _known_by(self) -> list[str]:
+    def _identity(self) -> list[str]:
         """Return what tells it from others of its class."""
         return [self.monitor]
 
-    def _kept_weights(self) -> list[FloatArray] | None:
+    def _backup_weights(self) -> list[FloatArray] | None:
         """Return the model's weights of another time, if it keeps them: a backup does, too."""
         return None
 
-    def _go_on(self, weights: list[FloatArray] | None) -> None:
+    def _resume_with(self, weights: list[FloatArray] | None) -> None:
         """Take the weights from a backup, which has put counts and figures in their place."""
 
     def _direction(self) -> str:
@@ -172,10 +172,10 @@ class EarlyStopping(MonitorCallback):
         self._direction()  # better now than after an epoch, if nobody knows it
         self._reset()
 
-    def _kept_weights(self) -> list[FloatArray] | None:
+    def _backup_weights(self) -> list[FloatArray] | None:
         return self.best_weights
 
-    def _go_on(self, weights: list[FloatArray] | None) -> None:
+    def _resume_with(self, weights: list[FloatArray] | None) -> None:
         if self.restore_best_weights:
             self.best_weights = weights
         if self.stopped_epoch > 0 and self.wait < self.patience:  # which is longer by now

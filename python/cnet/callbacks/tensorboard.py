@@ -129,7 +129,7 @@ class TensorBoard(Callback):
             "on_train_batch_begin": self._begin_batch,
             "on_train_batch_end": self._end_batch,
         }
-        self._hook(hooks, wanted=self.update_freq != "epoch")
+        self._set_batch_hooks(hooks, wanted=self.update_freq != "epoch")
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
         self._train_batches = 0

@@ -33,7 +33,7 @@ def to_dot(nodes: Any) -> str:
     """
     order = in_order(nodes_of("to_dot: nodes", nodes))
     numbers = {node: number for number, node in enumerate(order)}
-    lines = [f"  n{number} [{_look(node)}]" for node, number in numbers.items()]
+    lines = [f"  n{number} [{_attributes(node)}]" for node, number in numbers.items()]
     lines += [
         f"  n{numbers[each]} -> n{number}"
         for node, number in numbers.items()
@@ -42,7 +42,7 @@ def to_dot(nodes: Any) -> str:
     return "\n".join(["digraph {", *lines, "}"])
 
 
-def _look(node: Node) -> str:
+def _attributes(node: Node) -> str:
     text, shape = node.name, "ellipse"
     if isinstance(node, Placeholder):
         text, shape = f"{text}\n{shape_text(node.shape)}" if node.shape else text, "box"

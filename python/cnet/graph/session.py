@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..autodiff.nested import map_leaves
-from ..autodiff.operations.operation import REFUSALS, as_value
+from ..autodiff.operations.operation import ARGUMENT_ERRORS, as_value
 from .node import Node, Placeholder, nodes_of
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Session:
             inputs = [values[each] for each in node.input_nodes]
             try:
                 values[node] = node.compute(*inputs)
-            except REFUSALS as error:
+            except ARGUMENT_ERRORS as error:
                 if not inputs:
                     raise
                 kind = TypeError if isinstance(error, TypeError) else ValueError

@@ -122,10 +122,10 @@ class GradientDescentOptimizer:
             raise ValueError(
                 f"{call}: loss: expected a node that depends on variables to change, got {loss.name}"
             )
-        return _Descent([v for v, _ in pairs], [g for _, g in pairs], self.learning_rate)
+        return _DescentStep([v for v, _ in pairs], [g for _, g in pairs], self.learning_rate)
 
 
-class _Descent(Node):
+class _DescentStep(Node):
     """Changes variables by their gradients when it is run."""
 
     __slots__ = ("learning_rate", "variables")

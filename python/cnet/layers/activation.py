@@ -115,7 +115,7 @@ class LeakyReLU(Activation):
     array([[-5.,  5.]], dtype=float32)
     """
 
-    _kept_in: ClassVar = {**Layer._kept_in, "alpha": "negative_slope"}
+    _stored_as: ClassVar = {**Layer._stored_as, "alpha": "negative_slope"}
 
     def __init__(
         self,

@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import _core
 from .._data import Array, FloatArray
-from .._tapes import is_asked_for
+from .._tapes import is_explicitly_watched
 
 if TYPE_CHECKING:
     from ..autodiff import Tensor
@@ -51,22 +51,22 @@ class Chain:
         training: bool,
     ) -> None:
         self.training = training
-        self._parts: list[_Stretch | _Apart] = []
-        stretch: _Stretch | None = None
+        self._parts: list[_EngineSegment | _PythonSegment] = []
+        stretch: _EngineSegment | None = None
         shape = input_shape
         for layer in layers:
-            apart = layer.apart(training=training)
+            function = layer.python_function(training=training)
             below, shape = shape, layer.compute_output_shape(shape)
-            if apart is not None:
-                self._parts.append(_Apart(layer, apart))
+            if function is not None:
+                self._parts.append(_PythonSegment(layer, function))
                 stretch = None
             elif training or not layer.only_in_training:
                 if stretch is None:
-                    stretch = _Stretch(layer.dtype, below)
+                    stretch = _EngineSegment(layer.dtype, below)
                     self._parts.append(stretch)
                 stretch.add(layer, shape, trainable=layer in trainable)
         if not self._parts:  # of layers that hand on what they are given
-            self._parts.append(_Stretch(layers[0].dtype, input_shape))
+            self._parts.append(_EngineSegment(layers[0].dtype, input_shape))
         self._input_shape = input_shape
 
     def predict(self, x: Array, on_progress: Callable[..., Any] | None = None) -> FloatArray:
@@ -91,7 +91,7 @@ class Chain:
         return x
 
 
-class _Stretch:
+class _EngineSegment:
     """Layers that the engine computes one after the other."""
 
     def __init__(self, dtype: str, input_shape: Shape) -> None:
@@ -120,7 +120,7 @@ class _Stretch:
 
     def record(self, x: Any) -> Tensor:
         for weight in self._frozen:
-            if is_asked_for(weight):
+            if is_explicitly_watched(weight):
                 raise NotImplementedError(
                     f"{weight.path}: there is no gradient by a weight of a layer that is not trainable"
                 )
@@ -133,7 +133,7 @@ class _Stretch:
         return self._operation(x)
 
 
-class _Apart:
+class _PythonSegment:
     """A layer that computes by itself."""
 
     def __init__(self, layer: Layer, function: Callable[[Any], Any]) -> None:

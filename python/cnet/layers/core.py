@@ -17,10 +17,10 @@ from .._data import (
     as_samples,
     as_shape,
     as_text,
-    refuse,
+    require_default,
     shape_text,
 )
-from .._errors import missing, refuse_unknown, short_repr
+from .._errors import missing, reject_unknown_options, short_repr
 from .._names import auto_name, snake_case
 from .._serialization import Configurable
 from .._tapes import is_recorded
@@ -62,7 +62,7 @@ class Layer(Configurable, HasWeights):
         Not supported: leave it None.
     """
 
-    _never_called: ClassVar = dict.fromkeys(
+    _not_overridable: ClassVar = dict.fromkeys(
         ("call", "__call__"),
         "the engine computes cnet's layers; layers.Lambda takes a function instead",
     )
@@ -74,7 +74,7 @@ class Layer(Configurable, HasWeights):
     has_one_shape = False
     #: Whether its output has the input's shape: an array of one dimension is taken for a row, as by Keras.
     keeps_shape = False
-    _kept_in: ClassVar = dict.fromkeys(
+    _stored_as: ClassVar = dict.fromkeys(
         ("shape", "input_shape", "input_dim", "batch_shape"), "sample_shape"
     )
 
@@ -89,13 +89,13 @@ class Layer(Configurable, HasWeights):
         activity_regularizer: None = None,
         **unknown: Any,
     ) -> None:
-        refuse_unknown(self, unknown)
+        reject_unknown_options(self, unknown)
         if input_dim is not None:
             call = type(self).__name__
             if input_shape is not None:
                 raise ValueError(f"{call}: expected input_shape or input_dim, got both")
             input_shape = (as_count(f"{call}: input_dim", input_dim, least=1),)
-        self.activity_regularizer = refuse(
+        self.activity_regularizer = require_default(
             type(self).__name__, "activity_regularizer", activity_regularizer
         )
         self.name = (
@@ -238,7 +238,7 @@ class Layer(Configurable, HasWeights):
         shape, arrays = state["input_shape"], state["weights"]
         self.unbuild()
         if shape is not None:
-            with initializers.replaced(np.zeros):
+            with initializers.override(np.zeros):
                 self.build(shape)
             self.set_weights(arrays)
 
@@ -250,35 +250,35 @@ class Layer(Configurable, HasWeights):
         """Append to the engine's network what computes this layer."""
         raise NotImplementedError(missing(self, "add_to(network, trainable)"))
 
-    def again(self, number: int) -> Layer:  # noqa: ARG002 # others draw numbers
+    def occurrence(self, number: int) -> Layer:  # noqa: ARG002 # others draw numbers
         """Return what computes the layer where a model has it again, for the `number`-th time."""
         return self
 
-    def apart(self, *, training: bool) -> Callable[[Any], Any] | None:  # noqa: ARG002 # others do
+    def python_function(self, *, training: bool) -> Callable[[Any], Any] | None:  # noqa: ARG002 # others do
         """Return what computes the layer by itself, of arrays and tensors alike, None for the engine."""
         return None
 
     def _make_weights(self, input_shape: Shape) -> None:
         """Make the weights for inputs of `input_shape`, and check that it takes such."""
 
-    def _adopt(self, attribute: str, other: Any) -> None:
+    def _update_from(self, attribute: str, other: Any) -> None:
         if attribute == "trainable":  # read when training begins
-            super()._adopt(attribute, other)
+            super()._update_from(attribute, other)
             return
         if attribute == "name":
-            self._refuse_taken_name(other.name)
+            self._check_name_is_free(other.name)
         ancestors = list(self._ancestors())
         for model in ancestors:
             model._refuse_if_in_use()
         if self.input_shape is not None:
-            with initializers.replaced(np.zeros):
+            with initializers.override(np.zeros):
                 other.build(self.input_shape)
-            self._adopt_rules_of_weights(attribute, other)
-        super()._adopt(attribute, other)
+            self._update_weight_rules(attribute, other)
+        super()._update_from(attribute, other)
         for model in ancestors:
             model._rebuild_network()
 
-    def _adopt_rules_of_weights(self, attribute: str, other: Any) -> None:
+    def _update_weight_rules(self, attribute: str, other: Any) -> None:
         """Regularize and constrain the weights as another layer's are; raise if it has not such weights."""
 
         def made(layer: Any) -> Any:
@@ -318,11 +318,11 @@ class InputLayer(Layer):
         input_shape: tuple[int, ...] | None = None,
     ) -> None:
         shape = _only_shape(shape, input_shape, batch_shape)
-        self.batch_size = refuse("Input", "batch_size", batch_size)
-        self.sparse = refuse("Input", "sparse", sparse)
-        self.ragged = refuse("Input", "ragged", ragged)
-        self.input_tensor = refuse("Input", "tensor", input_tensor)
-        self.optional = refuse("Input", "optional", optional, default=False)
+        self.batch_size = require_default("Input", "batch_size", batch_size)
+        self.sparse = require_default("Input", "sparse", sparse)
+        self.ragged = require_default("Input", "ragged", ragged)
+        self.input_tensor = require_default("Input", "tensor", input_tensor)
+        self.optional = require_default("Input", "optional", optional, default=False)
         sample_shape = check_shape(shape, "Input" if name is None else as_text("Input: name", name))
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=sample_shape)
         self.build((None, *sample_shape))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from .. import activations, constraints, initializers, regularizers
-from .._data import FloatArray, as_count, refuse
+from .._data import FloatArray, as_count, require_default
 from .core import Layer, LayerOptions, Shape, as_batch_shape, expect_features
 from .weight import Weight
 
@@ -85,9 +85,11 @@ class Dense(Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
-        self.lora_rank = refuse("Dense", "lora_rank", lora_rank)
-        self.lora_alpha = refuse("Dense", "lora_alpha", lora_alpha)
-        self.quantization_config = refuse("Dense", "quantization_config", quantization_config)
+        self.lora_rank = require_default("Dense", "lora_rank", lora_rank)
+        self.lora_alpha = require_default("Dense", "lora_alpha", lora_alpha)
+        self.quantization_config = require_default(
+            "Dense", "quantization_config", quantization_config
+        )
 
     def _make_weights(self, input_shape: Shape) -> None:
         shape = (expect_features(self, input_shape), self.units)

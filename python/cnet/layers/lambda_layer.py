@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from .._data import Array, refuse, shape_text
+from .._data import Array, require_default, shape_text
 from .._errors import short_repr
 from .core import Layer, LayerOptions, Shape, as_batch_shape, check_shape
 
@@ -57,7 +57,7 @@ class Lambda(Layer):
     """
 
     in_engine = False
-    _kept_in: ClassVar = {**Layer._kept_in, "output_shape": "given_shape"}
+    _stored_as: ClassVar = {**Layer._stored_as, "output_shape": "given_shape"}
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Lambda(Layer):
         if output_shape is not None and not callable(output_shape):
             output_shape = check_shape(output_shape, self.name)
         self.given_shape = output_shape
-        self.mask = refuse("Lambda", "mask", mask)
+        self.mask = require_default("Lambda", "mask", mask)
         self.arguments = dict(arguments or {})
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -88,7 +88,7 @@ class Lambda(Layer):
             given = check_shape(given(input_shape), self.name)
         return (input_shape[0], *given)
 
-    def apart(self, *, training: bool) -> Callable[[Any], Any]:  # noqa: ARG002 # it is all the same
+    def python_function(self, *, training: bool) -> Callable[[Any], Any]:  # noqa: ARG002 # it is all the same
         return self._computed
 
     def _outputs(self, samples: Array, shape: Shape, *, training: bool) -> Any:  # noqa: ARG002 # the base has them

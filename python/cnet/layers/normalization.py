@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import constraints, initializers, regularizers
-from .._data import FloatArray, as_fraction, as_number, refuse
+from .._data import FloatArray, as_fraction, as_number, require_default
 from .._errors import short_repr
 from .core import Layer, LayerOptions, Shape, expect_features
 from .weight import Weight
@@ -175,9 +175,11 @@ class BatchNormalization(_Affine):
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
         self.synchronized = bool(synchronized)
         call = "BatchNormalization"
-        self.renorm = refuse(call, "renorm", renorm, default=False)
-        self.renorm_clipping = refuse(call, "renorm_clipping", renorm_clipping)
-        self.renorm_momentum = refuse(call, "renorm_momentum", renorm_momentum, default=0.99)
+        self.renorm = require_default(call, "renorm", renorm, default=False)
+        self.renorm_clipping = require_default(call, "renorm_clipping", renorm_clipping)
+        self.renorm_momentum = require_default(
+            call, "renorm_momentum", renorm_momentum, default=0.99
+        )
 
     def _make_weights(self, input_shape: Shape) -> None:
         super()._make_weights(input_shape)
@@ -195,7 +197,7 @@ class BatchNormalization(_Affine):
         """The variances that prediction goes by; the layer is built."""
         return self.weights[-1]
 
-    def apart(self, *, training: bool) -> Callable[[Any], Any] | None:
+    def python_function(self, *, training: bool) -> Callable[[Any], Any] | None:
         # The engine goes by moving moments only where it does not learn.
         return None if training or not self.trainable else self._standardized
 

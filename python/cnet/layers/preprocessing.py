@@ -14,11 +14,11 @@ from .._data import (
     as_array,
     as_number,
     as_samples,
-    comes_in_batches,
     is_dataset,
     is_integer,
-    refuse,
+    require_default,
     shape_text,
+    yields_batches,
 )
 from .._errors import short_repr
 from .._tracebacks import brief_traceback
@@ -87,7 +87,11 @@ class Normalization(Layer):
     """
 
     has_one_shape = keeps_shape = True
-    _kept_in: ClassVar = {**Layer._kept_in, "mean": "_given_mean", "variance": "_given_variance"}
+    _stored_as: ClassVar = {
+        **Layer._stored_as,
+        "mean": "_given_mean",
+        "variance": "_given_variance",
+    }
 
     def __init__(
         self,
@@ -116,13 +120,13 @@ class Normalization(Layer):
             self._given_mean = _statistic(mean, "mean")
             self._given_variance = _statistic(variance, "variance", least=0)
 
-    def _adopt(self, attribute: str, other: Any) -> None:
+    def _update_from(self, attribute: str, other: Any) -> None:
         if self.built and attribute in ("axis", "invert"):
             raise ValueError(
                 f"Normalization '{self.name}': {attribute}: the layer is built, with means and variances "
                 f"by {attribute}={short_repr(getattr(self, attribute))}; make another layer"
             )
-        super()._adopt(attribute, other)
+        super()._update_from(attribute, other)
 
     @property
     def mean(self) -> FloatArray | None:
@@ -168,7 +172,7 @@ class Normalization(Layer):
         pairwise algorithm for computing sample variances", COMPSTAT 1982.
         """
         del batch_size
-        refuse("adapt", "steps", steps)
+        require_default("adapt", "steps", steps)
         call = f"Normalization '{self.name}': adapt"
         if self._given_mean is not None:
             raise ValueError(f"{call}: the layer was given its mean and variance")
@@ -180,7 +184,7 @@ class Normalization(Layer):
                 continue
             shape = (None, *samples.shape[1:])
             self.build(shape)
-            over = tuple(n for n in range(samples.ndim) if n not in self._kept(shape))
+            over = tuple(n for n in range(samples.ndim) if n not in self._own_axes(shape))
             of_batch = np.asarray(np.mean(samples, axis=over, keepdims=True, dtype=np.float64))
             if not np.isfinite(of_batch).all():
                 raise ValueError(f"{call}: expected finite numbers, got NaN or inf among them")
@@ -194,9 +198,9 @@ class Normalization(Layer):
             count += size
         if count == 0:
             raise ValueError(f"{call}: data holds no samples")
-        self._put(mean, variance)
+        self._set_statistics(mean, variance)
 
-    def _kept(self, shape: Shape) -> set[int]:
+    def _own_axes(self, shape: Shape) -> set[int]:
         """Return the axes of a batch along which there are means of their own."""
         kept = {axis + len(shape) if axis < 0 else axis for axis in self._axes}
         if not kept <= set(range(1, len(shape))):
@@ -207,16 +211,16 @@ class Normalization(Layer):
         return kept
 
     def _make_weights(self, input_shape: Shape) -> None:
-        self._kept(input_shape)
+        self._own_axes(input_shape)
         self._sizes = tuple(size or 0 for size in input_shape[1:])
         count = math.prod(self._sizes)
         # What the engine subtracts, and the square of what it divides by; NaN until that is known.
-        self.add_weight("mean", (count,), _not_known, trainable=False)
+        self.add_weight("mean", (count,), _all_nan, trainable=False)
         self.add_weight("variance", (count,), "ones", trainable=False)
         if self._given_mean is not None and self._given_variance is not None:
-            self._put(self._given_mean, self._given_variance)
+            self._set_statistics(self._given_mean, self._given_variance)
 
-    def _put(self, mean: FloatArray, variance: FloatArray) -> None:
+    def _set_statistics(self, mean: FloatArray, variance: FloatArray) -> None:
         """Give the engine mean and variance for each number of a sample."""
         deviation = np.maximum(np.sqrt(variance), _LEAST_DEVIATION)
         center, scale = (-mean / deviation, 1 / deviation) if self.invert else (mean, deviation)
@@ -240,7 +244,7 @@ class Normalization(Layer):
 
 def _batches_of(data: Any) -> Iterator[Any]:
     """Yield the arrays that data consists of: itself, or the samples of its batches."""
-    if comes_in_batches(data):
+    if yields_batches(data):
         batches = data
         if is_dataset(data):
             count = data.num_batches if hasattr(data, "num_batches") else len(data)
@@ -253,7 +257,7 @@ def _batches_of(data: Any) -> Iterator[Any]:
         yield data
 
 
-def _not_known(shape: tuple[int, ...], dtype: str) -> FloatArray:
+def _all_nan(shape: tuple[int, ...], dtype: str) -> FloatArray:
     return np.full(shape, math.nan, dtype)
 
 

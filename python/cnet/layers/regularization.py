@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import _core, random
-from .._data import as_fraction, refuse
+from .._data import as_fraction, require_default
 from .core import Layer, LayerOptions
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class _Random(Layer):
     only_in_training = True
     keeps_shape = True
 
-    _kept_in: ClassVar = {**Layer._kept_in, "seed": "_given_seed"}
+    _stored_as: ClassVar = {**Layer._stored_as, "seed": "_given_seed"}
 
     def __init__(self, seed: int | None, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
@@ -44,12 +44,12 @@ class _Random(Layer):
         #: Where the engine draws from: a seed, and the batches that it has drawn for.
         self.random_state = _core.RandomState(drawn)
         # Where it draws from where a model has it again.
-        self._again: dict[int, _core.RandomState] = {}
+        self._occurrences: dict[int, _core.RandomState] = {}
         self._given_seed = value
 
-    def again(self, number: int) -> Layer:
+    def occurrence(self, number: int) -> Layer:
         seed = (self.random_state.seed + number * _GOLDEN_RATIO) % 2**64
-        state = self._again.setdefault(number, _core.RandomState(seed))
+        state = self._occurrences.setdefault(number, _core.RandomState(seed))
         state.steps = self.random_state.steps
         twin = object.__new__(type(self))
         vars(twin).update(vars(self), random_state=state)
@@ -61,11 +61,14 @@ class _Random(Layer):
 
     @property
     def _state(self) -> frozenset[str]:
-        return super()._state | {"random_state", "_again", "_given_seed"}
+        return super()._state | {"random_state", "_occurrences", "_given_seed"}
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.random_state
-        return super().__getstate__() | {"random_state": (state.seed, state.steps), "_again": {}}
+        return super().__getstate__() | {
+            "random_state": (state.seed, state.steps),
+            "_occurrences": {},
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         seed, steps = state["random_state"]
@@ -117,7 +120,7 @@ class Dropout(_Random):
     ) -> None:
         super().__init__(seed, **options)
         self.rate = as_fraction("Dropout: rate", rate)
-        self.noise_shape = refuse("Dropout", "noise_shape", noise_shape)
+        self.noise_shape = require_default("Dropout", "noise_shape", noise_shape)
 
     def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # the base has it
         if self.rate > 0:

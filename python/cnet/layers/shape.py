@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from .._data import refuse, shape_text
+from .._data import require_default, shape_text
 from .core import Layer, LayerOptions, Shape, as_batch_shape, check_shape, sample_size
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Flatten(Layer):
 
     def __init__(self, data_format: None = None, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
-        self.data_format = refuse("Flatten", "data_format", data_format)
+        self.data_format = require_default("Flatten", "data_format", data_format)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch_shape = as_batch_shape("compute_output_shape", input_shape)

@@ -143,7 +143,7 @@ class HasWeights:
             yield parent
             yield from parent._ancestors()
 
-    def _refuse_taken_name(self, name: str) -> None:
+    def _check_name_is_free(self, name: str) -> None:
         """Raise `ValueError` if another layer of its model has the name."""
         for parent in list(self._parents):
             if any(layer.name == name and layer is not self for layer in parent.layers):

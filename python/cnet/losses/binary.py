@@ -115,14 +115,14 @@ class BinaryFocalCrossentropy(BinaryCrossentropy):
     ) -> None:
         super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
         self.apply_class_balancing = bool(apply_class_balancing)
-        self.alpha, self.gamma = focus(type(self).__name__, alpha, gamma)
+        self.alpha, self.gamma = as_focal_parameters(type(self).__name__, alpha, gamma)
 
     def engine_options(self) -> dict[str, Any]:
         positive, negative = (self.alpha, 1 - self.alpha) if self.apply_class_balancing else (1, 1)
         return {"gamma": self.gamma, "positive_weight": positive, "negative_weight": negative}
 
 
-def focus(call: str, alpha: Any, gamma: Any) -> tuple[float, float]:
+def as_focal_parameters(call: str, alpha: Any, gamma: Any) -> tuple[float, float]:
     """Return a focal loss's alpha and gamma as finite numbers; raise if they are none."""
     return as_number(f"{call}: alpha", alpha), as_number(f"{call}: gamma", gamma, least=0)
 

@@ -10,9 +10,17 @@ import numpy.typing as npt
 from .. import _core
 from .._data import Array, FloatArray, as_array, as_count, as_floats, as_ids
 from .._errors import missing, short_repr
-from .._tapes import is_asked_for, running
-from .binary import focus
-from .loss import Loss, PointwiseLoss, Reduction, Slopes, as_rows, last_axis, smoothing_in_range
+from .._tapes import is_explicitly_watched, running
+from .binary import as_focal_parameters
+from .loss import (
+    GradientFunction,
+    Loss,
+    PointwiseLoss,
+    Reduction,
+    as_rows,
+    last_axis,
+    smoothing_in_range,
+)
 
 __all__ = [
     "CategoricalCrossentropy",
@@ -51,14 +59,14 @@ class CrossEntropy(Loss):
         """Return labels as the core takes them: ids (batch,) or rows (batch, classes)."""
         raise NotImplementedError(missing(self, "call(y_true, y_pred)"))
 
-    def of_tensor(self, predictions: Any) -> tuple[Loss, Any]:
+    def for_tensor(self, predictions: Any) -> tuple[Loss, Any]:
         logits = getattr(predictions, "logits", None)
         if self.from_logits or logits is None:
             return self, predictions
-        if is_asked_for(predictions):
+        if is_explicitly_watched(predictions):
             return self, predictions  # somebody wants the gradient by the probabilities
         for tape in running.tapes:
-            tape.passed_by.add(id(predictions))
+            tape.bypassed.add(id(predictions))
         of_logits = object.__new__(type(self))
         vars(of_logits).update(vars(self), from_logits=True)
         return of_logits, logits
@@ -68,7 +76,9 @@ class CrossEntropy(Loss):
             return _core.softmax_cross_entropy_forward(predictions, targets, None)[0]
         return _core.cross_entropy_forward(predictions, targets)
 
-    def with_slopes(self, predictions: FloatArray, targets: Array) -> tuple[FloatArray, Slopes]:
+    def with_gradient(
+        self, predictions: FloatArray, targets: Array
+    ) -> tuple[FloatArray, GradientFunction]:
         if not self.from_logits:
             return self.losses(predictions, targets), lambda divisor: _core.cross_entropy_backward(
                 predictions, targets, None, divisor
@@ -78,7 +88,7 @@ class CrossEntropy(Loss):
             probabilities, targets, None, divisor
         )
 
-    def matched(
+    def prepared(
         self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike
     ) -> tuple[FloatArray, Array, tuple[int, ...]]:
         call = type(self).__name__
@@ -147,10 +157,10 @@ class SparseCategoricalCrossentropy(CrossEntropy):
                 "for one-hot labels use categorical_crossentropy"
             )
         ids = as_ids(array.reshape(-1), argument)
-        counted = self.counted(ids)
-        return ids if counted is None else np.where(counted, ids, 0)
+        mask = self.sample_mask(ids)
+        return ids if mask is None else np.where(mask, ids, 0)
 
-    def counted(self, y_true: npt.ArrayLike) -> Array | None:
+    def sample_mask(self, y_true: npt.ArrayLike) -> Array | None:
         if self.ignore_class is None:
             return None
         return np.not_equal(y_true, self.ignore_class)
@@ -260,7 +270,7 @@ class CategoricalFocalCrossentropy(PointwiseLoss):
     ) -> None:
         super().__init__(reduction, name, dtype)
         self.axis = last_axis(type(self).__name__, axis)
-        self.alpha, self.gamma = focus(type(self).__name__, alpha, gamma)
+        self.alpha, self.gamma = as_focal_parameters(type(self).__name__, alpha, gamma)
         self.from_logits = bool(from_logits)
         self.rule = type(self).name + "_from_logits" * self.from_logits
         self.label_smoothing = smoothing_in_range(type(self).__name__, label_smoothing)

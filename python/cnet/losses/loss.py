@@ -10,17 +10,26 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core, ops
-from .._data import Array, FloatArray, as_array, as_floats, as_fraction, as_text, as_type, refuse
+from .._data import (
+    Array,
+    FloatArray,
+    as_array,
+    as_floats,
+    as_fraction,
+    as_text,
+    as_type,
+    require_default,
+)
 from .._errors import missing, short_repr
 from .._serialization import Configurable
 from .._tapes import is_watched
 from .._tracebacks import brief_traceback
 
-__all__ = ["Loss", "PointwiseLoss", "Reduction", "Slopes", "refuse_watched", "same_rank"]
+__all__ = ["GradientFunction", "Loss", "PointwiseLoss", "Reduction", "reject_watched", "same_rank"]
 
 Reduction = Literal["sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none"]
 # From a divisor to the gradient, by the predictions, of the sum of rows' losses over it.
-Slopes = Callable[[float], FloatArray]
+GradientFunction = Callable[[float], FloatArray]
 REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None)
 
 
@@ -48,7 +57,7 @@ class Loss(Configurable):
     Keras 3, ``keras.losses``; where its backends differ from each other a loss says what it does.
     """
 
-    _never_called: ClassVar = {
+    _not_overridable: ClassVar = {
         "__call__": "override call(y_true, y_pred), the samples' losses, instead"
     }
     name = "loss"
@@ -75,7 +84,7 @@ class Loss(Configurable):
         #: How often an option has been assigned.
         self.changes = 0
         self.reduction = reduction
-        self.dtype = refuse(type(self).__name__, "dtype", dtype)
+        self.dtype = require_default(type(self).__name__, "dtype", dtype)
         self.name = (
             type(self).name if name is None else as_text(f"{type(self).__name__}: name", name)
         )
@@ -84,34 +93,34 @@ class Loss(Configurable):
     def call(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
         """Return the loss of each sample: predictions (…, outputs) give (…), of a tensor a tensor."""
         if not hasattr(y_pred, "__tensor__"):
-            rows, targets, shape = self.matched(y_true, y_pred)
-            return self._counting(self.losses(rows, targets).reshape(shape), y_true)[0]
-        refuse_watched(self, "y_true", y_true)
-        loss, predictions = self.of_tensor(y_pred.__tensor__())
-        rows, targets, shape = loss.matched(y_true, predictions.value)
-        losses, slopes = loss.with_slopes(rows, targets)
-        losses, counted = loss._counting(losses.reshape(shape), y_true)
-        return loss._recorded(losses, slopes, predictions, counted, 1.0)  # type: ignore[no-any-return] # a Tensor
+            rows, targets, shape = self.prepared(y_true, y_pred)
+            return self._without_ignored(self.losses(rows, targets).reshape(shape), y_true)[0]
+        reject_watched(self, "y_true", y_true)
+        loss, predictions = self.for_tensor(y_pred.__tensor__())
+        rows, targets, shape = loss.prepared(y_true, predictions.value)
+        losses, gradient_function = loss.with_gradient(rows, targets)
+        losses, mask = loss._without_ignored(losses.reshape(shape), y_true)
+        return loss._recorded(losses, gradient_function, predictions, mask, 1.0)  # type: ignore[no-any-return] # a Tensor
 
     @property
     def _state(self) -> frozenset[str]:
         return frozenset({"changes"})
 
-    def _adopt(self, attribute: str, other: Any) -> None:
-        super()._adopt(attribute, other)
+    def _update_from(self, attribute: str, other: Any) -> None:
+        super()._update_from(attribute, other)
         self.changes += 1
 
-    def _counting(
+    def _without_ignored(
         self, losses: FloatArray, y_true: npt.ArrayLike
     ) -> tuple[FloatArray, Array | None]:
         """Return the losses, those of samples that don't count 0, and which do, None for all."""
-        counted = self.counted(y_true)
-        if counted is None:
+        mask = self.sample_mask(y_true)
+        if mask is None:
             return losses, None
-        counted = counted.reshape(losses.shape)
-        return np.where(counted, losses, 0), counted
+        mask = mask.reshape(losses.shape)
+        return np.where(mask, losses, 0), mask
 
-    def matched(
+    def prepared(
         self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike
     ) -> tuple[FloatArray, Array, tuple[int, ...]]:
         """Return predictions and labels as rows, as the core takes them, and the samples' shape."""
@@ -121,23 +130,25 @@ class Loss(Configurable):
         """Return the loss of each row."""
         raise NotImplementedError(missing(self, "losses(predictions, targets)"))
 
-    def with_slopes(self, predictions: FloatArray, targets: Array) -> tuple[FloatArray, Slopes]:
+    def with_gradient(
+        self, predictions: FloatArray, targets: Array
+    ) -> tuple[FloatArray, GradientFunction]:
         """Return the loss of each row, and what gives the gradient of their sum over a divisor."""
-        raise NotImplementedError(missing(self, "with_slopes(predictions, targets)"))
+        raise NotImplementedError(missing(self, "with_gradient(predictions, targets)"))
 
     @property
     def in_engine(self) -> bool:
         """Whether the engine knows its formula; a tape follows others."""
         return hasattr(self, "rule") and type(self).call is Loss.call
 
-    def of_tensor(self, predictions: Any) -> tuple[Loss, Any]:
+    def for_tensor(self, predictions: Any) -> tuple[Loss, Any]:
         """Return what a tape is to record for predictions: another loss of what they were made of, maybe."""
         return self, predictions
 
     def _recorded(
         self,
         result: Any,
-        slopes: Slopes,
+        gradient_function: GradientFunction,
         predictions: Any,
         weights: FloatArray | None,
         divisor: float,
@@ -145,7 +156,7 @@ class Loss(Configurable):
         """Return a tensor of the samples' losses, or their sum, times their weights, over a divisor."""
 
         def vjp(gradient: Any) -> list[FloatArray]:
-            by_rows = slopes(divisor)
+            by_rows = gradient_function(divisor)
             factors = gradient if weights is None else gradient * weights.astype(by_rows.dtype)
             if factors.ndim:
                 factors = factors.reshape(-1, 1)
@@ -158,7 +169,7 @@ class Loss(Configurable):
         value = result.astype(dtype)[()] if isinstance(result, np.ndarray) else dtype.type(result)
         return predictions.derived(value, vjp, type(self).__name__)
 
-    def counted(self, y_true: npt.ArrayLike) -> Array | None:  # noqa: ARG002 # others ask the labels
+    def sample_mask(self, y_true: npt.ArrayLike) -> Array | None:  # noqa: ARG002 # others ask the labels
         """Return which samples count at all, None for all of them."""
         return None
 
@@ -188,30 +199,32 @@ class Loss(Configurable):
         ValueError
             For shapes that don't fit, or labels that are no classes.
         """
-        refuse_watched(self, "sample_weight", sample_weight)
+        reject_watched(self, "sample_weight", sample_weight)
         if not self.in_engine:
             return self._reduced_by_operations(y_true, y_pred, sample_weight)
-        refuse_watched(self, "y_true", y_true)
+        reject_watched(self, "y_true", y_true)
         if not hasattr(y_pred, "__tensor__"):
             return self._reduced(y_true, y_pred, sample_weight, None)
-        loss, predictions = self.of_tensor(y_pred.__tensor__())
+        loss, predictions = self.for_tensor(y_pred.__tensor__())
         return loss._reduced(y_true, predictions.value, sample_weight, predictions)
 
     def _reduced(
         self, y_true: npt.ArrayLike, y_pred: Any, sample_weight: Any, predictions: Any
     ) -> Any:
         """Return the reduced loss, recorded if `predictions` is a tensor, whose numbers are `y_pred`."""
-        rows, targets, shape = self.matched(y_true, y_pred)
+        rows, targets, shape = self.prepared(y_true, y_pred)
         if predictions is None:
             losses = self.losses(rows, targets)
         else:
-            losses, slopes = self.with_slopes(rows, targets)
-        losses, counted = self._counting(losses.reshape(shape), y_true)
-        weights: FloatArray | None = None if counted is None else counted.astype(np.float64)
+            losses, gradient_function = self.with_gradient(rows, targets)
+        losses, mask = self._without_ignored(losses.reshape(shape), y_true)
+        weights: FloatArray | None = None if mask is None else mask.astype(np.float64)
         divisor = losses.size if weights is None else weights.sum()
         if sample_weight is not None:
-            given = _fitting(sample_weight, losses.shape, f"{type(self).__name__}: sample_weight")
-            weights = given if counted is None else np.where(counted, given, 0.0)
+            given = _as_loss_weights(
+                sample_weight, losses.shape, f"{type(self).__name__}: sample_weight"
+            )
+            weights = given if mask is None else np.where(mask, given, 0.0)
         weighted = losses.astype(np.float64)
         if weights is not None:
             with np.errstate(invalid="ignore"):
@@ -220,7 +233,7 @@ class Loss(Configurable):
             divisor = 1
         elif self.reduction == "mean_with_sample_weight" and weights is not None:
             with np.errstate(invalid="ignore"):
-                divisor = added_up(weights)
+                divisor = sequential_sum(weights)
         result: Any
         if self.reduction in ("none", None):
             with np.errstate(over="ignore"):  # to inf, as weights can make it
@@ -231,7 +244,9 @@ class Loss(Configurable):
             result = total / float(divisor) if divisor else 0.0
         if predictions is None:
             return result
-        return self._recorded(result, slopes, predictions, weights, float(divisor) or math.inf)
+        return self._recorded(
+            result, gradient_function, predictions, weights, float(divisor) or math.inf
+        )
 
     def _reduced_by_operations(
         self, y_true: npt.ArrayLike, y_pred: Any, sample_weight: npt.ArrayLike | None
@@ -265,7 +280,7 @@ class Loss(Configurable):
             losses = where(weights == 0, 0, losses) * weights
             per_sample = losses.size // len(weights)
             if self.reduction == "mean_with_sample_weight":
-                divisor = added_up(weights) * per_sample or 1
+                divisor = sequential_sum(weights) * per_sample or 1
             elif self.reduction != "sum":
                 divisor = samples * per_sample
         if self.reduction in ("none", None):
@@ -331,13 +346,15 @@ class PointwiseLoss(Loss):
     def losses(self, predictions: FloatArray, targets: Array) -> FloatArray:
         return ops.pointwise_loss_forward(self.rule, predictions, targets, **self.engine_options())
 
-    def with_slopes(self, predictions: FloatArray, targets: Array) -> tuple[FloatArray, Slopes]:
+    def with_gradient(
+        self, predictions: FloatArray, targets: Array
+    ) -> tuple[FloatArray, GradientFunction]:
         backward, options = ops.pointwise_loss_backward, self.engine_options()
         return self.losses(predictions, targets), lambda divisor: backward(
             self.rule, predictions, targets, divisor=divisor, **options
         )
 
-    def matched(
+    def prepared(
         self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike
     ) -> tuple[FloatArray, Array, tuple[int, ...]]:
         call = type(self).__name__
@@ -355,7 +372,7 @@ class PointwiseLoss(Loss):
         return rows, self.smoothed(targets.reshape(rows.shape), rows.dtype), predictions.shape[:-1]
 
 
-def added_up(weights: FloatArray) -> float:
+def sequential_sum(weights: FloatArray) -> float:
     """Return the sum of weights, one after the other in float64, as the engine adds them."""
     return float(np.cumsum(weights, dtype=np.float64)[-1]) if weights.size else 0.0
 
@@ -365,7 +382,7 @@ def tensor_or_array(value: Any, argument: str) -> Any:
     return value if hasattr(value, "__tensor__") else as_array(value, argument)
 
 
-def refuse_watched(owner: object, name: str, value: Any) -> None:
+def reject_watched(owner: object, name: str, value: Any) -> None:
     """Raise `NotImplementedError` for an argument that a tape would look for a gradient of."""
     if hasattr(type(value), "__tensor__") and is_watched(value.__tensor__()):
         raise NotImplementedError(
@@ -408,7 +425,9 @@ def same_rank(targets: Array, predictions: Any) -> tuple[Array, Any]:
     return targets, predictions
 
 
-def _fitting(sample_weight: npt.ArrayLike, shape: tuple[int, ...], argument: str) -> FloatArray:
+def _as_loss_weights(
+    sample_weight: npt.ArrayLike, shape: tuple[int, ...], argument: str
+) -> FloatArray:
     """Return weights for losses of that shape, in float64."""
     weights = as_array(sample_weight, argument)
     if weights.shape == (*shape, 1):

@@ -275,7 +275,7 @@ class AccuracyByShape(Metric):
     def result(self) -> float:
         return 0.0
 
-    def settle(self, labels: tuple[int, ...], outputs: tuple[int | None, ...]) -> Metric:
+    def resolve(self, labels: tuple[int, ...], outputs: tuple[int | None, ...]) -> Metric:
         """Return the metric for such shapes of labels and outputs.
 
         One output: binary; labels of one number beside several outputs: ids; else one-hot.

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from .._data import as_array, as_count
 from .._errors import short_repr
 from .._tracebacks import brief_traceback
-from .confusion import EPSILON, above, between, divide_no_nan, not_above
+from .confusion import EPSILON, divide_no_nan, weight_above, weight_between, weight_not_above
 from .metric import Float64Array, Metric, as_pair, as_weights
 
 __all__ = ["AUC"]
@@ -65,7 +65,7 @@ class AUC(Metric):
 
     name = "auc"
     direction = "up"
-    _kept_in: ClassVar = {"thresholds": "_given_thresholds"}
+    _stored_as: ClassVar = {"thresholds": "_given_thresholds"}
 
     def __init__(
         self,
@@ -165,7 +165,7 @@ class AUC(Metric):
             predictions, is_true = predictions.reshape(-1, 1), is_true.reshape(-1, 1)
             weights = weights.reshape(-1, 1)
         parts = (weights * is_true, weights * ~is_true)
-        bins = np.stack([between(self._ascending, predictions, part) for part in parts])
+        bins = np.stack([weight_between(self._ascending, predictions, part) for part in parts])
         self._bins = bins if self._bins is None else self._bins + bins
 
     def result(self) -> float:
@@ -173,7 +173,12 @@ class AUC(Metric):
         if self._bins is None:
             return 0.0
         positive, negative = self._bins
-        counts = (above(positive), above(negative), not_above(positive), not_above(negative))
+        counts = (
+            weight_above(positive),
+            weight_above(negative),
+            weight_not_above(positive),
+            weight_not_above(negative),
+        )
         areas = self._pieces(*counts).sum(axis=0)
         if self.multi_label and self.label_weights is not None:
             return float(

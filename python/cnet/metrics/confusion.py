@@ -26,7 +26,7 @@ __all__ = [
 EPSILON = 1e-7  # Keras's: in F1's quotients, and beyond 0 and 1 in AUC's thresholds
 
 
-def between(
+def weight_between(
     thresholds: Float64Array, predictions: Array, weights: Float64Array
 ) -> npt.NDArray[np.float64]:
     """Return the weight of the predictions above each of ascending thresholds, but not above the next.
@@ -43,13 +43,13 @@ def between(
     return np.bincount(bins.ravel(), weights.ravel(), size).reshape(-1, columns).astype(np.float64)
 
 
-def above(bins: Float64Array) -> Float64Array:
+def weight_above(bins: Float64Array) -> Float64Array:
     """Return the weight above each threshold, (thresholds, columns), of what `between` gave."""
     sums: Float64Array = np.cumsum(bins[:0:-1], axis=0)[::-1]
     return sums
 
 
-def not_above(bins: Float64Array) -> Float64Array:
+def weight_not_above(bins: Float64Array) -> Float64Array:
     """Return the rest of the weight."""
     sums: Float64Array = np.cumsum(bins[:-1], axis=0)
     return sums
@@ -129,12 +129,12 @@ class _AtThresholds(Metric):
         is_true = (labels != 0).reshape(-1, 1)
         column, weight = predictions.reshape(-1, 1), weights.reshape(-1, 1)
         parts = (weight * ~is_true, weight * is_true)
-        self._bins += [between(self._ascending, column, part) for part in parts]
+        self._bins += [weight_between(self._ascending, column, part) for part in parts]
 
     def _weight(self, *, actual: bool, predicted: bool) -> Float64Array:
         """Return the weight of one kind of predictions, at ascending thresholds."""
         bins = self._bins[int(actual)]
-        return (above if predicted else not_above)(bins)[:, 0]
+        return (weight_above if predicted else weight_not_above)(bins)[:, 0]
 
     def _in_order(self, values: Float64Array) -> Any:
         """Return a result for each threshold, in the order in which they were given."""

@@ -37,7 +37,7 @@ class _MeanOfLosses(Mean):
         super().__init__(name=name, dtype=dtype)
         self._loss = self.kind()
 
-    def _keep(self, **options: Any) -> None:
+    def _set_loss(self, **options: Any) -> None:
         """Keep the loss's options, once it has taken them."""
         self._loss = self.kind(**options)
         vars(self).update(options)
@@ -53,9 +53,9 @@ class _MeanOfLosses(Mean):
         call = type(self).__name__
         labels = as_samples(y_true, f"{call}: y_true")
         predictions = rounded(as_samples(y_pred, f"{call}: y_pred"), self.dtype)
-        values, counted = self._loss.call(labels, predictions), self._loss.counted(labels)
-        if counted is not None:
-            counts = counted.reshape(values.shape).astype(np.float64)
+        values, mask = self._loss.call(labels, predictions), self._loss.sample_mask(labels)
+        if mask is not None:
+            counts = mask.reshape(values.shape).astype(np.float64)
             weights = as_weights(call, sample_weight, (len(values), 1))
             sample_weight = counts * weights[:, 0]
         self._add(values, sample_weight)
@@ -145,7 +145,7 @@ class BinaryCrossentropy(_MeanOfLosses):
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__(name=name, dtype=dtype)
-        self._keep(from_logits=from_logits, label_smoothing=label_smoothing)
+        self._set_loss(from_logits=from_logits, label_smoothing=label_smoothing)
 
 
 class CategoricalCrossentropy(_MeanOfLosses):
@@ -172,7 +172,7 @@ class CategoricalCrossentropy(_MeanOfLosses):
         axis: int = -1,
     ) -> None:
         super().__init__(name=name, dtype=dtype)
-        self._keep(from_logits=from_logits, label_smoothing=label_smoothing, axis=axis)
+        self._set_loss(from_logits=from_logits, label_smoothing=label_smoothing, axis=axis)
 
 
 class SparseCategoricalCrossentropy(_MeanOfLosses):
@@ -200,4 +200,4 @@ class SparseCategoricalCrossentropy(_MeanOfLosses):
         axis: int = -1,
     ) -> None:
         super().__init__(name=name, dtype=dtype)
-        self._keep(from_logits=from_logits, ignore_class=ignore_class, axis=axis)
+        self._set_loss(from_logits=from_logits, ignore_class=ignore_class, axis=axis)

@@ -11,10 +11,10 @@ from contextlib import contextmanager, nullcontext
 from typing import Any, ClassVar
 
 from .. import _core
-from .._data import as_count, as_text, is_integer, refuse, shape_text
+from .._data import as_count, as_text, is_integer, require_default, shape_text
 from .._errors import short_repr
 from .._names import auto_name, snake_case
-from .._overrides import RefusesOverrides
+from .._overrides import RejectsOverrides
 from .._tracebacks import brief_traceback
 from ..config import floatx
 from ..layers import InputLayer, Layer, Weight, building, deserialize, serialize
@@ -32,7 +32,7 @@ from ._summary import print_summary
 __all__ = ["Sequential"]
 
 
-class Sequential(Trainer, Saveable, HasWeights, RefusesOverrides):
+class Sequential(Trainer, Saveable, HasWeights, RejectsOverrides):
     """Layers, each the input of the next.
 
     Parameters
@@ -65,7 +65,7 @@ class Sequential(Trainer, Saveable, HasWeights, RefusesOverrides):
     array([0, 0, 0, 1])
     """
 
-    _never_called: ClassVar = dict.fromkeys(
+    _not_overridable: ClassVar = dict.fromkeys(
         (
             *("call", "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics"),
             *("make_train_function", "make_test_function", "make_predict_function"),
@@ -103,7 +103,7 @@ class Sequential(Trainer, Saveable, HasWeights, RefusesOverrides):
     @name.setter
     def name(self, value: str) -> None:
         name = as_text("Sequential: name", value)
-        self._refuse_taken_name(name)
+        self._check_name_is_free(name)
         self._name = name
 
     @property
@@ -264,7 +264,7 @@ class Sequential(Trainer, Saveable, HasWeights, RefusesOverrides):
         """Yield what computes the layers, in their order."""
         seen: Counter[Layer] = Counter()
         for layer in self._flat_layers():
-            yield layer.again(seen[layer]) if layer in seen else layer
+            yield layer.occurrence(seen[layer]) if layer in seen else layer
             seen[layer] += 1
 
     def _not_trainable(self) -> set[Layer]:
@@ -485,8 +485,8 @@ class Sequential(Trainer, Saveable, HasWeights, RefusesOverrides):
             Not supported: leave them None.
         """
         least = 0 if line_length is None else as_count("summary: line_length", line_length)
-        refuse("summary", "positions", positions)
-        refuse("summary", "layer_range", layer_range)
+        require_default("summary", "positions", positions)
+        require_default("summary", "layer_range", layer_range)
         print_summary(
             self, print_fn, least, expand_nested=expand_nested, show_trainable=show_trainable
         )

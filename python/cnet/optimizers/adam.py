@@ -12,7 +12,7 @@ from .optimizer import BELOW_1, Optimizer, in_range
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .optimizer import LearningRate, Options, OptionsButDecay
+    from .optimizer import BaseOptions, LearningRate, Options
 
 __all__ = ["Adam", "AdamW", "Nadam"]
 
@@ -92,7 +92,7 @@ class AdamW(Adam):
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
         amsgrad: bool = False,
-        **options: Unpack[OptionsButDecay],
+        **options: Unpack[BaseOptions],
     ) -> None:
         decay = as_number("weight_decay", weight_decay, least=0.0, most=math.inf)
         super().__init__(

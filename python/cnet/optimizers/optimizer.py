@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypedDict
 
 from .. import _core
-from .._data import as_count, as_number, as_text, refuse
-from .._errors import missing, refuse_unknown, short_repr
+from .._data import as_count, as_number, as_text, require_default
+from .._errors import missing, reject_unknown_options, short_repr
 from .._names import auto_name, snake_case
 from .._serialization import HasOptions
 from .._tracebacks import brief_traceback
@@ -19,7 +19,7 @@ from .updater import Updater
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["BELOW_1", "LearningRate", "Optimizer", "Options", "OptionsButDecay", "in_range"]
+__all__ = ["BELOW_1", "BaseOptions", "LearningRate", "Optimizer", "Options", "in_range"]
 
 LearningRate: TypeAlias = float | LearningRateSchedule | Callable[[], float]
 
@@ -50,7 +50,7 @@ class _Rate(float):
         return float, (float(self),)
 
 
-class OptionsButDecay(TypedDict, total=False):
+class BaseOptions(TypedDict, total=False):
     """What `AdamW` takes by name, as all others do; `Optimizer` says what it does."""
 
     clipnorm: float | None
@@ -64,7 +64,7 @@ class OptionsButDecay(TypedDict, total=False):
     name: str | None
 
 
-class Options(OptionsButDecay, total=False):
+class Options(BaseOptions, total=False):
     """What every other optimizer takes by name."""
 
     weight_decay: float | None
@@ -116,11 +116,11 @@ class Optimizer(HasOptions):
         If a number isn't one, or is out of its range, or an option is unknown.
     """
 
-    _never_called: ClassVar[dict[str, str]] = dict.fromkeys(
+    _not_overridable: ClassVar[dict[str, str]] = dict.fromkeys(
         ("update_step", "apply", "apply_gradients"),
         "the engine takes the steps; a loop over autodiff.GradientTape may take others instead",
     )
-    _kept_in: ClassVar[dict[str, str]] = {"learning_rate": "_learning_rate"}
+    _stored_as: ClassVar[dict[str, str]] = {"learning_rate": "_learning_rate"}
 
     def __init__(
         self,
@@ -138,8 +138,10 @@ class Optimizer(HasOptions):
         gradient_accumulation_steps: int | None = None,
         **unknown: Any,
     ) -> None:
-        refuse_unknown(self, unknown)
-        self.loss_scale_factor = refuse(type(self).__name__, "loss_scale_factor", loss_scale_factor)
+        reject_unknown_options(self, unknown)
+        self.loss_scale_factor = require_default(
+            type(self).__name__, "loss_scale_factor", loss_scale_factor
+        )
         self.name = (
             auto_name(snake_case(type(self).__name__)) if name is None else as_text("name", name)
         )

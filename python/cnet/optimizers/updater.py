@@ -27,7 +27,7 @@ class Updater:
         self._stand_ins: list[tuple[Any, Any]] = []
         self._engine: Any = None
         # Of variables that are not in the list now, by `id`; a variable that goes takes it along.
-        self._kept: dict[int, tuple[Any, list[FloatArray]]] = {}
+        self._saved_slots: dict[int, tuple[Any, list[FloatArray]]] = {}
 
     def apply(
         self,
@@ -43,11 +43,11 @@ class Updater:
             variables = [variable for _, variable in pairs]
             known = [variable for variable, _, _ in self._expected]
             if list(map(id, variables)) != list(map(id, known)):
-                self._use(rule, variables)
+                self._set_variables(rule, variables)
         for variable, stand_in in self._stand_ins:
             stand_in.assign(variable.value.reshape(_engine_shape(variable.shape)))
         self._engine.apply(gradients, rule, learning_rate)
-        self._hand_back()
+        self._write_back()
         return self.batches
 
     @property
@@ -78,14 +78,14 @@ class Updater:
         """Put the running means of the variables in their place, if the optimizer keeps them."""
         if self._engine is not None:
             self._engine.finish()
-            self._hand_back()
+            self._write_back()
 
-    def _hand_back(self) -> None:
+    def _write_back(self) -> None:
         """Put the engine's numbers in the place of those of variables that are not its own."""
         for variable, stand_in in self._stand_ins:
             variable.assign(stand_in.numpy().reshape(variable.shape))
 
-    def _use(self, rule: _core.Optimizer, variables: list[Any]) -> None:
+    def _set_variables(self, rule: _core.Optimizer, variables: list[Any]) -> None:
         """Make an engine for these variables, which goes on where others have left them."""
         dtypes = {str(variable.dtype) for variable in variables}
         if len(dtypes) > 1 or not dtypes <= set(_core.Variable):
@@ -95,7 +95,7 @@ class Updater:
             )
         (dtype,) = dtypes
         batches = self.batches
-        self._put_by()
+        self._save_slots()
         network, stand_ins = _core.Network[dtype](1), []
         for index, variable in enumerate(variables):
             own = getattr(variable, "variable", None)
@@ -109,7 +109,7 @@ class Updater:
         engine.set_slots(rule, batches, [])
         names, slots = engine.slots()
         for index, variable in enumerate(variables):
-            _, kept = self._kept.pop(id(variable), (None, []))
+            _, kept = self._saved_slots.pop(id(variable), (None, []))
             if len(kept) == len(names):
                 slots[index * len(names) : (index + 1) * len(names)] = kept
         engine.set_slots(rule, batches, slots)
@@ -118,15 +118,15 @@ class Updater:
             (variable, _engine_shape(variable.shape), np.dtype(dtype)) for variable in variables
         ]
 
-    def _put_by(self) -> None:
+    def _save_slots(self) -> None:
         """Keep what the engine has kept for the variables of now."""
         if self._engine is None:
             return
         names, slots = self._engine.slots()
         for index, (variable, _, _) in enumerate(self._expected):
             of_variable = slots[index * len(names) : (index + 1) * len(names)]
-            gone = partial(self._kept.pop, id(variable))
-            self._kept[id(variable)] = weakref.ref(variable, gone), of_variable
+            gone = partial(self._saved_slots.pop, id(variable))
+            self._saved_slots[id(variable)] = weakref.ref(variable, gone), of_variable
 
 
 def _gradient(gradient: Any, variable: Any) -> FloatArray:

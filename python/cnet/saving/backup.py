@@ -40,7 +40,7 @@ def describe_fit(
             name: value.item() if isinstance(value, np.generic) else value
             for name, value in values.items()
         }
-        kept = callback._kept_weights()
+        kept = callback._backup_weights()
         if not _is_state(callback, state) or not _are_like(kept, weights):
             warn(
                 f"BackupAndRestore: {_shown(callback)} has counted what a backup can't hold: it would begin anew"
@@ -51,7 +51,7 @@ def describe_fit(
         described.append(
             {
                 "class_name": type(callback).__name__,
-                "known_by": callback._known_by(),
+                "known_by": callback._identity(),
                 "state": state,
                 "has_weights": kept is not None,
             }
@@ -110,7 +110,7 @@ def read_fit(
         names = _tensors(index, weights) if each["has_weights"] else []
         tensors += names
         key = each["class_name"], each["known_by"]
-        same = [other for other in anew if (type(other).__name__, other._known_by()) == key]
+        same = [other for other in anew if (type(other).__name__, other._identity()) == key]
         if not same:
             continue
         anew.remove(same[0])
@@ -133,7 +133,7 @@ def read_fit(
         for callback, state, kept in restored:
             for name, value in state.items():
                 setattr(callback, name, value)
-            callback._go_on(kept)
+            callback._resume_with(kept)
 
     return put
 

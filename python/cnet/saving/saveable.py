@@ -17,7 +17,7 @@ from .._files import StrPath, as_model_path, as_path
 from .._serialization import find_class
 from .._tracebacks import warn
 from ..layers.weight import assign_all, read_all
-from ..random import seeds_aside
+from ..random import separate_seeds
 from .backup import describe_fit, read_fit
 from .compiled import describe, restore
 from .tensor_file import TensorFile, write_tensor_file
@@ -206,7 +206,7 @@ class Saveable:
             document = _header(file)
             if not model.built:
                 shape = _found(document, "model", "config", "build_input_shape")
-                with initializers.replaced(_bounded_zeros(file, document["weights"])):
+                with initializers.override(_bounded_zeros(file, document["weights"])):
                     try:
                         model.build(tuple(shape))
                     except (TypeError, ValueError) as error:
@@ -267,7 +267,7 @@ def read_model(
             file.refuse("it holds weights alone: model.load_weights reads them")
         try:
             # The file's data bounds what its description can ask for.
-            with initializers.replaced(_bounded_zeros(file, document["weights"])), seeds_aside():
+            with initializers.override(_bounded_zeros(file, document["weights"])), separate_seeds():
                 cls, config = find_class(document["model"], known, custom_objects, "model")
                 model: Sequential = cls.from_config(config, custom_objects)
                 if compile and document.get("compile") is not None:

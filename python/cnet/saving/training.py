@@ -175,7 +175,7 @@ def _as_tensors(model: Sequential) -> dict[str, Array]:
     if history is None or not history.epoch:
         return {}
     if model._use.is_of_this_thread:  # else another is at it
-        history.complete()
+        history.refresh_latest()
     tensors: dict[str, FloatArray] = {_EPOCHS: np.array(history.epoch, np.float64)}
     for name, values in list(history.history.items()):
         try:

@@ -113,7 +113,7 @@ class Compiled:
         """Resolve "accuracy" by the shapes of labels and outputs."""
         for several in (self.metrics, self.weighted_metrics):
             several[:] = [
-                metric.settle(labels, outputs) if isinstance(metric, AccuracyByShape) else metric
+                metric.resolve(labels, outputs) if isinstance(metric, AccuracyByShape) else metric
                 for metric in several
             ]
 

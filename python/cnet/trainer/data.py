@@ -13,12 +13,12 @@ from .._data import (
     as_number,
     as_samples,
     as_weights,
-    comes_in_batches,
     is_dataset,
-    only_one,
+    unwrap_single_input,
+    yields_batches,
 )
 from .._errors import short_repr
-from .._refusals import no_array
+from .._input_errors import describe_non_array
 from .sources import Arrays, Batches, Data, DatasetBatches, Shuffles, Source
 
 __all__ = ["DEFAULT_BATCH_SIZE", "raise_without_labels", "source_of", "split"]
@@ -44,7 +44,7 @@ def source_of(
         If `x` gives batches and there are labels or weights beside it, or it wants workers.
     """
     x, *others = data
-    if not comes_in_batches(x):
+    if not yields_batches(x):
         arrays = prepare(call, *data)
         if batch_size is None:
             batch_size = math.ceil(len(arrays) / steps) if steps else DEFAULT_BATCH_SIZE
@@ -69,7 +69,7 @@ def source_of(
 def raise_without_labels(call: str, x: Any) -> NoReturn:
     """Raise the error of samples that came without labels, which says what may have been meant."""
     kind = type(x).__name__
-    if what := no_array(x):
+    if what := describe_non_array(x):
         raise TypeError(f"{call}: x: expected numbers, or batches of them, got {what}")
     if isinstance(x, (tuple, list)) and len(x) in (2, 3) and hasattr(x[0], "shape"):
         parts = "x, y" if len(x) == 2 else "x, y, sample_weight"
@@ -93,13 +93,13 @@ def split(x: Any, y: Any, sample_weight: Any, part: float) -> tuple[tuple[Any, .
     part = as_number("fit: validation_split", part)
     if not 0 < part < 1:
         raise ValueError(f"fit: validation_split: expected a number in [0, 1), got {part}")
-    if comes_in_batches(x):
+    if yields_batches(x):
         raise ValueError(
             f"fit: validation_split: expected arrays to split, got batches of {type(x).__name__}"
         )
     if y is None:
         raise_without_labels("fit", x)
-    samples, labels = as_samples(only_one(x), "fit: x"), as_samples(y, "fit: y")
+    samples, labels = as_samples(unwrap_single_input(x), "fit: x"), as_samples(y, "fit: y")
     if len(samples) != len(labels):
         raise ValueError(f"fit: x has {len(samples)} samples, y has {len(labels)}")
     at = math.floor(len(samples) * (1 - part))

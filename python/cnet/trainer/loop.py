@@ -18,7 +18,7 @@ from .._data import (
     as_labels,
     as_samples,
     as_weights,
-    only_one,
+    unwrap_single_input,
 )
 from .._errors import short_repr
 from .._frames import column_names
@@ -102,7 +102,7 @@ class Loop(Compilable):
             )
         except FloatingPointError as error:
             told = FloatingPointError(f"{call}: {error}")
-            if not hooks.forgive(told):
+            if not hooks.handles_nan(told):
                 raise told from None
             done = before.batches + engine.steps - steps + 1
             totals = Totals(before.rows, done, math.nan, math.nan)
@@ -257,10 +257,10 @@ class Loop(Compilable):
         model = self._as_model()
         self._check_columns(argument, x)
         if not model.built:
-            x = as_samples(only_one(x), argument)
+            x = as_samples(unwrap_single_input(x), argument)
             model.build((None, *x.shape[1:]))
         sample_shape = tuple(size or 0 for size in model.input_shape[1:])
-        return as_samples(only_one(x, 1 + len(sample_shape)), argument, sample_shape)
+        return as_samples(unwrap_single_input(x, 1 + len(sample_shape)), argument, sample_shape)
 
     def _data(
         self,

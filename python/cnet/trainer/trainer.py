@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from .._data import FloatArray, as_count, as_number, comes_in_batches
+from .._data import FloatArray, as_count, as_number, yields_batches
 from .._errors import short_repr
 from .._frames import column_names
 from .._progress import Progress
@@ -219,7 +219,7 @@ class Trainer(Loop):
                     epoch_logs |= {f"val_{name}": value for name, value in logs.items()}
                 progress.end(epoch_logs, totals.batches)
                 hooks.call("on_epoch_end", epoch, epoch_logs)
-                history.complete()
+                history.refresh_latest()
                 hooks.call("_on_epoch_complete", hooks.callbacks)
                 if self.stop_training:
                     break
@@ -229,7 +229,7 @@ class Trainer(Loop):
                     break
         finally:
             progress.close()
-            history.drop_part()
+            history.drop_incomplete_epoch()
             if (
                 compiled.engine is not None
             ):  # an interrupt may have come before the batch's own count
@@ -483,7 +483,7 @@ def _count(argument: str, value: int | None) -> int | None:
 
 def _validation_parts(data: Any) -> tuple[Any, ...]:
     """Return validation data as x, y and weights."""
-    if comes_in_batches(data):
+    if yields_batches(data):
         return (data, None, None)
     if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
         raise ValueError(

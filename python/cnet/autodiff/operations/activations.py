@@ -85,10 +85,10 @@ def _activation(x: Value, function: str, values: dict[str, float]) -> Value:
 
 @operation(
     lambda grad, _, __, x, y, function, values: _activation_backward(grad, x, y, function, values),
-    lambda grad, _, gradient, x, __, function, values: _bend(
+    lambda grad, _, gradient, x, __, function, values: _second_derivative(
         "x", grad * gradient, x, function, values
     ),
-    lambda grad, _, gradient, __, y, function, values: _bend(
+    lambda grad, _, gradient, __, y, function, values: _second_derivative(
         "y", grad * gradient, y, function, values
     ),
 )
@@ -101,7 +101,7 @@ def _activation_backward(
 
 
 # The derivatives of slopes: by the result y where the slope is made of it, else by x.
-_BENDS: dict[str, tuple[str, Callable[[Value, Value], Value]]] = {
+_SECOND_DERIVATIVES: dict[str, tuple[str, Callable[[Value, Value], Value]]] = {
     "relu": ("x", lambda _, x: zeros_like(x)),
     "sigmoid": ("y", lambda grad, y: grad * (1 - y * 2)),
     "tanh": ("y", lambda grad, y: grad * y * -2),
@@ -109,10 +109,16 @@ _BENDS: dict[str, tuple[str, Callable[[Value, Value], Value]]] = {
 }
 
 
-def _bend(by: str, grad: Value, value: Value, function: str, values: dict[str, float]) -> Value:
-    if function not in _BENDS or values.keys() - {"negative_slope", "max_value", "threshold"}:
+def _second_derivative(
+    by: str, grad: Value, value: Value, function: str, values: dict[str, float]
+) -> Value:
+    if function not in _SECOND_DERIVATIVES or values.keys() - {
+        "negative_slope",
+        "max_value",
+        "threshold",
+    }:
         raise NotImplementedError(f"{function}: its second derivative is not supported")
-    argument, derivative = _BENDS[function]
+    argument, derivative = _SECOND_DERIVATIVES[function]
     return derivative(grad, value) if argument == by else None
 
 
@@ -193,7 +199,7 @@ def softmax_cross_entropy(logits: Value, labels: Value) -> Value:
 
 
 @operation(
-    lambda grad, _, __, logits, labels: reduce_sum(grad * _slopes(logits, labels), -1),
+    lambda grad, _, __, logits, labels: reduce_sum(grad * _logit_gradients(logits, labels), -1),
     lambda grad, _, gradient, logits, labels: _softmax_backward(
         grad * gradient[..., np.newaxis] * _label_sums(logits, labels), softmax(logits), -1
     ),
@@ -204,10 +210,12 @@ def softmax_cross_entropy(logits: Value, labels: Value) -> Value:
     ),
 )
 def _cross_entropy_backward(gradient: Value, logits: Value, labels: Value) -> Value:
-    return _slopes(_floats("softmax_cross_entropy", logits), labels) * np.expand_dims(gradient, -1)
+    return _logit_gradients(_floats("softmax_cross_entropy", logits), labels) * np.expand_dims(
+        gradient, -1
+    )
 
 
-def _slopes(logits: Value, labels: Value) -> Value:
+def _logit_gradients(logits: Value, labels: Value) -> Value:
     """Return p Σy − y, the cross-entropy's gradient by logits whose softmax is p."""
     return softmax(logits) * _label_sums(logits, labels) - _as_rows(labels, logits)
 

@@ -79,7 +79,7 @@ def negative(x: Value) -> Value:
 
 
 @operation(
-    lambda grad, _, x, y: unbroadcast(grad * y * power(x, _lowered(y)), x),
+    lambda grad, _, x, y: unbroadcast(grad * y * power(x, _minus_one(y)), x),
     lambda grad, result, x, y: unbroadcast(grad * result * log(where(equal(x, 0), 1, x)), y),
 )
 def power(x: Value, y: Value) -> Value:
@@ -91,7 +91,7 @@ def power(x: Value, y: Value) -> Value:
 
 
 @operation(lambda grad, *_: grad)
-def _lowered(y: Value) -> Value:
+def _minus_one(y: Value) -> Value:
     """Return y − 1; 0 for 0, as the derivative of x⁰ is 0 at x = 0, too, where x⁻¹ is infinite."""
     return np.where(y == 0, y, y - 1) if isinstance(y, np.ndarray) else y - (y != 0)
 
@@ -144,7 +144,7 @@ def minimum(x: Value, y: Value) -> Value:
     return np.minimum(x, y)
 
 
-@operation(plain=2)
+@operation(nondifferentiable=2)
 def _share(x: Value, y: Value) -> Value:
     """Return how much of their maximum is x: all, half or nothing."""
     share = np.where(np.equal(x, y), 0.5, np.where(np.less(x, y), 0.0, 1.0))
@@ -184,43 +184,43 @@ def clip(x: Value, low: Value, high: Value) -> Value:
     return np.clip(x, low, high)
 
 
-@operation(plain=1)
+@operation(nondifferentiable=1)
 def sign(x: Value) -> Value:
     """Return −1, 0 or 1 by the sign of x."""
     return np.sign(x)
 
 
-@operation(plain=2)
+@operation(nondifferentiable=2)
 def equal(x: Value, y: Value) -> Value:
     """Return whether x = y."""
     return np.equal(x, y)
 
 
-@operation(plain=2)
+@operation(nondifferentiable=2)
 def not_equal(x: Value, y: Value) -> Value:
     """Return whether x ≠ y."""
     return np.not_equal(x, y)
 
 
-@operation(plain=2)
+@operation(nondifferentiable=2)
 def less(x: Value, y: Value) -> Value:
     """Return whether x < y."""
     return np.less(x, y)
 
 
-@operation(plain=2)
+@operation(nondifferentiable=2)
 def less_equal(x: Value, y: Value) -> Value:
     """Return whether x ≤ y."""
     return np.less_equal(x, y)
 
 
-@operation(plain=2)
+@operation(nondifferentiable=2)
 def greater(x: Value, y: Value) -> Value:
     """Return whether x > y."""
     return np.greater(x, y)
 
 
-@operation(plain=2)
+@operation(nondifferentiable=2)
 def greater_equal(x: Value, y: Value) -> Value:
     """Return whether x ≥ y."""
     return np.greater_equal(x, y)

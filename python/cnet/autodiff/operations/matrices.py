@@ -20,8 +20,8 @@ __all__ = ["matmul"]
 
 
 @operation(
-    lambda grad, _, x, y: _by_left(grad, y, x),
-    lambda grad, _, x, y: _by_right(grad, x, y),
+    lambda grad, _, x, y: _left_gradient(grad, y, x),
+    lambda grad, _, x, y: _right_gradient(grad, x, y),
 )
 def matmul(x: Value, y: Value) -> Value:
     """Return ``x @ y``: of vectors, matrices or stacks of them, as `np.matmul`.
@@ -46,10 +46,10 @@ def matmul(x: Value, y: Value) -> Value:
 
 @operation(
     lambda grad, _, __, y, ___: matmul(grad, y),
-    lambda grad, _, gradient, y, __: _by_right(gradient, grad, y),
+    lambda grad, _, gradient, y, __: _right_gradient(gradient, grad, y),
     None,
 )
-def _by_left(gradient: Value, y: Value, like: Value) -> Value:
+def _left_gradient(gradient: Value, y: Value, like: Value) -> Value:
     """Return the gradient of x, which is `like`, from that of ``x @ y``."""
     gradient = _with_axes_of_vectors(gradient, like, y)
     result = _product(gradient, _column(y).swapaxes(-1, -2))
@@ -58,10 +58,10 @@ def _by_left(gradient: Value, y: Value, like: Value) -> Value:
 
 @operation(
     lambda grad, _, __, x, ___: matmul(x, grad),
-    lambda grad, _, gradient, x, __: _by_left(gradient, grad, x),
+    lambda grad, _, gradient, x, __: _left_gradient(gradient, grad, x),
     None,
 )
-def _by_right(gradient: Value, x: Value, like: Value) -> Value:
+def _right_gradient(gradient: Value, x: Value, like: Value) -> Value:
     """Return the gradient of y, which is `like`, from that of ``x @ y``."""
     gradient = _with_axes_of_vectors(gradient, x, like)
     result = _product(_row(x).swapaxes(-1, -2), gradient)

@@ -26,10 +26,10 @@ from ..._data import Array, as_array
 from ...config import floatx
 
 __all__ = [
-    "Each",
     "Operation",
     "Record",
     "Value",
+    "VariadicVJPs",
     "as_value",
     "backpropagate",
     "number_type",
@@ -46,7 +46,7 @@ _PLAIN = frozenset({np.ndarray, np.float32, np.float64, np.int64, np.bool_, floa
 
 
 # What NumPy and the core raise for arguments that don't fit.
-REFUSALS = (TypeError, ValueError, IndexError)
+ARGUMENT_ERRORS = (TypeError, ValueError, IndexError)
 
 
 class Operation:
@@ -59,27 +59,31 @@ class Operation:
         Of the inputs, and of parameters that are no arrays of the computation.
     vjps : sequence
         For each input a function, or None where no gradient goes.
-    plain : bool
+    nondifferentiable : bool
         Whether the result is always constant: a mask, a count.
     """
 
-    __slots__ = ("forward", "name", "names", "plain", "vjps")
-    together: None = None
+    __slots__ = ("forward", "name", "names", "nondifferentiable", "vjps")
+    joint_vjp: None = None
 
     def __init__(
-        self, forward: Callable[..., Any], vjps: Iterable[Gradient | None], *, plain: bool = False
+        self,
+        forward: Callable[..., Any],
+        vjps: Iterable[Gradient | None],
+        *,
+        nondifferentiable: bool = False,
     ) -> None:
         self.name = forward.__name__.strip("_")
         self.forward = forward
         self.vjps = vjps
-        self.plain = plain
+        self.nondifferentiable = nondifferentiable
         code = forward.__code__
         self.names = code.co_varnames[: code.co_argcount]
 
-    def told(self, error: Exception, inputs: Sequence[Any]) -> Exception:
+    def error_with_shapes(self, error: Exception, inputs: Sequence[Any]) -> Exception:
         """Return an error of `forward` with the operation's name and the shapes."""
         text = str(error).removeprefix(f"{self.name}: ")
-        kind = next(k for k in REFUSALS if isinstance(error, k))
+        kind = next(k for k in ARGUMENT_ERRORS if isinstance(error, k))
         shapes = " and ".join(str(np.shape(x)) for x in inputs)
         return kind(f"{self.name}: {text}; given shapes {shapes}")
 
@@ -87,9 +91,9 @@ class Operation:
         self, arguments: tuple[Any, ...], parameters: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Part the inputs from the parameters; `TypeError` as from any call."""
-        if isinstance(self.vjps, Each):
+        if isinstance(self.vjps, VariadicVJPs):
             return arguments, parameters
-        inputs = len(self.vjps)  # type: ignore[arg-type] # all but Each are tuples
+        inputs = len(self.vjps)  # type: ignore[arg-type] # all but VariadicVJPs are tuples
         if len(arguments) == inputs:
             return arguments, parameters
         if len(arguments) < inputs or len(arguments) > len(self.names):
@@ -99,7 +103,7 @@ class Operation:
         return arguments[:inputs], named | parameters
 
 
-class Each:
+class VariadicVJPs:
     """The VJPs of any number of inputs: those of one function, that is told which one it is."""
 
     def __init__(self, vjp: Gradient | None) -> None:
@@ -111,7 +115,7 @@ class Each:
 
 
 def operation(
-    *vjps: Gradient | None, each: Gradient | None = None, plain: int | None = None
+    *vjps: Gradient | None, each: Gradient | None = None, nondifferentiable: int | None = None
 ) -> Callable[[Function], Function]:
     """Make an operation of a function of arrays.
 
@@ -121,17 +125,21 @@ def operation(
         The vector-Jacobian product for each input; None where no gradient goes.
     each : function, optional
         Instead of those, for any number of inputs: ``each(index, gradient, result, *inputs)``.
-    plain : int, optional
+    nondifferentiable : int, optional
         Instead of those: there is nothing to differentiate in so many inputs; 0: in any number.
     """
-    if plain is not None:
-        vjps = (None,) * plain
-    several = each is not None or plain == 0
+    if nondifferentiable is not None:
+        vjps = (None,) * nondifferentiable
+    several = each is not None or nondifferentiable == 0
     inputs = None if several else len(vjps)
     least = 0 if several else len(vjps)
 
     def decorate(forward: Function) -> Function:
-        made = Operation(forward, Each(each) if several else vjps, plain=plain is not None)
+        made = Operation(
+            forward,
+            VariadicVJPs(each) if several else vjps,
+            nondifferentiable=nondifferentiable is not None,
+        )
 
         @functools.wraps(forward)
         def call(*arguments: Any, **parameters: Any) -> Any:
@@ -142,8 +150,8 @@ def operation(
                     return _dispatch(made, *made.bind(arguments, parameters))
             try:
                 return forward(*arguments, **parameters)
-            except REFUSALS as error:
-                raise made.told(error, arguments[:inputs]) from None
+            except ARGUMENT_ERRORS as error:
+                raise made.error_with_shapes(error, arguments[:inputs]) from None
 
         call.operation = made  # type: ignore[attr-defined] # for who looks at the table
         return call  # type: ignore[return-value] # of the same signature
@@ -166,15 +174,15 @@ def _dispatch(made: Operation, inputs: Sequence[Any], parameters: dict[str, Any]
             elif apply is not None and apply is not chosen:
                 kinds = " and ".join(sorted({type(x).__name__ for x in inputs}))
                 raise TypeError(
-                    f"{made.name}: {kinds} don't go together: some are of a graph, others of a tape"
+                    f"{made.name}: {kinds} can't be mixed: one is of a graph, another of a tape"
                 )
         values.append(value)
     if chosen is not None:
         return chosen(made, values, parameters)
     try:
         return made.forward(*values, **parameters)
-    except REFUSALS as error:
-        raise made.told(error, values) from None
+    except ARGUMENT_ERRORS as error:
+        raise made.error_with_shapes(error, values) from None
 
 
 def as_value(value: Any, argument: str, dtype: npt.DTypeLike | None = None) -> Array:
@@ -206,7 +214,7 @@ class Differentiable(Protocol):
         """Of each input what gives its gradient, or None where none goes; it may go on for ever."""
 
     @property
-    def together(self) -> Callable[[Any], Sequence[Any]] | None:
+    def joint_vjp(self) -> Callable[[Any], Sequence[Any]] | None:
         """In their place one function, from the gradient of the result to those of all inputs."""
 
 
@@ -251,8 +259,8 @@ def backpropagate(
         if key not in gradients:
             continue
         gradient = gradients[key] if key in wanted else gradients.pop(key)
-        if made.together is not None:
-            for x, part in zip(inputs, made.together(gradient), strict=True):
+        if made.joint_vjp is not None:
+            for x, part in zip(inputs, made.joint_vjp(gradient), strict=True):
                 key = id(x)
                 if part is not None and key in reached:
                     gradients[key] = gradients[key] + part if key in gradients else part

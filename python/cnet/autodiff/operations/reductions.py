@@ -14,7 +14,7 @@ Axis: TypeAlias = "int | tuple[int, ...] | None"
 
 
 @operation(
-    lambda grad, _, x, axis=None, keepdims=False: _spread(grad, x, axis, keepdims),
+    lambda grad, _, x, axis=None, keepdims=False: _expand(grad, x, axis, keepdims),
 )
 def reduce_sum(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
     """Return the sum along axes, by default of all.
@@ -36,7 +36,7 @@ def reduce_sum(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
 
 
 @operation(
-    lambda grad, _, x, axis=None, keepdims=False: _spread_mean(grad, x, axis, keepdims),
+    lambda grad, _, x, axis=None, keepdims=False: _expand_mean(grad, x, axis, keepdims),
 )
 def reduce_mean(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
     """Return the mean along axes, by default of all; see `reduce_sum`."""
@@ -45,7 +45,7 @@ def reduce_mean(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
 
 @operation(
     lambda grad, largest, x, axis=None, keepdims=False: (
-        _spread(grad, x, axis, keepdims) * _shares(x, _spread(largest, x, axis, keepdims), axis)
+        _expand(grad, x, axis, keepdims) * _shares(x, _expand(largest, x, axis, keepdims), axis)
     )
 )
 def reduce_max(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
@@ -56,7 +56,7 @@ def reduce_max(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
     return np.max(x, axis=axis, keepdims=keepdims)
 
 
-@operation(plain=1)
+@operation(nondifferentiable=1)
 def argmax(x: Value, axis: int | None = None) -> Value:
     """Return the index of the largest along an axis, by default in all of `x`."""
     return np.argmax(x, axis=axis)
@@ -65,7 +65,7 @@ def argmax(x: Value, axis: int | None = None) -> Value:
 @operation(
     lambda grad, _, __, ___, axis=None, keepdims=False: reduce_sum(grad, axis, keepdims), None
 )
-def _spread(x: Value, like: Value, axis: Axis, keepdims: bool) -> Value:
+def _expand(x: Value, like: Value, axis: Axis, keepdims: bool) -> Value:
     """Return the result of a reduction along axes, repeated to the shape of what was reduced."""
     if axis is not None and not keepdims:
         x = np.expand_dims(x, axis)
@@ -75,13 +75,13 @@ def _spread(x: Value, like: Value, axis: Axis, keepdims: bool) -> Value:
 @operation(
     lambda grad, _, __, ___, axis=None, keepdims=False: reduce_mean(grad, axis, keepdims), None
 )
-def _spread_mean(x: Value, like: Value, axis: Axis, keepdims: bool) -> Value:
-    """Return `_spread`'s numbers, divided by how many each became."""
+def _expand_mean(x: Value, like: Value, axis: Axis, keepdims: bool) -> Value:
+    """Return `_expand`'s numbers, divided by how many each became."""
     count = np.size(like) // max(np.size(x), 1)
-    return _spread(x / np.asarray(x).dtype.type(count), like, axis, keepdims)
+    return _expand(x / np.asarray(x).dtype.type(count), like, axis, keepdims)
 
 
-@operation(plain=2)
+@operation(nondifferentiable=2)
 def _shares(x: Value, largest: Value, axis: Axis) -> Value:
     """Return what part each number is of those along axes that are the largest."""
     equals = np.equal(x, largest)

@@ -46,7 +46,7 @@ def broadcast_like(x: Value, like: Value) -> Value:
     return _typed(np.broadcast_to(x, np.shape(like)), like)
 
 
-@operation(plain=1)
+@operation(nondifferentiable=1)
 def zeros_like(x: Value) -> Value:
     """Return as many zeros."""
     return np.zeros_like(x)
@@ -81,21 +81,21 @@ def _inverse(axes: Sequence[int] | None) -> Sequence[int] | None:
     return None if axes is None else np.argsort([axis % len(axes) for axis in axes]).tolist()
 
 
-@operation(lambda grad, _, x, key: _put(grad, x, key))
+@operation(lambda grad, _, x, key: _scatter_getitem(grad, x, key))
 def getitem(x: Value, key: Any) -> Value:
     """Return ``x[key]``, for any key that NumPy takes; what is taken twice has the sum as gradient."""
     return x[key]
 
 
 @operation(lambda grad, _, __, ___, key: getitem(grad, key), None)
-def _put(x: Value, like: Value, key: Any) -> Value:
+def _scatter_getitem(x: Value, like: Value, key: Any) -> Value:
     """Return zeros in the shape of `like`, with `x` added at `key`."""
     result = np.zeros(np.shape(like), x.dtype)
     np.add.at(result, key, x)
     return result
 
 
-@operation(lambda grad, _, x, indices, axis=0: _put_back(grad, indices, x, axis), None)
+@operation(lambda grad, _, x, indices, axis=0: _scatter_gather(grad, indices, x, axis), None)
 def gather(x: Value, indices: Value, axis: int = 0) -> Value:
     """Return what stands at integer `indices` along an axis of `x`.
 
@@ -109,7 +109,7 @@ def gather(x: Value, indices: Value, axis: int = 0) -> Value:
 
 
 @operation(lambda grad, _, __, indices, ___, axis: gather(grad, indices, axis), None, None)
-def _put_back(x: Value, indices: Value, like: Value, axis: int) -> Value:
+def _scatter_gather(x: Value, indices: Value, like: Value, axis: int) -> Value:
     """Return zeros in the shape of `like`, with `x` added at `indices` along an axis."""
     result = np.zeros(np.shape(like), x.dtype)
     key: Any = (slice(None),) * (axis % result.ndim) + (np.asarray(indices),)
@@ -140,12 +140,12 @@ def _concatenate(*values: Value, axis: int) -> Value:
     return np.concatenate(values, axis=axis)
 
 
-@operation(plain=0)
+@operation(nondifferentiable=0)
 def _sizes(*values: Value, axis: int) -> Value:
     return np.array([np.shape(value)[axis] for value in values])
 
 
-@operation(lambda grad, _, __, sizes, index, axis: _surround(grad, sizes, index, axis), None)
+@operation(lambda grad, _, __, sizes, index, axis: _pad_section(grad, sizes, index, axis), None)
 def _section(x: Value, sizes: Value, index: int, axis: int) -> Value:
     """Return the part of `x` that came from one of the arrays with these sizes along an axis."""
     start = sizes[:index].sum()
@@ -153,7 +153,7 @@ def _section(x: Value, sizes: Value, index: int, axis: int) -> Value:
 
 
 @operation(lambda grad, _, __, sizes, index, axis: _section(grad, sizes, index, axis), None)
-def _surround(x: Value, sizes: Value, index: int, axis: int) -> Value:
+def _pad_section(x: Value, sizes: Value, index: int, axis: int) -> Value:
     """Return `x` with zeros in the place of the other arrays."""
     width = [(0, 0)] * x.ndim
     width[axis] = (sizes[:index].sum(), sizes[index + 1 :].sum())

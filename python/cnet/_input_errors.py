@@ -13,10 +13,10 @@ import numpy as np
 
 from ._errors import short_repr
 
-__all__ = ["first_that_is_no_number", "is_dataset_of_samples", "no_array"]
+__all__ = ["describe_non_array", "is_map_style_dataset", "locate_non_number"]
 
 
-def no_array(value: Any) -> str | None:
+def describe_non_array(value: Any) -> str | None:
     """Return what a thing is that can't become an array of numbers, and the way out; None if it may."""
     kind = type(value).__name__
     if value is None:
@@ -37,7 +37,7 @@ def no_array(value: Any) -> str | None:
         return f"a {kind} that requires a gradient; give its detach()"
     if inspect.isroutine(value) or isinstance(value, type):
         return f"the function {value.__name__}; call it, and give what it returns"
-    if is_dataset_of_samples(value):
+    if is_map_style_dataset(value):
         return (
             f"a {kind}, whose items are single samples; wrap it in what gives batches "
             "(torch.utils.data.DataLoader)"
@@ -45,7 +45,7 @@ def no_array(value: Any) -> str | None:
     return None
 
 
-def is_dataset_of_samples(value: Any) -> bool:
+def is_map_style_dataset(value: Any) -> bool:
     """Whether `value` is a data set as PyTorch has it: samples by number, and no array."""
     is_iterable = isinstance(value, Iterable)
     if is_iterable or hasattr(value, "__array__") or hasattr(value, "__dlpack__"):
@@ -58,7 +58,7 @@ def is_dataset_of_samples(value: Any) -> bool:
         return False
 
 
-def first_that_is_no_number(array: Any) -> str:
+def locate_non_number(array: Any) -> str:
     """Return where an array of objects holds what is no number, "" if all are."""
     size = array.size // max(len(array), 1)
     for index, value in enumerate(array.ravel()):
