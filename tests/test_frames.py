@@ -73,13 +73,19 @@ def test_missing_values_are_nan() -> None:
         (pd.array(list("xyzxyz"), "string[pyarrow]"), "dtype string; leave it out, or encode"),
         (
             pd.date_range("2020", periods=ROWS),
-            r"dtype datetime64.*; leave it out, or make it a num",
+            r"dtype datetime64.*; leave it out, or convert it to num",
         ),
-        (pd.to_timedelta(range(ROWS), "s"), r"dtype timedelta64.*; leave it out, or make it a num"),
-        (pd.Series([1, 2.0, True] * 2, dtype=object), r"dtype object; convert it: astype\(float\)"),
+        (
+            pd.to_timedelta(range(ROWS), "s"),
+            r"dtype timedelta64.*; leave it out, or convert it to num",
+        ),
+        (
+            pd.Series([1, 2.0, True] * 2, dtype=object),
+            r"dtype object; convert it with astype\(float\)",
+        ),
         (
             np.zeros(ROWS, complex),
-            "dtype complex128; leave it out, or give its real and imaginary parts",
+            "dtype complex128; leave it out, or pass its real and imaginary parts",
         ),
     ],
 )

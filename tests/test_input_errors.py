@@ -49,10 +49,10 @@ NO_ARRAYS: list[tuple[Any, str]] = [
     (None, "got None$"),
     ("data.csv", "got str 'data.csv'"),
     (Path("data.csv"), "got the path 'data.csv'; read the file first"),
-    ({"a": X}, "got a dict; models have one input, so give one array"),
-    ({1, 2}, "got a set, which has no order; give a list"),
+    ({"a": X}, "got a dict; models have one input, so pass one array"),
+    ({1, 2}, "got a set, which has no order; pass a list"),
     *(
-        (make_sparse(X), rf"got a {make_sparse.__name__}, which is sparse; give its toarray\(\)")
+        (make_sparse(X), rf"got a {make_sparse.__name__}, which is sparse; pass its toarray\(\)")
         for make_sparse in (
             sparse.csr_matrix,
             sparse.csc_array,
@@ -60,10 +60,10 @@ NO_ARRAYS: list[tuple[Any, str]] = [
             sparse.dok_matrix,
         )
     ),
-    (batches, "got the function batches; call it, and give what it returns"),
+    (batches, "got the function batches; call it, and pass its result"),
     (Samples, "got the function Samples; call it"),
-    (Samples(), "got a Samples, whose items are single samples; wrap it in what gives batches"),
-    (Tensor(), r"got a Tensor that requires a gradient; give its detach\(\)"),
+    (Samples(), "got a Samples, whose items are single samples; batch them with"),
+    (Tensor(), r"got a Tensor that requires a gradient; pass its detach\(\)"),
 ]
 
 
@@ -85,12 +85,12 @@ def test_as_labels(thing: Any, message: str) -> None:
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (X.astype(object), r"ndarray of dtype object; all are numbers: give its astype\(float\)"),
+        (X.astype(object), r"ndarray of dtype object; all are numbers: use astype\(float\)"),
         ([[1, 2, "x"]] * 20, r"list of dtype <U\d+; encode text as numbers"),
-        (np.zeros((20, 3), "M8[s]"), r"dtype datetime64\[s\]; make times numbers"),
-        (np.zeros((20, 3), "m8[s]"), r"dtype timedelta64\[s\]; make times numbers"),
-        (X + 0j, "dtype complex.*; give real and imaginary parts as two columns"),
-        (np.zeros(20, "f4,f4,f4"), "; numpy.lib.recfunctions.structured_to_unstructured makes one"),
+        (np.zeros((20, 3), "M8[s]"), r"dtype datetime64\[s\]; convert times to numbers"),
+        (np.zeros((20, 3), "m8[s]"), r"dtype timedelta64\[s\]; convert times to numbers"),
+        (X + 0j, "dtype complex.*; pass real and imaginary parts as two columns"),
+        (np.zeros(20, "f4,f4,f4"), "; numpy.lib.recfunctions.structured_to_unstructured joins"),
         ([[1, None, 3]] * 20, "list of dtype object: a value is missing at row 0"),
         (np.array([[1, 2, 3]] * 7 + [[1, 2, [3]]], object), r"dtype object, with \[3\] at row 7"),
     ],
@@ -135,7 +135,7 @@ def test_missing_labels_say_their_row(missing: Any) -> None:
         (
             zip(X, Y, strict=True),
             ValueError,
-            r"batch 1: x: .* got \(3,\); for one sample give x\[None\]",
+            r"batch 1: x: .* got \(3,\); for one sample pass x\[None\]",
         ),
     ],
 )

@@ -1,7 +1,7 @@
-"""The one place where what users pass becomes arrays that the core takes.
+"""Conversion of user data to arrays that the core takes.
 
-Data keeps its dtype and its strides: the core converts a batch at a time. Only what it can't read
-(byte-swapped, long double, rows that are not evenly spaced) is copied here.
+Arrays keep their dtype and strides, as the core converts one batch at a time. Only layouts that the
+core can't read (byte-swapped, long double, unevenly spaced rows) are copied here.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.floating[Any]]
 
 
-# What the core reads as it is.
+# The dtypes that the core reads directly.
 _READY = frozenset(map(np.dtype, "?bBhHiIqQlLefd"))
 _FLOATS = frozenset(map(np.dtype, "fd"))
 
@@ -32,13 +32,13 @@ _FLOATS = frozenset(map(np.dtype, "fd"))
 def as_array(value: Any, argument: str) -> Array:
     """Return `value` as an array of numbers; `argument` ("fit: x") names it in errors.
 
-    Takes arrays, nested lists, and anything with `__array__` or DLPack. The memory of an array can't
-    be resized while what is returned, or a view of it, lives.
+    Accepts arrays, nested lists, and anything with `__array__` or DLPack. The memory of an array can't
+    be resized while the returned array, or a view of it, lives.
     """
     if type(value) is np.ndarray and value.dtype in _READY and value.size:
         return _core.unresizable_view(value)
     if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{argument}: masked arrays are not supported; fill or drop what is masked")
+        raise TypeError(f"{argument}: masked arrays are not supported; fill or drop masked values")
     if not isinstance(value, (np.ndarray, np.generic, list, tuple)) and (
         what := describe_non_array(value)
     ):
@@ -57,9 +57,8 @@ def as_array(value: Any, argument: str) -> Array:
             f"{argument}: expected numbers, got {type(value).__name__} of dtype {array.dtype}"
             f"{_hint(array)}"
         )
-    if (
-        array.size == 0 and max(array.shape) >= 2**31
-    ):  # work goes by columns where there are no rows
+    # Without rows the work still grows with the columns.
+    if array.size == 0 and max(array.shape) >= 2**31:
         raise ValueError(f"{argument}: expected numbers, got none in shape {array.shape}")
     if array.dtype.kind == "f" and array.dtype.itemsize > 8:
         array = as_type(array, np.float64)
@@ -67,22 +66,22 @@ def as_array(value: Any, argument: str) -> Array:
 
 
 def _hint(array: Array) -> str:
-    """Return what else there is to say of an array that isn't one of numbers."""
+    """Return a hint for an array whose dtype isn't numeric, "" if there is none."""
     kind = array.dtype.kind
     if kind == "O" and array.ndim:
-        return locate_non_number(array) or "; all are numbers: give its astype(float)"
+        return locate_non_number(array) or "; all are numbers: use astype(float)"
     if array.dtype.names:
-        return "; numpy.lib.recfunctions.structured_to_unstructured makes one array of its fields"
+        return "; numpy.lib.recfunctions.structured_to_unstructured joins its fields"
     hints = {
-        **dict.fromkeys("SU", "encode text as numbers, or convert numbers by astype(float)"),
-        **dict.fromkeys("mM", "make times numbers, as of days since a date"),
-        "c": "give real and imaginary parts as two columns",
+        **dict.fromkeys("SU", "encode text as numbers, or convert it with astype(float)"),
+        **dict.fromkeys("mM", "convert times to numbers, such as days since a date"),
+        "c": "pass real and imaginary parts as two columns",
     }
     return f"; {hints[kind]}" if kind in hints else ""
 
 
 def as_type(array: Array, dtype: npt.DTypeLike) -> FloatArray:
-    """Return an array as the core takes it: C-contiguous, aligned; what is too large becomes inf."""
+    """Return an array of a dtype, C-contiguous and aligned; numbers that are too large become inf."""
     if array.dtype == dtype:
         flags = array.flags
         if flags.c_contiguous and flags.aligned and type(array) is np.ndarray:
@@ -93,13 +92,13 @@ def as_type(array: Array, dtype: npt.DTypeLike) -> FloatArray:
 
 
 def is_dataset(x: Any) -> bool:
-    """Whether `x` is a `PyDataset`, by what it has."""
+    """Return True if `x` has the methods of a `PyDataset`."""
     has_count = hasattr(x, "num_batches") or hasattr(x, "__len__")
     return has_count and hasattr(x, "__getitem__") and hasattr(x, "on_epoch_end")
 
 
 def yields_batches(x: Any) -> bool:
-    """Whether `x` gives batches, rather than being samples."""
+    """Return True if `x` yields batches, False if it holds samples."""
     if is_dataset(x):
         return True
     if hasattr(x, "__array__") or hasattr(x, "__dlpack__") or describe_non_array(x):
@@ -110,7 +109,7 @@ def yields_batches(x: Any) -> bool:
 def as_samples(value: Any, argument: str, sample_shape: tuple[int, ...] | None = None) -> Array:
     """Return `value` as (samples, …); with a sample shape, check it and flatten to two dimensions.
 
-    A single dimension is taken as samples of one feature, as Keras takes it.
+    A one-dimensional array holds samples of one feature, as in Keras.
     """
     given = array = as_array(value, argument)
     if array.ndim == 0:
@@ -121,15 +120,15 @@ def as_samples(value: Any, argument: str, sample_shape: tuple[int, ...] | None =
         return array
     if array.shape[1:] != sample_shape:
         expected = shape_text((None, *sample_shape))
-        hint = "; for one sample give x[None]" if given.shape == sample_shape else ""
+        hint = "; for one sample pass x[None]" if given.shape == sample_shape else ""
         raise ValueError(f"{argument}: expected shape {expected}, got {given.shape}{hint}")
     return array.reshape(len(array), int(np.prod(sample_shape)))
 
 
 def unwrap_single_input(value: Any, ndim: int | None = None) -> Any:
-    """Return the array in a list of one, which is how Keras gives a model its one input.
+    """Return the array in a list of one: Keras's form for the only input of a model.
 
-    It has `ndim` dimensions, or at least two; other lists are lists of samples.
+    The array has `ndim` dimensions, by default at least two. Other lists are lists of samples.
     """
     if not isinstance(value, (list, tuple)) or len(value) != 1:
         return value
@@ -141,7 +140,7 @@ def unwrap_single_input(value: Any, ndim: int | None = None) -> Any:
 def as_labels(
     value: Any, argument: str, classes: int, *, sparse: bool, are_classes: bool = True
 ) -> Array:
-    """Return labels as the trainer takes them: integer ids (samples, 1) or rows (samples, classes)."""
+    """Return labels for the trainer: integer ids (samples, 1) or rows (samples, classes)."""
     array = as_samples(value, argument)
     if sparse:
         if array.shape[1:] != (1,):
@@ -160,7 +159,7 @@ def as_labels(
 
 
 def as_ids(array: Array, argument: str) -> Array:
-    """Return class ids as integers; floats are taken where they are whole numbers."""
+    """Return class ids as integers; floats must be whole numbers."""
     if array.dtype.kind != "f":
         return array
     with np.errstate(invalid="ignore"):
@@ -173,7 +172,7 @@ def as_ids(array: Array, argument: str) -> Array:
 
 
 def as_weights(value: Any, argument: str, samples: int, dtype: str) -> FloatArray:
-    """Return how much each sample counts, (samples,), as the trainer takes it."""
+    """Return sample weights (samples,) for the trainer."""
     array = as_array(value, argument)
     if array.shape not in ((samples,), (samples, 1)):
         raise ValueError(f"{argument}: expected shape ({samples},), got {array.shape}")
@@ -190,9 +189,9 @@ def as_weights(value: Any, argument: str, samples: int, dtype: str) -> FloatArra
 def as_class_weights(
     value: Any, argument: str, ids: Array, classes: int | None, dtype: str
 ) -> FloatArray:
-    """Return how much each sample counts by its class: what the mapping says, else 1.
+    """Return the weight of each sample by its class, 1 for classes that the mapping lacks.
 
-    With a number of classes, the mapping may name no others.
+    Given a number of classes, the mapping may contain no other class.
     """
     if not isinstance(value, Mapping):
         raise TypeError(
@@ -215,17 +214,17 @@ def as_class_weights(
     if not value:
         return np.ones(len(ids), dtype)
     named = np.array(sorted(value)).astype(np.int64)
-    place = np.searchsorted(named, ids).clip(max=len(named) - 1)
-    weights: FloatArray = np.array([value[key] for key in sorted(value)], dtype)[place]
-    weights[named[place] != ids] = 1
+    index = np.searchsorted(named, ids).clip(max=len(named) - 1)
+    weights: FloatArray = np.array([value[key] for key in sorted(value)], dtype)[index]
+    weights[named[index] != ids] = 1
     return weights
 
 
 def as_floats(call: str, **arrays: Any) -> list[FloatArray]:
     """Return arguments of an op as C-contiguous arrays of one floating-point type.
 
-    Arrays of float32 and float64 decide it, the wider winning; all else (integers, lists, half
-    precision) becomes `cnet.config.floatx()`.
+    The type is the widest of the float32 and float64 arrays; without any (integers, lists, half
+    precision) it is `cnet.config.floatx()`.
     """
     if len(arrays) == 1:
         (value,) = arrays.values()
@@ -250,9 +249,9 @@ def as_number(
     most: float | None = None,
     infinite: bool = False,
 ) -> float:
-    """Return `value` as a float in [least, most]: not NaN, and unless it may be, not infinite.
+    """Return `value` as a float in [least, most], not NaN and, unless `infinite`, finite.
 
-    `TypeError` unless it is a number, which text, arrays of any dimensions and masked ones never are.
+    Raises `TypeError` for values that aren't numbers: text, masked arrays, arrays with dimensions.
     """
     if isinstance(value, (np.ndarray, np.generic)):
         plain = value.ndim == 0 and not isinstance(value, np.ma.MaskedArray)
@@ -266,7 +265,7 @@ def as_number(
         except OverflowError:
             number = math.inf
         except (TypeError, ValueError):
-            pass  # it only looked like one
+            pass  # reported below
     if number is None:
         raise TypeError(f"{argument}: expected a number, got {short_repr(value)}")
     low, high = (-math.inf if least is None else least), (math.inf if most is None else most)
@@ -284,7 +283,7 @@ def as_number(
 def as_numbers(
     argument: str, values: Any, *, least: float | None = None, most: float | None = None
 ) -> list[float]:
-    """Return a list of numbers, or an array of one dimension, as floats in [least, most]."""
+    """Return a list or one-dimensional array of numbers as floats in [least, most]."""
     array = as_array(values, argument)
     if array.ndim != 1:
         raise TypeError(f"{argument}: expected a list of numbers, got {short_repr(values)}")
@@ -298,7 +297,7 @@ def as_fraction(argument: str, value: Any) -> float:
 
 
 def is_integer(value: Any) -> bool:
-    """Return whether `value` is an integer; neither a bool nor a span of time, which NumPy takes for one."""
+    """Return True for integers, but not for bool or `np.timedelta64`."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.timedelta64))
 
 
@@ -314,7 +313,7 @@ def as_count(argument: str, value: Any, *, least: int = 0) -> int:
 
 
 def as_text(argument: str, value: Any) -> str:
-    """Return `value`, which is text."""
+    """Return `value` if it is text that UTF-8 can encode; raise otherwise."""
     if not isinstance(value, str):
         raise TypeError(f"{argument}: expected text, got {short_repr(value)}")
     try:
@@ -327,7 +326,7 @@ def as_text(argument: str, value: Any) -> str:
 
 
 def as_shape(argument: str, value: Any, *, least: int = 0) -> tuple[int, ...]:
-    """Return a shape, all of whose sizes are in [least, 2⁶³), as is the number of what it holds."""
+    """Return a shape as a tuple of ints; all sizes are at least `least`, their product below 2⁶³."""
     if not isinstance(value, (tuple, list)) or not all(map(is_integer, value)):
         raise TypeError(
             f"{argument}: expected a shape (a tuple of integers), got {short_repr(value)}"
@@ -344,13 +343,13 @@ def as_shape(argument: str, value: Any, *, least: int = 0) -> tuple[int, ...]:
 
 
 def require_default(call: str, name: str, value: Any, default: Any = None) -> Any:
-    """Return the default of an argument that cnet does not have; raise for any other value."""
+    """Return the default of an unsupported argument; raise `ValueError` for any other value."""
     if value is not False and not (type(value) is type(default) and value == default):
         raise ValueError(f"{call}: {name} is not supported, got {short_repr(value)}")
     return default
 
 
 def shape_text(shape: tuple[int | None, ...]) -> str:
-    """Return a shape for a message, "batch" standing for the samples' axis."""
+    """Return a shape as text, with "batch" for None."""
     sizes = ["batch" if size is None else str(size) for size in shape]
     return f"({', '.join(sizes)})" if len(sizes) != 1 else f"({sizes[0]},)"

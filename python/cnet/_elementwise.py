@@ -1,6 +1,6 @@
-"""What the engine is told of an activation: one of its functions, and the parameters of that.
+"""The engine's function and parameters for each elementwise activation.
 
-The names and the defaults are Keras's. Several names may be one function of the engine.
+Names and defaults are Keras's. Several names may share a function of the engine.
 """
 
 from __future__ import annotations
@@ -78,9 +78,9 @@ def specification(call: str, activation: Any, parameters: Mapping[str, Any]) -> 
     Raises
     ------
     ValueError
-        If there is no such activation, or a parameter is out of its range.
+        If the activation is unknown, or a parameter is out of range.
     TypeError
-        If the activation has no such parameter, or it is no number.
+        If the activation has no such parameter, or it isn't a number.
     """
     maker = _MAKERS.get(activation) if isinstance(activation, str) else None
     if maker is None:

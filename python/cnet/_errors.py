@@ -1,4 +1,4 @@
-"""How values are shown in errors, whatever they are."""
+"""Parts of error messages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class _ShortRepr(reprlib.Repr):
         self.maxlong = 80
 
     def repr_int(self, x: int, level: int) -> str:
-        # Python itself refuses to write the longest.
+        # Python raises ValueError for the longest.
         bits = x.bit_length()
         return super().repr_int(x, level) if bits < 2000 else f"<an integer of {bits} bits>"
 
@@ -25,20 +25,20 @@ _short_repr = _ShortRepr()
 
 
 def short_repr(value: Any) -> str:
-    """Return the repr of a value, cut where it is long; never fails."""
+    """Return the repr of a value, shortened if it is long; never raises."""
     try:
         return _short_repr.repr(value)
-    except Exception:  # noqa: BLE001 # a class may be named as one of Python's, and be another
+    except Exception:  # noqa: BLE001 # reprlib dispatches by class name, which users can reuse
         return f"<{type(value).__name__}>"
 
 
 def missing(thing: Any, method: str) -> str:
-    """Return the message of a base's method that a subclass is to have, and has not."""
+    """Return the message for an abstract method that a subclass doesn't override."""
     return f"{type(thing).__name__}: expected a method {method}"
 
 
 def reject_unknown_options(thing: Any, options: dict[str, Any]) -> None:
-    """Raise for options that no class of an object's takes; they came down to its base."""
+    """Raise `TypeError` if keyword arguments are left over in the constructor of a base class."""
     if options:
         raise TypeError(
             f"{type(thing).__name__}: got an unexpected keyword argument {short_repr(next(iter(options)))}"

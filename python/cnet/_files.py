@@ -1,4 +1,4 @@
-"""Files that are the old one or the new one, whatever happens while they are written."""
+"""Atomic writing of files."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ SUFFIX = ".safetensors"
 
 
 def as_model_path(call: str, filepath: StrPath) -> str:
-    """Return where a model file is to be written, as text; raise unless it is named as one."""
+    """Return the path of a model file as text; raise unless it ends in ".safetensors"."""
     path = as_path(f"{call}: filepath", filepath)
     suffix = Path(path).suffix
     if suffix != SUFFIX:
-        hint = "; cnet writes no files of Keras's" if suffix in (".keras", ".h5") else ""
+        hint = "; cnet can't write Keras's file formats" if suffix in (".keras", ".h5") else ""
         raise ValueError(
             f"{call}: filepath: expected a name that ends in {SUFFIX!r}, got {path!r}{hint}"
         )
@@ -32,7 +32,7 @@ def as_model_path(call: str, filepath: StrPath) -> str:
 
 
 def as_path(argument: str, value: Any) -> str:
-    """Return a path as text; `TypeError` for all else, as a file's number, which `open` would take."""
+    """Return a path as text; `TypeError` for anything else, such as a file descriptor."""
     path = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
     if not isinstance(path, str):
         raise TypeError(f"{argument}: expected text or a path, got {type(value).__name__}")
@@ -42,36 +42,36 @@ def as_path(argument: str, value: Any) -> str:
 
 
 def write_atomically(path: StrPath, chunks: Iterable[memoryview], *, overwrite: bool) -> None:
-    """Write a file so that at no moment, power loss included, it is anything but the old or the new.
+    """Write a file atomically: it is always the old or the new one, even after a power loss.
 
-    The chunks go to a file beside, which is flushed to disk and takes the old one's place; then the
-    folder is flushed. After an error the old file is there (but for one of flushing the folder, which
-    comes after the new one is in place) and the one beside isn't. Only a killed process leaves that:
-    ``.cnet-….tmp``. No later save removes it, as no lock tells on every file system of a network whether
-    its writer lives.
+    The chunks go to a temporary file in the same folder, which is flushed to disk and renamed; then the
+    folder is flushed. After an error the old file is unchanged (unless flushing the folder failed, which
+    comes after the rename) and the temporary file is deleted. Only a killed process leaves it behind, as
+    ``.cnet-….tmp``. Later saves don't delete it, since no lock works on every network file system to
+    tell whether its writer is alive.
 
     Parameters
     ----------
     path : str or path
-        Through a symbolic link what it points to is written. An old file's mode is kept, a new one's
-        follows the umask; other links to the old file keep the old one.
+        Symbolic links are followed. The mode of an old file is kept, that of a new one follows the
+        umask. Other hard links to the old file keep its contents.
     chunks : iterable of memoryview
     overwrite : bool
-        Whether there may be an old file.
+        Whether to replace an existing file.
 
     Raises
     ------
     FileExistsError
-        If there is one, and it may not.
+        If the file exists and `overwrite` is False.
     OSError
-        If the file can't be written; names `path`.
+        If the file can't be written. The error names `path`.
     """
     with naming(path):
         target = _target_of(path)
         mode = _mode_of(target)
         if mode is not None and not overwrite:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-        # Opened first: a folder that can't be flushed is found before anything is changed.
+        # Opened first, to find out whether it can be flushed before anything changes.
         folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         beside = target.parent / f".cnet-{secrets.token_hex(8)}.tmp"
         try:
@@ -79,13 +79,11 @@ def write_atomically(path: StrPath, chunks: Iterable[memoryview], *, overwrite: 
             if overwrite:
                 beside.replace(target)
             else:
-                os.link(
-                    beside, target
-                )  # which, unlike a rename, fails where there is a file by now
+                os.link(beside, target)  # unlike rename, fails if the file exists by now
                 beside.unlink()
             _flush(folder)
         except BaseException:
-            with suppress(OSError):  # what happened first is what is told
+            with suppress(OSError):  # report the first error
                 beside.unlink()
             raise
         finally:
@@ -94,7 +92,7 @@ def write_atomically(path: StrPath, chunks: Iterable[memoryview], *, overwrite: 
 
 @contextmanager
 def naming(path: StrPath) -> Iterator[None]:
-    """Let every `OSError` from within name `path`: some name none, others a file beside it."""
+    """Make every `OSError` raised within name `path` rather than a temporary file or nothing."""
     try:
         yield
     except OSError as error:
@@ -104,7 +102,7 @@ def naming(path: StrPath) -> Iterator[None]:
 
 
 def _target_of(path: StrPath) -> Path:
-    """Return what a path leads to through symbolic links, whether it exists or not."""
+    """Return a path with symbolic links resolved; the file need not exist."""
     try:
         return Path(os.path.realpath(path, strict=True))
     except FileNotFoundError:
@@ -112,7 +110,7 @@ def _target_of(path: StrPath) -> Path:
 
 
 def _mode_of(target: Path) -> int | None:
-    """Return the mode of the file that is there, None if none is."""
+    """Return the mode of an existing file, None if there is none."""
     try:
         status = target.stat()
     except FileNotFoundError:
@@ -130,20 +128,20 @@ def _write(path: Path, chunks: Iterable[memoryview], mode: int | None) -> None:
 
     with open(path, "xb", opener=opener) as file:
         if mode is not None:
-            os.fchmod(file.fileno(), mode)  # of which the umask may have taken
+            os.fchmod(file.fileno(), mode)  # bits that the umask has cleared
         file.writelines(chunks)
         file.flush()
         _flush(file.fileno())
 
 
 def _flush(descriptor: int) -> None:
-    """Have the disk, not just the system, hold what was written."""
+    """Flush a file's data to the disk, past the system's and the disk's caches."""
     if hasattr(fcntl, "F_FULLFSYNC"):  # macOS, where fsync stops at the disk's cache
         fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
         return
     try:
         os.fsync(descriptor)
     except OSError as error:
-        # Some file systems know no flushing of folders, and need none.
+        # Some file systems don't support fsync of folders, and don't need it.
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):
             raise

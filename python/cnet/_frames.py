@@ -1,4 +1,4 @@
-"""Data frames, of pandas or polars: their columns as one array, and the columns' names."""
+"""Conversion of pandas and polars data frames."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from ._errors import short_repr
 
 __all__ = ["as_array_of_columns", "column_names", "is_frame"]
 
-# What to do with a column that is no numbers, by how its dtype's name begins.
+# Hints for non-numeric columns, by the first letters of their dtype's name.
 _HINTS = {
     ("object", "str", "category", "String", "Categorical", "Enum", "large_string"): (
         "encode it as numbers (scikit-learn's OneHotEncoder, pandas.get_dummies)"
     ),
     ("datetime", "timedelta", "Datetime", "Date", "Duration", "Time", "period"): (
-        "make it a number, as of days since a date"
+        "convert it to numbers, such as days since a date"
     ),
-    ("complex",): "give its real and imaginary parts as two columns",
+    ("complex",): "pass its real and imaginary parts as two columns",
 }
 
 
 def is_frame(value: Any) -> bool:
-    """Whether `value` is a data frame, by what it has."""
+    """Return True if `value` has the attributes of a data frame."""
     return hasattr(value, "columns") and hasattr(value, "dtypes") and hasattr(value, "__array__")
 
 
 def column_names(value: Any) -> tuple[str, ...] | None:
-    """Return the names of a data frame's columns, None if it has none or is no data frame."""
+    """Return the column names of a data frame; None for other values and for unnamed columns."""
     if isinstance(value, np.ndarray) or not is_frame(value):
         return None
     names = tuple(value.columns)
@@ -39,12 +39,12 @@ def column_names(value: Any) -> tuple[str, ...] | None:
 
 
 def as_array_of_columns(frame: Any, argument: str) -> npt.NDArray[Any]:
-    """Return columns of numbers as an array (rows, columns), of a dtype that holds all; missing ones are NaN.
+    """Return numeric columns as an array (rows, columns) of a common dtype; missing values are NaN.
 
     Raises
     ------
     TypeError
-        For a column that is no numbers; the error names it, its dtype and a way out.
+        For a non-numeric column. The error names it and its dtype, and gives a hint.
     """
     columns = [_as_numbers(name, column, argument) for name, column in _columns(frame)]
     if not columns:
@@ -65,7 +65,7 @@ def _as_numbers(name: Any, column: Any, argument: str) -> npt.NDArray[Any]:
     array = np.asarray(column)
     dtype = str(column.dtype)
     if array.dtype.kind == "O" and not dtype.startswith(("object", "str", "category")):
-        with suppress(TypeError, ValueError):  # of what holds no numbers, and not only lacks some
+        with suppress(TypeError, ValueError):  # a column of other objects, reported below
             array = column.to_numpy(dtype=np.float64, na_value=np.nan)
     if array.dtype.kind in "biuf":
         return array
@@ -74,7 +74,7 @@ def _as_numbers(name: Any, column: Any, argument: str) -> npt.NDArray[Any]:
         if dtype.startswith(names):
             advice = f"leave it out, or {hint}"
     if dtype == "object" and all(isinstance(each, (bool, int, float)) for each in array):
-        advice = "convert it: astype(float)"
+        advice = "convert it with astype(float)"
     raise TypeError(
         f"{argument}: column {short_repr(name)}: expected numbers, got dtype {dtype}; {advice}"
     )

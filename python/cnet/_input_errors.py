@@ -1,4 +1,4 @@
-"""Things that are given for an array of numbers and are none: what they are called, and the way out."""
+"""Error texts for values that are passed as arrays of numbers but aren't."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["describe_non_array", "is_map_style_dataset", "locate_non_number"]
 
 
 def describe_non_array(value: Any) -> str | None:
-    """Return what a thing is that can't become an array of numbers, and the way out; None if it may."""
+    """Return a description and a hint for a value that can't become an array, None for others."""
     kind = type(value).__name__
     if value is None:
         return "None"
@@ -26,27 +26,26 @@ def describe_non_array(value: Any) -> str | None:
     if isinstance(value, os.PathLike):
         return f"the path {short_repr(os.fspath(value))}; read the file first"
     if hasattr(value, "tocsr"):
-        return f"a {kind}, which is sparse; give its toarray()"
+        return f"a {kind}, which is sparse; pass its toarray()"
     if isinstance(value, Mapping):
         return (
-            f"a {kind}; models have one input, so give one array (numpy.column_stack joins columns)"
+            f"a {kind}; models have one input, so pass one array (numpy.column_stack joins columns)"
         )
     if isinstance(value, AbstractSet):
-        return f"a {kind}, which has no order; give a list"
+        return f"a {kind}, which has no order; pass a list"
     if getattr(value, "requires_grad", False) is True:
-        return f"a {kind} that requires a gradient; give its detach()"
+        return f"a {kind} that requires a gradient; pass its detach()"
     if inspect.isroutine(value) or isinstance(value, type):
-        return f"the function {value.__name__}; call it, and give what it returns"
+        return f"the function {value.__name__}; call it, and pass its result"
     if is_map_style_dataset(value):
         return (
-            f"a {kind}, whose items are single samples; wrap it in what gives batches "
-            "(torch.utils.data.DataLoader)"
+            f"a {kind}, whose items are single samples; batch them with torch.utils.data.DataLoader"
         )
     return None
 
 
 def is_map_style_dataset(value: Any) -> bool:
-    """Whether `value` is a data set as PyTorch has it: samples by number, and no array."""
+    """Return True for a map-style data set of PyTorch: it returns single samples by index."""
     is_iterable = isinstance(value, Iterable)
     if is_iterable or hasattr(value, "__array__") or hasattr(value, "__dlpack__"):
         return False
@@ -54,12 +53,12 @@ def is_map_style_dataset(value: Any) -> bool:
         return False
     try:
         return isinstance(value[0], (tuple, list, Mapping))
-    except Exception:  # noqa: BLE001 # it is of a user's class
+    except Exception:  # noqa: BLE001 # raised by a user's class
         return False
 
 
 def locate_non_number(array: Any) -> str:
-    """Return where an array of objects holds what is no number, "" if all are."""
+    """Return the row of the first non-number in an array of objects as text, "" if there is none."""
     size = array.size // max(len(array), 1)
     for index, value in enumerate(array.ravel()):
         is_nan = isinstance(value, float) and math.isnan(value)

@@ -1,4 +1,4 @@
-"""Names that layers, models and optimizers get where they are given none, as Keras's."""
+"""Default names of layers, models and optimizers, numbered as in Keras."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def auto_name(prefix: str) -> str:
 
 
 def clear() -> None:
-    """Let the names begin anew."""
+    """Restart the numbering."""
     _names.clear()
 
 
 def snake_case(name: str) -> str:
-    """Return the name of a class as Keras numbers it: "AdamW" is "adam_w", "SGD" is "sgd"."""
+    """Return the name of a class in snake case, as in Keras: "AdamW" is "adam_w", "SGD" is "sgd"."""
     name = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", re.sub(r"\W+", "", name))
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()

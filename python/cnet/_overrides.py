@@ -1,4 +1,4 @@
-"""Which methods of a subclass nobody would call: such a class has no objects."""
+"""Rejection of subclasses that override methods which cnet never calls."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ __all__ = ["RejectsOverrides"]
 
 
 class RejectsOverrides:
-    """What the engine computes itself, so that an override of how would be ignored.
+    """Base of classes whose computation the engine does, so that an override would be ignored.
 
-    `TypeError` is raised when an object of such a subclass is made.
+    Instantiating a subclass with such an override raises `TypeError`.
     """
 
-    #: What nobody calls, and what is there instead.
+    #: Methods that are never called, and the alternative to overriding each.
     _not_overridable: ClassVar[dict[str, str]] = {}
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -27,4 +27,4 @@ class RejectsOverrides:
                 def refuse(*_: Any, _message: str = message, **__: Any) -> None:
                     raise TypeError(_message)
 
-                cls.__init__ = refuse  # type: ignore[method-assign] # for what is never made
+                cls.__init__ = refuse  # type: ignore[method-assign] # no object is ever made

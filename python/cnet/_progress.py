@@ -1,4 +1,4 @@
-"""What training shows: a live bar on a terminal and in a notebook, else a line an epoch."""
+"""Progress of training: a live bar on terminals and in notebooks, else a line per epoch."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ class Progress:
     Parameters
     ----------
     steps : int or None
-        Batches in a pass, None if that is not known.
+        Batches per pass, None if unknown.
     verbose : {"auto", 0, 1, 2}
-        Silent, a bar, or a line; "auto" is a bar on a terminal and in a notebook, else a line.
+        0 is silent, 1 a bar, 2 a line; "auto" is 1 on a terminal or in a notebook, else 2.
     call : str
         Names the caller in errors.
 
     Raises
     ------
     ValueError
-        If `verbose` is none of these.
+        If `verbose` is something else.
     """
 
     def __init__(self, steps: int | None, verbose: Any, call: str = "Progress") -> None:
@@ -44,7 +44,7 @@ class Progress:
 
     @property
     def live(self) -> bool:
-        """Whether `update` shows anything."""
+        """True if `update` shows anything."""
         return self.verbose == 1
 
     def begin(self, title: str) -> None:
@@ -52,11 +52,11 @@ class Progress:
         self._title = title
         self._start = time.perf_counter()
         if self.live and sys.stdout is not None:
-            import shutil  # not before it is needed: it is slow to import
+            import shutil  # slow to import
 
             from tqdm.std import tqdm
 
-            # A terminal may not know its size; the last column is left free for the cursor.
+            # Falls back to 80 columns. The last column is left for the cursor.
             size = shutil.get_terminal_size()
             self._columns = size.columns - 1
             self._bar = tqdm(
@@ -81,18 +81,18 @@ class Progress:
             self.update(step, logs)
             self._close(f"{self._title} {self._done(step)} {figures}")
         elif self.verbose == 2:
-            print(f"{self._title} - {figures}", flush=True)  # noqa: T201 # showing is its task
+            print(f"{self._title} - {figures}", flush=True)  # noqa: T201 # progress is printed
 
     def close(self) -> None:
-        """Leave the bar as it is; after an exception, too."""
+        """Replace the bar by its last state, if it is still there."""
         if self._bar is not None:
             self._close(f"{self._title} {self._done(self._bar.n)}")
 
     def _close(self, line: str) -> None:
-        """Replace the bar, which one line has to hold, by a line of any length."""
+        """Replace the bar, which is cut to the terminal's width, by a line of any length."""
         bar, self._bar = self._bar, None
         bar.close()
-        print(line, flush=True)  # noqa: T201 # showing is its task
+        print(line, flush=True)  # noqa: T201 # progress is printed
 
     def _format(self, step: int, figures: str) -> str:
         done = f"{self._title} {self._done(step)}"
@@ -111,7 +111,7 @@ class Progress:
 
 
 def _figure(value: Any) -> str:
-    """Return a figure, or those of several classes, for the eye."""
+    """Return a number, or one for each class, as text."""
     if isinstance(value, Iterable):
         return f"[{' '.join(map(_figure, value))}]"
     return f"{value:.4f}"
@@ -122,7 +122,7 @@ def _duration(seconds: float) -> str:
         return f"{seconds:.3g}s" if seconds < 999.5 else f"{seconds:.0f}s"
     if seconds >= 0.9995e-3:
         return f"{seconds * 1e3:.3g}ms"
-    return f"{seconds * 1e6:.0f}us"  # plain ASCII: not every output can take a µ
+    return f"{seconds * 1e6:.0f}us"  # not every output can encode a µ
 
 
 def _in_notebook() -> bool:

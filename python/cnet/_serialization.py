@@ -1,8 +1,8 @@
-"""Objects as plain values and back: what their constructors take, by name.
+"""Conversion of objects to plain values, their constructors' arguments, and back.
 
-The one mechanism for all of them: an object keeps each argument of its constructor in an attribute
-of that name, so `get_config` reads the signature and no class has a method of its own. A user's class
-that hands further arguments on to one of cnet's overrides it, as in Keras.
+Every object stores each argument of its constructor in an attribute of that name, so one `get_config`
+that reads the signature serves all classes. A user's class that passes further arguments to a class
+of cnet overrides it, as in Keras.
 """
 
 from __future__ import annotations
@@ -26,11 +26,10 @@ __all__ = ["Configurable", "HasOptions", "as_config", "find_class", "get_by_name
 
 
 class _Option:
-    """An attribute that keeps an argument of a constructor.
+    """An attribute that stores an argument of the constructor.
 
-    It is read as any other, from the object; for what it is before, classes may have a value. Assigning
-    it again constructs another such object, so that checks, conversions and consequences are the
-    constructor's. Other attributes cost what they do in any class.
+    Assigning it after construction constructs another such object, so that the constructor's checks
+    and conversions apply. Reading is as fast as for a plain attribute.
     """
 
     def __init__(self, name: str) -> None:
@@ -44,7 +43,7 @@ class _Option:
 
 
 class _OptionWithDefault(_Option):
-    """One that classes have a value of."""
+    """An option with a default at class level."""
 
     def __init__(self, name: str, default: Any) -> None:
         super().__init__(name)
@@ -55,9 +54,9 @@ class _OptionWithDefault(_Option):
 
 
 class HasOptions(RejectsOverrides):
-    """What keeps the arguments of its constructor, and shows itself as a call of it."""
+    """Base of classes that store their constructor's arguments and show them in the repr."""
 
-    # Where an argument isn't kept in an attribute of its own name.
+    # Attribute names of arguments that aren't stored under their own name.
     _stored_as: ClassVar[dict[str, str]] = {}
     _option_names: ClassVar[frozenset[str]] = frozenset()
 
@@ -66,37 +65,37 @@ class HasOptions(RejectsOverrides):
         if "__init__" in vars(cls) and cls.__module__.startswith("cnet."):
             code = vars(cls)["__init__"].__code__
             arguments = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
-            kept_in = {cls._stored_as.get(name, name) for name in arguments}
-            cls._option_names |= {name for name in kept_in if name[0] != "_"}
+            attributes = {cls._stored_as.get(name, name) for name in arguments}
+            cls._option_names |= {name for name in attributes if name[0] != "_"}
         for name in cls._option_names:
             present = inspect.getattr_static(cls, name, _Option)
-            if present is _Option:  # there is nothing
+            if present is _Option:  # not defined
                 setattr(cls, name, _Option(name))
             elif not hasattr(present, "__set__") and not callable(present):
-                # A value of the class: neither a property, which checks by itself, nor a method.
+                # A default, neither a property, which does its own checks, nor a method.
                 setattr(cls, name, _OptionWithDefault(name, present))
 
     def _assign(self, option: str, value: Any) -> None:
-        """Take another value of an option as the constructor takes it, or raise as it does."""
+        """Set an option to a value that the constructor accepts, or raise its error."""
         cls: Any = type(self)
         arguments = self._arguments() | {_options(cls)[option]: value}
         self._update_from(option, _constructor(cls)(**arguments))
 
     def _arguments(self) -> dict[str, Any]:
-        """Return what the constructor would be given for another such object."""
+        """Return the constructor's arguments for another such object."""
         cls: Any = type(self)
         options = _options(cls).items()
         return {name: vars(self)[key] for key, name in options if key in vars(self)}
 
     @property
     def _state(self) -> frozenset[str]:
-        """What the constructor sets and use changes: it outlives the assignment of an option."""
+        """Attributes that change in use; they survive the assignment of an option."""
         return frozenset()
 
     def _update_from(self, attribute: str, other: HasOptions) -> None:
-        """Become like an object that was constructed with another value of an option."""
-        kept = set(vars(other)) - {"name"} if attribute == "name" else self._state
-        vars(self).update({k: v for k, v in vars(other).items() if k not in kept})
+        """Copy the attributes of an object that was constructed with another value of an option."""
+        unchanged = set(vars(other)) - {"name"} if attribute == "name" else self._state
+        vars(self).update({k: v for k, v in vars(other).items() if k not in unchanged})
 
     def __repr__(self) -> str:
         kind = type(self).__name__
@@ -104,46 +103,46 @@ class HasOptions(RejectsOverrides):
         for name, default in _parameters(type(self)).items():
             value = vars(self).get(self._stored_as.get(name, name), default)
             is_default = isinstance(value, (int, float, str)) and value == default
-            is_its_own = name == "name" and _is_of_class(type(self), str(value))
-            if value is not default and not is_default and not is_its_own:
+            is_automatic = name == "name" and _is_default_name(type(self), str(value))
+            if value is not default and not is_default and not is_automatic:
                 options.append(f"{name}={short_repr(value)}")
         return f"{kind}({', '.join(options)})"
 
 
 class Configurable(HasOptions):
-    """What can be described by the arguments of its constructor."""
+    """Base of classes that can be described by the arguments of their constructor."""
 
     def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments: numbers, text, lists and dicts; no weights.
+        """Return the constructor's arguments as numbers, text, lists and dicts, without weights.
 
         Raises
         ------
         TypeError
-            If an argument can't be described so: a function that isn't cnet's.
+            If an argument has no such form, such as a function that isn't cnet's.
         """
         config: dict[str, Any] = {}
         seen = set()
         for name in _parameters(type(self)):
-            kept_in = self._stored_as.get(name, name)
-            if kept_in not in seen:
-                config[name] = as_config(getattr(self, kept_in), f"{type(self).__name__}: {name}")
-            seen.add(kept_in)
+            attribute = self._stored_as.get(name, name)
+            if attribute not in seen:
+                config[name] = as_config(getattr(self, attribute), f"{type(self).__name__}: {name}")
+            seen.add(attribute)
         return config
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """Return an object made from what `get_config` gave.
+        """Return an object made from the result of `get_config`.
 
         Raises
         ------
         TypeError, ValueError
-            If the constructor takes no such arguments.
+            If the constructor rejects the arguments.
         """
         return cls(**config)
 
 
 def as_config(value: Any, argument: str) -> Any:
-    """Return an argument as plain values; an object becomes its "class_name" and "config"."""
+    """Return an argument as plain values; an object becomes a dict of "class_name" and "config"."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, (np.generic, np.ndarray)):
@@ -170,14 +169,14 @@ def find_class(
     Raises
     ------
     ValueError
-        If it is no such dict, or names no class among `known` and `custom_objects`.
+        If `config` isn't such a dict, or its class is not in `known` or `custom_objects`.
     """
     classes = {**known, **(custom_objects or {})}
     name = config.get("class_name") if isinstance(config, Mapping) else None
     if not isinstance(name, str) or name not in classes:
         raise ValueError(
-            f"{call}: expected a dict with 'class_name' and 'config', got {short_repr(config)}; the class is to "
-            f"be one of {', '.join(classes)}"
+            f"{call}: expected a dict with 'class_name' and 'config', got {short_repr(config)}; known "
+            f"classes: {', '.join(classes)}"
         )
     arguments = config.get("config") or {}
     if not isinstance(arguments, Mapping):
@@ -188,24 +187,24 @@ def find_class(
 def get_by_name(
     family: str, base: type[Any], known: Mapping[str, type[Any]], identifier: Any
 ) -> Any:
-    """Return one of a family from its name, its class, its configuration, or itself.
+    """Return an object of a family by its name, class or configuration, or the object itself.
 
     Parameters
     ----------
     family : str
-        Begins errors: "regularizer".
+        Prefix of errors, such as "regularizer".
     base : type
-        What all of the family, the user's own among them, are.
+        Base class of the family, including the user's classes.
     known : dict of str to type
-        Those that have names.
+        Classes by name.
     identifier : str, type, dict or `base`
 
     Raises
     ------
     ValueError
-        For a name that is not known.
+        If the name is unknown.
     TypeError
-        For what is none of these.
+        If `identifier` has another type.
     """
     if isinstance(identifier, base):
         return identifier
@@ -229,21 +228,21 @@ def get_by_name(
     )
 
 
-def _is_of_class(cls: Any, name: str) -> bool:
-    """Whether an object of a class has this name without having been given it."""
+def _is_default_name(cls: Any, name: str) -> bool:
+    """Return True if objects of a class get such a name by default."""
     own = getattr(cls, "name", cls.__name__)
     return name == own or re.sub(r"_\d+$", "", name) == snake_case(cls.__name__)
 
 
 @lru_cache(maxsize=256)
 def _constructor(cls: Any) -> Any:
-    """Return the class of cnet's whose constructor checks the options of `cls`."""
+    """Return the nearest base of `cls` in cnet, whose constructor checks the options."""
     return next(base for base in cls.__mro__ if base.__module__.startswith("cnet."))
 
 
 @lru_cache(maxsize=256)
 def _options(cls: Any) -> dict[str, str]:
-    """Return the attributes that keep arguments of cnet's constructor, with the arguments' names."""
+    """Return the attributes that store arguments of cnet's constructor, with the arguments' names."""
     options: dict[str, str] = {}
     for name in _parameters(_constructor(cls)):
         options.setdefault(cls._stored_as.get(name, name), name)
@@ -251,7 +250,7 @@ def _options(cls: Any) -> dict[str, str]:
 
 
 def _parameters(cls: type[Any]) -> dict[str, Any]:
-    """Return a constructor's arguments and their defaults; ``**options`` are those of the base class."""
+    """Return a constructor's parameters and defaults; ``**options`` stands for those of the base."""
     own = [base for base in cls.__mro__ if "__init__" in vars(base) and base is not object]
     defaults: dict[str, Any] = {}
     for base in (own[0], own[-1]) if own else ():

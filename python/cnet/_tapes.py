@@ -1,4 +1,4 @@
-"""The gradient tapes that are running in a thread, for whoever is asked for something that they record."""
+"""The running gradient tapes of each thread."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ running = _Running()
 
 
 def is_recorded(x: Any) -> bool:
-    """Return whether what is computed of `x` is for tapes: one is running, or `x` is a tensor."""
+    """Return True if a computation with `x` may be recorded: a tape is running, or `x` is a tensor."""
     return bool(running.tapes) or hasattr(type(x), "__tensor__")
 
 
 def is_watched(x: Any) -> bool:
-    """Return whether a running tape can be asked for a gradient by `x`, or by what it was made of."""
+    """Return True if a running tape watches `x`, directly or as a result."""
     for tape in running.tapes:  # noqa: SIM110 # any() takes four times as long
         if id(x) in tape.watched:
             return True
@@ -32,7 +32,7 @@ def is_watched(x: Any) -> bool:
 
 
 def is_explicitly_watched(x: Any) -> bool:
-    """Return whether a running tape was told to watch `x` itself."""
+    """Return True if `watch` of a running tape was called with `x`."""
     for tape in running.tapes:  # noqa: SIM110 # as above
         if id(x) in tape.explicitly_watched:
             return True

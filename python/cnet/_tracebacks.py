@@ -1,4 +1,4 @@
-"""Errors and warnings that point to where the user called, not to what cnet called in between."""
+"""Errors and warnings that point to the user's call, without cnet's own frames."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _CNET = str(Path(__file__).parent)
 
 
 class Filtering:
-    """Whether tracebacks are filtered, in the whole process."""
+    """The process-wide switch of traceback filtering."""
 
     enabled = True
 
 
 def brief_traceback(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Leave what cnet calls within a public function out of the tracebacks of its errors.
+    """Remove cnet's frames from the tracebacks of errors that a public function raises.
 
-    What it calls of the user's (callbacks, functions, generators) stays. `KeyboardInterrupt` and its
-    like tell where they struck.
+    Frames of the user's callbacks, functions and generators stay. `KeyboardInterrupt` and other
+    exceptions that aren't errors keep their whole traceback.
     """
 
     @wraps(function)
@@ -38,13 +38,13 @@ def brief_traceback(function: Callable[_P, _R]) -> Callable[_P, _R]:
         except Exception as error:
             if not Filtering.enabled:
                 raise
-            raise error.with_traceback(_without_cnet_frames(error.__traceback__))  # noqa: B904 # it is the same
+            raise error.with_traceback(_without_cnet_frames(error.__traceback__))  # noqa: B904 # the same error
 
     return call
 
 
 def warn(message: str) -> None:
-    """Give a `UserWarning` of the line at which the user has called cnet."""
+    """Issue a `UserWarning` for the line on which the user called cnet."""
     frame: FrameType | None = sys._getframe(1)
     level = 2
     while frame is not None and frame.f_code.co_filename.startswith(_CNET):
@@ -53,7 +53,7 @@ def warn(message: str) -> None:
 
 
 def _without_cnet_frames(traceback: TracebackType | None) -> TracebackType | None:
-    """Return a traceback without cnet's own frames."""
+    """Return a traceback without the frames of cnet."""
     kept: list[TracebackType] = []
     while traceback is not None:
         if not traceback.tb_frame.f_code.co_filename.startswith(_CNET):

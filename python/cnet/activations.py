@@ -1,8 +1,8 @@
 """Activation functions, by Keras's names.
 
-Each is a function of an array, or of a tensor of `cnet.autodiff`, whose tape records it; as a layer's
-activation it runs in the engine. A layer takes a name, one of these functions, or a `functools.partial` of
-one that sets its parameters:
+Each function takes an array, or a tensor of `cnet.autodiff`, which tapes record. As the activation of a
+layer it runs in the engine. Layers accept a name, one of these functions, or a `functools.partial` of one
+to set its parameters:
 
 >>> from functools import partial
 >>> from cnet import activations, layers
@@ -53,7 +53,7 @@ ActivationFunction: TypeAlias = Callable[..., FloatArray]
 
 
 def linear(x: npt.ArrayLike) -> FloatArray:
-    """Return `x` as it is."""
+    """Return `x` unchanged."""
     if hasattr(x, "__tensor__"):
         return x.__tensor__()  # type: ignore[no-any-return] # a Tensor
     (x,) = as_floats("linear", x=x)
@@ -66,7 +66,7 @@ def relu(
     max_value: float | None = None,
     threshold: float = 0.0,
 ) -> FloatArray:
-    """Return max(x, 0), or that line bent and cut elsewhere.
+    """Return max(x, 0), or a variant of it with other parameters.
 
     ``min(x, max_value)`` where x > threshold, else ``negative_slope * (x - threshold)``.
 
@@ -75,7 +75,7 @@ def relu(
     x : array_like, any shape
     negative_slope : float, default 0
     max_value : float, optional
-        At least 0; None, the default, is no limit.
+        At least 0. Default: no limit.
     threshold : float, default 0
         At least 0.
 
@@ -113,7 +113,7 @@ def relu6(x: npt.ArrayLike) -> FloatArray:
 
 
 def leaky_relu(x: npt.ArrayLike, negative_slope: float = 0.2) -> FloatArray:
-    """Return x where it is positive, else ``negative_slope * x``.
+    """Return x if positive, else ``negative_slope * x``.
 
     References
     ----------
@@ -130,7 +130,7 @@ def leaky_relu(x: npt.ArrayLike, negative_slope: float = 0.2) -> FloatArray:
 
 
 def elu(x: npt.ArrayLike, alpha: float = 1.0) -> FloatArray:
-    """Return x where it is positive, else ``alpha * (exp(x) - 1)``.
+    """Return x if positive, else ``alpha * (exp(x) - 1)``.
 
     References
     ----------
@@ -149,7 +149,7 @@ def elu(x: npt.ArrayLike, alpha: float = 1.0) -> FloatArray:
 def selu(x: npt.ArrayLike) -> FloatArray:
     """Return ``scale * elu(x, alpha)`` with scale = 1.0507… and alpha = 1.6732….
 
-    With `lecun_normal` weights the activations keep mean 0 and variance 1 from layer to layer.
+    With `lecun_normal` weights, activations keep mean 0 and variance 1 through the layers.
 
     References
     ----------
@@ -165,7 +165,7 @@ def selu(x: npt.ArrayLike) -> FloatArray:
 
 
 def gelu(x: npt.ArrayLike, approximate: bool = False) -> FloatArray:
-    """Return x Φ(x), Φ being the standard normal distribution function.
+    """Return x Φ(x), where Φ is the standard normal distribution function.
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ def gelu(x: npt.ArrayLike, approximate: bool = False) -> FloatArray:
 
 
 def silu(x: npt.ArrayLike) -> FloatArray:
-    """Return ``x * sigmoid(x)``, which is also called `swish`.
+    """Return ``x * sigmoid(x)``, also called `swish`.
 
     References
     ----------
@@ -254,7 +254,7 @@ def sigmoid(x: npt.ArrayLike) -> FloatArray:
 
 
 def hard_sigmoid(x: npt.ArrayLike) -> FloatArray:
-    """Return ``(x + 3) / 6``, between 0 and 1.
+    """Return ``(x + 3) / 6``, clipped to [0, 1].
 
     References
     ----------
@@ -316,7 +316,7 @@ def exponential(x: npt.ArrayLike) -> FloatArray:
 
 
 def softmax(x: npt.ArrayLike, axis: int = -1) -> FloatArray:
-    """Return exp(x) over its sum along `axis`, for `x` of at least one dimension.
+    """Return exp(x) divided by its sum along `axis`; `x` has at least one dimension.
 
     References
     ----------
@@ -335,7 +335,7 @@ def softmax(x: npt.ArrayLike, axis: int = -1) -> FloatArray:
 def log_softmax(x: npt.ArrayLike, axis: int = -1) -> FloatArray:
     """Return x minus the logarithm of the sum of exp(x) along `axis`.
 
-    The logarithm of `softmax`, also where that is too small for a number.
+    This is the logarithm of `softmax`, even where that underflows to 0.
 
     References
     ----------
@@ -376,7 +376,6 @@ def _along_axis(
     return np.moveaxis(rows.reshape(last.shape), -1, axis)
 
 
-# What layers know: the function of each name.
 _FUNCTIONS: dict[str, ActivationFunction] = {
     "linear": linear,
     **{name: globals()[name] for name in NAMES},
@@ -385,8 +384,8 @@ _FUNCTIONS: dict[str, ActivationFunction] = {
     "log_softmax": log_softmax,
 }
 
-# What Keras has beside these, and the engine has not.
-_LEFT_OUT = {
+# Activations of Keras that the engine lacks.
+_UNSUPPORTED = {
     *("celu", "glu", "hard_shrink", "hard_silu", "hard_swish", "hard_tanh", "log_sigmoid"),
     *("soft_shrink", "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "tanh_shrink"),
     "threshold",
@@ -394,20 +393,20 @@ _LEFT_OUT = {
 
 
 def get(identifier: str | ActivationFunction | dict[str, Any] | None) -> ActivationFunction:
-    """Return an activation function from its name, from itself, or `linear` from None.
+    """Return an activation function by its name, the function itself, or `linear` for None.
 
     Parameters
     ----------
     identifier : str, function, dict or None
-        A `functools.partial` of one of this module's functions sets its parameters by name; a dict
-        is what a layer's `get_config` makes of such.
+        A `functools.partial` of a function of this module sets its parameters by name. A dict is the
+        form that partials have in the `get_config` of layers.
 
     Raises
     ------
     ValueError
-        If there is no such activation, or a parameter is out of its range.
+        If the activation is unknown, or a parameter is out of range.
     TypeError
-        For anything else, and if a partial sets what the function does not have.
+        If `identifier` has another type, or a partial sets an unknown parameter.
 
     Examples
     --------
@@ -427,7 +426,7 @@ def get(identifier: str | ActivationFunction | dict[str, Any] | None) -> Activat
     if isinstance(identifier, dict):
         cls, parameters = find_class(identifier, {"partial": partial}, None, "activation")
         return get(cls(get(parameters.pop("function", None)), **parameters))
-    if isinstance(identifier, str) and identifier in _LEFT_OUT:
+    if isinstance(identifier, str) and identifier in _UNSUPPORTED:
         raise ValueError(f"activation: Keras's {short_repr(identifier)} is not supported")
     known = ", ".join(_FUNCTIONS)
     error = ValueError if isinstance(identifier, str) else TypeError
@@ -435,24 +434,24 @@ def get(identifier: str | ActivationFunction | dict[str, Any] | None) -> Activat
 
 
 def takes_rows(function: ActivationFunction) -> bool:
-    """Return whether an activation is a function of a row, not of each element."""
+    """Return True if an activation is a function of rows, not of single elements."""
     return unwrapped(function) in (softmax, log_softmax)
 
 
 def add_to(network: Any, function: ActivationFunction, name: str) -> None:
-    """Append the engine's layer for an activation to a network; linear is none."""
+    """Append the engine's layer for an activation to a network; linear needs none."""
     kind, *arguments = _engine_layer(function)
     if kind:
         getattr(network, kind)(name, *arguments)
 
 
 def unwrapped(function: ActivationFunction) -> ActivationFunction:
-    """Return the function whose parameters a partial sets, or the function itself."""
+    """Return the function of a partial, or the function itself."""
     return function.func if isinstance(function, partial) else function
 
 
 def _engine_layer(function: ActivationFunction) -> tuple[Any, ...]:
-    """Return which method of the engine's network adds an activation, and what it is given."""
+    """Return the name of the network's method that adds an activation, and its arguments."""
     name = unwrapped(function).__name__
     parameters: dict[str, Any] = {}
     if isinstance(function, partial):

@@ -1,4 +1,4 @@
-"""What programs of Keras ask of its backend, and cnet has."""
+"""The functions of Keras's backend module that cnet has."""
 
 from __future__ import annotations
 

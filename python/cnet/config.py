@@ -1,4 +1,4 @@
-"""What holds for the whole process: the default floating-point type, who may limit threads."""
+"""Process-wide settings: default floating-point type, traceback filtering, threadpoolctl."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def floatx() -> str:
 
 
 def set_floatx(value: Any) -> None:
-    """Set the default floating-point type of layers that are made from now on.
+    """Set the default floating-point type of layers created from now on.
 
     Parameters
     ----------
@@ -45,24 +45,24 @@ def set_floatx(value: Any) -> None:
     Raises
     ------
     ValueError
-        If `value` is neither.
+        If `value` is something else.
     """
     global _floatx
     _floatx = standardize_dtype("None" if value is None else value, "set_floatx")
 
 
 def enable_traceback_filtering() -> None:
-    """Leave cnet's own calls out of tracebacks, as is the default."""
+    """Remove cnet's own frames from tracebacks; this is the default."""
     Filtering.enabled = True
 
 
 def disable_traceback_filtering() -> None:
-    """Show cnet's own calls in tracebacks, too: for who looks for a fault in cnet."""
+    """Keep cnet's own frames in tracebacks, to debug cnet itself."""
     Filtering.enabled = False
 
 
 def is_traceback_filtering_enabled() -> bool:
-    """Return whether tracebacks leave out cnet's own calls, down to what was called of the user's.
+    """Return True if cnet's own frames are removed from tracebacks.
 
     Examples
     --------
@@ -73,16 +73,16 @@ def is_traceback_filtering_enabled() -> bool:
     return Filtering.enabled
 
 
-@cache  # once a process
+@cache  # once per process
 def register_threadpoolctl() -> None:
-    """Let threadpoolctl, 3.3 or newer, see and limit cnet's threads.
+    """Let threadpoolctl 3.3 or newer see and limit cnet's threads.
 
-    From then on ``threadpool_limits(1)`` limits cnet too, and ``threadpool_info()`` lists it, with
-    "cnet" as its `user_api`. The limit is the process's, as that of `cnet.set_num_threads`; results
+    Afterwards ``threadpool_limits(1)`` limits cnet too, and ``threadpool_info()`` lists it with
+    "cnet" as its `user_api`. The limit is process-wide, like that of `cnet.set_num_threads`. Results
     do not depend on it.
 
-    Importing cnet calls this if threadpoolctl has been imported before. Where cnet comes first, call
-    it yourself: cnet imports no optional library unasked.
+    Importing cnet calls this function if threadpoolctl has already been imported. Otherwise call it
+    yourself: cnet doesn't import optional libraries by itself.
 
     Raises
     ------
@@ -118,13 +118,13 @@ def register_threadpoolctl() -> None:
 
         def set_additional_attributes(self) -> None:
             if not Path(self.filepath).samefile(_core.__file__):
-                self.dynlib = None  # another package's _core: without symbols it is passed over
+                self.dynlib = None  # another package's _core: threadpoolctl skips it
 
     threadpoolctl.register(CnetController)
 
 
 def standardize_dtype(dtype: Any, call: str) -> str:
-    """Return `dtype`, or the default if it is None; `call` names the caller in the error."""
+    """Return the name of a dtype, the default for None; `call` names the caller in the error."""
     if dtype is None:
         return _floatx
     # np.dtype("float32") has a name, np.float32 a __name__.

@@ -1,4 +1,4 @@
-"""What weights are held to after each step, by Keras's names and formulas."""
+"""Constraints on weights after each step, with Keras's names and formulas."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _EPSILON = 1e-7
 
 
 class Constraint(Configurable):
-    """What the engine makes of a weight after each step; called with an array, it returns a new one."""
+    """A projection of a weight after each step; called with an array, it returns a new one."""
 
     _not_overridable: ClassVar[dict[str, str]] = {
-        "__call__": "the engine knows cnet's own constraints only; a callback may assign weights instead"
+        "__call__": "the engine supports only cnet's constraints; a callback can assign weights instead"
     }
 
     def engine_constraint(self) -> tuple[str, float, float, float]:
-        """Return the engine's name of it, and least norm, greatest norm and rate."""
+        """Return the engine's name of the constraint, smallest norm, largest norm and rate."""
         raise NotImplementedError(missing(self, "engine_constraint()"))
 
     def __call__(self, w: npt.ArrayLike) -> FloatArray:
@@ -63,13 +63,13 @@ class NonNeg(Constraint):
 
 
 class _Norm(Constraint):
-    """``w * (rate * clip(n, least, most) + (1 - rate) * n) / (n + 1e-7)``, n the norm down axis 0."""
+    """``w * (rate * clip(n, least, most) + (1 - rate) * n) / (n + 1e-7)``, with n the norm along axis 0."""
 
     def __init__(self, axis: int) -> None:
         if np.ndim(axis) > 0 or isinstance(axis, bool) or axis != 0:
             raise ValueError(
-                f"{type(self).__name__}: axis={short_repr(axis)} is not supported: the engine takes norms of "
-                "the weights into a unit, axis=0"
+                f"{type(self).__name__}: axis={short_repr(axis)} is not supported: the engine computes the norm "
+                "of each unit's incoming weights, axis=0"
             )
         self.axis = 0
 
@@ -85,18 +85,18 @@ class _Norm(Constraint):
 
 
 class MaxNorm(_Norm):
-    """Weights into a unit with a norm of at most `max_value` (Srivastava et al., 2014).
+    """Limits the norm of each unit's incoming weights to `max_value` (Srivastava et al., 2014).
 
     Parameters
     ----------
     max_value : float, default 2
     axis : int, default 0
-        The inputs of a kernel, all of a vector; there is no other.
+        The inputs of a kernel. Other axes are not supported.
 
     Raises
     ------
     TypeError, ValueError
-        If `max_value` is no number of at least 0, or for another axis.
+        If `max_value` is not a number of at least 0, or for another axis.
 
     Examples
     --------
@@ -115,12 +115,12 @@ class MaxNorm(_Norm):
 
 
 class UnitNorm(_Norm):
-    """Weights into a unit with norm 1.
+    """Scales each unit's incoming weights to norm 1.
 
     Parameters
     ----------
     axis : int, default 0
-        The inputs of a kernel, all of a vector; there is no other.
+        The inputs of a kernel. Other axes are not supported.
 
     Raises
     ------
@@ -143,22 +143,22 @@ class UnitNorm(_Norm):
 
 
 class MinMaxNorm(_Norm):
-    """Weights into a unit with a norm in [`min_value`, `max_value`], or moved towards it.
+    """Scales each unit's incoming weights to a norm in [`min_value`, `max_value`], or towards it.
 
     Parameters
     ----------
     min_value : float, default 0
     max_value : float, default 1
     rate : float, default 1
-        How far towards the limits a step goes: 1 enforces them.
+        Fraction of the way to the limits that each step takes; 1 enforces them.
     axis : int, default 0
-        The inputs of a kernel, all of a vector; there is no other.
+        The inputs of a kernel. Other axes are not supported.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is no number of at least 0, `max_value` is below `min_value`, or for another
-        axis.
+        If an argument is not a number of at least 0, `max_value` is below `min_value`, or for
+        another axis.
 
     Examples
     --------
@@ -201,23 +201,23 @@ _CLASSES: dict[str, type[Constraint]] = {
 
 
 def get(identifier: Any) -> Constraint | None:
-    """Return a constraint from its name, its class, its configuration, or itself; None stays None.
+    """Return a constraint by its name, class or configuration, or the object itself; None stays None.
 
     Raises
     ------
     ValueError
-        If there is no such constraint.
+        If the name is unknown.
     TypeError
-        For anything else. Functions and formulas of your own are not taken: a constraint has to be
-        one that the engine knows.
+        If `identifier` has another type. Custom functions and formulas are not accepted: the engine
+        computes the constraints.
     """
     if identifier is None:
         return None
     constraint: Constraint = get_by_name("constraint", Constraint, _CLASSES, identifier)
     if not isinstance(constraint, (NonNeg, _Norm)):
         raise TypeError(
-            f"constraint: {type(constraint).__name__} has a formula of its own, which the engine "
-            "does not know"
+            f"constraint: {type(constraint).__name__} has a custom formula, which the engine does "
+            "not support"
         )
     return constraint
 

@@ -1,4 +1,4 @@
-"""How weights begin, by Keras's names and formulas."""
+"""Initializers of weights, with Keras's names and formulas."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ __all__ = [
 
 
 class Initializer(Configurable):
-    """Makes the first values of a weight: ``initializer(shape, dtype=None) -> array``."""
+    """Base of initializers: ``initializer(shape, dtype=None) -> array``."""
 
     def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> FloatArray:
         """Return an array of `shape` and `dtype` (default `cnet.config.floatx()`)."""
@@ -89,7 +89,7 @@ class Ones(Constant):
 
 
 class _Random(Initializer):
-    """An initializer with a seed; the same object gives the same numbers each time, as in Keras."""
+    """An initializer with a seed; an object returns the same numbers at each call, as in Keras."""
 
     _stored_as: ClassVar = {"seed": "_given_seed"}
 
@@ -98,7 +98,7 @@ class _Random(Initializer):
 
     @property
     def seed(self) -> Any:
-        """What its numbers come from; assigning None draws one."""
+        """Seed of the numbers; assigning None draws a new one."""
         return self._seed
 
     @seed.setter
@@ -107,7 +107,7 @@ class _Random(Initializer):
         self._given_seed = value
 
     def _arguments(self) -> dict[str, Any]:
-        return super()._arguments() | {"seed": self._seed}  # none is drawn for another such object
+        return super()._arguments() | {"seed": self._seed}  # keeps a drawn seed
 
     @property
     def _state(self) -> frozenset[str]:
@@ -141,20 +141,20 @@ class RandomNormal(_Random):
 
 
 class TruncatedNormal(RandomNormal):
-    """Normal with `mean` and `stddev`, what is two or more `stddev` away drawn anew."""
+    """Normal with `mean` and `stddev`; numbers two or more `stddev` away are redrawn."""
 
     def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> FloatArray:
         return random.truncated_normal(shape, self.mean, self.stddev, dtype, self.seed)
 
 
 class VarianceScaling(_Random):
-    """Random with variance ``scale / n``, n being a number of connections.
+    """Random with variance ``scale / n``, where n is a number of connections.
 
     Parameters
     ----------
     scale : float, default 1
     mode : {"fan_in", "fan_out", "fan_avg"}, default "fan_in"
-        n: inputs, outputs, or their mean.
+        Which connections n counts: inputs, outputs, or their mean.
     distribution : {"truncated_normal", "untruncated_normal", "uniform"}
         Default "truncated_normal".
     seed : int, optional
@@ -162,12 +162,12 @@ class VarianceScaling(_Random):
     Raises
     ------
     ValueError
-        If an argument is not of its kind.
+        If an argument is invalid.
 
     Notes
     -----
-    A kernel is (inputs, outputs). In one of more dimensions those before the last two multiply both;
-    in a vector both are its length.
+    A kernel has shape (inputs, outputs). Further dimensions before these two multiply both. For a
+    vector both numbers are its length.
 
     Examples
     --------
@@ -204,7 +204,7 @@ class VarianceScaling(_Random):
             return random.uniform(shape, -limit, limit, dtype, self.seed)
         if self.distribution == "untruncated_normal":
             return random.normal(shape, 0.0, math.sqrt(variance), dtype, self.seed)
-        # The standard deviation that a normal distribution has left when cut at two of its own.
+        # The standard deviation of a standard normal distribution that is truncated at 2.
         stddev = math.sqrt(variance) / 0.87962566103423978
         return random.truncated_normal(shape, 0.0, stddev, dtype, self.seed)
 
@@ -252,7 +252,7 @@ class LecunNormal(VarianceScaling):
 
 
 class Identity(Initializer):
-    """The identity matrix times `gain`; ones on the diagonal where it is not square.
+    """The identity matrix times `gain`; a matrix that isn't square has the same diagonal.
 
     Parameters
     ----------
@@ -261,7 +261,7 @@ class Identity(Initializer):
     Raises
     ------
     ValueError
-        When called, if the shape is not that of a matrix.
+        When called, if the shape isn't two-dimensional.
 
     Examples
     --------
@@ -285,8 +285,8 @@ class Identity(Initializer):
 class Orthogonal(_Random):
     """A random matrix with orthonormal rows or columns, whichever are fewer, times `gain`.
 
-    Every such matrix is as likely as any other (Saxe et al., 2014; Mezzadri, 2007). Of a shape with
-    more than two dimensions all but the last are taken as one.
+    All such matrices are equally likely (Saxe et al., 2014; Mezzadri, 2007). For more than two
+    dimensions, all but the last are flattened.
 
     Parameters
     ----------
@@ -296,7 +296,7 @@ class Orthogonal(_Random):
     Raises
     ------
     ValueError
-        When called, if the shape has less than two dimensions.
+        When called, if the shape has fewer than two dimensions.
 
     Examples
     --------
@@ -330,10 +330,10 @@ OrthogonalInitializer = Orthogonal
 
 
 def _orthonormal_rows(a: FloatArray) -> FloatArray:
-    """Return the rows of `a` made orthonormal, each from those before it (Gram and Schmidt).
+    """Return the rows of `a` orthonormalized by the Gram-Schmidt process.
 
-    Every projection is taken away twice, which is enough (Giraud et al., 2005). The products are
-    cnet's, not LAPACK's: they have the same bits on every machine.
+    Every projection is subtracted twice, which is enough (Giraud et al., 2005). The products are
+    cnet's rather than LAPACK's, so that the bits are the same on every machine.
     """
 
     def without(vectors: FloatArray, basis: FloatArray) -> FloatArray:
@@ -395,23 +395,21 @@ _CLASSES |= {"normal": RandomNormal, "one": Ones, "uniform": RandomUniform, "zer
 
 
 def get(identifier: Any) -> Any:
-    """Return an initializer from its name, its class, its configuration, or itself.
+    """Return an initializer by its name, class or configuration, or the object itself.
 
-    A function of ``(shape, dtype)`` is one too; a dict is ``{"class_name": …, "config": {…}}``.
+    A function of ``(shape, dtype)`` is an initializer too. A dict is
+    ``{"class_name": …, "config": {…}}``.
 
     Raises
     ------
     ValueError
-        If there is no such initializer.
+        If the name is unknown.
     TypeError
-        For anything else.
+        If `identifier` has another type.
     """
     if callable(identifier) and not isinstance(identifier, type):
         return identifier
     return get_by_name("initializer", Initializer, _CLASSES, identifier)
-    raise ValueError(
-        f"initializer: expected a name or an Initializer, got {short_repr(identifier)}"
-    )
 
 
 _replacement: ContextVar[Any] = ContextVar("_replacement", default=None)
@@ -419,7 +417,7 @@ _replacement: ContextVar[Any] = ContextVar("_replacement", default=None)
 
 @contextmanager
 def override(initializer: Any) -> Iterator[None]:
-    """Let one initializer make all weights that are made within: those of a file replace them."""
+    """Use one initializer for all weights created within, because a file's values replace them."""
     token = _replacement.set(initializer)
     try:
         yield
@@ -428,7 +426,7 @@ def override(initializer: Any) -> Iterator[None]:
 
 
 def make(initializer: Any, shape: tuple[int, ...], dtype: str) -> FloatArray:
-    """Return a new weight, checked: an initializer may be the user's own function."""
+    """Return the initial values of a weight, with the shape checked, as users may pass a function."""
     initializer = _replacement.get() or initializer
     value = as_array(initializer(shape, dtype=dtype), "initializer")
     if value.shape != shape:

@@ -1,6 +1,6 @@
 """Random numbers that are the same on every machine: Philox4x32-10, keyed by seed and element.
 
-Nothing here reads or moves NumPy's stream. `cnet.reference.random` is the same in NumPy.
+NumPy's global generator is neither read nor advanced. `cnet.reference.random` is the same in NumPy.
 
 References
 ----------
@@ -30,17 +30,17 @@ __all__ = ["next_seed", "normal", "truncated_normal", "uniform"]
 
 FloatArray = npt.NDArray[np.floating[Any]]
 
-# Streams of one seed that never meet: numbers drawn here, orders of epochs, seeds of seeds.
+# Distinct Philox streams of a seed: numbers drawn here, and further seeds.
 _NUMBERS = 0
 _SEEDS = 2**32 - 1
 
 
-# Where a context draws its seeds from, if not from the sequence of all.
+# The seeds of a context, if it doesn't use the global sequence.
 _separate_seeds: ContextVar[Iterator[int] | None] = ContextVar("_separate_seeds", default=None)
 
 
 def _seeds_from(seed: int) -> Iterator[int]:
-    # map and count, unlike a generator, may be asked by several threads at once
+    # Unlike a generator, map and count can be advanced by several threads at once.
     return map(
         _core.random_bits, itertools.repeat(seed), itertools.repeat(_SEEDS), itertools.count()
     )
@@ -54,19 +54,19 @@ _seeds = _fresh_seeds()
 
 
 def set_global_seed(seed: int) -> None:
-    """Start the sequence behind `next_seed` anew; `cnet.utils.set_random_seed` is its public face."""
+    """Restart the sequence behind `next_seed`; `cnet.utils.set_random_seed` calls this."""
     global _seeds
     _seeds = _seeds_from(seed)
 
 
 def next_seed() -> int:
-    """Return a fresh 64-bit seed, from the sequence that `cnet.utils.set_random_seed` starts."""
+    """Return the next 64-bit seed of the sequence that `cnet.utils.set_random_seed` starts."""
     return next(_separate_seeds.get() or _seeds)
 
 
 @contextmanager
 def separate_seeds() -> Iterator[None]:
-    """Let what is made within leave the sequence of seeds as it is: a file says what they are."""
+    """Draw seeds within from another sequence, so that the global one doesn't advance."""
     token = _separate_seeds.set(_fresh_seeds())
     try:
         yield
@@ -88,8 +88,8 @@ def uniform(
     shape : tuple of int
     minval, maxval : float, default 0 and 1
     dtype : {"float32", "float64"}, default `cnet.config.floatx()`
-    seed : int in [0, 2⁶⁴), default a fresh one
-        The same seed and shape give the same numbers on every machine.
+    seed : int in [0, 2⁶⁴), optional
+        Equal seeds and shapes give equal numbers on every machine. Default: a new seed.
 
     Returns
     -------
@@ -124,7 +124,7 @@ def truncated_normal(
     dtype: str | None = None,
     seed: int | None = None,
 ) -> FloatArray:
-    """Return normal numbers, those two or more `stddev` from the mean drawn anew; see `uniform`."""
+    """Return normal numbers, redrawn if two or more `stddev` from the mean; see `uniform`."""
     call, fill = "random.truncated_normal", _core.random_truncated_normal
     return _draw(call, fill, shape, mean, stddev, dtype, seed)
 
@@ -148,7 +148,7 @@ def _draw(
 
 
 def check_seed(seed: int, argument: str = "seed") -> int:
-    """Return `seed` if it is one; raise otherwise."""
+    """Return `seed` as an int; raise unless it is an integer in [0, 2⁶⁴)."""
     if not is_integer(seed):
         raise TypeError(f"{argument}: expected an integer, got {type(seed).__name__}")
     if not 0 <= seed < 2**64:

@@ -1,4 +1,4 @@
-"""What weights add to the loss, so that they stay small, by Keras's names and formulas."""
+"""Penalties on weights, with Keras's names and formulas."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 
 
 class Regularizer(Configurable):
-    """A penalty ``l1 * sum(abs(w)) + l2 * sum(w ** 2)``, which the engine adds to every batch's loss.
+    """Penalty ``l1 * sum(abs(w)) + l2 * sum(w ** 2)``, which the engine adds to the loss of each batch.
 
     Attributes
     ----------
@@ -33,18 +33,18 @@ class Regularizer(Configurable):
     """
 
     _not_overridable: ClassVar[dict[str, str]] = {
-        "__call__": "the engine knows L1 and L2 only; a loss of one's own may have further terms instead"
+        "__call__": "the engine supports only L1 and L2; a custom loss can have further terms instead"
     }
 
     l1: float = 0.0
     l2: float = 0.0
 
     def __call__(self, x: npt.ArrayLike) -> Any:
-        """Return the penalty of an array, a float; of a weight or a tensor on a tape, a tensor."""
+        """Return the penalty: a float, or a tensor for a weight or tensor on a tape."""
         if running.tapes and hasattr(type(x), "__tensor__"):
             from . import autodiff
 
-            tensor: Any = x.__tensor__()  # type: ignore[union-attr] # it has
+            tensor: Any = x.__tensor__()  # type: ignore[union-attr] # checked above
             squares = autodiff.reduce_sum(tensor * tensor)
             return self.l1 * autodiff.reduce_sum(abs(tensor)) + self.l2 * squares
         w = np.asarray(as_array(x, type(self).__name__), np.float64)
@@ -53,7 +53,7 @@ class Regularizer(Configurable):
 
 
 class L1(Regularizer):
-    """``l1 * sum(abs(w))``, which takes weights to zero (Tibshirani, 1996).
+    """``l1 * sum(abs(w))``, which drives weights to zero (Tibshirani, 1996).
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class L1(Regularizer):
     Raises
     ------
     TypeError, ValueError
-        If it is no number, or negative.
+        If `l1` is not a number, or negative.
 
     Examples
     --------
@@ -76,7 +76,7 @@ class L1(Regularizer):
 
 
 class L2(Regularizer):
-    """``l2 * sum(w ** 2)``, without the factor ½ that some put before it.
+    """``l2 * sum(w ** 2)``, without the factor ½ of some definitions.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class L2(Regularizer):
     Raises
     ------
     TypeError, ValueError
-        If it is no number, or negative.
+        If `l2` is not a number, or negative.
 
     Examples
     --------
@@ -108,7 +108,7 @@ class L1L2(Regularizer):
     Raises
     ------
     TypeError, ValueError
-        If one is no number, or negative.
+        If `l1` or `l2` is not a number, or negative.
 
     Examples
     --------
@@ -139,23 +139,23 @@ _CLASSES: dict[str, type[Regularizer]] = {
 
 
 def get(identifier: Any) -> Regularizer | None:
-    """Return a regularizer from its name, its class, its configuration, or itself; None stays None.
+    """Return a regularizer by its name, class or configuration, or the object itself; None stays None.
 
     Raises
     ------
     ValueError
-        If there is no such regularizer.
+        If the name is unknown.
     TypeError
-        For anything else. Functions and formulas of your own are not taken: a penalty has to be one
-        that the engine knows.
+        If `identifier` has another type. Custom functions and formulas are not accepted: the engine
+        computes the penalties.
     """
     if identifier is None:
         return None
     regularizer: Regularizer = get_by_name("regularizer", Regularizer, _CLASSES, identifier)
     if type(regularizer).__call__ is not Regularizer.__call__:
         raise TypeError(
-            f"regularizer: {type(regularizer).__name__} has a formula of its own, which the engine "
-            "does not know"
+            f"regularizer: {type(regularizer).__name__} has a custom formula, which the engine does "
+            "not support"
         )
     return regularizer
 

@@ -1,4 +1,4 @@
-"""Small tools around training."""
+"""Utilities around training."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ __all__ = ["PyDataset", "Sequence", "clear_session", "set_random_seed", "to_cate
 
 
 class PyDataset:
-    """Base of data that comes batch by batch, each made when it is asked for.
+    """Base class of data sets that create each batch on demand.
 
-    A subclass has ``__getitem__(index)``, which returns a batch (x,), (x, y) or
-    (x, y, sample_weight), and ``__len__()``, how many there are; or a property `num_batches`, None
-    if they don't end.
+    A subclass defines ``__getitem__(index)``, which returns a batch (x,), (x, y) or
+    (x, y, sample_weight), and ``__len__()``, the number of batches; or a property `num_batches`, None
+    if there is no end.
 
     Parameters
     ----------
     workers : int, default 1
     use_multiprocessing : bool, default False
-        Not supported: leave these two as they are. Batches are made where they are used.
+        Other values are not supported. Batches are created in the calling thread.
     max_queue_size : int, default 10
-        Of no effect, as there is no queue.
+        Ignored, as there is no queue.
 
     Raises
     ------
     ValueError
-        If workers are asked for.
+        If several workers or processes are requested.
 
     Examples
     --------
@@ -63,7 +63,8 @@ class PyDataset:
         if workers not in (0, 1) or use_multiprocessing:
             raise ValueError(
                 f"{type(self).__name__}: expected workers=1 and use_multiprocessing=False, got "
-                f"{short_repr(workers)} and {short_repr(use_multiprocessing)}: batches are made where they are used"
+                f"{short_repr(workers)} and {short_repr(use_multiprocessing)}: batches are created in the calling "
+                "thread"
             )
         self.max_queue_size = max_queue_size
 
@@ -78,28 +79,28 @@ class PyDataset:
 
     @property
     def num_batches(self) -> int | None:
-        """How many batches there are, None if they don't end."""
+        """Number of batches, None if there is no end."""
         if not hasattr(self, "__len__"):
             raise NotImplementedError(missing(self, "__len__()"))
         return len(self)
 
     def on_epoch_begin(self) -> None:
-        """Before the batches of an epoch are asked for."""
+        """Do nothing; called before the batches of an epoch."""
 
     def on_epoch_end(self) -> None:
-        """After all batches of an epoch."""
+        """Do nothing; called after the batches of an epoch."""
 
 
-Sequence = PyDataset  # its older name
+Sequence = PyDataset  # Keras's older name
 
 
 def clear_session(free_memory: bool = True) -> None:
-    """Let the names of layers, models and optimizers that are given none begin anew: "dense", "dense_1", ….
+    """Restart the numbering of default names of layers, models and optimizers: "dense", "dense_1", ….
 
     Parameters
     ----------
     free_memory : bool, default True
-        Of no effect: what nobody uses is gone as soon as that.
+        Ignored: memory is freed as soon as it is unused.
 
     Examples
     --------
@@ -113,9 +114,9 @@ def clear_session(free_memory: bool = True) -> None:
 
 
 def set_random_seed(seed: int) -> None:
-    """Make everything that is random from here on (weights, shuffles) depend on `seed` alone.
+    """Set the seed of all later random numbers: initial weights, shuffles, dropout and noise.
 
-    NumPy's and Python's own random numbers are left as they are; cnet uses neither.
+    The generators of NumPy and Python are not affected; cnet uses neither.
 
     Parameters
     ----------
@@ -124,7 +125,7 @@ def set_random_seed(seed: int) -> None:
     Raises
     ------
     TypeError, ValueError
-        If `seed` isn't one.
+        If `seed` is not such an integer.
 
     Examples
     --------
@@ -157,13 +158,13 @@ def to_categorical(
     Raises
     ------
     TypeError, ValueError
-        If `num_classes` is no number of classes, or an id is outside [0, num_classes).
+        If `num_classes` is not a count, or an id is outside [0, num_classes).
     MemoryError
-        If there is no room for a row of as many numbers as the largest id says.
+        If the largest id is too large for rows of that length.
 
     Notes
     -----
-    Keras's array is of float64, whatever its `floatx`.
+    Keras always returns float64.
 
     Examples
     --------

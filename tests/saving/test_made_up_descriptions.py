@@ -177,7 +177,7 @@ def test_loading_runs_no_initializer(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_no_memory_is_no_error_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = saved(make_model(), tmp_path)
-    monkeypatch.setattr(initializers, "replaced", lambda _: (_ for _ in ()).throw(MemoryError()))
+    monkeypatch.setattr(initializers, "override", lambda _: (_ for _ in ()).throw(MemoryError()))
     with pytest.raises(MemoryError):
         models.load_model(path)
 
