@@ -260,7 +260,7 @@ def test_a_weight_describes_itself() -> None:
     assert (bias.name, bias.path, bias.shape) == ("bias", "top/bias", (3,))
     assert repr(kernel) == "<Weight top/kernel, shape=(4, 3), dtype=float32>"
     assert np.asarray(bias, np.float64).dtype == np.float64
-    with pytest.raises(ValueError, match=r"top/kernel: .* can only be copied"):
+    with pytest.raises(ValueError, match=r"top/kernel: .* can't be shared"):
         np.asarray(kernel, copy=False)
     bias.assign([1, 2, 3])
     assert bias.numpy().tolist() == [1, 2, 3]
@@ -435,7 +435,7 @@ def test_what_else_comes_of_one_dimension() -> None:
     x = draw(5)
     for layer in (layers.Flatten(), layers.Reshape((1, 1))):
         np.testing.assert_array_equal(layer(x), layer(x[:, np.newaxis]))
-    with pytest.raises(ValueError, match=r"got \(5,\); for one sample give x\[None\]"):
+    with pytest.raises(ValueError, match=r"got \(5,\); for one sample pass x\[None\]"):
         layers.Dense(3)(x)
 
 
@@ -451,9 +451,9 @@ def test_input_shapes_in_keras_ways() -> None:
     for wrong, message in (
         ({}, "got none of them"),
         ({"shape": (4,), "batch_shape": (None, 4)}, "got 2 of them"),
-        ({"batch_shape": (8, 4)}, "models take batches of any size"),
-        ({"batch_shape": (None,)}, "models take batches of any size"),
-        ({"batch_shape": 4}, "models take batches of any size"),
+        ({"batch_shape": (8, 4)}, "models accept batches of any size"),
+        ({"batch_shape": (None,)}, "models accept batches of any size"),
+        ({"batch_shape": 4}, "models accept batches of any size"),
     ):
         with pytest.raises(ValueError, match=message):
             layers.Input(**wrong)

@@ -238,7 +238,7 @@ def test_engines_are_used_again() -> None:
         tape.gradient(loss, model.trainable_weights)
     del tape, loss
     gc.collect()
-    (stretch,) = model.chain(training=False)._parts
+    (stretch,) = model.chain(training=False)._segments
     assert len(stretch._operation._free) == 2  # type: ignore[union-attr]
 
 
@@ -358,7 +358,7 @@ def test_gradients_by_probabilities() -> None:
     with GradientTape() as tape:
         probabilities = model(X)
         loss = cross_entropy(IDS, probabilities)
-    with pytest.raises(ValueError, match="past a model's probabilities"):
+    with pytest.raises(ValueError, match="the logits of a model's probabilities"):
         tape.gradient(loss, probabilities)
     with GradientTape(persistent=True) as tape:
         probabilities = model(X)
@@ -376,7 +376,7 @@ def test_weights_of_frozen_layers_are_no_sources() -> None:
     model = make_model(lambda: [layers.Dense(4, trainable=False), layers.Dense(1)])
     with GradientTape() as tape:
         tape.watch(model.weights)
-        with pytest.raises(NotImplementedError, match="a layer that is not trainable"):
+        with pytest.raises(NotImplementedError, match="a layer that isn't trainable"):
             model(X)
 
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from .._absent import absent
 from .activation import ELU, Activation, LeakyReLU, ReLU, Softmax
-from .core import Input, InputLayer, Layer
+from .core import Layer
 from .dense import Dense
+from .input_layer import Input, InputLayer
 from .lambda_layer import Lambda
 from .normalization import BatchNormalization, LayerNormalization
 from .preprocessing import Normalization, Rescaling

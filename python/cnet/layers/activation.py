@@ -1,4 +1,4 @@
-"""Activations as layers of their own."""
+"""Activation layers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import activations
 from .._data import as_number, shape_text
-from .core import Layer, LayerOptions, Shape
+from .batch_shapes import Shape
+from .core import Layer, LayerOptions
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -16,7 +17,7 @@ __all__ = ["ELU", "Activation", "LeakyReLU", "ReLU", "Softmax"]
 
 
 class Activation(Layer):
-    """An activation function as a layer of its own.
+    """Applies an activation function.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ class Activation(Layer):
                 f"(batch, classes), got {shape_text(input_shape)}"
             )
 
-    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # the base has it
+    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # from Layer
         activations.add_to(network, self.activation, self.name)
 
 
@@ -60,7 +61,7 @@ class ReLU(Activation):
     Parameters
     ----------
     max_value : float, optional
-        At least 0; None, the default, is no limit.
+        At least 0. Default: no limit.
     negative_slope : float, default 0
         At least 0.
     threshold : float, default 0
@@ -97,14 +98,14 @@ class ReLU(Activation):
 
 
 class LeakyReLU(Activation):
-    """x where it is positive, else ``negative_slope * x``.
+    """x if positive, else ``negative_slope * x``.
 
     Parameters
     ----------
     negative_slope : float, default 0.3
         At least 0.
     alpha : float, optional
-        Keras 2's name of it.
+        Keras 2's name of `negative_slope`.
     **options
         See `Layer`.
 
@@ -132,7 +133,7 @@ class LeakyReLU(Activation):
 
 
 class ELU(Activation):
-    """x where it is positive, else ``alpha * (exp(x) - 1)``.
+    """x if positive, else ``alpha * (exp(x) - 1)``.
 
     Parameters
     ----------
@@ -158,14 +159,14 @@ class Softmax(Activation):
     Parameters
     ----------
     axis : int, default -1
-        The classes; there is no other.
+        The classes. Other axes are not supported.
     **options
         See `Layer`.
 
     Raises
     ------
     ValueError
-        If `axis` is another one.
+        If `axis` is another axis.
 
     Examples
     --------

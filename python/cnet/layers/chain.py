@@ -1,35 +1,51 @@
-"""Layers one after the other: in stretches that the engine computes, and those that compute themselves.
+"""Layers in sequence, split into segments: runs of engine layers, and single layers in Python.
 
-What a tape records is an operation for each stretch, whose gradient is the engine's.
+A tape records one operation for each engine segment, with the engine's gradient.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from .. import _core
 from .._data import Array, FloatArray
 from .._tapes import is_explicitly_watched
+from .batch_shapes import Shape
 
 if TYPE_CHECKING:
     from ..autodiff import Tensor
     from ..autodiff.network import NetworkOperation
-    from .core import Layer, Shape
     from .weight import Weight
 
 __all__ = ["Chain", "parameters"]
 
 
-# Samples that layers of one's own are given at a time, where they predict.
+# Samples per block in prediction.
 BLOCK = 8192
 
 
+class Computable(Protocol):
+    """The part of `Layer` that a chain uses."""
+
+    name: str
+    dtype: str
+    weights: list[Weight]
+    only_in_training: bool
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape: ...
+
+    def python_function(self, *, training: bool) -> Callable[[Any], Any] | None: ...
+
+    def add_to(self, network: Any, *, trainable: bool = True) -> None: ...
+
+
 class Chain:
-    """Layers that are built.
+    """Built layers, to be computed in sequence.
 
     Parameters
     ----------
@@ -37,47 +53,47 @@ class Chain:
     input_shape : tuple
         (None, …).
     trainable : set of Layer
-        Those whose weights learn.
+        The layers whose weights are trained.
     training : bool
-        Whether batches are those of training: see `Layer.__call__`.
+        Whether to run in training mode; see `Layer.__call__`.
     """
 
     def __init__(
         self,
-        layers: Sequence[Layer],
+        layers: Sequence[Computable],
         input_shape: Shape,
-        trainable: set[Layer],
+        trainable: AbstractSet[Computable],
         *,
         training: bool,
     ) -> None:
         self.training = training
-        self._parts: list[_EngineSegment | _PythonSegment] = []
-        stretch: _EngineSegment | None = None
+        self._segments: list[_EngineSegment | _PythonSegment] = []
+        segment: _EngineSegment | None = None
         shape = input_shape
         for layer in layers:
             function = layer.python_function(training=training)
-            below, shape = shape, layer.compute_output_shape(shape)
+            layer_input_shape, shape = shape, layer.compute_output_shape(shape)
             if function is not None:
-                self._parts.append(_PythonSegment(layer, function))
-                stretch = None
+                self._segments.append(_PythonSegment(layer, function))
+                segment = None
             elif training or not layer.only_in_training:
-                if stretch is None:
-                    stretch = _EngineSegment(layer.dtype, below)
-                    self._parts.append(stretch)
-                stretch.add(layer, shape, trainable=layer in trainable)
-        if not self._parts:  # of layers that hand on what they are given
-            self._parts.append(_EngineSegment(layers[0].dtype, input_shape))
+                if segment is None:
+                    segment = _EngineSegment(layer.dtype, layer_input_shape)
+                    self._segments.append(segment)
+                segment.add(layer, shape, trainable=layer in trainable)
+        if not self._segments:  # all layers are the identity
+            self._segments.append(_EngineSegment(layers[0].dtype, input_shape))
         self._input_shape = input_shape
 
     def predict(self, x: Array, on_progress: Callable[..., Any] | None = None) -> FloatArray:
-        """Return what comes of samples, each a row of numbers, as rows of numbers."""
+        """Return the output for samples; both are matrices with a row per sample."""
         blocks = [x] if self.training else [x[n : n + BLOCK] for n in range(0, len(x), BLOCK)]
         outputs: list[FloatArray] = []
         done = 0
         for block in blocks or [x]:
             rows: Any = block.reshape(len(block), *_sizes(self._input_shape))
-            for part in self._parts:
-                rows = part.predict(rows, training=self.training)
+            for segment in self._segments:
+                rows = segment.predict(rows, training=self.training)
             outputs.append(rows.reshape(len(block), math.prod(rows.shape[1:])))
             done += len(block)
             if on_progress is not None:
@@ -85,14 +101,14 @@ class Chain:
         return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
 
     def record(self, x: Any) -> Any:
-        """Return what comes of samples (batch, …) as a tensor, on the tapes that are running."""
-        for part in self._parts:
-            x = part.record(x)
+        """Return the output for samples (batch, …) as a tensor, recorded on the running tapes."""
+        for segment in self._segments:
+            x = segment.record(x)
         return x
 
 
 class _EngineSegment:
-    """Layers that the engine computes one after the other."""
+    """Consecutive layers that the engine computes."""
 
     def __init__(self, dtype: str, input_shape: Shape) -> None:
         self._dtype = dtype
@@ -103,8 +119,8 @@ class _EngineSegment:
         self._name = ""
         self._operation: NetworkOperation | None = None
 
-    def add(self, layer: Layer, output_shape: Shape, *, trainable: bool) -> None:
-        """Put a layer on top."""
+    def add(self, layer: Computable, output_shape: Shape, *, trainable: bool) -> None:
+        """Append a layer."""
         layer.add_to(self._network, trainable=trainable)
         self._output_shape = _sizes(output_shape)
         self._name = f"{self._name} → {layer.name}" if self._name else layer.name
@@ -122,7 +138,7 @@ class _EngineSegment:
         for weight in self._frozen:
             if is_explicitly_watched(weight):
                 raise NotImplementedError(
-                    f"{weight.path}: there is no gradient by a weight of a layer that is not trainable"
+                    f"{weight.path}: gradients by weights of a layer that isn't trainable are not supported"
                 )
         if self._operation is None:
             from ..autodiff.network import NetworkOperation
@@ -134,12 +150,12 @@ class _EngineSegment:
 
 
 class _PythonSegment:
-    """A layer that computes by itself."""
+    """A layer that is computed in Python."""
 
-    def __init__(self, layer: Layer, function: Callable[[Any], Any]) -> None:
+    def __init__(self, layer: Computable, function: Callable[[Any], Any]) -> None:
         self._layer, self._function = layer, function
 
-    def predict(self, x: Array, *, training: bool) -> FloatArray:  # noqa: ARG002 # it knows
+    def predict(self, x: Array, *, training: bool) -> FloatArray:  # noqa: ARG002 # as _EngineSegment
         return self._function(x.astype(self._layer.dtype, copy=False))  # type: ignore[no-any-return] # an array
 
     def record(self, x: Any) -> Any:
@@ -154,7 +170,7 @@ class _PythonSegment:
 
 
 def parameters(weights: Iterable[Weight], dtype: str) -> Any:
-    """Return a network of the engine that has weights, and computes nothing, for it to update."""
+    """Return a network of the engine that holds weights to update, without layers to compute."""
     network = _core.Network[dtype](1)
     for weight in weights:
         network.add_parameters(weight.path, weight.variable, True)

@@ -1,8 +1,7 @@
-"""What all layers have, and the head of a model."""
+"""The base class of layers."""
 
 from __future__ import annotations
 
-import math
 import weakref
 from collections.abc import Callable
 from typing import Any, ClassVar, TypedDict
@@ -15,28 +14,26 @@ from .._data import (
     FloatArray,
     as_count,
     as_samples,
-    as_shape,
     as_text,
     require_default,
     shape_text,
 )
-from .._errors import missing, reject_unknown_options, short_repr
+from .._errors import missing, reject_unknown_options
 from .._names import auto_name, snake_case
 from .._serialization import Configurable
 from .._tapes import is_recorded
 from .._tracebacks import brief_traceback
 from ..config import standardize_dtype
 from . import building
+from .batch_shapes import Shape, as_batch_shape, check_shape, sample_size
 from .chain import Chain
 from .weight import HasWeights, Weight
 
-__all__ = ["Input", "InputLayer", "Layer"]
-
-Shape = tuple[int | None, ...]
+__all__ = ["Layer", "LayerOptions", "expect_features"]
 
 
 class LayerOptions(TypedDict, total=False):
-    """What every layer takes."""
+    """Options of all layers."""
 
     name: str | None
     trainable: bool
@@ -46,33 +43,33 @@ class LayerOptions(TypedDict, total=False):
 
 
 class Layer(Configurable, HasWeights):
-    """What all layers have: a name, a dtype, shapes, weights.
+    """Base of all layers.
 
     Parameters
     ----------
     name : str, optional
-        Default: the class's name in snake case, numbered.
+        Default: the name of the class in snake case, numbered.
     trainable : bool, default True
     dtype : {"float32", "float64"}, default `cnet.config.floatx()`
     input_shape : tuple of int, optional
-        Shape of one sample, for the first layer of a model; `Input` says it as well.
+        Shape of one sample, for the first layer of a model; an alternative to `Input`.
     input_dim : int, optional
         ``input_shape=(input_dim,)``.
     activity_regularizer
-        Not supported: leave it None.
+        Not supported; must be None.
     """
 
     _not_overridable: ClassVar = dict.fromkeys(
         ("call", "__call__"),
         "the engine computes cnet's layers; layers.Lambda takes a function instead",
     )
-    #: Whether the engine computes it.
+    #: True if the engine computes the layer.
     in_engine = True
-    #: Whether it is there for training, and hands on what it is given elsewhere.
+    #: True if the layer is the identity outside of training.
     only_in_training = False
-    #: Whether it is built for inputs of one shape, as what has weights is, and computes no others.
+    #: True if the layer, once built, accepts only inputs of that shape, as layers with weights do.
     has_one_shape = False
-    #: Whether its output has the input's shape: an array of one dimension is taken for a row, as by Keras.
+    #: True if the output has the input's shape. One-dimensional input is then a single row, as in Keras.
     keeps_shape = False
     _stored_as: ClassVar = dict.fromkeys(
         ("shape", "input_shape", "input_dim", "batch_shape"), "sample_shape"
@@ -116,17 +113,17 @@ class Layer(Configurable, HasWeights):
 
     @property
     def built(self) -> bool:
-        """Whether the layer knows its input's shape."""
+        """True once the shape of the input is known."""
         return self.input_shape is not None
 
     @brief_traceback
     def build(self, input_shape: Shape) -> None:
-        """Make the weights for inputs of `input_shape`, (None, …); once.
+        """Create the weights for inputs of `input_shape`, (None, …), unless they exist.
 
         Raises
         ------
         ValueError
-            If the layer cannot take such inputs, or was built for others.
+            If the layer doesn't support such inputs, or was built for others.
         """
         call = f"{type(self).__name__} '{self.name}'"
         input_shape = (None, *as_batch_shape(call, input_shape)[1:])
@@ -171,7 +168,7 @@ class Layer(Configurable, HasWeights):
         *,
         trainable: bool = True,
     ) -> Weight:
-        """Make a weight of the layer, with its first values."""
+        """Create a weight of the layer with initial values."""
         value = initializers.make(initializers.get(initializer), shape, self.dtype)
         weight = Weight(self, name, shape, trainable=trainable)
         weight.assign(value)
@@ -181,28 +178,28 @@ class Layer(Configurable, HasWeights):
 
     @brief_traceback
     def __call__(self, x: Any, training: bool | None = None) -> FloatArray:
-        """Return the layer's output for the samples `x`; builds the layer if need be.
+        """Return the output for samples `x`, building the layer first if necessary.
 
         Parameters
         ----------
         x : array_like, (batch, …)
-            Of an array of one dimension, taken for a row, comes one of its shape, but of `Flatten`, `Reshape`
-            and `Lambda`, to which it is samples of one number; `Dense` refuses it.
+            Layers that keep the shape accept a single row (features,) too. `Flatten`, `Reshape` and
+            `Lambda` take one dimension as samples of one number; `Dense` raises `ValueError`.
         training : bool, default False
-            Whether `x` is a batch of training: what `Dropout` and its like do to one is done, and
-            `BatchNormalization` goes by it and remembers it.
+            Whether to run in training mode: `Dropout` and `GaussianNoise` change the input, and
+            `BatchNormalization` uses the batch's statistics and updates the moving ones.
         """
         training = bool(training)
-        is_of_one_dimension = _is_of_one_dimension(x)
-        if is_of_one_dimension and self.keeps_shape:
-            from ..autodiff import reshape  # of arrays and tensors alike
+        is_one_dimensional = _is_one_dimensional(x)
+        if is_one_dimensional and self.keeps_shape:
+            from ..autodiff import reshape  # for arrays and tensors
 
             return reshape(self(reshape(x, (1, -1)), training), -1)  # type: ignore[no-any-return] # as x
         call = f"{type(self).__name__} '{self.name}'"
         samples = as_samples(x, call)
-        if is_of_one_dimension and self.has_one_shape:
+        if is_one_dimensional and self.has_one_shape:
             raise ValueError(
-                f"{call}: expected input of shape (batch, …), got {np.shape(x)}; for one sample give x[None]"
+                f"{call}: expected input of shape (batch, …), got {np.shape(x)}; for one sample pass x[None]"
             )
         shape = (None, *samples.shape[1:])
         was_built = self.built
@@ -210,10 +207,10 @@ class Layer(Configurable, HasWeights):
             self.build(shape)
         try:
             if is_recorded(x):
-                given = x.__tensor__() if hasattr(type(x), "__tensor__") else samples
+                inputs = x.__tensor__() if hasattr(type(x), "__tensor__") else samples
                 trainable = {self} if self.trainable else set()
                 chain = Chain([self], shape, trainable, training=training)
-                return chain.record(given)  # type: ignore[no-any-return] # a tensor
+                return chain.record(inputs)  # type: ignore[no-any-return] # a tensor
             return self._outputs(samples, shape, training=training)
         except BaseException:
             if not was_built:
@@ -229,7 +226,7 @@ class Layer(Configurable, HasWeights):
         return outputs.reshape([size or 0 for size in output_shape])
 
     def __getstate__(self) -> dict[str, Any]:
-        # For pickle and copy: all but the engine's, whose numbers go as arrays.
+        # For pickle and copy: the weights, which are the engine's objects, as arrays.
         state = {name: value for name, value in vars(self).items() if not isinstance(value, Weight)}
         return state | {"weights": self.get_weights(), "_parents": None}
 
@@ -243,26 +240,26 @@ class Layer(Configurable, HasWeights):
             self.set_weights(arrays)
 
     def unbuild(self) -> None:
-        """Forget the input's shape and the weights."""
+        """Discard the input's shape and the weights."""
         self.input_shape, self.weights = None, []
 
     def add_to(self, network: Any, *, trainable: bool = True) -> None:
-        """Append to the engine's network what computes this layer."""
+        """Append this layer to a network of the engine."""
         raise NotImplementedError(missing(self, "add_to(network, trainable)"))
 
-    def occurrence(self, number: int) -> Layer:  # noqa: ARG002 # others draw numbers
-        """Return what computes the layer where a model has it again, for the `number`-th time."""
+    def occurrence(self, number: int) -> Layer:  # noqa: ARG002 # random layers do
+        """Return the layer to compute at repetition `number` of this layer in a model."""
         return self
 
-    def python_function(self, *, training: bool) -> Callable[[Any], Any] | None:  # noqa: ARG002 # others do
-        """Return what computes the layer by itself, of arrays and tensors alike, None for the engine."""
+    def python_function(self, *, training: bool) -> Callable[[Any], Any] | None:  # noqa: ARG002 # subclasses do
+        """Return a function of arrays and tensors that computes the layer, None if the engine does."""
         return None
 
     def _make_weights(self, input_shape: Shape) -> None:
-        """Make the weights for inputs of `input_shape`, and check that it takes such."""
+        """Create the weights for inputs of `input_shape`; raise `ValueError` if it isn't supported."""
 
     def _update_from(self, attribute: str, other: Any) -> None:
-        if attribute == "trainable":  # read when training begins
+        if attribute == "trainable":  # training reads it when it begins
             super()._update_from(attribute, other)
             return
         if attribute == "name":
@@ -279,154 +276,36 @@ class Layer(Configurable, HasWeights):
             model._rebuild_network()
 
     def _update_weight_rules(self, attribute: str, other: Any) -> None:
-        """Regularize and constrain the weights as another layer's are; raise if it has not such weights."""
+        """Copy the regularizers and constraints of another layer; raise if its weights differ in shape."""
 
-        def made(layer: Any) -> Any:
+        def structure(layer: Any) -> Any:
             weights = [(w.name, w.shape, w.dtype) for w in layer.weights]
             return weights, layer.dtype, layer.output_shape
 
-        if made(self) != made(other):
+        if structure(self) != structure(other):
             raise ValueError(
                 f"{type(self).__name__} '{self.name}': {attribute}: the layer is built, with an output of "
                 f"{self.dtype} {shape_text(self.output_shape)} and {self.count_params()} numbers in its "
-                "weights, which can't change; make another layer"
+                "weights, which can't change; create another layer"
             )
-        for mine, its in zip(self.weights, other.weights, strict=True):
-            mine.regulate(its.regularizer, its.constraint)
+        for weight, new in zip(self.weights, other.weights, strict=True):
+            weight.regulate(new.regularizer, new.constraint)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
 
-class InputLayer(Layer):
-    """The shape of one sample, at the head of a model; `Input` makes one."""
-
-    has_one_shape = True
-
-    def __init__(
-        self,
-        shape: tuple[int, ...] | None = None,
-        batch_size: None = None,
-        dtype: str | None = None,
-        sparse: None = None,
-        ragged: None = None,
-        batch_shape: tuple[int | None, ...] | None = None,
-        input_tensor: None = None,
-        optional: bool = False,
-        name: str | None = None,
-        trainable: bool = True,
-        input_shape: tuple[int, ...] | None = None,
-    ) -> None:
-        shape = _only_shape(shape, input_shape, batch_shape)
-        self.batch_size = require_default("Input", "batch_size", batch_size)
-        self.sparse = require_default("Input", "sparse", sparse)
-        self.ragged = require_default("Input", "ragged", ragged)
-        self.input_tensor = require_default("Input", "tensor", input_tensor)
-        self.optional = require_default("Input", "optional", optional, default=False)
-        sample_shape = check_shape(shape, "Input" if name is None else as_text("Input: name", name))
-        super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=sample_shape)
-        self.build((None, *sample_shape))
-
-    def add_to(self, network: Any, *, trainable: bool = True) -> None:
-        pass
-
-
-def Input(
-    shape: tuple[int, ...] | None = None,
-    batch_size: None = None,
-    dtype: str | None = None,
-    sparse: None = None,
-    ragged: None = None,
-    batch_shape: tuple[int | None, ...] | None = None,
-    name: str | None = None,
-    tensor: None = None,
-    optional: bool = False,
-) -> InputLayer:
-    """Return the head of a model whose samples have `shape`.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Of one sample.
-    batch_shape : tuple, optional
-        The same behind a None: (None, 4).
-    dtype, name : str, optional
-        See `Layer`.
-    batch_size, sparse, ragged, tensor, optional
-        Not supported: leave them as they are. A model takes batches of any size.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `shape` isn't one, or another argument is not supported.
-
-    Examples
-    --------
-    >>> from cnet import Input, Sequential, layers
-    >>> model = Sequential([Input(shape=(4,)), layers.Dense(3)])
-    >>> model.output_shape
-    (None, 3)
-    """
-    return InputLayer(shape, batch_size, dtype, sparse, ragged, batch_shape, tensor, optional, name)
-
-
-def _is_of_one_dimension(x: Any) -> bool:
+def _is_one_dimensional(x: Any) -> bool:
     if isinstance(x, (list, tuple)):
         return len(x) > 0 and np.isscalar(x[0])
     return getattr(x, "ndim", 0) == 1 and len(x) > 0
 
 
-def _only_shape(shape: Any, input_shape: Any, batch_shape: Any) -> Any:
-    """Return the shape of a sample, which one of the three ways gives."""
-    given = [each for each in (shape, input_shape, batch_shape) if each is not None]
-    if len(given) != 1:
-        raise ValueError(
-            f"Input: expected a shape or a batch_shape, got {len(given) or 'none'} of them"
-        )
-    if batch_shape is None:
-        return given[0]
-    if (
-        not isinstance(batch_shape, (tuple, list))
-        or len(batch_shape) < 2
-        or batch_shape[0] is not None
-    ):
-        raise ValueError(
-            "Input: batch_shape: expected (None, …), as models take batches of any size, got "
-            f"{short_repr(batch_shape)}"
-        )
-    return tuple(batch_shape[1:])
-
-
-def check_shape(shape: Any, layer: str) -> tuple[int, ...]:
-    """Return the shape of a sample as a tuple of positive integers; raise if it isn't one."""
-    sizes = as_shape(f"'{layer}'", shape, least=1)
-    if not sizes:
-        raise ValueError(f"'{layer}': expected a shape of positive sizes, got {sizes}")
-    return sizes
-
-
-def as_batch_shape(call: str, shape: Any) -> Shape:
-    """Return the shape of a batch, whose samples' sizes are known and positive."""
-    if not isinstance(shape, (tuple, list)):
-        raise TypeError(f"{call}: expected an input_shape (None, …), got {short_repr(shape)}")
-    if len(shape) < 2 or any(size is None for size in shape[1:]):
-        raise ValueError(
-            f"{call}: expected an input_shape (None, …) of known sizes, got {short_repr(shape)}"
-        )
-    batch = None if shape[0] is None else as_count(f"{call}: input_shape", shape[0])
-    return (batch, *as_shape(f"{call}: input_shape", shape[1:], least=1))
-
-
 def expect_features(layer: Layer, input_shape: Shape) -> int:
-    """Return how many features a batch of this shape has; raise if it is no (batch, features)."""
+    """Return the number of features of a batch shape; raise unless it is (batch, features)."""
     if len(input_shape) != 2 or input_shape[1] is None:
         raise ValueError(
             f"{type(layer).__name__} '{layer.name}': expected input of shape (batch, features), got "
             f"{shape_text(input_shape)}; add layers.Flatten() before it"
         )
     return input_shape[1]
-
-
-def sample_size(shape: Shape) -> int:
-    """Return how many numbers a sample of a batch's shape (None, …) has."""
-    return math.prod(size or 0 for size in shape[1:])

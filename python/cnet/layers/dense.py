@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from .. import activations, constraints, initializers, regularizers
 from .._data import FloatArray, as_count, require_default
-from .core import Layer, LayerOptions, Shape, as_batch_shape, expect_features
+from .batch_shapes import Shape, as_batch_shape
+from .core import Layer, LayerOptions, expect_features
 from .weight import Weight
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ __all__ = ["Dense"]
 
 
 class Dense(Layer):
-    """``activation(x @ kernel + bias)``: every output sees every input.
+    """Fully connected layer: ``activation(x @ kernel + bias)``.
 
     Parameters
     ----------
@@ -30,23 +31,23 @@ class Dense(Layer):
     kernel_initializer : str or Initializer, default "glorot_uniform"
     bias_initializer : str or Initializer, default "zeros"
     kernel_regularizer, bias_regularizer : str or Regularizer, optional
-        What they add to the loss while the layer is trainable.
+        Penalties, added to the loss while the layer is trainable.
     kernel_constraint, bias_constraint : str or Constraint, optional
-        What they are held to after each step.
+        Applied after each step.
     activity_regularizer, lora_rank, lora_alpha, quantization_config
-        Not supported: leave them as they are.
+        Not supported; must be None.
     **options
         `name`, `trainable`, `dtype`, `input_shape`: see `Layer`.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind.
+        If an argument is invalid.
 
     Notes
     -----
-    Takes (batch, features) and gives (batch, units). Inputs of more dimensions, which Keras would
-    multiply along the last, are refused: put a `Flatten` before.
+    The input is (batch, features), the output (batch, units). Inputs of more dimensions, which Keras
+    multiplies along the last, raise `ValueError`; add a `Flatten` before.
 
     Examples
     --------
@@ -111,7 +112,7 @@ class Dense(Layer):
 
     @property
     def kernel(self) -> FloatArray:
-        """A copy of the kernel, (inputs, units); assignment puts one in."""
+        """A copy of the kernel, (inputs, units); can be assigned."""
         return self._weight(0).numpy()
 
     @kernel.setter
@@ -120,7 +121,7 @@ class Dense(Layer):
 
     @property
     def bias(self) -> FloatArray | None:
-        """A copy of the bias, (units,), None without one; assignment puts one in."""
+        """A copy of the bias, (units,), None if there is none; can be assigned."""
         return self._weight(1).numpy() if self.use_bias else None
 
     @bias.setter

@@ -1,4 +1,4 @@
-"""A layer of any function."""
+"""A layer that applies a user's function."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 
 from .._data import Array, require_default, shape_text
 from .._errors import short_repr
-from .core import Layer, LayerOptions, Shape, as_batch_shape, check_shape
+from .batch_shapes import Shape, as_batch_shape, check_shape
+from .core import Layer, LayerOptions
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -18,34 +19,34 @@ __all__ = ["Lambda"]
 
 
 class Lambda(Layer):
-    """What a function makes of each batch.
+    """Applies a function to each batch.
 
     Parameters
     ----------
     function : function
-        Of a batch (batch, …) of the layer's dtype; returns as many samples, of any shape. It computes
-        with the operations of `cnet.autodiff` and Python's operators: in training it is given a
-        tensor, and what NumPy makes of one has no gradient; elsewhere it is given an array.
+        Takes a batch (batch, …) of the layer's dtype and returns as many samples, of any shape. It uses
+        the operations of `cnet.autodiff` and Python's operators: in training its argument is a
+        tensor, and results of NumPy's functions have no gradient; elsewhere it is an array.
     output_shape : tuple of int or function of the input's shape, optional
-        Of one sample; default: found out by calling the function with zeros.
+        Shape of one sample. Default: inferred by calling the function with zeros.
     mask
-        Not supported: leave it None.
+        Not supported; must be None.
     arguments : dict, optional
-        Further arguments of the function, by name.
+        Further keyword arguments of the function.
     **options
         See `Layer`.
 
     Raises
     ------
     TypeError
-        If `function` isn't one; in training, if it gives no tensor.
+        If `function` is not callable or, in training, doesn't return a tensor.
     ValueError
-        If it doesn't give a sample for each of the batch.
+        If the function doesn't return one output for each sample.
 
     Notes
     -----
-    A model with such a layer trains on a tape, a batch at a time. Files hold no functions: `save` is
-    refused with a `TypeError`, `save_weights` is not.
+    A model with such a layer trains on a tape, one batch at a time. Files can't hold functions: `save`
+    raises `TypeError`, `save_weights` works.
 
     Examples
     --------
@@ -79,31 +80,31 @@ class Lambda(Layer):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         input_shape = as_batch_shape("compute_output_shape", input_shape)
-        given = self.given_shape
-        if given is None:
-            samples = 2  # so that one which is the mean of all is told from one for each
-            outputs = self._computed(np.zeros((samples, *input_shape[1:]), self.dtype))
-            given = outputs.shape[1:]
-        elif callable(given):
-            given = check_shape(given(input_shape), self.name)
-        return (input_shape[0], *given)
+        shape = self.given_shape
+        if shape is None:
+            samples = 2  # with 1, a mean over the batch would look like an output for each sample
+            outputs = self._compute(np.zeros((samples, *input_shape[1:]), self.dtype))
+            shape = outputs.shape[1:]
+        elif callable(shape):
+            shape = check_shape(shape(input_shape), self.name)
+        return (input_shape[0], *shape)
 
-    def python_function(self, *, training: bool) -> Callable[[Any], Any]:  # noqa: ARG002 # it is all the same
-        return self._computed
+    def python_function(self, *, training: bool) -> Callable[[Any], Any]:  # noqa: ARG002 # from Layer
+        return self._compute
 
-    def _outputs(self, samples: Array, shape: Shape, *, training: bool) -> Any:  # noqa: ARG002 # the base has them
-        return self._computed(samples.astype(self.dtype, copy=False))
+    def _outputs(self, samples: Array, shape: Shape, *, training: bool) -> Any:  # noqa: ARG002 # from Layer
+        return self._compute(samples.astype(self.dtype, copy=False))
 
-    def _computed(self, x: Any) -> Any:
-        """Return what the function makes of an array or a tensor, of the same kind."""
+    def _compute(self, x: Any) -> Any:
+        """Return the function's result for an array or a tensor, of the same type."""
         from ..autodiff import cast
 
         outputs = self.function(x, **self.arguments)
         if type(outputs) is not type(x):
             if not isinstance(x, np.ndarray):
                 raise TypeError(
-                    f"Lambda '{self.name}': the function gave {type(outputs).__name__} for a tensor: a tape sees the "
-                    "operations of cnet.autodiff and Python's operators, not NumPy's functions"
+                    f"Lambda '{self.name}': the function returned {type(outputs).__name__} for a tensor: a tape "
+                    "records the operations of cnet.autodiff and Python's operators, not NumPy's functions"
                 )
             outputs = np.asarray(outputs)
         if outputs.ndim < 2 or len(outputs) != len(x):
@@ -117,6 +118,6 @@ class Lambda(Layer):
 
     def get_config(self) -> dict[str, Any]:
         raise TypeError(
-            f"Lambda '{self.name}': its function is Python code, which no file and no config holds; "
-            "save_weights() keeps the weights of a model"
+            f"Lambda '{self.name}': its function is Python code, which can't be saved or described in a "
+            "config; save_weights() saves the weights of a model"
         )

@@ -1,4 +1,4 @@
-"""Layers that bring their input to mean 0 and variance 1."""
+"""Normalization layers: their output has mean 0 and variance 1 before scale and shift."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 from .. import constraints, initializers, regularizers
 from .._data import FloatArray, as_fraction, as_number, require_default
 from .._errors import short_repr
-from .core import Layer, LayerOptions, Shape, expect_features
+from .batch_shapes import Shape
+from .core import Layer, LayerOptions, expect_features
 from .weight import Weight
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ __all__ = ["BatchNormalization", "LayerNormalization"]
 
 
 class _Affine(Layer):
-    """What the two have in common: gamma and beta, for each feature."""
+    """Common base with gamma and beta for each feature."""
 
     has_one_shape = keeps_shape = True
 
@@ -55,12 +56,12 @@ class _Affine(Layer):
 
     @property
     def gamma(self) -> Weight | None:
-        """What standardized features are multiplied by; None without, and before the layer is built."""
+        """Scale of the normalized features; None if there is none, or before the layer is built."""
         return self._weight_named("gamma")
 
     @property
     def beta(self) -> Weight | None:
-        """What is added to them; None without, and before the layer is built."""
+        """Shift of the normalized features; None if there is none, or before the layer is built."""
         return self._weight_named("beta")
 
     def _weight_named(self, name: str) -> Weight | None:
@@ -82,22 +83,22 @@ class _Affine(Layer):
             )
 
     def _variables(self, *names: str) -> list[Any]:
-        """Return the engine's variables of these names, None where there is none."""
+        """Return the engine's variables by name, None for those that don't exist."""
         found = map(self._weight_named, names)
         return [None if weight is None else weight.variable for weight in found]
 
 
 class BatchNormalization(_Affine):
-    """``gamma * (x - mean) / sqrt(variance + epsilon) + beta``, feature by feature.
+    """``gamma * (x - mean) / sqrt(variance + epsilon) + beta`` for each feature.
 
-    In training, mean and variance are those of the batch, and the moving ones go towards them:
-    ``moving = momentum * moving + (1 - momentum) * of_batch``. Elsewhere, and in a layer whose
-    `trainable` is False, they are the moving ones.
+    In training, mean and variance are those of the batch, and update the moving ones:
+    ``moving = momentum * moving + (1 - momentum) * of_batch``. In prediction, and if the layer's
+    `trainable` is False, the moving ones are used.
 
     Parameters
     ----------
     axis : int, default -1
-        The features; there is no other.
+        The features. Other axes are not supported.
     momentum : float, default 0.99
     epsilon : float, default 1e-3
     center, scale : bool, default True
@@ -109,16 +110,16 @@ class BatchNormalization(_Affine):
     beta_regularizer, gamma_regularizer : str or Regularizer, optional
     beta_constraint, gamma_constraint : str or Constraint, optional
     renorm, renorm_clipping, renorm_momentum
-        Not supported: leave them as they are.
+        Not supported; must have their defaults.
     synchronized : bool, default False
-        Of no effect: there is one device.
+        Ignored: there is one device.
     **options
         See `Layer`.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind; when built, for input that is no (batch, features).
+        If an argument is invalid or, when built, the input is not (batch, features).
 
     References
     ----------
@@ -189,20 +190,20 @@ class BatchNormalization(_Affine):
 
     @property
     def moving_mean(self) -> Weight:
-        """The means that prediction goes by; the layer is built."""
+        """The means used in prediction; the layer must be built."""
         return self.weights[-2]
 
     @property
     def moving_variance(self) -> Weight:
-        """The variances that prediction goes by; the layer is built."""
+        """The variances used in prediction; the layer must be built."""
         return self.weights[-1]
 
     def python_function(self, *, training: bool) -> Callable[[Any], Any] | None:
-        # The engine goes by moving moments only where it does not learn.
-        return None if training or not self.trainable else self._standardized
+        # The engine uses moving statistics only for layers that aren't trained.
+        return None if training or not self.trainable else self._normalize
 
-    def _standardized(self, x: Any) -> Any:
-        """Return the output by the moving moments, recorded if `x` is a tensor."""
+    def _normalize(self, x: Any) -> Any:
+        """Return the output by the moving statistics, recorded if `x` is a tensor."""
         from ..autodiff.recording import record_result
         from ..autodiff.tensor import Tensor
 
@@ -215,9 +216,9 @@ class BatchNormalization(_Affine):
         weights = [weight for weight in (self.gamma, self.beta) if weight is not None]
 
         def vjp(gradient: FloatArray) -> list[FloatArray]:
-            of_gamma = (gradient * (x.value - mean) * inverse).sum(axis=0)
-            of_weights = {self.gamma: of_gamma, self.beta: gradient.sum(axis=0)}
-            return [gradient * gamma * inverse, *(of_weights[weight] for weight in weights)]
+            grad_gamma = (gradient * (x.value - mean) * inverse).sum(axis=0)
+            grad_weights = {self.gamma: grad_gamma, self.beta: gradient.sum(axis=0)}
+            return [gradient * gamma * inverse, *(grad_weights[weight] for weight in weights)]
 
         outputs = Tensor(self._outputs(x.value, shape, training=False))
         record_result(outputs, [x, *weights], vjp, self.name)
@@ -234,12 +235,12 @@ class BatchNormalization(_Affine):
 
 
 class LayerNormalization(_Affine):
-    """``gamma * (x - mean) / sqrt(variance + epsilon) + beta``, by each row's own mean and variance.
+    """``gamma * (x - mean) / sqrt(variance + epsilon) + beta`` with the mean and variance of each row.
 
     Parameters
     ----------
     axis : int, default -1
-        The features; there is no other.
+        The features. Other axes are not supported.
     epsilon : float, default 1e-3
     center, scale : bool, default True
         Whether there are beta and gamma.
@@ -253,7 +254,7 @@ class LayerNormalization(_Affine):
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind; when built, for input that is no (batch, features).
+        If an argument is invalid or, when built, the input is not (batch, features).
 
     References
     ----------

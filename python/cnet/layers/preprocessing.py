@@ -1,4 +1,4 @@
-"""Layers that prepare data: they change its range and learn nothing by training."""
+"""Layers that rescale data; training doesn't change them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from .._data import (
 )
 from .._errors import short_repr
 from .._tracebacks import brief_traceback
-from .core import Layer, LayerOptions, Shape
+from .batch_shapes import Shape
+from .core import Layer, LayerOptions
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -33,9 +34,9 @@ _LEAST_DEVIATION = 1e-7  # Keras's epsilon
 
 
 class Rescaling(Layer):
-    """``x * scale + offset``; at the head of a model, a part of reading the data.
+    """``x * scale + offset``.
 
-    Integer images go through it without a float copy of the data set.
+    As the first layer of a model it converts integer images without a float copy of the data set.
 
     Parameters
     ----------
@@ -52,29 +53,28 @@ class Rescaling(Layer):
         self.scale = as_number("Rescaling: scale", scale)
         self.offset = as_number("Rescaling: offset", offset)
 
-    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # the base has it
+    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # from Layer
         network.add_rescaling(self.name, self.scale, self.offset)
 
 
 class Normalization(Layer):
-    """``(x - mean) / sqrt(variance)`` with the mean and variance of data that `adapt` has seen.
+    """``(x - mean) / sqrt(variance)`` with the mean and variance that `adapt` computes.
 
     Parameters
     ----------
     axis : int, tuple of int or None, default -1
-        Of a batch: where along it each place has a mean and variance of its own. None has one for
-        all numbers.
+        Axes of a batch with a mean and variance for each index. None: one for all numbers.
     mean, variance : array_like, optional
         Both, instead of `adapt`.
     invert : bool, default False
-        Whether to undo the normalization instead: ``x * sqrt(variance) + mean``.
+        Whether to apply the inverse, ``x * sqrt(variance) + mean``.
     **options
         See `Layer`.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind.
+        If an argument is invalid.
 
     Examples
     --------
@@ -106,7 +106,7 @@ class Normalization(Layer):
         if not all(map(is_integer, axes)):
             raise TypeError(f"Normalization: axis: expected integers, got {short_repr(axis)}")
         if 0 in axes:
-            raise ValueError(f"Normalization: axis={short_repr(axis)} names the batch's, 0")
+            raise ValueError(f"Normalization: axis={short_repr(axis)} contains the batch axis, 0")
         self.axis = axis
         self._axes = tuple(int(one) for one in axes)
         self.invert = bool(invert)
@@ -123,14 +123,14 @@ class Normalization(Layer):
     def _update_from(self, attribute: str, other: Any) -> None:
         if self.built and attribute in ("axis", "invert"):
             raise ValueError(
-                f"Normalization '{self.name}': {attribute}: the layer is built, with means and variances "
-                f"by {attribute}={short_repr(getattr(self, attribute))}; make another layer"
+                f"Normalization '{self.name}': {attribute}: the layer is built, with means and variances for "
+                f"{attribute}={short_repr(getattr(self, attribute))}; create another layer"
             )
         super()._update_from(attribute, other)
 
     @property
     def mean(self) -> FloatArray | None:
-        """What is subtracted from each number of a sample; None before `adapt`."""
+        """Means of the numbers of a sample; None before `adapt`."""
         if not self._is_adapted():
             return None
         center, square = (weight.numpy().reshape(1, *self._sizes) for weight in self.weights)
@@ -138,7 +138,7 @@ class Normalization(Layer):
 
     @property
     def variance(self) -> FloatArray | None:
-        """The square of what is divided by, as `mean`."""
+        """Variances of the numbers of a sample; None before `adapt`."""
         if not self._is_adapted():
             return None
         square = self.weights[1].numpy().reshape(1, *self._sizes)
@@ -149,33 +149,33 @@ class Normalization(Layer):
 
     @brief_traceback
     def adapt(self, data: Any, batch_size: int | None = None, steps: None = None) -> None:
-        """Take the mean and variance of data, in place of those of data before.
+        """Compute the mean and variance of data, and replace the previous ones.
 
         Parameters
         ----------
         data : array_like, (samples, …), or batches of such
-            Batches come from a list of arrays, a `cnet.utils.PyDataset` or any other iterable, which is
-            gone through once; of a tuple the first counts, as in `fit`.
+            Batches come from a list of arrays, a `cnet.utils.PyDataset` or another iterable, which is
+            read once. The first item of a tuple is used, as in `fit`.
         batch_size : int, optional
-            Of no effect.
+            Ignored.
         steps : None
             Not supported.
 
         Raises
         ------
         ValueError
-            If mean and variance were given, or `data` are not such as the layer was built for.
+            If the layer was created with a mean and variance, or built for other shapes.
 
         References
         ----------
-        Moments of batches are put together as by Chan, Golub and LeVeque, "Updating formulae and a
-        pairwise algorithm for computing sample variances", COMPSTAT 1982.
+        Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample
+        variances", COMPSTAT 1982.
         """
         del batch_size
         require_default("adapt", "steps", steps)
         call = f"Normalization '{self.name}': adapt"
         if self._given_mean is not None:
-            raise ValueError(f"{call}: the layer was given its mean and variance")
+            raise ValueError(f"{call}: the layer was created with a mean and variance")
         count, mean, variance = 0, np.zeros(()), np.zeros(())
         for batch in _batches_of(data):
             samples = as_samples(batch, call)
@@ -185,43 +185,43 @@ class Normalization(Layer):
             shape = (None, *samples.shape[1:])
             self.build(shape)
             over = tuple(n for n in range(samples.ndim) if n not in self._own_axes(shape))
-            of_batch = np.asarray(np.mean(samples, axis=over, keepdims=True, dtype=np.float64))
-            if not np.isfinite(of_batch).all():
+            batch_mean = np.asarray(np.mean(samples, axis=over, keepdims=True, dtype=np.float64))
+            if not np.isfinite(batch_mean).all():
                 raise ValueError(f"{call}: expected finite numbers, got NaN or inf among them")
-            spread = np.asarray(np.var(samples, axis=over, keepdims=True, dtype=np.float64))
+            batch_variance = np.asarray(np.var(samples, axis=over, keepdims=True, dtype=np.float64))
             if count:
-                apart, part = of_batch - mean, size / (count + size)
-                mean = mean + part * apart
-                variance = variance + part * (spread - variance + (1 - part) * apart**2)
+                delta, part = batch_mean - mean, size / (count + size)
+                mean = mean + part * delta
+                variance = variance + part * (batch_variance - variance + (1 - part) * delta**2)
             else:
-                mean, variance = of_batch, spread
+                mean, variance = batch_mean, batch_variance
             count += size
         if count == 0:
-            raise ValueError(f"{call}: data holds no samples")
+            raise ValueError(f"{call}: expected at least one sample, got none")
         self._set_statistics(mean, variance)
 
     def _own_axes(self, shape: Shape) -> set[int]:
-        """Return the axes of a batch along which there are means of their own."""
-        kept = {axis + len(shape) if axis < 0 else axis for axis in self._axes}
-        if not kept <= set(range(1, len(shape))):
+        """Return the axes of a batch that have a mean for each index."""
+        axes = {axis + len(shape) if axis < 0 else axis for axis in self._axes}
+        if not axes <= set(range(1, len(shape))):
             raise ValueError(
-                f"Normalization '{self.name}': axis={self.axis} is none of input of shape "
+                f"Normalization '{self.name}': axis={self.axis} is out of range for input of shape "
                 f"{shape_text(shape)}"
             )
-        return kept
+        return axes
 
     def _make_weights(self, input_shape: Shape) -> None:
         self._own_axes(input_shape)
         self._sizes = tuple(size or 0 for size in input_shape[1:])
         count = math.prod(self._sizes)
-        # What the engine subtracts, and the square of what it divides by; NaN until that is known.
+        # The engine's mean and variance; NaN until they are known.
         self.add_weight("mean", (count,), _all_nan, trainable=False)
         self.add_weight("variance", (count,), "ones", trainable=False)
         if self._given_mean is not None and self._given_variance is not None:
             self._set_statistics(self._given_mean, self._given_variance)
 
     def _set_statistics(self, mean: FloatArray, variance: FloatArray) -> None:
-        """Give the engine mean and variance for each number of a sample."""
+        """Set the mean and variance of each number of a sample."""
         deviation = np.maximum(np.sqrt(variance), _LEAST_DEVIATION)
         center, scale = (-mean / deviation, 1 / deviation) if self.invert else (mean, deviation)
         try:
@@ -229,21 +229,21 @@ class Normalization(Layer):
         except ValueError:
             raise ValueError(
                 f"Normalization '{self.name}': a mean of shape {mean.shape} and a variance of shape "
-                f"{variance.shape} do not fit samples of shape {self._sizes}"
+                f"{variance.shape} do not broadcast to samples of shape {self._sizes}"
             ) from None
         self.set_weights([value.reshape(-1) for value in whole])
 
-    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # it learns nothing
+    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # from Layer
         if not self._is_adapted():
             raise ValueError(
-                f"Normalization '{self.name}': call adapt() first, or give a mean and variance"
+                f"Normalization '{self.name}': call adapt() first, or pass mean and variance"
             )
         center, square = (weight.variable for weight in self.weights)
         network.add_batch_normalization(self.name, None, None, center, square, 1.0, 0.0, False)
 
 
 def _batches_of(data: Any) -> Iterator[Any]:
-    """Yield the arrays that data consists of: itself, or the samples of its batches."""
+    """Yield the samples of each batch, or the data itself if it isn't batched."""
     if yields_batches(data):
         batches = data
         if is_dataset(data):

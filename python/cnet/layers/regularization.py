@@ -1,4 +1,4 @@
-"""Layers that disturb training, so that a model learns what holds without luck."""
+"""Layers that regularize by random changes in training."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Dropout", "GaussianNoise"]
 
-# Of 64 bits: its multiples lie far from each other.
+# 2⁶⁴ / φ, whose multiples spread evenly over the 64-bit integers.
 _GOLDEN_RATIO = 0x9E3779B97F4A7C15
 
 
 class _Random(Layer):
-    """A layer that draws random numbers in training and passes its input through elsewhere.
+    """A layer that draws random numbers in training and is the identity elsewhere.
 
-    They are those of Philox4x32-10 by the layer's seed, the batches that it has trained on, the row
-    of the batch and the column: the same on any machine, for any number of threads.
+    The numbers are those of Philox4x32-10, keyed by the layer's seed, the number of batches trained
+    on, the row of the batch and the column. They are the same on every machine and for any number of
+    threads.
     """
 
     only_in_training = True
@@ -35,15 +36,15 @@ class _Random(Layer):
 
     @property
     def seed(self) -> int | None:
-        """The seed that was given; assigning one begins its numbers anew, None with one that is drawn."""
+        """Seed as passed by the user; assigning restarts the numbers, None draws a new seed."""
         return self._given_seed
 
     @seed.setter
     def seed(self, value: int | None) -> None:
         drawn = random.next_seed() if value is None else random.check_seed(value)
-        #: Where the engine draws from: a seed, and the batches that it has drawn for.
+        #: The engine's generator: a seed, and the number of batches drawn so far.
         self.random_state = _core.RandomState(drawn)
-        # Where it draws from where a model has it again.
+        # The generators of repetitions of the layer in a model.
         self._occurrences: dict[int, _core.RandomState] = {}
         self._given_seed = value
 
@@ -51,12 +52,12 @@ class _Random(Layer):
         seed = (self.random_state.seed + number * _GOLDEN_RATIO) % 2**64
         state = self._occurrences.setdefault(number, _core.RandomState(seed))
         state.steps = self.random_state.steps
-        twin = object.__new__(type(self))
-        vars(twin).update(vars(self), random_state=state)
-        return twin
+        copy = object.__new__(type(self))
+        vars(copy).update(vars(self), random_state=state)
+        return copy
 
     def _arguments(self) -> dict[str, Any]:
-        # None is drawn for another such layer.
+        # Keeps a drawn seed.
         return super()._arguments() | {"seed": self.random_state.seed}
 
     @property
@@ -78,23 +79,23 @@ class _Random(Layer):
 
 
 class Dropout(_Random):
-    """In training each number becomes 0 with probability `rate`; those that stay grow by 1 / (1 - rate).
+    """Sets each number to 0 with probability `rate` in training, and scales the others by 1 / (1 - rate).
 
     Parameters
     ----------
     rate : float
         In [0, 1].
     noise_shape : None
-        Not supported: each number is dropped by itself.
+        Not supported: numbers are dropped independently.
     seed : int, optional
-        Default: drawn from what `cnet.utils.set_random_seed` began.
+        Default: drawn from the sequence of `cnet.utils.set_random_seed`.
     **options
         See `Layer`.
 
     Raises
     ------
     TypeError, ValueError
-        If `rate` is no number in [0, 1], `seed` no integer in [0, 2**64).
+        If `rate` is not a number in [0, 1], or `seed` not an integer in [0, 2**64).
 
     References
     ----------
@@ -122,31 +123,31 @@ class Dropout(_Random):
         self.rate = as_fraction("Dropout: rate", rate)
         self.noise_shape = require_default("Dropout", "noise_shape", noise_shape)
 
-    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # the base has it
+    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # from Layer
         if self.rate > 0:
             network.add_dropout(self.name, self.rate, self.random_state)
 
 
 class GaussianNoise(_Random):
-    """In training each number has a normal one of mean 0 and deviation `stddev` added to it.
+    """Adds normal noise of mean 0 and standard deviation `stddev` in training.
 
     Parameters
     ----------
     stddev : float
         In [0, 1].
     seed : int, optional
-        Default: drawn from what `cnet.utils.set_random_seed` began.
+        Default: drawn from the sequence of `cnet.utils.set_random_seed`.
     **options
         See `Layer`.
 
     Raises
     ------
     TypeError, ValueError
-        If `stddev` is no number in [0, 1], `seed` no integer in [0, 2**64).
+        If `stddev` is not a number in [0, 1], or `seed` not an integer in [0, 2**64).
 
     Notes
     -----
-    A number comes from 24 random bits, for float64 as well, so that none is beyond 5.4 deviations.
+    Each number is made from 24 random bits, for float64 too, and lies within 5.4 standard deviations.
 
     Examples
     --------
@@ -164,6 +165,6 @@ class GaussianNoise(_Random):
         super().__init__(seed, **options)
         self.stddev = as_fraction("GaussianNoise: stddev", stddev)
 
-    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # the base has it
+    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # from Layer
         if self.stddev > 0:
             network.add_gaussian_noise(self.name, self.stddev, self.random_state)

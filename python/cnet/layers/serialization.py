@@ -1,4 +1,4 @@
-"""Layers as plain values, and back."""
+"""Conversion of layers to plain values and back."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 from .._errors import short_repr
 from .._serialization import find_class
-from . import activation, core, dense, normalization, preprocessing, regularization, shape
+from . import activation, dense, input_layer, normalization, preprocessing, regularization, shape
+from .core import Layer
 
 __all__ = ["deserialize", "serialize"]
 
@@ -21,19 +22,19 @@ def serialize(layer: Any) -> dict[str, Any]:
 
 def deserialize(
     config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
-) -> core.Layer:
-    """Return a new layer from what `serialize` gave.
+) -> Layer:
+    """Return a new layer from the result of `serialize`.
 
     Parameters
     ----------
     config : dict
     custom_objects : dict of str to type, optional
-        Layers of your own, by the name of their class.
+        Custom layer classes by name.
 
     Raises
     ------
     ValueError
-        If there is no such layer.
+        If the class is unknown.
 
     Examples
     --------
@@ -41,13 +42,13 @@ def deserialize(
     >>> layers.deserialize({"class_name": "Dense", "config": {"units": 3, "name": "top"}})
     <Dense name=top, built=False>
     """
-    modules = (activation, core, dense, normalization, preprocessing, regularization, shape)
+    modules = (activation, dense, input_layer, normalization, preprocessing, regularization, shape)
     known = {name: getattr(module, name) for module in modules for name in module.__all__}
     layers = {
         name: value
         for name, value in known.items()
-        if isinstance(value, type) and issubclass(value, core.Layer) and value is not core.Layer
+        if isinstance(value, type) and issubclass(value, Layer)
     }
     cls, arguments = find_class(config, layers, custom_objects, "layers.deserialize")
-    layer: core.Layer = cls.from_config(arguments)
+    layer: Layer = cls.from_config(arguments)
     return layer

@@ -1,4 +1,4 @@
-"""Layers that change the shape of what they are given."""
+"""Layers that change the shape of their input."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from .._data import require_default, shape_text
-from .core import Layer, LayerOptions, Shape, as_batch_shape, check_shape, sample_size
+from .batch_shapes import Shape, as_batch_shape, check_shape, sample_size
+from .core import Layer, LayerOptions
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -15,12 +16,12 @@ __all__ = ["Flatten", "Reshape"]
 
 
 class Flatten(Layer):
-    """(batch, a, b, …) to (batch, a·b·…).
+    """Reshapes (batch, a, b, …) to (batch, a·b·…).
 
     Parameters
     ----------
     data_format
-        Not supported: leave it None. Numbers stay in the order that they have in memory.
+        Not supported; must be None. Numbers keep their order in memory.
     **options
         See `Layer`.
 
@@ -40,23 +41,23 @@ class Flatten(Layer):
         return (batch_shape[0], sample_size(batch_shape))
 
     def add_to(self, network: Any, *, trainable: bool = True) -> None:
-        pass  # the engine sees samples as rows of numbers, whatever their shape
+        pass  # in the engine all samples are rows
 
 
 class Reshape(Layer):
-    """Samples in another shape of as many numbers. See `Layer` for the options.
+    """Reshapes each sample.
 
     Parameters
     ----------
     target_shape : tuple of int
-        Of one sample. One size may be −1: what is left for it.
+        Shape of one sample. One size may be −1, which is inferred.
     **options
         See `Layer`.
 
     Raises
     ------
     TypeError, ValueError
-        If it is no such shape, or when built, does not hold a sample.
+        If `target_shape` is not a shape or, when built, has another size than a sample.
 
     Examples
     --------
@@ -77,7 +78,7 @@ class Reshape(Layer):
         rest, remainder = divmod(size, abs(math.prod(self.target_shape)))
         if remainder or (rest != 1 and -1 not in self.target_shape):
             raise ValueError(
-                f"Reshape '{self.name}': expected samples that fill {self.target_shape}, got "
+                f"Reshape '{self.name}': expected samples of the size of {self.target_shape}, got "
                 f"{shape_text(input_shape)}"
             )
         return (input_shape[0], *(rest if n == -1 else n for n in self.target_shape))
@@ -86,11 +87,11 @@ class Reshape(Layer):
         self.compute_output_shape(input_shape)
 
     def add_to(self, network: Any, *, trainable: bool = True) -> None:
-        pass  # as Flatten
+        pass  # as in Flatten
 
 
 def _with_known_sizes(shape: Any) -> Any:
-    """Return a shape with 1 for the one size that may be −1, anything else as it is."""
+    """Return a shape with its only −1 replaced by 1, anything else unchanged."""
     if isinstance(shape, (tuple, list)) and list(shape).count(-1) == 1:
         return tuple(1 if size == -1 else size for size in shape)
     return shape

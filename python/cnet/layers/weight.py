@@ -1,11 +1,11 @@
-"""What layers hold: arrays of numbers, which live in the engine."""
+"""Weights of layers: arrays that the engine owns."""
 
 from __future__ import annotations
 
 import math
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy.typing as npt
 
@@ -14,16 +14,21 @@ from .._data import FloatArray, as_array, as_shape, as_text, as_type
 from .._errors import short_repr
 from .._tracebacks import brief_traceback
 
-if TYPE_CHECKING:
-    from .core import Layer
-
 __all__ = ["HasWeights", "Weight", "assign_all", "read_all"]
 
 
-class Weight:
-    """One array of numbers that a layer holds; they live in the engine.
+class Owner(Protocol):
+    """The part of `Layer` that a weight uses."""
 
-    ``numpy()`` and ``np.asarray(weight)`` give copies, ``assign(value)`` puts numbers back.
+    name: str
+    dtype: str
+    trainable: bool
+
+
+class Weight:
+    """An array of numbers of a layer, owned by the engine.
+
+    ``numpy()`` and ``np.asarray(weight)`` return copies, ``assign(value)`` sets the numbers.
 
     Attributes
     ----------
@@ -31,19 +36,18 @@ class Weight:
     shape : tuple of int
     dtype : str
     learnable : bool
-        Whether it is made for training, be the layer trainable or not.
+        Whether training changes the weight if its layer is trainable.
     regularizer : Regularizer or None
     constraint : Constraint or None
     variable
-        The engine's.
+        The variable of the engine.
     """
 
     def __init__(
-        self, layer: Layer, name: str, shape: tuple[int, ...], *, trainable: bool = True
+        self, layer: Owner, name: str, shape: tuple[int, ...], *, trainable: bool = True
     ) -> None:
-        from .core import Layer
-
-        if not isinstance(layer, Layer):
+        # Models have weights too, but only layers add them.
+        if not isinstance(layer, HasWeights) or not hasattr(layer, "add_weight"):
             raise TypeError(f"Weight: layer: expected a Layer, got {short_repr(layer)}")
         self.name = as_text("Weight: name", name)
         self.shape = as_shape("Weight: shape", shape, least=1)
@@ -56,12 +60,12 @@ class Weight:
 
     @property
     def path(self) -> str:
-        """The layer's name, a slash, and the weight's."""
+        """The names of the layer and the weight: "dense/kernel"."""
         return f"{self._layer.name}/{self.name}"
 
     @property
     def trainable(self) -> bool:
-        """Whether training changes it: if it is made for that, what its layer says."""
+        """True if training changes the weight: it is `learnable`, and its layer trainable."""
         return self.learnable and self._layer.trainable
 
     def regulate(
@@ -69,7 +73,7 @@ class Weight:
         regularizer: regularizers.Regularizer | None,
         constraint: constraints.Constraint | None,
     ) -> None:
-        """Choose the penalty on the numbers, and what is done to them after each step."""
+        """Set the regularizer and the constraint."""
         if regularizer is not self.regularizer:
             l1, l2 = (0.0, 0.0) if regularizer is None else (regularizer.l1, regularizer.l2)
             self.variable.regularize(l1, l2)
@@ -83,7 +87,7 @@ class Weight:
         return self.variable.numpy()
 
     def checked(self, value: npt.ArrayLike) -> FloatArray:
-        """Return `value` as the engine takes it; `ValueError` unless it has the weight's shape."""
+        """Return `value` in the weight's dtype; raise `ValueError` unless it has the weight's shape."""
         argument = f"{type(self._layer).__name__}.{self.name}"
         array = as_array(value, argument)
         if array.shape != self.shape:
@@ -94,19 +98,19 @@ class Weight:
 
     @brief_traceback
     def assign(self, value: npt.ArrayLike) -> None:
-        """Put numbers of the same shape in; other types are rounded to the weight's dtype."""
+        """Set the numbers to an array of the same shape, rounded to the weight's dtype."""
         self.variable.assign(self.checked(value))
 
     def assign_add(self, delta: npt.ArrayLike) -> None:
-        """Add numbers of the weight's shape."""
+        """Add an array of the weight's shape."""
         self.assign(self.numpy() + self.checked(delta))
 
     def assign_sub(self, delta: npt.ArrayLike) -> None:
-        """Subtract numbers of the weight's shape."""
+        """Subtract an array of the weight's shape."""
         self.assign(self.numpy() - self.checked(delta))
 
     def __tensor__(self) -> Any:
-        """Return the numbers of now for an operation of `cnet.autodiff`; a tape knows whose they are."""
+        """Return the current numbers as a tensor that running tapes connect to this weight."""
         from ..autodiff import recording
         from ..autodiff.tensor import Tensor
 
@@ -118,7 +122,7 @@ class Weight:
         self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
     ) -> npt.NDArray[Any]:
         if copy is False:
-            raise ValueError(f"{self.path}: the engine's numbers can only be copied")
+            raise ValueError(f"{self.path}: the engine's numbers can't be shared, only copied")
         return self.numpy().astype(dtype or self.dtype, copy=False)
 
     def __repr__(self) -> str:
@@ -126,7 +130,7 @@ class Weight:
 
 
 class HasWeights:
-    """What layers and models have of their weights.
+    """Common base of layers and models.
 
     Attributes
     ----------
@@ -134,17 +138,17 @@ class HasWeights:
     """
 
     weights: list[Weight]
-    # The models that it is a layer of.
+    # The models that contain this object.
     _parents: weakref.WeakSet[Any]
 
     def _ancestors(self) -> Iterator[Any]:
-        """Yield the models that it is a layer of, and those that they are layers of."""
+        """Yield the models that contain this object, directly or nested."""
         for parent in list(self._parents):
             yield parent
             yield from parent._ancestors()
 
     def _check_name_is_free(self, name: str) -> None:
-        """Raise `ValueError` if another layer of its model has the name."""
+        """Raise `ValueError` if a model has another layer of that name."""
         for parent in list(self._parents):
             if any(layer.name == name and layer is not self for layer in parent.layers):
                 raise ValueError(
@@ -158,7 +162,7 @@ class HasWeights:
 
     @property
     def non_trainable_weights(self) -> list[Weight]:
-        """The weights that training leaves alone."""
+        """The weights that training doesn't change."""
         return [weight for weight in self.weights if not weight.trainable]
 
     @property
@@ -178,9 +182,9 @@ class HasWeights:
 
     @property
     def losses(self) -> list[Any]:
-        """What regularizers add to the loss, of each weight that has one: tensors on a tape, else numbers.
+        """The penalties of the regularizers: tensors on a tape, else numbers.
 
-        `fit` adds them by itself.
+        `fit` adds them to the loss.
         """
         return [w.regularizer(w) for w in self.trainable_weights if w.regularizer is not None]
 
@@ -190,16 +194,16 @@ class HasWeights:
 
     @brief_traceback
     def set_weights(self, weights: Sequence[npt.ArrayLike]) -> None:
-        """Put all weights back, in the order of `get_weights`; all of them or, on an error, none."""
+        """Set all weights, in the order of `get_weights`; on an error none is changed."""
         assign_all(self.weights, weights, f"{type(self).__name__}.set_weights")
 
     def count_params(self) -> int:
-        """Return how many numbers the weights hold."""
+        """Return the number of elements of all weights."""
         return sum(math.prod(weight.shape) for weight in self.weights)
 
 
 def read_all(weights: list[Weight]) -> list[FloatArray]:
-    """Return copies of all weights, as they are at one moment."""
+    """Return copies of all weights, read atomically."""
     if not weights:
         return []
     variables = [weight.variable for weight in weights]
@@ -207,7 +211,7 @@ def read_all(weights: list[Weight]) -> list[FloatArray]:
 
 
 def assign_all(weights: list[Weight], values: Iterable[npt.ArrayLike], call: str) -> None:
-    """Assign every value to its weight at one moment, once all of them have been found fit."""
+    """Check all values, then assign them to the weights atomically."""
     if not isinstance(values, Iterable):
         raise TypeError(f"{call}: expected a list of arrays, got {short_repr(values)}")
     values = list(values)

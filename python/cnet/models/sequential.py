@@ -18,12 +18,8 @@ from .._overrides import RejectsOverrides
 from .._tracebacks import brief_traceback
 from ..config import floatx
 from ..layers import InputLayer, Layer, Weight, building, deserialize, serialize
+from ..layers.batch_shapes import Shape, as_batch_shape, sample_size
 from ..layers.chain import Chain, parameters
-from ..layers.core import (
-    Shape,
-    as_batch_shape,
-    sample_size,
-)
 from ..layers.weight import HasWeights
 from ..saving import Saveable
 from ..trainer import Trainer

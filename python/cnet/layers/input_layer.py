@@ -1,0 +1,105 @@
+"""The first layer of a model, which holds the shape of its input."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._data import as_text, require_default
+from .._errors import short_repr
+from .batch_shapes import check_shape
+from .core import Layer
+
+__all__ = ["Input", "InputLayer"]
+
+
+class InputLayer(Layer):
+    """The shape of one sample, as the first layer of a model; `Input` creates one."""
+
+    has_one_shape = True
+
+    def __init__(
+        self,
+        shape: tuple[int, ...] | None = None,
+        batch_size: None = None,
+        dtype: str | None = None,
+        sparse: None = None,
+        ragged: None = None,
+        batch_shape: tuple[int | None, ...] | None = None,
+        input_tensor: None = None,
+        optional: bool = False,
+        name: str | None = None,
+        trainable: bool = True,
+        input_shape: tuple[int, ...] | None = None,
+    ) -> None:
+        shape = _only_shape(shape, input_shape, batch_shape)
+        self.batch_size = require_default("Input", "batch_size", batch_size)
+        self.sparse = require_default("Input", "sparse", sparse)
+        self.ragged = require_default("Input", "ragged", ragged)
+        self.input_tensor = require_default("Input", "tensor", input_tensor)
+        self.optional = require_default("Input", "optional", optional, default=False)
+        sample_shape = check_shape(shape, "Input" if name is None else as_text("Input: name", name))
+        super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=sample_shape)
+        self.build((None, *sample_shape))
+
+    def add_to(self, network: Any, *, trainable: bool = True) -> None:
+        pass
+
+
+def Input(
+    shape: tuple[int, ...] | None = None,
+    batch_size: None = None,
+    dtype: str | None = None,
+    sparse: None = None,
+    ragged: None = None,
+    batch_shape: tuple[int | None, ...] | None = None,
+    name: str | None = None,
+    tensor: None = None,
+    optional: bool = False,
+) -> InputLayer:
+    """Return an `InputLayer`, the first layer of a model.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of one sample.
+    batch_shape : tuple, optional
+        The same with a leading None, such as (None, 4).
+    dtype, name : str, optional
+        See `Layer`.
+    batch_size, sparse, ragged, tensor, optional
+        Not supported; must have their defaults. Models accept batches of any size.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `shape` is not a shape, or another argument is not supported.
+
+    Examples
+    --------
+    >>> from cnet import Input, Sequential, layers
+    >>> model = Sequential([Input(shape=(4,)), layers.Dense(3)])
+    >>> model.output_shape
+    (None, 3)
+    """
+    return InputLayer(shape, batch_size, dtype, sparse, ragged, batch_shape, tensor, optional, name)
+
+
+def _only_shape(shape: Any, input_shape: Any, batch_shape: Any) -> Any:
+    """Return the shape of a sample; exactly one of the arguments must be given."""
+    given = [each for each in (shape, input_shape, batch_shape) if each is not None]
+    if len(given) != 1:
+        raise ValueError(
+            f"Input: expected a shape or a batch_shape, got {len(given) or 'none'} of them"
+        )
+    if batch_shape is None:
+        return given[0]
+    if (
+        not isinstance(batch_shape, (tuple, list))
+        or len(batch_shape) < 2
+        or batch_shape[0] is not None
+    ):
+        raise ValueError(
+            "Input: batch_shape: expected (None, …), as models accept batches of any size, got "
+            f"{short_repr(batch_shape)}"
+        )
+    return tuple(batch_shape[1:])
