@@ -119,7 +119,7 @@ class Squared(losses.Loss):
 )
 def test_get_refuses_what_is_no_loss(identifier: Any) -> None:
     error = ValueError if isinstance(identifier, str) else TypeError
-    with pytest.raises(error, match=r"loss: (expected one of .*, got |Loss has no formula)"):
+    with pytest.raises(error, match=r"loss: (expected one of .*, got |Loss doesn't define)"):
         losses.get(identifier)
 
 

@@ -130,9 +130,9 @@ def test_tensors_as_labels() -> None:
     assert (one.numpy()[::2] == 0).all()
     with GradientTape():
         for given in (losses.MeanSquaredError(), losses.mean_squared_error):
-            with pytest.raises(NotImplementedError, match="y_true: no gradient goes there"):
+            with pytest.raises(NotImplementedError, match="y_true: has no gradient"):
                 given(labels, predictions)
-        with pytest.raises(NotImplementedError, match="sample_weight: no gradient goes there"):
+        with pytest.raises(NotImplementedError, match="sample_weight: has no gradient"):
             losses.MeanSquaredError()(Y, predictions, autodiff.Variable(WEIGHTS))
     assert isinstance(losses.MeanSquaredError()(labels, predictions), autodiff.Tensor)
 
@@ -246,12 +246,12 @@ def test_bad_functions() -> None:
     for one, other in zip(model.get_weights(), before, strict=True):
         assert (one == other).all()
     model.compile("sgd", one_number)
-    with pytest.raises(ValueError, match="expected a number for each sample"):
+    with pytest.raises(ValueError, match="need a loss for each sample"):
         model.fit(X, Y, sample_weight=WEIGHTS, verbose=0)
-    with pytest.raises(TypeError, match="Loss has no formula"):
+    with pytest.raises(TypeError, match="Loss doesn't define"):
         model.compile("sgd", losses.Loss())
     model.compile("sgd", losses.LossFunctionWrapper(squares, reduction="none"))
-    with pytest.raises(ValueError, match="reduction: expected one that gives a single number"):
+    with pytest.raises(ValueError, match="reduction: .* need a single number"):
         model.fit(X, Y, verbose=0)
 
 

@@ -98,7 +98,7 @@ def test_a_sum_of_weights_of_zero_teaches_nothing() -> None:
 @pytest.mark.parametrize("call", ["fit", "evaluate", "train_on_batch"])
 def test_training_wants_one_number(reduction: Any, call: str) -> None:
     model = one_layer(losses.MeanSquaredError(reduction))
-    message = f"MeanSquaredError: reduction: expected one that gives a single number .* {reduction}"
+    message = f"MeanSquaredError: reduction: .* need a single number, got {reduction}"
     with pytest.raises(ValueError, match=message.replace(" none", " 'none'")):
         getattr(model, call)(np.eye(10), Y)
     np.testing.assert_array_equal(model.get_weights()[0], P)

@@ -89,7 +89,7 @@ def test_auc_from_logits() -> None:
         ("AUC", {"curve": "roc"}, ValueError, r"curve: expected 'ROC', 'PR' or 'PRGAIN', got"),
         ("AUC", {"summation_method": "sum"}, ValueError, r"summation_method: expected"),
         ("AUC", {"thresholds": [2.0]}, ValueError, r"thresholds: expected numbers in \[0, 1\]"),
-        ("AUC", {"num_labels": 3}, ValueError, r"num_labels=3 is for multi_label=True alone"),
+        ("AUC", {"num_labels": 3}, ValueError, r"num_labels=3 requires multi_label=True"),
     ],
 )
 def test_wrong_arguments_are_refused(

@@ -131,7 +131,7 @@ def test_wrong_arguments_are_refused(
 @pytest.mark.parametrize(
     ("metric", "message"),
     [
-        (metrics.Precision(top_k=4), "Precision: y_pred: expected top_k=4 or more predictions"),
+        (metrics.Precision(top_k=4), "Precision: y_pred: expected at least top_k=4 predictions"),
         (metrics.Recall(class_id=3), "Recall: y_pred: expected more than class_id=3 predictions"),
     ],
 )

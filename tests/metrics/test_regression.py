@@ -46,7 +46,7 @@ def test_adjusted_r2() -> None:
     plain = metrics.R2Score()(Y[:, :1], P[:, :1])
     adjusted = metrics.R2Score(num_regressors=5)(Y[:, :1], P[:, :1])
     assert adjusted == pytest.approx(1 - (1 - plain) * 39 / 34)
-    with pytest.warns(UserWarning, match="num_regressors=39 is too many for 40 labels"):
+    with pytest.warns(UserWarning, match="num_regressors=39 is too large for 40 labels"):
         assert metrics.R2Score(num_regressors=39)(Y[:, :1], P[:, :1]) == plain
 
 

@@ -1,6 +1,7 @@
-"""Losses, by Keras's names: what training makes small.
+"""Losses, by Keras's names.
 
-A class makes one with options; the function of its name gives each sample's loss.
+Each has a class, which takes options and reduces to a number, and a function, which returns the loss of
+each sample.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ __all__ = [
     "squared_hinge",
 ]
 
-# Each class and the function of its samples' losses.
+# The function that belongs to each class.
 _FUNCTIONS: dict[type[Loss], Any] = {
     SparseCategoricalCrossentropy: sparse_categorical_crossentropy,
     CategoricalCrossentropy: categorical_crossentropy,
@@ -118,21 +119,20 @@ _CLASSES |= {cls.__name__: cls for cls in _FUNCTIONS}
 
 
 def get(identifier: Any) -> Loss:
-    """Return a loss from its name, its class, its function, its configuration, or itself.
+    """Return a loss by its name, class, function or configuration, or the object itself.
 
     Parameters
     ----------
     identifier : str, type, function, dict or Loss
-        Of a function that is not of `cnet.losses` see `LossFunctionWrapper`;
-        "mse", "mae", "mape", "msle", "kld", "bce" and "logcosh" are names, too; a dict is
-        ``{"class_name": …, "config": {…}}``.
+        Functions that aren't from `cnet.losses` become a `LossFunctionWrapper`. Short names are "mse",
+        "mae", "mape", "msle", "kld", "bce" and "logcosh". A dict is ``{"class_name": …, "config": {…}}``.
 
     Raises
     ------
     ValueError
-        If there is no such loss.
+        If the name is unknown.
     TypeError
-        For anything else.
+        If `identifier` has another type.
 
     Examples
     --------
@@ -147,12 +147,12 @@ def get(identifier: Any) -> Loss:
         return LossFunctionWrapper(identifier)
     loss: Loss = get_by_name("loss", Loss, _CLASSES | _ALIASES, identifier)
     if not loss.in_engine and type(loss).call is Loss.call:
-        raise TypeError(f"loss: {type(loss).__name__} has no formula: no call(y_true, y_pred)")
+        raise TypeError(f"loss: {type(loss).__name__} doesn't define call(y_true, y_pred)")
     return loss
 
 
 def __getattr__(name: str) -> Any:
-    """Give the functions their short names; name what Keras has and cnet has not."""
+    """Return a function by its short name; explain names that only Keras has."""
     if name in _ALIASES:
         return _FUNCTIONS[_ALIASES[name]]
     return absent(__name__)(name)

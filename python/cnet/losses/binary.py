@@ -1,4 +1,4 @@
-"""Losses of two classes, or of labels each by itself."""
+"""Losses for binary classification and independent labels."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy.typing as npt
 
-from .._data import FloatArray, as_number
-from .loss import PointwiseLoss, Reduction, last_axis, smoothing_in_range
+from .._data import FloatArray
+from .arguments import as_focal_parameters, last_axis, smoothing_in_range
+from .loss import PointwiseLoss, Reduction
 
 __all__ = [
     "BinaryCrossentropy",
@@ -18,24 +19,24 @@ __all__ = [
 
 
 class BinaryCrossentropy(PointwiseLoss):
-    """−y log p − (1 − y) log(1 − p), for each output by itself, their mean over the outputs.
+    """Mean over the outputs of −y log p − (1 − y) log(1 − p).
 
     Parameters
     ----------
     from_logits : bool, default False
-        Whether predictions are logits z with p = 1 / (1 + e⁻ᶻ); else p is kept in [1e-7, 1 − 1e-7].
+        Whether predictions are logits z with p = 1 / (1 + e⁻ᶻ); else p is clipped to [1e-7, 1 − 1e-7].
     label_smoothing : float in [0, 1], default 0
         Labels become ``y * (1 - label_smoothing) + label_smoothing / 2``.
     axis : int, default -1
-        The outputs; there is no other.
+        The outputs. Other axes are not supported.
     reduction, name, dtype
         See `Loss`.
 
     Notes
     -----
-    Of probabilities that a final sigmoid made, too, the loss is of what is kept in that range: where
-    they leave it there is no gradient. (Keras goes back to the logits there.) A net whose outputs may
-    be so certain and wrong trains better from logits, without the sigmoid.
+    Probabilities of a final sigmoid are clipped too, and have no gradient outside that range. (Keras
+    computes these from the logits.) If outputs may saturate at the wrong label, train from logits,
+    without the sigmoid.
 
     Examples
     --------
@@ -63,28 +64,28 @@ class BinaryCrossentropy(PointwiseLoss):
 
 
 class BinaryFocalCrossentropy(BinaryCrossentropy):
-    """Binary cross-entropy times mᵞ, m = y (1 − p) + (1 − y) p being how far p is from y.
+    """Binary cross-entropy times mᵞ, where m = y (1 − p) + (1 − y) p is the distance of p from y.
 
-    What is predicted well already counts little, so that the rest is heard.
+    Well-predicted samples have little weight, which focuses training on the others.
 
     Parameters
     ----------
     apply_class_balancing : bool, default False
-        Whether labels 1 weigh `alpha`, and labels 0 ``1 - alpha``.
+        Whether labels 1 have the weight `alpha`, and labels 0 ``1 - alpha``.
     alpha : float, default 0.25
     gamma : float of at least 0, default 2
-        With 0 this is `BinaryCrossentropy`.
+        With 0 the loss is `BinaryCrossentropy`.
     from_logits, label_smoothing
         See `BinaryCrossentropy`.
     axis : int, default -1
-        The outputs; there is no other.
+        The outputs. Other axes are not supported.
     reduction, name, dtype
         See `Loss`.
 
     Notes
     -----
-    Probabilities are to be in [0, 1]: others have no power, and their loss is NaN. (In Keras they have
-    one where `gamma` is a whole number.) From logits nothing is clipped, as by Keras on TensorFlow.
+    The loss of probabilities outside [0, 1] is NaN, as the power is undefined. (In Keras it is defined
+    if `gamma` is a whole number.) Logits aren't clipped, as in Keras on TensorFlow.
 
     References
     ----------
@@ -120,11 +121,6 @@ class BinaryFocalCrossentropy(BinaryCrossentropy):
     def engine_options(self) -> dict[str, Any]:
         positive, negative = (self.alpha, 1 - self.alpha) if self.apply_class_balancing else (1, 1)
         return {"gamma": self.gamma, "positive_weight": positive, "negative_weight": negative}
-
-
-def as_focal_parameters(call: str, alpha: Any, gamma: Any) -> tuple[float, float]:
-    """Return a focal loss's alpha and gamma as finite numbers; raise if they are none."""
-    return as_number(f"{call}: alpha", alpha), as_number(f"{call}: gamma", gamma, least=0)
 
 
 def binary_crossentropy(

@@ -1,4 +1,4 @@
-"""Losses of classes, of which one is true."""
+"""Losses for exclusive classes."""
 
 from __future__ import annotations
 
@@ -11,16 +11,8 @@ from .. import _core
 from .._data import Array, FloatArray, as_array, as_count, as_floats, as_ids
 from .._errors import missing, short_repr
 from .._tapes import is_explicitly_watched, running
-from .binary import as_focal_parameters
-from .loss import (
-    GradientFunction,
-    Loss,
-    PointwiseLoss,
-    Reduction,
-    as_rows,
-    last_axis,
-    smoothing_in_range,
-)
+from .arguments import as_focal_parameters, as_rows, last_axis, smoothing_in_range
+from .loss import GradientFunction, Loss, PointwiseLoss, Reduction
 
 __all__ = [
     "CategoricalCrossentropy",
@@ -33,11 +25,11 @@ __all__ = [
 
 
 class CrossEntropy(Loss):
-    """What both cross-entropies over classes have in common.
+    """Common base of the cross-entropies.
 
-    With probabilities that a final softmax made, the engine goes back to the logits by itself, as
-    Keras does. Other probabilities that don't sum to one are normalized and then kept 1e-7 away from
-    0 and 1, for class ids as for one-hot labels (Keras's backends differ from each other here).
+    For probabilities of a final softmax, the engine computes with the logits instead, as Keras does.
+    Other probabilities are normalized to a sum of one and clipped to [1e-7, 1 − 1e-7], for both class
+    ids and one-hot labels (Keras's backends differ here).
     """
 
     categorical = True
@@ -56,7 +48,7 @@ class CrossEntropy(Loss):
         self.rule = "cross_entropy" + "_from_logits" * self.from_logits
 
     def labels(self, y_true: npt.ArrayLike, predictions: FloatArray) -> Array:
-        """Return labels as the core takes them: ids (batch,) or rows (batch, classes)."""
+        """Return labels for the core: ids (batch,) or rows (batch, classes)."""
         raise NotImplementedError(missing(self, "call(y_true, y_pred)"))
 
     def for_tensor(self, predictions: Any) -> tuple[Loss, Any]:
@@ -64,7 +56,7 @@ class CrossEntropy(Loss):
         if self.from_logits or logits is None:
             return self, predictions
         if is_explicitly_watched(predictions):
-            return self, predictions  # somebody wants the gradient by the probabilities
+            return self, predictions  # the gradient by the probabilities may be requested
         for tape in running.tapes:
             tape.bypassed.add(id(predictions))
         of_logits = object.__new__(type(self))
@@ -102,23 +94,23 @@ class CrossEntropy(Loss):
 
 
 class SparseCategoricalCrossentropy(CrossEntropy):
-    """−log of the probability of the true class, given as an integer id.
+    """−log p of the true class, which is given as an integer id.
 
     Parameters
     ----------
     from_logits : bool, default False
         Whether predictions are logits, not probabilities.
     ignore_class : int, optional
-        Samples with this label, a class or not, have no loss and no gradient, and the mean is over the
-        others. Metrics see them all the same, as in Keras.
+        Label of samples to ignore, which need not be a class: they have no loss and no gradient, and the
+        mean is over the others. Metrics include them, as in Keras.
     axis : int, default -1
-        The classes; there is no other.
+        The classes. Other axes are not supported.
     reduction, name, dtype
         See `Loss`.
 
     Notes
     -----
-    Probabilities that no softmax made are normalized, as `CategoricalCrossentropy` tells.
+    Probabilities that aren't from a softmax are normalized, see `CategoricalCrossentropy`.
 
     Examples
     --------
@@ -175,18 +167,18 @@ class CategoricalCrossentropy(CrossEntropy):
     Parameters
     ----------
     from_logits : bool, default False
-        Whether predictions are logits, not probabilities. With probabilities that a final softmax
-        made, the engine goes back to the logits by itself, as Keras does.
+        Whether predictions are logits, not probabilities. For probabilities of a final softmax, the
+        engine computes with the logits instead, as Keras does.
     label_smoothing : float in [0, 1], default 0
         Labels become ``y * (1 - label_smoothing) + label_smoothing / classes``.
     axis : int, default -1
-        The classes; there is no other.
+        The classes. Other axes are not supported.
     reduction, name, dtype
         See `Loss`.
 
     Notes
     -----
-    Probabilities that don't sum to one are normalized and then kept 1e-7 away from 0 and 1.
+    Other probabilities are normalized to a sum of one and clipped to [1e-7, 1 − 1e-7].
 
     Examples
     --------
@@ -223,25 +215,25 @@ class CategoricalCrossentropy(CrossEntropy):
 class CategoricalFocalCrossentropy(PointwiseLoss):
     """−alpha Σ y (1 − p)ᵞ log p over the classes, for one-hot or soft labels y.
 
-    What is predicted well already counts little, so that the rest is heard.
+    Well-predicted samples have little weight, which focuses training on the others.
 
     Parameters
     ----------
     alpha : float, default 0.25
-        One number for all classes.
+        Factor for all classes.
     gamma : float of at least 0, default 2
-        With 0 this is alpha times `CategoricalCrossentropy`.
+        With 0 the loss is alpha times `CategoricalCrossentropy`.
     from_logits, label_smoothing
         See `CategoricalCrossentropy`.
     axis : int, default -1
-        The classes; there is no other.
+        The classes. Other axes are not supported.
     reduction, name, dtype
         See `Loss`.
 
     Notes
     -----
-    Probabilities that don't sum to one are normalized; they are then kept 1e-7 away from 0 and 1, from
-    logits too, as in Keras.
+    Probabilities are normalized to a sum of one and clipped to [1e-7, 1 − 1e-7], those of logits too,
+    as in Keras.
 
     References
     ----------

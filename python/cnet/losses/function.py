@@ -1,4 +1,4 @@
-"""Losses of one's own: functions of labels and predictions, which a tape differentiates."""
+"""Custom losses: functions of labels and predictions, differentiated on a tape."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from .._data import as_array, shape_text
 from .._errors import short_repr
-from .loss import Loss, Reduction, same_rank
+from .arguments import same_rank
+from .loss import Loss, Reduction
 
 __all__ = ["LossFunctionWrapper"]
 
@@ -21,10 +22,10 @@ class LossFunctionWrapper(Loss):
     Parameters
     ----------
     fn : function (y_true, y_pred, **kwargs)
-        Returns a number for each sample, or several, of which the mean counts, or one for all of the
-        batch. In training `y_pred` is a tensor: it computes with the operations of `cnet.autodiff`,
-        Python's operators and the functions of `cnet.losses`. `y_true` is an array of the same dtype; where
-        one of both has a last axis of size 1 more, it goes.
+        Returns the loss of each sample, an array of several numbers per sample, which are averaged, or
+        one number for the batch. In training `y_pred` is a tensor, for the operations of `cnet.autodiff`,
+        Python's operators and the functions of `cnet.losses`. `y_true` is an array of the same dtype. A
+        last axis of size 1 that only one of them has is removed.
     reduction, name, dtype
         See `Loss`.
     **kwargs
@@ -33,7 +34,7 @@ class LossFunctionWrapper(Loss):
     Raises
     ------
     TypeError
-        If `fn` is no function, or gives no tensor where it is given one.
+        If `fn` is not callable, or doesn't return a tensor for a tensor.
 
     Examples
     --------
@@ -62,7 +63,7 @@ class LossFunctionWrapper(Loss):
         self.fn_kwargs = kwargs
 
     def call(self, y_true: npt.ArrayLike, y_pred: Any) -> Any:
-        """Return what the function makes of them."""
+        """Return the result of the function."""
         call = f"{type(self).__name__}: '{self.name}'"
         is_tensor = hasattr(y_pred, "__tensor__")
         predictions = y_pred.__tensor__() if is_tensor else as_array(y_pred, f"{call}: y_pred")
@@ -75,8 +76,8 @@ class LossFunctionWrapper(Loss):
         losses = self.fn(labels, predictions, **self.fn_kwargs)
         if is_tensor and not hasattr(losses, "__tensor__"):
             raise TypeError(
-                f"{call}: expected a tensor for predictions that are one, got {type(losses).__name__}: a tape sees the "
-                "operations of cnet.autodiff and Python's operators, not NumPy's functions"
+                f"{call}: expected a tensor as the loss of a tensor, got {type(losses).__name__}: a tape records "
+                "the operations of cnet.autodiff and Python's operators, not NumPy's functions"
             )
         losses = losses.__tensor__() if is_tensor else np.asarray(losses)
         if losses.ndim and len(losses) != len(predictions):

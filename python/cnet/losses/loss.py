@@ -1,4 +1,4 @@
-"""What all losses have in common: samples' losses, what becomes of them, and what the engine is told."""
+"""The base classes of losses."""
 
 from __future__ import annotations
 
@@ -15,46 +15,52 @@ from .._data import (
     FloatArray,
     as_array,
     as_floats,
-    as_fraction,
     as_text,
     as_type,
     require_default,
 )
 from .._errors import missing, short_repr
 from .._serialization import Configurable
-from .._tapes import is_watched
 from .._tracebacks import brief_traceback
+from .arguments import (
+    as_loss_weights,
+    as_rows,
+    reject_watched,
+    same_rank,
+    sequential_sum,
+    tensor_or_array,
+)
 
-__all__ = ["GradientFunction", "Loss", "PointwiseLoss", "Reduction", "reject_watched", "same_rank"]
+__all__ = ["GradientFunction", "Loss", "PointwiseLoss", "Reduction"]
 
 Reduction = Literal["sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none"]
-# From a divisor to the gradient, by the predictions, of the sum of rows' losses over it.
+# Takes a divisor, returns the gradient of the sum of the rows' losses / divisor by the predictions.
 GradientFunction = Callable[[float], FloatArray]
 REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None)
 
 
 class Loss(Configurable):
-    """A loss; ``loss(y_true, y_pred, sample_weight=None)`` reduces those of the samples to a number.
+    """Base of losses; ``loss(y_true, y_pred, sample_weight=None)`` returns the reduced loss.
 
     Parameters
     ----------
     reduction : str, optional, default "sum_over_batch_size"
-        "sum_over_batch_size" and "mean" divide the sum by the number of samples, whatever they weigh,
-        "mean_with_sample_weight" by the sum of their weights, "sum" by nothing. "none" and None leave
-        the samples' losses as they are: there is then no one number to train by, so that `fit` and
-        `evaluate` refuse it with a `ValueError`. (Keras descends their sum, as "sum" does.)
+        "sum_over_batch_size" and "mean" divide the sum by the number of samples, regardless of their
+        weights; "mean_with_sample_weight" divides by the sum of the weights; "sum" doesn't divide.
+        "none" and None return the losses of the samples; `fit` and `evaluate` need a single number
+        and raise `ValueError` for these. (Keras minimizes the sum, as with "sum".)
     name : str, optional
     dtype
-        Not supported, as a model computes its loss in its own: leave it None.
+        Not supported, must be None: a model computes its loss in its own dtype.
 
     Notes
     -----
-    A weight of 0 leaves a sample out, be its loss infinite or NaN. In `fit` and `evaluate` each batch
-    is reduced by itself; what they report is the mean over batches, weighted by their sizes.
+    Samples of weight 0 are left out, even if their loss is infinite or NaN. `fit` and `evaluate` reduce
+    each batch separately and report the mean over batches, weighted by batch size.
 
     References
     ----------
-    Keras 3, ``keras.losses``; where its backends differ from each other a loss says what it does.
+    Keras 3, ``keras.losses``. Where its backends differ, the loss documents its choice.
     """
 
     _not_overridable: ClassVar = {
@@ -62,9 +68,9 @@ class Loss(Configurable):
     }
     name = "loss"
     sparse = False
-    # Whether a row is of classes, of which one is true; else each number is by itself.
+    # True if a row holds the probabilities of exclusive classes.
     categorical = False
-    # The engine's name for it, if it knows it.
+    # The engine's name of the loss, if it has it.
     rule: str
     label_smoothing = 0.0
     axis = -1
@@ -81,7 +87,7 @@ class Loss(Configurable):
             raise ValueError(
                 f"{type(self).__name__}: reduction: expected one of {known}, got {short_repr(reduction)}"
             )
-        #: How often an option has been assigned.
+        #: Number of assignments to options.
         self.changes = 0
         self.reduction = reduction
         self.dtype = require_default(type(self).__name__, "dtype", dtype)
@@ -91,7 +97,7 @@ class Loss(Configurable):
 
     @brief_traceback
     def call(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
-        """Return the loss of each sample: predictions (…, outputs) give (…), of a tensor a tensor."""
+        """Return the loss of each sample, (…) for predictions (…, outputs); a tensor for a tensor."""
         if not hasattr(y_pred, "__tensor__"):
             rows, targets, shape = self.prepared(y_true, y_pred)
             return self._without_ignored(self.losses(rows, targets).reshape(shape), y_true)[0]
@@ -113,7 +119,7 @@ class Loss(Configurable):
     def _without_ignored(
         self, losses: FloatArray, y_true: npt.ArrayLike
     ) -> tuple[FloatArray, Array | None]:
-        """Return the losses, those of samples that don't count 0, and which do, None for all."""
+        """Return the losses with those of ignored samples set to 0, and `sample_mask`."""
         mask = self.sample_mask(y_true)
         if mask is None:
             return losses, None
@@ -123,7 +129,7 @@ class Loss(Configurable):
     def prepared(
         self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike
     ) -> tuple[FloatArray, Array, tuple[int, ...]]:
-        """Return predictions and labels as rows, as the core takes them, and the samples' shape."""
+        """Return predictions and labels as rows for the core, and the shape of the samples."""
         raise NotImplementedError(missing(self, "call(y_true, y_pred)"))
 
     def losses(self, predictions: FloatArray, targets: Array) -> FloatArray:
@@ -133,16 +139,16 @@ class Loss(Configurable):
     def with_gradient(
         self, predictions: FloatArray, targets: Array
     ) -> tuple[FloatArray, GradientFunction]:
-        """Return the loss of each row, and what gives the gradient of their sum over a divisor."""
+        """Return the loss of each row, and the function for their gradient."""
         raise NotImplementedError(missing(self, "with_gradient(predictions, targets)"))
 
     @property
     def in_engine(self) -> bool:
-        """Whether the engine knows its formula; a tape follows others."""
+        """True if the engine computes the loss; others are recorded on a tape."""
         return hasattr(self, "rule") and type(self).call is Loss.call
 
     def for_tensor(self, predictions: Any) -> tuple[Loss, Any]:
-        """Return what a tape is to record for predictions: another loss of what they were made of, maybe."""
+        """Return the loss and the tensor to record: a subclass may replace probabilities by logits."""
         return self, predictions
 
     def _recorded(
@@ -153,7 +159,7 @@ class Loss(Configurable):
         weights: FloatArray | None,
         divisor: float,
     ) -> Any:
-        """Return a tensor of the samples' losses, or their sum, times their weights, over a divisor."""
+        """Return `result` as a tensor whose gradient takes the weights and the divisor into account."""
 
         def vjp(gradient: Any) -> list[FloatArray]:
             by_rows = gradient_function(divisor)
@@ -169,8 +175,8 @@ class Loss(Configurable):
         value = result.astype(dtype)[()] if isinstance(result, np.ndarray) else dtype.type(result)
         return predictions.derived(value, vjp, type(self).__name__)
 
-    def sample_mask(self, y_true: npt.ArrayLike) -> Array | None:  # noqa: ARG002 # others ask the labels
-        """Return which samples count at all, None for all of them."""
+    def sample_mask(self, y_true: npt.ArrayLike) -> Array | None:  # noqa: ARG002 # subclasses use it
+        """Return which samples are not ignored, None for all."""
         return None
 
     @brief_traceback
@@ -190,14 +196,14 @@ class Loss(Configurable):
         Returns
         -------
         float, or an array (batch,) for the reductions "none" and None
-            Of predictions of a tape a `cnet.autodiff.Tensor`, in their dtype, that it records.
+            For a `cnet.autodiff.Tensor` a tensor of its dtype, which tapes record.
 
         Raises
         ------
         TypeError
-            For what isn't numbers.
+            If an argument isn't numeric.
         ValueError
-            For shapes that don't fit, or labels that are no classes.
+            If shapes don't match, or labels are not classes.
         """
         reject_watched(self, "sample_weight", sample_weight)
         if not self.in_engine:
@@ -211,7 +217,7 @@ class Loss(Configurable):
     def _reduced(
         self, y_true: npt.ArrayLike, y_pred: Any, sample_weight: Any, predictions: Any
     ) -> Any:
-        """Return the reduced loss, recorded if `predictions` is a tensor, whose numbers are `y_pred`."""
+        """Return the reduced loss, recorded if `predictions` is a tensor, whose value is `y_pred`."""
         rows, targets, shape = self.prepared(y_true, y_pred)
         if predictions is None:
             losses = self.losses(rows, targets)
@@ -221,7 +227,7 @@ class Loss(Configurable):
         weights: FloatArray | None = None if mask is None else mask.astype(np.float64)
         divisor = losses.size if weights is None else weights.sum()
         if sample_weight is not None:
-            given = _as_loss_weights(
+            given = as_loss_weights(
                 sample_weight, losses.shape, f"{type(self).__name__}: sample_weight"
             )
             weights = given if mask is None else np.where(mask, given, 0.0)
@@ -236,10 +242,10 @@ class Loss(Configurable):
                 divisor = sequential_sum(weights)
         result: Any
         if self.reduction in ("none", None):
-            with np.errstate(over="ignore"):  # to inf, as weights can make it
+            with np.errstate(over="ignore"):  # large weights can overflow
                 result = weighted.astype(losses.dtype)
         else:
-            with np.errstate(invalid="ignore"):  # of infinite weights of both signs
+            with np.errstate(invalid="ignore"):  # inf - inf
                 total = float(np.add.reduce(weighted, axis=None))
             result = total / float(divisor) if divisor else 0.0
         if predictions is None:
@@ -251,7 +257,7 @@ class Loss(Configurable):
     def _reduced_by_operations(
         self, y_true: npt.ArrayLike, y_pred: Any, sample_weight: npt.ArrayLike | None
     ) -> Any:
-        """Return the reduced loss of a formula of one's own, by operations that a tape sees."""
+        """Return the reduced loss of a custom formula, by operations that tapes record."""
         call = f"{type(self).__name__}: '{self.name}'"
         samples, weights = len(y_pred), None
         if sample_weight is not None:
@@ -261,11 +267,11 @@ class Loss(Configurable):
                     f"{call}: sample_weight: expected shape ({samples},), got {weights.shape}"
                 )
             weights = np.broadcast_to(weights.reshape(-1), samples)
-            kept = np.flatnonzero(weights)
-            if 0 < len(kept) < samples:  # the others may be NaN
-                y_pred = tensor_or_array(y_pred, call)[kept]
-                y_true = tensor_or_array(y_true, f"{call}: y_true")[kept]
-                weights = weights[kept]
+            weighted = np.flatnonzero(weights)
+            if 0 < len(weighted) < samples:  # the others may be NaN
+                y_pred = tensor_or_array(y_pred, call)[weighted]
+                y_true = tensor_or_array(y_true, f"{call}: y_true")[weighted]
+                weights = weights[weighted]
         from ..autodiff import reduce_mean, reduce_sum, where
 
         losses = tensor_or_array(self.call(y_true, y_pred), call)
@@ -273,8 +279,7 @@ class Loss(Configurable):
         if weights is not None:
             if losses.shape[:1] != weights.shape:
                 raise ValueError(
-                    f"{call}: expected a number for each sample, which sample weights are for, got shape "
-                    f"{losses.shape}"
+                    f"{call}: sample weights need a loss for each sample, got shape {losses.shape}"
                 )
             weights = weights.astype(losses.dtype).reshape(-1, *[1] * (losses.ndim - 1))
             losses = where(weights == 0, 0, losses) * weights
@@ -290,21 +295,21 @@ class Loss(Configurable):
         return result if hasattr(result, "__tensor__") else float(result)
 
     def training_reduction(self) -> str:
-        """Return the reduction; raise `ValueError` if the losses of samples have none: to train by."""
+        """Return the reduction; raise `ValueError` if it is "none" or None."""
         if self.reduction is None or self.reduction == "none":
             raise ValueError(
-                f"{type(self).__name__}: reduction: expected one that gives a single number to train "
-                f"and evaluate by, got {short_repr(self.reduction)}; 'sum' has the gradient that Keras gives it"
+                f"{type(self).__name__}: reduction: training and evaluation need a single number, got "
+                f"{short_repr(self.reduction)}; 'sum' has the gradient that Keras uses for it"
             )
         return self.reduction
 
     def engine_loss(self, outputs: int) -> _core.Loss:
-        """Return what the engine makes small, for a network of so many outputs.
+        """Return the engine's loss for a network with this number of outputs.
 
         Raises
         ------
         ValueError
-            If the losses of samples are not reduced.
+            If the reduction is "none" or None.
         """
         scale, offset = self.smoothing(outputs)
         return _core.Loss(
@@ -316,16 +321,16 @@ class Loss(Configurable):
         )
 
     def engine_options(self) -> dict[str, Any]:
-        """Return what else the engine is told, by its names."""
+        """Return further options of the engine's loss."""
         return {}
 
     def smoothing(self, outputs: int) -> tuple[float, float]:
-        """Return what labels are multiplied by and what is then added to them."""
-        among = outputs if self.categorical else 2
-        return 1 - self.label_smoothing, self.label_smoothing / max(among, 1)
+        """Return the scale and the offset that label smoothing applies to labels."""
+        classes = outputs if self.categorical else 2
+        return 1 - self.label_smoothing, self.label_smoothing / max(classes, 1)
 
     def smoothed(self, targets: Array, dtype: np.dtype[Any]) -> FloatArray:
-        """Return targets (batch, outputs) as the engine makes them."""
+        """Return targets (batch, outputs) with label smoothing, computed as in the engine."""
         floats = as_type(targets, dtype)
         if not self.label_smoothing:
             return floats
@@ -333,7 +338,7 @@ class Loss(Configurable):
 
 
 class PointwiseLoss(Loss):
-    """A loss that compares predictions with targets of the same shape, in the engine's table of them."""
+    """A loss of predictions and targets of the same shape, as in the engine's table."""
 
     def __init__(
         self,
@@ -370,68 +375,3 @@ class PointwiseLoss(Loss):
             )
         rows = as_rows(predictions)
         return rows, self.smoothed(targets.reshape(rows.shape), rows.dtype), predictions.shape[:-1]
-
-
-def sequential_sum(weights: FloatArray) -> float:
-    """Return the sum of weights, one after the other in float64, as the engine adds them."""
-    return float(np.cumsum(weights, dtype=np.float64)[-1]) if weights.size else 0.0
-
-
-def tensor_or_array(value: Any, argument: str) -> Any:
-    """Return what a tape sees as it is, and an array of all else."""
-    return value if hasattr(value, "__tensor__") else as_array(value, argument)
-
-
-def reject_watched(owner: object, name: str, value: Any) -> None:
-    """Raise `NotImplementedError` for an argument that a tape would look for a gradient of."""
-    if hasattr(type(value), "__tensor__") and is_watched(value.__tensor__()):
-        raise NotImplementedError(
-            f"{type(owner).__name__}: {name}: no gradient goes there; give its numpy(), or write the "
-            "formula with operations"
-        )
-
-
-def as_rows(predictions: FloatArray) -> FloatArray:
-    """Return predictions (…, outputs) as a matrix."""
-    if predictions.ndim == 2:
-        return predictions
-    return predictions.reshape(math.prod(predictions.shape[:-1]), predictions.shape[-1])
-
-
-def last_axis(call: str, axis: Any) -> int:
-    """Return the axis of the outputs; raise for any but the last."""
-    if np.ndim(axis) > 0 or isinstance(axis, bool) or axis != -1:
-        raise ValueError(
-            f"{call}: axis={short_repr(axis)} is not supported: the outputs are the last, axis=-1"
-        )
-    return -1
-
-
-def smoothing_in_range(call: str, value: Any) -> float:
-    """Return a label_smoothing as a float in [0, 1]; raise if it isn't one."""
-    return as_fraction(f"{call}: label_smoothing", value)
-
-
-def same_rank(targets: Array, predictions: Any) -> tuple[Array, Any]:
-    """Add or take away a last axis of one number, where one of both has it."""
-    if targets.ndim == predictions.ndim + 1 and targets.shape[-1] == 1:
-        if predictions.ndim == 1:
-            return targets, predictions[:, np.newaxis]
-        return targets[..., 0], predictions
-    if predictions.ndim == targets.ndim + 1 and predictions.shape[-1] == 1:
-        if targets.ndim == 1:
-            return targets[:, np.newaxis], predictions
-        return targets, predictions[..., 0]
-    return targets, predictions
-
-
-def _as_loss_weights(
-    sample_weight: npt.ArrayLike, shape: tuple[int, ...], argument: str
-) -> FloatArray:
-    """Return weights for losses of that shape, in float64."""
-    weights = as_array(sample_weight, argument)
-    if weights.shape == (*shape, 1):
-        weights = weights[..., 0]
-    if weights.shape not in ((), shape):
-        raise ValueError(f"{argument}: expected shape {shape}, got {weights.shape}")
-    return np.broadcast_to(weights.astype(np.float64), shape)

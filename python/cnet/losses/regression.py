@@ -1,4 +1,4 @@
-"""Losses of numbers, and of margins: errors, Huber, log-cosh, hinges, Poisson, KL divergence."""
+"""Losses for regression, margins and distributions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = [
 
 
 class MeanSquaredError(PointwiseLoss):
-    """(y_pred − y_true)², its mean over the outputs. See `Loss`.
+    """Mean over the outputs of (y_pred − y_true)². See `Loss`.
 
     Examples
     --------
@@ -47,25 +47,25 @@ class MeanSquaredError(PointwiseLoss):
 
 
 class MeanAbsoluteError(PointwiseLoss):
-    """|y_pred − y_true|, its mean over the outputs. See `Loss`."""
+    """Mean over the outputs of |y_pred − y_true|. See `Loss`."""
 
     name = rule = "mean_absolute_error"
 
 
 class MeanAbsolutePercentageError(PointwiseLoss):
-    """100 |y_pred − y_true| / max(|y_true|, 1e-7), its mean over the outputs. See `Loss`."""
+    """Mean over the outputs of 100 |y_pred − y_true| / max(|y_true|, 1e-7). See `Loss`."""
 
     name = rule = "mean_absolute_percentage_error"
 
 
 class MeanSquaredLogarithmicError(PointwiseLoss):
-    """(log(1 + y_pred) − log(1 + y_true))², of numbers that are at least 1e-7. See `Loss`."""
+    """Mean over the outputs of (log(1 + y_pred) − log(1 + y_true))², both at least 1e-7. See `Loss`."""
 
     name = rule = "mean_squared_logarithmic_error"
 
 
 class Huber(PointwiseLoss):
-    """½ d² where d = |y_pred − y_true| ≤ delta, else delta (d − ½ delta).
+    """Mean over the outputs of ½ d² for d = |y_pred − y_true| ≤ delta, else delta (d − ½ delta).
 
     Parameters
     ----------
@@ -102,10 +102,10 @@ class Huber(PointwiseLoss):
 
 
 class LogCosh(PointwiseLoss):
-    """log cosh d = |d| + log(1 + exp(−2 |d|)) − log 2 of d = y_pred − y_true. See `Loss`.
+    """Mean over the outputs of log cosh d, d = y_pred − y_true. See `Loss`.
 
-    About ½ d² for small d, |d| − log 2 for large. It errs by up to a rounding of log 2, as Keras's
-    does.
+    Computed as |d| + log(1 + exp(−2 |d|)) − log 2, with an error of up to one rounding of log 2, as in
+    Keras. About ½ d² for small d, |d| − log 2 for large.
 
     Examples
     --------
@@ -118,28 +118,28 @@ class LogCosh(PointwiseLoss):
 
 
 class Poisson(PointwiseLoss):
-    """y_pred − y_true log(y_pred + 1e-7), its mean over the outputs. See `Loss`."""
+    """Mean over the outputs of y_pred − y_true log(y_pred + 1e-7). See `Loss`."""
 
     name = rule = "poisson"
 
 
 class KLDivergence(PointwiseLoss):
-    """Σ y_true log(y_true / y_pred) over the outputs, of numbers kept in [1e-7, 1]. See `Loss`."""
+    """Sum over the outputs of y_true log(y_true / y_pred), both clipped to [1e-7, 1]. See `Loss`."""
 
     name = rule = "kl_divergence"
 
 
 class Hinge(PointwiseLoss):
-    """max(1 − y_true y_pred, 0), for labels −1 and 1, or 0 and 1. See `Loss`.
+    """Mean over the outputs of max(1 − y_true y_pred, 0), for labels −1 and 1, or 0 and 1. See `Loss`.
 
-    Every 0 counts as −1; Keras takes it so where all labels are 0 or 1.
+    Each label 0 becomes −1; Keras converts them only if all labels are 0 or 1.
     """
 
     name = rule = "hinge"
 
 
 class SquaredHinge(PointwiseLoss):
-    """max(1 − y_true y_pred, 0)², for labels as `Hinge` takes them. See `Loss`."""
+    """Mean over the outputs of max(1 − y_true y_pred, 0)², for labels as in `Hinge`. See `Loss`."""
 
     name = rule = "squared_hinge"
 

@@ -1,4 +1,4 @@
-"""Metrics, by Keras's names: how good a model is, in words that people use."""
+"""Metrics, by Keras's names."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ __all__ = [
     "top_k_categorical_accuracy",
 ]
 
-# By the class's name in snake case, as in Keras.
+# By class names in snake case, as in Keras.
 _CLASSES: dict[str, type[Metric]] = {
     "log_cosh_error" if cls is LogCoshError else cls.name: cls
     for cls in (
@@ -119,21 +119,21 @@ _CLASSES |= _ALIASES | {alias.upper(): cls for alias, cls in _ALIASES.items()}
 
 
 def get(identifier: Any) -> Metric:
-    """Return a metric from its name, its class, its configuration, itself, or a function.
+    """Return a metric by its name, class, configuration or function, or the object itself.
 
     Parameters
     ----------
     identifier : str, type, dict, Metric or function
-        "mse", "mae", "mape", "msle" and "bce" are names, too; a dict is
-        ``{"class_name": …, "config": {…}}``; of a function (y_true, y_pred) of samples, such as
-        `cnet.losses.huber`, the mean is taken.
+        Short names are "mse", "mae", "mape", "msle" and "bce". A dict is
+        ``{"class_name": …, "config": {…}}``. A function (y_true, y_pred) that returns a number for each
+        sample, such as `cnet.losses.huber`, is averaged.
 
     Raises
     ------
     ValueError
-        If there is no such metric.
+        If the name is unknown.
     TypeError
-        For anything else.
+        If `identifier` has another type.
 
     Examples
     --------
@@ -151,19 +151,19 @@ def get(identifier: Any) -> Metric:
 
 
 def for_model(identifier: Any, *, sparse: bool | None) -> Metric:
-    """Return a metric as `compile` takes it: with the name by which it was asked for.
+    """Return a metric for `compile`, named as in the call.
 
     Parameters
     ----------
     identifier
         As for `get`; "accuracy" and "acc" are resolved by shapes later, see `AccuracyByShape`.
     sparse : bool, optional
-        Whether the loss takes class ids, None if that is not known.
+        Whether the loss takes class ids, None if unknown.
 
     Raises
     ------
     ValueError
-        If there is no such metric, or it is not one for such labels.
+        If the name is unknown, or the metric takes other labels than the loss.
     """
     if isinstance(identifier, str) and identifier.lower() in ("accuracy", "acc"):
         return AccuracyByShape(name=identifier)
@@ -180,7 +180,7 @@ def for_model(identifier: Any, *, sparse: bool | None) -> Metric:
 
 
 def __getattr__(name: str) -> Any:
-    """Give the losses' functions, which are metrics, too; name what Keras has and cnet has not."""
+    """Return the functions of losses, which are metrics too; explain names that only Keras has."""
     if name in _LOSS_FUNCTIONS:
         return _LOSS_FUNCTIONS[name]
     return absent(__name__)(name)

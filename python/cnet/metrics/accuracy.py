@@ -1,4 +1,4 @@
-"""Metrics that count right predictions."""
+"""Metrics that count correct predictions."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ __all__ = [
 
 
 class _MeanOfMatches(Mean):
-    """The mean of what `matches` says of each prediction."""
+    """The mean of `matches`."""
 
     direction = "up"
 
     def matches(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> Array:
-        """Return whether each prediction is right."""
+        """Return which predictions are correct."""
         raise NotImplementedError
 
     @brief_traceback
-    def update_state(  # type: ignore[override] # of labels and predictions again
+    def update_state(  # type: ignore[override] # takes labels and predictions again
         self,
         y_true: npt.ArrayLike,
         y_pred: npt.ArrayLike,
@@ -49,9 +49,9 @@ class _MeanOfMatches(Mean):
 
 
 class Accuracy(_MeanOfMatches):
-    """The part of predictions that equal their labels exactly.
+    """The fraction of predictions that equal their labels exactly.
 
-    In `compile` the name "accuracy" does not mean this one: there it is resolved by shapes.
+    In `compile` the name "accuracy" means another metric, chosen by shapes.
 
     Examples
     --------
@@ -68,7 +68,7 @@ class Accuracy(_MeanOfMatches):
 
 
 class BinaryAccuracy(_MeanOfMatches):
-    """The part of labels, 0 or 1, that a prediction above the threshold gets right.
+    """The fraction of labels, 0 or 1, that match the thresholded predictions.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ class BinaryAccuracy(_MeanOfMatches):
 
     def matches(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> Array:
         labels, predictions = as_pair("BinaryAccuracy", y_true, y_pred, self.dtype)
-        with np.errstate(over="ignore"):  # a threshold beyond the dtype is none that is reached
+        with np.errstate(over="ignore"):  # the threshold may exceed the dtype's range
             return np.equal(labels, predictions > self.threshold)
 
 
@@ -118,15 +118,15 @@ class _OfClasses(_MeanOfMatches):
         return self.matches_of_ids(ids, predictions)
 
     def matches_of_ids(self, ids: Array, predictions: Array) -> Array:
-        """Return whether each row's prediction is right."""
+        """Return which rows are predicted correctly."""
         right: Array = np.equal(predictions.argmax(axis=1), ids)
         return right
 
 
 class SparseCategoricalAccuracy(_OfClasses):
-    """The part of samples whose likeliest class is the true one, given as an integer id.
+    """The fraction of samples whose most likely class is the true one, given as an integer id.
 
-    Of equally likely classes the first is the prediction.
+    Among equally likely classes the first is the prediction.
 
     Examples
     --------
@@ -140,9 +140,9 @@ class SparseCategoricalAccuracy(_OfClasses):
 
 
 class CategoricalAccuracy(_OfClasses):
-    """The part of samples whose likeliest class is the true one, given as one-hot rows.
+    """The fraction of samples whose most likely class is the true one, given as one-hot rows.
 
-    Of equally likely classes the first is the prediction; so it is of soft labels.
+    Among equally likely classes the first is the prediction; soft labels are treated alike.
     """
 
     name = "categorical_accuracy"
@@ -150,7 +150,7 @@ class CategoricalAccuracy(_OfClasses):
 
 
 class _OfTopK(_OfClasses):
-    """A metric that asks for the true class among the k likeliest."""
+    """A metric of whether the true class is among the k most likely."""
 
     def __init__(self, k: int = 5, name: str | None = None, dtype: str | None = None) -> None:
         super().__init__(name=name, dtype=dtype)
@@ -169,12 +169,12 @@ class _OfTopK(_OfClasses):
 
 
 class TopKCategoricalAccuracy(_OfTopK):
-    """The part of samples whose true class, given as one-hot rows, is among the k likeliest.
+    """The fraction of samples whose true class, given as one-hot rows, is among the k most likely.
 
     Parameters
     ----------
     k : int, default 5
-        Classes as likely as the last of them count, too.
+        Classes as likely as the k-th are included.
     name, dtype : str, optional
         See `Metric`.
     """
@@ -184,16 +184,16 @@ class TopKCategoricalAccuracy(_OfTopK):
 
 
 class SparseTopKCategoricalAccuracy(_OfTopK):
-    """The part of samples whose true class, given as an integer id, is among the k likeliest.
+    """The fraction of samples whose true class, given as an integer id, is among the k most likely.
 
     Parameters
     ----------
     k : int, default 5
-        Classes as likely as the last of them count, too.
+        Classes as likely as the k-th are included.
     name, dtype : str, optional
         See `Metric`.
     from_sorted_ids : bool, default False
-        Whether predictions are ids of classes, the likeliest first, rather than their scores.
+        Whether predictions are class ids, most likely first, rather than scores.
 
     Examples
     --------
@@ -225,7 +225,7 @@ class SparseTopKCategoricalAccuracy(_OfTopK):
 def binary_accuracy(
     y_true: npt.ArrayLike, y_pred: npt.ArrayLike, threshold: float = 0.5
 ) -> FloatArray:
-    """Return 1 for each prediction that is right and 0 for the others, as `y_pred`; see `BinaryAccuracy`.
+    """Return 1 for each correct prediction, else 0, in the shape of `y_pred`; see `BinaryAccuracy`.
 
     Examples
     --------
@@ -239,32 +239,32 @@ def binary_accuracy(
 
 
 def categorical_accuracy(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
-    """Return 1 for each sample that is right and 0 for the others, (batch,); see `CategoricalAccuracy`."""
+    """Return 1 for each correct sample, else 0, (batch,); see `CategoricalAccuracy`."""
     return CategoricalAccuracy().matches(y_true, y_pred).astype(floatx())
 
 
 def sparse_categorical_accuracy(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> FloatArray:
-    """Return 1 for each sample that is right and 0 for the others, (batch,); see `SparseCategoricalAccuracy`."""
+    """Return 1 for each correct sample, else 0, (batch,); see `SparseCategoricalAccuracy`."""
     return SparseCategoricalAccuracy().matches(y_true, y_pred).astype(floatx())
 
 
 def top_k_categorical_accuracy(
     y_true: npt.ArrayLike, y_pred: npt.ArrayLike, k: int = 5
 ) -> FloatArray:
-    """Return 1 for each sample that is right and 0 for the others, (batch,); see `TopKCategoricalAccuracy`."""
+    """Return 1 for each correct sample, else 0, (batch,); see `TopKCategoricalAccuracy`."""
     return TopKCategoricalAccuracy(k).matches(y_true, y_pred).astype(floatx())
 
 
 def sparse_top_k_categorical_accuracy(
     y_true: npt.ArrayLike, y_pred: npt.ArrayLike, k: int = 5, from_sorted_ids: bool = False
 ) -> FloatArray:
-    """Return 1 for each label that is right and 0 for the others, as `y_true`; see `SparseTopKCategoricalAccuracy`."""
+    """Return 1 for each correct label, else 0, shaped as `y_true`; see `SparseTopKCategoricalAccuracy`."""
     metric = SparseTopKCategoricalAccuracy(k, from_sorted_ids=from_sorted_ids)
     return metric.matches(y_true, y_pred).astype(floatx()).reshape(np.shape(y_true))
 
 
 class AccuracyByShape(Metric):
-    """What "accuracy" means in `compile`, until labels and outputs are known."""
+    """Placeholder for "accuracy" in `compile` until the shapes of labels and outputs are known."""
 
     name = "accuracy"
     direction = "up"
@@ -276,9 +276,9 @@ class AccuracyByShape(Metric):
         return 0.0
 
     def resolve(self, labels: tuple[int, ...], outputs: tuple[int | None, ...]) -> Metric:
-        """Return the metric for such shapes of labels and outputs.
+        """Return the metric for the shapes of labels and outputs.
 
-        One output: binary; labels of one number beside several outputs: ids; else one-hot.
+        One output: binary; one number per label, several outputs: class ids; else one-hot rows.
         """
         chosen: type[Any]
         if outputs[-1] == 1:

@@ -1,4 +1,4 @@
-"""The area under a curve of true and false positives."""
+"""The area under the ROC and precision-recall curves."""
 
 from __future__ import annotations
 
@@ -17,29 +17,28 @@ from .metric import Float64Array, Metric, as_pair, as_weights
 
 __all__ = ["AUC"]
 
-MOST_THRESHOLDS = 2**17  # a megabyte for each of a dozen arrays, whatever a model file asks for
+MAX_THRESHOLDS = 2**17  # bounds the memory that a model file can request: a dozen arrays of 1 MB
 
 
 class AUC(Metric):
-    """The area under the ROC or the precision-recall curve, from a number of thresholds.
+    """The area under the ROC or the precision-recall curve, approximated by thresholds.
 
     Parameters
     ----------
     num_thresholds : int from 2 to 2¹⁷, default 200
-        At 0 and 1 (and 1e-7 beyond), the others evenly between.
+        Thresholds at 0 and 1 (1e-7 beyond), and evenly spaced between.
     curve : {"ROC", "PR", "PRGAIN"}, default "ROC"
     summation_method : {"interpolation", "minoring", "majoring"}, default "interpolation"
-        The area between two thresholds: for ROC and PRGAIN the trapezium, for PR the interpolation
-        of Davis and Goadrich (2006, section 4); or the rectangle under or over it.
+        Area between two thresholds: the trapezoid for ROC and PRGAIN, the interpolation of Davis and
+        Goadrich (2006, section 4) for PR; or the lower or upper rectangle.
     name, dtype : str, optional
         See `Metric`.
     thresholds : list of float in [0, 1], optional
-        Instead of `num_thresholds`; two beyond 0 and 1 are added.
+        Instead of `num_thresholds`; one below 0 and one above 1 are added.
     multi_label : bool, default False
-        Whether each column of predictions has an area of its own, the result being their mean;
-        else all predictions are taken together.
+        Whether to average the areas of the columns of predictions; else all predictions are pooled.
     num_labels : int, optional
-        Number of columns, with `multi_label`; default: as the first batch has.
+        Number of columns with `multi_label`. Default: that of the first batch.
     label_weights : list of float, optional
         Weights of the columns.
     from_logits : bool, default False
@@ -48,13 +47,12 @@ class AUC(Metric):
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind.
+        If an argument is invalid.
 
     Notes
     -----
-    Labels have the predictions' shape; what is not 0 is positive. Predictions are clipped to
-    [0, 1]. The area is that of a curve with `num_thresholds` points: scikit-learn's, with a point
-    for each prediction, is its limit.
+    Labels have the predictions' shape; nonzero labels are positive. Predictions are clipped to
+    [0, 1]. The area converges to that of scikit-learn, whose curve has a point for each prediction.
 
     Examples
     --------
@@ -90,13 +88,11 @@ class AUC(Metric):
                 f"got {short_repr(summation_method)}"
             )
         if num_labels is not None and not multi_label:
-            raise ValueError(
-                f"AUC: num_labels={short_repr(num_labels)} is for multi_label=True alone"
-            )
+            raise ValueError(f"AUC: num_labels={short_repr(num_labels)} requires multi_label=True")
         num_thresholds = as_count("AUC: num_thresholds", num_thresholds, least=2)
-        if num_thresholds > MOST_THRESHOLDS:
+        if num_thresholds > MAX_THRESHOLDS:
             raise ValueError(
-                f"AUC: num_thresholds: expected at most {MOST_THRESHOLDS}, got {num_thresholds}"
+                f"AUC: num_thresholds: expected at most {MAX_THRESHOLDS}, got {num_thresholds}"
             )
         inner = None
         if thresholds is not None:
@@ -121,7 +117,7 @@ class AUC(Metric):
 
     @cached_property
     def _ascending(self) -> Float64Array:
-        # Not made before it is used: a model file may ask for many of them, as often as it likes.
+        # Computed on first use, as a model file can contain many metrics with many thresholds.
         inner = self._given_thresholds
         if inner is None:
             inner = np.arange(1, self.num_thresholds - 1) / (self.num_thresholds - 1)
@@ -129,11 +125,11 @@ class AUC(Metric):
 
     @property
     def thresholds(self) -> list[float]:
-        """All thresholds, with those beyond 0 and 1."""
+        """All thresholds, including those below 0 and above 1."""
         return self._ascending.tolist()  # type: ignore[no-any-return] # of floats
 
     def reset_state(self) -> None:
-        # Of what is positive and negative: the weight between thresholds, of each column.
+        # (positive and negative, thresholds + 1, columns): the weight between thresholds.
         self._bins: Float64Array | None = None
 
     @brief_traceback
@@ -151,7 +147,7 @@ class AUC(Metric):
             raise ValueError(f"AUC: y_pred: expected {expected} labels a sample, got {columns}")
         if self.label_weights is not None and self.label_weights.shape != (columns,):
             raise ValueError(
-                f"AUC: label_weights: expected shape ({columns},) for such predictions, "
+                f"AUC: label_weights: expected shape ({columns},) for these predictions, "
                 f"got {self.label_weights.shape}"
             )
         if self.from_logits:
@@ -189,7 +185,7 @@ class AUC(Metric):
     def _pieces(
         self, tp: Float64Array, fp: Float64Array, fn: Float64Array, tn: Float64Array
     ) -> Float64Array:
-        """Return the areas between thresholds, of each column."""
+        """Return the areas between thresholds for each column."""
         if self.curve == "PR" and self.summation_method == "interpolation":
             return _pr_pieces(tp, fp, fn)
         recall = divide_no_nan(tp, tp + fn)
@@ -212,10 +208,10 @@ class AUC(Metric):
 
 
 def _pr_pieces(tp: Float64Array, fp: Float64Array, fn: Float64Array) -> Float64Array:
-    """Return the areas under precision over recall, TP and FP growing evenly between thresholds.
+    """Return the areas under the precision-recall curve, with TP and FP linear between thresholds.
 
-    With P = TP + FP and TP = intercept + slope P between two of them, the integral of TP / P over
-    TP is slope (ΔTP + intercept log(P_a / P_b)); recall is TP over all that is positive.
+    With P = TP + FP and TP = intercept + slope P between two thresholds, the integral of TP / P over
+    TP is slope (ΔTP + intercept log(P_a / P_b)); recall is TP divided by the number of positives.
     """
     p = tp + fp
     slope = divide_no_nan(tp[:-1] - tp[1:], np.maximum(p[:-1] - p[1:], 0))

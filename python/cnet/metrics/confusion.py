@@ -1,4 +1,4 @@
-"""Metrics of true and false positives and negatives."""
+"""Metrics from true and false positives and negatives."""
 
 from __future__ import annotations
 
@@ -23,34 +23,34 @@ __all__ = [
     "TruePositives",
 ]
 
-EPSILON = 1e-7  # Keras's: in F1's quotients, and beyond 0 and 1 in AUC's thresholds
+EPSILON = 1e-7  # Keras's, for quotients of F1Score and the outer thresholds of AUC
 
 
 def weight_between(
     thresholds: Float64Array, predictions: Array, weights: Float64Array
 ) -> npt.NDArray[np.float64]:
-    """Return the weight of the predictions above each of ascending thresholds, but not above the next.
+    """Return the total weight of predictions between ascending thresholds.
 
-    Predictions and weights (samples, columns); the result is (1 + thresholds, columns), whose first
-    row is of the predictions above none. NaN is above none.
+    Predictions and weights are (samples, columns), the result is (1 + thresholds, columns). Row 0 is
+    for predictions above no threshold, including NaN; row n for those above the first n only.
     """
     dtype = predictions.dtype if predictions.dtype.kind == "f" else np.dtype(np.float64)
-    place = np.searchsorted(thresholds.astype(dtype), predictions)  # so many are below it
-    place[np.isnan(predictions)] = 0
+    row = np.searchsorted(thresholds.astype(dtype), predictions)
+    row[np.isnan(predictions)] = 0
     columns = predictions.shape[1]
-    bins = place * columns + np.arange(columns)
+    bins = row * columns + np.arange(columns)
     size = (len(thresholds) + 1) * columns
     return np.bincount(bins.ravel(), weights.ravel(), size).reshape(-1, columns).astype(np.float64)
 
 
 def weight_above(bins: Float64Array) -> Float64Array:
-    """Return the weight above each threshold, (thresholds, columns), of what `between` gave."""
+    """Return the weight above each threshold, (thresholds, columns), from `weight_between`."""
     sums: Float64Array = np.cumsum(bins[:0:-1], axis=0)[::-1]
     return sums
 
 
 def weight_not_above(bins: Float64Array) -> Float64Array:
-    """Return the rest of the weight."""
+    """Return the weight not above each threshold."""
     sums: Float64Array = np.cumsum(bins[:-1], axis=0)
     return sums
 
@@ -90,7 +90,7 @@ class _AtThresholds(Metric):
         super().__init__(name=name, dtype=dtype)
 
     def reset_state(self) -> None:
-        # Of what is negative and positive: the weight between thresholds.
+        # (negative and positive, thresholds + 1, 1): the weight between thresholds.
         self._bins = np.zeros((2, len(self._ascending) + 1, 1))
 
     @brief_traceback
@@ -102,7 +102,7 @@ class _AtThresholds(Metric):
     ) -> None:
         call = type(self).__name__
         one_row = np.ndim(y_pred) == 1 and self.top_k is not None
-        if one_row:  # as Keras: the k greatest of all
+        if one_row:  # as in Keras, the k largest of all predictions
             y_true, y_pred = np.asarray(y_true)[np.newaxis], np.asarray(y_pred)[np.newaxis]
             if sample_weight is not None and np.ndim(sample_weight) == 1:
                 sample_weight = np.asarray(sample_weight)[np.newaxis]
@@ -111,17 +111,17 @@ class _AtThresholds(Metric):
         if self.top_k is not None:
             if self.top_k > predictions.shape[1]:
                 raise ValueError(
-                    f"{call}: y_pred: expected top_k={self.top_k} or more predictions a sample, "
+                    f"{call}: y_pred: expected at least top_k={self.top_k} predictions per sample, "
                     f"got {predictions.shape[1]}"
                 )
-            # Of equal ones the first, as Keras
+            # Of equal predictions the first are kept, as in Keras.
             last = np.argsort(-predictions, axis=1, kind="stable")[:, self.top_k :]
             predictions = predictions.astype(np.result_type(predictions, np.float32))
             np.put_along_axis(predictions, last, -np.inf, axis=1)
         if self.class_id is not None:
             if self.class_id >= labels.shape[1]:
                 raise ValueError(
-                    f"{call}: y_pred: expected more than class_id={self.class_id} predictions a "
+                    f"{call}: y_pred: expected more than class_id={self.class_id} predictions per "
                     f"sample, got {labels.shape[1]}"
                 )
             own = slice(self.class_id, self.class_id + 1)
@@ -132,12 +132,12 @@ class _AtThresholds(Metric):
         self._bins += [weight_between(self._ascending, column, part) for part in parts]
 
     def _weight(self, *, actual: bool, predicted: bool) -> Float64Array:
-        """Return the weight of one kind of predictions, at ascending thresholds."""
+        """Return the weight of one kind of predictions at ascending thresholds."""
         bins = self._bins[int(actual)]
         return (weight_above if predicted else weight_not_above)(bins)[:, 0]
 
     def _in_order(self, values: Float64Array) -> Any:
-        """Return a result for each threshold, in the order in which they were given."""
+        """Return the result for each threshold in the user's order."""
         if len(values) == 1:
             return float(values[0])
         result = np.empty_like(values)
@@ -146,29 +146,29 @@ class _AtThresholds(Metric):
 
 
 class Precision(_AtThresholds):
-    """The part of what is predicted to be positive that is: TP / (TP + FP).
+    """The fraction of positive predictions that are correct: TP / (TP + FP).
 
     Parameters
     ----------
     thresholds : float or list of float in [0, 1], default 0.5
-        A prediction above it is positive; for logits, 0. With a list, `result` gives an array.
+        Predictions above it are positive; use 0 for logits. For a list `result` returns an array.
     top_k : int, optional
-        Only the k greatest predictions of a sample can be positive; the default of `thresholds` is
-        then that all of them are.
+        Only the k largest predictions of a sample can be positive; without `thresholds`, all of them
+        are.
     class_id : int, optional
-        Look at this class's predictions alone.
+        Use only the predictions of this class.
     name, dtype : str, optional
         See `Metric`.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind.
+        If an argument is invalid.
 
     Notes
     -----
-    Labels have the predictions' shape; what is not 0 is positive. 0 where nothing was predicted to
-    be positive.
+    Labels have the predictions' shape; nonzero labels are positive. Without positive predictions the
+    result is 0.
 
     Examples
     --------
@@ -180,16 +180,16 @@ class Precision(_AtThresholds):
     name = "precision"
 
     def result(self) -> Any:
-        """Return the precision, for a list of thresholds an array."""
-        right = self._weight(actual=True, predicted=True)
-        wrong = self._weight(actual=False, predicted=True)
-        return self._in_order(divide_no_nan(right, right + wrong))
+        """Return the precision, an array for a list of thresholds."""
+        true_positives = self._weight(actual=True, predicted=True)
+        false_positives = self._weight(actual=False, predicted=True)
+        return self._in_order(divide_no_nan(true_positives, true_positives + false_positives))
 
 
 class Recall(_AtThresholds):
-    """The part of what is positive that is predicted to be: TP / (TP + FN).
+    """The fraction of positive labels that are predicted: TP / (TP + FN).
 
-    See `Precision` for the parameters; 0 where nothing was positive.
+    See `Precision` for the parameters. Without positive labels the result is 0.
 
     Examples
     --------
@@ -201,10 +201,10 @@ class Recall(_AtThresholds):
     name = "recall"
 
     def result(self) -> Any:
-        """Return the recall, for a list of thresholds an array."""
-        found = self._weight(actual=True, predicted=True)
-        missed = self._weight(actual=True, predicted=False)
-        return self._in_order(divide_no_nan(found, found + missed))
+        """Return the recall, an array for a list of thresholds."""
+        true_positives = self._weight(actual=True, predicted=True)
+        false_negatives = self._weight(actual=True, predicted=False)
+        return self._in_order(divide_no_nan(true_positives, true_positives + false_negatives))
 
 
 class _Count(_AtThresholds):
@@ -223,29 +223,29 @@ class _Count(_AtThresholds):
         super().__init__(thresholds, name=name, dtype=dtype)
 
     def result(self) -> Any:
-        """Return the number so far, with weights their sum; for a list of thresholds an array."""
+        """Return the count, or the sum of the weights; an array for a list of thresholds."""
         return self._in_order(self._weight(actual=self.actual, predicted=self.predicted))
 
 
 class TruePositives(_Count):
-    """The number of predictions that are rightly positive.
+    """The number of positive predictions of positive labels.
 
     Parameters
     ----------
     thresholds : float or list of float in [0, 1], default 0.5
-        A prediction above it is positive; for logits, 0. With a list, `result` gives an array.
+        Predictions above it are positive; use 0 for logits. For a list `result` returns an array.
     name, dtype : str, optional
         See `Metric`.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind.
+        If an argument is invalid.
 
     Notes
     -----
-    Labels have the predictions' shape; what is not 0 is positive. With sample weights the result
-    is the sum of those that count.
+    Labels have the predictions' shape; nonzero labels are positive. With sample weights the result
+    is the sum of their weights.
 
     Examples
     --------
@@ -261,7 +261,7 @@ class TruePositives(_Count):
 
 
 class TrueNegatives(_Count):
-    """The number of predictions that are rightly not positive; see `TruePositives`.
+    """The number of negative predictions of negative labels; see `TruePositives`.
 
     Examples
     --------
@@ -275,7 +275,7 @@ class TrueNegatives(_Count):
 
 
 class FalsePositives(_Count):
-    """The number of predictions that are wrongly positive; see `TruePositives`.
+    """The number of positive predictions of negative labels; see `TruePositives`.
 
     Examples
     --------
@@ -289,7 +289,7 @@ class FalsePositives(_Count):
 
 
 class FalseNegatives(_Count):
-    """The number of predictions that are wrongly not positive; see `TruePositives`.
+    """The number of negative predictions of positive labels; see `TruePositives`.
 
     Examples
     --------
@@ -303,27 +303,27 @@ class FalseNegatives(_Count):
 
 
 class F1Score(Metric):
-    """The harmonic mean of precision and recall, of each class.
+    """The harmonic mean of precision and recall for each class.
 
     Parameters
     ----------
     average : {None, "micro", "macro", "weighted"}, default None
-        None: an array with the score of each class; "micro": that of all classes' counts; "macro":
-        the mean over the classes; "weighted": the same, weighted by how often each is true.
+        None: an array with the score of each class; "micro": the score of the pooled counts; "macro":
+        the mean over the classes; "weighted": the mean weighted by the positive labels of each class.
     threshold : float in (0, 1], optional
-        Predictions above it are positive; default: the greatest of a sample is.
+        Predictions above it are positive. Default: the largest prediction of a sample is positive.
     name, dtype : str, optional
         See `Metric`.
 
     Raises
     ------
     ValueError
-        If an argument is not of its kind.
+        If an argument is invalid.
 
     Notes
     -----
-    Labels have the predictions' shape, (samples, classes). As in Keras 1e-7 is added to each
-    denominator, so a class that never occurs scores 0, and a perfect score is 1 − 1e-7 or so.
+    Labels have the predictions' shape, (samples, classes). As in Keras, 1e-7 is added to each
+    denominator, so that an absent class scores 0, and the best score is about 1 − 1e-7.
 
     Examples
     --------
@@ -357,7 +357,7 @@ class F1Score(Metric):
         super().__init__(name=name, dtype=dtype)
 
     def reset_state(self) -> None:
-        # Of each class: true positives, false positives, positives.
+        # True positives, false positives and positive labels of each class.
         self._sums: Float64Array | None = None
 
     @brief_traceback
@@ -376,7 +376,7 @@ class F1Score(Metric):
         weights = as_weights("F1Score", sample_weight, labels.shape)
         y = labels.astype(np.float64)
         terms = (weights * positive * y, weights * positive * (1 - y), weights * y)
-        with np.errstate(invalid="ignore"):  # of what is not finite
+        with np.errstate(invalid="ignore"):  # labels may be infinite
             sums = np.stack([term.sum(axis=0) for term in terms])
         if self._sums is not None and self._sums.shape != sums.shape:
             raise ValueError(
@@ -386,7 +386,7 @@ class F1Score(Metric):
         self._sums = sums if self._sums is None else self._sums + sums
 
     def result(self) -> Any:
-        """Return the score, with `average` None an array (classes,); 0 before the first sample."""
+        """Return the score, an array (classes,) if `average` is None; 0 before the first sample."""
         if self._sums is None:
             return 0.0
         sums = self._sums.sum(axis=1, keepdims=True) if self.average == "micro" else self._sums

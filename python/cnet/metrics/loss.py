@@ -1,4 +1,4 @@
-"""Losses as metrics: their means over all samples, whatever the model was compiled to make small."""
+"""Losses as metrics: their means over all samples."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class _MeanOfLosses(Mean):
         self._loss = self.kind()
 
     def _set_loss(self, **options: Any) -> None:
-        """Keep the loss's options, once it has taken them."""
+        """Create the loss with options, and store them as attributes."""
         self._loss = self.kind(**options)
         vars(self).update(options)
 
     @brief_traceback
-    def update_state(  # type: ignore[override] # of labels and predictions again
+    def update_state(  # type: ignore[override] # takes labels and predictions again
         self,
         y_true: npt.ArrayLike,
         y_pred: npt.ArrayLike,
@@ -125,7 +125,7 @@ class BinaryCrossentropy(_MeanOfLosses):
     name, dtype : str, optional
         See `Metric`.
     from_logits, label_smoothing
-        As of the loss.
+        As in the loss.
 
     Examples
     --------
@@ -156,7 +156,7 @@ class CategoricalCrossentropy(_MeanOfLosses):
     name, dtype : str, optional
         See `Metric`.
     from_logits, label_smoothing, axis
-        As of the loss.
+        As in the loss.
     """
 
     name = "categorical_crossentropy"
@@ -183,8 +183,8 @@ class SparseCategoricalCrossentropy(_MeanOfLosses):
     name, dtype : str, optional
         See `Metric`.
     from_logits, ignore_class, axis
-        As of the loss; samples of the ignored class are left out of the mean, too. (Without
-        sample weights Keras counts them, as losses of 0; with weights of 1 it does not.)
+        As in the loss. Samples of the ignored class are left out of the mean. (Keras counts them as
+        losses of 0 without sample weights, but not with weights of 1.)
     """
 
     name = "sparse_categorical_crossentropy"

@@ -1,4 +1,4 @@
-"""The base of metrics, and means: of values, and of a function of labels and predictions."""
+"""The base class of metrics, and means of values and of functions."""
 
 from __future__ import annotations
 
@@ -20,23 +20,22 @@ Float64Array = npt.NDArray[np.float64]
 
 
 class Metric(Configurable):
-    """How good predictions are, gathered batch by batch.
+    """Base of metrics, which accumulate over batches.
 
-    A subclass has `reset_state`, `update_state` and `result`.
+    A subclass defines `reset_state`, `update_state` and `result`.
 
     Parameters
     ----------
     dtype : {"float32", "float64"}, optional
-        What predictions are rounded to before anything else; default: they are taken as they come.
-        Sums are always in float64 (Keras has them in this type).
+        Type that predictions are rounded to; default: not rounded. Sums are always in float64 (in Keras
+        they have this type).
     name : str, optional
-        Its key in `History`; default: that of the class, the same for each object (Keras numbers
-        those of some classes).
+        Key in `History`. Default: the name of the class, without a number (Keras numbers some).
 
     Attributes
     ----------
     direction : {"up", "down"} or None
-        Whether more or less is better, None where nobody knows.
+        Whether more or less is better, None if unknown.
 
     Examples
     --------
@@ -53,7 +52,7 @@ class Metric(Configurable):
 
     name = "metric"
     direction: str | None = None
-    # Whether labels are class ids (True), rows like the predictions (False), or either (None).
+    # Whether labels are class ids (True), rows like the predictions (False), or both work (None).
     sparse: ClassVar[bool | None] = None
 
     def __init__(self, dtype: str | None = None, name: str | None = None) -> None:
@@ -64,7 +63,7 @@ class Metric(Configurable):
         self.reset_state()
 
     def reset_state(self) -> None:
-        """Forget all samples."""
+        """Discard all samples."""
         raise NotImplementedError(missing(self, "reset_state()"))
 
     @brief_traceback
@@ -79,24 +78,24 @@ class Metric(Configurable):
         Parameters
         ----------
         y_true, y_pred : array_like, (samples, …)
-            One dimension is taken as samples of one number.
+            One dimension means samples of one number.
         sample_weight : array_like, (samples,) or like `y_pred`, optional
-            How often each counts, default once.
+            Default: 1 for each.
 
         Raises
         ------
         TypeError, ValueError
-            If one is not numbers, or their shapes don't fit; the metric is as it was.
+            If an argument isn't numeric, or the shapes don't match; the metric is unchanged.
         """
         raise NotImplementedError(missing(self, "update_state(y_true, y_pred, sample_weight)"))
 
     def result(self) -> Any:
-        """Return the figure so far; before the first sample, what Keras's returns."""
+        """Return the value so far; before the first sample, the value that Keras returns."""
         raise NotImplementedError(missing(self, "result()"))
 
     @brief_traceback
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Add a batch as `update_state`, and return the figure so far."""
+        """Add a batch as in `update_state`, and return the value so far."""
         self.update_state(*args, **kwargs)
         return self.result()
 
@@ -120,10 +119,10 @@ class Mean(Metric):
         self.total, self.count = 0.0, 0.0
 
     @brief_traceback
-    def update_state(  # type: ignore[override] # of values, as Keras's
+    def update_state(  # type: ignore[override] # takes values, as in Keras
         self, values: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> None:
-        """Add values (samples, …), each sample with its weight; several of a sample by their mean."""
+        """Add values (samples, …); several values of a sample are averaged."""
         call = type(self).__name__
         array = as_array(values, f"{call}: values")
         self._add(np.atleast_1d(array), sample_weight)
@@ -147,10 +146,10 @@ class MeanMetricWrapper(Mean):
     Parameters
     ----------
     fn : function (y_true, y_pred, **kwargs)
-        Returns a number for each sample (or several, of which the mean counts), or one that stands
-        for all samples of the batch, as a `Loss` does.
+        Returns a number for each sample (or several, which are averaged), or one for the whole batch, as
+        a `Loss` does.
     name : str, optional
-        Default: the function's.
+        Default: the name of the function.
     dtype : str, optional
         See `Metric`.
     **kwargs
@@ -179,7 +178,7 @@ class MeanMetricWrapper(Mean):
         self.fn_kwargs = kwargs
 
     @brief_traceback
-    def update_state(  # type: ignore[override] # of labels and predictions again
+    def update_state(  # type: ignore[override] # takes labels and predictions again
         self,
         y_true: npt.ArrayLike,
         y_pred: npt.ArrayLike,
@@ -202,7 +201,7 @@ class MeanMetricWrapper(Mean):
 
 
 def rounded(array: Array, dtype: str | None) -> Array:
-    """Return an array in a metric's dtype, as it is if that is None."""
+    """Return an array in a metric's dtype, unchanged if that is None."""
     return array if dtype is None else array.astype(dtype, copy=False)
 
 
@@ -212,7 +211,7 @@ def as_rows(array: Array) -> Array:
 
 
 def as_weights(call: str, sample_weight: Any, shape: tuple[int, ...]) -> Float64Array:
-    """Return weights for rows of `shape` (samples, numbers), broadcast to it; ones from None."""
+    """Return weights broadcast to `shape` (samples, numbers), ones for None."""
     if sample_weight is None:
         return np.ones(shape)
     weights = as_array(sample_weight, f"{call}: sample_weight").astype(np.float64)

@@ -1,4 +1,4 @@
-"""Metrics of predicted numbers."""
+"""Metrics for regression."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["MeanAbsoluteError", "MeanSquaredError", "R2Score", "RootMeanSquaredE
 
 
 class _MeanOfErrors(Mean):
-    """The mean of what `error` makes of the differences."""
+    """The mean of `error` of the differences."""
 
     direction = "down"
 
@@ -26,7 +26,7 @@ class _MeanOfErrors(Mean):
         raise NotImplementedError
 
     @brief_traceback
-    def update_state(  # type: ignore[override] # of labels and predictions again
+    def update_state(  # type: ignore[override] # takes labels and predictions again
         self,
         y_true: npt.ArrayLike,
         y_pred: npt.ArrayLike,
@@ -88,24 +88,24 @@ class RootMeanSquaredError(MeanSquaredError):
 
 
 class R2Score(Metric):
-    """The coefficient of determination, 1 − Σ (y − ŷ)² / Σ (y − ȳ)², of each output.
+    """The coefficient of determination, 1 − Σ (y − ŷ)² / Σ (y − ȳ)², for each output.
 
     Parameters
     ----------
     class_aggregation : {"uniform_average", "variance_weighted_average", None}
-        What is made of several outputs: their mean (default), their mean weighted by the labels'
-        variance, or an array. scikit-learn calls it `multioutput`.
+        Result for several outputs: their mean (default), their mean weighted by the variance of the
+        labels, or an array. scikit-learn calls it `multioutput`.
     num_regressors : int, default 0
-        With p of them and n labels, 1 − (1 − R²)(n − 1) / (n − p − 1) is returned. As in Keras, n
+        Number of regressors p of the adjusted score, 1 − (1 − R²)(n − 1) / (n − p − 1). As in Keras, n
         counts the labels of all outputs.
     name, dtype : str, optional
         See `Metric`.
 
     Notes
     -----
-    As in Keras, an output whose labels are all equal has a score of 0 (scikit-learn: 0, but 1 if
-    the predictions are right; here NaN then). Variances come from sums of squares: in labels whose
-    mean is far greater than their spread, digits are lost.
+    As in Keras, an output whose labels are all equal scores 0, or NaN if the predictions are correct
+    (scikit-learn: 1). Variances are computed from sums of squares, which loses digits if the mean of
+    the labels is much larger than their spread.
 
     Examples
     --------
@@ -135,7 +135,7 @@ class R2Score(Metric):
 
     def reset_state(self) -> None:
         self.num_samples = 0
-        # Of each output: sums of the weights, of labels, their squares, and the squared errors.
+        # Sums for each output: weights, labels, squared labels, squared errors.
         self._sums: Float64Array | None = None
 
     @brief_traceback
@@ -174,7 +174,7 @@ class R2Score(Metric):
         n, p = self.num_samples, self.num_regressors
         if p and p >= n - 1:
             warn(
-                f"R2Score: num_regressors={p} is too many for {n} labels; the score is not adjusted"
+                f"R2Score: num_regressors={p} is too large for {n} labels; the score is not adjusted"
             )
         elif p:
             scores = 1 - (1 - scores) * (n - 1) / (n - p - 1)
