@@ -128,7 +128,7 @@ def test_what_is_refused_changes_nothing() -> None:
         ([(variable, [1.0, 2.0])], TypeError, "expected a weight or a Variable"),
         ([([1.0], variable)], ValueError, r"shape \(2,\) for Variable, got \(1,\)"),
         ([(["a", "b"], variable)], TypeError, "expected numbers"),
-        ([([1.0, 1.0], variable)] * 2, ValueError, "comes twice"),
+        ([([1.0, 1.0], variable)] * 2, ValueError, "occurs twice"),
         ([([1.0, 1.0], variable), ([1.0], other)], ValueError, "of one dtype"),
         ([([1], Variable([1]))], ValueError, "of one dtype, float32 or float64, got int64"),
     ]

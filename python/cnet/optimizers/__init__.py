@@ -1,4 +1,4 @@
-"""Optimizers, by Keras's names: how a gradient becomes a step. The steps are the engine's."""
+"""Optimizers, by Keras's names. The engine computes the steps."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ _NAMES = _CLASSES | {cls.__name__: cls for cls in _CLASSES.values()}
 
 
 def get(identifier: Any) -> Any:
-    """Return an optimizer from its name, its class, its configuration, or itself.
+    """Return an optimizer by its name, class or configuration, or the object itself.
 
     A dict is ``{"class_name": …, "config": {…}}``.
 
     Raises
     ------
     ValueError
-        If there is no such optimizer.
+        If the name is unknown.
     TypeError
-        For anything else, an optimizer that has no rule among it.
+        If `identifier` has another type, or is an optimizer that doesn't define `rule`.
     """
     if isinstance(identifier, str):
         identifier = identifier.lower()

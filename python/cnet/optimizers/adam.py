@@ -1,4 +1,4 @@
-"""Steps by a mean of gradients over the root of that of their squares."""
+"""Adam and its variants."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ["Adam", "AdamW", "Nadam"]
 
 
 class Adam(Optimizer):
-    """Gradient descent with running means of the gradient and of its square.
+    """Gradient descent with running means of the gradient and its square.
 
-    In step t, with ``momentum += (1 - beta_1) * (grad - momentum)`` and
-    ``velocity += (1 - beta_2) * (grad**2 - velocity)``, it subtracts
+    Step t computes ``momentum += (1 - beta_1) * (grad - momentum)`` and
+    ``velocity += (1 - beta_2) * (grad**2 - velocity)``, then subtracts
     ``learning_rate * sqrt(1 - beta_2**t) / (1 - beta_1**t) * momentum / (sqrt(velocity) + epsilon)``
-    (Kingma and Ba, 2015, in the more efficient order that ends their section 2).
+    (Kingma and Ba, 2015, in the more efficient order at the end of their section 2).
 
     Parameters
     ----------
@@ -32,14 +32,14 @@ class Adam(Optimizer):
     beta_2 : float in [0, 1), default 0.999
     epsilon : float, default 1e-7
     amsgrad : bool, default False
-        The greatest velocity so far stands for the present one (Reddi, Kale and Kumar, 2018).
+        Whether to use the largest velocity so far (Reddi, Kale and Kumar, 2018).
     **options
         As for `Optimizer`.
 
     Raises
     ------
     TypeError, ValueError
-        If a number isn't one, or is out of its range.
+        If an argument isn't a number, or is out of range.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class AdamW(Adam):
     Raises
     ------
     TypeError, ValueError
-        If a number isn't one, or is out of its range; `weight_decay` may not be None.
+        If an argument isn't a number, or is out of range; `weight_decay` can't be None.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class AdamW(Adam):
 class Nadam(Optimizer):
     """Adam with Nesterov's momentum (Dozat, 2016).
 
-    With momentum and velocity as for `Adam`, ``u(t) = beta_1 * (1 - 0.96**t / 2)`` and
+    With momentum and velocity as in `Adam`, ``u(t) = beta_1 * (1 - 0.96**t / 2)`` and
     ``p(t) = u(1) * u(2) * … * u(t)``, step t subtracts
     ``learning_rate * mean / (sqrt(velocity / (1 - beta_2**t)) + epsilon)``, where
     ``mean = u(t + 1) / (1 - p(t + 1)) * momentum + (1 - u(t)) / (1 - p(t)) * grad``.
@@ -120,7 +120,7 @@ class Nadam(Optimizer):
     Raises
     ------
     TypeError, ValueError
-        If a number isn't one, or is out of its range.
+        If an argument isn't a number, or is out of range.
     """
 
     def __init__(

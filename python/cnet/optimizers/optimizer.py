@@ -1,4 +1,4 @@
-"""What all optimizers have."""
+"""The base class of optimizers."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ __all__ = ["BELOW_1", "BaseOptions", "LearningRate", "Optimizer", "Options", "in
 
 LearningRate: TypeAlias = float | LearningRateSchedule | Callable[[], float]
 
-# The greatest number below 1.
+# The largest number below 1.
 BELOW_1 = math.nextafter(1.0, 0.0)
 
 
 class _Rate(float):
-    """An optimizer's learning rate of now, as a program of Keras uses it: a number that can be assigned to."""
+    """The current learning rate: a float with the `numpy` and `assign` of Keras's variable."""
 
     _optimizer: Optimizer
 
@@ -38,11 +38,11 @@ class _Rate(float):
         return rate
 
     def numpy(self) -> float:
-        """Return the number alone."""
+        """Return a plain float."""
         return float(self)
 
     def assign(self, value: float) -> _Rate:
-        """Give the optimizer another rate, which is returned; this one stays the number that it is."""
+        """Set the optimizer's learning rate and return it; this object doesn't change."""
         self._optimizer.learning_rate = value
         return self._optimizer.learning_rate
 
@@ -51,7 +51,7 @@ class _Rate(float):
 
 
 class BaseOptions(TypedDict, total=False):
-    """What `AdamW` takes by name, as all others do; `Optimizer` says what it does."""
+    """Options of all optimizers, including `AdamW`; see `Optimizer`."""
 
     clipnorm: float | None
     clipvalue: float | None
@@ -65,60 +65,60 @@ class BaseOptions(TypedDict, total=False):
 
 
 class Options(BaseOptions, total=False):
-    """What every other optimizer takes by name."""
+    """Options of all optimizers but `AdamW`."""
 
     weight_decay: float | None
 
 
 class Optimizer(HasOptions):
-    """What all optimizers have.
+    """Base of all optimizers.
 
     Parameters
     ----------
-    learning_rate : float, LearningRateSchedule or function of nothing
-        A schedule is asked for the rate of every batch, and so is a function: for those of an epoch
-        before it begins, or for each before it runs where a callback sees every batch.
+    learning_rate : float, LearningRateSchedule or function without arguments
+        Schedules and functions are called for every batch: at the start of each epoch for all of its
+        batches, or before each batch if a callback has hooks for batches.
     name : str, optional
-        Default: the class's name in snake case, numbered.
+        Default: the name of the class in snake case, numbered.
     weight_decay : float, optional
         Before each step, ``weights -= learning_rate * weight_decay * weights`` (Loshchilov and
         Hutter, "Decoupled weight decay regularization", ICLR 2019).
     clipnorm : float, optional
-        The gradient of each kernel and each bias is scaled down to this norm where it is longer.
+        Largest norm of the gradient of each weight; longer gradients are scaled down.
     clipvalue : float, optional
         The elements of gradients are clipped to [-clipvalue, clipvalue].
     global_clipnorm : float, optional
-        All gradients are scaled down together, to this norm of them all (Pascanu, Mikolov and
-        Bengio, "On the difficulty of training recurrent neural networks", ICML 2013). At most one
-        of the three ways to clip may be chosen.
+        Largest norm of all gradients together (Pascanu, Mikolov and Bengio, "On the difficulty of
+        training recurrent neural networks", ICML 2013). At most one of the three limits may be set.
     use_ema : bool, default False
-        Keep a running mean of the weights, ``mean += (1 - ema_momentum) * (weights - mean)`` after
-        each batch, and put it in the weights' place when `fit` ends (Polyak and Juditsky,
+        Maintain a running mean of the weights, ``mean += (1 - ema_momentum) * (weights - mean)`` after
+        each batch, and replace the weights by it when `fit` ends (Polyak and Juditsky,
         "Acceleration of stochastic approximation by averaging", 1992).
     ema_momentum : float in [0, 1], default 0.99
     ema_overwrite_frequency : int, optional
-        Put the mean in the weights' place after every so many steps, too.
+        Number of steps after which the mean also replaces the weights during training.
     gradient_accumulation_steps : int, optional
-        Batches, at least 2, whose mean gradient makes one step.
+        Number of batches, at least 2, whose mean gradient is used for one step.
     loss_scale_factor
-        Not supported: leave it None.
+        Not supported; must be None.
 
     Attributes
     ----------
     learning_rate : float
-        May be changed at any time; the next epoch takes it up. Of a schedule, the next batch's.
+        Can be assigned at any time and applies from the next epoch. For a schedule: the next batch's
+        rate.
     iterations : int
-        Steps taken.
+        Number of steps taken.
 
     Raises
     ------
     TypeError, ValueError
-        If a number isn't one, or is out of its range, or an option is unknown.
+        If an argument isn't a number, is out of range, or is unknown.
     """
 
     _not_overridable: ClassVar[dict[str, str]] = dict.fromkeys(
         ("update_step", "apply", "apply_gradients"),
-        "the engine takes the steps; a loop over autodiff.GradientTape may take others instead",
+        "the engine computes the steps; a loop with autodiff.GradientTape can compute others instead",
     )
     _stored_as: ClassVar[dict[str, str]] = {"learning_rate": "_learning_rate"}
 
@@ -145,7 +145,7 @@ class Optimizer(HasOptions):
         self.name = (
             auto_name(snake_case(type(self).__name__)) if name is None else as_text("name", name)
         )
-        #: Batches seen, which the trainer keeps up to date.
+        #: Number of batches seen, updated by the trainer.
         self.batches = 0
         self._learning_rate: LearningRate = 0.0
         self._updater: Updater | None = None
@@ -157,7 +157,7 @@ class Optimizer(HasOptions):
         limits = {key: value for key, value in limits.items() if value is not None}
         if len(limits) > 1:
             raise ValueError(
-                f"expected one of clipnorm, clipvalue and global_clipnorm, got {short_repr(limits)}"
+                f"expected at most one of clipnorm, clipvalue and global_clipnorm, got {short_repr(limits)}"
             )
         self.clipnorm = _above_0("clipnorm", clipnorm)
         self.clipvalue = _above_0("clipvalue", clipvalue)
@@ -177,7 +177,7 @@ class Optimizer(HasOptions):
 
     @property
     def learning_rate(self) -> _Rate:
-        """The step size: a float, with `assign` and `numpy` as Keras's variable has them."""
+        """The learning rate: a float with the `assign` and `numpy` of Keras's variable."""
         rate = self._learning_rate
         if isinstance(rate, LearningRateSchedule):
             return _Rate(self, rate.rate(self.batches))
@@ -185,7 +185,7 @@ class Optimizer(HasOptions):
 
     @learning_rate.setter
     def learning_rate(self, value: LearningRate) -> None:
-        if callable(value) and not isinstance(value, type):  # as schedules are
+        if callable(value) and not isinstance(value, type):  # schedules are callable too
             self._learning_rate = value
             return
         if isinstance(self._learning_rate, LearningRateSchedule):
@@ -201,11 +201,11 @@ class Optimizer(HasOptions):
 
     @property
     def iterations(self) -> int:
-        """Steps taken."""
+        """Number of steps taken."""
         return self.batches // (self.gradient_accumulation_steps or 1)
 
     def learning_rates(self, batches: int, first: int) -> list[float]:
-        """Return the rates of batches from the `first` on, none if they are all `learning_rate`."""
+        """Return the rates of `batches` batches from `first` on, an empty list for a constant rate."""
         rate = self._learning_rate
         if isinstance(rate, LearningRateSchedule):
             return [rate.rate(first + n) for n in range(batches)]
@@ -213,13 +213,13 @@ class Optimizer(HasOptions):
 
     @brief_traceback
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Any]]) -> int:
-        """Take a step: the engine's, with the bits of `fit`'s for the same gradients.
+        """Take a step, with the same bits as in `fit` for the same gradients.
 
         Parameters
         ----------
         grads_and_vars : iterable of (gradient, variable)
-            Weights of layers and `cnet.autodiff` variables, of one dtype. Where the gradient is None, as
-            of what a loss does not depend on, the variable stays as it is.
+            Variables are weights of layers or `cnet.autodiff` variables, of one dtype. Those whose
+            gradient is None don't change.
 
         Returns
         -------
@@ -229,18 +229,17 @@ class Optimizer(HasOptions):
         Raises
         ------
         TypeError
-            For what is no such pair.
+            If an item is not such a pair.
         ValueError
-            If a gradient has not its variable's shape, there are no gradients at all, or a variable comes
+            If a gradient hasn't the shape of its variable, all gradients are None, or a variable occurs
             twice.
         RuntimeError
-            If another call trains one of them.
+            If another call is training one of them.
 
         Notes
         -----
-        What the optimizer keeps for each variable, and the steps that it counts for them, are apart from
-        those for a model in `fit`; `iterations` is of the one that came last. Copies and files have none of
-        them.
+        The optimizer's state of the variables and its count of steps are separate from those of `fit`;
+        `iterations` is that of the latest call of either. Copies and files don't contain them.
 
         Examples
         --------
@@ -261,20 +260,20 @@ class Optimizer(HasOptions):
         return self.iterations
 
     def finalize_variable_values(self, trainable_variables: Any = None) -> None:  # noqa: ARG002 # Keras's
-        """Put the running means in the place of the variables of `apply_gradients`, with `use_ema`."""
+        """Replace the variables of `apply_gradients` by their running means, with `use_ema`."""
         if self._updater is not None:
             self._updater.finish()
 
     def __getstate__(self) -> dict[str, Any]:
-        # What is kept for variables of `apply_gradients` stays with them.
+        # The state for variables of `apply_gradients` isn't copied.
         return vars(self) | {"_updater": None}
 
     def rule(self) -> _core.Optimizer:
-        """Return what the engine needs to know for its next steps."""
+        """Return the engine's rule for the next steps."""
         raise NotImplementedError(missing(self, "rule()"))
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make another like this, without what it has counted."""
+        """Return the constructor's arguments, without counts and state."""
         rate: Any = self._learning_rate
         if isinstance(rate, LearningRateSchedule):
             rate = {"class_name": type(rate).__name__, "config": rate.get_config()}
@@ -284,12 +283,12 @@ class Optimizer(HasOptions):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """Return the optimizer that `get_config` described.
+        """Return an optimizer made from the result of `get_config`.
 
         Raises
         ------
         ValueError
-            If the learning rate's schedule is not one of `schedules`.
+            If the learning-rate schedule is not one of `schedules`.
         """
         config = dict(config)
         rate = config.get("learning_rate")
@@ -303,11 +302,11 @@ class Optimizer(HasOptions):
         return cls(**config)
 
     def _rule(self, name: str, **numbers: Any) -> _core.Optimizer:
-        """Return the engine's rule `name` with these numbers and all that any rule may have."""
+        """Return the engine's rule `name` with its numbers and the options of all rules."""
         rate = self._learning_rate
         return _core.Optimizer(
             name,
-            learning_rate=rate if isinstance(rate, float) else 0.0,  # then there are learning_rates
+            learning_rate=rate if isinstance(rate, float) else 0.0,  # else see learning_rates
             weight_decay=self.weight_decay or 0.0,
             clip_value=self.clipvalue or 0.0,
             clip_norm=self.clipnorm or 0.0,
@@ -321,7 +320,7 @@ class Optimizer(HasOptions):
 
 
 def in_range(name: str, value: Any, low: float, high: float) -> float:
-    """Return `value` as a float in [low, high]; raise if it isn't one."""
+    """Return `value` as a float in [low, high]; raise otherwise."""
     return as_number(name, value, least=low, most=high)
 
 

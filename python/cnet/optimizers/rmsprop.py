@@ -1,4 +1,4 @@
-"""Steps over the root of a mean or sum of squared gradients."""
+"""Optimizers that divide by the root of a mean or sum of squared gradients."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Adadelta", "Adagrad", "RMSprop"]
 
 
 class RMSprop(Optimizer):
-    """Gradient descent with each step divided by the gradient's running root mean square.
+    """Gradient descent with steps divided by the running root mean square of the gradient.
 
     ``velocity = rho * velocity + (1 - rho) * grad**2``, and
     ``learning_rate * grad / sqrt(velocity + epsilon)`` is subtracted (Hinton, 2012).
@@ -27,10 +27,11 @@ class RMSprop(Optimizer):
     learning_rate : float, LearningRateSchedule or function, default 0.001
     rho : float in [0, 1], default 0.9
     momentum : float in [0, 1], default 0
-        Subtract ``change = momentum * change + learning_rate * grad / sqrt(velocity + epsilon)``.
+        If not 0, subtract
+        ``change = momentum * change + learning_rate * grad / sqrt(velocity + epsilon)`` instead.
     epsilon : float, default 1e-7
     centered : bool, default False
-        Divide by the gradient's running standard deviation: ``velocity - mean**2`` stands for
+        Whether to divide by the running standard deviation: ``velocity - mean**2`` replaces
         ``velocity``, with ``mean = rho * mean + (1 - rho) * grad`` (Graves, 2013).
     **options
         As for `Optimizer`.
@@ -38,12 +39,12 @@ class RMSprop(Optimizer):
     Raises
     ------
     TypeError, ValueError
-        If a number isn't one, or is out of its range.
+        If an argument isn't a number, or is out of range.
 
     Notes
     -----
-    Where rounding takes ``velocity - mean**2`` below 0, it counts as 0; in Keras the weight may
-    then become NaN.
+    If ``velocity - mean**2`` is negative due to rounding, 0 is used; in Keras the weight can become
+    NaN.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class RMSprop(Optimizer):
 
 
 class Adagrad(Optimizer):
-    """Gradient descent with each step divided by the root of the sum of all squares of gradients.
+    """Gradient descent with steps divided by the root of the sum of all squared gradients.
 
     ``accumulator += grad**2``, and ``learning_rate * grad / sqrt(accumulator + epsilon)`` is
     subtracted (Duchi, Hazan and Singer, 2011).
@@ -86,7 +87,7 @@ class Adagrad(Optimizer):
     Raises
     ------
     TypeError, ValueError
-        If a number isn't one, or is out of its range.
+        If an argument isn't a number, or is out of range.
     """
 
     def __init__(
@@ -109,7 +110,7 @@ class Adagrad(Optimizer):
 
 
 class Adadelta(Optimizer):
-    """Gradient descent with steps of the size that changes have had, relative to the gradient's.
+    """Gradient descent with steps scaled by the running root mean square of previous steps.
 
     ``square = rho * square + (1 - rho) * grad**2``,
     ``change = grad * sqrt(square_change + epsilon) / sqrt(square + epsilon)``,
@@ -119,7 +120,7 @@ class Adadelta(Optimizer):
     Parameters
     ----------
     learning_rate : float, LearningRateSchedule or function, default 0.001
-        The paper's form of the rule is that of 1.
+        Use 1 for the rule of the paper.
     rho : float in [0, 1], default 0.95
     epsilon : float, default 1e-7
     **options
@@ -128,7 +129,7 @@ class Adadelta(Optimizer):
     Raises
     ------
     TypeError, ValueError
-        If a number isn't one, or is out of its range.
+        If an argument isn't a number, or is out of range.
     """
 
     def __init__(

@@ -1,8 +1,7 @@
-"""Learning-rate schedules, by Keras's names: the step size as a function of the batches so far.
+"""Learning-rate schedules, by Keras's names.
 
-A schedule is called with the number of batches that the optimizer has seen. The rates are rounded
-to float32, as Keras has them: that hides the last bits of the C library's powers and cosines, so
-that training does not depend on whose library it is.
+A schedule is called with the number of batches that the optimizer has seen. Rates are rounded to
+float32, as in Keras. This hides differences between C libraries in the last bits of powers and cosines.
 """
 
 from __future__ import annotations
@@ -30,12 +29,12 @@ __all__ = [
 
 
 class LearningRateSchedule(HasOptions):
-    """What all schedules have; one of your own overrides ``__call__(self, step)``."""
+    """Base of schedules; a subclass overrides ``__call__(self, step)``."""
 
     name = "LearningRateSchedule"
 
     def __call__(self, step: Any) -> Any:
-        """Return the learning rate of the batch that `step` batches came before.
+        """Return the learning rate after `step` batches.
 
         Parameters
         ----------
@@ -43,7 +42,7 @@ class LearningRateSchedule(HasOptions):
 
         Returns
         -------
-        float, or for an array one of the same shape, of float32
+        float, or an array of float32 for an array
 
         Examples
         --------
@@ -51,16 +50,17 @@ class LearningRateSchedule(HasOptions):
         array([0.5  , 0.25 , 0.125], dtype=float32)
         """
         if np.ndim(step) == 0:
-            return self._at(as_number(f"{type(self).__name__}: step", step))
+            return _rounded(self._at(as_number(f"{type(self).__name__}: step", step)))
         steps = as_array(step, f"{type(self).__name__}: step")
-        rates = [self._at(each) for each in steps.ravel().tolist()]
+        rates = [_rounded(self._at(each)) for each in steps.ravel().tolist()]
         return np.array(rates, np.float32).reshape(steps.shape)
 
-    def _at(self, step: float) -> float:  # others ask it
+    def _at(self, step: float) -> float:
+        """Return the rate before it is rounded."""
         raise NotImplementedError(missing(self, "__call__(self, step)"))
 
     def rate(self, step: int) -> float:
-        """Return what the schedule is called for, checked to be a learning rate."""
+        """Return the learning rate at a step, checked to be in [0, inf)."""
         call = f"learning_rate: {type(self).__name__}({step})"
         value = _rounded(as_number(call, self(step)))
         if not 0 <= value < math.inf:
@@ -68,12 +68,12 @@ class LearningRateSchedule(HasOptions):
         return value
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make another like this."""
+        """Return the constructor's arguments."""
         return dict(vars(self))
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> LearningRateSchedule:
-        """Return the schedule that `get_config` described."""
+        """Return a schedule made from the result of `get_config`."""
         return cls(**config)
 
 
@@ -93,7 +93,7 @@ class ExponentialDecay(LearningRateSchedule):
     Raises
     ------
     TypeError, ValueError
-        If a number isn't one, or `decay_steps` is not above 0.
+        If an argument isn't a number, or `decay_steps` is not above 0.
 
     Examples
     --------
@@ -110,16 +110,14 @@ class ExponentialDecay(LearningRateSchedule):
         name: str = "ExponentialDecay",
     ) -> None:
         self.initial_learning_rate = as_number("initial_learning_rate", initial_learning_rate)
-        self.decay_steps = _steps("decay_steps", decay_steps)
+        self.decay_steps = as_number("decay_steps", decay_steps, above=0)
         self.decay_rate = as_number("decay_rate", decay_rate)
         self.staircase = bool(staircase)
         self.name = name
 
     def _at(self, step: float) -> float:
-        return _rounded(
-            self.initial_learning_rate
-            * _power(self.decay_rate, _progress(step, self.decay_steps, self.staircase))
-        )
+        progress = _progress(step, self.decay_steps, self.staircase)
+        return self.initial_learning_rate * _power(self.decay_rate, progress)
 
 
 class InverseTimeDecay(LearningRateSchedule):
@@ -138,7 +136,7 @@ class InverseTimeDecay(LearningRateSchedule):
     Raises
     ------
     TypeError, ValueError
-        If a number isn't one, or `decay_steps` is not above 0.
+        If an argument isn't a number, or `decay_steps` is not above 0.
 
     Examples
     --------
@@ -155,18 +153,18 @@ class InverseTimeDecay(LearningRateSchedule):
         name: str = "InverseTimeDecay",
     ) -> None:
         self.initial_learning_rate = as_number("initial_learning_rate", initial_learning_rate)
-        self.decay_steps = _steps("decay_steps", decay_steps)
+        self.decay_steps = as_number("decay_steps", decay_steps, above=0)
         self.decay_rate = as_number("decay_rate", decay_rate)
         self.staircase = bool(staircase)
         self.name = name
 
     def _at(self, step: float) -> float:
         progress = _progress(step, self.decay_steps, self.staircase)
-        return _rounded(self.initial_learning_rate / (1 + self.decay_rate * progress))
+        return self.initial_learning_rate / (1 + self.decay_rate * progress)
 
 
 class PolynomialDecay(LearningRateSchedule):
-    """``(initial - end) * (1 - step / decay_steps) ** power + end``, and ``end`` from then on.
+    """``(initial - end) * (1 - step / decay_steps) ** power + end``, and ``end`` after `decay_steps`.
 
     Parameters
     ----------
@@ -176,13 +174,13 @@ class PolynomialDecay(LearningRateSchedule):
     end_learning_rate : float, default 0.0001
     power : float, default 1
     cycle : bool, default False
-        Instead of ending, stretch `decay_steps` to its next multiple that `step` is within.
+        Whether to use the smallest multiple of `decay_steps` that is at least `step` instead.
     name : str, default "PolynomialDecay"
 
     Raises
     ------
     TypeError, ValueError
-        If a number isn't one, or `decay_steps` is not above 0.
+        If an argument isn't a number, or `decay_steps` is not above 0.
 
     Examples
     --------
@@ -201,7 +199,7 @@ class PolynomialDecay(LearningRateSchedule):
         name: str = "PolynomialDecay",
     ) -> None:
         self.initial_learning_rate = as_number("initial_learning_rate", initial_learning_rate)
-        self.decay_steps = _steps("decay_steps", decay_steps)
+        self.decay_steps = as_number("decay_steps", decay_steps, above=0)
         self.end_learning_rate = as_number("end_learning_rate", end_learning_rate)
         self.power = as_number("power", power)
         self.cycle = bool(cycle)
@@ -213,7 +211,7 @@ class PolynomialDecay(LearningRateSchedule):
             steps *= max(math.ceil(step / steps), 1)
         progress = min(step / steps, 1.0)
         span = self.initial_learning_rate - self.end_learning_rate
-        return _rounded(span * _power(1 - progress, self.power) + self.end_learning_rate)
+        return span * _power(1 - progress, self.power) + self.end_learning_rate
 
 
 class PiecewiseConstantDecay(LearningRateSchedule):
@@ -224,13 +222,13 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     boundaries : list of float
         Increasing.
     values : list of float
-        One more than there are boundaries.
+        One more than boundaries.
     name : str, default "PiecewiseConstant"
 
     Raises
     ------
     TypeError, ValueError
-        If a number isn't one, the boundaries don't increase, or there aren't as many values.
+        If an argument isn't numeric, the boundaries don't increase, or the lengths don't match.
 
     Examples
     --------
@@ -257,21 +255,21 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         self.name = name
 
     def _at(self, step: float) -> float:
-        return _rounded(self.values[sum(step > boundary for boundary in self.boundaries)])
+        return self.values[sum(step > boundary for boundary in self.boundaries)]
 
 
 class CosineDecay(LearningRateSchedule):
-    """Half a cosine, from the initial rate to `alpha` times it, after a linear warm-up if wanted.
+    """Half a cosine from the initial rate to `alpha` times it, optionally after a linear warm-up.
 
     ``initial * ((1 - alpha) * (1 + cos(π * step / decay_steps)) / 2 + alpha)``, constant after
     `decay_steps` (Loshchilov and Hutter, "SGDR", ICLR 2017). With a `warmup_target`, the rate first
-    rises in a line from the initial one to the target, and the cosine starts from there.
+    rises linearly to the target, and the cosine starts there.
 
     Parameters
     ----------
     initial_learning_rate : float
     decay_steps : float
-        More than 0; those of the warm-up are not among them.
+        More than 0; excludes the warm-up.
     alpha : float, default 0
     name : str, default "CosineDecay"
     warmup_target : float, optional
@@ -280,7 +278,7 @@ class CosineDecay(LearningRateSchedule):
     Raises
     ------
     TypeError, ValueError
-        If a number isn't one, or `decay_steps` is not above 0.
+        If an argument isn't a number, or `decay_steps` is not above 0.
 
     Examples
     --------
@@ -299,7 +297,7 @@ class CosineDecay(LearningRateSchedule):
         warmup_steps: float = 0,
     ) -> None:
         self.initial_learning_rate = as_number("initial_learning_rate", initial_learning_rate)
-        self.decay_steps = _steps("decay_steps", decay_steps)
+        self.decay_steps = as_number("decay_steps", decay_steps, above=0)
         self.alpha = as_number("alpha", alpha)
         self.name = name
         self.warmup_target = (
@@ -308,20 +306,19 @@ class CosineDecay(LearningRateSchedule):
         self.warmup_steps = as_number("warmup_steps", warmup_steps)
 
     def _at(self, step: float) -> float:
-        start, count = self.initial_learning_rate, float(step)
+        start = self.initial_learning_rate
         if self.warmup_target is not None:
-            if count < self.warmup_steps:
-                rise = (self.warmup_target - start) * count / self.warmup_steps
-                return _rounded(start + rise)
-            start, count = self.warmup_target, count - self.warmup_steps
-        cosine = _half_cosine(min(count / self.decay_steps, 1.0))
-        return _rounded(start * ((1 - self.alpha) * cosine + self.alpha))
+            if step < self.warmup_steps:
+                return start + (self.warmup_target - start) * step / self.warmup_steps
+            start, step = self.warmup_target, step - self.warmup_steps
+        cosine = _half_cosine(min(step / self.decay_steps, 1.0))
+        return start * ((1 - self.alpha) * cosine + self.alpha)
 
 
 class CosineDecayRestarts(LearningRateSchedule):
-    """Half a cosine after the other, each `t_mul` times as long as that before, `m_mul` as high.
+    """Half cosines with restarts, each `t_mul` times as long and `m_mul` times as high as the last.
 
-    With f the fraction of cosine i that is done,
+    With f the completed fraction of cosine i,
     ``initial * ((1 - alpha) * m_mul**i * (1 + cos(π * f)) / 2 + alpha)`` (Loshchilov and Hutter,
     "SGDR: stochastic gradient descent with warm restarts", ICLR 2017).
 
@@ -339,7 +336,7 @@ class CosineDecayRestarts(LearningRateSchedule):
     Raises
     ------
     TypeError, ValueError
-        If a number isn't one, or out of its range.
+        If an argument isn't a number, or is out of range.
 
     Examples
     --------
@@ -358,7 +355,7 @@ class CosineDecayRestarts(LearningRateSchedule):
         name: str = "SGDRDecay",
     ) -> None:
         self.initial_learning_rate = as_number("initial_learning_rate", initial_learning_rate)
-        self.first_decay_steps = _steps("first_decay_steps", first_decay_steps)
+        self.first_decay_steps = as_number("first_decay_steps", first_decay_steps, above=0)
         self.t_mul = as_number("t_mul", t_mul, least=1)
         self.m_mul = as_number("m_mul", m_mul)
         self.alpha = as_number("alpha", alpha)
@@ -369,20 +366,14 @@ class CosineDecayRestarts(LearningRateSchedule):
             restarts, done = divmod(step, self.first_decay_steps)
             fraction = done / self.first_decay_steps
         else:
-            # Counted rather than by a logarithm, whose rounding could miss the step of a restart.
+            # A loop rather than a logarithm, whose rounding could miss the step of a restart.
             restarts, start, length = 0, 0.0, self.first_decay_steps
             while step >= start + length:
                 restarts, start, length = restarts + 1, start + length, length * self.t_mul
             fraction = (step - start) / length
         height = _power(self.m_mul, restarts)
-        return _rounded(
-            self.initial_learning_rate
-            * ((1 - self.alpha) * height * _half_cosine(fraction) + self.alpha)
-        )
-
-
-def _steps(name: str, value: Any) -> float:
-    return as_number(name, value, above=0)
+        factor = (1 - self.alpha) * height * _half_cosine(fraction) + self.alpha
+        return self.initial_learning_rate * factor
 
 
 def _progress(step: float, steps: float, staircase: bool) -> float:
@@ -391,7 +382,7 @@ def _progress(step: float, steps: float, staircase: bool) -> float:
 
 
 def _power(base: float, exponent: float) -> float:
-    """Return the power, infinite where it is too large for a float."""
+    """Return the power, inf if it overflows."""
     try:
         return float(base**exponent)
     except (OverflowError, ZeroDivisionError):
@@ -399,7 +390,7 @@ def _power(base: float, exponent: float) -> float:
 
 
 def _half_cosine(fraction: float) -> float:
-    """Return a fall from 1 to 0 along a cosine."""
+    """Return the cosine that falls from 1 to 0."""
     return 0.5 * (1 + math.cos(math.pi * fraction))
 
 

@@ -1,4 +1,4 @@
-"""Steps along the gradient, or along its sign."""
+"""Stochastic gradient descent and Lion."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["SGD", "Lion"]
 
 
 class SGD(Optimizer):
-    """Gradient descent, with momentum if wanted.
+    """Gradient descent, optionally with momentum.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class SGD(Optimizer):
     Raises
     ------
     TypeError, ValueError
-        If a number isn't one, or is out of its range.
+        If an argument isn't a number, or is out of range.
     """
 
     def __init__(
@@ -54,16 +54,16 @@ class SGD(Optimizer):
 
 
 class Lion(Optimizer):
-    """Steps of one size, along the sign of a running mean of the gradient (Chen et al., 2023).
+    """Steps along the sign of a running mean of the gradient (Chen et al., 2023).
 
-    It subtracts ``learning_rate * sign(beta_1 * momentum + (1 - beta_1) * grad)``; then
+    Subtracts ``learning_rate * sign(beta_1 * momentum + (1 - beta_1) * grad)``, then sets
     ``momentum = beta_2 * momentum + (1 - beta_2) * grad``.
 
     Parameters
     ----------
     learning_rate : float, LearningRateSchedule or function, default 0.001
     beta_1 : float in (0, 1], default 0.9
-        At 0 the momentum would have no say.
+        At 0 the momentum would have no effect.
     beta_2 : float in [0, 1], default 0.99
     **options
         As for `Optimizer`.
@@ -71,7 +71,7 @@ class Lion(Optimizer):
     Raises
     ------
     TypeError, ValueError
-        If a number isn't one, or is out of its range.
+        If an argument isn't a number, or is out of range.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What an optimizer keeps for variables that it is given gradients of, and the engine that changes them."""
+"""Steps of `apply_gradients`, and an optimizer's state for its variables."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ __all__ = ["Updater"]
 
 
 class Updater:
-    """The engine's, for one list of variables at a time."""
+    """Applies gradients with the engine to one list of variables at a time."""
 
     def __init__(self) -> None:
-        # Its variables, and what a gradient of each is that the engine takes as it is.
+        # The current variables, with the shape and dtype of gradients that need no conversion.
         self._expected: list[tuple[Any, tuple[int, ...], np.dtype[Any]]] = []
-        # Variables that are not the engine's, and what it has in their place.
+        # `autodiff.Variable`s and the engine's variables that stand in for them.
         self._stand_ins: list[tuple[Any, Any]] = []
         self._engine: Any = None
-        # Of variables that are not in the list now, by `id`; a variable that goes takes it along.
+        # Slots of variables that aren't in the current list, by `id`, until the variable is deleted.
         self._saved_slots: dict[int, tuple[Any, list[FloatArray]]] = {}
 
     def apply(
@@ -35,7 +35,7 @@ class Updater:
         learning_rate: float | None,
         given: Sequence[Any],
     ) -> int:
-        """Take a step, without a rate at the rule's; return how many batches there were."""
+        """Take a step and return the number of batches; `learning_rate` None means the rule's."""
         gradients = self._known_gradients(given)
         if gradients is None or self._engine is None:
             pairs = _pairs(given)
@@ -52,13 +52,13 @@ class Updater:
 
     @property
     def batches(self) -> int:
-        """How many gradients there were of each variable, of which several may make a step."""
+        """Number of gradients applied to each variable; several may be accumulated to a step."""
         return self._engine.steps if self._engine else 0
 
     def _known_gradients(self, given: Sequence[Any]) -> list[FloatArray] | None:
-        """Return the gradients if the variables are those of before and all is as it was, else None.
+        """Return the gradients if variables, shapes and dtypes are those of the last step, else None.
 
-        A loop asks for nothing else, for the shortest of steps.
+        This is the fast path of training loops.
         """
         if len(given) != len(self._expected):
             return None
@@ -75,18 +75,18 @@ class Updater:
         return gradients
 
     def finish(self) -> None:
-        """Put the running means of the variables in their place, if the optimizer keeps them."""
+        """Replace the variables by their running means, if the optimizer maintains them."""
         if self._engine is not None:
             self._engine.finish()
             self._write_back()
 
     def _write_back(self) -> None:
-        """Put the engine's numbers in the place of those of variables that are not its own."""
+        """Copy the numbers of stand-ins back to their variables."""
         for variable, stand_in in self._stand_ins:
             variable.assign(stand_in.numpy().reshape(variable.shape))
 
     def _set_variables(self, rule: _core.Optimizer, variables: list[Any]) -> None:
-        """Make an engine for these variables, which goes on where others have left them."""
+        """Create an engine for these variables, with the saved slots of previous ones."""
         dtypes = {str(variable.dtype) for variable in variables}
         if len(dtypes) > 1 or not dtypes <= set(_core.Variable):
             raise ValueError(
@@ -109,9 +109,9 @@ class Updater:
         engine.set_slots(rule, batches, [])
         names, slots = engine.slots()
         for index, variable in enumerate(variables):
-            _, kept = self._saved_slots.pop(id(variable), (None, []))
-            if len(kept) == len(names):
-                slots[index * len(names) : (index + 1) * len(names)] = kept
+            _, saved = self._saved_slots.pop(id(variable), (None, []))
+            if len(saved) == len(names):
+                slots[index * len(names) : (index + 1) * len(names)] = saved
         engine.set_slots(rule, batches, slots)
         self._engine, self._stand_ins = engine, stand_ins
         self._expected = [
@@ -119,18 +119,18 @@ class Updater:
         ]
 
     def _save_slots(self) -> None:
-        """Keep what the engine has kept for the variables of now."""
+        """Save the engine's slots of the current variables."""
         if self._engine is None:
             return
         names, slots = self._engine.slots()
         for index, (variable, _, _) in enumerate(self._expected):
             of_variable = slots[index * len(names) : (index + 1) * len(names)]
-            gone = partial(self._saved_slots.pop, id(variable))
-            self._saved_slots[id(variable)] = weakref.ref(variable, gone), of_variable
+            forget = partial(self._saved_slots.pop, id(variable))
+            self._saved_slots[id(variable)] = weakref.ref(variable, forget), of_variable
 
 
 def _gradient(gradient: Any, variable: Any) -> FloatArray:
-    """Return a gradient as the engine takes it."""
+    """Return a gradient as an array for the engine."""
     array = as_array(getattr(gradient, "value", gradient), "apply_gradients: gradient")
     if array.shape != tuple(variable.shape):
         raise ValueError(
@@ -142,14 +142,14 @@ def _gradient(gradient: Any, variable: Any) -> FloatArray:
 
 
 def _engine_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape of what the engine has in the place of an array: it knows vectors and matrices."""
+    """Return the shape of an array in the engine, which has only vectors and matrices."""
     if len(shape) in (1, 2):
         return tuple(shape)
     return (math.prod(shape[:-1]), shape[-1]) if shape else (1,)
 
 
 def _pairs(given: Sequence[Any]) -> list[tuple[Any, Any]]:
-    """Return the pairs that have a gradient."""
+    """Return the pairs whose gradient isn't None."""
     call = "apply_gradients: grads_and_vars"
     pairs = []
     for pair in given:
@@ -165,5 +165,5 @@ def _pairs(given: Sequence[Any]) -> list[tuple[Any, Any]]:
     if not pairs:
         raise ValueError(f"{call}: no variable has a gradient")
     if len({id(variable) for _, variable in pairs}) < len(pairs):
-        raise ValueError(f"{call}: a variable comes twice")
+        raise ValueError(f"{call}: a variable occurs twice")
     return pairs
