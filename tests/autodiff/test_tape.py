@@ -129,7 +129,7 @@ def test_a_tape_goes_on() -> None:
         y = x * x
     with tape:
         y = y * x
-        with pytest.raises(ValueError, match="recording already"), tape:
+        with pytest.raises(ValueError, match="already recording"), tape:
             pass
     assert values(tape.gradient(y, x)) == 12
 
@@ -259,7 +259,7 @@ def test_only_what_leads_to_the_sources_is_computed() -> None:
         (
             lambda t, x, y: t.gradient(y, x, [1.0]),
             ValueError,
-            r"expected shape \(2,\), .* got \(1,\)",
+            r"expected the target's shape \(2,\), got \(1,\)",
         ),
         (lambda t, x, y: t.gradient([y, y], x, [y]), ValueError, "output_gradients: expected 2"),
         (lambda t, x, y: t.gradient(y, x, "ab"), TypeError, "output_gradients: expected numbers"),

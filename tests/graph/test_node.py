@@ -66,7 +66,7 @@ def test_every_operation_is_here() -> None:
         ((), None, [1.0], ValueError, r"x: expected shape \(\), got \(1,\)"),
         (None, None, "a", TypeError, "x: expected numbers, got str"),
         (None, None, [[1.0], [1.0, 2.0]], ValueError, "x: rows of different lengths"),
-        (None, "U3", 1.0, TypeError, "placeholder: dtype: expected one of numbers"),
+        (None, "U3", 1.0, TypeError, "placeholder: dtype: expected a numeric type"),
         (5, None, 1.0, TypeError, "placeholder: shape: expected sizes or None, got 5"),
         ((2.0,), None, 1.0, TypeError, "placeholder: shape: expected sizes or None"),
     ],

@@ -121,7 +121,7 @@ def test_a_failed_step_changes_nothing() -> None:
         (
             lambda x: graph.GradientDescentOptimizer(1).minimize(x * 2),
             ValueError,
-            "minimize: loss: expected a node that depends on variables",
+            "minimize: loss: expected a node that depends on a trainable variable",
         ),
         (
             lambda x: graph.GradientDescentOptimizer(1).minimize(x * 2, [x]),

@@ -1,4 +1,4 @@
-"""Automatic differentiation: operations that a tape records, and gradients by the chain rule.
+"""Automatic differentiation: recorded operations, and gradients by the chain rule.
 
 >>> from cnet import autodiff
 >>> w = autodiff.Variable([1.0, -2.0])
@@ -7,20 +7,21 @@
 >>> tape.gradient(loss, w)
 Tensor([ 2., -4.], dtype=float32)
 
-The names and what they do are TensorFlow's, the arrays NumPy's:
+Names and semantics follow TensorFlow, arrays are NumPy's:
 
-- An operation takes array-likes, tensors and variables in any mix, broadcast and promoted as NumPy
-  does. Of arrays alone it makes an array. With a `Tensor` or a `Variable` among its inputs it makes a
-  `Tensor`, whether or not a tape is running; comparisons and `argmax` always make arrays.
-- Tensors and variables have Python's operators. NumPy's own functions see their numbers but not the
-  tape, so that a gradient by what they make is a `TypeError`.
-- Gradients have the shape and the dtype of what they are by. Integers have none. At kinks a
-  subgradient stands for them: 0 at 0 for `abs` and `relu`, equal parts for the equals of `maximum`,
-  `minimum` and `reduce_max`, 1 at the limits of `clip`.
-- Products of matrices, activations, softmaxes and the cross-entropy are the engine's, with its bits.
-- Second and further derivatives are those of nested tapes.
+- Operations accept any mix of array-likes, tensors and variables, with NumPy's broadcasting and type
+  promotion. The result is an array for arrays, and a `Tensor` if an input is a `Tensor` or `Variable`,
+  whether or not a tape is running. Comparisons and `argmax` always return arrays.
+- Tensors and variables support Python's operators. NumPy's functions accept them but aren't recorded;
+  requesting a gradient by their results raises `TypeError`.
+- A gradient has the shape and dtype of its source. Integers have none. At kinks it is a subgradient:
+  0 at 0 for `abs` and `relu`, equal parts for ties of `maximum`, `minimum` and `reduce_max`, 1 at the
+  limits of `clip`.
+- Matrix products, activations, softmaxes and the cross-entropy are computed by the engine, with the
+  same bits as in layers.
+- Nested tapes compute second and higher derivatives.
 
-`cnet.graph` has the same operations in a graph that is built first and run later.
+`cnet.graph` has the same operations for graphs that are built first and run later.
 """
 
 from __future__ import annotations

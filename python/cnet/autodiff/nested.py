@@ -1,4 +1,4 @@
-"""Nested lists, tuples and dicts, as sources and fetches come in."""
+"""Nested lists, tuples and dicts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["leaves_of", "map_leaves", "pairs_of"]
 
 
 def map_leaves(function: Callable[[Any], Any], structure: Any) -> Any:
-    """Return the same nesting, with a function applied to what is in it."""
+    """Return the same nesting with a function applied to each leaf."""
     if isinstance(structure, dict):
         return {key: map_leaves(function, value) for key, value in structure.items()}
     if isinstance(structure, (list, tuple)):
@@ -24,14 +24,14 @@ def map_leaves(function: Callable[[Any], Any], structure: Any) -> Any:
 
 
 def leaves_of(structure: Any) -> list[Any]:
-    """Return what is in nested lists, tuples and dicts, in order."""
+    """Return the leaves of nested lists, tuples and dicts in order."""
     leaves: list[Any] = []
     map_leaves(leaves.append, structure)
     return leaves
 
 
 def pairs_of(argument: str, structure: Any, other: Any) -> list[tuple[Any, Any]]:
-    """Return what is in a nesting, each with what stands there in another; `ValueError` if they differ.
+    """Return pairs of corresponding leaves of two nestings; `ValueError` if the nestings differ.
 
     None stands for a nesting of Nones.
     """
@@ -42,6 +42,6 @@ def pairs_of(argument: str, structure: Any, other: Any) -> list[tuple[Any, Any]]
         other = dict.fromkeys(keys)
     if not isinstance(other, (dict, list, tuple)) or len(other) != len(keys):
         raise ValueError(
-            f"{argument}: expected {len(keys)} in the nesting of target, got {other!r}"
+            f"{argument}: expected {len(keys)} items, nested like target, got {other!r}"
         )
     return [pair for key in keys for pair in pairs_of(argument, structure[key], other[key])]

@@ -1,4 +1,4 @@
-"""Networks of the engine as operations."""
+"""The engine's networks as operations of a tape."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ __all__ = ["NetworkOperation"]
 
 
 class NetworkOperation:
-    """A network that tapes record as one operation, with the engine's bits forward and back.
+    """A network that tapes record as one operation; the engine computes its gradient.
 
     Parameters
     ----------
     network : Network of the engine
     weights : sequence of Weight
-        Of its variables those that learn, in the engine's order.
+        The trainable weights, in the engine's order.
     dtype : str
     output_shape : tuple of int
-        Of one sample.
+        Shape of one sample.
     name : str
         For messages.
 
     Notes
     -----
-    Where a softmax ends the network it is an operation of its own, so that a cross-entropy can be that
-    of the logits, as in `fit`.
+    A final softmax is recorded as a separate operation, so that a cross-entropy can use the logits, as
+    in `fit`.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class NetworkOperation:
         self._output_shape = output_shape
         self._name = name
         self._ends_in_softmax = network.ends_in_softmax
-        # Engines that nobody can ask for gradients any more, a few.
+        # A few engines to reuse: no tape refers to them any more.
         self._free: deque[Any] = deque(maxlen=8)
 
     def __call__(self, x: Any) -> Tensor:
@@ -64,13 +64,12 @@ class NetworkOperation:
         )
         if len(self._output_shape) != 1:
             outputs = outputs.reshape(len(samples), *self._output_shape)
-        of_input = is_watched(x)
         result = Tensor(outputs)
-        way_back = _BackwardPass(engine, self._free, samples, of_input)
+        backward = _BackwardPass(engine, self._free, samples, input_gradient=is_watched(x))
         record_result(
             result,
             [x, *self._weights],
-            way_back.gradients,
+            backward.gradients,
             self._name,
             sources=self._sources,
         )
@@ -78,28 +77,30 @@ class NetworkOperation:
             return result
         probabilities = Tensor(_core.softmax(outputs, None))
         probabilities.logits = result
-        made = softmax.operation  # type: ignore[attr-defined] # as all of the table have
-        record(running.tapes, (probabilities, made, [result], {}))
+        operation = softmax.operation  # type: ignore[attr-defined] # set by the decorator
+        record(running.tapes, (probabilities, operation, [result], {}))
         return probabilities
 
 
 class _BackwardPass:
-    """Of a batch that has gone forward; its engine is free again when no tape holds it."""
+    """The backward pass of one batch; returns its engine to the free ones when no tape holds it."""
 
-    __slots__ = ("_engine", "_free", "_of_input", "_samples")
+    __slots__ = ("_engine", "_free", "_input_gradient", "_samples")
 
-    def __init__(self, engine: Any, free: deque[Any], samples: Array, of_input: bool) -> None:
+    def __init__(
+        self, engine: Any, free: deque[Any], samples: Array, *, input_gradient: bool
+    ) -> None:
         self._engine, self._free = engine, free
-        self._samples, self._of_input = samples, of_input
+        self._samples, self._input_gradient = samples, input_gradient
 
     def gradients(self, gradient: FloatArray) -> list[FloatArray | None]:
-        """Return that of the input, if it is watched, and those of the weights."""
+        """Return the gradients of the input, None if it isn't watched, and of the weights."""
         rows = gradient if gradient.ndim == 2 else gradient.reshape(len(gradient), -1)
-        *of_weights, of_input = self._engine.backward(rows, self._of_input)
-        if of_input is not None:
+        *grad_weights, grad_input = self._engine.backward(rows, self._input_gradient)
+        if grad_input is not None:
             samples = self._samples
-            of_input = of_input.reshape(samples.shape).astype(samples.dtype, copy=False)
-        return [of_input, *of_weights]
+            grad_input = grad_input.reshape(samples.shape).astype(samples.dtype, copy=False)
+        return [grad_input, *grad_weights]
 
     def __del__(self) -> None:
         self._free.append(self._engine)

@@ -1,4 +1,4 @@
-"""Python's operators on what the tape and the graph compute with, by the operations of the table."""
+"""Python's operators for tensors, variables and nodes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Operators:
     """``+ - * / ** @``, ``-x``, ``abs(x)`` and ``x[key]`` as operations."""
 
     __slots__ = ()
-    # NumPy's arrays leave their operators to these, and its functions refuse what they'd not record.
+    # NumPy's arrays then defer to these operators, and ufuncs raise instead of going unrecorded.
     __array_ufunc__ = None
 
     def __add__(self, other: Any) -> Any:

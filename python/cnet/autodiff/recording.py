@@ -1,4 +1,4 @@
-"""The tapes that are running in this thread, and what is put on them."""
+"""Recording on the running tapes of a thread."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ __all__ = ["Source", "Tape", "paused", "read", "record", "record_result"]
 
 
 class Source(Protocol):
-    """What lives longer than a tape and can be differentiated by: a variable, a layer's weight.
+    """An object with a changeable value to differentiate by: a variable, or a weight of a layer.
 
-    It has a method ``__tensor__()`` too, that calls `read` and returns the tensor, if operations are
-    to take it as an input.
+    To be an input of operations it also has a method ``__tensor__()``, which calls `read` and returns
+    the tensor.
     """
 
     @property
     def trainable(self) -> bool:
-        """Whether tapes watch it unasked."""
+        """True if tapes watch it automatically."""
 
 
 class Tape(Protocol):
-    """What recording needs to know of a tape."""
+    """The part of a tape that recording uses."""
 
-    # What is watched, by `id`, and what was made of it: kept, so that no other has its id.
+    # Watched objects and results computed from them, by `id`. References keep the ids unique.
     watched: dict[int, Any]
-    # What was asked to be watched, by `id`.
+    # The ids of objects that `watch` was called with.
     explicitly_watched: set[int]
-    # Probabilities whose logits a loss was computed of in their place.
+    # The ids of probabilities that a loss has replaced by their logits.
     bypassed: set[int]
     records: list[Record]
     watch_accessed_variables: bool
@@ -40,7 +40,7 @@ class Tape(Protocol):
 
 @contextmanager
 def paused() -> Iterator[None]:
-    """Record nothing meanwhile."""
+    """Pause all running tapes."""
     tapes, running.tapes = running.tapes, []
     try:
         yield
@@ -49,7 +49,7 @@ def paused() -> Iterator[None]:
 
 
 def record(tapes: list[Tape], entry: Record) -> None:
-    """Put an operation on the tapes that watch one of its inputs."""
+    """Append an operation to the tapes that watch one of its inputs."""
     result, _, inputs, _ = entry
     for tape in tapes:
         watched = tape.watched
@@ -68,7 +68,7 @@ _READ = Operation(_read, (lambda gradient, *_: gradient,))
 
 
 def read(source: Source, tensor: Any) -> None:
-    """Tell the tapes that `tensor` has the numbers that a source holds now."""
+    """Record that `tensor` holds the current value of a source."""
     if tensor.dtype.kind != "f":
         return
     for tape in running.tapes:
@@ -78,7 +78,7 @@ def read(source: Source, tensor: Any) -> None:
 
 
 def _watches(tape: Tape, source: Source) -> bool:
-    """Return whether a tape watches a source, which it does from now on if it is trainable."""
+    """Return True if a tape watches a source; a trainable one is watched from now on."""
     if id(source) in tape.watched:
         return True
     if tape.watch_accessed_variables and source.trainable:
@@ -96,23 +96,23 @@ def record_result(
     of_tensors: bool = False,
     sources: Mapping[int, Source] | None = None,
 ) -> None:
-    """Record what was computed otherwise, with all its gradients by one function made for it.
+    """Record a result that was computed without operations, with one function for all gradients.
 
     Parameters
     ----------
     result : Tensor
     inputs : sequence of Tensors, sources and arrays
-        Sources as such, unread.
+        Sources themselves, not their tensors.
     vjp : function
-        From the gradient of the result, an array, to a sequence of those of the inputs, None where there
-        is none. To differentiate by these again is a `NotImplementedError`.
+        Takes the gradient of the result, an array, and returns those of the inputs, None for inputs
+        without one. Differentiating these again raises `NotImplementedError`.
     name : str
-        Of what was computed.
+        Name of the computation, for messages.
     of_tensors : bool, default False
-        Whether `vjp` computes by operations, so that it can be given a tensor while another tape is
-        running, and be differentiated again.
+        Whether `vjp` uses operations: it then gets a tensor while another tape is running, and can be
+        differentiated again.
     sources : dict of int to source, optional
-        Those of the inputs that are trainable, by `id`, if that is known.
+        The trainable sources among the inputs, by `id`, if known.
     """
     tapes = running.tapes
     if not tapes:
@@ -128,10 +128,10 @@ def record_result(
 
 
 class _JointOperation:
-    """An operation that took place once, with all its gradients by one function made for it."""
+    """A recorded computation with one function for the gradients of all inputs."""
 
     __slots__ = ("_inputs", "_kind", "_vjp", "name")
-    vjps = repeat(True)  # to as many inputs as there are a gradient may go
+    vjps = repeat(True)  # any input may have a gradient
 
     def __init__(
         self,
@@ -143,7 +143,7 @@ class _JointOperation:
         self.name, self._inputs, self._vjp, self._kind = name, inputs, vjp, kind
 
     def joint_vjp(self, gradient: Any) -> Sequence[Any]:
-        """Return the gradients of the inputs; tensors, if `vjp` knows arrays alone, of a tensor."""
+        """Return the gradients of the inputs: tensors for a tensor, even if `vjp` takes arrays only."""
         if type(gradient) is not self._kind:
             return self._vjp(gradient)
         found = [None if g is None else self._kind(g) for g in self._vjp(gradient.value)]

@@ -1,4 +1,4 @@
-"""The tape: operations are recorded as they happen, gradients are computed backwards along it."""
+"""The gradient tape: records operations, and computes gradients in reverse order."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ __all__ = ["GradientTape", "custom_gradient"]
 
 
 class GradientTape:
-    """Records what is computed of variables inside ``with``, for `gradient` to go back over.
+    """Records operations on variables inside ``with``, for `gradient` to differentiate.
 
     Parameters
     ----------
     persistent : bool, default False
-        Whether `gradient` can be called more than once. What was recorded is kept as long as the tape
-        is; otherwise it goes with the first call.
+        Whether `gradient` can be called more than once. The records then live as long as the tape;
+        otherwise the first call frees them.
     watch_accessed_variables : bool, default True
-        Whether trainable variables are watched as soon as an operation takes them.
+        Whether trainable variables are watched when an operation first uses them.
 
     Notes
     -----
-    Tapes are of their thread. They can be nested: what the inner tape's `gradient` computes is recorded
-    on the outer one, so that its gradient is the second derivative. Arrays that a tape holds are not
-    to be changed in place before `gradient`. Variables may be assigned to; weights of layers may not, as the
-    way back through a model goes by those of now: to ask for a gradient then is a `RuntimeError`.
+    A tape belongs to its thread. Tapes can be nested: the outer tape records the `gradient` of the inner
+    one, so that its gradient is the second derivative. Don't change arrays in place before `gradient`.
+    Variables can be assigned in between, but not weights of layers, whose backward pass uses the current
+    numbers: `gradient` then raises `RuntimeError`.
 
     References
     ----------
@@ -66,7 +66,7 @@ class GradientTape:
 
     def __enter__(self) -> Self:
         if self in running.tapes:
-            raise ValueError("GradientTape: it is recording already")
+            raise ValueError("GradientTape: the tape is already recording")
         running.tapes.append(self)
         return self
 
@@ -78,12 +78,12 @@ class GradientTape:
             running.tapes = [tape for tape in running.tapes if tape is not self]
 
     def watch(self, tensor: Any) -> None:
-        """Watch tensors and variables, from now on: one, or lists, tuples and dicts of them.
+        """Watch tensors and variables from now on: one, or lists, tuples and dicts of them.
 
         Raises
         ------
         TypeError
-            For arrays, of which `constant` makes tensors, and for integers.
+            For arrays, which `constant` converts to tensors, and for integers.
         """
         for each in leaves_of(tensor):
             _expect_source("watch: tensor", each)
@@ -101,17 +101,17 @@ class GradientTape:
         output_gradients: Any = None,
         unconnected_gradients: Literal["none", "zero"] = "none",
     ) -> Any:
-        """Return the gradients of what was computed by what it was computed from.
+        """Return the gradients of a target by its sources.
 
         Parameters
         ----------
         target : Tensor, or lists, tuples and dicts of them
-            Several are added up, as are the numbers of each.
+            The elements of all tensors are summed.
         sources : Variable, watched Tensor or weight of a layer, or lists, tuples and dicts of them
         output_gradients : array_like, nested as `target`, optional
-            What the target's numbers count, by default 1.
+            Factors of the target's elements, by default 1.
         unconnected_gradients : {"none", "zero"}, default "none"
-            What there is for sources that the target doesn't depend on: None, or zeros.
+            Gradient of sources that the target doesn't depend on: None, or zeros.
 
         Returns
         -------
@@ -122,9 +122,9 @@ class GradientTape:
         RuntimeError
             At the second call, unless the tape is persistent.
         TypeError
-            If a target or source is no tensor: what NumPy computes of tensors is not recorded.
+            If a target or source isn't a tensor, such as the result of a NumPy function.
         ValueError
-            If the shape of an output gradient is not the target's.
+            If the shape of an output gradient is not that of the target.
         """
         if unconnected_gradients not in ("none", "zero"):
             raise ValueError(
@@ -133,8 +133,8 @@ class GradientTape:
             )
         if self._used:
             raise RuntimeError(
-                "GradientTape.gradient: a tape that is not persistent can be asked once; make it "
-                "with persistent=True"
+                "GradientTape.gradient: can be called only once; to call it again, create the tape with "
+                "persistent=True"
             )
         seeds = self._seeds(target, output_gradients)
         leaves = leaves_of(sources)
@@ -144,15 +144,15 @@ class GradientTape:
                 _expect_source("gradient: sources", source)
         if not self.bypassed.isdisjoint(map(id, leaves)):
             raise ValueError(
-                "GradientTape.gradient: sources: a cross-entropy has gone past a model's probabilities to "
-                "their logits: watch() them before it, or ask for the gradient by `logits`"
+                "GradientTape.gradient: sources: a cross-entropy used the logits of a model's probabilities: "
+                "watch() the probabilities before it, or request the gradient by their `logits`"
             )
         records = self.records
         if self.persistent:
-            records = list(records)  # what they compute may be recorded here, too
+            records = list(records)  # the backward pass may be recorded on this tape too
         else:
             self._stop()
-        # While another tape is running the VJPs compute with tensors, which it records.
+        # If another tape is running, the VJPs compute with tensors, so that it records them.
         nested = bool(running.tapes)
         if nested:
             seeds = {key: Tensor(seed) for key, seed in seeds.items()}
@@ -170,7 +170,7 @@ class GradientTape:
         return map_leaves(gradient_of, sources)
 
     def _seeds(self, target: Any, output_gradients: Any) -> dict[int, Any]:
-        """Return the gradients to start from, by the `id` of each target that is watched."""
+        """Return the initial gradients by the `id` of each watched target."""
         argument = "GradientTape.gradient: output_gradients"
         seeds: dict[int, Any] = {}
         for each, gradient in pairs_of(argument, target, output_gradients):
@@ -182,7 +182,7 @@ class GradientTape:
                 value = as_value(gradient, argument)
                 if value.shape != tuple(each.shape):
                     raise ValueError(
-                        f"{argument}: expected shape {tuple(each.shape)}, as target, got {value.shape}"
+                        f"{argument}: expected the target's shape {tuple(each.shape)}, got {value.shape}"
                     )
                 seed = value.astype(each.dtype)
             if id(each) in self.watched:
@@ -191,13 +191,13 @@ class GradientTape:
 
 
 def custom_gradient(function: Callable[..., Any]) -> Callable[..., Tensor]:
-    """Give a function a gradient of its own; nothing that it does is recorded.
+    """Define the gradient of a function, whose operations are then not recorded.
 
     Parameters
     ----------
     function : function
-        Of tensors or arrays, returning its result and a function: from the gradient of the result, a
-        Tensor, to that of the argument, or to a list of those of all arguments.
+        Takes tensors or arrays. Returns its result and a function that takes the gradient of the result,
+        a Tensor, and returns the gradient of the argument, or a list of those of all arguments.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What is computed with under a tape: tensors, and variables that stand for one at a time."""
+"""Tensors and variables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Tensor", "Variable", "constant"]
 
 
 class _Numbers(Operators):
-    """What tensors and variables have in common: they show their numbers as arrays do."""
+    """Common base of tensors and variables: the properties of arrays."""
 
     __slots__ = ()
     value: Any
@@ -35,12 +35,12 @@ class _Numbers(Operators):
 
     @property
     def ndim(self) -> int:
-        """How many axes there are."""
+        """Number of axes."""
         return self.value.ndim  # type: ignore[no-any-return] # an array's
 
     @property
     def size(self) -> int:
-        """How many numbers there are."""
+        """Number of elements."""
         return self.value.size  # type: ignore[no-any-return] # an array's
 
     def numpy(self) -> Array:
@@ -49,7 +49,7 @@ class _Numbers(Operators):
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:
         if copy is False:
-            raise ValueError(f"{type(self).__name__}: its numbers can only be copied")
+            raise ValueError(f"{type(self).__name__}: its numbers can't be shared, only copied")
         return np.array(self.value, dtype)
 
     def __eq__(self, other: object) -> Any:
@@ -91,17 +91,17 @@ class _Numbers(Operators):
 
 
 class Tensor(_Numbers):
-    """The result of an operation on what a tape may watch; `constant` makes one of an array.
+    """The result of an operation that a tape can record; `constant` converts an array to one.
 
-    It has Python's operators, and comparisons give plain arrays. ``numpy()`` and ``np.asarray`` give
-    copies of its numbers; NumPy's other functions compute with those, unseen by a tape, or refuse it.
+    Tensors support Python's operators; comparisons return plain arrays. ``numpy()`` and ``np.asarray``
+    return copies of the numbers. Other NumPy functions raise, or use the numbers unrecorded.
 
     Attributes
     ----------
     value : array or number of NumPy
-        The numbers themselves; not to be changed, as a tape may need them.
+        The numbers. Don't change them, as a tape may need them.
     logits : Tensor
-        What a softmax has made these of, if they are a model's probabilities: a loss may go back there.
+        Input of the softmax, if the numbers are a model's probabilities; losses use it.
     """
 
     __slots__ = ("__weakref__", "logits", "value")
@@ -114,18 +114,18 @@ class Tensor(_Numbers):
         return self
 
     def derived(self, value: Any, vjp: Callable[[Any], Sequence[Any]], name: str) -> Tensor:
-        """Return numbers as a tensor that was computed of this one, on the tapes that are running.
+        """Return a tensor computed from this one, recorded on the running tapes.
 
         Parameters
         ----------
         value : array or number of NumPy
         vjp : function
-            From the gradient of the result, an array, to a list of that of this tensor.
+            Takes the gradient of the result, an array, and returns a list of this tensor's gradient.
         name : str
-            Of what was computed, for messages.
+            Name of the computation, for messages.
         """
         result = Tensor(value)
-        recording.record_result(result, [self], vjp, name, sources={})  # a tensor is none
+        recording.record_result(result, [self], vjp, name, sources={})
         return result
 
     @staticmethod
@@ -145,22 +145,22 @@ class Tensor(_Numbers):
 
 
 class Variable(_Numbers):
-    """Numbers to be changed as a loss tells: trainable ones are watched by every tape.
+    """A changeable array; tapes watch trainable ones automatically.
 
     Parameters
     ----------
     initial_value : array_like
-        float32 and float64 arrays keep their type, other floats become `cnet.config.floatx()`;
-        integers stay integers, which no gradient reaches.
+        float32 and float64 arrays keep their type, other floats become `cnet.config.floatx()`.
+        Integers stay integers, without gradients.
     trainable : bool, default True
     name : str, default "Variable"
     dtype : optional
-        To convert to.
+        Type to convert to.
 
     Raises
     ------
     TypeError
-        If `initial_value` isn't numbers.
+        If `initial_value` isn't numeric.
 
     Examples
     --------
@@ -187,32 +187,32 @@ class Variable(_Numbers):
 
     @property
     def value(self) -> Array:
-        """The numbers themselves; not to be changed, as a tape may need them: `assign` puts new ones."""
+        """The numbers. Don't change them, as a tape may need them; use `assign`."""
         return self._tensor.value  # type: ignore[no-any-return] # an array
 
     def __tensor__(self) -> Tensor:
-        """Return the numbers of now, which stay these when the variable gets others."""
+        """Return a tensor of the current numbers; later assignments don't change it."""
         recording.read(self, self._tensor)
         return self._tensor
 
     def assign(self, value: npt.ArrayLike) -> Variable:
-        """Put new numbers in the place of the old, rounded to their type; return the variable.
+        """Set the numbers, rounded to the variable's type; return the variable.
 
         Raises
         ------
         TypeError
-            If `value` isn't numbers.
+            If `value` isn't numeric.
         ValueError
-            If it has another shape.
+            If `value` has another shape.
         """
         return self._put("assign", value)
 
     def assign_add(self, delta: npt.ArrayLike) -> Variable:
-        """Add numbers of the variable's shape; see `assign`."""
+        """Add an array of the variable's shape; see `assign`."""
         return self._put("assign_add", delta, np.add)
 
     def assign_sub(self, delta: npt.ArrayLike) -> Variable:
-        """Subtract numbers of the variable's shape; see `assign`."""
+        """Subtract an array of the variable's shape; see `assign`."""
         return self._put("assign_sub", delta, np.subtract)
 
     def _put(self, call: str, given: Any, change: np.ufunc | None = None) -> Variable:
@@ -229,7 +229,7 @@ class Variable(_Numbers):
 
 
 def constant(value: npt.ArrayLike, dtype: npt.DTypeLike | None = None) -> Tensor:
-    """Return numbers as a tensor, for a tape to watch; see `Variable` for their type.
+    """Return an array as a tensor, for a tape to watch; see `Variable` for the type.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Graphs of operations that are built first and run later, with gradients as further nodes.
+"""Graphs of operations, built first and run later, with gradients as further nodes.
 
 >>> from cnet import graph
 >>> x = graph.placeholder(name="x")
@@ -7,8 +7,8 @@
 >>> graph.Session().run(y, feed_dict={x: [[3.0, 2.0]]})
 array([[1.5]], dtype=float32)
 
-The operations are those of `cnet.autodiff`, in the same table: with a node among its inputs an operation
-makes a node. So do Python's operators on nodes.
+The operations are those of `cnet.autodiff`: an operation with a node among its inputs returns a node.
+Python's operators on nodes do the same.
 """
 
 from __future__ import annotations

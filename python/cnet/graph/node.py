@@ -1,4 +1,4 @@
-"""What a graph is made of: nodes, each with those that it is computed from."""
+"""Nodes of a graph, each with its inputs."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _names: Counter[str] = Counter()
 
 
 class Node(Operators):
-    """A part of a graph: what it is computed from, and how. It has Python's operators.
+    """Base of nodes: a computation and its inputs. Nodes support Python's operators.
 
     Attributes
     ----------
     name : str
-        Numbered, so that it is no other node's: add, add_1, add_2, …
+        Unique by a number: add, add_1, add_2, …
     input_nodes : sequence of Node
     """
 
@@ -47,7 +47,7 @@ class Node(Operators):
         self.input_nodes = input_nodes
 
     def compute(self, *inputs: Any) -> Any:
-        """Return the node's value from those of its input nodes."""
+        """Return the value of the node from those of its inputs."""
         raise NotImplementedError
 
     @staticmethod
@@ -66,7 +66,7 @@ class Node(Operators):
 
 
 class OperationNode(Node):
-    """An operation of the table on nodes; calling one with a node makes it."""
+    """An operation on nodes; calling an operation with a node creates one."""
 
     __slots__ = ("operation", "parameters")
 
@@ -82,7 +82,7 @@ class OperationNode(Node):
 
 
 class Constant(Node):
-    """Numbers that stay."""
+    """An array that doesn't change."""
 
     __slots__ = ("value",)
 
@@ -95,18 +95,18 @@ class Constant(Node):
 
 
 class Variable(Node):
-    """Numbers that training changes, kept from run to run.
+    """An array that training changes and that persists between runs.
 
     Parameters
     ----------
     initial_value : array_like
-        float32 and float64 arrays keep their type, other floats become `cnet.config.floatx()`;
-        integers stay integers, which no gradient reaches.
+        float32 and float64 arrays keep their type, other floats become `cnet.config.floatx()`.
+        Integers stay integers, without gradients.
     trainable : bool, default True
         Whether `GradientDescentOptimizer.minimize` changes it.
     name : str, default "Variable"
     dtype : optional
-        To convert to.
+        Type to convert to.
 
     Examples
     --------
@@ -131,7 +131,7 @@ class Variable(Node):
 
     @property
     def value(self) -> Array:
-        """A copy of the numbers; to be set to others of the same shape, rounded to their type."""
+        """A copy of the numbers; can be set to an array of the same shape, rounded to their type."""
         return np.array(self._value)
 
     @value.setter
@@ -141,14 +141,14 @@ class Variable(Node):
             raise ValueError(
                 f"{self.name}: expected shape {self._value.shape}, got shape {array.shape}"
             )
-        self._value = array.astype(self._value.dtype)  # no run has an array that changes
+        self._value = array.astype(self._value.dtype)  # a copy: results of runs don't change
 
     def compute(self, *_: Any) -> Any:
         return self._value
 
 
 class Placeholder(Node):
-    """Numbers that are given to each run anew; `placeholder` makes one."""
+    """An input whose value is fed to each run; `placeholder` creates one."""
 
     __slots__ = ("dtype", "shape")
 
@@ -165,7 +165,7 @@ class Placeholder(Node):
         self.dtype = None if dtype is None else number_type("placeholder", dtype)
 
     def checked(self, value: npt.ArrayLike) -> Array:
-        """Return what is fed as an array; `ValueError` unless it has the shape."""
+        """Return a fed value as an array; raise `ValueError` unless it has the shape."""
         array = as_value(value, f"feed_dict: {self.name}", self.dtype)
         if self.shape is not None and (
             len(self.shape) != array.ndim
@@ -185,15 +185,15 @@ def placeholder(
     dtype: npt.DTypeLike | None = None,
     name: str | None = None,
 ) -> Placeholder:
-    """Return a node for numbers that each run is given in its `feed_dict`.
+    """Return a node whose value is passed to each run in `feed_dict`.
 
     Parameters
     ----------
     shape : sequence of int and None, optional
-        None is an axis of any size; without a shape anything is taken.
+        None is an axis of any size. Without a shape, all shapes are accepted.
     dtype : optional
-        What is fed is converted to it. By default float32 and float64 arrays and integers keep their
-        type, other floats become `cnet.config.floatx()`.
+        Type to convert to. By default float32 and float64 arrays and integers keep their type, other
+        floats become `cnet.config.floatx()`.
     name : str, default "placeholder"
 
     Examples
@@ -209,14 +209,14 @@ def placeholder(
 def constant(
     value: npt.ArrayLike, dtype: npt.DTypeLike | None = None, name: str | None = None
 ) -> Constant:
-    """Return a node of numbers that stay; operations make them of arrays and numbers by themselves."""
+    """Return a node with a constant value; operations convert arrays and numbers automatically."""
     return Constant(
         np.array(as_value(value, "constant", dtype)), "constant" if name is None else str(name)
     )
 
 
 def nodes_of(argument: str, structure: Any) -> list[Node]:
-    """Return the nodes in nested lists, tuples and dicts; `TypeError` if there is anything else."""
+    """Return the nodes in nested lists, tuples and dicts; raise `TypeError` for other leaves."""
     leaves = leaves_of(structure)
     for leaf in leaves:
         if not isinstance(leaf, Node):

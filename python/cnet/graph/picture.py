@@ -1,4 +1,4 @@
-"""A picture of a graph, in the language of Graphviz."""
+"""Export of graphs to Graphviz."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["to_dot"]
 
 
 def to_dot(nodes: Any) -> str:
-    r"""Return the graph that nodes are computed by, for Graphviz to draw.
+    r"""Return the graph that computes nodes in the DOT language of Graphviz.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Running a graph: every node that is needed once, each after those that it is computed from."""
+"""Execution of graphs: each required node once, in topological order."""
 
 from __future__ import annotations
 
@@ -32,24 +32,24 @@ class Session:
     """
 
     def run(self, fetches: Any, feed_dict: Mapping[Node, npt.ArrayLike] | None = None) -> Any:
-        """Return the values of nodes; each node is computed once, and only if it is needed.
+        """Return the values of nodes; each required node is computed once.
 
         Parameters
         ----------
         fetches : Node, or lists, tuples and dicts of them
         feed_dict : dict of Node to array_like, optional
-            Values of placeholders; another node that is fed is not computed.
+            Values of placeholders. Other nodes can be fed too and are then not computed.
 
         Returns
         -------
-        array, or None of an operation that is run for what it does; nested as `fetches`
+        array, or None for an optimizer's step; nested as `fetches`
 
         Raises
         ------
         TypeError
-            If something is no node, or no numbers.
+            If a fetch is not a node, or a fed value is not numeric.
         ValueError
-            If a placeholder is not fed, shapes don't fit, or a node depends on itself; the message
+            If a placeholder is not fed, shapes don't match, or a node depends on itself. The message
             names the node.
         """
         nodes = nodes_of("Session.run: fetches", fetches)
@@ -77,9 +77,9 @@ class Session:
 
 
 def in_order(targets: Iterable[Node], known: Container[Node] = ()) -> list[Node]:
-    """Return the nodes that targets are computed from, and those, each after its inputs.
+    """Return targets and all nodes they depend on in topological order.
 
-    Nodes that are known, and what only they need, are left out.
+    Known nodes, and those that only they depend on, are left out.
 
     Raises
     ------
@@ -88,13 +88,13 @@ def in_order(targets: Iterable[Node], known: Container[Node] = ()) -> list[Node]
     """
     order: list[Node] = []
     done: set[Node] = set()
-    begun: dict[Node, None] = {}  # in the order of the path that leads to the node at hand
+    begun: dict[Node, None] = {}  # the path to the current node, in order
     stack = list(targets)[::-1]
     while stack:
         node = stack[-1]
         if node in done or node in known:
             stack.pop()
-        elif node in begun:  # and its inputs are done
+        elif node in begun:  # its inputs are done
             stack.pop()
             del begun[node]
             done.add(node)
@@ -112,7 +112,7 @@ def in_order(targets: Iterable[Node], known: Container[Node] = ()) -> list[Node]
 
 
 def _checked(feed_dict: Mapping[Node, npt.ArrayLike]) -> dict[Node, Any]:
-    """Return what is fed as arrays."""
+    """Return the fed values as arrays."""
     if not isinstance(feed_dict, Mapping):
         raise TypeError(f"Session.run: feed_dict: expected a dict, got {type(feed_dict).__name__}")
     nodes_of("Session.run: feed_dict", list(feed_dict))

@@ -1,4 +1,4 @@
-"""Gradients as further nodes of a graph, and descending by them."""
+"""Gradients as nodes of a graph, and gradient descent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def gradients(loss: Any, nodes: Any) -> Any:
     Parameters
     ----------
     loss : Node, or lists, tuples and dicts of them
-        Several are added up, as are the numbers of each.
+        The elements of all nodes are summed.
     nodes : Node, or lists, tuples and dicts of them
 
     Returns
@@ -34,7 +34,7 @@ def gradients(loss: Any, nodes: Any) -> Any:
     Raises
     ------
     TypeError
-        If something is no node.
+        If an argument is not a node.
     ValueError
         If a node depends on itself.
 
@@ -62,7 +62,7 @@ def gradients(loss: Any, nodes: Any) -> Any:
 
 
 class GradientDescentOptimizer:
-    """Descends by the gradient: W ← W − learning_rate ∂loss/∂W.
+    """Gradient descent: W ← W − learning_rate ∂loss/∂W.
 
     Parameters
     ----------
@@ -85,20 +85,20 @@ class GradientDescentOptimizer:
         self.learning_rate = as_number(argument, learning_rate, least=0)
 
     def minimize(self, loss: Node, var_list: Sequence[Variable] | None = None) -> Node:
-        """Return an operation whose run takes one step, with all gradients from before it.
+        """Return a node that takes one step when run; all gradients are computed before any update.
 
         Parameters
         ----------
         loss : Node
         var_list : list of Variable, optional
-            What to change; by default all trainable variables that the loss depends on.
+            Variables to change. Default: all trainable variables that the loss depends on.
 
         Raises
         ------
         TypeError
-            If the loss is no node.
+            If the loss is not a node.
         ValueError
-            If it depends on none of them.
+            If the loss depends on none of the variables.
         """
         call = "GradientDescentOptimizer.minimize"
         found = in_order(nodes_of(f"{call}: loss", loss))
@@ -120,13 +120,13 @@ class GradientDescentOptimizer:
         ]
         if not pairs:
             raise ValueError(
-                f"{call}: loss: expected a node that depends on variables to change, got {loss.name}"
+                f"{call}: loss: expected a node that depends on a trainable variable, got {loss.name}"
             )
         return _DescentStep([v for v, _ in pairs], [g for _, g in pairs], self.learning_rate)
 
 
 class _DescentStep(Node):
-    """Changes variables by their gradients when it is run."""
+    """Updates variables by their gradients when run."""
 
     __slots__ = ("learning_rate", "variables")
 

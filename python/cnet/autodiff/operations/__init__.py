@@ -1,4 +1,4 @@
-"""The table of differentiable operations: each with its vector-Jacobian products beside it."""
+"""The differentiable operations, each with its vector-Jacobian products."""
 
 from __future__ import annotations
 

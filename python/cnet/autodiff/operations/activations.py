@@ -1,4 +1,4 @@
-"""Activations, softmaxes and the cross-entropy, by the functions that the engine has."""
+"""Activations, softmaxes and the cross-entropy, computed by the engine."""
 
 from __future__ import annotations
 
@@ -54,19 +54,19 @@ def softplus(x: Value) -> Value:
 
 
 def activation(x: Value, name: str, **parameters: Any) -> Value:
-    """Return an elementwise activation of `cnet.activations`, by its name.
+    """Return an elementwise activation of `cnet.activations` by its name.
 
     Parameters
     ----------
     x : array_like, any shape
     name : str
     **parameters
-        What that function takes, with its defaults.
+        Parameters of that function.
 
     Raises
     ------
     TypeError, ValueError
-        For an unknown activation or parameter.
+        If the activation or a parameter is unknown.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def _activation_backward(
     )
 
 
-# The derivatives of slopes: by the result y where the slope is made of it, else by x.
+# Derivatives of the first derivative: by the result y if that is computed from it, else by x.
 _SECOND_DERIVATIVES: dict[str, tuple[str, Callable[[Value, Value], Value]]] = {
     "relu": ("x", lambda _, x: zeros_like(x)),
     "sigmoid": ("y", lambda grad, y: grad * (1 - y * 2)),
@@ -124,7 +124,7 @@ def _second_derivative(
 
 @operation(lambda grad, y, _, axis=-1: _softmax_backward(grad, y, axis))
 def softmax(x: Value, axis: int = -1) -> Value:
-    """Return exp(x) over its sum along an axis, for `x` of at least one dimension."""
+    """Return exp(x) divided by its sum along an axis; `x` has at least one dimension."""
     return _by_rows(_core.softmax, axis, _floats("softmax", x))
 
 
@@ -141,7 +141,7 @@ def _softmax_backward(gradient: Value, y: Value, axis: int) -> Value:
 
 @operation(lambda grad, y, _, axis=-1: _log_softmax_backward(grad, y, axis))
 def log_softmax(x: Value, axis: int = -1) -> Value:
-    """Return the logarithm of `softmax`, also where that is too small for a number."""
+    """Return the logarithm of `softmax`, even where that underflows to 0."""
     return _by_rows(_core.log_softmax, axis, _floats("log_softmax", x))
 
 
@@ -160,13 +160,13 @@ def _log_softmax_backward(gradient: Value, y: Value, axis: int) -> Value:
     ),
 )
 def softmax_cross_entropy(logits: Value, labels: Value) -> Value:
-    """Return −log of the softmax's probability of the true class, for each row of logits.
+    """Return −log p of the true class for each row of logits, p being their softmax.
 
     Parameters
     ----------
     logits : array_like, (…, classes)
     labels : array_like, (…) of int or (…, classes)
-        Class ids, or one-hot or soft rows. For rows of floats there is a gradient, too.
+        Class ids, or one-hot or soft rows. Rows of floats have a gradient too.
 
     Returns
     -------
@@ -175,7 +175,7 @@ def softmax_cross_entropy(logits: Value, labels: Value) -> Value:
     Raises
     ------
     ValueError
-        If an id is no class, or the shapes don't fit.
+        If an id is out of range, or the shapes don't match.
 
     Examples
     --------
@@ -216,7 +216,7 @@ def _cross_entropy_backward(gradient: Value, logits: Value, labels: Value) -> Va
 
 
 def _logit_gradients(logits: Value, labels: Value) -> Value:
-    """Return p Σy − y, the cross-entropy's gradient by logits whose softmax is p."""
+    """Return p Σy − y, the gradient of the cross-entropy by logits whose softmax is p."""
     return softmax(logits) * _label_sums(logits, labels) - _as_rows(labels, logits)
 
 
@@ -226,7 +226,7 @@ def _label_sums(logits: Value, labels: Value) -> Value:
 
 @operation(lambda grad, _, labels, __: unbroadcast(grad, labels), None)
 def _as_rows(labels: Value, logits: Value) -> Value:
-    """Return class ids as one-hot rows, rows as they are."""
+    """Return class ids as one-hot rows, rows unchanged."""
     if np.ndim(labels) == logits.ndim:
         return np.asarray(labels, logits.dtype)
     rows = np.zeros(logits.shape, logits.dtype)
@@ -236,7 +236,7 @@ def _as_rows(labels: Value, logits: Value) -> Value:
 
 
 def _floats(call: str, x: Any) -> FloatArray:
-    """Return `x` as the core takes it: contiguous floats."""
+    """Return `x` as a contiguous array of floats."""
     if isinstance(x, (np.ndarray, np.generic)) and x.dtype.char in "fd":
         return _contiguous(x)
     return as_floats(call, x=x)[0]
@@ -254,7 +254,7 @@ def _rows(x: Array) -> Array:
 
 
 def _by_rows(function: Callable[..., FloatArray], axis: int, *arrays: FloatArray) -> FloatArray:
-    """Return a function of rows along an axis of arrays of one shape."""
+    """Apply a function of rows along an axis of arrays of equal shape."""
     if arrays[0].ndim == 2 and axis in (-1, 1):
         return function(*map(_contiguous, arrays), None)
     if arrays[0].ndim == 0:

@@ -1,6 +1,6 @@
-"""Operations on each number by itself, broadcast as NumPy broadcasts.
+"""Elementwise operations with NumPy's broadcasting.
 
-At a kink the gradient is one of its subgradients: that of PyTorch, where others differ.
+At a kink the gradient is a subgradient: PyTorch's, where libraries differ.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def subtract(x: Value, y: Value) -> Value:
     lambda grad, _, x, y: unbroadcast(grad * x, y),
 )
 def multiply(x: Value, y: Value) -> Value:
-    """Return x times y, number by number."""
+    """Return x times y, elementwise."""
     return np.multiply(x, y)
 
 
@@ -85,14 +85,15 @@ def negative(x: Value) -> Value:
 def power(x: Value, y: Value) -> Value:
     """Return xʸ.
 
-    At x = 0 the gradient of `y` is 0, as is that of `x` for y = 0; of `y` it is NaN for negative `x`.
+    At x = 0 the gradient of `y` is 0; for y = 0 the gradient of `x` is 0. For negative `x` the gradient
+    of `y` is NaN.
     """
     return np.power(x, y)
 
 
 @operation(lambda grad, *_: grad)
 def _minus_one(y: Value) -> Value:
-    """Return y − 1; 0 for 0, as the derivative of x⁰ is 0 at x = 0, too, where x⁻¹ is infinite."""
+    """Return y − 1, but 0 for y = 0: the derivative of x⁰ is 0 even at x = 0, where x⁻¹ is infinite."""
     return np.where(y == 0, y, y - 1) if isinstance(y, np.ndarray) else y - (y != 0)
 
 
@@ -131,7 +132,7 @@ def abs(x: Value) -> Value:
     lambda grad, _, x, y: unbroadcast(grad * _share(y, x), y),
 )
 def maximum(x: Value, y: Value) -> Value:
-    """Return the larger of x and y, NaN if one is; of equals each has half of the gradient."""
+    """Return the larger of x and y, NaN if one is; ties share the gradient equally."""
     return np.maximum(x, y)
 
 
@@ -140,13 +141,13 @@ def maximum(x: Value, y: Value) -> Value:
     lambda grad, _, x, y: unbroadcast(grad * _share(x, y), y),
 )
 def minimum(x: Value, y: Value) -> Value:
-    """Return the smaller of x and y, NaN if one is; of equals each has half of the gradient."""
+    """Return the smaller of x and y, NaN if one is; ties share the gradient equally."""
     return np.minimum(x, y)
 
 
 @operation(nondifferentiable=2)
 def _share(x: Value, y: Value) -> Value:
-    """Return how much of their maximum is x: all, half or nothing."""
+    """Return the share of x in the gradient of maximum(x, y): 1, ½ or 0."""
     share = np.where(np.equal(x, y), 0.5, np.where(np.less(x, y), 0.0, 1.0))
     return share.astype(np.result_type(x, y))
 
@@ -159,8 +160,8 @@ def _share(x: Value, y: Value) -> Value:
 def where(condition: Value, x: Value, y: Value) -> Value:
     """Return x where a condition holds, else y.
 
-    A gradient that isn't finite comes through from the side that was not taken, too, where that is
-    made by an operation: 0 times infinity is NaN. Put numbers that are safe in before it.
+    If the side that isn't selected was computed with an infinite derivative, its gradient is NaN (0
+    times infinity). Replace the inputs of that computation by safe numbers to avoid this.
     """
     return np.where(condition, x, y)
 
@@ -173,7 +174,7 @@ def where(condition: Value, x: Value, y: Value) -> Value:
     None,
 )
 def clip(x: Value, low: Value, high: Value) -> Value:
-    """Return x, no less than `low` and no more than `high`; the gradient at both is still 1.
+    """Return x limited to [low, high]; the gradient at both limits is 1.
 
     Examples
     --------
@@ -186,7 +187,7 @@ def clip(x: Value, low: Value, high: Value) -> Value:
 
 @operation(nondifferentiable=1)
 def sign(x: Value) -> Value:
-    """Return −1, 0 or 1 by the sign of x."""
+    """Return the sign of x: −1, 0 or 1."""
     return np.sign(x)
 
 

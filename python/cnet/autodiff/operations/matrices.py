@@ -1,7 +1,7 @@
-"""The matrix product, as `np.matmul` has it, in the engine's arithmetic.
+"""The matrix product with the semantics of `np.matmul`, in the engine's arithmetic.
 
-⟨gradient, x @ y⟩ is linear in each of the three. So its derivatives by `x` and by `y` are such
-products themselves, and their derivatives are those of the first again.
+⟨gradient, x @ y⟩ is linear in all three arguments. Its derivatives by `x` and `y` are therefore matrix
+products too, whose derivatives are products of the same kinds.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ __all__ = ["matmul"]
     lambda grad, _, x, y: _right_gradient(grad, x, y),
 )
 def matmul(x: Value, y: Value) -> Value:
-    """Return ``x @ y``: of vectors, matrices or stacks of them, as `np.matmul`.
+    """Return ``x @ y`` of vectors, matrices or stacks of matrices, as `np.matmul`.
 
-    Where both are of one floating-point type and `y` is no stack, the product is made as
-    `cnet.ops.dense_forward` makes it, with the same bits on every CPU.
+    If both have the same floating-point type and `y` isn't a stack, the product is that of
+    `cnet.ops.dense_forward`, with the same bits on every CPU.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def matmul(x: Value, y: Value) -> Value:
     None,
 )
 def _left_gradient(gradient: Value, y: Value, like: Value) -> Value:
-    """Return the gradient of x, which is `like`, from that of ``x @ y``."""
+    """Return the gradient of x from that of ``x @ y``; `like` is x."""
     gradient = _with_axes_of_vectors(gradient, like, y)
     result = _product(gradient, _column(y).swapaxes(-1, -2))
     return unbroadcast(result, _row(like)).reshape(like.shape)
@@ -62,7 +62,7 @@ def _left_gradient(gradient: Value, y: Value, like: Value) -> Value:
     None,
 )
 def _right_gradient(gradient: Value, x: Value, like: Value) -> Value:
-    """Return the gradient of y, which is `like`, from that of ``x @ y``."""
+    """Return the gradient of y from that of ``x @ y``; `like` is y."""
     gradient = _with_axes_of_vectors(gradient, x, like)
     result = _product(_row(x).swapaxes(-1, -2), gradient)
     return unbroadcast(result, _column(like)).reshape(like.shape)
@@ -77,14 +77,14 @@ def _column(y: Array) -> Array:
 
 
 def _with_axes_of_vectors(product: Any, x: Array, y: Array) -> Array:
-    """Give a product the axes, of size 1, that it has not because x or y is a vector."""
+    """Add the axes of size 1 that a product lacks if x or y is a vector."""
     if y.ndim == 1:
         product = np.expand_dims(product, -1)
     return np.expand_dims(product, -2) if x.ndim == 1 else product
 
 
 def _product(x: Array, y: Array) -> Array:
-    """Return the product of matrices, or of stacks of them."""
+    """Return the product of matrices or stacks of matrices."""
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
     floats = x.dtype == y.dtype and x.dtype.char in "fd"
     if floats and y.ndim == 2 and x.shape[-1] == len(y):

@@ -1,14 +1,13 @@
-"""What a differentiable operation is, and how one table of them serves arrays, the tape and the graph.
+"""Differentiable operations for arrays, tapes and graphs.
 
-An operation is a function of arrays and, for each of them, its vector-Jacobian product (VJP): a
-function ``vjp(gradient, result, *inputs, **parameters)`` from the gradient of the result to that of
-the input. VJPs are written with operations themselves. So they work on whatever operations work on,
-and the derivative of a derivative needs nothing more.
+An operation is a function of arrays with a vector-Jacobian product (VJP) for each input: a function
+``vjp(gradient, result, *inputs, **parameters)`` from the gradient of the result to that of the input.
+VJPs use operations, so that they work on the same types, and can be differentiated again.
 
-An operation looks at the kinds of its inputs. Arrays and numbers it computes at once. Other classes
-say what becomes of an operation on them by a static method ``__apply__(operation, inputs,
-parameters)``: the tape's `Tensor` computes and records it, the graph's `Node` makes a node of it. What
-stands for a Tensor, as a variable and a layer's weight do, has a method ``__tensor__()`` that gives it.
+An operation dispatches on the types of its inputs. Arrays and numbers are computed immediately. Other
+classes define a static method ``__apply__(operation, inputs, parameters)``: a `Tensor` computes and
+records the operation, a `Node` of a graph creates a new node. Variables and weights of layers have a
+method ``__tensor__()`` that returns their `Tensor`.
 """
 
 from __future__ import annotations
@@ -36,31 +35,31 @@ __all__ = [
     "operation",
 ]
 
-# What operations take and give: arrays, numbers and lists, and the values of the faces.
+# Inputs and results of operations: arrays, numbers, lists, tensors and nodes.
 Value: TypeAlias = Any
 Gradient: TypeAlias = Callable[..., Any]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-# What is computed at once. Python's numbers take the type of the arrays that they meet.
+# Types that are computed immediately.
 _PLAIN = frozenset({np.ndarray, np.float32, np.float64, np.int64, np.bool_, float, int, bool})
 
 
-# What NumPy and the core raise for arguments that don't fit.
+# Errors of NumPy and the core for invalid arguments.
 ARGUMENT_ERRORS = (TypeError, ValueError, IndexError)
 
 
 class Operation:
-    """A function of arrays, and its vector-Jacobian product for each of them.
+    """A function of arrays with a vector-Jacobian product for each of them.
 
     Attributes
     ----------
     name : str
     forward : function
-        Of the inputs, and of parameters that are no arrays of the computation.
+        Takes the inputs, and parameters that aren't differentiable.
     vjps : sequence
-        For each input a function, or None where no gradient goes.
+        A function for each input, or None for inputs without a gradient.
     nondifferentiable : bool
-        Whether the result is always constant: a mask, a count.
+        Whether the result never has a gradient, such as a mask or an index.
     """
 
     __slots__ = ("forward", "name", "names", "nondifferentiable", "vjps")
@@ -81,7 +80,7 @@ class Operation:
         self.names = code.co_varnames[: code.co_argcount]
 
     def error_with_shapes(self, error: Exception, inputs: Sequence[Any]) -> Exception:
-        """Return an error of `forward` with the operation's name and the shapes."""
+        """Return an error of `forward` with the name of the operation and the shapes added."""
         text = str(error).removeprefix(f"{self.name}: ")
         kind = next(k for k in ARGUMENT_ERRORS if isinstance(error, k))
         shapes = " and ".join(str(np.shape(x)) for x in inputs)
@@ -90,7 +89,7 @@ class Operation:
     def bind(
         self, arguments: tuple[Any, ...], parameters: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Part the inputs from the parameters; `TypeError` as from any call."""
+        """Split arguments into inputs and parameters; raise `TypeError` as for any call."""
         if isinstance(self.vjps, VariadicVJPs):
             return arguments, parameters
         inputs = len(self.vjps)  # type: ignore[arg-type] # all but VariadicVJPs are tuples
@@ -104,7 +103,7 @@ class Operation:
 
 
 class VariadicVJPs:
-    """The VJPs of any number of inputs: those of one function, that is told which one it is."""
+    """The VJPs of a variable number of inputs: one function, called with the index of the input."""
 
     def __init__(self, vjp: Gradient | None) -> None:
         self.vjp = vjp
@@ -117,16 +116,16 @@ class VariadicVJPs:
 def operation(
     *vjps: Gradient | None, each: Gradient | None = None, nondifferentiable: int | None = None
 ) -> Callable[[Function], Function]:
-    """Make an operation of a function of arrays.
+    """Decorate a function of arrays to make it an operation.
 
     Parameters
     ----------
     *vjps : function or None
-        The vector-Jacobian product for each input; None where no gradient goes.
+        The vector-Jacobian product for each input; None for inputs without a gradient.
     each : function, optional
-        Instead of those, for any number of inputs: ``each(index, gradient, result, *inputs)``.
+        Alternative for a variable number of inputs: ``each(index, gradient, result, *inputs)``.
     nondifferentiable : int, optional
-        Instead of those: there is nothing to differentiate in so many inputs; 0: in any number.
+        Alternative for operations without gradients: the number of inputs, 0 if it varies.
     """
     if nondifferentiable is not None:
         vjps = (None,) * nondifferentiable
@@ -153,14 +152,14 @@ def operation(
             except ARGUMENT_ERRORS as error:
                 raise made.error_with_shapes(error, arguments[:inputs]) from None
 
-        call.operation = made  # type: ignore[attr-defined] # for who looks at the table
-        return call  # type: ignore[return-value] # of the same signature
+        call.operation = made  # type: ignore[attr-defined] # read by networks and tests
+        return call  # type: ignore[return-value] # same signature
 
     return decorate
 
 
 def _dispatch(made: Operation, inputs: Sequence[Any], parameters: dict[str, Any]) -> Any:
-    """Leave an operation to the class of its inputs that wants it, or compute it."""
+    """Call the `__apply__` of the inputs' class, or compute the operation."""
     values, chosen = [], None
     for value in inputs:
         if type(value) not in _PLAIN:
@@ -186,7 +185,7 @@ def _dispatch(made: Operation, inputs: Sequence[Any], parameters: dict[str, Any]
 
 
 def as_value(value: Any, argument: str, dtype: npt.DTypeLike | None = None) -> Array:
-    """Return numbers as an array: float32 and float64 as they are, other floats as `floatx()`."""
+    """Return numbers as an array; float32 and float64 keep their type, other floats become `floatx()`."""
     array = as_array(value, argument)
     if dtype is not None:
         return array.astype(number_type(argument, dtype), copy=False)
@@ -195,15 +194,15 @@ def as_value(value: Any, argument: str, dtype: npt.DTypeLike | None = None) -> A
 
 
 def number_type(call: str, dtype: npt.DTypeLike) -> np.dtype[Any]:
-    """Return a dtype; `TypeError` unless it is one of numbers of up to 64 bits."""
+    """Return a dtype; raise `TypeError` unless it is numeric, with at most 64 bits."""
     found = np.dtype(dtype)
     if found.kind not in "biuf" or found.itemsize > 8:
-        raise TypeError(f"{call}: dtype: expected one of numbers, got {dtype!r}")
+        raise TypeError(f"{call}: dtype: expected a numeric type, got {dtype!r}")
     return found
 
 
 class Differentiable(Protocol):
-    """What can take place: an operation of the table, or one that has all its gradients at once."""
+    """An operation, or a recorded computation with one function for all gradients."""
 
     @property
     def name(self) -> str:
@@ -211,14 +210,14 @@ class Differentiable(Protocol):
 
     @property
     def vjps(self) -> Iterable[Any]:
-        """Of each input what gives its gradient, or None where none goes; it may go on for ever."""
+        """For each input its VJP, or None for inputs without a gradient; can be infinite."""
 
     @property
     def joint_vjp(self) -> Callable[[Any], Sequence[Any]] | None:
-        """In their place one function, from the gradient of the result to those of all inputs."""
+        """Alternatively one function from the gradient of the result to those of all inputs."""
 
 
-# An operation that took place: what it gave, which it was, its inputs and its parameters.
+# An executed operation: its result, the operation, its inputs and its parameters.
 Record: TypeAlias = tuple[Any, Differentiable, Sequence[Any], dict[str, Any]]
 
 
@@ -233,21 +232,21 @@ def backpropagate(
     Parameters
     ----------
     records : sequence of Record
-        In an order in which they could take place.
+        In topological order.
     gradients : dict
-        Those of the targets, by `id`.
+        Gradients of the targets by `id`.
     sources : iterable
     unwrapped : type, optional
-        The VJPs are given the `value` of inputs and results of this class in their place.
+        Class of inputs and results whose `value` is passed to the VJPs instead.
 
     Returns
     -------
     dict
-        By `id`; of sources that no target depends on there are none, and of no others does it say
-        anything.
+        Gradients of the sources by `id`; those that no target depends on are missing. Other entries
+        are meaningless.
     """
     wanted = set(map(id, sources))
-    # What depends on a source: nothing else is differentiated.
+    # Only results that depend on a source are differentiated.
     reached = set(wanted)
     for result, made, inputs, _ in records:
         for x, vjp in zip(inputs, made.vjps, strict=False):

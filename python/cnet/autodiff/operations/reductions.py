@@ -24,7 +24,7 @@ def reduce_sum(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
     x : array_like
     axis : int or tuple of int, optional
     keepdims : bool, default False
-        Whether axes that are summed along stay, with size 1.
+        Whether to keep the reduced axes with size 1.
 
     Examples
     --------
@@ -49,7 +49,7 @@ def reduce_mean(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
     )
 )
 def reduce_max(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
-    """Return the largest along axes, by default of all; equals have equal parts of the gradient.
+    """Return the maximum along axes, by default of all; ties share the gradient equally.
 
     See `reduce_sum`.
     """
@@ -58,7 +58,7 @@ def reduce_max(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
 
 @operation(nondifferentiable=1)
 def argmax(x: Value, axis: int | None = None) -> Value:
-    """Return the index of the largest along an axis, by default in all of `x`."""
+    """Return the index of the maximum along an axis, by default in the flattened `x`."""
     return np.argmax(x, axis=axis)
 
 
@@ -66,7 +66,7 @@ def argmax(x: Value, axis: int | None = None) -> Value:
     lambda grad, _, __, ___, axis=None, keepdims=False: reduce_sum(grad, axis, keepdims), None
 )
 def _expand(x: Value, like: Value, axis: Axis, keepdims: bool) -> Value:
-    """Return the result of a reduction along axes, repeated to the shape of what was reduced."""
+    """Return the result of a reduction along axes, repeated to the shape of the input `like`."""
     if axis is not None and not keepdims:
         x = np.expand_dims(x, axis)
     return np.broadcast_to(x, np.shape(like))
@@ -76,13 +76,13 @@ def _expand(x: Value, like: Value, axis: Axis, keepdims: bool) -> Value:
     lambda grad, _, __, ___, axis=None, keepdims=False: reduce_mean(grad, axis, keepdims), None
 )
 def _expand_mean(x: Value, like: Value, axis: Axis, keepdims: bool) -> Value:
-    """Return `_expand`'s numbers, divided by how many each became."""
+    """Return `_expand`, divided by the number of repetitions."""
     count = np.size(like) // max(np.size(x), 1)
     return _expand(x / np.asarray(x).dtype.type(count), like, axis, keepdims)
 
 
 @operation(nondifferentiable=2)
 def _shares(x: Value, largest: Value, axis: Axis) -> Value:
-    """Return what part each number is of those along axes that are the largest."""
+    """Return the share of each element in the gradient of the maximum along axes."""
     equals = np.equal(x, largest)
     return (equals / np.maximum(equals.sum(axis=axis, keepdims=True), 1)).astype(x.dtype)

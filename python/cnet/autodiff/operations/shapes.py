@@ -1,7 +1,7 @@
-"""Operations that move numbers, repeat them or leave some out.
+"""Operations that move, repeat or select elements.
 
-Each is linear, and the transpose of one is another: that is its VJP. Those with a `like` take from it
-what shape the result has, so that a graph needs no shapes before it runs.
+All are linear, and the VJP of each is its transpose, another such operation. Operations with a `like`
+take the shape of the result from it, so that graphs need no shapes before they run.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = [
 
 @operation(lambda grad, _, x, __: broadcast_like(grad, x), None)
 def unbroadcast(x: Value, like: Value) -> Value:
-    """Return `x` in the shape and dtype of `like`, summed where broadcasting had repeated that."""
+    """Return `x` summed over broadcast axes to the shape of `like`, in its dtype."""
     shape = getattr(like, "shape", ())
     if x.shape != shape:
         new = x.ndim - len(shape)
@@ -48,13 +48,13 @@ def broadcast_like(x: Value, like: Value) -> Value:
 
 @operation(nondifferentiable=1)
 def zeros_like(x: Value) -> Value:
-    """Return as many zeros."""
+    """Return zeros of the same shape and dtype."""
     return np.zeros_like(x)
 
 
 @operation(lambda grad, _, x, **__: _reshape_like(grad, x))
 def reshape(x: Value, shape: int | Sequence[int]) -> Value:
-    """Return the numbers of `x`, row by row, in another shape; −1 is what is left for one axis.
+    """Return `x` in another shape, in C order; one size may be −1, which is inferred.
 
     Examples
     --------
@@ -83,13 +83,13 @@ def _inverse(axes: Sequence[int] | None) -> Sequence[int] | None:
 
 @operation(lambda grad, _, x, key: _scatter_getitem(grad, x, key))
 def getitem(x: Value, key: Any) -> Value:
-    """Return ``x[key]``, for any key that NumPy takes; what is taken twice has the sum as gradient."""
+    """Return ``x[key]`` for any key of NumPy; gradients of elements selected twice are summed."""
     return x[key]
 
 
 @operation(lambda grad, _, __, ___, key: getitem(grad, key), None)
 def _scatter_getitem(x: Value, like: Value, key: Any) -> Value:
-    """Return zeros in the shape of `like`, with `x` added at `key`."""
+    """Return zeros of the shape of `like` with `x` added at `key`."""
     result = np.zeros(np.shape(like), x.dtype)
     np.add.at(result, key, x)
     return result
@@ -97,7 +97,7 @@ def _scatter_getitem(x: Value, like: Value, key: Any) -> Value:
 
 @operation(lambda grad, _, x, indices, axis=0: _scatter_gather(grad, indices, x, axis), None)
 def gather(x: Value, indices: Value, axis: int = 0) -> Value:
-    """Return what stands at integer `indices` along an axis of `x`.
+    """Return the elements at integer `indices` along an axis of `x`.
 
     Examples
     --------
@@ -110,7 +110,7 @@ def gather(x: Value, indices: Value, axis: int = 0) -> Value:
 
 @operation(lambda grad, _, __, indices, ___, axis: gather(grad, indices, axis), None, None)
 def _scatter_gather(x: Value, indices: Value, like: Value, axis: int) -> Value:
-    """Return zeros in the shape of `like`, with `x` added at `indices` along an axis."""
+    """Return zeros of the shape of `like` with `x` added at `indices` along an axis."""
     result = np.zeros(np.shape(like), x.dtype)
     key: Any = (slice(None),) * (axis % result.ndim) + (np.asarray(indices),)
     np.add.at(result, key, x)
@@ -118,7 +118,7 @@ def _scatter_gather(x: Value, indices: Value, like: Value, axis: int) -> Value:
 
 
 def concatenate(values: Sequence[Value], axis: int = 0) -> Value:
-    """Return arrays one after the other along an axis that they have.
+    """Return arrays joined along an existing axis.
 
     Examples
     --------
@@ -147,21 +147,21 @@ def _sizes(*values: Value, axis: int) -> Value:
 
 @operation(lambda grad, _, __, sizes, index, axis: _pad_section(grad, sizes, index, axis), None)
 def _section(x: Value, sizes: Value, index: int, axis: int) -> Value:
-    """Return the part of `x` that came from one of the arrays with these sizes along an axis."""
+    """Return the part of concatenated arrays `x` that comes from array `index`."""
     start = sizes[:index].sum()
     return x[(slice(None),) * (axis % x.ndim) + (slice(start, start + sizes[index]),)]
 
 
 @operation(lambda grad, _, __, sizes, index, axis: _section(grad, sizes, index, axis), None)
 def _pad_section(x: Value, sizes: Value, index: int, axis: int) -> Value:
-    """Return `x` with zeros in the place of the other arrays."""
+    """Return `x` padded with zeros for the other concatenated arrays."""
     width = [(0, 0)] * x.ndim
     width[axis] = (sizes[:index].sum(), sizes[index + 1 :].sum())
     return np.pad(x, width)
 
 
 def cast(x: Value, dtype: npt.DTypeLike) -> Value:
-    """Return `x` in another dtype; to integers and truth values no gradient goes through.
+    """Return `x` in another dtype; casts to integers and bool have no gradient.
 
     Examples
     --------
@@ -185,7 +185,7 @@ def _cast_to_integers(x: Value, dtype: npt.DTypeLike) -> Value:
 
 @operation(None)
 def stop_gradient(x: Value) -> Value:
-    """Return `x` as a constant: no gradient goes through.
+    """Return `x` as a constant, without a gradient.
 
     Examples
     --------
