@@ -401,7 +401,7 @@ def tape(rounds: int = 25) -> list[Figure]:
     batches, batch = 500, 32
     x, y = samples(batches * batch, (8, 4))
     model = classifier(8, 64, 64, 4)
-    engine, rule = model._engine(), model.optimizer.rule()
+    engine, rule = model._setup.engine, model.optimizer.rule()
     loss, optimizer = losses.SparseCategoricalCrossentropy(), optimizers.SGD(LEARNING_RATE)
     weights = model.trainable_weights
 

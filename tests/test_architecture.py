@@ -19,10 +19,10 @@ MODULES = [
     {"__init__"},
     {"models"},
     {"saving"},
-    {"trainer"},
-    {"backend"},
+    {"training"},
+    {"backend", "plots"},
     {"layers", "callbacks", "_progress", "optimizers", "metrics", "utils", "datasets"},
-    {"losses", "plots"},
+    {"losses"},
     {"activations", "constraints", "initializers", "regularizers"},
     {"graph"},
     {"autodiff"},
@@ -31,9 +31,12 @@ MODULES = [
     {"_elementwise"},
     {"_data", "_files", "_serialization"},
     {"config", "_frames", "_input_errors"},
-    {"_absent", "_core", "_errors", "_overrides", "_names", "_tapes", "_tracebacks", "reference"},
+    {"_core"},
+    {"_absent", "_errors", "_names", "_overrides", "_tapes", "_tracebacks", "_typing", "reference"},
 ]
 RANK = {module: rank for rank, row in enumerate(MODULES) for module in row}
+
+Edges = dict[str, set[str]]
 
 
 def includes(path: Path) -> list[str]:
@@ -64,26 +67,61 @@ def test_kernels_use_no_standard_library() -> None:
     assert includes(CSRC / "core" / "types.hpp") == ["cstddef"]
 
 
-def imported_modules(path: Path, package: list[str]) -> set[str]:
-    """Return the modules of cnet that a file imports when it is imported, by their first name."""
-    modules = set()
-    tree = ast.parse(path.read_text())
-    for node in tree.body:  # not those under `if TYPE_CHECKING`, nor in functions
-        if isinstance(node, ast.ImportFrom) and node.level:
-            base = package[: len(package) - node.level + 1]
-            names = [node.module.split(".")[0]] if node.module else [a.name for a in node.names]
-            modules |= {base[0]} if base else set(names)
-    return modules
+def module_name(path: Path) -> str:
+    parts = path.relative_to(PYTHON).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts) or "__init__"
 
 
-@pytest.mark.parametrize(
-    "path", sorted(PYTHON.rglob("*.py")), ids=lambda p: str(p.relative_to(PYTHON))
-)
-def test_imports_point_down(path: Path) -> None:
-    parts = list(path.relative_to(PYTHON).with_suffix("").parts)
-    own = parts[0]
-    for module in imported_modules(path, parts[:-1]) - {own}:
-        assert RANK[module] > RANK[own], f"{path} imports {module}"
+def imports() -> Edges:
+    """Return what each module of cnet imports: at its head, in functions and for type checkers."""
+    paths = {module_name(path): path for path in [*PYTHON.rglob("*.py"), PYTHON / "_core.pyi"]}
+    edges: Edges = {}
+    for module, path in paths.items():
+        package = path.relative_to(PYTHON).parts[:-1]
+        edges[module] = found = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.ImportFrom) or not node.level:
+                continue
+            base = [*package[: len(package) - node.level + 1], *(node.module or "").split(".")]
+            for alias in node.names:
+                names = [".".join(filter(None, [*base, *last])) for last in ([alias.name], [])]
+                found.add(next(name or "__init__" for name in names if name in {*paths, ""}))
+    return edges
+
+
+def circles(edges: Edges) -> list[list[str]]:
+    """Return the groups of nodes that reach each other."""
+    reached = {node: set(targets) for node, targets in edges.items()}
+    for middle in edges:
+        for node in edges:
+            if middle in reached[node]:
+                reached[node] |= reached[middle]
+    groups = {
+        tuple(sorted(other for other in reached[node] if node in reached[other])) for node in edges
+    }
+    return sorted(map(list, groups - {()}))
+
+
+def test_circles_are_found() -> None:
+    edges = {"a": {"b"}, "b": {"c", "d"}, "c": {"a"}, "d": {"e"}, "e": set[str]()}
+    assert circles(edges) == [["a", "b", "c"]]
+
+
+@pytest.mark.parametrize("module", sorted(imports()))
+def test_imports_point_down(module: str) -> None:
+    own = module.split(".")[0]
+    for other in imports()[module]:
+        imported = other.split(".")[0]
+        assert imported == own or RANK[imported] > RANK[own], f"{module} imports {other}"
+
+
+def test_imports_have_no_circles() -> None:
+    assert circles(imports()) == []
+
+
+def test_includes_have_no_circles() -> None:
+    paths = {str(path.relative_to(CSRC)): path for path in CSRC.rglob("*.[ch]pp")}
+    assert circles({name: {*includes(path)} & {*paths} for name, path in paths.items()}) == []
 
 
 def test_the_house_is_complete() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ._data import Array, FloatArray
+from ._typing import Array, FloatArray
 
 def unresizable_view(array: Array) -> Array: ...
 def build_info() -> dict[str, Any]: ...

@@ -290,5 +290,5 @@ def test_the_engine_counts_accuracy_beside_a_focal_loss() -> None:
     labels = np.eye(3)[IDS]
     counted = model.evaluate(X, labels, verbose=0)[1]
     assert counted == (model.predict(X, verbose=0).argmax(axis=1) == IDS).mean()
-    assert model._compiled is not None
-    assert not model._compiled.fed
+    assert model._setup is not None
+    assert not model._setup.python_metrics

@@ -65,16 +65,6 @@ def test_a_model_in_a_model_has_a_config() -> None:
     np.testing.assert_array_equal(again.predict(x, verbose=0), whole.predict(x, verbose=0))
 
 
-def test_a_failed_build_leaves_models_within_unbuilt() -> None:
-    inner = Sequential([layers.Dense(3), layers.Dense(2)])
-    outer = Sequential([inner, layers.Flatten(), Sequential([layers.Reshape((3,))])])
-    with pytest.raises(ValueError, match="Reshape"):
-        outer.build((None, 4))
-    assert not inner.built
-    inner.build((None, 7))
-    assert inner.output_shape == (None, 2)
-
-
 def test_a_model_is_no_layer_of_itself() -> None:
     model = Sequential([layers.Dense(3)])
     for within in (model, Sequential([model]), Sequential([Sequential([model])])):

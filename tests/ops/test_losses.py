@@ -293,8 +293,8 @@ def test_the_engine_counts_binary_accuracy(loss: losses.Loss, outputs: int) -> N
         model.compile("sgd", loss, metrics=["binary_accuracy"])
     predictions = model.predict(x, verbose=0)
     counted = model.evaluate(x, y, 7, verbose=0)[1]
-    assert model._compiled is not None
-    assert not model._compiled.fed  # so Python computed no metric
+    assert model._setup is not None
+    assert not model._setup.python_metrics  # so Python computed no metric
     assert counted == pytest.approx(cnet.metrics.BinaryAccuracy()(y, predictions), rel=1e-6)
     assert 0 < counted < 1
     model.compile("sgd", loss, metrics=[cnet.metrics.BinaryAccuracy(threshold=0.9)])

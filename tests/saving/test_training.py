@@ -200,7 +200,7 @@ def test_a_weight_named_as_the_optimizers(tmp_path: Path) -> None:
 
 def state(model: cnet.Sequential) -> list[Any]:
     """Return all that training depends on."""
-    return [bits(model), pickle.dumps(model._compiled), model.history.history]
+    return [bits(model), pickle.dumps(model._setup), model.history.history]
 
 
 CHANGES: dict[str, Callable[[dict[str, Any], dict[str, Any]], Any]] = {

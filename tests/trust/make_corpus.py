@@ -15,7 +15,7 @@ import numpy as np
 import cnet
 from cnet import activations, constraints, layers, losses, metrics, optimizers
 from cnet.optimizers import schedules
-from cnet.saving.saveable import VERSION
+from cnet.saving.model_file import VERSION
 
 CORPUS = Path(__file__).parent / "corpus"
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .._data import as_count
 from .._errors import short_repr
 from .._serialization import HasOptions
-
-if TYPE_CHECKING:
-    from ..models import Sequential
+from .._typing import ModelProtocol
 
 __all__ = ["Callback", "CallbackList", "History", "LambdaCallback"]
 
@@ -47,10 +45,10 @@ class Callback(HasOptions):
     ...         print(f"epoch {epoch}: {logs['loss']:.3f}")
     """
 
-    model: Sequential
+    model: ModelProtocol
     params: dict[str, Any]
 
-    def set_model(self, model: Sequential) -> None:
+    def set_model(self, model: ModelProtocol) -> None:
         """Receive the model."""
         self.model = model
 
@@ -241,7 +239,7 @@ class CallbackList:
     def __init__(
         self,
         callbacks: Iterable[Callback] | Callback | None,
-        model: Sequential,
+        model: ModelProtocol,
         params: dict[str, Any],
         call: str,
     ) -> None:

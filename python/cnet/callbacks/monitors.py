@@ -89,8 +89,9 @@ class MonitorCallback(Callback):
         if name == "loss":
             return "down"
         for metric in self.model.metrics:
-            if metric.name == name and metric.direction is not None:
-                return metric.direction
+            direction: str | None = metric.direction
+            if metric.name == name and direction is not None:
+                return direction
         raise ValueError(
             f"{type(self).__name__}: whether '{self.monitor}' should grow or fall is not known; "
             "say mode='max' or mode='min'"

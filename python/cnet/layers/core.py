@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import weakref
 from collections.abc import Callable
 from typing import Any, ClassVar, TypedDict
@@ -24,12 +26,24 @@ from .._serialization import Configurable
 from .._tapes import is_recorded
 from .._tracebacks import brief_traceback
 from ..config import standardize_dtype
-from . import building
 from .batch_shapes import Shape, as_batch_shape, check_shape, sample_size
 from .chain import Chain
 from .weight import HasWeights, Weight
 
 __all__ = ["Layer", "LayerOptions", "expect_features"]
+
+
+# Two threads may call a layer that is not built.
+_build_lock = threading.RLock()
+
+
+def _new_lock() -> None:
+    """In a forked child, whose copy of the lock a thread of the parent may have held."""
+    global _build_lock
+    _build_lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_new_lock)
 
 
 class LayerOptions(TypedDict, total=False):
@@ -127,7 +141,7 @@ class Layer(Configurable, HasWeights):
         """
         call = f"{type(self).__name__} '{self.name}'"
         input_shape = (None, *as_batch_shape(call, input_shape)[1:])
-        with building.lock():
+        with _build_lock:
             if self.input_shape != input_shape and not (self.built and self.has_one_shape):
                 try:
                     self._make_weights(input_shape)
@@ -202,20 +216,14 @@ class Layer(Configurable, HasWeights):
                 f"{call}: expected input of shape (batch, …), got {np.shape(x)}; for one sample pass x[None]"
             )
         shape = (None, *samples.shape[1:])
-        was_built = self.built
         if self.input_shape != shape:
             self.build(shape)
-        try:
-            if is_recorded(x):
-                inputs = x.__tensor__() if hasattr(type(x), "__tensor__") else samples
-                trainable = {self} if self.trainable else set()
-                chain = Chain([self], shape, trainable, training=training)
-                return chain.record(inputs)  # type: ignore[no-any-return] # a tensor
-            return self._outputs(samples, shape, training=training)
-        except BaseException:
-            if not was_built:
-                self.unbuild()
-            raise
+        if is_recorded(x):
+            inputs = x.__tensor__() if hasattr(type(x), "__tensor__") else samples
+            trainable = {self} if self.trainable else set()
+            chain = Chain([self], shape, trainable, training=training)
+            return chain.record(inputs)  # type: ignore[no-any-return] # a tensor
+        return self._outputs(samples, shape, training=training)
 
     def _outputs(self, samples: Array, shape: Shape, *, training: bool) -> FloatArray:
         network = _core.Network[self.dtype](sample_size(shape))

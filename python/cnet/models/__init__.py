@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._absent import absent
-from ..saving import save_model
-from .making import clone_model, load_model, model_from_json
+from .making import clone_model, load_model, model_from_json, save_model
 from .sequential import Sequential
 
 __all__ = ["Sequential", "clone_model", "load_model", "model_from_json", "save_model"]

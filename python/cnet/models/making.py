@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from .._data import as_text
 from .._errors import short_repr
-from .._files import as_path
+from .._files import StrPath, as_path
 from .._serialization import find_class
 from ..saving import read_model
+from .model import Model
 from .sequential import Sequential
 
-__all__ = ["clone_model", "load_model", "model_from_json"]
+__all__ = ["clone_model", "load_model", "model_from_json", "save_model"]
 
 
 def model_from_json(
@@ -50,7 +50,7 @@ def model_from_json(
 
 
 def load_model(
-    filepath: str | os.PathLike[str],
+    filepath: StrPath,
     custom_objects: Mapping[str, Any] | None = None,
     compile: bool = True,
     safe_mode: bool = True,
@@ -95,6 +95,13 @@ def load_model(
     return read_model(
         as_path("load_model: filepath", filepath), _known(), custom_objects, compile=compile
     )
+
+
+def save_model(model: Model, filepath: StrPath, overwrite: bool = True) -> None:
+    """Save a model: ``model.save(filepath, overwrite)``."""
+    if not isinstance(model, Model):
+        raise TypeError(f"save_model: expected a Sequential, got {type(model).__name__}")
+    model.save(filepath, overwrite)
 
 
 def clone_model(

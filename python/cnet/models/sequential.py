@@ -1,34 +1,25 @@
-"""Models: layers in order."""
+"""Models of layers in order."""
 
 from __future__ import annotations
 
-import copy
-import json
-import weakref
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
-from typing import Any, ClassVar
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from .. import _core
-from .._data import as_count, as_text, is_integer, require_default, shape_text
+from .._data import shape_text
 from .._errors import short_repr
-from .._names import auto_name, snake_case
-from .._overrides import RejectsOverrides
 from .._tracebacks import brief_traceback
 from ..config import floatx
-from ..layers import InputLayer, Layer, Weight, building, deserialize, serialize
-from ..layers.batch_shapes import Shape, as_batch_shape, sample_size
+from ..layers import InputLayer, Layer, Weight, deserialize, serialize
 from ..layers.chain import Chain, parameters
-from ..layers.weight import HasWeights
-from ..saving import Saveable
-from ..trainer import Trainer
-from ._summary import print_summary
+from ..layers.batch_shapes import Shape, as_batch_shape, sample_size
+from .model import Model
 
 __all__ = ["Sequential"]
 
 
-class Sequential(Trainer, Saveable, HasWeights, RejectsOverrides):
+class Sequential(Model):
     """Layers, each the input of the next.
 
     Parameters
@@ -61,46 +52,22 @@ class Sequential(Trainer, Saveable, HasWeights, RejectsOverrides):
     array([0, 0, 0, 1])
     """
 
-    _not_overridable: ClassVar = dict.fromkeys(
-        (
-            *("call", "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics"),
-            *("make_train_function", "make_test_function", "make_predict_function"),
-        ),
-        "the engine goes through the layers; compile takes a loss of one's own, and a loop over "
-        "autodiff.GradientTape trains in any other way",
-    )
-
     @brief_traceback
     def __init__(
         self, layers: Iterable[Layer | Sequential] | None = None, name: str | None = None
     ) -> None:
-        self._given_input: InputLayer | None = None
+        super().__init__(name)
         self._input: InputLayer | None = None
         self._layers: list[Layer | Sequential] = []
-        self._parents = weakref.WeakSet()
-        self.name = auto_name(snake_case(type(self).__name__)) if name is None else name
-        self._use = _core.Use()
         self._network: Any = None
-        self._output_shape: Shape | None = None
         self._network_frozen: set[Layer] = set()
-        self._frozen: set[Layer] = set()  # what has not been trainable when training began
-        # As tapes see the layers: by whether they train, with those that were frozen then.
+        self._output_shape: Shape | None = None
+        # The layers as a tape computes them, by `training`, with those that were frozen then.
         self._chains: dict[bool, tuple[set[Layer], Chain]] = {}
         if layers is not None and not isinstance(layers, Iterable):
             raise TypeError(f"Sequential: expected a list of layers, got {type(layers).__name__}")
         for layer in layers or []:
             self.add(layer)
-
-    @property
-    def name(self) -> str:
-        """The model's name, and a layer's if it is part of another."""
-        return self._name
-
-    @name.setter
-    def name(self, value: str) -> None:
-        name = as_text("Sequential: name", value)
-        self._check_name_is_free(name)
-        self._name = name
 
     @property
     def layers(self) -> list[Layer | Sequential]:
@@ -133,7 +100,7 @@ class Sequential(Trainer, Saveable, HasWeights, RejectsOverrides):
         if isinstance(layer, InputLayer):
             if self._input or self._layers:
                 raise ValueError(f"add: '{layer.name}' is an Input; it can only come first")
-            self._given_input = self._input = layer
+            self._input = layer
             return
         if any(layer.name == other.name and layer is not other for other in self._layers):
             raise ValueError(f"add: there is a layer named '{layer.name}' already")
@@ -153,7 +120,7 @@ class Sequential(Trainer, Saveable, HasWeights, RejectsOverrides):
                 layer._parents.discard(self)
             raise
         if not self._layers:
-            self._given_input = self._input = head
+            self._input = head
         self._layers.append(layer)
         self._changed()
 
@@ -198,28 +165,10 @@ class Sequential(Trainer, Saveable, HasWeights, RejectsOverrides):
         if shape is None:
             raise ValueError("build: expected an input_shape, (None, …)")
         head = self._input or InputLayer(tuple(size or 0 for size in shape[1:]))
-        with self.unbuilt_on_error():
-            for layer in self._layers:
-                layer.build(shape)
-                shape = layer.compute_output_shape(shape)
-            self._input = head
-
-    @contextmanager
-    def unbuilt_on_error(self) -> Iterator[None]:
-        """Undo, after an exception, what was built within; not what other threads rely on."""
-
-        def forget(undone: set[Layer]) -> None:
-            for model in self._models():
-                if undone.intersection(model._flat_layers()):
-                    model._input = model._given_input
-                    model._rebuild_network()
-
-        with building.undone_on_error(self._flat_layers(), forget):
-            yield
-
-    def _settle(self) -> None:
-        """Keep what is built, whatever becomes of the calls that have built it."""
-        building.settle(self._flat_layers())
+        for layer in self._layers:
+            layer.build(shape)
+            shape = layer.compute_output_shape(shape)
+        self._input = head
 
     @property
     def built(self) -> bool:
@@ -263,9 +212,6 @@ class Sequential(Trainer, Saveable, HasWeights, RejectsOverrides):
             yield layer.occurrence(seen[layer]) if layer in seen else layer
             seen[layer] += 1
 
-    def _not_trainable(self) -> set[Layer]:
-        return {layer for layer in self._flat_layers() if not layer.trainable}
-
     @property
     def dtype(self) -> str:
         """The type of the weights and outputs."""
@@ -299,9 +245,24 @@ class Sequential(Trainer, Saveable, HasWeights, RejectsOverrides):
         return self._output_shape
 
     @property
+    def weights(self) -> list[Weight]:  # type: ignore[override] # not to be assigned
+        """The weights of all layers, in order."""
+        return list(dict.fromkeys(weight for layer in self._layers for weight in layer.weights))
+
+    @property
+    def trainable(self) -> bool:
+        """Whether any layer is; assignment sets all of them."""
+        return any(layer.trainable for layer in self._layers)
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self._layers:
+            layer.trainable = bool(value)
+
+    @property
     def network(self) -> Any:
         """The core's network of these layers, put together when first needed."""
-        has_trained = self._compiled is not None and self._compiled.has_trained
+        has_trained = self._setup is not None and self._setup.has_trained
         frozen = self._frozen if has_trained else self._not_trainable()
         if self._network is None or frozen != self._network_frozen:
             if not self.built:
@@ -321,15 +282,6 @@ class Sequential(Trainer, Saveable, HasWeights, RejectsOverrides):
             self._network, self._network_frozen = network, frozen
         return self._network
 
-    @property
-    def in_engine(self) -> bool:
-        """Whether the engine computes all of the layers; a tape adds up gradients of what comes again."""
-        layers = Counter(self._flat_layers())
-        return all(
-            layer.in_engine and (count == 1 or not layer.has_one_shape)
-            for layer, count in layers.items()
-        )
-
     def chain(self, *, training: bool, frozen: set[Layer] | None = None) -> Chain:
         """Return the layers as a tape sees them; those `frozen`, by default the not trainable, don't learn."""
         if self._network is None:
@@ -343,42 +295,37 @@ class Sequential(Trainer, Saveable, HasWeights, RejectsOverrides):
             self._chains[training] = frozen, chain
         return chain
 
-    @property
-    def weights(self) -> list[Weight]:  # type: ignore[override] # not to be assigned
-        """The weights of all layers, in order."""
-        return list(dict.fromkeys(weight for layer in self._layers for weight in layer.weights))
+    def _not_trainable(self) -> set[Layer]:
+        return {layer for layer in self._flat_layers() if not layer.trainable}
+
+    def _freeze(self) -> None:
+        """Note which layers are not trainable now: until the next `compile` they stay so."""
+        frozen = self._not_trainable()
+        if frozen != self._frozen:
+            self._frozen = frozen
+            self._rebuild_network()
+
+    def _rebuild_network(self) -> None:
+        """Let the next call build the engine's network again."""
+        self._network = self._rows_network = self._output_shape = None
+        self._chains = {}
+        if self._setup:
+            self._setup.drop_engine()
+
+    def _refuse_if_in_use(self) -> None:
+        """Raise `RuntimeError` during a call that trains this model, or one that it is part of."""
+        for model in (self, *self._ancestors()):
+            with model._use:
+                pass
 
     @property
-    def trainable(self) -> bool:
-        """Whether any layer is; assignment sets all of them."""
-        return any(layer.trainable for layer in self._layers)
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        for layer in self._layers:
-            layer.trainable = bool(value)
-
-    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
-        """Return a layer by its name or its position.
-
-        Raises
-        ------
-        ValueError
-            If there is no such layer, or not just one of the two is given.
-        """
-        if (name is None) == (index is None):
-            raise ValueError("get_layer: expected either a name or an index")
-        if index is not None:
-            if not is_integer(index):
-                raise TypeError(f"get_layer: index: expected an integer, got {short_repr(index)}")
-            if not -len(self._layers) <= index < len(self._layers):
-                raise ValueError(f"get_layer: no layer {index} among {len(self._layers)}")
-            return self._layers[index]
-        for layer in self._layers:
-            if layer.name == name:
-                return layer
-        known = ", ".join(f"'{layer.name}'" for layer in self._layers)
-        raise ValueError(f"get_layer: expected one of {known}, got {short_repr(name)}")
+    def in_engine(self) -> bool:
+        """Whether the engine computes all of the layers; a tape adds up gradients of what comes again."""
+        layers = Counter(self._flat_layers())
+        return all(
+            layer.in_engine and (count == 1 or not layer.has_one_shape)
+            for layer, count in layers.items()
+        )
 
     def get_config(self) -> dict[str, Any]:
         """Return the model's name and layers as plain values; no weights, nothing of `compile`.
@@ -445,101 +392,12 @@ class Sequential(Trainer, Saveable, HasWeights, RejectsOverrides):
             layers.append(layer)
         return cls(layers, name=config["name"])
 
-    def to_json(self, **kwargs: Any) -> str:
-        """Return the configuration as JSON; `model_from_json` reads it.
-
-        Parameters
-        ----------
-        **kwargs
-            For `json.dumps`: ``indent=2``.
-        """
-        config = {"class_name": type(self).__name__, "config": self.get_config()}
-        return json.dumps(config, **kwargs)
-
-    def summary(
-        self,
-        line_length: int | None = None,
-        positions: None = None,
-        print_fn: Callable[[str], Any] | None = None,
-        expand_nested: bool = False,
-        show_trainable: bool = False,
-        layer_range: None = None,
-    ) -> None:
-        """Print a table of the layers, their shapes and their numbers of parameters.
-
-        Parameters
-        ----------
-        print_fn : function of str, default print
-            Called with each line.
-        expand_nested : bool, default False
-            Whether to show the layers of models within, too.
-        show_trainable : bool, default False
-            Whether to say of each layer that has weights if it is trainable.
-        line_length : int, optional
-            Least width of the table, in characters.
-        positions, layer_range
-            Not supported: leave them None.
-        """
-        least = 0 if line_length is None else as_count("summary: line_length", line_length)
-        require_default("summary", "positions", positions)
-        require_default("summary", "layer_range", layer_range)
-        print_summary(
-            self, print_fn, least, expand_nested=expand_nested, show_trainable=show_trainable
-        )
-
-    def _refuse_if_in_use(self) -> None:
-        """Raise `RuntimeError` amid a call that trains this model, or one that it is part of."""
-        for model in (self, *self._ancestors()):
-            with model._use:
-                pass
-
     def _changed(self) -> None:
         """Forget what was made of the layers, here and in models that this one is part of."""
-        self._compiled = None
+        self._setup = None
         self._rebuild_network()
         for parent in list(self._parents):
             parent._changed()
-
-    def _rebuild_network(self) -> None:
-        self._network = self._rows_network = self._output_shape = None
-        self._chains = {}
-        if self._compiled:
-            self._compiled.leave_engine()
-
-    def _freeze(self) -> None:
-        """Note which layers are not trainable now."""
-        frozen = self._not_trainable()
-        if frozen != self._frozen:
-            self._frozen = frozen
-            self._rebuild_network()
-
-    def _as_model(self) -> Sequential:
-        return self
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Sequential:
-        twin = memo[id(self)] = type(self).__new__(type(self))
-        # Of one moment, should another thread be training; what pickle asks layer by layer is not.
-        with self.network.snapshot() if self.built else nullcontext():
-            twin.__setstate__(copy.deepcopy(self.__getstate__(), memo))
-        return twin
-
-    def __getstate__(self) -> dict[str, Any]:
-        # For pickle and copy: all but the engine's, which is put together again when needed.
-        return vars(self) | {
-            "_use": None,
-            "_network": None,
-            "_rows_network": None,
-            "_chains": {},
-            "_parents": None,
-        }
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _use=_core.Use(), _parents=weakref.WeakSet())
-        for layer in self._layers:
-            layer._parents.add(self)
-
-    def __repr__(self) -> str:
-        return f"<Sequential name={self.name}, built={self.built}>"
 
 
 def _name_in(described: Any) -> str:

@@ -1,8 +1,8 @@
-"""Models in files, by Keras's names: safetensors with a description, that no program can hide in."""
+"""Models in files: safetensors with a description; no file runs code."""
 
 from __future__ import annotations
 
-from .saveable import Saveable, read_model, save_model
+from .model_file import load_weights, read_model, resume, save, save_weights
 from .tensor_file import FormatError
 
-__all__ = ["FormatError", "Saveable", "read_model", "save_model"]
+__all__ = ["FormatError", "load_weights", "read_model", "resume", "save", "save_weights"]

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .._data import Array
 from .._tracebacks import warn
+from .._typing import ModelProtocol
+from ..callbacks import Callback
 from ..callbacks.monitors import MonitorCallback
+from ..layers import Weight
 from .tensor_file import TensorFile
-
-if TYPE_CHECKING:
-    from ..callbacks import Callback
-    from ..layers import Weight
-    from ..models import Sequential
 
 __all__ = ["describe_fit", "read_fit"]
 
@@ -23,7 +21,7 @@ _KEYS = {"class_name", "known_by", "state", "has_weights"}
 
 
 def describe_fit(
-    model: Sequential, callbacks: Sequence[Callback], weights: Mapping[str, Weight]
+    model: ModelProtocol, callbacks: Sequence[Callback], weights: Mapping[str, Weight]
 ) -> tuple[dict[str, Any], dict[str, Array]]:
     """Return what a file's document says of a fit, and the tensors of its callbacks.
 
@@ -62,7 +60,7 @@ def describe_fit(
 def read_fit(
     file: TensorFile,
     document: Mapping[str, Any],
-    model: Sequential,
+    model: ModelProtocol,
     callbacks: Sequence[Callback],
     weights: Mapping[str, Weight],
 ) -> Callable[[], None]:
@@ -73,7 +71,7 @@ def read_fit(
     file : TensorFile
     document : dict
         The file's.
-    model : Sequential
+    model : ModelProtocol
     callbacks : sequence of Callback
         Whose training has begun.
     weights : dict of str to Weight

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .._data import Array, FloatArray
 from .._tracebacks import warn
+from .._typing import ModelProtocol
 from ..callbacks import History
-from ..trainer.compiled import Compiled, OptimizerState
+from ..layers import Weight
+from ..training.setup import OptimizerState, Setup
 from .tensor_file import MAX_DIMENSIONS, TensorFile
-
-if TYPE_CHECKING:
-    from ..layers import Weight
-    from ..models import Sequential
 
 __all__ = ["describe_training", "read_training"]
 
@@ -25,7 +23,7 @@ _NUMBERS = {"seed": 2**64, "epochs": 2**31, "taken": 2**53, "batches": 2**53}
 
 
 def describe_training(
-    model: Sequential, weights: Mapping[str, Weight]
+    model: ModelProtocol, weights: Mapping[str, Weight]
 ) -> tuple[dict[str, Any], dict[str, dict[str, Array]]]:
     """Return what a file's document says of a model's training, and tensors by their group.
 
@@ -34,15 +32,15 @@ def describe_training(
     UserWarning
         If layers' `trainable` or options of the optimizer have changed since it trained: its state is left out.
     """
-    compiled = model._compiled
-    state = None if compiled is None else compiled.optimizer_state()
+    setup = model._setup
+    state = None if setup is None else setup.optimizer_state()
     if state is not None and model._frozen != model._not_trainable():
         warn(
             "save: layers' trainable has changed since training began: the optimizer's state is not saved"
         )
         state = None
-    if compiled is not None and state is not None:
-        names = compiled.optimizer.rule().slot_names
+    if setup is not None and state is not None:
+        names = setup.optimizer.rule().slot_names
         if names != state.names:
             warn(
                 f"save: the optimizer has kept {state.names} and is to keep {names} by now: "
@@ -55,21 +53,24 @@ def describe_training(
             for path, random in _random_states(model)
         }
     }
-    if compiled is not None:
+    if setup is not None:
         document["training"] = {
-            "seed": compiled.shuffles.seed,
-            "epochs": compiled.shuffles.passes,
-            "taken": compiled.shuffles.taken,
+            "seed": setup.shuffles.seed,
+            "epochs": setup.shuffles.passes,
+            "taken": setup.shuffles.taken,
             "batches": state.batches if state else 0,
         }
     slots = {}
-    if compiled is not None and state is not None:
-        slots = dict(zip(_slot_names(compiled, weights), state.slots, strict=True))
+    if setup is not None and state is not None:
+        slots = dict(zip(_slot_names(setup, weights), state.slots, strict=True))
     return document, {"optimizer": slots, "history": _as_tensors(model)}
 
 
 def read_training(
-    file: TensorFile, document: Mapping[str, Any], model: Sequential, weights: Mapping[str, Weight]
+    file: TensorFile,
+    document: Mapping[str, Any],
+    model: ModelProtocol,
+    weights: Mapping[str, Weight],
 ) -> Callable[[], None]:
     """Read what a file holds of a model's training; return what puts it into the model.
 
@@ -78,7 +79,7 @@ def read_training(
     file : TensorFile
     document : dict
         The file's.
-    model : Sequential
+    model : ModelProtocol
     weights : dict of str to Weight
         The model's, by the file's names for them.
 
@@ -89,15 +90,15 @@ def read_training(
     """
     randoms = _read_random_states(file, document, model)
     history = _read_history(file, document)
-    compiled, training = model._compiled, document.get("training")
+    setup, training = model._setup, document.get("training")
     numbers: dict[str, int] = {}
     state: OptimizerState | None = None
-    if compiled is not None:
+    if setup is not None:
         numbers = {
             name: _number(file, f"training: {name}", training, name, limit)
             for name, limit in _NUMBERS.items()
         }
-        state = _read_optimizer(file, document, compiled, weights, numbers["batches"])
+        state = _read_optimizer(file, document, setup, weights, numbers["batches"])
 
     def put() -> None:
         for random, values in randoms:
@@ -107,13 +108,13 @@ def read_training(
                 model.history = History()
                 model.history.set_model(model)
             model.history.epoch, model.history.history = history
-        if compiled is not None:
-            compiled.shuffles.seed = numbers["seed"]
-            compiled.shuffles.passes = numbers["epochs"]
-            compiled.shuffles.taken = numbers["taken"]
+        if setup is not None:
+            setup.shuffles.seed = numbers["seed"]
+            setup.shuffles.passes = numbers["epochs"]
+            setup.shuffles.taken = numbers["taken"]
             model._freeze()  # a file has a state of what is trainable
-            compiled.engine, compiled.kept = None, state
-            compiled.optimizer.batches = state.batches if state else 0
+            setup.engine, setup.pending_state = None, state
+            setup.optimizer.batches = state.batches if state else 0
 
     return put
 
@@ -128,7 +129,7 @@ def _random_states(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _read_random_states(
-    file: TensorFile, document: Mapping[str, Any], model: Sequential
+    file: TensorFile, document: Mapping[str, Any], model: ModelProtocol
 ) -> list[tuple[Any, tuple[int, int]]]:
     described = document.get("random", {})
     states = [state for _, state in _random_states(model)]
@@ -143,9 +144,9 @@ def _read_random_states(
     return list(zip(states, values, strict=False))  # type: ignore[arg-type] # there are two of each
 
 
-def _slot_names(compiled: Compiled, weights: Mapping[str, Weight]) -> list[str]:
+def _slot_names(setup: Setup, weights: Mapping[str, Weight]) -> list[str]:
     """Return the names of what the optimizer keeps, in the engine's order."""
-    slots = compiled.optimizer.rule().slot_names
+    slots = setup.optimizer.rule().slot_names
     trained = [path for path, weight in weights.items() if weight.trainable]
     return [f"optimizer/{slot}/{path}" for path in trained for slot in slots]
 
@@ -153,23 +154,23 @@ def _slot_names(compiled: Compiled, weights: Mapping[str, Weight]) -> list[str]:
 def _read_optimizer(
     file: TensorFile,
     document: Mapping[str, Any],
-    compiled: Compiled,
+    setup: Setup,
     weights: Mapping[str, Weight],
     batches: int,
 ) -> OptimizerState | None:
     if batches == 0:
         return None
-    names = _slot_names(compiled, weights)
+    names = _slot_names(setup, weights)
     if names != document.get("optimizer", []):
         file.refuse("what it holds of the optimizer is not what that keeps of these weights")
     for name in names:
         weight = weights[name.split("/", 2)[2]]
         file.check(name, weight.dtype, weight.shape)
-    slots = compiled.optimizer.rule().slot_names
+    slots = setup.optimizer.rule().slot_names
     return OptimizerState(batches, slots, [file.read(name) for name in names])
 
 
-def _as_tensors(model: Sequential) -> dict[str, Array]:
+def _as_tensors(model: ModelProtocol) -> dict[str, Array]:
     """Return the history's epochs and figures; not what else callbacks have put in the logs."""
     history: History | None = getattr(model, "history", None)
     if history is None or not history.epoch:

@@ -15,7 +15,7 @@ from support.saved_models import CLASSIFY, X, Y, make_model, saved, state
 
 import cnet
 from cnet import layers, models
-from cnet.saving.saveable import weights_by_path
+from cnet.saving.model_file import weights_by_path
 
 # -- There and back ----------------------------------------------------------------------------------
 

@@ -18,11 +18,11 @@ from .._tracebacks import warn
 __all__ = [
     "Arrays",
     "Batches",
+    "Chunk",
     "Data",
     "DatasetBatches",
     "Shuffles",
     "Source",
-    "Stretch",
     "warn_of_end",
 ]
 
@@ -73,7 +73,7 @@ class Shuffles:
 
 
 @dataclass(frozen=True)
-class Stretch:
+class Chunk:
     """Batches that the core takes in one call.
 
     Attributes
@@ -100,15 +100,15 @@ class Source:
     ----------
     batches : int or None
         How many a pass over the data has, where that is known.
-    dry : bool
+    exhausted : bool
         Whether no batch will ever come again.
     """
 
     batches: int | None
-    dry = False
+    exhausted = False
     _has_given = False
 
-    def epoch(self, call: str, steps: int | None, *, one_by_one: bool = False) -> Iterator[Stretch]:
+    def epoch(self, call: str, steps: int | None, *, one_by_one: bool = False) -> Iterator[Chunk]:
         """Yield the batches of an epoch: all of a pass, or so many steps from where the last ended.
 
         Parameters
@@ -118,7 +118,7 @@ class Source:
         steps : int, optional
             Fewer come, and a warning, if the pass ends amid the epoch.
         one_by_one : bool, default False
-            Whether each stretch has to be one batch.
+            Whether each chunk has to be one batch.
 
         Raises
         ------
@@ -126,10 +126,10 @@ class Source:
             If there was never a batch.
         """
         batches = 0
-        for stretch in self._stretches(call, steps, one_by_one):
+        for chunk in self._chunks(call, steps, one_by_one):
             self._has_given = True
-            batches += stretch.batches
-            yield stretch
+            batches += chunk.batches
+            yield chunk
         if not self._has_given:
             raise ValueError(f"{call}: x: expected batches, got none")
         if steps is not None and batches < steps:
@@ -139,12 +139,12 @@ class Source:
         """Let the next epoch begin a pass, if there can be another."""
         raise NotImplementedError
 
-    def _stretches(self, call: str, steps: int | None, one_by_one: bool) -> Iterator[Stretch]:
+    def _chunks(self, call: str, steps: int | None, one_by_one: bool) -> Iterator[Chunk]:
         raise NotImplementedError
 
 
 class Arrays(Source):
-    """Samples that are all there: a pass over them is one stretch, unless it takes several epochs.
+    """Samples that are all there: a pass over them is one chunk, unless it takes several epochs.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ class Arrays(Source):
     def restart(self) -> None:
         self._shuffles.taken = 0
 
-    def _stretches(self, call: str, steps: int | None, one_by_one: bool) -> Iterator[Stretch]:
+    def _chunks(self, call: str, steps: int | None, one_by_one: bool) -> Iterator[Chunk]:
         del call  # all has been checked
         shuffles, size, samples = self._shuffles, self._batch_size, len(self._data)
         first = shuffles.taken if shuffles.taken < self.batches else 0
@@ -181,21 +181,21 @@ class Arrays(Source):
         last = self.batches if steps is None else min(first + steps, self.batches)
         shuffles.taken = 0 if last == self.batches else last
         if (first, last) == (0, self.batches) and (not one_by_one or last <= 1):
-            yield Stretch(self._data, size, number, self._shuffle)
+            yield Chunk(self._data, size, number, self._shuffle)
             return
         if not one_by_one and not self._shuffle:
-            yield Stretch(self._data[first * size : min(last * size, samples)], size, number)
+            yield Chunk(self._data[first * size : min(last * size, samples)], size, number)
             return
         if self._shuffle and self._ordered[0] != number:
             self._ordered = number, shuffles.order(number, samples)
         for batch in range(first, last):
             rows = slice(batch * size, min((batch + 1) * size, samples))
             own = self._ordered[1][rows] if self._shuffle else rows
-            yield Stretch(self._data[own], size, number)
+            yield Chunk(self._data[own], size, number)
 
 
 class Batches(Source):
-    """Batches as an iterable gives them, each a stretch.
+    """Batches as an iterable gives them, each a chunk.
 
     Parameters
     ----------
@@ -220,14 +220,14 @@ class Batches(Source):
     def restart(self) -> None:
         self._iterator: Iterator[Any] | None = None
 
-    def _stretches(self, call: str, steps: int | None, one_by_one: bool) -> Iterator[Stretch]:
+    def _chunks(self, call: str, steps: int | None, one_by_one: bool) -> Iterator[Chunk]:
         del one_by_one  # they always are
         for number in itertools.count(1) if steps is None else range(1, steps + 1):
             batch = self._next(may_begin=number == 1)
             if batch is _END:
                 return
             data = self._prepare(*_parts(f"{call}: batch {number}", batch))
-            yield Stretch(data, max(len(data), 1), self._number)
+            yield Chunk(data, max(len(data), 1), self._number)
 
     def _next(self, *, may_begin: bool) -> Any:
         """Return the pass's next batch, or that of a new pass, or `_END`."""
@@ -238,7 +238,7 @@ class Batches(Source):
             self._iterator = self._begin()
             batch = next(self._iterator, _END)
         if batch is _END:
-            self.dry = self._iterator is self._source
+            self.exhausted = self._iterator is self._source
             self._iterator = None
         return batch
 
@@ -267,10 +267,10 @@ class DatasetBatches(Batches):
         super().__init__(source, prepare, shuffles)
         self._shuffle = shuffle
 
-    def _stretches(self, call: str, steps: int | None, one_by_one: bool) -> Iterator[Stretch]:
+    def _chunks(self, call: str, steps: int | None, one_by_one: bool) -> Iterator[Chunk]:
         if hasattr(self._source, "on_epoch_begin"):
             self._source.on_epoch_begin()
-        yield from super()._stretches(call, steps, one_by_one)
+        yield from super()._chunks(call, steps, one_by_one)
         self._source.on_epoch_end()
 
     def _begin(self) -> Iterator[Any]:

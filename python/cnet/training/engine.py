@@ -1,41 +1,90 @@
-"""What the core's trainer does, for losses and layers that only a tape can follow: batch by batch."""
+"""What computes training and evaluation: the native engine, or a tape where that cannot follow."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from .. import _core, losses
 from .._data import Array, FloatArray, as_type
+from .._typing import ModelProtocol
 from ..layers.chain import parameters
 from .sources import Data
 
-if TYPE_CHECKING:
-    from ..models import Sequential
+__all__ = ["Engine", "TapeEngine"]
 
-__all__ = ["TapeEngine"]
-
+# Called with the samples and batches seen, and the sums of their losses and right predictions; True ends the call.
 Progress = Callable[[int, int, float, float], Any]
 
 
+class Engine(Protocol):
+    """Trains and evaluates the weights of one model on arrays: ``_core.Trainer`` or `TapeEngine`."""
+
+    @property
+    def depends_on_batch(self) -> bool:
+        """Whether the loss of a sample depends on the others in its batch."""
+
+    @property
+    def steps(self) -> int:
+        """Number of batches trained on."""
+
+    def slots(self) -> tuple[list[str], list[FloatArray]]:
+        """Return the names of the optimizer's slots and the slots of each trainable weight."""
+
+    def set_slots(self, optimizer: _core.Optimizer, batches: int, arrays: list[FloatArray]) -> None:
+        """Continue from the slots of another engine."""
+
+    def finish(self) -> None:
+        """Replace the weights by their running mean, if the optimizer keeps one."""
+
+    def outputs(self) -> FloatArray:
+        """Return the outputs for the latest batch as rows of numbers."""
+
+    def check(self, x: Array, y: Array) -> None:
+        """Raise `ValueError` if a label is not a class."""
+
+    def train_epoch(
+        self,
+        x: Array,
+        y: Array,
+        batch_size: int,
+        shuffle: bool,
+        seed: int,
+        epoch: int,
+        optimizer: _core.Optimizer,
+        on_progress: Progress | None,
+        every_batch: bool,
+        sample_weight: FloatArray | None,
+        staged: bool,
+        learning_rates: list[float],
+        first_batch: int,
+    ) -> tuple[int, float, float]:
+        """Train once on each sample; return the samples seen and the sums of losses and right predictions."""
+
+    def evaluate(
+        self,
+        x: Array,
+        y: Array,
+        batch_size: int,
+        on_progress: Progress | None,
+        sample_weight: FloatArray | None,
+        every_batch: bool,
+    ) -> tuple[int, float, float]:
+        """Return the same for the weights as they are."""
+
+
 class TapeEngine:
-    """Trains and evaluates as ``_core.Trainer`` does, and is asked as that is.
+    """Trains on a tape, batch by batch: losses and layers that are functions of the user's.
 
-    A batch goes forward on a tape; the loss is the user's function, or any; back come gradients, the
-    engine's where it knows the layers, and the engine takes the step.
-
-    Attributes
-    ----------
-    depends_on_batch : bool
-        Whether a sample's part in the loss depends on the others in its batch: it may.
+    The native engine computes what it knows of the layers, their gradients, and the step.
     """
 
-    depends_on_batch = True
+    depends_on_batch = True  # it may
 
-    def __init__(self, model: Sequential, loss: losses.Loss, frozen: set[Any]) -> None:
+    def __init__(self, model: ModelProtocol, loss: losses.Loss, frozen: set[Any]) -> None:
         loss.training_reduction()  # which it has, or raises
         self._model, self._loss, self._frozen = model, loss, frozen
         learning = (layer for layer in model._flat_layers() if layer not in frozen)

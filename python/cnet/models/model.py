@@ -1,0 +1,813 @@
+"""What all models have: Keras's `compile`, `fit`, `evaluate`, `predict` and `save`."""
+
+from __future__ import annotations
+
+import copy
+import json
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _core, losses, saving
+from .._data import FloatArray, as_count, as_number, as_text, is_integer, require_default
+from .._errors import short_repr
+from .._files import StrPath, as_model_path, as_path
+from .._frames import column_names
+from .._names import auto_name, snake_case
+from .._overrides import RejectsOverrides
+from .._progress import Progress
+from .._tapes import is_recorded
+from .._tracebacks import brief_traceback, warn
+from .._typing import ModelProtocol
+from ..callbacks import Callback, CallbackList, History
+from ..layers import Layer
+from ..layers.weight import HasWeights
+from ..metrics import Metric
+from ..training.data import Adapter, check_feature_names, split, validation_parts
+from ..training.loop import Loop, predict
+from ..training.setup import Setup, Totals
+from ..training.sources import Chunk
+from ._summary import print_summary
+
+__all__ = ["Model"]
+
+
+class Model(HasWeights, RejectsOverrides, ModelProtocol):
+    """What all models have; `Sequential` is one.
+
+    Attributes
+    ----------
+    history : History
+        Of the latest `fit`, kept up to date during it.
+    stop_training : bool
+        Set by a callback to end `fit` after the batch (in a batch hook) or the epoch.
+    stop_evaluating, stop_predicting : bool
+        Set by a callback's batch hook to end `evaluate` or `predict` after the batch.
+    """
+
+    _not_overridable: ClassVar = dict.fromkeys(
+        (
+            *("call", "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics"),
+            *("make_train_function", "make_test_function", "make_predict_function"),
+        ),
+        "the engine goes through the layers; compile takes a loss of one's own, and a loop over "
+        "autodiff.GradientTape trains in any other way",
+    )
+
+    history: History
+    stop_training: bool = False
+    stop_evaluating: bool = False
+    stop_predicting: bool = False
+    _setup: Setup | None = None
+    # The columns of the data frame that it was first fitted on.
+    _feature_names: tuple[str, ...] | None = None
+    # The engine's network, where the user's samples are rows of numbers as well.
+    _rows_network: Any = None
+
+    def __init__(self, name: str | None = None) -> None:
+        self._parents = weakref.WeakSet()
+        self.name = auto_name(snake_case(type(self).__name__)) if name is None else name
+        self._use = _core.Use()
+        self._frozen: set[Layer] = set()
+
+    @property
+    def name(self) -> str:
+        """The model's name, and a layer's if it is part of another."""
+        return self._name
+
+    @name.setter
+    def name(self, value: str) -> None:
+        name = as_text("Sequential: name", value)
+        self._check_name_is_free(name)
+        self._name = name
+
+    # What compile was told.
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: None = None,
+        metrics: Iterable[Any] | None = None,
+        weighted_metrics: Iterable[Any] | None = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
+        """Choose how to train.
+
+        Which layers are trainable is read when training begins, and then counts until the next `compile`, as in
+        Keras.
+
+        Parameters
+        ----------
+        optimizer : str or Optimizer, default "rmsprop"
+        loss : str, Loss or function, optional
+            Of a function (y_true, y_pred) the mean is made small: see `cnet.losses.LossFunctionWrapper`.
+            It trains on a tape, a batch at a time, as do models with a `Lambda`. Without a loss the model
+            can only predict.
+        metrics : list of str, Metric or function, optional
+            "accuracy" becomes the one that fits the shapes of labels and outputs; of a function
+            (y_true, y_pred) of samples the mean is taken. They count all samples alike. The engine
+            counts the accuracy that goes with a cross-entropy as it trains; all others see what it
+            made of each batch.
+        weighted_metrics : list of str, Metric or function, optional
+            The same, with each sample counting as much as its weight.
+        run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
+            Of no effect: an epoch always is compiled code, metrics and callbacks never are.
+        loss_weights
+            Not supported, as there is one loss: leave it None.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a name that is unknown, or metrics that don't fit the loss.
+        RuntimeError
+            If the model is being trained or evaluated.
+        """
+        del run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
+        if loss_weights is not None:
+            raise ValueError(
+                "compile: loss_weights is not supported, as a model has one loss, got "
+                f"{short_repr(loss_weights)}"
+            )
+        self._use_setup(Setup.of(optimizer, loss, metrics, weighted_metrics))
+
+    def _use_setup(self, setup: Setup) -> None:
+        setup.native = self.in_engine and (setup.loss is None or setup.loss.in_engine)
+        with self._use:
+            self._setup = setup
+            self._rebuild_network()
+
+    @property
+    def optimizer(self) -> Any:
+        """The optimizer, None before `compile`."""
+        return self._setup.optimizer if self._setup else None
+
+    @property
+    def loss(self) -> losses.Loss | None:
+        """The loss, None before `compile`."""
+        return self._setup.loss if self._setup else None
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics, none before `compile`."""
+        setup = self._setup
+        return [*setup.metrics, *setup.weighted_metrics] if setup else []
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """Names of what `evaluate` returns, in its order."""
+        return list(self._require_setup("metrics_names").logs(Totals()))
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """Return the loss and metrics of the latest call, by name; `fit` ends with validation's."""
+        setup = self._require_setup("get_metrics_result")
+        return setup.logs(setup.totals)
+
+    def reset_metrics(self) -> None:
+        """Forget the figures of the latest call; each call begins with none of its own accord."""
+        self._require_setup("reset_metrics").reset()
+
+    def _require_setup(self, call: str) -> Setup:
+        if self._setup is None:
+            raise ValueError(f"{call}: call compile() first")
+        return self._setup
+
+    @contextmanager
+    def _exclusive(self, call: str, *, nested: bool = False) -> Iterator[Setup]:
+        """Keep the model for one call that trains or evaluates, and yield what `compile` was told.
+
+        Parameters
+        ----------
+        nested : bool, default False
+            Whether a callback of another such call may make this one, whose figures are kept apart.
+
+        Raises
+        ------
+        RuntimeError
+            Within another such call, of any thread.
+        """
+        if nested and self._use.is_of_this_thread:
+            yield self._require_setup(call).for_nested_evaluation()
+        else:
+            with self._use:
+                yield self._require_setup(call)
+
+    # Training and evaluation.
+
+    @brief_traceback
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: str | int = "auto",
+        callbacks: Iterable[Callback] | Callback | None = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: npt.ArrayLike | None = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | list[int] = 1,
+    ) -> History:
+        """Train for a number of epochs, each one native call that needs no GIL.
+
+        Parameters
+        ----------
+        x : array_like, (samples, …), or batches
+            Arrays of any numeric dtype and stride, converted a batch at a time, and copied whole
+            only where the features of a sample are not evenly spaced in memory. Or an iterable
+            that gives batches (x, y) or (x, y, sample_weight), of any sizes, as a generator or a
+            `cnet.utils.PyDataset`: each is one native call.
+        y : array_like
+            Class ids (samples,) or one-hot rows (samples, classes), as the loss wants them. None
+            beside batches.
+        batch_size : int, optional
+            Default: 32, or what makes `steps_per_epoch` batches of the arrays. Batches have theirs.
+        epochs : int, default 1
+            Number of the last epoch, counting from `initial_epoch`.
+        verbose : {"auto", 0, 1, 2}, default "auto"
+            Silent, a live bar, a line an epoch; "auto" is a bar on a terminal and in a notebook.
+        callbacks : list of Callback, optional
+        validation_split : float in [0, 1), default 0
+            The last part of the arrays, taken before shuffling, to validate on.
+        validation_data : tuple (x, y) or (x, y, sample_weight), or batches, optional
+            Data to validate on after epochs.
+        shuffle : bool, default True
+            Whether every pass takes the samples, or the batches of a `PyDataset`, in a new order.
+        class_weight : dict of int to float, optional
+            How much the samples of a class count, 1 where nothing is said. Not in validation.
+        sample_weight : array_like, (samples,), optional
+            How much each sample's loss counts; with `class_weight`, their product. The sum over a
+            batch is still divided by its size, as Keras does (the loss's reduction "sum" does not,
+            and "mean_with_sample_weight" divides by the sum of the weights). A sample of weight 0 is
+            not learnt from, but `BatchNormalization` sees it in its batch.
+        initial_epoch : int, default 0
+        steps_per_epoch : int, optional
+            Batches in an epoch; the next goes on where it ended. Default: until the data ends.
+        validation_steps : int, optional
+            Batches to validate on; of arrays always the first, of an iterator the next.
+        validation_batch_size : int, default `batch_size`
+        validation_freq : int or list of int, default 1
+            Validate after every so many epochs, or after those of a list, counted from 1.
+
+        Returns
+        -------
+        History
+            Its `history` holds the loss and metrics of each epoch.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not of its kind; the model is as it was. If a batch isn't, it is named,
+            and the model has learnt from those before.
+        FloatingPointError
+            If the loss is inf or NaN, before the update that it would have led to; with a
+            `TerminateOnNaN` among the callbacks training ends instead.
+        KeyboardInterrupt
+            On Ctrl-C, after a whole step; ``model.history`` holds the epochs before.
+        RuntimeError
+            If the model is being trained or evaluated, by another thread or a call that this one
+            comes from (a callback's); or if another model trains layers that both have.
+
+        Notes
+        -----
+        While it trains, other threads may predict, read and set weights, and save: they wait for the end
+        of a batch; forks wait, too, and callbacks need not. No one sees half a step, but where the loss or
+        a layer is a function of one's own, whose batches others may come amid. A handler of a signal,
+        which runs amid one, can't: it may set ``stop_training``.
+
+        Warns
+        -----
+        UserWarning
+            If data ends amid an epoch, which is shorter then. If an iterator has ended, so does
+            training.
+        """
+        with self._exclusive("fit") as setup:
+            setup.require_loss("fit")
+            batch_size = _count("fit: batch_size", batch_size)
+            validation_batch_size = _count("fit: validation_batch_size", validation_batch_size)
+            is_validated = _epochs("fit: validation_freq", validation_freq)
+            steps_per_epoch = _count("fit: steps_per_epoch", steps_per_epoch)
+            validation_steps = _count("fit: validation_steps", validation_steps)
+            epochs = as_count("fit: epochs", epochs)
+            initial_epoch = as_count("fit: initial_epoch", initial_epoch)
+            if not isinstance(shuffle, (bool, np.bool_)):
+                raise TypeError(f"fit: shuffle: expected True or False, got {short_repr(shuffle)}")
+            validation_split = as_number("fit: validation_split", validation_split)
+            check_feature_names(self, "fit: x", x)  # of the frame: split() makes arrays of it
+            feature_names = column_names(x)
+            if validation_data is None and validation_split != 0:
+                (x, y, sample_weight), validation_data = split(
+                    x, y, sample_weight, validation_split
+                )
+            source = Adapter(self, setup, class_weight).source(
+                "fit",
+                *(x, y, sample_weight),
+                batch_size=batch_size,
+                steps=steps_per_epoch,
+                shuffles=setup.shuffles,
+                shuffle=bool(shuffle),
+            )
+            validation = None
+            if validation_data is not None:
+                validation = Adapter(self, setup).source(
+                    "fit: validation_data",
+                    *validation_parts(validation_data),
+                    batch_size=validation_batch_size or batch_size,
+                    steps=validation_steps,
+                )
+            progress = Progress(steps_per_epoch or source.batches, verbose, "fit")
+            params = {"epochs": epochs, "steps": progress.steps, "verbose": progress.verbose}
+            loop = Loop(self, setup, CallbackList(callbacks, self, params, "fit"), progress)
+            self._feature_names = self._feature_names or feature_names
+            return loop.fit(
+                source,
+                range(initial_epoch, epochs),
+                steps_per_epoch,
+                validation,
+                validation_steps,
+                is_validated,
+            )
+
+    @brief_traceback
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: str | int = "auto",
+        sample_weight: npt.ArrayLike | None = None,
+        steps: int | None = None,
+        callbacks: Iterable[Callback] | Callback | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Return the loss and metrics over data, without training.
+
+        Parameters
+        ----------
+        x, y, sample_weight
+            As for `fit`: arrays, or batches.
+        batch_size : int, optional
+            As for `fit`; of arrays it has no influence on the result.
+        steps : int, optional
+            Batches to look at. Default: all.
+        verbose, callbacks
+            As for `fit`.
+        return_dict : bool, default False
+
+        Returns
+        -------
+        float, list of float, or dict
+            The loss; with metrics ``[loss, metric, …]``; with `return_dict` by name.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for `fit`.
+        RuntimeError
+            If another thread trains or evaluates the model.
+        """
+        return_dict = bool(return_dict)
+        with self._exclusive("evaluate", nested=True) as setup:
+            setup.require_loss("evaluate")
+            batch_size = _count("evaluate: batch_size", batch_size)
+            steps = _count("evaluate: steps", steps)
+            source = Adapter(self, setup).source(
+                "evaluate", *(x, y, sample_weight), batch_size=batch_size, steps=steps
+            )
+            progress = Progress(steps or source.batches, verbose, "evaluate")
+            params = {"steps": progress.steps, "verbose": progress.verbose}
+            hooks = CallbackList(callbacks, self, params, "evaluate")
+            hooks.call("on_test_begin", {})
+            progress.begin("Evaluate")
+            try:
+                totals = Loop(self, setup, hooks, progress).evaluate("evaluate", source, steps)
+                logs = setup.logs(totals)
+                progress.end(logs, totals.batches)
+            finally:
+                progress.close()
+            hooks.call("on_test_end", logs)
+            return _result(logs, return_dict)
+
+    @brief_traceback
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: str | int = "auto",
+        steps: int | None = None,
+        callbacks: Iterable[Callback] | Callback | None = None,
+    ) -> FloatArray:
+        """Return the model's output for each sample.
+
+        Parameters
+        ----------
+        x : array_like, (samples, …), or batches
+            As for `fit`; of batches the samples alone are looked at, and may be all that there is.
+        batch_size : int, optional
+            As for `fit`. It has no influence on the result: ``predict(x)[i]`` has the bits of
+            ``predict(x[i:i+1])[0]``.
+        verbose : {"auto", 0, 1, 2}, default "auto"
+            As for `fit`; but what is not a bar shows nothing.
+        steps : int, optional
+            Batches to predict for. Default: all.
+        callbacks : list of Callback, optional
+
+        Returns
+        -------
+        array, (samples, …) of the model's dtype
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `x` isn't such data.
+
+        Notes
+        -----
+        Any number of threads may predict with one model at once. While another thread trains it, a
+        prediction waits for the end of a batch; training waits for the predictions that have begun.
+        """
+        batch_size = _count("predict: batch_size", batch_size)
+        steps = _count("predict: steps", steps)
+        source = Adapter(self).source("predict", x, batch_size=batch_size, steps=steps)
+        progress = Progress(steps or source.batches, verbose, "predict")
+        params = {"steps": progress.steps, "verbose": progress.verbose}
+        hooks = CallbackList(callbacks, self, params, "predict")
+        hooks.call("on_predict_begin", {})
+        if progress.live:
+            progress.begin("Predict")
+        try:
+            outputs = predict(self, source, steps, hooks, progress)
+        finally:
+            progress.close()
+        hooks.call("on_predict_end", {})
+        return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
+
+    def __call__(self, x: Any, training: bool | None = None) -> FloatArray:
+        """Return the model's output for a batch: `predict` without its options.
+
+        Parameters
+        ----------
+        x : array_like, (batch, …)
+        training : bool, default False
+            Whether `x` is a batch of training: see `Layer.__call__`.
+
+        Returns
+        -------
+        array, or a `cnet.autodiff.Tensor` on a running tape
+
+        Notes
+        -----
+        A plain array of NumPy has no `numpy` method, which programs of Keras call: they leave it out here,
+        or call ``np.asarray(model(x))``, which is right of both. A subclass of ndarray with such a method
+        would hand it on to all that is computed from it, and cost each call of a small model 2 %.
+        """
+        if is_recorded(x):
+            return self._recorded(x, training=bool(training))  # type: ignore[no-any-return] # a Tensor
+        if training:
+            return self._outputs(x, training=True)
+        # A control loop calls this with one row at a time: microseconds count.
+        if self._rows_network is not None:
+            outputs = self._rows_network.try_predict(x)
+            if outputs is not None:
+                return outputs  # type: ignore[no-any-return] # the core's stub says what it is
+        return self._outputs(x, training=False)
+
+    @brief_traceback
+    def _recorded(self, x: Any, *, training: bool) -> Any:
+        """Return the output as a tensor, on the tapes that are running."""
+        is_plain = type(x) is np.ndarray and x.ndim == 2 and x.dtype == self.dtype and len(x)
+        if is_plain and self._rows_network is not None and x.shape[1] == self.input_shape[1]:
+            return self.chain(training=training).record(x)  # microseconds count
+        tensor = x.__tensor__() if hasattr(type(x), "__tensor__") else None
+        samples = self._samples(x if tensor is None else tensor.value)
+        return self.chain(training=training).record(samples if tensor is None else tensor)
+
+    @brief_traceback
+    def _outputs(self, x: Any, *, training: bool) -> FloatArray:
+        samples = self._samples(x)
+        if not training:
+            return self._predict(samples)
+        if self.in_engine:
+            return self._shaped(self.network.predict_in_training(samples))
+        return self._shaped(self.chain(training=True).predict(samples))
+
+    def _samples(self, x: Any) -> Any:
+        return Adapter(self).samples(f"{type(self).__name__}: x", x)
+
+    def _predict(self, samples: Any, on_progress: Callable[..., Any] | None = None) -> FloatArray:
+        """Return the outputs for samples as the engine takes them."""
+        if self.in_engine:
+            return self._shaped(self.network.predict(samples, on_progress))
+        return self._shaped(self.chain(training=False).predict(samples, on_progress))
+
+    def _shaped(self, rows: FloatArray) -> FloatArray:
+        """Return the engine's rows of numbers in the output's shape."""
+        return rows.reshape(len(rows), *(size or 0 for size in self.output_shape[1:]))
+
+    @brief_traceback
+    def predict_on_batch(self, x: Any) -> FloatArray:
+        """Return the model's output for a batch."""
+        return self._predict(Adapter(self).samples("predict_on_batch: x", x))
+
+    @brief_traceback
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: npt.ArrayLike | None = None,
+        class_weight: Mapping[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Take one step on one batch.
+
+        Returns
+        -------
+        float, list of float, or dict
+            As `evaluate`, of this batch alone, before its step.
+        """
+        return_dict = bool(return_dict)
+        with self._exclusive("train_on_batch") as setup:
+            adapter = Adapter(self, setup, class_weight)
+            data = adapter.adapt("train_on_batch", x, y, sample_weight)
+            setup.reset()
+            batch = Chunk(data, len(data), setup.shuffles.passes)
+            hooks = CallbackList(None, self, {}, "train_on_batch")
+            loop = Loop(self, setup, hooks, Progress(1, 0, "train_on_batch"))
+            setup.totals = loop.train("train_on_batch", batch, Totals())
+            return _result(setup.logs(setup.totals), return_dict)
+
+    @brief_traceback
+    def test_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: npt.ArrayLike | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Return loss and metrics of one batch; see `train_on_batch`."""
+        return_dict = bool(return_dict)
+        with self._exclusive("test_on_batch", nested=True) as setup:
+            data = Adapter(self, setup).adapt("test_on_batch", x, y, sample_weight)
+            setup.reset()
+            hooks = CallbackList(None, self, {}, "test_on_batch")
+            loop = Loop(self, setup, hooks, Progress(1, 0, "test_on_batch"))
+            setup.totals = loop.test(Chunk(data, len(data)), Totals())
+            return _result(setup.logs(setup.totals), return_dict)
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
+        """Return a layer by its name or its position.
+
+        Raises
+        ------
+        ValueError
+            If there is no such layer, or not just one of the two is given.
+        """
+        if (name is None) == (index is None):
+            raise ValueError("get_layer: expected either a name or an index")
+        if index is not None:
+            if not is_integer(index):
+                raise TypeError(f"get_layer: index: expected an integer, got {short_repr(index)}")
+            if not -len(self.layers) <= index < len(self.layers):
+                raise ValueError(f"get_layer: no layer {index} among {len(self.layers)}")
+            return self.layers[index]
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        known = ", ".join(f"'{layer.name}'" for layer in self.layers)
+        raise ValueError(f"get_layer: expected one of {known}, got {short_repr(name)}")
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: None = None,
+    ) -> None:
+        """Print a table of the layers, their shapes and their numbers of parameters.
+
+        Parameters
+        ----------
+        print_fn : function of str, default print
+            Called with each line.
+        expand_nested : bool, default False
+            Whether to show the layers of models within, too.
+        show_trainable : bool, default False
+            Whether to say of each layer that has weights if it is trainable.
+        line_length : int, optional
+            Least width of the table, in characters.
+        positions, layer_range
+            Not supported: leave them None.
+        """
+        least = 0 if line_length is None else as_count("summary: line_length", line_length)
+        require_default("summary", "positions", positions)
+        require_default("summary", "layer_range", layer_range)
+        print_summary(
+            self, print_fn, least, expand_nested=expand_nested, show_trainable=show_trainable
+        )
+
+    # Files and copies.
+
+    def to_json(self, **kwargs: Any) -> str:
+        """Return the configuration as JSON; `model_from_json` reads it.
+
+        Parameters
+        ----------
+        **kwargs
+            For `json.dumps`: ``indent=2``.
+        """
+        config = {"class_name": type(self).__name__, "config": self.get_config()}
+        return json.dumps(config, **kwargs)
+
+    def save(self, filepath: StrPath, overwrite: bool = True, zipped: None = None) -> None:
+        """Save the model to a file: layers, weights, what `compile` was told, how far training is.
+
+        The file is of the safetensors format: any program that knows it reads the weights, named as
+        "dense/kernel", kernels (inputs, outputs). It takes the place of an old one when it is whole
+        and on disk; after an error, a crash or a loss of power that is there as it was.
+
+        Training goes on from the file to the bits that it would have come to without: what the
+        optimizer keeps ("optimizer/velocity/dense/kernel"), the steps it has taken, where random
+        numbers and orders of samples are, and the history ("history/logs/loss") are in it.
+
+        Parameters
+        ----------
+        filepath : str or path
+            Ends in ".safetensors". Through a symbolic link what it points to is written. The mode of
+            a file that exists is kept.
+        overwrite : bool, default True
+            Whether a file may exist. (Where it may not, Keras asks at the terminal.)
+        zipped
+            Not supported: leave it None.
+
+        Raises
+        ------
+        FileExistsError
+            If a file exists that may not.
+        OSError
+            If it can't be written.
+        TypeError
+            If a layer, optimizer or metric has an argument that can't be described in a file, as a
+            function of your own as an initializer.
+        ValueError
+            If the name ends otherwise, or there are layers by the thousand.
+
+        Warns
+        -----
+        UserWarning
+            If the model is not built; or if layers' `trainable` has changed since training began: what
+            the optimizer keeps is then not saved.
+
+        Notes
+        -----
+        Of the history the file holds numbers, and arrays of one shape for all epochs.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> import numpy as np, cnet
+        >>> model = cnet.Sequential([cnet.Input((4,)), cnet.layers.Dense(3, activation="softmax")])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = pathlib.Path(folder, "model.safetensors")
+        ...     model.save(file)
+        ...     copy = cnet.models.load_model(file)
+        >>> bool((copy.predict(np.eye(4)) == model.predict(np.eye(4))).all())
+        True
+        """
+        if zipped is not None:
+            raise ValueError(f"save: zipped is not supported, got {short_repr(zipped)}")
+        path = as_model_path("save", filepath)
+        if not self.built:
+            warn(f"save: the model '{self.name}' is not built: it has no weights yet")
+        saving.save(self, path, overwrite=overwrite)
+
+    def save_weights(self, filepath: StrPath, overwrite: bool = True) -> None:
+        """Save the weights alone; `load_weights` puts them into a model of such layers.
+
+        Parameters
+        ----------
+        filepath, overwrite
+            As for `save`, like what is raised.
+
+        Raises
+        ------
+        OSError, ValueError
+            As `save`, and `ValueError` if the model is not built: it has no weights.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> import cnet
+        >>> make = lambda: cnet.Sequential([cnet.Input((4,)), cnet.layers.Dense(3)])
+        >>> model, other = make(), make()
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = pathlib.Path(folder, "model.weights.safetensors")
+        ...     model.save_weights(file)
+        ...     other.load_weights(file)
+        >>> bool((model.get_weights()[0] == other.get_weights()[0]).all())
+        True
+        """
+        self._require_built("save_weights")
+        saving.save_weights(self, as_model_path("save_weights", filepath), overwrite=overwrite)
+
+    def load_weights(self, filepath: StrPath, skip_mismatch: bool = False) -> None:
+        """Put the weights of a file into the model: all of them or, on an error, none.
+
+        Parameters
+        ----------
+        filepath : str or path
+            Of `save_weights` or `save`, or any safetensors file with tensors of these names
+            ("dense/kernel"). Where the names of cnet's file are not those of the model, as layers
+            that were given none are numbered on, the weights are taken in their order.
+        skip_mismatch : bool, default False
+            Not supported: leave it False.
+
+        Raises
+        ------
+        FormatError
+            If it is no such file or damaged, or its weights are not of the model's number, shapes and
+            dtype.
+        OSError
+            If it can't be read.
+        ValueError
+            If the model is not built: it has no weights.
+        """
+        if skip_mismatch:
+            raise ValueError(
+                f"load_weights: skip_mismatch is not supported, got {short_repr(skip_mismatch)}"
+            )
+        self._require_built("load_weights")
+        saving.load_weights(self, as_path("load_weights: filepath", filepath))
+
+    def _back_up(self, filepath: StrPath, callbacks: Sequence[Callback]) -> None:
+        """Save the model with what the callbacks of its training have counted."""
+        saving.save(self, filepath, callbacks=callbacks)
+
+    def _resume(self, filepath: StrPath, callbacks: Sequence[Callback]) -> None:
+        """Restore this model and its callbacks from a file of `_back_up`."""
+        saving.resume(self, filepath, callbacks)
+
+    def _require_built(self, call: str) -> None:
+        if not self.built:
+            raise ValueError(
+                f"{call}: the model '{self.name}' is not built: it has no weights yet; "
+                "give it an Input, or call build()"
+            )
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Model:
+        twin = memo[id(self)] = type(self).__new__(type(self))
+        # Of one moment, should another thread be training; what pickle asks layer by layer is not.
+        with self.network.snapshot() if self.built else nullcontext():
+            twin.__setstate__(copy.deepcopy(self.__getstate__(), memo))
+        return twin
+
+    def __getstate__(self) -> dict[str, Any]:
+        # For pickle and copy: all but the engine's, which is put together again when needed.
+        return vars(self) | {
+            "_use": None,
+            "_network": None,
+            "_rows_network": None,
+            "_chains": {},
+            "_parents": None,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _use=_core.Use(), _parents=weakref.WeakSet())
+        for layer in self.layers:
+            layer._parents.add(self)
+
+    def __repr__(self) -> str:
+        return f"<Sequential name={self.name}, built={self.built}>"
+
+
+def _count(argument: str, value: int | None) -> int | None:
+    return None if value is None else as_count(argument, value, least=1)
+
+
+def _result(logs: dict[str, Any], return_dict: bool) -> Any:
+    if return_dict:
+        return logs
+    values = list(logs.values())
+    return values[0] if len(values) == 1 else values
+
+
+def _epochs(argument: str, value: Any) -> Callable[[int], bool]:
+    """Return what says of each epoch, counted from 1, if it is one of a validation_freq."""
+    if isinstance(value, list):
+        return {as_count(argument, epoch, least=1) for epoch in value}.__contains__
+    every = as_count(argument, value, least=1)
+    return lambda epoch: epoch % every == 0

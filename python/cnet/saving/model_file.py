@@ -1,0 +1,260 @@
+"""Models to files and back: configuration, what `compile` was told, weights, state of training."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from itertools import chain
+from typing import Any, TypeVar
+
+import numpy as np
+
+from .. import _core, initializers
+from .._data import Array
+from .._files import StrPath
+from .._serialization import find_class
+from .._typing import ModelProtocol
+from ..callbacks import Callback
+from ..layers.weight import Weight, assign_all, read_all
+from ..random import separate_seeds
+from ..training.setup import Setup
+from .backup import describe_fit, read_fit
+from .tensor_file import TensorFile, write_tensor_file
+from .training import describe_training, read_training
+
+__all__ = ["load_weights", "read_model", "resume", "save", "save_weights"]
+
+VERSION = 1
+
+# Of tensors, in the order in which they stand in a file.
+_GROUPS = ("weights", "optimizer", "history", "callbacks")
+
+
+Model = TypeVar("Model", bound=ModelProtocol)
+
+
+def save(
+    model: ModelProtocol,
+    path: StrPath,
+    *,
+    overwrite: bool = True,
+    callbacks: Sequence[Callback] | None = None,
+) -> None:
+    """Save a model; with `callbacks`, also what they have counted, for `resume`. See `Model.save`."""
+    document: dict[str, Any] = {
+        "model": {"class_name": type(model).__name__, "config": model.get_config()}
+    }
+    if model._setup is not None:
+        document["compile"] = model._setup.get_config()
+    weights = weights_by_path(model)
+    with model.network.snapshot() if model.built else nullcontext():
+        training, tensors = describe_training(model, weights)
+        tensors = {"weights": _arrays(weights)} | tensors
+    if callbacks is not None:
+        fit, tensors["callbacks"] = describe_fit(model, callbacks, weights)
+        document |= fit
+    _write(path, tensors, document | training, overwrite)
+
+
+def save_weights(model: ModelProtocol, path: StrPath, *, overwrite: bool) -> None:
+    """Save the weights of a built model; see `Model.save_weights`."""
+    _write(path, {"weights": _arrays(weights_by_path(model))}, {}, overwrite)
+
+
+def load_weights(model: ModelProtocol, path: StrPath) -> None:
+    """Assign the weights of a file to a built model; see `Model.load_weights`."""
+    with TensorFile(path) as file:
+        weights: Mapping[str, Weight] = weights_by_path(model)
+        in_file = list(file.entries)
+        if file.document is not None:
+            in_file = _header(file)["weights"]
+            weights = _by_file_name(file, weights, in_file)
+        _read_weights(file, weights, in_file)()
+
+
+def resume(model: ModelProtocol, path: StrPath, callbacks: Sequence[Callback]) -> None:
+    """Restore model and callbacks from a file that `save` wrote with callbacks.
+
+    Raises
+    ------
+    FormatError, OSError
+        As `load_weights`; weights and callbacks are then unchanged.
+    """
+    with TensorFile(path) as file:
+        document = _header(file)
+        if not model.built:
+            _build(model, file, document)
+        weights = _by_file_name(file, weights_by_path(model), document["weights"])
+        put_weights = _read_weights(file, weights, document["weights"])
+        put_training = read_training(file, document, model, weights)
+        put_fit = read_fit(file, document, model, callbacks, weights)
+        # Callbacks may have changed a constant rate; a schedule follows from the step.
+        rate = _found(document, "compile", "optimizer", "config", "learning_rate")
+        kind = _found(document, "compile", "optimizer", "class_name")
+        assert model._setup is not None
+        ours = model._setup.get_config()["optimizer"]
+        same_rate = type(rate) is type(ours["config"].get("learning_rate"))
+        if kind != ours["class_name"] or not same_rate:
+            file.refuse(f"its optimizer, {kind}, is not the model's, or has another kind of rate")
+        if isinstance(rate, float) and not 0 <= rate < math.inf:
+            file.refuse(f"its learning rate is {rate}")
+    put_weights()
+    put_training()
+    if isinstance(rate, float):
+        model.optimizer.learning_rate = rate
+    put_fit()
+
+
+def _build(model: ModelProtocol, file: TensorFile, document: Mapping[str, Any]) -> None:
+    """Build a model for the input shape of a file, once a copy has shown that its data suffices for it."""
+    shape = _found(document, "model", "config", "build_input_shape")
+    with initializers.override(_bounded_zeros(file, document["weights"])):
+        try:
+            copy.deepcopy(model).build(tuple(shape))
+        except (TypeError, ValueError) as error:
+            file.refuse(f"this model can't be built as that was: {error}", error)
+    model.build(tuple(shape))
+
+
+def read_model(
+    filepath: StrPath,
+    known: Mapping[str, type[Model]],
+    custom_objects: Mapping[str, Any] | None,
+    *,
+    compile: bool,
+) -> Model:
+    """Return the model of a file, of one of the classes `known`; see `cnet.models.load_model`."""
+    with TensorFile(filepath) as file:
+        document = _header(file)
+        if "model" not in document:
+            file.refuse("it holds weights alone: model.load_weights reads them")
+        try:
+            # The file's data bounds what its description can ask for.
+            with initializers.override(_bounded_zeros(file, document["weights"])), separate_seeds():
+                cls, config = find_class(document["model"], known, custom_objects, "model")
+                model: Model = cls.from_config(config, custom_objects)
+                if compile and document.get("compile") is not None:
+                    model._use_setup(Setup.from_config(document["compile"], custom_objects))
+            weights = weights_by_path(model)
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 # whatever a constructor says of such a description
+            file.refuse(f"its description is of no model: {error}", error)
+        put_weights = _read_weights(file, weights, document["weights"])
+        put_training = read_training(file, document, model, weights)
+    put_weights()
+    put_training()
+    return model
+
+
+def weights_by_path(model: Any) -> dict[str, Weight]:
+    """Return a model's weights by their names in a file: the names down to them, "dense/kernel".
+
+    Raises
+    ------
+    ValueError
+        If two have one name, as layers named with a "/" can bring about.
+    """
+    found: dict[str, Weight] = {}
+    for path, weight in _paths(model.layers, ""):
+        if found.get(path, weight) is not weight:
+            raise ValueError(f"two weights would be named '{path}' in a file: rename a layer")
+        found[path] = weight
+    return found
+
+
+def _paths(layers: list[Any], prefix: str) -> Iterator[tuple[str, Weight]]:
+    for layer in layers:
+        if hasattr(layer, "layers"):  # a model in the model
+            yield from _paths(layer.layers, f"{prefix}{layer.name}/")
+            continue
+        for weight in layer.weights:
+            yield f"{prefix}{layer.name}/{weight.name}", weight
+
+
+def _arrays(weights: Mapping[str, Weight]) -> dict[str, Array]:
+    return dict(zip(weights, read_all(list(weights.values())), strict=True))
+
+
+def _write(
+    path: StrPath,
+    groups: Mapping[str, Mapping[str, Array]],
+    document: Mapping[str, Any],
+    overwrite: bool,
+) -> None:
+    header = {"version": VERSION, "cnet": _core.build_info()["version"]}
+    header |= {group: list(tensors) for group, tensors in groups.items()}
+    arrays = {name: array for tensors in groups.values() for name, array in tensors.items()}
+    if len(arrays) != sum(map(len, groups.values())):
+        raise ValueError(f"{path}: a weight would be named as one of {_GROUPS}: rename a layer")
+    write_tensor_file(path, arrays, header | dict(document), overwrite=overwrite)
+
+
+def _header(file: TensorFile) -> dict[str, Any]:
+    """Return a file's document, what every one has in it checked."""
+    document = file.document
+    if document is None:
+        file.refuse("no cnet wrote it: it has no description of a model")
+    if document.get("version") != VERSION:
+        file.refuse(f"its version is {document.get('version')!r}, this cnet reads {VERSION}")
+    # The first files had weights alone.
+    lists = [document.get("weights"), *(document.get(group, []) for group in _GROUPS[1:])]
+    are_lists = all(isinstance(names, list) for names in lists)
+    if not are_lists or list(chain(*lists)) != list(file.entries):
+        file.refuse(f"its lists of {', '.join(_GROUPS)} are not those of its tensors")
+    return document
+
+
+def _by_file_name(
+    file: TensorFile, weights: Mapping[str, Weight], in_file: list[str]
+) -> Mapping[str, Weight]:
+    """Return weights by the file's names: the same, or others in the same order."""
+    if set(in_file) == set(weights):
+        return weights
+    ours, its = _kinds(list(weights)), _kinds(in_file)
+    if its != ours:
+        file.refuse(
+            f"it holds {len(its)} weights ({', '.join(its)}), "
+            f"the model has {len(ours)} ({', '.join(ours)})"
+        )
+    return dict(zip(in_file, weights.values(), strict=True))
+
+
+def _read_weights(
+    file: TensorFile, weights: Mapping[str, Weight], in_file: list[str]
+) -> Callable[[], None]:
+    """Read all weights, once they have been found fit; return what puts them into the model."""
+    for name, weight in weights.items():
+        file.check(name, weight.dtype, weight.shape)
+    if extra := [name for name in in_file if name not in weights]:
+        file.refuse(f"the model has no weight '{extra[0]}'")
+    arrays = [file.read(name) for name in weights]
+    return lambda: assign_all(list(weights.values()), arrays, "load_weights")
+
+
+def _found(document: Any, *keys: str) -> Any:
+    """Return what a document has under one key in another; None if it hasn't."""
+    for key in keys:
+        document = document.get(key) if isinstance(document, dict) else None
+    return document
+
+
+def _kinds(names: list[str]) -> list[str]:
+    """Return what the weights are to their layers: "kernel" and "bias"."""
+    return [name.rpartition("/")[2] for name in names]
+
+
+def _bounded_zeros(file: TensorFile, names: list[str]) -> Callable[..., Array]:
+    """Return an initializer that makes no more than the file has weights for."""
+    left = sum(file.entries[name].end - file.entries[name].begin for name in names)
+
+    def zeros(shape: tuple[int, ...], dtype: str) -> Array:
+        nonlocal left
+        left -= math.prod(shape) * np.dtype(dtype).itemsize
+        if left < 0:
+            raise ValueError(f"weights of shape {shape} are more than the file has numbers for")
+        return np.zeros(shape, dtype)
+
+    return zeros

@@ -1,0 +1,265 @@
+"""Takes an engine through data: epochs, evaluations and predictions, with their callbacks and progress bar."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .._data import Array, FloatArray
+from .._progress import Progress
+from .._typing import ModelProtocol
+from ..callbacks import CallbackList, History
+from .setup import Setup, Totals
+from .sources import Chunk, Source, warn_of_end
+
+__all__ = ["Loop"]
+
+# Samples that metrics see at once in an evaluation, so that their figures depend neither on the batch size
+# nor on the number of threads.
+BLOCK = 8192
+
+
+@dataclass
+class Loop:
+    """One call of a model, with its callbacks and its progress bar."""
+
+    model: ModelProtocol
+    setup: Setup
+    callbacks: CallbackList
+    progress: Progress
+
+    def fit(
+        self,
+        source: Source,
+        epochs: range,
+        steps: int | None,
+        validation: Source | None,
+        validation_steps: int | None,
+        is_validated: Callable[[int], bool],
+    ) -> History:
+        """Train for some epochs; validate after those, counted from 1, for which `is_validated` is true."""
+        model, setup, callbacks, progress = self.model, self.setup, self.callbacks, self.progress
+        if epochs.start == 0:
+            setup.shuffles.taken = 0
+        # First, so that a callback that saves the model saves the epoch's figures with it.
+        history = model.history = History()
+        callbacks.prepend(history)
+        model.stop_training = False
+        logs: dict[str, Any] = {}
+        callbacks.call("on_train_begin", {})
+        callbacks.call("_on_train_ready", callbacks.callbacks)
+        if history.epoch:  # restored from an interrupted fit
+            next_epoch, logs = history.epoch[-1] + 1, history.latest()
+            epochs = range(next_epoch, next_epoch if model.stop_training else epochs.stop)
+        try:
+            for epoch in epochs:
+                call = f"fit: epoch {epoch + 1}"
+                callbacks.call("on_epoch_begin", epoch, {})
+                progress.begin(f"Epoch {epoch + 1}/{epochs.stop}")
+                totals = self._train_epoch(call, source, steps)
+                if totals.batches == 0:
+                    break
+                logs = setup.logs(totals)
+                if validation is not None and is_validated(epoch + 1):
+                    figures = self._validate(validation, validation_steps)
+                    logs |= {f"val_{name}": value for name, value in figures.items()}
+                progress.end(logs, totals.batches)
+                callbacks.call("on_epoch_end", epoch, logs)
+                history.refresh_latest()
+                callbacks.call("_on_epoch_complete", callbacks.callbacks)
+                if model.stop_training:
+                    break
+                if source.exhausted:
+                    if steps is None and epoch + 1 < epochs.stop:
+                        warn_of_end(call, "and another epoch was to come")
+                    break
+        finally:
+            progress.close()
+            history.drop_incomplete_epoch()
+            if setup.engine is not None:  # an interrupt may precede a batch's own count
+                setup.optimizer.batches = setup.engine.steps
+        if setup.engine is not None or setup.pending_state is not None:
+            setup.engine_for(model).finish()
+        callbacks.call("on_train_end", logs)
+        return history
+
+    def _train_epoch(self, call: str, source: Source, steps: int | None) -> Totals:
+        """Train for one epoch; return its totals."""
+        self.setup.reset()
+        totals = Totals()
+        for chunk in source.epoch(call, steps):
+            if self.callbacks.wants_batches("train"):
+                self.callbacks.call("on_train_batch_begin", totals.batches, {})
+            totals = self.train(call, chunk, totals)
+            if self.model.stop_training:
+                break
+        self.setup.totals = totals
+        return totals
+
+    def train(self, call: str, chunk: Chunk, before: Totals) -> Totals:
+        """Train on a chunk, whose first batch has begun; return the totals so far."""
+        model, setup, callbacks, progress = self.model, self.setup, self.callbacks, self.progress
+        engine, data, size = setup.engine_for(model), chunk.data, chunk.batch_size
+        has_hooks, has_metrics = callbacks.wants_batches("train"), bool(setup.python_metrics)
+        every_batch = has_hooks or has_metrics
+        order: Array | None = None
+        if has_metrics and chunk.shuffled:
+            order = setup.shuffles.order(chunk.number, len(data))
+
+        def end_batch(totals: Totals) -> None:
+            if not has_hooks and not progress.live:
+                return
+            logs = setup.logs(totals)
+            progress.update(totals.batches, logs)
+            if has_hooks:
+                setup.optimizer.batches = engine.steps
+                callbacks.call("on_train_batch_end", totals.batches - 1, logs)
+
+        def on_progress(rows: int, batches: int, loss: float, correct: float) -> bool:
+            if has_metrics:
+                own = slice((batches - 1) * size, min(batches * size, len(data)))
+                setup.update_metrics(data, own if order is None else order[own], engine.outputs())
+            totals = before + Totals(rows, batches, loss, correct)
+            end_batch(totals)
+            if has_hooks and not model.stop_training and rows < len(data):
+                callbacks.call("on_train_batch_begin", totals.batches, {})
+            return every_batch and model.stop_training
+
+        assert data.y is not None
+        optimizer, steps = setup.optimizer, engine.steps
+        optimizer.batches = steps  # it may train other models, too
+        try:
+            rows, loss, correct = engine.train_epoch(
+                data.x,
+                data.y,
+                size,
+                chunk.shuffled,
+                setup.shuffles.seed,
+                chunk.number,
+                optimizer.rule(),
+                on_progress if every_batch or progress.live else None,
+                every_batch,
+                data.sample_weight,
+                False,
+                optimizer.learning_rates(chunk.batches, steps),
+                before.batches,
+            )
+        except FloatingPointError as error:
+            named = FloatingPointError(f"{call}: {error}")
+            if not callbacks.handles_nan(named):
+                raise named from None
+            batches = before.batches + engine.steps - steps + 1
+            totals = Totals(before.rows, batches, math.nan, math.nan)
+            end_batch(totals)
+            return totals
+        finally:
+            optimizer.batches = engine.steps
+        totals = before + Totals(rows, math.ceil(rows / size), loss, correct)
+        if not every_batch:
+            end_batch(totals)
+        return totals
+
+    def _validate(self, source: Source, steps: int | None) -> dict[str, Any]:
+        """Return the figures of validation, none if its data has ended."""
+        source.restart()
+        self.callbacks.call("on_test_begin", {})
+        silent = Loop(self.model, self.setup, self.callbacks, Progress(steps, 0, "fit"))
+        totals = silent.evaluate("fit: validation_data", source, steps)
+        if steps is None and totals.batches == 0:
+            warn_of_end("fit: validation_data", "in an epoch before")
+        logs = self.setup.logs(totals) if totals.batches else {}
+        self.callbacks.call("on_test_end", logs)
+        return logs
+
+    def evaluate(self, call: str, source: Source, steps: int | None) -> Totals:
+        """Evaluate a source; return the totals."""
+        model, setup, callbacks = self.model, self.setup, self.callbacks
+        setup.reset()
+        model.stop_evaluating = False
+        has_hooks = callbacks.wants_batches("test")
+        totals = Totals()
+        for chunk in source.epoch(call, steps, one_by_one=has_hooks):
+            if has_hooks:
+                callbacks.call("on_test_batch_begin", totals.batches, {})
+            totals = self.test(chunk, totals)
+            if has_hooks:
+                callbacks.call("on_test_batch_end", totals.batches - 1, setup.logs(totals))
+            if model.stop_evaluating:
+                break
+        setup.totals = totals
+        return totals
+
+    def test(self, chunk: Chunk, before: Totals) -> Totals:
+        """Evaluate a chunk; return the totals so far."""
+        setup, progress, data = self.setup, self.progress, chunk.data
+        engine = setup.engine_for(self.model)
+        has_metrics, size = bool(setup.python_metrics), chunk.batch_size
+        done, waiting = 0, list[FloatArray]()
+
+        def update_metrics(rows: int) -> None:
+            """Show the metrics each block that is complete, and the rest at the end."""
+            nonlocal done, waiting
+            waiting.append(engine.outputs())
+            while rows - done >= BLOCK or done < rows == len(data):
+                outputs = np.concatenate(waiting)
+                block = slice(done, min(done + BLOCK, rows))
+                setup.update_metrics(data, block, outputs[:BLOCK])
+                done, waiting = block.stop, [outputs[BLOCK:]]
+
+        def show(totals: Totals) -> None:
+            if progress.live:
+                progress.update(totals.batches, setup.logs(totals))
+
+        def on_progress(rows: int, _: int, loss: float, correct: float) -> None:
+            if has_metrics:
+                update_metrics(rows)
+            show(before + Totals(rows, rows // size, loss, correct))
+
+        assert data.y is not None
+        in_blocks = has_metrics and not engine.depends_on_batch
+        rows, loss, correct = engine.evaluate(
+            data.x,
+            data.y,
+            max(size, BLOCK) if in_blocks else size,
+            on_progress if has_metrics or progress.live else None,
+            data.sample_weight,
+            has_metrics,
+        )
+        totals = before + Totals(rows, chunk.batches, loss, correct)
+        show(totals)
+        return totals
+
+
+def predict(
+    model: ModelProtocol,
+    source: Source,
+    steps: int | None,
+    callbacks: CallbackList,
+    progress: Progress,
+) -> list[FloatArray]:
+    """Return the outputs of each chunk of a source."""
+    model.stop_predicting = False
+    has_hooks = callbacks.wants_batches("predict")
+    outputs: list[FloatArray] = []
+    batches = 0
+    for chunk in source.epoch("predict", steps, one_by_one=has_hooks):
+        before, size = batches, chunk.batch_size
+
+        def on_progress(rows: int, *_: Any, before: int = before, size: int = size) -> None:
+            progress.update(before + math.ceil(rows / size), {})
+
+        if has_hooks:
+            callbacks.call("on_predict_batch_begin", batches, {})
+        outputs.append(model._predict(chunk.data.x, on_progress if progress.live else None))
+        batches += chunk.batches
+        if has_hooks:
+            callbacks.call("on_predict_batch_end", before, {"outputs": outputs[-1]})
+        if model.stop_predicting:
+            break
+    if progress.live:
+        progress.end({}, batches)
+    return outputs
