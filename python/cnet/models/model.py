@@ -199,6 +199,21 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
             with self._use:
                 yield self._require_setup(call)
 
+    def _loop(
+        self,
+        call: str,
+        setup: Setup,
+        callbacks: Iterable[Callback] | Callback | None = None,
+        *,
+        steps: int | None = 1,
+        verbose: str | int = 0,
+        **params: Any,
+    ) -> Loop:
+        """Return what takes the engine through the data of one call."""
+        progress = Progress(steps, verbose, call)
+        params |= {"steps": steps, "verbose": progress.verbose}
+        return Loop(self, setup, CallbackList(callbacks, self, params, call), progress)
+
     # Training and evaluation.
 
     @brief_traceback
@@ -328,9 +343,8 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
                     batch_size=validation_batch_size or batch_size,
                     steps=validation_steps,
                 )
-            progress = Progress(steps_per_epoch or source.batches, verbose, "fit")
-            params = {"epochs": epochs, "steps": progress.steps, "verbose": progress.verbose}
-            loop = Loop(self, setup, CallbackList(callbacks, self, params, "fit"), progress)
+            steps = steps_per_epoch or source.batches
+            loop = self._loop("fit", setup, callbacks, steps=steps, verbose=verbose, epochs=epochs)
             self._feature_names = self._feature_names or feature_names
             return loop.fit(
                 source,
@@ -387,19 +401,10 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
             source = Adapter(self, setup).source(
                 "evaluate", *(x, y, sample_weight), batch_size=batch_size, steps=steps
             )
-            progress = Progress(steps or source.batches, verbose, "evaluate")
-            params = {"steps": progress.steps, "verbose": progress.verbose}
-            hooks = CallbackList(callbacks, self, params, "evaluate")
-            hooks.call("on_test_begin", {})
-            progress.begin("Evaluate")
-            try:
-                totals = Loop(self, setup, hooks, progress).evaluate("evaluate", source, steps)
-                logs = setup.logs(totals)
-                progress.end(logs, totals.batches)
-            finally:
-                progress.close()
-            hooks.call("on_test_end", logs)
-            return _result(logs, return_dict)
+            loop = self._loop(
+                "evaluate", setup, callbacks, steps=steps or source.batches, verbose=verbose
+            )
+            return _result(loop.evaluate("evaluate", source, steps), return_dict)
 
     @brief_traceback
     def predict(
@@ -445,15 +450,7 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
         progress = Progress(steps or source.batches, verbose, "predict")
         params = {"steps": progress.steps, "verbose": progress.verbose}
         hooks = CallbackList(callbacks, self, params, "predict")
-        hooks.call("on_predict_begin", {})
-        if progress.live:
-            progress.begin("Predict")
-        try:
-            outputs = predict(self, source, steps, hooks, progress)
-        finally:
-            progress.close()
-        hooks.call("on_predict_end", {})
-        return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
+        return predict(self, source, steps, hooks, progress)
 
     def __call__(self, x: Any, training: bool | None = None) -> FloatArray:
         """Return the model's output for a batch: `predict` without its options.
@@ -544,8 +541,7 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
             data = adapter.adapt("train_on_batch", x, y, sample_weight)
             setup.reset()
             batch = Chunk(data, len(data), setup.shuffles.passes)
-            hooks = CallbackList(None, self, {}, "train_on_batch")
-            loop = Loop(self, setup, hooks, Progress(1, 0, "train_on_batch"))
+            loop = self._loop("train_on_batch", setup)
             setup.totals = loop.train("train_on_batch", batch, Totals())
             return _result(setup.logs(setup.totals), return_dict)
 
@@ -562,8 +558,7 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
         with self._exclusive("test_on_batch", nested=True) as setup:
             data = Adapter(self, setup).adapt("test_on_batch", x, y, sample_weight)
             setup.reset()
-            hooks = CallbackList(None, self, {}, "test_on_batch")
-            loop = Loop(self, setup, hooks, Progress(1, 0, "test_on_batch"))
+            loop = self._loop("test_on_batch", setup)
             setup.totals = loop.test(Chunk(data, len(data)), Totals())
             return _result(setup.logs(setup.totals), return_dict)
 

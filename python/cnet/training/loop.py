@@ -166,32 +166,37 @@ class Loop:
     def _validate(self, source: Source, steps: int | None) -> dict[str, Any]:
         """Return the figures of validation, none if its data has ended."""
         source.restart()
-        self.callbacks.call("on_test_begin", {})
         silent = Loop(self.model, self.setup, self.callbacks, Progress(steps, 0, "fit"))
-        totals = silent.evaluate("fit: validation_data", source, steps)
-        if steps is None and totals.batches == 0:
+        logs = silent.evaluate("fit: validation_data", source, steps)
+        if steps is None and not logs:
             warn_of_end("fit: validation_data", "in an epoch before")
-        logs = self.setup.logs(totals) if totals.batches else {}
-        self.callbacks.call("on_test_end", logs)
         return logs
 
-    def evaluate(self, call: str, source: Source, steps: int | None) -> Totals:
-        """Evaluate a source; return the totals."""
-        model, setup, callbacks = self.model, self.setup, self.callbacks
-        setup.reset()
+    def evaluate(self, call: str, source: Source, steps: int | None) -> dict[str, Any]:
+        """Return the loss and metrics of a source, none if its data has ended."""
+        model, setup, callbacks, progress = self.model, self.setup, self.callbacks, self.progress
         model.stop_evaluating = False
+        setup.reset()
         has_hooks = callbacks.wants_batches("test")
         totals = Totals()
-        for chunk in source.epoch(call, steps, one_by_one=has_hooks):
-            if has_hooks:
-                callbacks.call("on_test_batch_begin", totals.batches, {})
-            totals = self.test(chunk, totals)
-            if has_hooks:
-                callbacks.call("on_test_batch_end", totals.batches - 1, setup.logs(totals))
-            if model.stop_evaluating:
-                break
-        setup.totals = totals
-        return totals
+        callbacks.call("on_test_begin", {})
+        progress.begin("Evaluate")
+        try:
+            for chunk in source.epoch(call, steps, one_by_one=has_hooks):
+                if has_hooks:
+                    callbacks.call("on_test_batch_begin", totals.batches, {})
+                totals = self.test(chunk, totals)
+                if has_hooks:
+                    callbacks.call("on_test_batch_end", totals.batches - 1, setup.logs(totals))
+                if model.stop_evaluating:
+                    break
+            setup.totals = totals
+            logs = setup.logs(totals) if totals.batches else {}
+            progress.end(logs, totals.batches)
+        finally:
+            progress.close()
+        callbacks.call("on_test_end", logs)
+        return logs
 
     def test(self, chunk: Chunk, before: Totals) -> Totals:
         """Evaluate a chunk; return the totals so far."""
@@ -240,26 +245,33 @@ def predict(
     steps: int | None,
     callbacks: CallbackList,
     progress: Progress,
-) -> list[FloatArray]:
-    """Return the outputs of each chunk of a source."""
+) -> FloatArray:
+    """Return the outputs for a source."""
     model.stop_predicting = False
     has_hooks = callbacks.wants_batches("predict")
     outputs: list[FloatArray] = []
     batches = 0
-    for chunk in source.epoch("predict", steps, one_by_one=has_hooks):
-        before, size = batches, chunk.batch_size
-
-        def on_progress(rows: int, *_: Any, before: int = before, size: int = size) -> None:
-            progress.update(before + math.ceil(rows / size), {})
-
-        if has_hooks:
-            callbacks.call("on_predict_batch_begin", batches, {})
-        outputs.append(model._predict(chunk.data.x, on_progress if progress.live else None))
-        batches += chunk.batches
-        if has_hooks:
-            callbacks.call("on_predict_batch_end", before, {"outputs": outputs[-1]})
-        if model.stop_predicting:
-            break
+    callbacks.call("on_predict_begin", {})
     if progress.live:
-        progress.end({}, batches)
-    return outputs
+        progress.begin("Predict")
+    try:
+        for chunk in source.epoch("predict", steps, one_by_one=has_hooks):
+            before, size = batches, chunk.batch_size
+
+            def on_progress(rows: int, *_: Any, before: int = before, size: int = size) -> None:
+                progress.update(before + math.ceil(rows / size), {})
+
+            if has_hooks:
+                callbacks.call("on_predict_batch_begin", batches, {})
+            outputs.append(model._predict(chunk.data.x, on_progress if progress.live else None))
+            batches += chunk.batches
+            if has_hooks:
+                callbacks.call("on_predict_batch_end", before, {"outputs": outputs[-1]})
+            if model.stop_predicting:
+                break
+        if progress.live:
+            progress.end({}, batches)
+    finally:
+        progress.close()
+    callbacks.call("on_predict_end", {})
+    return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
