@@ -1,4 +1,4 @@
-"""Models made from what describes them: a text, a file, another model."""
+"""Functions that make a model of JSON, a file, or another model."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ __all__ = ["clone_model", "load_model", "model_from_json", "save_model"]
 def model_from_json(
     json_string: str, custom_objects: Mapping[str, Any] | None = None
 ) -> Sequential:
-    """Return a new model from what `Sequential.to_json` gave; its weights begin anew.
+    """Return a new model for the JSON text of `Sequential.to_json`, with new initial weights.
 
     Parameters
     ----------
     json_string : str
     custom_objects : dict of str to type, optional
-        Layers and models of your own, by the name of their class.
+        User-defined layers and models by class name.
 
     Raises
     ------
     ValueError
-        If it is no JSON, or no model's.
+        If the text is not JSON, or does not describe a model.
 
     Examples
     --------
@@ -55,29 +55,27 @@ def load_model(
     compile: bool = True,
     safe_mode: bool = True,
 ) -> Sequential:
-    """Return the model that `Sequential.save` saved, compiled as it was.
+    """Return the model in a file of `Sequential.save`, compiled with the same arguments.
 
-    Nothing in a file is run, and no size in it is believed before it is checked: files from
-    strangers are safe to load.
+    Loading untrusted files is safe: no code in a file is run, and each size is checked before it is used.
 
     Parameters
     ----------
     filepath : str or path
     custom_objects : dict, optional
-        Layers, models, metrics, optimizers, schedules and metrics' functions of your own, by the
-        names of their classes and functions.
+        User-defined layers, models, metrics, optimizers, schedules and functions by name.
     compile : bool, default True
-        Whether to compile the model, if the one that was saved was.
+        Whether to compile the model, if the saved one was compiled.
     safe_mode : bool, default True
-        Of no effect: there is no other mode.
+        Ignored: loading is always safe.
 
     Raises
     ------
     FormatError
-        A `ValueError`: if it is no such file or damaged, has a class that is not known, or its
-        tensors are not the weights of the model that it describes.
+        A `ValueError`: if the file is invalid or damaged, names an unknown class, or its tensors do not
+        fit the model that it describes.
     OSError
-        If it can't be read.
+        If the file cannot be read.
 
     Examples
     --------
@@ -109,7 +107,7 @@ def clone_model(
     input_tensors: None = None,
     clone_function: Callable[[Any], Any] | None = None,
 ) -> Sequential:
-    """Return a model of new layers like these, whose weights begin anew; it is not compiled.
+    """Return an uncompiled model with copies of the layers and new initial weights.
 
     Parameters
     ----------
@@ -117,12 +115,12 @@ def clone_model(
     input_tensors
         Not supported: leave it None.
     clone_function : function of a layer, optional
-        Returns the new layer; default: ``type(layer).from_config(layer.get_config())``.
+        Returns the copy of a layer; default: ``type(layer).from_config(layer.get_config())``.
 
     Raises
     ------
     TypeError
-        If `model` isn't one, or a layer can't be described by a configuration.
+        If `model` is not a model, or a layer has no configuration.
 
     Examples
     --------
@@ -153,5 +151,5 @@ def _cloned(layer: Any) -> Any:
 
 
 def _known() -> dict[str, type[Sequential]]:
-    """Return the classes that a file or a text may name."""
+    """Return the model classes that a file may name."""
     return {"Sequential": Sequential}

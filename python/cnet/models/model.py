@@ -42,7 +42,7 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
     Attributes
     ----------
     history : History
-        Of the latest `fit`, kept up to date during it.
+        Of the latest `fit`; updated after each epoch.
     stop_training : bool
         Set by a callback to end `fit` after the batch (in a batch hook) or the epoch.
     stop_evaluating, stop_predicting : bool
@@ -54,8 +54,8 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
             *("call", "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics"),
             *("make_train_function", "make_test_function", "make_predict_function"),
         ),
-        "the engine goes through the layers; compile takes a loss of one's own, and a loop over "
-        "autodiff.GradientTape trains in any other way",
+        "the engine computes the layers; pass a function as the loss to compile, or write a training "
+        "loop with autodiff.GradientTape",
     )
 
     history: History
@@ -63,9 +63,9 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
     stop_evaluating: bool = False
     stop_predicting: bool = False
     _setup: Setup | None = None
-    # The columns of the data frame that it was first fitted on.
+    # The columns of the data frame of the first fit.
     _feature_names: tuple[str, ...] | None = None
-    # The engine's network, where the user's samples are rows of numbers as well.
+    # The engine's network, if the user's samples are rows of numbers too.
     _rows_network: Any = None
 
     def __init__(self, name: str | None = None) -> None:
@@ -76,7 +76,7 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
 
     @property
     def name(self) -> str:
-        """The model's name, and a layer's if it is part of another."""
+        """The model's name; also its name as a layer of another model."""
         return self._name
 
     @name.setter
@@ -84,8 +84,6 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
         name = as_text("Sequential: name", value)
         self._check_name_is_free(name)
         self._name = name
-
-    # What compile was told.
 
     def compile(
         self,
@@ -99,36 +97,35 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
         jit_compile: bool | str = "auto",
         auto_scale_loss: bool = True,
     ) -> None:
-        """Choose how to train.
+        """Configure training.
 
-        Which layers are trainable is read when training begins, and then counts until the next `compile`, as in
-        Keras.
+        As in Keras, changes of a layer's `trainable` after training has begun take effect at the next `compile`.
 
         Parameters
         ----------
         optimizer : str or Optimizer, default "rmsprop"
         loss : str, Loss or function, optional
-            Of a function (y_true, y_pred) the mean is made small: see `cnet.losses.LossFunctionWrapper`.
-            It trains on a tape, a batch at a time, as do models with a `Lambda`. Without a loss the model
-            can only predict.
+            The mean of a function (y_true, y_pred) is minimized: see `cnet.losses.LossFunctionWrapper`.
+            With a function, or a `Lambda` layer, the model trains on a tape, batch by batch. Without a
+            loss the model can only predict.
         metrics : list of str, Metric or function, optional
-            "accuracy" becomes the one that fits the shapes of labels and outputs; of a function
-            (y_true, y_pred) of samples the mean is taken. They count all samples alike. The engine
-            counts the accuracy that goes with a cross-entropy as it trains; all others see what it
-            made of each batch.
+            "accuracy" resolves to the accuracy that fits the shapes of labels and outputs. The values
+            of a function (y_true, y_pred) are averaged over the samples. Sample weights are ignored.
+            The engine computes the accuracy that belongs to a cross-entropy; all other metrics are
+            computed from the predictions for each batch.
         weighted_metrics : list of str, Metric or function, optional
-            The same, with each sample counting as much as its weight.
+            Metrics weighted by the sample weights.
         run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
-            Of no effect: an epoch always is compiled code, metrics and callbacks never are.
+            Ignored: the engine is always compiled code, metrics and callbacks never are.
         loss_weights
-            Not supported, as there is one loss: leave it None.
+            Not supported, as a model has one loss: leave it None.
 
         Raises
         ------
         TypeError, ValueError
-            For a name that is unknown, or metrics that don't fit the loss.
+            For an unknown name, or a metric that does not fit the loss.
         RuntimeError
-            If the model is being trained or evaluated.
+            If another call trains or evaluates the model.
         """
         del run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
         if loss_weights is not None:
@@ -162,16 +159,16 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
 
     @property
     def metrics_names(self) -> list[str]:
-        """Names of what `evaluate` returns, in its order."""
+        """Names of the values that `evaluate` returns."""
         return list(self._require_setup("metrics_names").logs(Totals()))
 
     def get_metrics_result(self) -> dict[str, Any]:
-        """Return the loss and metrics of the latest call, by name; `fit` ends with validation's."""
+        """Return the loss and metrics of the latest call by name; after `fit`, those of validation."""
         setup = self._require_setup("get_metrics_result")
         return setup.logs(setup.totals)
 
     def reset_metrics(self) -> None:
-        """Forget the figures of the latest call; each call begins with none of its own accord."""
+        """Reset the loss and metrics, as each call does at its start."""
         self._require_setup("reset_metrics").reset()
 
     def _require_setup(self, call: str) -> Setup:
@@ -181,17 +178,17 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
 
     @contextmanager
     def _exclusive(self, call: str, *, nested: bool = False) -> Iterator[Setup]:
-        """Keep the model for one call that trains or evaluates, and yield what `compile` was told.
+        """Lock the model for one call that trains or evaluates; yield its setup.
 
         Parameters
         ----------
         nested : bool, default False
-            Whether a callback of another such call may make this one, whose figures are kept apart.
+            Whether a callback of another such call may make this one, with a setup of its own.
 
         Raises
         ------
         RuntimeError
-            Within another such call, of any thread.
+            If another such call, of any thread, holds the lock.
         """
         if nested and self._use.is_of_this_thread:
             yield self._require_setup(call).for_nested_evaluation()
@@ -209,7 +206,7 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
         verbose: str | int = 0,
         **params: Any,
     ) -> Loop:
-        """Return what takes the engine through the data of one call."""
+        """Return the loop for one call."""
         progress = Progress(steps, verbose, call)
         params |= {"steps": steps, "verbose": progress.verbose}
         return Loop(self, setup, CallbackList(callbacks, self, params, call), progress)
@@ -236,78 +233,80 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
         validation_batch_size: int | None = None,
         validation_freq: int | list[int] = 1,
     ) -> History:
-        """Train for a number of epochs, each one native call that needs no GIL.
+        """Train for a number of epochs, each one native call without the GIL.
 
         Parameters
         ----------
         x : array_like, (samples, …), or batches
-            Arrays of any numeric dtype and stride, converted a batch at a time, and copied whole
-            only where the features of a sample are not evenly spaced in memory. Or an iterable
-            that gives batches (x, y) or (x, y, sample_weight), of any sizes, as a generator or a
-            `cnet.utils.PyDataset`: each is one native call.
+            An array of any numeric dtype and stride. It is converted batch by batch, and copied as a
+            whole only if the features of a sample are not evenly spaced in memory. Or an iterable of
+            batches (x, y) or (x, y, sample_weight) of any sizes, such as a generator or a
+            `cnet.utils.PyDataset`: each batch is one native call.
         y : array_like
-            Class ids (samples,) or one-hot rows (samples, classes), as the loss wants them. None
-            beside batches.
+            Class ids (samples,) or one-hot rows (samples, classes), depending on the loss. None if x
+            yields batches.
         batch_size : int, optional
-            Default: 32, or what makes `steps_per_epoch` batches of the arrays. Batches have theirs.
+            Default: 32, or the size that makes `steps_per_epoch` batches of the arrays. Ignored if x
+            yields batches.
         epochs : int, default 1
             Number of the last epoch, counting from `initial_epoch`.
         verbose : {"auto", 0, 1, 2}, default "auto"
-            Silent, a live bar, a line an epoch; "auto" is a bar on a terminal and in a notebook.
+            0: silent, 1: progress bar, 2: one line per epoch. "auto" is 1 on a terminal and in a
+            notebook, else 2.
         callbacks : list of Callback, optional
         validation_split : float in [0, 1), default 0
-            The last part of the arrays, taken before shuffling, to validate on.
+            Fraction of the arrays, taken from their end before shuffling, to validate on.
         validation_data : tuple (x, y) or (x, y, sample_weight), or batches, optional
-            Data to validate on after epochs.
+            Data to evaluate after epochs.
         shuffle : bool, default True
-            Whether every pass takes the samples, or the batches of a `PyDataset`, in a new order.
+            Whether each epoch takes the samples, or the batches of a `PyDataset`, in a new order.
         class_weight : dict of int to float, optional
-            How much the samples of a class count, 1 where nothing is said. Not in validation.
+            Weight of the samples of each class, 1 for classes not listed. Not used in validation.
         sample_weight : array_like, (samples,), optional
-            How much each sample's loss counts; with `class_weight`, their product. The sum over a
-            batch is still divided by its size, as Keras does (the loss's reduction "sum" does not,
-            and "mean_with_sample_weight" divides by the sum of the weights). A sample of weight 0 is
-            not learnt from, but `BatchNormalization` sees it in its batch.
+            Weight of each sample's loss, multiplied by its class weight. The sum over a batch is
+            divided by the batch size, as in Keras (with reduction "sum" it is not divided, with
+            "mean_with_sample_weight" by the sum of the weights). A sample of weight 0 has no gradient,
+            but counts in the statistics of `BatchNormalization`.
         initial_epoch : int, default 0
         steps_per_epoch : int, optional
-            Batches in an epoch; the next goes on where it ended. Default: until the data ends.
+            Batches per epoch; the next epoch continues from there. Default: until the data ends.
         validation_steps : int, optional
-            Batches to validate on; of arrays always the first, of an iterator the next.
+            Batches to validate on: the first of arrays, the next of an iterator.
         validation_batch_size : int, default `batch_size`
         validation_freq : int or list of int, default 1
-            Validate after every so many epochs, or after those of a list, counted from 1.
+            Number of epochs between validations, or a list of epochs, counted from 1.
 
         Returns
         -------
         History
-            Its `history` holds the loss and metrics of each epoch.
+            Its attribute `history` holds the loss and metrics of each epoch.
 
         Raises
         ------
         TypeError, ValueError
-            If an argument is not of its kind; the model is as it was. If a batch isn't, it is named,
-            and the model has learnt from those before.
+            If an argument is invalid; weights and optimizer are unchanged. For an invalid batch the
+            error names it, and the model has trained on the batches before.
         FloatingPointError
-            If the loss is inf or NaN, before the update that it would have led to; with a
-            `TerminateOnNaN` among the callbacks training ends instead.
+            If the loss is inf or NaN, before the weights are updated by it. With a `TerminateOnNaN`
+            callback training ends instead.
         KeyboardInterrupt
-            On Ctrl-C, after a whole step; ``model.history`` holds the epochs before.
+            On Ctrl-C, after a whole step; ``model.history`` holds the completed epochs.
         RuntimeError
-            If the model is being trained or evaluated, by another thread or a call that this one
-            comes from (a callback's); or if another model trains layers that both have.
+            If another call trains or evaluates the model (in another thread, or the caller of this
+            callback), or trains layers that it shares.
 
         Notes
         -----
-        While it trains, other threads may predict, read and set weights, and save: they wait for the end
-        of a batch; forks wait, too, and callbacks need not. No one sees half a step, but where the loss or
-        a layer is a function of one's own, whose batches others may come amid. A handler of a signal,
-        which runs amid one, can't: it may set ``stop_training``.
+        Meanwhile other threads may predict, read and set weights, save, and fork: they wait for the end of
+        a batch, so they never see half a step. (If the loss or a layer is a Python function, they may run
+        in the middle of a batch.) A signal handler runs in the middle of a batch and cannot wait; it may
+        set ``stop_training``.
 
         Warns
         -----
         UserWarning
-            If data ends amid an epoch, which is shorter then. If an iterator has ended, so does
-            training.
+            If the data ends before `steps_per_epoch` batches, which shortens the epoch, or before the
+            last epoch, which ends training.
         """
         with self._exclusive("fit") as setup:
             setup.require_loss("fit")
@@ -367,16 +366,16 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
         callbacks: Iterable[Callback] | Callback | None = None,
         return_dict: bool = False,
     ) -> Any:
-        """Return the loss and metrics over data, without training.
+        """Return the loss and metrics for some data.
 
         Parameters
         ----------
         x, y, sample_weight
-            As for `fit`: arrays, or batches.
+            As for `fit`.
         batch_size : int, optional
-            As for `fit`; of arrays it has no influence on the result.
+            As for `fit`. For arrays it does not influence the result.
         steps : int, optional
-            Batches to look at. Default: all.
+            Number of batches. Default: all.
         verbose, callbacks
             As for `fit`.
         return_dict : bool, default False
@@ -384,14 +383,14 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
         Returns
         -------
         float, list of float, or dict
-            The loss; with metrics ``[loss, metric, …]``; with `return_dict` by name.
+            The loss; with metrics ``[loss, metric, …]``; with `return_dict` a dict by name.
 
         Raises
         ------
         TypeError, ValueError
             As for `fit`.
         RuntimeError
-            If another thread trains or evaluates the model.
+            If another thread trains or evaluates the model. A callback may evaluate its model.
         """
         return_dict = bool(return_dict)
         with self._exclusive("evaluate", nested=True) as setup:
@@ -420,14 +419,14 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
         Parameters
         ----------
         x : array_like, (samples, …), or batches
-            As for `fit`; of batches the samples alone are looked at, and may be all that there is.
+            As for `fit`. Batches may be (x,) or x; labels and weights are ignored.
         batch_size : int, optional
-            As for `fit`. It has no influence on the result: ``predict(x)[i]`` has the bits of
+            Does not influence the result: ``predict(x)[i]`` has the bits of
             ``predict(x[i:i+1])[0]``.
         verbose : {"auto", 0, 1, 2}, default "auto"
-            As for `fit`; but what is not a bar shows nothing.
+            1: progress bar, 0 and 2: silent. "auto" is 1 on a terminal and in a notebook.
         steps : int, optional
-            Batches to predict for. Default: all.
+            Number of batches. Default: all.
         callbacks : list of Callback, optional
 
         Returns
@@ -437,12 +436,12 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
         Raises
         ------
         TypeError, ValueError
-            If `x` isn't such data.
+            If `x` is not valid data for the model.
 
         Notes
         -----
         Any number of threads may predict with one model at once. While another thread trains it, a
-        prediction waits for the end of a batch; training waits for the predictions that have begun.
+        prediction waits for the end of a batch, and the next batch waits for running predictions.
         """
         batch_size = _count("predict: batch_size", batch_size)
         steps = _count("predict: steps", steps)
@@ -453,13 +452,13 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
         return predict(self, source, steps, hooks, progress)
 
     def __call__(self, x: Any, training: bool | None = None) -> FloatArray:
-        """Return the model's output for a batch: `predict` without its options.
+        """Return the model's output for a batch.
 
         Parameters
         ----------
         x : array_like, (batch, …)
         training : bool, default False
-            Whether `x` is a batch of training: see `Layer.__call__`.
+            Whether layers behave as in training: see `Layer.__call__`.
 
         Returns
         -------
@@ -467,15 +466,15 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
 
         Notes
         -----
-        A plain array of NumPy has no `numpy` method, which programs of Keras call: they leave it out here,
-        or call ``np.asarray(model(x))``, which is right of both. A subclass of ndarray with such a method
-        would hand it on to all that is computed from it, and cost each call of a small model 2 %.
+        The result is a plain NumPy array, without the `numpy` method of Keras's tensors;
+        ``np.asarray(model(x))`` works in both libraries. (An ndarray subclass with this method would pass
+        it on to everything computed from the output, and cost 2 % of each call of a small model.)
         """
         if is_recorded(x):
             return self._recorded(x, training=bool(training))  # type: ignore[no-any-return] # a Tensor
         if training:
             return self._outputs(x, training=True)
-        # A control loop calls this with one row at a time: microseconds count.
+        # Control loops call this with one row at a time: microseconds count.
         if self._rows_network is not None:
             outputs = self._rows_network.try_predict(x)
             if outputs is not None:
@@ -484,7 +483,7 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
 
     @brief_traceback
     def _recorded(self, x: Any, *, training: bool) -> Any:
-        """Return the output as a tensor, on the tapes that are running."""
+        """Return the output as a tensor, recorded on the active tapes."""
         is_plain = type(x) is np.ndarray and x.ndim == 2 and x.dtype == self.dtype and len(x)
         if is_plain and self._rows_network is not None and x.shape[1] == self.input_shape[1]:
             return self.chain(training=training).record(x)  # microseconds count
@@ -528,12 +527,12 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
         class_weight: Mapping[int, float] | None = None,
         return_dict: bool = False,
     ) -> Any:
-        """Take one step on one batch.
+        """Take one training step.
 
         Returns
         -------
         float, list of float, or dict
-            As `evaluate`, of this batch alone, before its step.
+            Loss and metrics of this batch before the step, as `evaluate` returns them.
         """
         return_dict = bool(return_dict)
         with self._exclusive("train_on_batch") as setup:
@@ -568,7 +567,7 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
         Raises
         ------
         ValueError
-            If there is no such layer, or not just one of the two is given.
+            If there is no such layer, or if both or none of the arguments are given.
         """
         if (name is None) == (index is None):
             raise ValueError("get_layer: expected either a name or an index")
@@ -593,18 +592,18 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
         show_trainable: bool = False,
         layer_range: None = None,
     ) -> None:
-        """Print a table of the layers, their shapes and their numbers of parameters.
+        """Print a table of the layers with their output shapes and numbers of parameters.
 
         Parameters
         ----------
         print_fn : function of str, default print
             Called with each line.
         expand_nested : bool, default False
-            Whether to show the layers of models within, too.
+            Whether to list the layers of nested models.
         show_trainable : bool, default False
-            Whether to say of each layer that has weights if it is trainable.
+            Whether to show a column that says which layers are trainable.
         line_length : int, optional
-            Least width of the table, in characters.
+            Minimum width of the table in characters.
         positions, layer_range
             Not supported: leave them None.
         """
@@ -629,47 +628,46 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
         return json.dumps(config, **kwargs)
 
     def save(self, filepath: StrPath, overwrite: bool = True, zipped: None = None) -> None:
-        """Save the model to a file: layers, weights, what `compile` was told, how far training is.
+        """Save the model to a file: layers, weights, compile arguments, and the state of training.
 
-        The file is of the safetensors format: any program that knows it reads the weights, named as
-        "dense/kernel", kernels (inputs, outputs). It takes the place of an old one when it is whole
-        and on disk; after an error, a crash or a loss of power that is there as it was.
+        The file has the safetensors format. Other programs can read the weights, which have names such as
+        "dense/kernel"; kernels have shape (inputs, outputs). An existing file is replaced only once the new
+        one is completely on disk: an error, a crash or a power failure leaves the old one.
 
-        Training goes on from the file to the bits that it would have come to without: what the
-        optimizer keeps ("optimizer/velocity/dense/kernel"), the steps it has taken, where random
-        numbers and orders of samples are, and the history ("history/logs/loss") are in it.
+        Training resumed from the file gives the same bits as uninterrupted training: the file holds the
+        state of the optimizer ("optimizer/velocity/dense/kernel"), of the random numbers and of the order
+        of samples, and the history ("history/logs/loss").
 
         Parameters
         ----------
         filepath : str or path
-            Ends in ".safetensors". Through a symbolic link what it points to is written. The mode of
-            a file that exists is kept.
+            Ends in ".safetensors". A symbolic link is followed. An existing file keeps its mode.
         overwrite : bool, default True
-            Whether a file may exist. (Where it may not, Keras asks at the terminal.)
+            Whether to replace an existing file. (If not, Keras asks at the terminal.)
         zipped
             Not supported: leave it None.
 
         Raises
         ------
         FileExistsError
-            If a file exists that may not.
+            If the file exists and `overwrite` is false.
         OSError
-            If it can't be written.
+            If the file cannot be written.
         TypeError
-            If a layer, optimizer or metric has an argument that can't be described in a file, as a
-            function of your own as an initializer.
+            If a layer, optimizer or metric has an argument that a file cannot describe, such as a Python
+            function as an initializer.
         ValueError
-            If the name ends otherwise, or there are layers by the thousand.
+            If the name has another ending, or the description is too large (thousands of layers).
 
         Warns
         -----
         UserWarning
-            If the model is not built; or if layers' `trainable` has changed since training began: what
-            the optimizer keeps is then not saved.
+            If the model is not built; or if `trainable` of a layer has changed since training began: the
+            state of the optimizer is then not saved.
 
         Notes
         -----
-        Of the history the file holds numbers, and arrays of one shape for all epochs.
+        Of the history, the file holds numbers, and arrays if they have the same shape in all epochs.
 
         Examples
         --------
@@ -691,17 +689,17 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
         saving.save(self, path, overwrite=overwrite)
 
     def save_weights(self, filepath: StrPath, overwrite: bool = True) -> None:
-        """Save the weights alone; `load_weights` puts them into a model of such layers.
+        """Save the weights only; `load_weights` loads them into a model with the same layers.
 
         Parameters
         ----------
         filepath, overwrite
-            As for `save`, like what is raised.
+            As for `save`.
 
         Raises
         ------
         OSError, ValueError
-            As `save`, and `ValueError` if the model is not built: it has no weights.
+            As `save`; `ValueError` also if the model is not built and so has no weights.
 
         Examples
         --------
@@ -720,26 +718,26 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
         saving.save_weights(self, as_model_path("save_weights", filepath), overwrite=overwrite)
 
     def load_weights(self, filepath: StrPath, skip_mismatch: bool = False) -> None:
-        """Put the weights of a file into the model: all of them or, on an error, none.
+        """Load the weights of a file: all of them or, on an error, none.
 
         Parameters
         ----------
         filepath : str or path
-            Of `save_weights` or `save`, or any safetensors file with tensors of these names
-            ("dense/kernel"). Where the names of cnet's file are not those of the model, as layers
-            that were given none are numbered on, the weights are taken in their order.
+            A file of `save_weights` or `save`, or any safetensors file with the same tensor names
+            ("dense/kernel"). If the names in a file of cnet differ, since automatic layer names are
+            numbered, the weights are matched by their order.
         skip_mismatch : bool, default False
             Not supported: leave it False.
 
         Raises
         ------
         FormatError
-            If it is no such file or damaged, or its weights are not of the model's number, shapes and
-            dtype.
+            If the file is invalid or damaged, or the number, shapes or dtype of its weights differ from
+            the model's.
         OSError
-            If it can't be read.
+            If the file cannot be read.
         ValueError
-            If the model is not built: it has no weights.
+            If the model is not built and so has no weights.
         """
         if skip_mismatch:
             raise ValueError(
@@ -749,7 +747,7 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
         saving.load_weights(self, as_path("load_weights: filepath", filepath))
 
     def _back_up(self, filepath: StrPath, callbacks: Sequence[Callback]) -> None:
-        """Save the model with what the callbacks of its training have counted."""
+        """Save the model with the state of the callbacks of its training."""
         saving.save(self, filepath, callbacks=callbacks)
 
     def _resume(self, filepath: StrPath, callbacks: Sequence[Callback]) -> None:
@@ -765,13 +763,13 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Model:
         twin = memo[id(self)] = type(self).__new__(type(self))
-        # Of one moment, should another thread be training; what pickle asks layer by layer is not.
+        # A snapshot between two batches, if another thread is training; pickle reads layer by layer.
         with self.network.snapshot() if self.built else nullcontext():
             twin.__setstate__(copy.deepcopy(self.__getstate__(), memo))
         return twin
 
     def __getstate__(self) -> dict[str, Any]:
-        # For pickle and copy: all but the engine's, which is put together again when needed.
+        # For pickle and copy. The engine's objects are made again when needed.
         return vars(self) | {
             "_use": None,
             "_network": None,
@@ -801,7 +799,7 @@ def _result(logs: dict[str, Any], return_dict: bool) -> Any:
 
 
 def _epochs(argument: str, value: Any) -> Callable[[int], bool]:
-    """Return what says of each epoch, counted from 1, if it is one of a validation_freq."""
+    """Return a function that says whether to validate after an epoch, counted from 1."""
     if isinstance(value, list):
         return {as_count(argument, epoch, least=1) for epoch in value}.__contains__
     every = as_count(argument, value, least=1)

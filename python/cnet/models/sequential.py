@@ -20,20 +20,20 @@ __all__ = ["Sequential"]
 
 
 class Sequential(Model):
-    """Layers, each the input of the next.
+    """A model of layers in order: the output of each is the input of the next.
 
     Parameters
     ----------
     layers : iterable of Layer or Sequential, optional
         The first may be an `Input`; else the model is built from the first data that it sees. A
-        model among them shares its layers, as it stands when the whole is first used. A layer may
-        come several times: it has one set of weights, which learns on a tape.
+        nested model shares its layers. A layer may occur several times: it has one set of weights, and
+        the model trains on a tape.
     name : str, optional
 
     Raises
     ------
     TypeError, ValueError
-        If something isn't a layer, two have one name, or their shapes don't fit.
+        If an item is not a layer, two layers have the same name, or their shapes do not fit.
 
     Examples
     --------
@@ -76,14 +76,14 @@ class Sequential(Model):
 
     @brief_traceback
     def add(self, layer: Layer | Sequential) -> None:
-        """Put a layer on top. A model that trains has to be compiled anew after it.
+        """Append a layer. The model has to be compiled again to train.
 
         Raises
         ------
         RuntimeError
-            Amid a call that trains or evaluates the model, or one that it is part of.
+            If a call trains or evaluates the model, or a model that it is part of.
         TypeError, ValueError
-            If it is no layer, or doesn't fit the others.
+            If `layer` is not a layer, or does not fit the others.
         """
         if not isinstance(layer, (Layer, Sequential)):
             raise TypeError(f"add: expected a Layer, got {type(layer).__name__}")
@@ -125,12 +125,12 @@ class Sequential(Model):
         self._changed()
 
     def pop(self) -> Layer | Sequential:
-        """Take the top layer off and return it.
+        """Remove the last layer and return it.
 
         Raises
         ------
         IndexError
-            If there is none.
+            If there are no layers.
         RuntimeError
             As `add`.
         """
@@ -145,7 +145,7 @@ class Sequential(Model):
 
     @brief_traceback
     def build(self, input_shape: Shape | None = None) -> None:
-        """Make the weights for data of `input_shape`, (None, …); done by itself with the first data.
+        """Create the weights for data of `input_shape`, (None, …); the first call does so by itself.
 
         Raises
         ------
@@ -177,7 +177,7 @@ class Sequential(Model):
         return is_something and all(layer.built for layer in self._layers)
 
     def _is_of_no_layers(self) -> bool:
-        """Whether it computes nothing: within another model it hands on what it is given."""
+        """Whether it computes nothing. A nested model without layers is the identity."""
         return not self._layers and not self._parents
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -189,24 +189,24 @@ class Sequential(Model):
 
     @property
     def sample_shape(self) -> tuple[int, ...] | None:
-        """Shape of one sample, if the model was told."""
+        """Shape of one sample, None if unknown."""
         if self._input is not None:
             return self._input.sample_shape
         return self._layers[0].sample_shape if self._layers else None
 
     def _models(self) -> Iterator[Sequential]:
-        """Yield the model and those within."""
+        """Yield the model and all nested models."""
         yield self
         for layer in self._layers:
             if isinstance(layer, Sequential):
                 yield from layer._models()
 
     def _flat_layers(self) -> Iterator[Layer]:
-        """Yield the layers, those of models within in their place."""
+        """Yield the layers, with nested models replaced by theirs."""
         return _flat(self._layers)
 
     def _computing_layers(self) -> Iterator[Layer]:
-        """Yield what computes the layers, in their order."""
+        """Yield an object that computes each layer, in order."""
         seen: Counter[Layer] = Counter()
         for layer in self._flat_layers():
             yield layer.occurrence(seen[layer]) if layer in seen else layer
@@ -214,7 +214,7 @@ class Sequential(Model):
 
     @property
     def dtype(self) -> str:
-        """The type of the weights and outputs."""
+        """The dtype of the weights and outputs."""
         first = next(self._flat_layers(), None)
         return floatx() if first is None else first.dtype
 
@@ -251,7 +251,7 @@ class Sequential(Model):
 
     @property
     def trainable(self) -> bool:
-        """Whether any layer is; assignment sets all of them."""
+        """Whether any layer is trainable; assignment sets all layers."""
         return any(layer.trainable for layer in self._layers)
 
     @trainable.setter
@@ -261,7 +261,7 @@ class Sequential(Model):
 
     @property
     def network(self) -> Any:
-        """The core's network of these layers, put together when first needed."""
+        """The engine's network of these layers, made when first needed."""
         has_trained = self._setup is not None and self._setup.has_trained
         frozen = self._frozen if has_trained else self._not_trainable()
         if self._network is None or frozen != self._network_frozen:
@@ -269,7 +269,7 @@ class Sequential(Model):
                 self.build()
             shape = self.input_shape
             for layer in self._flat_layers():
-                layer.build(shape)  # for others it was built before a model within was changed
+                layer.build(shape)  # a nested model may have changed since the model was built
                 shape = layer.compute_output_shape(shape)
             if self.in_engine:
                 network = _core.Network[self.dtype](sample_size(self.input_shape))
@@ -283,9 +283,9 @@ class Sequential(Model):
         return self._network
 
     def chain(self, *, training: bool, frozen: set[Layer] | None = None) -> Chain:
-        """Return the layers as a tape sees them; those `frozen`, by default the not trainable, don't learn."""
+        """Return the layers for a tape; `frozen` ones, by default those not trainable, do not train."""
         if self._network is None:
-            self.network  # noqa: B018 # builds what has been changed within
+            self.network  # noqa: B018 # builds layers that a nested model has added
         frozen = self._not_trainable() if frozen is None else frozen
         known, chain = self._chains.get(training, (None, None))
         if chain is None or known != frozen:
@@ -299,28 +299,28 @@ class Sequential(Model):
         return {layer for layer in self._flat_layers() if not layer.trainable}
 
     def _freeze(self) -> None:
-        """Note which layers are not trainable now: until the next `compile` they stay so."""
+        """Fix the set of layers that do not train until the next `compile`."""
         frozen = self._not_trainable()
         if frozen != self._frozen:
             self._frozen = frozen
             self._rebuild_network()
 
     def _rebuild_network(self) -> None:
-        """Let the next call build the engine's network again."""
+        """Discard the engine's network; the next call makes it again."""
         self._network = self._rows_network = self._output_shape = None
         self._chains = {}
         if self._setup:
             self._setup.drop_engine()
 
     def _refuse_if_in_use(self) -> None:
-        """Raise `RuntimeError` during a call that trains this model, or one that it is part of."""
+        """Raise `RuntimeError` if a call trains this model, or a model that it is part of."""
         for model in (self, *self._ancestors()):
             with model._use:
                 pass
 
     @property
     def in_engine(self) -> bool:
-        """Whether the engine computes all of the layers; a tape adds up gradients of what comes again."""
+        """Whether the engine computes all layers; it cannot sum the gradients of a repeated layer."""
         layers = Counter(self._flat_layers())
         return all(
             layer.in_engine and (count == 1 or not layer.has_one_shape)
@@ -328,12 +328,12 @@ class Sequential(Model):
         )
 
     def get_config(self) -> dict[str, Any]:
-        """Return the model's name and layers as plain values; no weights, nothing of `compile`.
+        """Return the model's name and layers as plain values, without weights and compile arguments.
 
         Raises
         ------
         TypeError
-            If a layer has an argument that can't be described so, as a function that isn't cnet's.
+            If a layer has an argument without such a description, such as a Python function.
 
         Examples
         --------
@@ -357,18 +357,18 @@ class Sequential(Model):
     def from_config(
         cls, config: Any, custom_objects: Mapping[str, Any] | None = None
     ) -> Sequential:
-        """Return a new model from what `get_config` gave; its weights begin anew.
+        """Return a new model for a configuration of `get_config`, with new initial weights.
 
         Parameters
         ----------
         config : dict
         custom_objects : dict of str to type, optional
-            Layers of your own, by the name of their class.
+            User-defined layers by class name.
 
         Raises
         ------
         ValueError
-            If it is no such configuration, or has a layer that is not known.
+            If the configuration is malformed, or names an unknown layer.
         """
         if not isinstance(config, Mapping) or not {"name", "layers"} <= set(config):
             raise ValueError(
@@ -386,14 +386,14 @@ class Sequential(Model):
             first, layer = made.get(_name_in(described), (None, None))
             if (
                 layer is None or not _name_in(described) or described != first
-            ):  # else the model has one layer again
+            ):  # else it is the same layer again
                 layer = layer_of(described)
                 made[_name_in(described)] = described, layer
             layers.append(layer)
         return cls(layers, name=config["name"])
 
     def _changed(self) -> None:
-        """Forget what was made of the layers, here and in models that this one is part of."""
+        """Discard what depends on the layers, here and in models that contain this one."""
         self._setup = None
         self._rebuild_network()
         for parent in list(self._parents):
@@ -401,14 +401,14 @@ class Sequential(Model):
 
 
 def _name_in(described: Any) -> str:
-    """Return the name of a layer that is described, "" if it has none."""
+    """Return the name in a layer's configuration, "" if it has none."""
     config = described.get("config") if isinstance(described, Mapping) else None
     name = config.get("name") if isinstance(config, Mapping) else None
     return name if isinstance(name, str) else ""
 
 
 def _flat(layers: Iterable[Layer | Sequential]) -> Iterator[Layer]:
-    """Yield layers, those of models among them in their place."""
+    """Yield layers, with models replaced by their layers."""
     for layer in layers:
         if isinstance(layer, Sequential):
             yield from _flat(layer._layers)
