@@ -196,9 +196,9 @@ def test_what_a_class_of_ones_own_counts_may_be_left_out(
         def on_train_end(self, logs: Any = None) -> None:
             """Put no weights back."""
 
-    with pytest.warns(UserWarning, match=r"Odd\('loss'\) has counted what a backup can't hold"):
+    with pytest.warns(UserWarning, match=r"a backup can't hold the state of Odd\('loss'\)"):
         kept(tmp_path, Odd("loss"))
-    with pytest.warns(UserWarning, match=r"knows nothing of Odd\('loss'\)"):
+    with pytest.warns(UserWarning, match=r"has no state of Odd\('loss'\)"):
         kept(tmp_path, Odd("loss"))
 
 
@@ -252,7 +252,7 @@ def test_a_class_that_is_not_known_is_not_heard_of(tmp_path: Path) -> None:
             tmp_path / "latest.safetensors",
             lambda d, name=name: d["fit"]["callbacks"][0].update(class_name=name),
         )
-        with pytest.warns(UserWarning, match="knows nothing of EarlyStopping") as warned:
+        with pytest.warns(UserWarning, match="has no state of EarlyStopping") as warned:
             kept(tmp_path, callbacks.EarlyStopping("loss", patience=9))
         assert len(str(warned[0].message)) < 500
 

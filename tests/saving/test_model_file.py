@@ -204,7 +204,7 @@ def test_weights(tmp_path: Path) -> None:
     model.save_weights(path)
     copy.load_weights(path)
     assert state(copy)[1] == state(model)[1]
-    with pytest.raises(cnet.FormatError, match=r"it holds weights alone: model\.load_weights"):
+    with pytest.raises(cnet.FormatError, match=r"it holds weights only: model\.load_weights"):
         models.load_model(path)
 
 
@@ -243,7 +243,7 @@ def test_weights_of_other_programs(tmp_path: Path) -> None:
     assert [weight.flat[0] for weight in model.get_weights()] == [3, 2, 1, 0]
     with pytest.raises(cnet.FormatError, match="there is no tensor 'c/kernel'"):
         two("c", "d").load_weights(path)
-    with pytest.raises(cnet.FormatError, match="no cnet wrote it"):
+    with pytest.raises(cnet.FormatError, match="another program wrote it"):
         models.load_model(path)
 
 

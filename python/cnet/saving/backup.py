@@ -1,4 +1,4 @@
-"""What a backup holds of a fit beside the model: what callbacks have counted, and whether it has ended."""
+"""The state of a fit in a backup: its callbacks' counters, and whether it has stopped."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _KEYS = {"class_name", "known_by", "state", "has_weights"}
 def describe_fit(
     model: ModelProtocol, callbacks: Sequence[Callback], weights: Mapping[str, Weight]
 ) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Return what a file's document says of a fit, and the tensors of its callbacks.
+    """Return the state of a fit as entries of a file's document, and the tensors of its callbacks.
 
     Warns
     -----
     UserWarning
-        If a callback, as one of a user's own class, has counted what is no number.
+        If the state of a callback, of a user's class for example, is not numbers.
     """
     described: list[dict[str, Any]] = []
     tensors: dict[str, Array] = {}
@@ -41,7 +41,7 @@ def describe_fit(
         kept = callback._backup_weights()
         if not _is_state(callback, state) or not _are_like(kept, weights):
             warn(
-                f"BackupAndRestore: {_shown(callback)} has counted what a backup can't hold: it would begin anew"
+                f"BackupAndRestore: a backup can't hold the state of {_text(callback)}: it would start over"
             )
             continue
         if kept is not None:
@@ -64,32 +64,32 @@ def read_fit(
     callbacks: Sequence[Callback],
     weights: Mapping[str, Weight],
 ) -> Callable[[], None]:
-    """Read what a file holds of a fit; return what puts it into the model and the callbacks of this one.
+    """Read the state of a fit; return a function that restores it in the model and its callbacks.
 
     Parameters
     ----------
     file : TensorFile
     document : dict
-        The file's.
+        The document of the file.
     model : ModelProtocol
     callbacks : sequence of Callback
-        Whose training has begun.
+        Callbacks of the fit that has begun.
     weights : dict of str to Weight
-        The model's, by the file's names for them.
+        The weights of the model by their names in the file.
 
     Raises
     ------
     FormatError
-        If it is nothing that such callbacks can have counted. Nothing has been changed.
+        If it does not fit the callbacks. Nothing has changed then.
 
     Warns
     -----
     UserWarning
-        If there are callbacks that the file's fit did not have: they begin anew.
+        If the fit in the file did not have some of the callbacks: they start over.
     """
     fit = document.get("fit", {"stopped": False, "callbacks": []})
     if not isinstance(fit, dict) or type(fit.get("stopped")) is not bool:
-        file.refuse(f"fit: expected whether it has stopped, found {fit!r}")
+        file.refuse(f"fit: expected 'stopped' to be true or false, found {fit!r}")
     described = fit.get("callbacks")
     if not isinstance(described, list):
         file.refuse(f"fit: expected a list of callbacks, found {described!r}")
@@ -113,17 +113,16 @@ def read_fit(
             continue
         anew.remove(same[0])
         if not _is_state(same[0], each["state"]):
-            file.refuse(f"fit: {_shown(same[0])} can't have counted {each['state']!r}")
+            file.refuse(f"fit: {each['state']!r} is not a state of {_text(same[0])}")
         for name, weight in zip(names, weights.values(), strict=False):
             file.check(name, weight.dtype, weight.shape)
         kept = [file.read(name) for name in names] if names else None
         restored.append((same[0], each["state"], kept))
     if document.get("callbacks", []) != tensors:
-        file.refuse("fit: its tensors are not those that its callbacks have kept")
+        file.refuse("fit: its tensors are not those of its callbacks")
     if anew:
         warn(
-            f"BackupAndRestore: the backup knows nothing of {', '.join(map(_shown, anew))}: what they "
-            "count begins anew"
+            f"BackupAndRestore: the backup has no state of {', '.join(map(_text, anew))}: they start over"
         )
 
     def put() -> None:
@@ -140,7 +139,7 @@ def _counting(callbacks: Sequence[Callback]) -> list[MonitorCallback]:
     return [callback for callback in callbacks if isinstance(callback, MonitorCallback)]
 
 
-def _shown(callback: MonitorCallback) -> str:
+def _text(callback: MonitorCallback) -> str:
     return f"{type(callback).__name__}({callback.monitor!r})"
 
 
@@ -153,7 +152,7 @@ def _names(callback: MonitorCallback) -> tuple[str, ...]:
 
 
 def _is_state(callback: MonitorCallback, state: Any) -> bool:
-    """Return whether a callback can have counted this."""
+    """Return whether this is a state of the callback."""
     if not isinstance(state, dict) or tuple(state) != _names(callback):
         return False
     counts = all(type(state[name]) is int and 0 <= state[name] < 2**53 for name in callback._counts)
@@ -165,7 +164,7 @@ def _is_figure(value: Any) -> bool:
 
 
 def _are_like(kept: Any, weights: Mapping[str, Weight]) -> bool:
-    """Return whether arrays, if there are any, are like the model's weights."""
+    """Return whether arrays, if any, have the shapes and dtypes of the weights."""
     if kept is None:
         return True
     kinds = [(weight.shape, weight.dtype) for weight in weights.values()]

@@ -28,7 +28,7 @@ __all__ = ["load_weights", "read_model", "resume", "save", "save_weights"]
 
 VERSION = 1
 
-# Of tensors, in the order in which they stand in a file.
+# Groups of tensors in the order of a file.
 _GROUPS = ("weights", "optimizer", "history", "callbacks")
 
 
@@ -42,7 +42,7 @@ def save(
     overwrite: bool = True,
     callbacks: Sequence[Callback] | None = None,
 ) -> None:
-    """Save a model; with `callbacks`, also what they have counted, for `resume`. See `Model.save`."""
+    """Save a model; with `callbacks`, also their state, for `resume`. See `Model.save`."""
     document: dict[str, Any] = {
         "model": {"class_name": type(model).__name__, "config": model.get_config()}
     }
@@ -125,13 +125,13 @@ def read_model(
     *,
     compile: bool,
 ) -> Model:
-    """Return the model of a file, of one of the classes `known`; see `cnet.models.load_model`."""
+    """Return the model in a file, of one of the classes `known`; see `cnet.models.load_model`."""
     with TensorFile(filepath) as file:
         document = _header(file)
         if "model" not in document:
-            file.refuse("it holds weights alone: model.load_weights reads them")
+            file.refuse("it holds weights only: model.load_weights reads them")
         try:
-            # The file's data bounds what its description can ask for.
+            # The data in the file limits the size of the weights that its description asks for.
             with initializers.override(_bounded_zeros(file, document["weights"])), separate_seeds():
                 cls, config = find_class(document["model"], known, custom_objects, "model")
                 model: Model = cls.from_config(config, custom_objects)
@@ -140,8 +140,8 @@ def read_model(
             weights = weights_by_path(model)
         except MemoryError:
             raise
-        except Exception as error:  # noqa: BLE001 # whatever a constructor says of such a description
-            file.refuse(f"its description is of no model: {error}", error)
+        except Exception as error:  # noqa: BLE001 # whatever a constructor raises
+            file.refuse(f"its description is not of a model: {error}", error)
         put_weights = _read_weights(file, weights, document["weights"])
         put_training = read_training(file, document, model, weights)
     put_weights()
@@ -150,12 +150,12 @@ def read_model(
 
 
 def weights_by_path(model: Any) -> dict[str, Weight]:
-    """Return a model's weights by their names in a file: the names down to them, "dense/kernel".
+    """Return a model's weights by their names in a file, such as "dense/kernel".
 
     Raises
     ------
     ValueError
-        If two have one name, as layers named with a "/" can bring about.
+        If two weights have the same name, which a "/" in the name of a layer may cause.
     """
     found: dict[str, Weight] = {}
     for path, weight in _paths(model.layers, ""):
@@ -167,7 +167,7 @@ def weights_by_path(model: Any) -> dict[str, Weight]:
 
 def _paths(layers: list[Any], prefix: str) -> Iterator[tuple[str, Weight]]:
     for layer in layers:
-        if hasattr(layer, "layers"):  # a model in the model
+        if hasattr(layer, "layers"):  # a nested model
             yield from _paths(layer.layers, f"{prefix}{layer.name}/")
             continue
         for weight in layer.weights:
@@ -193,13 +193,13 @@ def _write(
 
 
 def _header(file: TensorFile) -> dict[str, Any]:
-    """Return a file's document, what every one has in it checked."""
+    """Return the document of a file, with the entries that all have checked."""
     document = file.document
     if document is None:
-        file.refuse("no cnet wrote it: it has no description of a model")
+        file.refuse("it has no description of a model: another program wrote it")
     if document.get("version") != VERSION:
         file.refuse(f"its version is {document.get('version')!r}, this cnet reads {VERSION}")
-    # The first files had weights alone.
+    # The first version of the format had weights only.
     lists = [document.get("weights"), *(document.get(group, []) for group in _GROUPS[1:])]
     are_lists = all(isinstance(names, list) for names in lists)
     if not are_lists or list(chain(*lists)) != list(file.entries):
@@ -210,7 +210,7 @@ def _header(file: TensorFile) -> dict[str, Any]:
 def _by_file_name(
     file: TensorFile, weights: Mapping[str, Weight], in_file: list[str]
 ) -> Mapping[str, Weight]:
-    """Return weights by the file's names: the same, or others in the same order."""
+    """Return the weights by their names in the file, which may be others in the same order."""
     if set(in_file) == set(weights):
         return weights
     ours, its = _kinds(list(weights)), _kinds(in_file)
@@ -225,7 +225,7 @@ def _by_file_name(
 def _read_weights(
     file: TensorFile, weights: Mapping[str, Weight], in_file: list[str]
 ) -> Callable[[], None]:
-    """Read all weights, once they have been found fit; return what puts them into the model."""
+    """Read and check all weights; return a function that assigns them."""
     for name, weight in weights.items():
         file.check(name, weight.dtype, weight.shape)
     if extra := [name for name in in_file if name not in weights]:
@@ -235,19 +235,19 @@ def _read_weights(
 
 
 def _found(document: Any, *keys: str) -> Any:
-    """Return what a document has under one key in another; None if it hasn't."""
+    """Return a nested value of a document, None if there is none."""
     for key in keys:
         document = document.get(key) if isinstance(document, dict) else None
     return document
 
 
 def _kinds(names: list[str]) -> list[str]:
-    """Return what the weights are to their layers: "kernel" and "bias"."""
+    """Return the names of the weights in their layers: "kernel" and "bias"."""
     return [name.rpartition("/")[2] for name in names]
 
 
 def _bounded_zeros(file: TensorFile, names: list[str]) -> Callable[..., Array]:
-    """Return an initializer that makes no more than the file has weights for."""
+    """Return an initializer that makes at most as many numbers as the file has."""
     left = sum(file.entries[name].end - file.entries[name].begin for name in names)
 
     def zeros(shape: tuple[int, ...], dtype: str) -> Array:

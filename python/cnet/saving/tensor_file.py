@@ -1,19 +1,19 @@
-"""Model files: named tensors and one JSON document, as safetensors, checked before they are believed.
+"""Model files: named tensors and a JSON document in the safetensors format, checked before use.
 
-A file is eight bytes, the little-endian length of the header; the header, JSON; the tensors' bytes,
-one after the other. The header maps names to dtype, shape and place, and "__metadata__" to texts, of
-which cnet writes three:
+A file holds the length of the header (eight bytes, little-endian), the header (JSON), and the bytes of
+the tensors. The header maps names to dtype, shape and offsets, and "__metadata__" to texts. cnet writes
+three of these:
 
 - "cnet": the document;
-- "checksums": the CRC-32 of every tensor's bytes, by name, in the model's order;
+- "checksums": the CRC-32 of each tensor's bytes by name, in the order of the model;
 - "checksum": the CRC-32 of these two texts.
 
-A CRC-32 finds every flipped bit and every burst of up to 32. Against intent no checksum that lies in
-the file helps, so a cryptographic one would cost time for nothing; nothing that a file can hold is run.
+A CRC-32 detects every flipped bit and every burst of up to 32. A checksum in the file itself cannot
+protect against intent, so a cryptographic one would only cost time; no content of a file is executed.
 
-The package safetensors writes its metadata in a random order, and a file's bytes in memory first; it
-reads duplicate names without complaint and dies (SIGBUS) where a file is cut while it is mapped. So the
-reader and writer are here, and the tests hold them to the package's.
+The package safetensors writes metadata in random order and builds the file in memory; it accepts
+duplicate names and dies (SIGBUS) if a file is truncated while it is mapped. So cnet has its own reader
+and writer; tests compare them with the package.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ if TYPE_CHECKING:
 
 __all__ = ["FormatError", "TensorFile", "as_json", "write_tensor_file"]
 
-# What no honest file of a network that fits a machine comes near.
+# Limits far above any valid file.
 MAX_HEADER = 2**22
 MAX_CONTAINERS = 2**17
-# Of a description: a layer takes two to eight, and a time in proportion to those before it.
+# In the document: a layer takes two to eight; its checks take time in proportion to the layers before it.
 MAX_DESCRIBED = 2**13
 MAX_DEPTH = 64
 MAX_DIMENSIONS = 8
@@ -56,18 +56,18 @@ _TEXTS = ("cnet", "checksums", "checksum")
 
 
 class FormatError(ValueError):
-    """A model file that isn't one, or is damaged.
+    """Raised for an invalid or damaged model file.
 
     Attributes
     ----------
     path : str
         The file.
     reason : str
-        What is wrong with it.
+        What is wrong with the file.
     """
 
     def __init__(self, path: StrPath, reason: str) -> None:
-        # A reason may quote the file, which may be large.
+        # A reason may quote the file at length.
         reason = reason if len(reason) <= 500 else f"{reason[:500]}…"
         super().__init__(os.fspath(path), reason)
         self.path, self.reason = os.fspath(path), reason
@@ -78,7 +78,7 @@ class FormatError(ValueError):
 
 @dataclass(frozen=True)
 class Entry:
-    """What the header says of a tensor; its bytes begin at `begin` in the file."""
+    """A tensor as the header describes it; its bytes are those from `begin` to `end` of the file."""
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
@@ -94,7 +94,7 @@ def write_tensor_file(
     Raises
     ------
     ValueError
-        If the document or the names are more than a file may hold, or not text that UTF-8 can hold.
+        If the document or the names exceed a limit, or cannot be encoded in UTF-8.
     OSError
         See `write_atomically`.
     """
@@ -122,9 +122,9 @@ def write_tensor_file(
 
 
 class TensorFile:
-    """A model file, opened and its header checked; a context manager.
+    """An open model file whose header has been checked; a context manager.
 
-    Every size is checked against the file's before anything of that size is allocated.
+    Every size is checked against the size of the file before memory is allocated for it.
 
     Parameters
     ----------
@@ -133,16 +133,16 @@ class TensorFile:
     Attributes
     ----------
     entries : dict of str to Entry
-        What the header says, in the order of the checksums where there are any.
+        The tensors, in the order of the checksums if there are any.
     document : dict or None
-        None where another program wrote the file.
+        None if another program wrote the file.
 
     Raises
     ------
     FormatError
-        If it is no such file.
+        If the file is invalid.
     OSError
-        If it can't be read.
+        If the file cannot be read.
     """
 
     def __init__(self, path: StrPath) -> None:
@@ -151,7 +151,7 @@ class TensorFile:
         self.document: dict[str, Any] | None = None
         with naming(path):
             if not stat.S_ISREG(Path(path).stat().st_mode) and not Path(path).is_dir():
-                self.refuse("not a regular file")  # of which some never end, and some never begin
+                self.refuse("not a regular file")  # reading a pipe or device may block or never end
             self._file: BinaryIO = Path(path).open("rb")  # noqa: SIM115 # closed on leaving
             try:
                 header = self._read_header()
@@ -168,11 +168,11 @@ class TensorFile:
         self._file.close()
 
     def refuse(self, reason: str, cause: BaseException | None = None) -> NoReturn:
-        """Raise the `FormatError` that names this file."""
+        """Raise a `FormatError` for this file."""
         raise FormatError(self.path, reason) from cause
 
     def check(self, name: str, dtype: str, shape: tuple[int, ...]) -> None:
-        """Raise unless there is a tensor of that name, dtype and shape."""
+        """Raise unless the file has a tensor of this name, dtype and shape."""
         if name not in self.entries:
             self.refuse(f"there is no tensor '{name}'")
         entry = self.entries[name]
@@ -181,31 +181,31 @@ class TensorFile:
             self.refuse(f"'{name}': expected {dtype} {shape}, found {found}")
 
     def read(self, name: str) -> Array:
-        """Return a tensor, its checksum compared."""
+        """Return a tensor; raise if its checksum is wrong."""
         entry = self.entries[name]
         array = np.empty(entry.shape, entry.dtype)
         with naming(self.path):
             self._file.seek(entry.begin)
-            # Not all of a tensor may come at once.
+            # A read may return fewer bytes than asked for.
             view = _bytes(array)
             while view:
                 count = self._file.readinto(view)  # type: ignore[attr-defined] # open() gives such
                 if not count:
-                    self.refuse(f"the file ended within '{name}': it was cut while it was read")
+                    self.refuse(f"the file ended within '{name}': it was truncated during reading")
                 view = view[count:]
         if self._checksums and self._checksums[name] != _checksum(_bytes(array)):
-            self.refuse(f"'{name}': its numbers do not have its checksum: the file is damaged")
+            self.refuse(f"'{name}': wrong checksum: the file is damaged")
         return array
 
     def parse(self, text: str, what: str, most: int = MAX_CONTAINERS) -> dict[str, Any]:
-        """Return a JSON object of the file, its names all different, neither too deep nor too large."""
+        """Return a JSON object; raise if it has duplicate names, or is too deep or too large."""
         if _containers(text) > most:
             self.refuse(f"{what} holds more than {most} lists and objects")
         try:
             value = json.loads(text, object_pairs_hook=_without_duplicates)
             if (
                 "\\u" in text
-            ):  # an escape may be half of a surrogate pair, which no output can print
+            ):  # an escape may be half of a surrogate pair, which UTF-8 cannot encode
                 as_json(value).encode()
         except (ValueError, RecursionError) as error:
             self.refuse(f"{what} is not valid: {error}", error)
@@ -218,10 +218,10 @@ class TensorFile:
     def _read_header(self) -> dict[str, Any]:
         self._size = os.fstat(self._file.fileno()).st_size
         if self._size < 8:
-            self.refuse(f"a model file begins with 8 bytes of length, this has {self._size} in all")
+            self.refuse(f"expected a header length of 8 bytes, the file has {self._size}")
         (length,) = struct.unpack("<Q", self._exactly(8))
         if length > MAX_HEADER:
-            self.refuse(f"its header would have {length} bytes, the most is {MAX_HEADER}")
+            self.refuse(f"its header would have {length} bytes, the limit is {MAX_HEADER}")
         self._begin = 8 + length
         if self._begin > self._size:
             self.refuse(f"its header would have {length} bytes, but the file has {self._size}")
@@ -234,7 +234,7 @@ class TensorFile:
     def _exactly(self, length: int) -> bytes:
         content = self._file.read(length)
         if len(content) < length:
-            self.refuse("the file ended within its header: it was cut while it was read")
+            self.refuse("the file ended within its header: it was truncated during reading")
         return content
 
     def _read_metadata(self, texts: Any) -> None:
@@ -243,10 +243,10 @@ class TensorFile:
         if not texts.keys() & set(_TEXTS):
             return
         if not texts.keys() >= set(_TEXTS):
-            self.refuse(f"its __metadata__ has not all of {', '.join(_TEXTS)}")
+            self.refuse(f"its __metadata__ lacks some of {', '.join(_TEXTS)}")
         document, checksums, checksum = (texts[name] for name in _TEXTS)
         if checksum != _checksum((document + checksums).encode()):
-            self.refuse("its __metadata__ does not have its checksum: the file is damaged")
+            self.refuse("its __metadata__ has a wrong checksum: the file is damaged")
         self.document = self.parse(document, "its description", MAX_DESCRIBED)
         self._checksums = self.parse(checksums, "its list of checksums")
 
@@ -260,14 +260,13 @@ class TensorFile:
         end = in_order[-1][1].end if in_order else self._begin
         if begin != self._begin or end != self._size:
             self.refuse(
-                f"its tensors take the bytes from {begin} to {end}, the file has those from "
-                f"{self._begin} to {self._size}"
+                f"its tensors occupy bytes {begin} to {end}, expected {self._begin} to {self._size}"
             )
         if self.document is None:
             return entries
         if entries.keys() != self._checksums.keys():
             one_side = entries.keys() ^ self._checksums.keys()
-            self.refuse(f"'{min(one_side)}' is not both among its tensors and its checksums")
+            self.refuse(f"'{min(one_side)}' is not in both its tensors and its checksums")
         return {name: entries[name] for name in self._checksums}
 
     def _entry(self, name: str, info: Any) -> Entry:
@@ -281,14 +280,14 @@ class TensorFile:
         if not _are_sizes(offsets) or len(offsets) != 2:
             self.refuse(f"'{name}': expected two data_offsets, found {offsets!r}")
         begin, end = offsets
-        size = math.prod(shape) * DTYPES[code].itemsize  # of Python's integers: without overflow
+        size = math.prod(shape) * DTYPES[code].itemsize  # Python integers do not overflow
         if end - begin != size:
-            self.refuse(f"'{name}': {code} {shape} takes {size} bytes, not those of {offsets}")
+            self.refuse(f"'{name}': {code} {shape} takes {size} bytes, its offsets are {offsets}")
         return Entry(DTYPES[code], tuple(shape), self._begin + begin, self._begin + end)
 
 
 def as_json(value: Any) -> str:
-    """Return JSON that keeps text as it is."""
+    """Return JSON without escapes for non-ASCII characters."""
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -313,7 +312,7 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _is_deep(value: Any) -> bool:
-    """Whether lists and objects are nested deeper than allowed; itself without recursion."""
+    """Whether lists and objects are nested deeper than allowed, found without recursion."""
     level, depth = [value], 0
     while nested := [each for each in level if isinstance(each, (dict, list))]:
         if depth == MAX_DEPTH:

@@ -1,4 +1,4 @@
-"""What a model file holds of training: what the optimizer kept, random numbers, orders, history."""
+"""The state of training in a model file: optimizer, random numbers, order of samples, history."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ _NUMBERS = {"seed": 2**64, "epochs": 2**31, "taken": 2**53, "batches": 2**53}
 def describe_training(
     model: ModelProtocol, weights: Mapping[str, Weight]
 ) -> tuple[dict[str, Any], dict[str, dict[str, Array]]]:
-    """Return what a file's document says of a model's training, and tensors by their group.
+    """Return the state of training as entries of a file's document, and as tensors by group.
 
     Warns
     -----
     UserWarning
-        If layers' `trainable` or options of the optimizer have changed since it trained: its state is left out.
+        If `trainable` of a layer, or options of the optimizer, have changed since training: the state of
+        the optimizer is left out.
     """
     setup = model._setup
     state = None if setup is None else setup.optimizer_state()
@@ -43,7 +44,7 @@ def describe_training(
         names = setup.optimizer.rule().slot_names
         if names != state.names:
             warn(
-                f"save: the optimizer has kept {state.names} and is to keep {names} by now: "
+                f"save: the optimizer has slots {state.names}, and its options now ask for {names}: "
                 "its state is not saved"
             )
             state = None
@@ -72,21 +73,21 @@ def read_training(
     model: ModelProtocol,
     weights: Mapping[str, Weight],
 ) -> Callable[[], None]:
-    """Read what a file holds of a model's training; return what puts it into the model.
+    """Read the state of training; return a function that restores it in the model.
 
     Parameters
     ----------
     file : TensorFile
     document : dict
-        The file's.
+        The document of the file.
     model : ModelProtocol
     weights : dict of str to Weight
-        The model's, by the file's names for them.
+        The weights of the model by their names in the file.
 
     Raises
     ------
     FormatError
-        If it is not of such a model. Nothing has been changed.
+        If it does not fit the model. Nothing has changed then.
     """
     randoms = _read_random_states(file, document, model)
     history = _read_history(file, document)
@@ -112,7 +113,7 @@ def read_training(
             setup.shuffles.seed = numbers["seed"]
             setup.shuffles.passes = numbers["epochs"]
             setup.shuffles.taken = numbers["taken"]
-            model._freeze()  # a file has a state of what is trainable
+            model._freeze()  # a file holds the state of trainable weights
             setup.engine, setup.pending_state = None, state
             setup.optimizer.batches = state.batches if state else 0
 
@@ -120,9 +121,9 @@ def read_training(
 
 
 def _random_states(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield where layers draw from, with the names down to them."""
+    """Yield the random states of layers with the layers' paths."""
     for layer in dict.fromkeys(model.layers):
-        if hasattr(layer, "layers"):  # a model in the model
+        if hasattr(layer, "layers"):  # a nested model
             yield from _random_states(layer, f"{prefix}{layer.name}/")
         elif hasattr(layer, "random_state"):
             yield f"{prefix}{layer.name}", layer.random_state
@@ -145,7 +146,7 @@ def _read_random_states(
 
 
 def _slot_names(setup: Setup, weights: Mapping[str, Weight]) -> list[str]:
-    """Return the names of what the optimizer keeps, in the engine's order."""
+    """Return the names of the optimizer's slots in the engine's order."""
     slots = setup.optimizer.rule().slot_names
     trained = [path for path, weight in weights.items() if weight.trainable]
     return [f"optimizer/{slot}/{path}" for path in trained for slot in slots]
@@ -162,7 +163,7 @@ def _read_optimizer(
         return None
     names = _slot_names(setup, weights)
     if names != document.get("optimizer", []):
-        file.refuse("what it holds of the optimizer is not what that keeps of these weights")
+        file.refuse("its optimizer slots are not those of the optimizer for these weights")
     for name in names:
         weight = weights[name.split("/", 2)[2]]
         file.check(name, weight.dtype, weight.shape)
@@ -171,17 +172,17 @@ def _read_optimizer(
 
 
 def _as_tensors(model: ModelProtocol) -> dict[str, Array]:
-    """Return the history's epochs and figures; not what else callbacks have put in the logs."""
+    """Return the history as tensors, without logs of callbacks that are not numbers."""
     history: History | None = getattr(model, "history", None)
     if history is None or not history.epoch:
         return {}
-    if model._use.is_of_this_thread:  # else another is at it
+    if model._use.is_of_this_thread:  # else another thread is training
         history.refresh_latest()
     tensors: dict[str, FloatArray] = {_EPOCHS: np.array(history.epoch, np.float64)}
     for name, values in list(history.history.items()):
         try:
             array = np.array(list(values))
-        except ValueError:  # of several shapes
+        except ValueError:  # arrays of different shapes
             continue
         if array.dtype.kind in "fiu" and array.ndim <= MAX_DIMENSIONS:
             tensors[f"{_FIGURES}{name}"] = array.astype(np.float64)
@@ -197,14 +198,14 @@ def _read_history(
     for name in names:
         entry = file.entries[name]
         if entry.dtype != np.float64 or not entry.shape:
-            file.refuse(f"'{name}': expected float64 numbers of epochs")
+            file.refuse(f"'{name}': expected float64 values, one for each epoch")
         if name != _EPOCHS and not name.startswith(_FIGURES):
-            file.refuse(f"'{name}' is no part of a history")
+            file.refuse(f"'{name}' is not part of a history")
     if names[0] != _EPOCHS or len(file.entries[_EPOCHS].shape) != 1:
         file.refuse(f"its history does not begin with '{_EPOCHS}'")
     epochs = file.read(_EPOCHS)
     if not ((epochs >= 0) & (epochs < 2**53) & (epochs == np.floor(epochs))).all():
-        file.refuse(f"'{_EPOCHS}': expected the numbers of epochs")
+        file.refuse(f"'{_EPOCHS}': expected epoch numbers")
     arrays = {name.removeprefix(_FIGURES): file.read(name) for name in names[1:]}
     return epochs.astype(int).tolist(), {
         name: array.tolist() if array.ndim == 1 else list(array) for name, array in arrays.items()

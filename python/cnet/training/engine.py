@@ -1,4 +1,4 @@
-"""What computes training and evaluation: the native engine, or a tape where that cannot follow."""
+"""The interface of an engine, which trains and evaluates, and the engine for what needs a tape."""
 
 from __future__ import annotations
 
@@ -77,15 +77,15 @@ class Engine(Protocol):
 
 
 class TapeEngine:
-    """Trains on a tape, batch by batch: losses and layers that are functions of the user's.
+    """Trains on a tape, batch by batch, where loss or layers are Python functions.
 
-    The native engine computes what it knows of the layers, their gradients, and the step.
+    The native engine still computes cnet's own layers, their gradients, and the update.
     """
 
-    depends_on_batch = True  # it may
+    depends_on_batch = True  # possibly
 
     def __init__(self, model: ModelProtocol, loss: losses.Loss, frozen: set[Any]) -> None:
-        loss.training_reduction()  # which it has, or raises
+        loss.training_reduction()  # raises if it has none
         self._model, self._loss, self._frozen = model, loss, frozen
         learning = (layer for layer in model._flat_layers() if layer not in frozen)
         weights = (weight for layer in learning for weight in layer.weights if weight.learnable)
@@ -96,28 +96,28 @@ class TapeEngine:
 
     @property
     def steps(self) -> int:
-        """Batches that the optimizer has seen."""
+        """Number of batches trained on."""
         return self._updates.steps
 
     def slots(self) -> tuple[list[str], list[FloatArray]]:
-        """Return what the optimizer keeps: names and numbers."""
+        """Return the names of the optimizer's slots and the slots of each trainable weight."""
         return self._updates.slots()
 
     def set_slots(self, optimizer: _core.Optimizer, batches: int, arrays: list[FloatArray]) -> None:
-        """Take over what another engine has kept."""
+        """Continue from the slots of another engine."""
         self._updates.set_slots(optimizer, batches, arrays)
 
     def finish(self) -> None:
-        """Put the running means of the weights in their place, if the optimizer keeps them."""
+        """Replace the weights by their running mean, if the optimizer keeps one."""
         self._updates.finish()
 
     def outputs(self) -> FloatArray:
-        """Return the model's output for the latest batch, each a row of numbers."""
+        """Return the outputs for the latest batch as rows of numbers."""
         outputs: FloatArray = self._outputs
         return outputs.reshape(len(outputs), -1)
 
     def check(self, x: Array, y: Array) -> None:
-        """Raise `ValueError` if a label is no class."""
+        """Raise `ValueError` if a label is not a class."""
         classes = self._model.output_shape[-1]
         for rows in _batches(len(x), 8192):
             self._loss(y[rows], np.zeros((len(y[rows]), classes or 0), self._model.dtype))
@@ -132,13 +132,13 @@ class TapeEngine:
         epoch: int,
         optimizer: _core.Optimizer,
         on_progress: Progress | None,
-        every_batch: bool,  # noqa: ARG002 # it always is told of every batch
+        every_batch: bool,  # noqa: ARG002 # always
         sample_weight: FloatArray | None,
-        staged: bool,  # noqa: ARG002 # it always is
+        staged: bool,  # noqa: ARG002 # always
         learning_rates: list[float],
         first_batch: int,
     ) -> tuple[int, float, float]:
-        """Go through the samples once; return how many were seen, the sum of their losses, and 0."""
+        """Train once on each sample; return the samples seen, the sum of their losses, and 0."""
         from ..autodiff import GradientTape
         from ..autodiff.recording import paused
 
@@ -173,9 +173,9 @@ class TapeEngine:
         batch_size: int,
         on_progress: Progress | None,
         sample_weight: FloatArray | None,
-        every_batch: bool,  # noqa: ARG002 # it always is told of every batch
+        every_batch: bool,  # noqa: ARG002 # always
     ) -> tuple[int, float, float]:
-        """Do the same without training."""
+        """Return the same for the weights as they are."""
         from ..autodiff.recording import paused
 
         data, chain = Data(x, y, sample_weight), self._model.chain(training=False)
@@ -191,7 +191,7 @@ class TapeEngine:
         return seen, total, 0
 
     def _gradients(self, tape: Any, loss: Any, number: int) -> list[FloatArray]:
-        """Return those of the weights; raise before a step that would make no numbers of them."""
+        """Return the gradients of the weights; raise if one is not finite."""
         found = tape.gradient(loss, self._weights) if hasattr(loss, "__tensor__") else []
         if all(gradient is None for gradient in found):
             raise ValueError(f"'{self._loss.name}' does not depend on any weight that is trainable")
@@ -206,7 +206,7 @@ class TapeEngine:
         return gradients
 
     def _inputs(self, batch: Data) -> FloatArray:
-        """Return a batch's samples in their shape; zeros for those that count nothing and are no numbers."""
+        """Return the samples of a batch in their shape, zeros for those of weight 0 that are not finite."""
         x = as_type(batch.x, self._model.dtype)
         if batch.sample_weight is not None and not batch.sample_weight.all():
             odd = (batch.sample_weight == 0) & ~np.isfinite(x).all(axis=1)
@@ -214,7 +214,7 @@ class TapeEngine:
         return x.reshape(len(x), *[size or 0 for size in self._model.input_shape[1:]])
 
     def _loss_of(self, batch: Data, predictions: Any) -> Any:
-        """Return a batch's loss, with what the weights' regularizers add, and keep the predictions."""
+        """Return the loss of a batch with the penalties of regularizers, and keep the predictions."""
         self._outputs = getattr(predictions, "value", predictions)
         assert batch.y is not None
         loss = self._loss(batch.y, predictions, batch.sample_weight)

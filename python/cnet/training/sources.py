@@ -1,4 +1,4 @@
-"""What gives the batches of epochs: arrays, iterables, data sets."""
+"""Sources of batches: arrays, iterables, and data sets."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _END = object()
 
 @dataclass(frozen=True)
 class Data:
-    """Samples as the core takes them; their labels and how much each counts, where asked for."""
+    """Samples as the engine takes them, with labels and weights if they are needed."""
 
     x: Array
     y: Array | None = None
@@ -48,14 +48,14 @@ class Data:
 
 @dataclass
 class Shuffles:
-    """The orders in which passes over data take it, each another, all decided by a seed.
+    """The order of the samples in each pass over the data; a seed decides all of them.
 
     Attributes
     ----------
     passes : int
-        How many have begun.
+        Number of passes begun.
     taken : int
-        Batches of the latest that an epoch before has taken, 0 if the next epoch begins a new one.
+        Batches of the latest pass that earlier epochs have taken; 0 if the next epoch begins a new pass.
     """
 
     seed: int = field(default_factory=random.next_seed)
@@ -68,18 +68,18 @@ class Shuffles:
         return self.passes - 1
 
     def order(self, number: int, samples: int) -> Array:
-        """Return the order of a pass; the core's, when it shuffles by itself."""
+        """Return the order of a pass, as the engine computes it."""
         return _core.random_permutation(self.seed, number, samples)
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Batches that the core takes in one call.
+    """Consecutive batches that the engine takes in one call.
 
     Attributes
     ----------
     number : int
-        Of the pass that they belong to; with `shuffled` it decides their order.
+        The pass that they belong to. With `shuffled` it decides their order.
     """
 
     data: Data
@@ -89,19 +89,19 @@ class Chunk:
 
     @property
     def batches(self) -> int:
-        """How many there are."""
+        """Number of batches."""
         return math.ceil(len(self.data) / self.batch_size)
 
 
 class Source:
-    """What gives the batches of epochs.
+    """Base of the sources of batches.
 
     Attributes
     ----------
     batches : int or None
-        How many a pass over the data has, where that is known.
+        Number of batches in a pass over the data, None if unknown.
     exhausted : bool
-        Whether no batch will ever come again.
+        Whether there will be no further batches.
     """
 
     batches: int | None
@@ -109,21 +109,21 @@ class Source:
     _has_given = False
 
     def epoch(self, call: str, steps: int | None, *, one_by_one: bool = False) -> Iterator[Chunk]:
-        """Yield the batches of an epoch: all of a pass, or so many steps from where the last ended.
+        """Yield the batches of an epoch: a whole pass, or the next `steps` batches.
 
         Parameters
         ----------
         call : str
-            Begins errors, and is followed by the batch's number.
+            Begins error messages; the number of the batch follows.
         steps : int, optional
-            Fewer come, and a warning, if the pass ends amid the epoch.
+            If the pass ends before, fewer batches come, and a warning.
         one_by_one : bool, default False
-            Whether each chunk has to be one batch.
+            Whether each chunk must be a single batch.
 
         Raises
         ------
         ValueError
-            If there was never a batch.
+            If there has never been a batch.
         """
         batches = 0
         for chunk in self._chunks(call, steps, one_by_one):
@@ -136,7 +136,7 @@ class Source:
             warn_of_end(call, f"after {batches} of {steps} batches")
 
     def restart(self) -> None:
-        """Let the next epoch begin a pass, if there can be another."""
+        """Begin a new pass with the next epoch, if possible."""
         raise NotImplementedError
 
     def _chunks(self, call: str, steps: int | None, one_by_one: bool) -> Iterator[Chunk]:
@@ -144,14 +144,14 @@ class Source:
 
 
 class Arrays(Source):
-    """Samples that are all there: a pass over them is one chunk, unless it takes several epochs.
+    """Batches of arrays: a pass is one chunk, unless it takes several epochs.
 
     Parameters
     ----------
     data : Data
     batch_size : int
     shuffles : Shuffles, optional
-        Numbers the passes, in training, and says where in one to go on.
+        In training: numbers the passes, and says where to continue.
     shuffle : bool, default False
     """
 
@@ -168,13 +168,13 @@ class Arrays(Source):
         self._batch_size = batch_size
         self._shuffles = shuffles or Shuffles(seed=0)
         self._shuffle = shuffle
-        self._ordered = -1, np.empty(0, np.uint32)  # the latest pass's number and order
+        self._ordered = -1, np.empty(0, np.uint32)  # number and order of the latest pass
 
     def restart(self) -> None:
         self._shuffles.taken = 0
 
     def _chunks(self, call: str, steps: int | None, one_by_one: bool) -> Iterator[Chunk]:
-        del call  # all has been checked
+        del call  # the data has been checked
         shuffles, size, samples = self._shuffles, self._batch_size, len(self._data)
         first = shuffles.taken if shuffles.taken < self.batches else 0
         number = shuffles.begin() if first == 0 else shuffles.passes - 1
@@ -195,23 +195,23 @@ class Arrays(Source):
 
 
 class Batches(Source):
-    """Batches as an iterable gives them, each a chunk.
+    """Batches of an iterable, each a chunk.
 
     Parameters
     ----------
     source : iterable of (x,), (x, y) or (x, y, sample_weight)
-        An iterator is gone through once; all else begins anew with each pass.
-    prepare : function (call, x[, y[, sample_weight]])
-        Returns them as `Data`; `call` begins its errors.
+        An iterator makes one pass; other iterables begin again with each pass.
+    adapt : function (call, x[, y[, sample_weight]])
+        Returns a batch as `Data`; `call` begins its error messages.
     shuffles : Shuffles, optional
-        Numbers the passes, in training.
+        In training: numbers the passes.
     """
 
     def __init__(
-        self, source: Any, prepare: Callable[..., Data], shuffles: Shuffles | None = None
+        self, source: Any, adapt: Callable[..., Data], shuffles: Shuffles | None = None
     ) -> None:
         self._source = source
-        self._prepare = prepare
+        self._adapt = adapt
         self._shuffles = shuffles
         self._number = 0
         self.batches = self._count()
@@ -221,16 +221,16 @@ class Batches(Source):
         self._iterator: Iterator[Any] | None = None
 
     def _chunks(self, call: str, steps: int | None, one_by_one: bool) -> Iterator[Chunk]:
-        del one_by_one  # they always are
+        del one_by_one  # each chunk is one batch
         for number in itertools.count(1) if steps is None else range(1, steps + 1):
             batch = self._next(may_begin=number == 1)
             if batch is _END:
                 return
-            data = self._prepare(*_parts(f"{call}: batch {number}", batch))
+            data = self._adapt(*_parts(f"{call}: batch {number}", batch))
             yield Chunk(data, max(len(data), 1), self._number)
 
     def _next(self, *, may_begin: bool) -> Any:
-        """Return the pass's next batch, or that of a new pass, or `_END`."""
+        """Return the next batch of the pass, the first of a new pass, or `_END`."""
         batch = _END if self._iterator is None else next(self._iterator, _END)
         if batch is _END and may_begin:
             if self._shuffles is not None:
@@ -249,22 +249,22 @@ class Batches(Source):
     def _count(self) -> int | None:
         try:
             return len(self._source)
-        except TypeError:  # also what those say that have a __len__ but don't know
+        except TypeError:  # it has no length, or does not know it
             return None
 
 
 class DatasetBatches(Batches):
-    """The batches of a `PyDataset`, cnet's or Keras's, in a new order for each pass if wanted."""
+    """Batches of a `PyDataset`, cnet's or Keras's, optionally in a new order in each pass."""
 
     def __init__(
         self,
         source: Any,
-        prepare: Callable[..., Data],
+        adapt: Callable[..., Data],
         shuffles: Shuffles | None = None,
         *,
         shuffle: bool,
     ) -> None:
-        super().__init__(source, prepare, shuffles)
+        super().__init__(source, adapt, shuffles)
         self._shuffle = shuffle
 
     def _chunks(self, call: str, steps: int | None, one_by_one: bool) -> Iterator[Chunk]:
@@ -288,15 +288,15 @@ class DatasetBatches(Batches):
 
 
 def warn_of_end(call: str, when: str) -> None:
-    """Warn that data ended too early."""
+    """Warn that the data ended too early."""
     warn(
         f"{call}: x ran out of data {when}; expected steps_per_epoch * epochs batches, or an "
-        "iterable that begins anew"
+        "iterable that can be iterated again"
     )
 
 
 def _parts(call: str, batch: Any) -> tuple[Any, ...]:
-    """Return what `prepare` takes for a batch."""
+    """Return the arguments of `adapt` for a batch."""
     if isinstance(batch, Mapping):
         keys = ", ".join(map(short_repr, batch))
         raise TypeError(
