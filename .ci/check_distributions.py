@@ -29,6 +29,7 @@ for name in (
     "CITATION.cff",
     "CMakeLists.txt",
     "csrc/kernels/simd/avx2.hpp",
+    "docs/training.md",
     "tests/ops/test_init.py",
 ):
     assert name in in_sdist, f"the sdist lacks {name}"
