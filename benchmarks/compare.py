@@ -1,14 +1,14 @@
-"""Measure cnet against its peers: same networks, same data, same machine, same minutes.
+"""Measure cnet against its peers: same networks, same data, same machine, at the same time.
 
-Each peer runs in a process of its own. They are measured in turn, round after round, so that a
-machine that slows down slows them all; the medians are printed, saved and drawn. The yardstick is
-NumPy's best rate of a float32 product of 2048 × 2048 matrices with as many threads.
+Each peer runs in a process of its own. The peers are measured in turn, round after round, so that a
+machine that slows down affects all alike; the medians are printed, saved and drawn. The yardstick is
+NumPy's best rate for a float32 product of 2048 × 2048 matrices with as many threads.
 
     pip install ".[bench]"
     python benchmarks/compare.py --threads 1 2 --json figures.json --plot figures.png
 
-With `--baseline` it measures a change: the cnet of another environment takes part, and its time over
-this one's is the median of their ratios, turn by turn.
+`--baseline` measures a change: the cnet of another environment takes part, and its time relative to
+this one is the median of the ratios of all rounds.
 
     python benchmarks/compare.py --peers cnet --rounds 31 --baseline ../before/bin/python
 """
@@ -34,14 +34,14 @@ HERE = Path(__file__).parent
 
 
 class Process:
-    """A peer at work in a process of its own."""
+    """A peer in a process of its own."""
 
     def __init__(
         self, peer: str, workload: str, threads: int, python: str = sys.executable
     ) -> None:
         names = ("OMP", "OPENBLAS", "MKL", "CNET")
         limits = {f"{name}_NUM_THREADS": str(threads) for name in names}
-        # XLA and TensorFlow take what the process may run on.
+        # XLA and TensorFlow use all CPUs that the process may run on.
         pin = []
         if platform.system() == "Linux":
             allowed = sorted(os.sched_getaffinity(0))[:threads]
@@ -58,16 +58,16 @@ class Process:
         self.refusal: str | None = None
 
     def await_readiness(self) -> None:
-        """Return when it has prepared everything, or has refused."""
+        """Wait until the process is prepared, or has refused the workload."""
         self.refusal = self.read()
         self.pause()
 
     def read(self) -> Any:
-        """Return the next line of the process, a reason if it has ended."""
+        """Return the next value that the process prints, or "ended"."""
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         while line and not line.startswith(("null", '"')) and not line[0].isdigit():
-            line = self.process.stdout.readline()  # what a library prints by the way
+            line = self.process.stdout.readline()  # output of a library
         return json.loads(line) if line else "ended"
 
     def measure(self) -> None:
@@ -80,7 +80,7 @@ class Process:
         self.pause()
 
     def pause(self) -> None:
-        """Stop the process until it is measured: idle threads of some libraries go on spinning."""
+        """Stop the process until it is measured: idle threads of some libraries keep spinning."""
         self.process.send_signal(signal.SIGSTOP)
 
     def end(self) -> None:
@@ -92,10 +92,10 @@ class Process:
 def compare(
     workload: Workload, peers: list[str], threads: int, rounds: int, baseline: str | None
 ) -> dict[str, Any]:
-    """Return the median microseconds a step of every peer that can do the workload."""
+    """Return the median microseconds per step of every peer that supports the workload."""
     processes = {peer: Process(peer, workload.name, threads) for peer in ["yardstick", *peers]}
     if threads > 1 and "PyTorch" in processes:
-        # Small steps are faster on one thread; PyTorch's better figure counts.
+        # Small steps are faster on one thread: the better figure counts.
         processes["PyTorch, 1 thread"] = Process("PyTorch", workload.name, 1)
     if baseline is not None:
         processes["baseline"] = Process("cnet", workload.name, threads, baseline)
@@ -111,7 +111,7 @@ def compare(
     for _ in range(rounds):
         for process in in_turn:
             process.measure()
-        in_turn.reverse()  # nobody always comes behind the same neighbour
+        in_turn.reverse()  # so that no peer always follows the same one
     for process in processes.values():
         process.end()
     times = {name: statistics.median(process.times) for name, process in able.items()}
@@ -135,7 +135,7 @@ def compare(
 
 
 def report(result: dict[str, Any]) -> None:
-    """Print one workload as a table."""
+    """Print the results of one workload as a table."""
     workload, times = WORKLOADS[result["workload"]], result["microseconds"]
     yardstick = result["yardstick_gflops"]
     print(f"\n{workload.name}, {result['threads']} thread(s), yardstick {yardstick:.0f} GFLOP/s")
@@ -149,7 +149,7 @@ def report(result: dict[str, Any]) -> None:
 
 
 def plot(results: list[dict[str, Any]], path: str) -> None:
-    """Draw the times of all workloads as bars, relative to cnet's."""
+    """Draw the times of all workloads as bars, relative to cnet."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 1.6 * len(results) + 1), layout="constrained")
@@ -168,7 +168,7 @@ def plot(results: list[dict[str, Any]], path: str) -> None:
 
 
 def main() -> None:
-    """Run the comparison that the command line asks for."""
+    """Run the comparison that the command line selects."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -177,16 +177,18 @@ def main() -> None:
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS))
     parser.add_argument("--workloads", nargs="+", metavar="TEXT", default=[""],
                         help="only workloads whose name contains one of these")  # fmt: skip
-    parser.add_argument("--baseline", metavar="PYTHON", help="an interpreter that has another cnet")
+    parser.add_argument(
+        "--baseline", metavar="PYTHON", help="interpreter of an environment with another cnet"
+    )
     parser.add_argument("--json", metavar="FILE", help="save the results")
     parser.add_argument("--plot", metavar="FILE", help="draw the results")
     args = parser.parse_args()
     if min([*args.threads, args.rounds]) < 1:
-        parser.error("--threads and --rounds want to be at least 1")
+        parser.error("--threads and --rounds must be at least 1")
     if args.baseline and "cnet" not in args.peers:
-        parser.error("--baseline wants cnet among the peers")
+        parser.error("--baseline needs cnet among the peers")
     if args.baseline and not shutil.which(args.baseline):
-        parser.error(f"--baseline: there is no interpreter {args.baseline}")
+        parser.error(f"--baseline: no such interpreter: {args.baseline}")
 
     results = []
     for workload in WORKLOADS.values():
@@ -196,7 +198,7 @@ def main() -> None:
             results.append(compare(workload, args.peers, threads, args.rounds, args.baseline))
             report(results[-1])
     if not results:
-        parser.error(f"--workloads: there are only {', '.join(WORKLOADS)}")
+        parser.error(f"--workloads: none matches; choose from {', '.join(WORKLOADS)}")
     if args.json:
         Path(args.json).write_text(json.dumps(results, indent=1))
     if args.plot:

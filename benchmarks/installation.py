@@ -1,4 +1,4 @@
-"""Time the build: what `pip install .` costs from nothing, and each of the files that it compiles."""
+"""Time `pip install .` from source, and the compilation of each file."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-RECORD = "CNET_COMPILE_RECORD"  # names the file that this one, as a compiler's launcher, writes to
+RECORD = "CNET_COMPILE_RECORD"  # the file that this script, as the compiler launcher, writes to
 
 
 @dataclass(frozen=True)
 class Installation:
-    """Seconds that an installation took: of CPU, of the clock, and of CPU for each file compiled."""
+    """Seconds of an installation: CPU time, wall time, and CPU time of each compiled file."""
 
     cpu: float
     wall: float
@@ -28,13 +28,13 @@ class Installation:
 
 
 def cpu_of_children() -> float:
-    """Return the CPU seconds of all processes that this one has started and waited for."""
+    """Return the CPU seconds of all finished child processes."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
 
 def measure_installation() -> Installation:
-    """Install a copy of the sources into a new virtual environment, with no compiler's cache."""
+    """Install a copy of the sources into a new virtual environment, without a compiler cache."""
     ignored = shutil.ignore_patterns("build", "dist", "env", "venv", ".*", "__pycache__", "*.so")
     with tempfile.TemporaryDirectory() as folder:
         source, environment, record = (Path(folder, name) for name in ("cnet", "venv", "record"))
@@ -56,14 +56,14 @@ def measure_installation() -> Installation:
         cpu, wall = cpu_of_children() - cpu, time.perf_counter() - wall
         files = dict(map(json.loads, record.read_text().splitlines()))
         if not files:
-            raise RuntimeError("pip has compiled nothing: is there another compiler's launcher?")
+            raise RuntimeError("pip compiled nothing: is another compiler launcher set?")
         return Installation(cpu, wall, files)
 
 
 def compile_file(command: list[str]) -> int:
-    """Run a compiler, and record what it took under the name of the file that it made."""
+    """Run a compiler, and record its CPU time under the name of its output."""
     code = subprocess.call(command)
-    if "-o" in command and "cmTC_" not in str(command):  # which are CMake's own trials
+    if "-o" in command and "cmTC_" not in str(command):  # CMake's own checks
         name = command[command.index("-o") + 1].removeprefix("CMakeFiles/")
         with Path(os.environ[RECORD]).open("a") as record:
             record.write(json.dumps([name, cpu_of_children()]) + "\n")

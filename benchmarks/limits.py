@@ -1,13 +1,13 @@
-"""Measure what cnet promises beside its speed: each figure, its bound, and whether it is met.
+"""Measure cnet's limits other than its speed against its peers: each figure and its bound.
 
-Each section runs in a process of its own; those that compare times take turns in it, so that a
-machine that slows down slows all alike. The exit code is 1 if a bound is missed.
+Each section runs in a process of its own. Sections that compare times interleave the runs, so that
+a machine that slows down affects all alike. The exit code is 1 if a bound is missed.
 
     pip install .
     python benchmarks/limits.py
     python benchmarks/limits.py --sections wheel accuracy --wheel dist/cnet-*.whl
 
-It reads /proc: Linux only.
+Linux only, because it reads /proc.
 """
 
 from __future__ import annotations
@@ -19,84 +19,31 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from accuracy import accuracy
 from installation import measure_installation
-
-Array = npt.NDArray[Any]
-LEARNING_RATE = float(np.float32(0.01))  # the same number in float32 and in float64
-MIB = 2**20
-
-
-@dataclass(frozen=True)
-class Figure:
-    """What was measured, and what it may be at most, if that is promised."""
-
-    name: str
-    value: float
-    unit: str
-    bound: float | None = None
-
-    @property
-    def missed(self) -> bool:
-        """Whether it is more than it may be, or not a number."""
-        return self.bound is not None and not self.value <= self.bound
-
-
-def in_a_process(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Return what the function returns in a process of its own."""
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        return pool.submit(function, *arguments).result()
-
-
-def seconds(run: Callable[[], Any]) -> float:
-    """Return how long a call takes."""
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
-
-
-def memory(field: str) -> int:
-    """Return a field of this process's memory in bytes: VmRSS, VmHWM (its peak), RssAnon."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(f"{field}:"):
-            return 1024 * int(line.split()[1])
-    raise KeyError(field)
-
-
-def classifier(*widths: int) -> Any:
-    """Return a network with ReLU between its layers and softmax at its end, trained by plain SGD."""
-    import cnet
-
-    inputs, *hidden, classes = widths
-    dense = [cnet.layers.Dense(width, activation="relu") for width in hidden]
-    last = cnet.layers.Dense(classes, activation="softmax")
-    model = cnet.Sequential([cnet.Input((inputs,)), *dense, last])
-    model.compile(cnet.optimizers.SGD(LEARNING_RATE), "sparse_categorical_crossentropy")
-    return model
-
-
-def samples(count: int, widths: tuple[int, ...]) -> tuple[Array, Array]:
-    """Return normally distributed float32 features and class ids."""
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal((count, widths[0]), np.float32)
-    return x, rng.integers(widths[-1], size=count)
-
+from measuring import (
+    LEARNING_RATE,
+    MIB,
+    Array,
+    Figure,
+    classifier,
+    in_a_process,
+    memory,
+    samples,
+    seconds,
+)
 
 # -- Importing -------------------------------------------------------------------------------------
 
 
 def import_time(runs: int = 15) -> list[Figure]:
-    """Time processes that import NumPy, and others that import cnet after it."""
+    """Time processes that import NumPy, and processes that import cnet after it."""
     environment = os.environ.copy()
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
 
@@ -108,7 +55,7 @@ def import_time(runs: int = 15) -> list[Figure]:
         without = process("numpy")
         return process("numpy, cnet") - without
 
-    difference()  # compiles to byte code what an installer has not
+    difference()  # compiles the byte code
     median = statistics.median(difference() for _ in range(runs))
     return [Figure("import cnet, over import numpy", 1e3 * median, "ms", 20)]
 
@@ -117,8 +64,8 @@ def import_time(runs: int = 15) -> list[Figure]:
 
 
 def training_memory() -> list[Figure]:
-    """Train on bytes, of which no shuffled copy and no float copy is to be made."""
-    import cnet  # noqa: F401 # before memory is first looked at
+    """Train on bytes: no shuffled copy and no float copy may be made."""
+    import cnet  # noqa: F401 # before the first measurement
 
     before = memory("VmRSS")
     rng = np.random.default_rng(0)
@@ -128,12 +75,12 @@ def training_memory() -> list[Figure]:
     model.fit(x, y, batch_size=128, verbose=0)
     weights = sum(weight.nbytes for weight in model.get_weights())
     own = memory("VmHWM") - before - x.nbytes - y.nbytes - weights
-    name = "784-512-10, 60,000 images of bytes: peak beside data and weights"
+    name = "784-512-10, 60,000 images of bytes: peak besides data and weights"
     return [Figure(name, own / MIB, "MiB", 64)]
 
 
 def memmap_growth(count: int, folder: str) -> int:
-    """Return by how much anonymous memory grows, at its peak, in an epoch over files."""
+    """Return the peak growth of anonymous memory in an epoch over memory-mapped files."""
     features = 64
     paths = [Path(folder, name) for name in ("x", "y")]
     with paths[0].open("wb") as file:
@@ -143,7 +90,7 @@ def memmap_growth(count: int, folder: str) -> int:
     x = np.memmap(paths[0], np.float32, "r", shape=(count, features))
     y = np.memmap(paths[1], np.int64, "r")
     model = classifier(features, 64, 10)
-    model.fit(x[:1000], y[:1000], verbose=0)  # what is made once is not growth
+    model.fit(x[:1000], y[:1000], verbose=0)  # allocates what is made once
     before = peak = memory("RssAnon")
     done = threading.Event()
 
@@ -161,7 +108,7 @@ def memmap_growth(count: int, folder: str) -> int:
 
 
 def memmap_memory() -> list[Figure]:
-    """Train on ever larger files: what does not fit into memory is to be trained on all the same."""
+    """Train on ever larger files: memory must not grow with them."""
     growths = []
     for count in (10**4, 10**5, 10**6):
         with tempfile.TemporaryDirectory() as folder:
@@ -179,7 +126,7 @@ def memmap_memory() -> list[Figure]:
 
 
 def scaling(rounds: int = 9) -> list[Figure]:
-    """Train on ever more samples: what one costs is to stay the same."""
+    """Train on ever more samples: the time per sample must stay the same."""
     widths = (8, 64, 64, 4)
     x, y = samples(10**6, widths)
     counts = {"10³": 10**3, "10⁴": 10**4, "10⁵": 10**5, "10⁶": 10**6}
@@ -199,78 +146,12 @@ def scaling(rounds: int = 9) -> list[Figure]:
     medians = {name: statistics.median(values) for name, values in times.items()}
     ratio = max(medians.values()) / min(medians.values())
     return [
-        *(Figure(f"8-64-64-4, {name} samples: each", t, "ns") for name, t in medians.items()),
+        *(
+            Figure(f"8-64-64-4, {name} samples: time of each", t, "ns")
+            for name, t in medians.items()
+        ),
         Figure("8-64-64-4: most over least", ratio, "×", 1.25),
     ]
-
-
-# -- Accuracy --------------------------------------------------------------------------------------
-
-
-def numpy_train(x: Array, y: Array, weights: list[Array], batch: int) -> list[Array]:
-    """Return the weights after an epoch of plain SGD in the type of `x`, by hand."""
-    weights = [weight.astype(x.dtype) for weight in weights]
-    kernels, biases = weights[::2], weights[1::2]
-    rate = x.dtype.type(LEARNING_RATE)
-    for start in range(0, len(x), batch):
-        inputs = [x[start : start + batch]]
-        for kernel, bias in zip(kernels, biases, strict=True):
-            z = inputs[-1] @ kernel + bias
-            inputs.append(np.maximum(z, 0))
-        grad = np.exp(z - z.max(axis=1, keepdims=True))
-        grad /= grad.sum(axis=1, keepdims=True)
-        grad[np.arange(batch), y[start : start + batch]] -= 1
-        grad /= batch
-        for n in reversed(range(len(kernels))):
-            below = (grad @ kernels[n].T) * (inputs[n] > 0)
-            kernels[n] -= rate * (inputs[n].T @ grad)
-            biases[n] -= rate * grad.sum(axis=0)
-            grad = below
-    return weights
-
-
-def change_error(weights: list[Array], truth: list[Array], initial: list[Array]) -> float:
-    """Return the error of the weights' change, relative to it, both as root mean squares."""
-    error = sum(((w - t) ** 2).sum() for w, t in zip(weights, truth, strict=True))
-    change = sum(((t - w) ** 2).sum() for t, w in zip(truth, initial, strict=True))
-    return float(np.sqrt(error / change))
-
-
-def training_errors(widths: tuple[int, ...], batch: int, steps: int) -> tuple[float, float]:
-    """Return the errors of cnet and of NumPy in float32, each the median over some initial weights.
-
-    Most of either is the rounding of the weights themselves, once a step, so the two are alike. In
-    some of the trainings a ReLU opens for one and not for the other: hence the median.
-    """
-    import cnet
-
-    x, y = samples(steps * batch, widths)
-    errors = []
-    for seed in range(5):
-        cnet.utils.set_random_seed(seed)
-        model = classifier(*widths)
-        initial = model.get_weights()
-        model.fit(x, y, batch_size=batch, shuffle=False, verbose=0)
-        truth = numpy_train(x.astype(np.float64), y, initial, batch)
-        results = model.get_weights(), numpy_train(x, y, initial, batch)
-        errors.append([change_error(weights, truth, initial) for weights in results])
-    ours, numpys = np.median(errors, axis=0)
-    return float(ours), float(numpys)
-
-
-def accuracy() -> list[Figure]:
-    """Train in float32, by cnet and by NumPy, and compare with NumPy in float64."""
-    figures = []
-    for widths, batch, steps in (
-        ((784, 512, 10), 128, 20),
-        ((256, 256, 256, 256, 10), 256, 20),
-        ((8, 64, 64, 4), 32, 20),
-        ((1024, 2048, 2048, 10), 256, 3),
-    ):
-        ours, numpys = training_errors(widths, batch, steps)
-        name = f"{'-'.join(map(str, widths))}, batch {batch}: error of {steps} steps (NumPy's)"
-        figures.append(Figure(name, 1e6 * ours, "10⁻⁶", 1e6 * numpys))
-    return figures
 
 
 # -- Threads ---------------------------------------------------------------------------------------
@@ -279,7 +160,7 @@ RUN_SECONDS = 4e-3
 
 
 def thread_ratio(run: Callable[[], Any], pairs: int) -> float:
-    """Return the median of time(2 threads) / time(1 thread) over pairs of runs, side by side."""
+    """Return the median of time(2 threads) / time(1 thread) over adjacent pairs of runs."""
     import cnet
 
     ratios = []
@@ -293,7 +174,7 @@ def thread_ratio(run: Callable[[], Any], pairs: int) -> float:
 
 
 def repeated(run_times: Callable[[int], Any], most: int) -> Callable[[], Any]:
-    """Return a run of so many repetitions that it takes long enough to be timed, or of the most."""
+    """Return a run of enough repetitions to be timed, at most `most`."""
     run, times = partial(run_times, 1), 1
     while times < most and seconds(run) < RUN_SECONDS:
         times = min(2 * times, most)
@@ -320,10 +201,10 @@ def thread_runs(width: int, batch: int, x: Array, y: Array) -> dict[str, Callabl
 
 
 def threads() -> list[Figure]:
-    """Take a second thread: whatever the size, that is never to be slower.
+    """Compare two threads with one: two must not be slower, whatever the size.
 
-    A case beyond the bound is measured again, longer: among so many, some are by chance. Where other
-    processes want the CPUs, two threads wait for each other: look at the load average.
+    A case beyond the bound is measured again, longer: among so many, some exceed it by chance. Other
+    busy processes make two threads wait for each other: check the load average.
     """
     bound, ratios = 1.05, {}
     for width in (2**n for n in range(3, 11)):
@@ -338,11 +219,11 @@ def threads() -> list[Figure]:
     return [Figure(f"{name}: 2 threads over 1", ratios[name], "×", bound) for name in worst]
 
 
-# -- What features cost ----------------------------------------------------------------------------
+# -- Features --------------------------------------------------------------------------------------
 
 
 def features(rounds: int = 25) -> list[Figure]:
-    """Train 784-512-10 at batch 128 with one feature more: a step's time over that of plain SGD."""
+    """Compare a step of 784-512-10 at batch 128 with a feature to one of plain SGD."""
     import cnet
     from cnet import layers, optimizers
 
@@ -393,7 +274,7 @@ def features(rounds: int = 25) -> list[Figure]:
 
 
 def tape(rounds: int = 25) -> list[Figure]:
-    """Take steps of 8-64-64-4 at batch 32 on a tape, and the engine's staged ones, on one thread."""
+    """Compare steps of 8-64-64-4 at batch 32 on a tape with the engine's staged steps, on one thread."""
     import cnet
     from cnet import autodiff, losses, optimizers
 
@@ -429,7 +310,7 @@ def tape(rounds: int = 25) -> list[Figure]:
 
 
 def build_time() -> list[Figure]:
-    """Install cnet from nothing, without a compiler's cache."""
+    """Install cnet from source, without a compiler cache."""
     build = measure_installation()
     slowest = sorted(build.files, key=build.files.__getitem__, reverse=True)
     return [
@@ -439,11 +320,11 @@ def build_time() -> list[Figure]:
     ]
 
 
-# -- All of them -----------------------------------------------------------------------------------
+# -- The command -----------------------------------------------------------------------------------
 
 
 def wheel_size(wheel: str) -> list[Figure]:
-    """Weigh the wheel."""
+    """Return the size of the wheel."""
     return [Figure(Path(wheel).name, Path(wheel).stat().st_size / 1e6, "MB", 1.5)]
 
 
@@ -461,17 +342,17 @@ SECTIONS: dict[str, Callable[[], list[Figure]]] = {
 
 
 def main() -> int:
-    """Measure the sections that the command line asks for; return 1 if a bound is missed."""
+    """Measure the sections that the command line selects; return 1 if a bound is missed."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     names = [*SECTIONS, "wheel"]
     parser.add_argument("--sections", nargs="+", choices=names, metavar="NAME", default=names,
                         help=f"only these of {', '.join(names)}")  # fmt: skip
-    parser.add_argument("--wheel", metavar="FILE", help="the wheel to weigh")
+    parser.add_argument("--wheel", metavar="FILE", help="the wheel whose size to measure")
     args = parser.parse_args()
     if args.wheel is None and args.sections is not names and "wheel" in args.sections:
-        parser.error("the section wheel wants --wheel FILE")
+        parser.error("the section wheel needs --wheel FILE")
 
     missed = 0
     load = f"load average before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} CPUs"

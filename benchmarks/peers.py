@@ -1,8 +1,8 @@
-"""The libraries that are measured, each doing a workload as its users would write it.
+"""The measured libraries, each running a workload as its users would write it.
 
-A peer is a function of a workload that prepares everything and returns a function that takes some
-steps, and the number of steps that it takes. This file is run once for each peer and workload:
-``python peers.py PEER WORKLOAD``; it then measures once for each line that it reads.
+A peer is a function that prepares a workload; it returns a function that takes some steps, and their
+number. ``python peers.py PEER WORKLOAD`` runs one peer on one workload, and measures once for each
+line that it reads.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def data(workload: Workload) -> tuple[Array, Array, int]:
 
 
 def weights(workload: Workload) -> list[tuple[Array, Array]]:
-    """Return a kernel and a bias for each layer, by Glorot's rule."""
+    """Return a kernel and a bias for each layer, from Glorot's uniform distribution."""
     rng = np.random.default_rng(1)
     made = []
     for inputs, outputs in pairwise(workload.widths):
@@ -75,7 +75,7 @@ def cnet(workload: Workload) -> Prepared:
 
 
 def cnet_tape(workload: Workload) -> Prepared:
-    """Write the loop by hand, in the order of the data: a tape over the model, `apply_gradients`."""
+    """Loop by hand, in the order of the data: a tape over the model, `apply_gradients`."""
     from cnet.autodiff import GradientTape
     from cnet.losses import SparseCategoricalCrossentropy
 
@@ -95,13 +95,13 @@ def cnet_tape(workload: Workload) -> Prepared:
 
 
 def cnet_avx2(workload: Workload) -> Prepared:
-    """Do the same with the kernels for AVX2."""
+    """Select the AVX2 kernels of cnet."""
     os.environ["CNET_ISA"] = "avx2"
     return cnet(workload)
 
 
 def numpy(workload: Workload) -> Prepared:
-    """Written by hand: every product into a buffer of its own, gradients applied in place."""
+    """By hand: every product has its own buffer, and updates are in place."""
     x, y, batches = data(workload)
     layers = weights(workload)
     batch = workload.batch
@@ -148,7 +148,7 @@ def numpy(workload: Workload) -> Prepared:
 
 
 def pytorch(workload: Workload, *, compiled: bool = False) -> Prepared:
-    """Eager: modules, CrossEntropyLoss, torch.optim."""
+    """PyTorch, eager: modules, CrossEntropyLoss, torch.optim."""
     import torch
 
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
@@ -187,12 +187,12 @@ def pytorch(workload: Workload, *, compiled: bool = False) -> Prepared:
 
 
 def pytorch_compiled(workload: Workload) -> Prepared:
-    """Take forward and backward through torch.compile."""
+    """PyTorch with torch.compile of forward and backward."""
     return pytorch(workload, compiled=True)
 
 
 def jax(workload: Workload, *, scan: bool = False) -> Prepared:
-    """One jitted step at a time."""
+    """JAX, one jitted step at a time."""
     os.environ["JAX_ENABLE_X64"] = str(int(workload.dtype == "float64"))
     import jax
     import jax.numpy as jnp
@@ -242,7 +242,7 @@ def jax(workload: Workload, *, scan: bool = False) -> Prepared:
 
 
 def jax_scan(workload: Workload) -> Prepared:
-    """Take a whole epoch in one `lax.scan`."""
+    """JAX, a whole epoch in one `lax.scan`."""
     return jax(workload, scan=True)
 
 
@@ -273,7 +273,7 @@ def keras(workload: Workload) -> Prepared:
 
 
 def scikit_learn(workload: Workload) -> Prepared:
-    """Take an epoch of MLPClassifier by `partial_fit`."""
+    """MLPClassifier, an epoch of `partial_fit`."""
     from sklearn.neural_network import MLPClassifier
 
     x, y, batches = data(workload)
@@ -347,7 +347,7 @@ def yardstick() -> Prepared:
 
 
 def main(peer: str, workload: str) -> None:
-    """Measure once for each line read; write microseconds a step."""
+    """Measure once for each line read, and print microseconds per step."""
     try:
         run, steps = yardstick() if peer == "yardstick" else PEERS[peer](WORKLOADS[workload])
         run()

@@ -1,4 +1,4 @@
-"""What is measured: networks, batches, and how much arithmetic a step of each is."""
+"""The measured workloads: networks, batches, and the operations of a step."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import pairwise
 
 @dataclass(frozen=True)
 class Workload:
-    """A network with ReLU between its dense layers and softmax at its end, at work on batches."""
+    """Training or prediction of a ReLU network with a softmax output, in batches."""
 
     name: str
     widths: tuple[int, ...]
@@ -19,11 +19,11 @@ class Workload:
 
     @property
     def flops(self) -> int:
-        """Floating-point operations of a step's matrix products."""
+        """Floating-point operations of the matrix products in a step."""
         products = [2 * self.batch * inputs * outputs for inputs, outputs in pairwise(self.widths)]
         if self.task == "predict":
             return sum(products)
-        return 3 * sum(products) - products[0]  # the data needs no gradient
+        return 3 * sum(products) - products[0]  # the input needs no gradient
 
 
 MNIST = (784, 512, 10)
