@@ -1,7 +1,7 @@
-"""Losses of one's own, of three lines each: quantiles of a noisy curve, and a loss for rare classes.
+"""Custom losses of three lines each: quantiles of a noisy curve, and a loss for rare classes.
 
-`compile` takes a function of labels and predictions. It is written with Python's operators and the
-operations of `cnet.autodiff`, so that the gradients need no thought.
+`compile` takes a function of labels and predictions. The function uses Python's operators and the
+operations of `cnet.autodiff`, which computes the gradients.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import cnet
 from cnet import autodiff, layers, losses
 
 QUANTILES = np.array([0.1, 0.5, 0.9], np.float32)
-# Standard normal numbers are below these as often.
+# The same quantiles of the standard normal distribution.
 NORMAL_QUANTILES = np.array([-1.2815516, 0.0, 1.2815516], np.float32)
 RARE, BATCH_SIZE = 8, 64
 
@@ -27,33 +27,33 @@ Floats = npt.NDArray[np.float32]
 
 
 def pinball(y_true: Any, y_pred: Any) -> Any:
-    """Weigh what is too low by q, what is too high by 1 − q: least at the q-quantile (Koenker, 1978)."""
+    """Weigh errors below by q and above by 1 − q: minimal at the q-quantile (Koenker, 1978)."""
     error = y_true - y_pred  # (batch, 1) and (batch, quantiles)
     return autodiff.maximum(QUANTILES * error, (QUANTILES - 1) * error)
 
 
 def focal(y_true: Any, y_pred: Any) -> Any:
-    """Leave out what is predicted well already (Lin et al., 2017)."""
+    """Reduce the weight of samples that are already classified well (Lin et al., 2017)."""
     p_of_truth = y_true * y_pred + (1 - y_true) * (1 - y_pred)
     return -((1 - p_of_truth) ** 2) * autodiff.log(p_of_truth + 1e-7)
 
 
 def main(args: argparse.Namespace) -> None:
-    """Fit the quantiles of a curve, then look for a rare digit."""
+    """Fit the quantiles of a curve, then detect a rare digit."""
     cnet.utils.set_random_seed(args.seed)
     quantiles(args)
     rare_digit(args)
 
 
 def curve(x: Floats) -> tuple[Floats, Floats]:
-    """Return the middle of the curve, and how far the noise goes."""
+    """Return the median of the curve, and the standard deviation of the noise."""
     middle: Floats = np.sin(3 * x)
     spread: Floats = np.float32(0.05) + np.float32(0.25) * np.abs(x)
     return middle, spread
 
 
 def quantiles(args: argparse.Namespace) -> None:
-    """Learn three quantiles at once, and count how many points are below each."""
+    """Learn three quantiles at once, and count the points below each."""
     rng = np.random.default_rng(args.seed)
     x = rng.uniform(-1.5, 1.5, (4000, 1)).astype(np.float32)
     middle, spread = curve(x)
@@ -76,7 +76,7 @@ def quantiles(args: argparse.Namespace) -> None:
 
 
 def rare_digit(args: argparse.Namespace) -> None:
-    """Tell one digit from all others, by cross-entropy, by `focal`, and by the engine's focal loss."""
+    """Detect one digit, with cross-entropy, with `focal`, and with the engine's focal loss."""
     (images, labels), (test_images, test_labels), _ = load_data(args)
     x, y = images / np.float32(255), (labels == RARE)[:, None]
     test_x, test_y = test_images / np.float32(255), (test_labels == RARE)[:, None]
@@ -92,12 +92,12 @@ def rare_digit(args: argparse.Namespace) -> None:
         model.compile("adam", loss, metrics=["precision", "recall"])
         model.fit(x, y, BATCH_SIZE, 10, verbose=0)
         figures = model.evaluate(test_x, test_y, verbose=0, return_dict=True)
-        told = ", ".join(f"{key} {value:.4f}" for key, value in figures.items())
-        print(f"{name}: {told}")
+        results = ", ".join(f"{key} {value:.4f}" for key, value in figures.items())
+        print(f"{name}: {results}")
 
 
 def plot(path: Path, model: cnet.Sequential, x: Floats, y: Floats) -> None:
-    """Draw the points, the fitted quantiles, and the true ones."""
+    """Draw the points, the fitted quantiles and the true ones."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4.4), layout="constrained")
@@ -120,7 +120,7 @@ def plot(path: Path, model: cnet.Sequential, x: Floats, y: Floats) -> None:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
+    """Return the command-line parser."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     parser.add_argument("--epochs", type=positive, default=100, help="default: %(default)s")

@@ -1,7 +1,7 @@
-"""Layers, a model and its training from nothing but variables and a gradient tape.
+"""Layers, a model and its training, from variables and a gradient tape.
 
-What `Sequential` and `fit` do, written out as in a Keras course: a dense layer is a product and a sum,
-a model is its layers in a row, and a training step is the gradient of the loss, times a small number.
+This is what `Sequential` and `fit` do, written out as in a Keras course: a dense layer is a product and
+a sum, a model is a list of layers, and a training step subtracts the gradient times a learning rate.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ class NaiveDense:
 
     @property
     def weights(self) -> list[Variable]:
-        """What training changes."""
+        """The trainable variables."""
         return [self.w, self.b]
 
 
 class NaiveSequential:
-    """Layers, each of which takes what the one before it gives."""
+    """Layers that are applied one after the other."""
 
     def __init__(self, layers: Sequence[NaiveDense]) -> None:
         self.layers = layers
@@ -58,12 +58,12 @@ class NaiveSequential:
 
     @property
     def weights(self) -> list[Variable]:
-        """Those of all layers."""
+        """The weights of all layers."""
         return [weight for layer in self.layers for weight in layer.weights]
 
 
 class BatchGenerator:
-    """The samples, so many at a time."""
+    """Images and labels in batches."""
 
     def __init__(self, images: Floats, labels: Classes, batch_size: int) -> None:
         assert len(images) == len(labels)
@@ -72,7 +72,7 @@ class BatchGenerator:
         self.num_batches = math.ceil(len(images) / batch_size)
 
     def next(self) -> tuple[Floats, Classes]:
-        """Return the next images and their labels."""
+        """Return the next batch."""
         batch = slice(self.index, self.index + self.batch_size)
         self.index += self.batch_size
         return self.images[batch], self.labels[batch]
@@ -81,7 +81,7 @@ class BatchGenerator:
 def one_training_step(
     model: NaiveSequential, images: Floats, labels: Classes, update: Update
 ) -> Tensor:
-    """Compute the loss on a tape, go back along it, and take a step; return the loss."""
+    """Compute the loss on a tape, take a step along its gradients, and return the loss."""
     with GradientTape() as tape:
         predictions = model(images)
         per_sample = losses.sparse_categorical_crossentropy(labels, predictions)
@@ -92,13 +92,13 @@ def one_training_step(
 
 
 def update_weights(gradients: Sequence[Tensor], weights: Sequence[Variable]) -> None:
-    """Move each weight a little against its gradient."""
+    """Take a step of plain gradient descent."""
     for gradient, weight in zip(gradients, weights, strict=True):
         weight.assign_sub(gradient * LEARNING_RATE)
 
 
 def update_by(optimizer: optimizers.Optimizer) -> Update:
-    """Return what leaves that to an optimizer."""
+    """Return an update function that applies an optimizer."""
     return lambda gradients, weights: optimizer.apply_gradients(
         zip(gradients, weights, strict=True)
     )
@@ -112,7 +112,7 @@ def fit(
     batch_size: int,
     update: Update,
 ) -> None:
-    """Go through the samples again and again."""
+    """Train for a number of epochs."""
     for epoch in range(1, epochs + 1):
         batches = BatchGenerator(images, labels, batch_size)
         total = 0.0
@@ -122,7 +122,7 @@ def fit(
 
 
 def main(args: argparse.Namespace) -> None:
-    """Train a network of two layers on digits, by hand and by an optimizer, and test it."""
+    """Train a network of two layers on digits, by hand and with an optimizer, and test it."""
     (train_images, train_labels), (test_images, test_labels), _ = load_data(args)
     for name, update in {
         "by hand": update_weights,
@@ -147,10 +147,10 @@ def pixels(images: npt.NDArray[np.uint8]) -> Floats:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
+    """Return the command-line parser."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
-    # The course has 60,000 digits in batches of 128; as many steps are 4,000 in batches of 8.
+    # As many steps as in the course: 4,000 digits in batches of 8, not 60,000 in batches of 128.
     parser.add_argument("--batch-size", type=positive, default=8, help="default: %(default)s")
     add_data_options(parser)
     return parser

@@ -1,7 +1,6 @@
-"""The first chapter of a Keras course: from images to a trained network that is looked at.
+"""The first chapter of a Keras course: load, build, compile, fit, evaluate, predict, plot.
 
-Load, build, compile, fit, evaluate, predict, look. All of it runs on Keras 3 as well, but for the
-imports, `plots`, and the digits beside the script.
+All of it also runs on Keras 3, except for the imports, `plots`, and the bundled digits.
 """
 
 from __future__ import annotations
@@ -17,12 +16,12 @@ from cnet import Sequential, callbacks, layers, plots, utils
 
 
 def main(args: argparse.Namespace) -> None:
-    """Go through the chapter."""
-    # The data: images of 28 by 28 bytes, and the number of each one's class.
+    """Run the chapter."""
+    # The data: images of 28 by 28 bytes, and their class ids.
     (train_images, train_labels), (test_images, test_labels), names = load_data(args)
     print(f"to train on: {train_images.shape}, to test on: {test_images.shape}")
 
-    # The network: layers that data flow through, each distilling a little more of what matters.
+    # The network: layers that the data passes through, each extracting more useful features.
     utils.set_random_seed(args.seed)
     model = Sequential(
         [
@@ -32,15 +31,15 @@ def main(args: argparse.Namespace) -> None:
         ]
     )
 
-    # How it learns: the loss is what to make small, the optimizer how, metrics are for people.
+    # Training minimizes the loss by the optimizer; metrics are for people.
     model.compile(optimizer="rmsprop", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     model.summary()
 
-    # Bytes become numbers from 0 to 1: small inputs, of one size, are what networks like.
+    # Scale bytes to numbers from 0 to 1: networks train best on small inputs of similar size.
     x_train = train_images.astype("float32") / 255
     x_test = test_images.astype("float32") / 255
 
-    # The training. `tensorboard --logdir DIR/logs` shows it while it goes on.
+    # Train. `tensorboard --logdir DIR/logs` shows the progress.
     history = model.fit(
         x_train,
         train_labels,
@@ -52,12 +51,12 @@ def main(args: argparse.Namespace) -> None:
         else None,
     )
 
-    # On images that it has not learned from it does less well: it overfits.
+    # Accuracy on images that it has not seen is lower: the network overfits.
     test_loss, test_accuracy = model.evaluate(x_test, test_labels, verbose=0)
     print(f"training accuracy {history.history['accuracy'][-1]:.4f}")
     print(f"test loss {test_loss:.4f}, test accuracy {test_accuracy:.4f}")
 
-    # Ten probabilities for each image; the largest is the answer.
+    # Ten probabilities for each image; the largest is the prediction.
     probabilities = model.predict(x_test, verbose=0)
     first = probabilities[0]
     print(f"the first is {names[first.argmax()]}, at {first.max():.4f}")
@@ -75,7 +74,7 @@ def plot(
     probabilities: np.ndarray,
     names: Sequence[str],
 ) -> None:
-    """Draw the validation curves, the first ten images, and fifty that the network got wrong."""
+    """Draw the training curves, the first ten images, and fifty misclassified ones."""
     predicted = probabilities.argmax(axis=1)
     wrong = np.flatnonzero(predicted != labels)[:50]
     pictures = {
@@ -91,11 +90,11 @@ def plot(
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
+    """Return the command-line parser."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     parser.add_argument(
-        "--plots", type=folder, metavar="DIR", help="pictures and logs for TensorBoard go there"
+        "--plots", type=folder, metavar="DIR", help="folder for plots and TensorBoard logs"
     )
     add_data_options(parser)
     return parser

@@ -1,8 +1,8 @@
-"""A perceptron as a graph: placeholders, operations, a session; then its weights are learned.
+"""A perceptron as a graph of placeholders and operations, run in a session, with learned weights.
 
-Two clouds of points, blue around (2, 2) and red around (-2, -2), and a line between them: guessed by
-hand at first, then found by descending on the cross-entropy of the classes. The graph knows operations
-alone; what their gradients are it works out by itself, as further nodes.
+A line separates two clouds of points, blue around (2, 2) and red around (-2, -2). It is first guessed by
+hand, then found by gradient descent on the cross-entropy. The graph consists of operations only, and
+adds nodes for their gradients itself.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def main(args: argparse.Namespace) -> None:
-    """Classify by hand, measure by maximum likelihood, learn, and draw the lines."""
+    """Classify by hand, score by maximum likelihood, learn, and draw the lines."""
     rng = np.random.default_rng(args.seed)
     x, y = two_clouds(rng)
     session = graph.Session()
@@ -33,13 +33,13 @@ def main(args: argparse.Namespace) -> None:
     classes = graph.placeholder(shape=(None, 2), name="classes")  # one-hot: (1, 0) is blue
     feeds: dict[graph.Node, npt.ArrayLike] = {points: x, classes: np.eye(2)[y]}
 
-    # By hand: a point is the bluer, the larger x₀ + x₁. The line between is x₀ + x₁ = 0.
+    # By hand: a point is blue if x₀ + x₁ > 0.
     by_hand = probabilities(
         points, graph.Variable([[1.0, -1.0], [1.0, -1.0]]), graph.Variable([0.0, 0.0])
     )
     describe("by hand", session, by_hand, cross_entropy(by_hand, classes), feeds, y)
 
-    # Learned: from random weights, by the gradient of the cross-entropy.
+    # Learned: from random weights, by gradient descent on the cross-entropy.
     weights = graph.Variable(rng.normal(size=(2, 2)), name="weights")
     bias = graph.Variable(rng.normal(size=2), name="bias")
     learned = probabilities(points, weights, bias)
@@ -61,22 +61,22 @@ def main(args: argparse.Namespace) -> None:
 
 
 def two_clouds(rng: np.random.Generator) -> tuple[Floats, Classes]:
-    """Return the points, half of them blue (class 0) and half of them red (class 1)."""
+    """Return the points and their classes: half blue (class 0), half red (class 1)."""
     y = np.repeat([0, 1], POINTS_PER_CLASS)
     centres = np.array([[2.0, 2.0], [-2.0, -2.0]])
     return centres[y] + rng.normal(size=(len(y), 2)), y
 
 
 def probabilities(points: graph.Node, weights: graph.Node, bias: graph.Node) -> Any:
-    """Return a node: of each point the probability to be blue, and that to be red."""
+    """Return a node: the probabilities of each point to be blue and to be red."""
     return graph.softmax(points @ weights + bias)
 
 
 def cross_entropy(p: graph.Node, c: graph.Node) -> Any:
     """Return a node: J = −Σᵢ Σⱼ cᵢⱼ log pᵢⱼ.
 
-    The likelihood of the classes is the product of each point's probability to be what it is; its
-    logarithm is a sum, and the largest likelihood is where minus that is the smallest.
+    The likelihood is the product of the probabilities of all points' true classes. Its logarithm is a
+    sum, and maximizing the likelihood minimizes J.
     """
     return graph.negative(
         graph.reduce_sum(graph.reduce_sum(graph.multiply(c, graph.log(p)), axis=1))
@@ -91,19 +91,19 @@ def describe(
     feeds: dict[graph.Node, npt.ArrayLike],
     y: Classes,
 ) -> None:
-    """Print how many points are on the wrong side, and how likely the classes are."""
+    """Print the share of misclassified points, and the cross-entropy."""
     predicted, value = session.run([graph.argmax(p, axis=1), loss], feeds)
     print(f"{name}: misclassified {np.mean(predicted != y):.1%}, J = {value:.4f}")
 
 
 def line(weights: Floats, bias: Floats) -> tuple[float, float]:
-    """Return slope and offset of the line where both classes are as likely: equal logits."""
+    """Return slope and offset of the line where both logits are equal."""
     a, b = weights[:, 1] - weights[:, 0]
     return -a / b, -(bias[1] - bias[0]) / b
 
 
 def plot(path: Path, models: dict[str, graph.Node], predict: Any, x: Floats, y: Classes) -> None:
-    """Draw the plane as the weights by hand divide it, and as the learned ones do."""
+    """Draw the decision boundaries of the weights by hand and of the learned ones."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 4.4), layout="constrained")
@@ -121,7 +121,7 @@ def plot(path: Path, models: dict[str, graph.Node], predict: Any, x: Floats, y: 
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
+    """Return the command-line parser."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     parser.add_argument("--plots", type=folder, metavar="DIR", help="draw into this folder")

@@ -1,4 +1,4 @@
-"""What the examples share: images on the command line, folders and files for pictures, errors."""
+"""Code that the examples share: data and plot options of the command line, error messages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Classes = npt.NDArray[np.integer[Any]]
 
 
 def run(parser: argparse.ArgumentParser, program: Callable[[argparse.Namespace], None]) -> None:
-    """Run a program with the command line's arguments; one clear line for what goes wrong."""
+    """Run a program with the command-line arguments; print errors in one line."""
     args = parser.parse_args()
     try:
         program(args)
@@ -31,10 +31,8 @@ def run(parser: argparse.ArgumentParser, program: Callable[[argparse.Namespace],
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:
-    """Let the user choose the images; `load_data` reads them."""
-    data = parser.add_argument_group(
-        "data", "without any of these: the 5,000 digits beside the script"
-    )
+    """Add the options that select the images for `load_data`."""
+    data = parser.add_argument_group("data", "default: the 5,000 bundled digits")
     data.add_argument(
         "--fashion",
         action="store_true",
@@ -48,14 +46,14 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         "--data",
         type=Path,
         metavar="DIR",
-        help="read them from a folder of IDX files, or an .npz file",
+        help="read images from a folder of IDX files, or an .npz file",
     )
 
 
 def load_data(
     args: argparse.Namespace,
 ) -> tuple[tuple[Images, Classes], tuple[Images, Classes], Sequence[str]]:
-    """Return images and labels to train on, to test on, and the names of the classes."""
+    """Return training images and labels, test images and labels, and class names."""
     dataset = fashion_mnist if args.fashion else mnist
     published = args.full or args.fashion
     train, test = dataset.load_data(args.data or (None if published else BUNDLED))
@@ -63,14 +61,14 @@ def load_data(
 
 
 def positive(text: str) -> int:
-    """Return an integer of at least one."""
+    """Parse an integer of at least 1."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected an integer of at least 1, got {text}")
     return int(text)
 
 
 def picture(text: str) -> Path:
-    """Return the path of a figure; refuse now what would fail after the training."""
+    """Parse the path of a plot; refuse before training what would fail after it."""
     path = Path(text)
     if path.suffix not in (".png", ".pdf", ".svg"):
         raise argparse.ArgumentTypeError(f"expected a .png, .pdf or .svg file, got {text}")
@@ -79,7 +77,7 @@ def picture(text: str) -> Path:
 
 
 def folder(text: str) -> Path:
-    """Return the path of a folder for pictures, made if need be: now, not after the training."""
+    """Parse the path of a folder for plots; create it before training if it is missing."""
     path = Path(text)
     try:
         path.mkdir(parents=True, exist_ok=True)

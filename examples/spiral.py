@@ -1,7 +1,7 @@
-"""Points on the arms of a spiral: what a straight line can't part, a hidden layer can.
+"""Points on the arms of a spiral: no straight line separates them, but a hidden layer does.
 
 The case study of Stanford's course CS231n (https://cs231n.github.io/neural-networks-case-study/):
-softmax regression and a net with one hidden layer, trained on all points at once.
+softmax regression and a network with one hidden layer, trained on all points at once.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from cnet import (
 )
 from cnet.datasets import spiral
 
-# The course's penalty is ½ λ Σ W² with λ = 1e-3. Keras's L2 has no ½: it is given half of λ.
+# The course's penalty is ½ λ Σ W² with λ = 1e-3. Keras's L2 has no ½.
 PENALTY = 1e-3 / 2
 STEPS = {"softmax regression": 200, "one hidden layer": 10_000}
 
 
 def main(args: argparse.Namespace) -> None:
-    """Train both, and draw how they divide the plane."""
+    """Train both, and draw their decision boundaries."""
     x, y = spiral(samples_per_class=100, classes=3, seed=args.seed)
     utils.set_random_seed(args.seed)
     models = {
@@ -41,7 +41,7 @@ def main(args: argparse.Namespace) -> None:
     }
     for name, model in models.items():
         history = train(model, x, y, STEPS[name])
-        # ln 3 = 1.0986 before the first step: at first every class is as likely as another.
+        # ln 3 = 1.0986 before the first step: all classes are equally likely.
         for step in (1, 200, 1000, 2000, 3000, 5000, 9000):
             if step <= STEPS[name]:
                 print(f"{name}: step {step:,}: loss {history.history['loss'][step - 1]:.4f}")
@@ -51,7 +51,7 @@ def main(args: argparse.Namespace) -> None:
 
 
 def dense(units: int, activation: str) -> layers.Dense:
-    """Return a layer with the small weights of the course, and a penalty on large ones."""
+    """Return a layer with the initial weights and the penalty of the course."""
     return layers.Dense(
         units,
         activation=activation,
@@ -63,7 +63,7 @@ def dense(units: int, activation: str) -> layers.Dense:
 def train(
     model: Sequential, x: npt.NDArray[np.float32], y: npt.NDArray[np.int64], steps: int
 ) -> callbacks.History:
-    """Descend by the gradient of all points together: an epoch is one step."""
+    """Train on all points at once: an epoch is one step."""
     model.compile(
         optimizers.SGD(learning_rate=1.0),
         loss="sparse_categorical_crossentropy",
@@ -78,7 +78,7 @@ def plot(
     x: npt.NDArray[np.float32],
     y: npt.NDArray[np.int64],
 ) -> None:
-    """Draw the plane as each model divides it, side by side."""
+    """Draw the decision boundaries side by side."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 4.4), layout="constrained")
@@ -90,7 +90,7 @@ def plot(
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
+    """Return the command-line parser."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     parser.add_argument("--plots", type=folder, metavar="DIR", help="draw into this folder")

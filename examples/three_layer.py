@@ -1,7 +1,7 @@
 """Three layers by hand, forward and backward over `cnet.ops`, and the same net as a Sequential.
 
-Both start from the same weights, see the same batches and take 1,000 steps. The Sequential makes
-whole epochs in one native call; its weights come out the same all the same, bit for bit.
+Both start from the same weights, see the same batches and take 1,000 steps. The Sequential runs
+whole epochs in one native call, and its weights end with the same bits.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float32]
 
 
 def main(args: argparse.Namespace) -> None:
-    """Train both, compare them, and draw what the one by hand has learned."""
+    """Train both, compare them, and plot the one by hand."""
     (x_train, y_train), (x_test, y_test) = mnist.load_data(BUNDLED)
     x, x_test_rows = pixels(x_train), pixels(x_test)
 
@@ -38,7 +38,7 @@ def main(args: argparse.Namespace) -> None:
     predicted = forward(x_test_rows, weights)[-1].argmax(axis=1)
     print(f"by hand:    test accuracy {np.mean(predicted == y_test):.4f}")
 
-    # shuffle=False: the batches in the order of the data, as the loop by hand takes them.
+    # shuffle=False: batches in the order of the data, as in the loop by hand.
     model.fit(x, y_train, batch_size=BATCH_SIZE, epochs=EPOCHS, shuffle=False, verbose=0)
     _, accuracy = model.evaluate(x_test_rows, y_test, verbose=0)
     print(f"Sequential: test accuracy {accuracy:.4f}")
@@ -60,7 +60,7 @@ def pixels(images: npt.NDArray[np.uint8]) -> Floats:
 
 
 def make_model() -> Sequential:
-    """Return the net as Keras says it."""
+    """Return the same net as a Sequential, compiled."""
     hidden = [layers.Dense(width, activation="relu") for width in WIDTHS[1:-1]]
     output = layers.Dense(WIDTHS[-1], activation="softmax")
     model = Sequential([Input((WIDTHS[0],)), *hidden, output])
@@ -71,9 +71,9 @@ def make_model() -> Sequential:
 
 
 def forward(x: Floats, weights: list[Floats]) -> list[Floats]:
-    """Return what each layer makes of a batch: a₀ = x, a₁, a₂ and the logits z₃.
+    """Return the outputs of all layers for a batch: a₀ = x, a₁, a₂ and the logits z₃.
 
-    zₗ = aₗ₋₁ Wₗ + bₗ and aₗ = max(zₗ, 0). A batch is rows, so W stands on the right.
+    zₗ = aₗ₋₁ Wₗ + bₗ and aₗ = max(zₗ, 0). Samples are rows, so W is on the right.
     """
     w1, b1, w2, b2, w3, b3 = weights
     a1 = ops.relu_forward(ops.dense_forward(x, w1, b1))
@@ -85,15 +85,15 @@ def forward(x: Floats, weights: list[Floats]) -> list[Floats]:
 def backward(
     activations: list[Floats], probabilities: Floats, labels: Classes, weights: list[Floats]
 ) -> list[Floats]:
-    """Return the gradient of the mean loss for each weight, from the last layer to the first.
+    """Return the gradients of the mean loss for all weights, computed from the last layer to the first.
 
-    With the softmax s and one-hot labels y, ∂L/∂z₃ = (s - y) / batch: all the calculus of softmax
-    and logarithm cancels to that. Then, layer by layer,
+    With the softmax s and one-hot labels y, ∂L/∂z₃ = (s - y) / batch: the derivatives of softmax and
+    logarithm simplify to that. Then, layer by layer,
 
         ∂L/∂Wₗ = aₗ₋₁ᵀ ∂L/∂zₗ        ∂L/∂bₗ = the sum of ∂L/∂zₗ over the batch
-        ∂L/∂aₗ₋₁ = ∂L/∂zₗ Wₗᵀ        ∂L/∂zₗ₋₁ = ∂L/∂aₗ₋₁ where the ReLU let something through
+        ∂L/∂aₗ₋₁ = ∂L/∂zₗ Wₗᵀ        ∂L/∂zₗ₋₁ = ∂L/∂aₗ₋₁ where the ReLU is active
 
-    so the gradient of a layer needs that of the one after it: hence "back"propagation.
+    so each gradient needs that of the next layer: hence "back"propagation.
     """
     x, a1, a2, _ = activations
     w1, _, w2, _, w3, _ = weights
@@ -107,7 +107,7 @@ def backward(
 
 
 def train(x: Floats, labels: Classes, weights: list[Floats]) -> list[float]:
-    """Change the weights by gradient descent, batch after batch; return the mean loss of each epoch."""
+    """Update the weights by gradient descent in batches; return the mean loss of each epoch."""
     losses = []
     for _ in range(EPOCHS):
         total = 0.0
@@ -124,16 +124,16 @@ def train(x: Floats, labels: Classes, weights: list[Floats]) -> list[float]:
 
 
 def plot(path: Path, losses: list[float], learned: Floats) -> None:
-    """Draw the loss, and what each unit of the first layer has come to look for, or to avoid."""
+    """Draw the loss, and what training added to the kernel of each unit in the first layer."""
     plots.history({"loss": losses}).savefig(path / "three_layer_loss.png")
     units = learned.T.reshape(-1, 28, 28)
-    title = "What training has added to the kernel of each unit in the first layer"
+    title = "Change of each first-layer unit's kernel by training"
     figure = plots.images(units, columns=16, cmap="gray", title=title)
     figure.savefig(path / "three_layer_kernels.png")
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
+    """Return the command-line parser."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     parser.add_argument("--plots", type=folder, metavar="DIR", help="draw into this folder")

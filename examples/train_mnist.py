@@ -1,4 +1,4 @@
-"""Train a network on images of digits, or of clothes, and test it on images it has not seen."""
+"""Train a network on images of digits, or of clothes, and test it on unseen images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OPTIMIZERS = ["adadelta", "adagrad", "adam", "adamw", "lion", "nadam", "rmsprop"
 
 
 def train(args: argparse.Namespace) -> None:
-    """Load the data, train, print the figures of merit, and plot if asked to."""
+    """Load the data, train, print loss and accuracy, and plot if requested."""
     (x_train, y_train), (x_test, y_test), names = load_data(args)
 
     utils.set_random_seed(args.seed)
@@ -41,7 +41,7 @@ def train(args: argparse.Namespace) -> None:
 
 
 def make_model(hidden: Sequence[int]) -> Sequential:
-    """Return a network from bytes of 28 by 28 pixels to probabilities of ten classes."""
+    """Return a network that maps images of 28 by 28 bytes to probabilities of ten classes."""
     return Sequential(
         [
             Input((28, 28)),
@@ -61,7 +61,7 @@ def plot(
     predicted: Classes,
     names: Sequence[str],
 ) -> None:
-    """Draw the training curves, the first test images, and the first that the model got wrong."""
+    """Draw the training curves, the first test images, and the first misclassified ones."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10.8, 5.4), layout="constrained")
@@ -89,14 +89,14 @@ def plot(
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
+    """Return the command-line parser."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     parser.add_argument(
         "--plot",
         type=picture,
         metavar="FILE",
-        help="draw what happened into a .png, .pdf or .svg",
+        help="draw curves and images into a .png, .pdf or .svg file",
     )
 
     add_data_options(parser)
