@@ -1,4 +1,4 @@
-"""Fail unless a wheel and an sdist hold what they should.
+"""Fail unless a wheel and an sdist contain what they should, and nothing else.
 
 Usage: ``python .ci/check_distributions.py WHEEL SDIST``
 """
@@ -19,7 +19,7 @@ with tarfile.open(sdist) as tar:
 assert {"cnet/py.typed", "cnet/_core.pyi", "cnet/__init__.py"} <= set(in_wheel), in_wheel
 assert sum(name.startswith("cnet/_core.") and name.endswith(".so") for name in in_wheel) == 1
 outside = [name for name in in_wheel if not name.startswith("cnet")]
-assert not outside, f"the wheel holds {outside}"
+assert not outside, f"the wheel contains {outside}"
 assert not [name for name in in_wheel if "test" in name or name.endswith((".npz", ".cpp", ".hpp"))]
 assert wheel.stat().st_size <= 1_500_000, f"the wheel has {wheel.stat().st_size:,} bytes"
 
