@@ -1,4 +1,4 @@
-"""The three forms of the tests, what runs in which, and the figures that tests have reached."""
+"""The three forms of a test run (default, --ci, --long), and the figures that tests report."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--ci",
         action="store_true",
-        help="run what .ci/run runs: all combinations, and the tests and examples that take long",
+        help="run all combinations and the slow tests and examples, as .ci/run does",
     )
     parser.addoption(
         "--long",
         action="store_true",
-        help="run that, and let the tests in tests/trust reach the promised figures: hours",
+        help="run these, and the full number of trials in tests/trust: hours",
     )
 
 
@@ -31,20 +31,20 @@ def form_of(config: pytest.Config) -> int:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose how many examples Hypothesis makes of each property."""
+    """Set the number of Hypothesis examples for the form."""
     settings.register_profile("form", deadline=None, max_examples=(40, 300, 300)[form_of(config)])
     settings.load_profile("form")
 
 
 def is_left_out(item: pytest.Item) -> bool:
-    """Return whether a test is not of this form, or compares speeds while other tests run."""
+    """Return True for tests of another form, and for speed tests while other tests run."""
     if item.get_closest_marker("ci") and not form_of(item.config):
         return True
     return bool(item.get_closest_marker("speed")) and "PYTEST_XDIST_WORKER" in os.environ
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is of another form; skip what measures memory under a sanitizer."""
+    """Deselect tests of other forms; skip measurements under a sanitizer."""
     left_out = {item for item in items if is_left_out(item)}
     config.hook.pytest_deselected(items=list(left_out))
     items[:] = [item for item in items if item not in left_out]
@@ -52,25 +52,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             for marker, measured in {"memory": "memory", "speed": "time"}.items():
                 if item.get_closest_marker(marker):
-                    reason = f"measures {measured}, of which a sanitizer takes many times as much"
+                    reason = f"measures {measured}, which a sanitizer multiplies"
                     item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def pytest_report_header(config: pytest.Config) -> str:
     form = ["default; --ci and --long run more", "--ci; --long runs more", "--long"]
-    return f"form: {form[form_of(config)]}; tests of speed run by: pytest -n 0 -m speed"
+    return f"form: {form[form_of(config)]}; speed tests: pytest -n 0 -m speed"
 
 
 @pytest.fixture
 def amount(request: pytest.FixtureRequest) -> Callable[[T, T, T], T]:
-    """Choose between the amounts of the default form, of --ci and of --long."""
+    """Return a function that selects the amount for the default form, --ci or --long."""
     form = form_of(request.config)
     return lambda *amounts: amounts[form]
 
 
 @pytest.fixture
 def report(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Note a figure that a test has reached, for the end of the run, whether or not it passes."""
+    """Return a function that reports a figure at the end of the run, whether or not the test passes."""
     return lambda figure: request.node.user_properties.append(("figure", figure))
 
 
@@ -84,7 +84,7 @@ def figures(reporter: pytest.TerminalReporter) -> Iterator[str]:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Print the figures, with --ci, --long or -s."""
+    """Print the reported figures, with --ci, --long or -s."""
     if form_of(config) or config.getoption("capture") == "no":
         terminalreporter.section("figures")
         for figure in figures(terminalreporter):

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from support.instances import (
     CONSTRAINTS,
-    DESCRIBABLE_LAYERS,
     INITIALIZERS,
     LOSSES,
     METRICS,
     REGULARIZERS,
+    SERIALIZABLE_LAYERS,
     Maker,
     name_of,
 )
@@ -31,7 +31,7 @@ from cnet import (
 )
 
 
-@pytest.mark.parametrize("make", DESCRIBABLE_LAYERS, ids=name_of)
+@pytest.mark.parametrize("make", SERIALIZABLE_LAYERS, ids=name_of)
 def test_every_layer(make: Maker) -> None:
     options = {"name": "mine", "trainable": False, "dtype": "float64"}
     layer = make(**options)

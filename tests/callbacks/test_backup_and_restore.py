@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.interrupted_training import EndLater, X, Y, bits, make_model, rewrite
+from support.interrupted_training import FailAtEpoch, X, Y, bits, make_model, rewrite
 
 import cnet
 from cnet import callbacks, layers
@@ -72,7 +72,7 @@ def test_a_fit_that_ended_before_its_model_was_built(tmp_path: Path) -> None:
     """Of batches nobody knows the shape before the first."""
     backup = callbacks.BackupAndRestore(tmp_path / "backup")
     with pytest.raises(RuntimeError, match="the end"):
-        make_model().fit(Batches(), epochs=2, verbose=0, callbacks=[backup, EndLater(0)])
+        make_model().fit(Batches(), epochs=2, verbose=0, callbacks=[backup, FailAtEpoch(0)])
     assert not (tmp_path / "backup").exists()
     assert make_model().fit(Batches(), epochs=2, verbose=0, callbacks=[backup]).epoch == [0, 1]
 
@@ -162,7 +162,7 @@ def test_callbacks_before_and_after_it(tmp_path: Path, first: bool) -> None:
         return bits(model), history.history
 
     with pytest.raises(RuntimeError, match="the end"):
-        fit(tmp_path / "broken", EndLater(2))
+        fit(tmp_path / "broken", FailAtEpoch(2))
     assert fit(tmp_path / "broken") == fit(tmp_path / "whole")
 
 
@@ -183,7 +183,7 @@ def test_rates(tmp_path: Path, rate: Any) -> None:
         return bits(model), history.history
 
     with pytest.raises(RuntimeError, match="the end"):
-        fit("broken", EndLater(3))
+        fit("broken", FailAtEpoch(3))
     assert fit("broken") == fit("whole")
 
 

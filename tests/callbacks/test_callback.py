@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
+from support.interrupts import interrupt_at_line
 
 import cnet
 from cnet import callbacks
@@ -217,30 +218,14 @@ def test_history_is_kept_up_to_date_during_fit() -> None:
     fit(compiled_model(), callbacks=[on(epoch_begin=check)])
 
 
-def test_an_interrupt_amid_the_recording_leaves_whole_epochs() -> None:
-    """At each line of what records an epoch, in turn."""
-    recording = {callbacks.History.on_epoch_end.__code__, callbacks.History.refresh_latest.__code__}
+def test_an_interrupt_while_history_records_leaves_whole_epochs() -> None:
+    """The interrupt comes at each line of the recording functions in turn."""
+    recording = [callbacks.History.on_epoch_end, callbacks.History.refresh_latest]
     interrupted = 0
     for number in range(100):
-        lines = 0
-
-        def trace(frame: Any, event: str, _: Any, number: int = number) -> Any:
-            nonlocal lines
-            if frame.f_code not in recording:
-                return None
-            lines += event == "line"
-            if lines == number and event == "line":
-                raise KeyboardInterrupt
-            return trace
-
         model = compiled_model()
-        sys.settrace(trace)
-        try:
-            fit(model, validation_data=(X, Y))
-        except KeyboardInterrupt:
-            interrupted += 1
-        finally:
-            sys.settrace(None)
+        run = partial(fit, model, validation_data=(X, Y))
+        interrupted += interrupt_at_line(number, recording, run)
         epochs = model.history.epoch
         assert epochs == list(range(len(epochs)))
         assert {len(values) for values in model.history.history.values()} <= {len(epochs)}

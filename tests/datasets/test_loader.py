@@ -83,14 +83,14 @@ def unreachable(monkeypatch: pytest.MonkeyPatch) -> str:
         return f"http://127.0.0.1:{server.server_port}"
 
 
-def spoil(folder: Path, spoilt: Path) -> Path:
+def spoil(folder: Path, altered: Path) -> Path:
     """Copy the files of `folder` with one byte of each flipped."""
-    spoilt.mkdir(parents=True)
+    altered.mkdir(parents=True)
     for name in NAMES:
         content = bytearray((folder / name).read_bytes())
         content[4] ^= 1
-        (spoilt / name).write_bytes(content)
-    return spoilt
+        (altered / name).write_bytes(content)
+    return altered
 
 
 def save_npz(path: Path, arrays: list[Any], save: Callable[..., None] = np.savez) -> None:
@@ -315,7 +315,7 @@ def test_a_mirror_with_other_bytes_gives_way_to_the_next(
     arrays: list[Array],
     serve: Serve,
 ) -> None:
-    mirrors = (serve(spoil(folder, tmp_path / "spoilt")), serve(folder))
+    mirrors = (serve(spoil(folder, tmp_path / "altered")), serve(folder))
     assert_loaded(load(replace(dataset, mirrors=mirrors)), arrays)
     for name in NAMES:
         assert (cache / name).read_bytes() == (folder / name).read_bytes()
@@ -330,12 +330,12 @@ def test_without_a_good_mirror_the_error_says_what_to_do(
     unreachable: str,
 ) -> None:
     (tmp_path / "empty").mkdir()
-    spoilt, empty = serve(spoil(folder, tmp_path / "spoilt")), serve(tmp_path / "empty")
+    altered, empty = serve(spoil(folder, tmp_path / "altered")), serve(tmp_path / "empty")
     with pytest.raises(OSError, match=r"^shapes\.load_data: no right copy of ") as caught:
-        load(replace(dataset, mirrors=(unreachable, spoilt, empty)))
+        load(replace(dataset, mirrors=(unreachable, altered, empty)))
     message = str(caught.value)
     assert f"{unreachable}/{NAMES[0]}: " in message
-    assert f"{spoilt}/{NAMES[0]}: SHA256 hash of downloaded file" in message
+    assert f"{altered}/{NAMES[0]}: SHA256 hash of downloaded file" in message
     assert f"{empty}/{NAMES[0]}: 404 Client Error" in message
     assert f"put the published files into {cache}:" in message
     for file in dataset.files:

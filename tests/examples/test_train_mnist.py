@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from support.example_scripts import EXAMPLES, colors, run_example, write_digits
+from support.example_scripts import EXAMPLES, count_colors, run_example, write_digits
 from support.forms import in_ci
 
 SCRIPT = EXAMPLES / "train_mnist.py"
@@ -64,7 +64,7 @@ def test_the_plot(tmp_path: Path) -> None:
     path = tmp_path / "figure.png"
     accuracy("--epochs", "2", "--hidden", "16", "--plot", path)
     assert path.read_bytes().startswith(b"\x89PNG")
-    assert colors(path) > 100
+    assert count_colors(path) > 100
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def test_gradients_are_those_of_the_tape(case: Case) -> None:
     """First to the bit, second but for the order of sums; with shapes that are not known before."""
     for shapes in case.shapes:
         arrays = case.draw(shapes)
-        if case.asks_shapes:
+        if case.needs_shapes:
             nodes = [graph.Variable(array) for array in arrays]
         else:
             nodes = [graph.placeholder() for _ in arrays]

@@ -63,13 +63,13 @@ def test_bad_arguments_are_refused(make: Any, error: type[Exception], message: s
         make()
 
 
-BENT = {"max_value": 1.0, "negative_slope": 0.1, "threshold": 0.2}
+ALL_PARAMETERS = {"max_value": 1.0, "negative_slope": 0.1, "threshold": 0.2}
 
 
 @pytest.mark.parametrize(
     ("layer", "activation", "name", "parameters"),
     [
-        (partial(layers.ReLU, **BENT), "linear", "relu", BENT),
+        (partial(layers.ReLU, **ALL_PARAMETERS), "linear", "relu", ALL_PARAMETERS),
         (layers.LeakyReLU, "linear", "leaky_relu", {"negative_slope": 0.3}),
         (partial(layers.ELU, 0.5), "linear", "elu", {"alpha": 0.5}),
         (layers.Softmax, "linear", "softmax", {}),

@@ -55,11 +55,11 @@ def test_arrays_that_cannot_be_updated_in_place_are_refused(name: str, dtype: ty
     for (spoil, error), key in product(BAD_PARAMS.values(), UPDATED):
         if key in arguments:
             copies = {k: np.copy(arguments[k]) for k in arrays_of(arguments)}
-            spoilt = arguments | copies | {key: spoil(copies[key])}
-            before = np.copy(spoilt[key])
+            altered = arguments | copies | {key: spoil(copies[key])}
+            before = np.copy(altered[key])
             with pytest.raises(error, match=name):
-                getattr(ops, name)(**spoilt)
-            np.testing.assert_array_equal(spoilt[key], before)
+                getattr(ops, name)(**altered)
+            np.testing.assert_array_equal(altered[key], before)
             np.testing.assert_array_equal(copies["param"], arguments["param"])
 
 

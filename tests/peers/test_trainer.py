@@ -45,7 +45,7 @@ def models(**options: Any) -> list[Any]:
     return made
 
 
-def pieces(*arrays: Any) -> list[tuple[Any, ...]]:
+def in_batches(*arrays: Any) -> list[tuple[Any, ...]]:
     return [
         tuple(array[end - size : end] for array in arrays)
         for size, end in zip(SIZES, np.cumsum(SIZES), strict=True)
@@ -53,7 +53,7 @@ def pieces(*arrays: Any) -> list[tuple[Any, ...]]:
 
 
 def generator(*arrays: Any) -> Iterator[tuple[Any, ...]]:
-    yield from pieces(*arrays)
+    yield from in_batches(*arrays)
 
 
 def data_set(library: Any) -> Any:
@@ -62,7 +62,7 @@ def data_set(library: Any) -> Any:
             return len(SIZES)
 
         def __getitem__(self, index: int) -> Any:
-            return pieces(X, ONE_HOT, WEIGHTS)[index]
+            return in_batches(X, ONE_HOT, WEIGHTS)[index]
 
     return Dataset()
 

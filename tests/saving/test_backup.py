@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.interrupted_training import EndLater, X, Y, bits, make_model, rewrite
+from support.interrupted_training import FailAtEpoch, X, Y, bits, make_model, rewrite
 
 import cnet
 from cnet import callbacks
@@ -63,7 +63,7 @@ def test_what_callbacks_count_goes_on(tmp_path: Path, epoch: int, first: bool) -
     for name in ("broken", "whole"):
         (tmp_path / name).mkdir()
     with pytest.raises(RuntimeError, match="the end"):
-        watched(tmp_path / "broken", EndLater(epoch), first=first)
+        watched(tmp_path / "broken", FailAtEpoch(epoch), first=first)
     whole = watched(tmp_path / "whole")
     assert watched(tmp_path / "broken", first=first) == whole
     assert whole[2] == list(range(10))  # the best was after epoch 5
@@ -103,7 +103,7 @@ def stopped(folder: Path, *more: callbacks.Callback) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize(
-    "end", [EndLater(1), EndLater(2), EndLater(3), EndAfterAll()], ids=range(4)
+    "end", [FailAtEpoch(1), FailAtEpoch(2), FailAtEpoch(3), EndAfterAll()], ids=range(4)
 )
 def test_it_ends_where_others_end_it(tmp_path: Path, end: callbacks.Callback) -> None:
     with pytest.raises(RuntimeError, match="the end"):

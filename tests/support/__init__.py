@@ -1,1 +1,1 @@
-"""What tests share: models, data, tables of what the package has, error bounds, and helpers to run programs."""
+"""Code that tests share: models, data, tables of the public classes and operations, error bounds, helpers."""

@@ -1,6 +1,6 @@
-"""The activations by their definitions, in mpmath: the one table for all tests of them.
+"""The definitions of the activations in mpmath: one table for all their tests.
 
-A case is an activation with parameters: its formula, how near the engine comes to it, its limits, and its
+A case is an activation with parameters: its formula, the error bound of the engine, its limits, and its
 slopes at kinks, where the derivative is a convention.
 """
 
@@ -46,7 +46,7 @@ def sigmoid(x: Any) -> Any:
 
 
 def gelu(x: Any, approximate: bool = False) -> Any:
-    if approximate:  # (1 + tanh u) / 2 is sigmoid(2u), which loses no digits
+    if approximate:  # (1 + tanh u) / 2 as sigmoid(2u), without cancellation
         return x * sigmoid(2 * mp.sqrt(2 / mp.pi) * (x + mp.mpf("0.044715") * x**3))
     return x * mp.erfc(-x / mp.sqrt(2)) / 2
 
@@ -64,10 +64,10 @@ class Case:
     name : str
     formula : function of an mpmath number and the parameters
     units : float
-        How many units in the last place the engine errs by: of `csrc/kernels/table.hpp`, and one for each
-        rounding of a parameter and of a product or quotient with it.
-    limits, slope_limits : at minus infinity and at infinity
-    kinks : dict of x to the slope there
+        Error bound of the engine in units in the last place: that of `csrc/kernels/table.hpp`, plus one for
+        each rounding of a parameter and of a product or quotient with it.
+    limits, slope_limits : values and slopes at minus infinity and infinity
+    kinks : dict of x to slope
     keeps_sign_of_zero : bool
     """
 
@@ -82,16 +82,16 @@ class Case:
 
     @property
     def function(self) -> Callable[..., Any]:
-        """The public function with its parameters, as layers take it."""
+        """The public function with its parameters, as layers accept it."""
         function = getattr(activations, self.name)
         return partial(function, **self.parameters) if self.parameters else function
 
     def exact(self, x: Array) -> Array:
-        """Return the values at some points, rounded to float64 once."""
+        """Return the exact values, rounded to float64 once."""
         return _exact(self._key, self._of, x.tobytes(), x.dtype.str, 0)
 
     def exact_slopes(self, x: Array) -> Array:
-        """Return the derivatives."""
+        """Return the exact derivatives, rounded to float64 once."""
         return _exact(self._key, self._of, x.tobytes(), x.dtype.str, 1)
 
     @property
@@ -117,13 +117,13 @@ def _exact(key: str, function: Callable[[Any], Any], x: bytes, dtype: str, order
     return _CACHE[key, x, dtype, order]
 
 
-BENT = {"negative_slope": 0.3, "max_value": 1.5, "threshold": 0.5}
+ALL_PARAMETERS = {"negative_slope": 0.3, "max_value": 1.5, "threshold": 0.5}
 CASES = [
     Case("linear", lambda x: x, 0, (-INF, INF), (1, 1), keeps_sign_of_zero=True),
     Case("relu", relu, 0, (0, INF), (0, 1), kinks={0: 0}),
     Case("relu", relu, 2, (-INF, INF), (0.3, 1), {"negative_slope": 0.3}, {0: 0.3}),
     Case("relu", relu, 0, (0, 1.5), (0, 0), {"max_value": 1.5}, {0: 0, 1.5: 0}),
-    Case("relu", relu, 3, (-INF, 1.5), (0.3, 0), BENT, {0.5: 0.3, 1.5: 0}),
+    Case("relu", relu, 3, (-INF, 1.5), (0.3, 0), ALL_PARAMETERS, {0.5: 0.3, 1.5: 0}),
     Case("relu6", partial(relu, max_value=6.0), 0, (0, 6), (0, 0), kinks={0: 0, 6: 0}),
     Case(
         "leaky_relu",
@@ -165,15 +165,15 @@ CASES = [
     Case("softsign", lambda x: x / (1 + abs(x)), 1.6, (-1, 1), (0, 0), keeps_sign_of_zero=True),
     Case("exponential", mp.exp, 1.1, (0, INF), (0, INF)),
 ]
-# What the engine has as an op: linear is none.
+# The activations that are ops: all but linear.
 OP_CASES = [case for case in CASES if case.name != "linear"]
-# Functions of a row.
+# Activations of whole rows.
 ROW_NAMES = ["softmax", "log_softmax"]
 
 
 @cache
 def points(dtype: str) -> Array:
-    """Return points of interest and random ones."""
+    """Return special and random points."""
     rng = np.random.default_rng(0)
     special = [0.0, 1e-40, 1e-30, 1e-3, 0.5, 1.5, 3.0, 6.0, 88.0, 1e3, 1e6]
     x = np.concatenate(
@@ -185,9 +185,9 @@ def points(dtype: str) -> Array:
 def trained(
     hidden: list[layers.Layer], x: Array, ids: Array, name: str, parameters: dict[str, Any]
 ) -> tuple[list[Array], list[Array]]:
-    """Return a net's weights after a step of gradient descent at rate 1, and the reference's.
+    """Return a net's weights after a step of gradient descent at rate 1, and those of the reference.
 
-    A dense layer of 19 units and one activation, whatever layers those are, come before the softmax.
+    `hidden` are layers that make up a dense layer of 19 units and an activation; a softmax layer follows.
     """
     top = layers.Dense(3, "softmax", dtype="float64")
     model = Sequential([layers.Input((x.shape[1],), dtype="float64"), *hidden, top])

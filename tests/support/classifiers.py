@@ -29,7 +29,7 @@ def make_model(
     metrics: Any = (),
     seed: int = 0,
 ) -> Sequential:
-    """Return a compiled classifier, relu between its layers; the same for the same arguments."""
+    """Return a compiled ReLU classifier; the same arguments give the same weights."""
     cnet.utils.set_random_seed(seed)
     hidden = [layers.Dense(n, "relu", dtype=dtype) for n in widths]
     model = Sequential([layers.Input((6,)), *hidden, layers.Dense(4, "softmax", dtype=dtype)])
@@ -38,17 +38,17 @@ def make_model(
 
 
 def bits(model: Sequential) -> list[bytes]:
-    """Return the weights, so that they compare by their bits."""
+    """Return the weights as bytes, to compare their bits."""
     return [weight.tobytes() for weight in model.get_weights()]
 
 
 def momentum() -> optimizers.SGD:
-    """Return an optimizer that keeps something from step to step."""
+    """Return an optimizer with state."""
     return optimizers.SGD(0.1, momentum=0.9)
 
 
-def spoilt(array: Array, index: Any, value: Any) -> Array:
-    """Return an array with one value in another's place."""
+def with_value(array: Array, index: Any, value: Any) -> Array:
+    """Return a copy of an array with one element replaced."""
     array = array.copy()
     array[index] = value
     return array
@@ -58,8 +58,8 @@ SIZES = [10, 10, 7, 20, 1, 29]  # 77 samples
 WEIGHTS = np.random.default_rng(1).uniform(0, 2, len(X))
 
 
-def pieces(*arrays: Any, sizes: list[int] = SIZES) -> list[tuple[Any, ...]]:
-    """Return arrays in batches."""
+def in_batches(*arrays: Any, sizes: list[int] = SIZES) -> list[tuple[Any, ...]]:
+    """Return arrays split into batches."""
     ends = np.cumsum(sizes)
     return [
         tuple(each[end - size : end] for each in arrays)
@@ -68,14 +68,14 @@ def pieces(*arrays: Any, sizes: list[int] = SIZES) -> list[tuple[Any, ...]]:
 
 
 def generator(*arrays: Any, sizes: list[int] = SIZES) -> Iterator[tuple[Any, ...]]:
-    """Yield arrays in batches, once."""
-    yield from pieces(*arrays, sizes=sizes)
+    """Yield the batches of arrays once."""
+    yield from in_batches(*arrays, sizes=sizes)
 
 
 class Dataset(cnet.utils.PyDataset):
-    """Batches that note when they were asked for, and what was called between."""
+    """A dataset that logs the batches it returns and the calls of its hooks."""
 
-    def __init__(self, batches: list[Any]) -> None:  # as many forget to call the base's
+    def __init__(self, batches: list[Any]) -> None:  # users often forget super().__init__()
         self.batches = batches
         self.log: list[Any] = []
 

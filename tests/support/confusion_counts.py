@@ -1,4 +1,4 @@
-"""Labels, predictions and weights, and what is right and wrong among them."""
+"""Labels, predictions and weights, and their confusion counts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 RNG = np.random.default_rng(0)
 SAMPLES = 60
-# Few values, so that some predictions are at thresholds.
+# Few distinct values, so that some predictions equal a threshold.
 P = (RNG.integers(0, 21, (SAMPLES, 3)) / 20).astype(np.float32)
 Y = (RNG.random((SAMPLES, 3)) < P * 0.8 + 0.1).astype(int)
 W = RNG.random(SAMPLES)

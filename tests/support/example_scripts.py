@@ -1,4 +1,4 @@
-"""The examples as a user runs them."""
+"""Helpers that run the examples as a user would."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 def run_example(
     name: str, *arguments: str | Path, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a script of the examples, with additions to the environment."""
+    """Run an example, with additional environment variables."""
     return subprocess.run(
         [sys.executable, EXAMPLES / name, *arguments],
         capture_output=True,
@@ -29,14 +29,14 @@ def run_example(
 
 
 def output_of(name: str, *arguments: str | Path, **environment: str) -> str:
-    """Return what an example prints; it must not fail."""
+    """Run an example that must succeed, and return what it prints."""
     result = run_example(name, *arguments, **environment)
     assert result.returncode == 0, result.stderr
     return result.stdout
 
 
-def colors(path: Path) -> int:
-    """Return how many colors a PNG file of more than 100 x 100 pixels has."""
+def count_colors(path: Path) -> int:
+    """Return the number of count_colors in a PNG file of more than 100 x 100 pixels."""
     from matplotlib.image import imread
 
     pixels = imread(path)
@@ -46,14 +46,14 @@ def colors(path: Path) -> int:
 
 
 def assert_pictures(folder: Path, *names: str) -> None:
-    """Check that these, and no others, are the PNG files of a folder, and not empty."""
+    """Check that the folder contains exactly these PNG files, and that none is blank."""
     assert {path.name for path in folder.glob("*.*")} == set(names)
     for name in names:
-        assert colors(folder / name) > 20, name
+        assert count_colors(folder / name) > 20, name
 
 
 def write_digits(folder: Path, count: int | None = None) -> None:
-    """Write the first of the bundled digits, or all, as the files that MNIST consists of."""
+    """Write the first `count` bundled digits, or all, as the files of MNIST."""
     digits = np.load(EXAMPLES / "data" / "mnist_5k.npz")
     for part, prefix in (("train", "train"), ("test", "t10k")):
         for kind, name in (("x", "images-idx3"), ("y", "labels-idx1")):

@@ -1,4 +1,4 @@
-"""Parameters of tests that only --ci and --long try."""
+"""Test parameters that run only with --ci and --long."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ import pytest
 
 
 def in_ci(*values: Any) -> list[Any]:
-    """Return values of a parameter that the default form leaves out."""
+    """Mark parameter values that the default form skips."""
     return [pytest.param(value, marks=pytest.mark.ci) for value in values]

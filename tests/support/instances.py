@@ -1,8 +1,8 @@
-"""How each public class is made: the one list of its instances, for every test of all layers, losses, …
+"""Instances of every public class, for the tests of all layers, losses and so on.
 
-An entry is a `functools.partial` of the class; a call makes an instance, and takes further arguments. The
-first entry of a class has as few arguments as possible, the others those that are not the defaults:
-test_instances.py checks that no class and no argument is missing. All layers take 4 features.
+An entry is a `functools.partial` of the class; calling it makes an instance, and further arguments may be
+given. The first entry of a class has as few arguments as possible, the others set every argument to another
+value than its default: test_instances.py checks that nothing is missing. All layers accept 4 features.
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ METRICS: list[Maker] = [
     partial(metrics.TopKCategoricalAccuracy, 2),
 ]
 
-# Every rule of the engine is among them, and every option that optimizers have in common.
+# They include every rule of the engine, and every option that all optimizers have.
 OPTIMIZERS: list[Maker] = [
     partial(optimizers.Adadelta),
     partial(optimizers.Adadelta, 1.0, rho=0.75, epsilon=1e-5),
@@ -281,14 +281,14 @@ CONSTRAINTS: list[Maker] = [
     partial(constraints.UnitNorm),
 ]
 
-# Layers of which a config holds all: of functions of users it holds none.
-DESCRIBABLE_LAYERS = [make for make in LAYERS if make.func is not layers.Lambda]
-# Layers that may stand after others.
-INNER_LAYERS = [make for make in DESCRIBABLE_LAYERS if make.func is not layers.InputLayer]
+# Layers that a config describes completely: users' functions have no description.
+SERIALIZABLE_LAYERS = [make for make in LAYERS if make.func is not layers.Lambda]
+# Layers that can follow other layers.
+INNER_LAYERS = [make for make in SERIALIZABLE_LAYERS if make.func is not layers.InputLayer]
 
 
 def name_of(make: Any) -> str:
-    """Return what a test of an instance is called: the class, and its arguments."""
+    """Return a test id: the class and its arguments."""
     given = [*map(_short, make.args), *(f"{k}={_short(v)}" for k, v in make.keywords.items())]
     return f"{make.func.__name__}({', '.join(given)})"
 

@@ -1,4 +1,4 @@
-"""Fits that end amid, and the files that they leave."""
+"""Interrupted fits and their backup files."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def bits(model: cnet.Sequential) -> list[bytes]:
     return [array.tobytes() for array in model.get_weights()]
 
 
-class EndLater(callbacks.Callback):
-    """Ends a fit when an epoch begins, the one before being in the backup."""
+class FailAtEpoch(callbacks.Callback):
+    """Raises when an epoch begins; the epoch before is in the backup."""
 
     def __init__(self, epoch: int) -> None:
         self.epoch = epoch

@@ -1,4 +1,4 @@
-"""Every operation of cnet.ops by its name: arguments for it, calls, and what is compared."""
+"""Every operation of cnet.ops by name: arguments, calls and comparisons."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from support.tolerances import central_difference
 Array = npt.NDArray[Any]
 Arguments = dict[str, Any]
 
-# They straddle the lanes and the register tiles of the kernels.
+# Sizes around those of the lanes and the register tiles of the kernels.
 SIZES = [1, 2, 15, 16, 17, 31, 33, 100]
 DTYPES = [np.float32, np.float64]
 LABEL_KINDS = ["ids", "soft", "unnormalized"]
 
 ALL_NAMES = [name for name in reference.__all__ if callable(getattr(reference, name))]
-# Those of ops/test_losses.py are tested there.
+# ops/test_losses.py tests the pointwise losses.
 NAMES = [name for name in ALL_NAMES if not name.startswith("pointwise_loss")]
 PARAMETERS = {name: inspect.signature(getattr(reference, name)).parameters for name in ALL_NAMES}
 MAKE_ARRAYS = [name for name in NAMES if "out" in PARAMETERS[name]]
@@ -41,7 +41,7 @@ UPDATED = [
     "second_moment",
     "greatest_second_moment",
 ]
-# The ops that may write over an input: element i of the result needs element i alone.
+# Ops that may overwrite an input: element i of the result depends only on element i of it.
 ELEMENTWISE = [
     "activation_backward",
     "activation_forward",
@@ -105,7 +105,7 @@ def draw(
         "param": lambda: normal(*rows),
         "velocity": lambda: normal(*rows),
         "mean_square": lambda: normal(*rows) ** 2 + 1,
-        # No mean's square is more than that of the squares, of which RMSprop has one for each weight.
+        # The square of the mean may not exceed the mean square, in RMSprop for each weight.
         "mean": lambda: normal(*rows) / 10 if name in UPDATES else normal(outputs),
         "variance": lambda: normal(outputs) ** 2,
         "gamma": lambda: 1.5 if "loss" in PARAMETERS[name] else normal(outputs),
@@ -121,7 +121,7 @@ def draw(
 
 
 def call(module: Any, name: str, arguments: Arguments, **out: Any) -> tuple[Any, ...]:
-    """Return all results of an op: what it returns, or else what it changed in place."""
+    """Return all results of an op: the returned arrays, or those updated in place."""
     if name in UPDATES:
         arguments = {
             key: np.array(value, subok=True) if isinstance(value, np.ndarray) else value
@@ -152,7 +152,7 @@ def label_kinds(name: str) -> list[str]:
 
 
 def updated_by(name: str) -> list[str]:
-    """Return the parameters that an op writes to."""
+    """Return the names of the parameters that an op updates in place."""
     return [key for key in UPDATED if key in PARAMETERS[name]] if name in UPDATES else []
 
 
@@ -176,7 +176,7 @@ LAYOUTS: dict[str, Callable[[Array], Array]] = {
 }
 
 
-# Kinds of `out` that are refused: what is made of a good one, and the error.
+# Kinds of `out` that are refused: how to make one from a valid one, and the error.
 BAD_OUTS: dict[str, tuple[Callable[[Array], Any], type[Exception]]] = {
     "float16": (lambda out: out.astype(np.float16), TypeError),
     "other float": (
@@ -195,7 +195,7 @@ BAD_OUTS: dict[str, tuple[Callable[[Array], Any], type[Exception]]] = {
 
 
 def make_outs(results: Sequence[Any]) -> tuple[Array, ...]:
-    """Return arrays for results to be written to, of NaN."""
+    """Return arrays of NaN for the results to be written to."""
     return tuple(np.full_like(r, np.nan) for r in results if isinstance(r, np.ndarray))
 
 

@@ -1,4 +1,4 @@
-"""How far each operation may be from the reference: bounds of all its results."""
+"""Error bounds of all operations, relative to the reference."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def bounds(name: str, arguments: Arguments, dtype: npt.DTypeLike) -> tuple[Any, 
         case "relu_forward" | "relu_backward":
             return (0.0,)
         case "rescaling_forward":
-            # The product, the sum, and each constant's own rounding to the dtype.
+            # The product, the sum, and the rounding of each constant to the dtype.
             return (rounding_bound(a["x"] * a["scale"] + a["offset"], 4, dtype),)
         case "rescaling_backward":
             return (rounding_bound(a["grad"] * a["scale"], 2, dtype),)
@@ -110,7 +110,7 @@ def bounds(name: str, arguments: Arguments, dtype: npt.DTypeLike) -> tuple[Any, 
             first = a["first_moment"] + (1 - a["beta_1"]) * (a["grad"] + a["first_moment"])
             square = a["grad"] ** 2
             second = a["second_moment"] + (1 - a["beta_2"]) * (square + a["second_moment"])
-            # √v can be no smaller than that of what stays of it, though g² - v may cancel.
+            # √v is at least the root of the decayed part of v, even if g² - v cancels.
             root = np.sqrt(a["beta_2"] * a["second_moment"])
             rate = a["learning_rate"] * np.sqrt(1 - 0.999**3) / (1 - 0.9**3)
             return (

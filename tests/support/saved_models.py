@@ -1,4 +1,4 @@
-"""Models that are saved, and what of them a file holds."""
+"""Models to be saved, and the part of their state that a file contains."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def saved(model: cnet.Sequential, folder: Path) -> Path:
 
 
 def state(model: cnet.Sequential) -> list[Any]:
-    """Return all of a model that a file holds."""
+    """Return the part of a model that a file contains."""
     arrays = [(a.dtype.name, a.shape, a.tobytes()) for a in model.get_weights()]
     return [model.get_config(), arrays]
 

@@ -1,7 +1,7 @@
-"""A program's system calls, by strace: what they were, and what comes of one that fails.
+"""Record the system calls of a program with strace, and inject faults into them.
 
-A server imports cnet once and forks a process for each time something is done; strace is attached to
-that process alone, so that hundreds of faults take seconds.
+A server imports cnet once and forks a process for each command; strace is attached to that process
+alone, so that hundreds of faults take seconds.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import pytest
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-# A process that strace attaches to waits for a line, and marks what follows by calls of no effect. What
-# it raised it leaves in memory: there may be no system call left that would tell.
+# The forked process waits for a line, runs the command between two marker calls, and reports its exception
+# in shared memory, because any system call may be made to fail.
 SERVER = r"""
 import ctypes, mmap, os
 {setup}
@@ -50,7 +50,7 @@ while command := line():
     child = os.fork()
     if not child:
         try:
-            ctypes.CDLL(None).prctl(0x59616D61, ctypes.c_ulong(-1), 0, 0, 0)  # any may trace it
+            ctypes.CDLL(None).prctl(0x59616D61, ctypes.c_ulong(-1), 0, 0, 0)  # any process may trace this one
             os.write(1, f"{{os.getpid()}}\n".encode())
             line()
             do(command)
@@ -66,7 +66,7 @@ _CALL = re.compile(r"^(\w+)\((.*)\)\s+= (-?\w+)(.*)$")
 
 @dataclass(frozen=True)
 class Call:
-    """A system call; `number` counts those of its name, from 1, since strace was attached."""
+    """A system call; `number` counts the calls of the same name, from 1."""
 
     name: str
     number: int
@@ -76,7 +76,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of the process: killed, or what it raised, if anything."""
+    """How the process ended: killed, with an exception, or normally."""
 
     killed: bool
     error: str = ""
@@ -84,15 +84,15 @@ class Outcome:
     filename: str = ""
 
 
-class Traced:
-    """A server that does things under strace; a context manager.
+class TracedServer:
+    """A server that runs commands under strace; a context manager.
 
     Parameters
     ----------
     setup : str
-        What it does first, in Python.
+        Python code that the server runs first.
     folder : path
-        For strace's output.
+        Folder for the output of strace.
     """
 
     def __init__(self, setup: str, folder: Path) -> None:
@@ -111,13 +111,13 @@ class Traced:
     def __exit__(self, *_: object) -> None:
         assert self._server.stdin is not None
         assert self._server.stdout is not None
-        self._say("")
+        self._send("")
         self._server.wait(timeout=60)
         self._server.stdin.close()
         self._server.stdout.close()
 
     def record(self, command: str) -> list[Call]:
-        """Return the system calls that a line of Python makes."""
+        """Return the system calls of a line of Python."""
         outcome = self._run(command, ["-y", "-xx", "-s", "10000000"])
         assert outcome == Outcome(killed=False), outcome
         calls: list[Call] = []
@@ -126,7 +126,7 @@ class Traced:
         for line in self._log.read_text().splitlines():
             match = _CALL.match(line)
             if match is None:
-                continue  # that the process exited
+                continue  # the exit of the process
             name, arguments, result, _ = match.groups()
             count[name] = count.get(name, 0) + 1
             parts = tuple(map(_unescaped, arguments.split(", ")))
@@ -139,38 +139,38 @@ class Traced:
         return calls[begin:end]
 
     def fail(self, command: str, faults: Iterable[str]) -> Outcome:
-        """Do what a line of Python says with faults, as strace describes them, in its system calls."""
+        """Run a line of Python with faults, in the notation of strace, in its system calls."""
         options = [option for fault in faults for option in ("-e", f"inject={fault}")]
         outcome = self._run(command, options)
         log = self._log.read_text()
-        assert outcome.killed or "INJECTED" in log or "--- SIG" in log, "no fault has come"
+        assert outcome.killed or "INJECTED" in log or "--- SIG" in log, "no fault was injected"
         return outcome
 
     def _run(self, command: str, options: list[str]) -> Outcome:
-        self._say(command)
-        process = int(self._hear())
+        self._send(command)
+        process = int(self._receive())
         command_line = ["strace", "-p", str(process), "-o", str(self._log), *options]
         tracer = subprocess.Popen(command_line, stderr=subprocess.PIPE, text=True)
         assert tracer.stderr is not None
         first = tracer.stderr.readline()
-        self._say("go")
-        answer = self._hear()
+        self._send("go")
+        answer = self._receive()
         tracer.communicate(timeout=60)
         if "attached" not in first:
             if "Operation not permitted" in first:
-                pytest.skip("this system doesn't let processes be traced")
+                pytest.skip("this system does not allow tracing")
             raise AssertionError(first)
         if answer.startswith("killed by "):
             assert answer == "killed by 9", answer
             return Outcome(killed=True)
-        return Outcome(False, *answer.split("\t"))  # no text at all where nothing was raised
+        return Outcome(False, *answer.split("\t"))  # empty if nothing was raised
 
-    def _say(self, text: str) -> None:
+    def _send(self, text: str) -> None:
         assert self._server.stdin is not None
         self._server.stdin.write(f"{text}\n".encode())
         self._server.stdin.flush()
 
-    def _hear(self) -> str:
+    def _receive(self) -> str:
         assert self._server.stdout is not None
         ready, _, _ = select.select([self._server.stdout], [], [], 60)
         assert ready, "no answer within a minute"
@@ -178,13 +178,13 @@ class Traced:
 
 
 def expect_strace() -> None:
-    """Skip on systems that have no strace; fail where it is only not installed."""
+    """Skip the test on systems without strace; fail if it is not installed."""
     if sys.platform != "linux":
-        pytest.skip("strace is of Linux alone")
+        pytest.skip("strace exists only on Linux")
     if which("strace") is None:
         pytest.fail("strace is missing: apt-get install strace")
 
 
 def _unescaped(text: str) -> str:
-    r"""Return text whose bytes strace has written as \x61, as one character a byte."""
+    r"""Decode bytes that strace writes as \x61, one character a byte."""
     return re.sub(r"\\x([0-9a-f]{2})", lambda match: chr(int(match[1], 16)), text)

@@ -1,4 +1,4 @@
-"""Programs in processes of their own, for tests of what may end a process or never end."""
+"""Run programs in processes of their own, for tests that may crash or hang."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def run_program(text: str, *arguments: Any, timeout: float, **environment: str) -> Any:
-    """Run a program with arguments as JSON in `sys.argv[1]`; return what it prints, as JSON, at its end."""
+    """Run a program with arguments as JSON in `sys.argv[1]`; return its last line of output, parsed as JSON."""
     command = [sys.executable, "-c", text, json.dumps(arguments)]
     result = subprocess.run(
         command,

@@ -16,9 +16,9 @@ from support.classifiers import (
     X,
     bits,
     generator,
+    in_batches,
     make_model,
     momentum,
-    pieces,
 )
 
 import cnet
@@ -55,7 +55,7 @@ def test_workers_are_refused(options: dict[str, Any]) -> None:
         ValueError, match=r"PyDataset: expected workers=1 and use_multiprocessing=F"
     ):
         cnet.utils.PyDataset(**options)
-    source = Dataset(pieces(X, IDS))
+    source = Dataset(in_batches(X, IDS))
     for name, value in options.items():
         setattr(source, name, value)
         with pytest.raises(
@@ -83,7 +83,7 @@ def test_a_bad_batch_is_named(call: str, bad: Any, message: str) -> None:
     model = make_model(5, optimizer=momentum())
     where = "fit: epoch 1" if call == "fit" else "evaluate"
     with pytest.raises(ValueError, match=rf"^{where}: batch 3: {message}"):
-        getattr(model, call)(iter([*pieces(X, IDS)[:2], bad]), verbose=0)
+        getattr(model, call)(iter([*in_batches(X, IDS)[:2], bad]), verbose=0)
     assert model.optimizer.iterations == (2 if call == "fit" else 0)
     model.fit(X, IDS, verbose=0)
 
@@ -100,7 +100,7 @@ def test_the_model_works_after_a_bad_first_batch() -> None:
 @pytest.mark.parametrize("call", ["fit", "evaluate", "predict"])
 def test_exceptions_of_a_generator_are_passed_on(call: str) -> None:
     def failing() -> Iterator[Any]:
-        yield from pieces(X, IDS)[:2]
+        yield from in_batches(X, IDS)[:2]
         raise LookupError("of mine")
 
     model = make_model(5, metrics=["accuracy"])
@@ -111,7 +111,7 @@ def test_exceptions_of_a_generator_are_passed_on(call: str) -> None:
 
 
 def test_a_loss_that_is_not_finite_is_that_of_its_batch() -> None:
-    batches = pieces(np.where(np.arange(77)[:, np.newaxis] == 30, np.nan, X), IDS)
+    batches = in_batches(np.where(np.arange(77)[:, np.newaxis] == 30, np.nan, X), IDS)
     model = make_model(5)
     with pytest.raises(
         FloatingPointError, match="fit: epoch 1: the loss is not finite at batch 4:"

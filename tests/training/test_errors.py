@@ -17,7 +17,7 @@ from support.classifiers import (
     bits,
     make_model,
     momentum,
-    spoilt,
+    with_value,
 )
 
 import cnet
@@ -41,18 +41,26 @@ WRONG_DATA: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"y": None}, ValueError, r"y: expected labels beside x .*, got None"),
     ({"y": list("abc")}, TypeError, r"y: expected numbers, got list"),
     ({"y": np.eye(4)[IDS]}, ValueError, r"y: expected integer class ids of .*\(77, 4\)"),
-    ({"y": spoilt(IDS, 76, 4)}, ValueError, r"4 at row 76 is outside \[0, 4\)"),
-    ({"y": spoilt(IDS, 3, -1)}, ValueError, r"-1 at row 3 is outside \[0, 4\)"),
-    ({"y": spoilt(IDS, 3, 2**62)}, ValueError, r"4611686018427387904 at row 3 is outside \[0, 4\)"),
+    ({"y": with_value(IDS, 76, 4)}, ValueError, r"4 at row 76 is outside \[0, 4\)"),
+    ({"y": with_value(IDS, 3, -1)}, ValueError, r"-1 at row 3 is outside \[0, 4\)"),
     (
-        {"y": spoilt(IDS.astype(np.uint64), 3, 2**63)},
+        {"y": with_value(IDS, 3, 2**62)},
+        ValueError,
+        r"4611686018427387904 at row 3 is outside \[0, 4\)",
+    ),
+    (
+        {"y": with_value(IDS.astype(np.uint64), 3, 2**63)},
         ValueError,
         r"9223372036854775808 at row 3 is outside \[0, 4\)",
     ),
-    ({"y": spoilt(1.0 * IDS, 3, 12)}, ValueError, r"12 at row 3 is outside \[0, 4\)"),
-    ({"y": spoilt(1.0 * IDS, 3, math.nan)}, ValueError, r"y: nan at row 3 is not a class id"),
-    ({"y": spoilt(1.0 * IDS, 3, 0.5)}, ValueError, r"y: 0.5 at row 3 is not a class id"),
-    ({"y": spoilt(1.0 * IDS, 3, 2.0**63)}, ValueError, r"y: 9.2\d*e\+18 at row 3 is not a class"),
+    ({"y": with_value(1.0 * IDS, 3, 12)}, ValueError, r"12 at row 3 is outside \[0, 4\)"),
+    ({"y": with_value(1.0 * IDS, 3, math.nan)}, ValueError, r"y: nan at row 3 is not a class id"),
+    ({"y": with_value(1.0 * IDS, 3, 0.5)}, ValueError, r"y: 0.5 at row 3 is not a class id"),
+    (
+        {"y": with_value(1.0 * IDS, 3, 2.0**63)},
+        ValueError,
+        r"y: 9.2\d*e\+18 at row 3 is not a class",
+    ),
 ]
 WRONG_OPTIONS: list[tuple[str, dict[str, Any], type[Exception], str]] = [
     *[
@@ -178,7 +186,7 @@ def test_nan_in_the_data_ends_training_before_its_update(dtype: str) -> None:
         r"^fit: epoch 1: the loss is not finite at batch 3: the input is not finite, in sample 20$"
     )
     with pytest.raises(FloatingPointError, match=message):
-        model.fit(spoilt(X, (20, 3), math.nan), IDS, batch_size=8, shuffle=False, verbose=0)
+        model.fit(with_value(X, (20, 3), math.nan), IDS, batch_size=8, shuffle=False, verbose=0)
     twin.fit(X[:16], IDS[:16], batch_size=8, shuffle=False, verbose=0)
     assert bits(model) == bits(twin)
     assert model.optimizer.iterations == 2
@@ -256,6 +264,6 @@ def test_train_on_batch_names_itself() -> None:
     model = make_model(5)
     before = bits(model)
     with pytest.raises(FloatingPointError, match=r"^train_on_batch: the loss is not finite"):
-        model.train_on_batch(spoilt(X, (0, 0), math.nan), IDS)
+        model.train_on_batch(with_value(X, (0, 0), math.nan), IDS)
     assert bits(model) == before
-    assert math.isnan(model.evaluate(spoilt(X, (0, 0), math.nan), IDS, verbose=0))
+    assert math.isnan(model.evaluate(with_value(X, (0, 0), math.nan), IDS, verbose=0))

@@ -6,11 +6,13 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 from support.classifiers import IDS, X, bits, make_model
+from support.interrupts import interrupt_at_line
 
 import cnet
 from cnet import Sequential
@@ -167,32 +169,15 @@ def test_a_model_in_training_predicts_and_refuses_to_be_trained() -> None:
     model.fit(X, IDS, verbose=0)
 
 
-def test_an_interrupt_around_the_engines_call_leaves_its_steps_counted() -> None:
-    """At each line of what calls it, in turn: the iterations are those that the weights have taken."""
-    code = Loop.train.__code__
+def test_an_interrupt_around_the_engines_call_keeps_iterations_and_steps_equal() -> None:
+    """The interrupt comes at each line of the calling function in turn."""
     interrupted = 0
     for number in range(100):
-        lines = 0
-
-        def trace(frame: Any, event: str, _: Any, number: int = number) -> Any:
-            nonlocal lines
-            if frame.f_code is not code:
-                return None
-            lines += event == "line"
-            if lines == number and event == "line":
-                raise KeyboardInterrupt
-            return trace
-
         model = cnet.Sequential([cnet.Input((2,)), cnet.layers.Dense(1)])
         model.compile("sgd", "mse")
         batches = ((np.ones((4, 2)), np.ones(4)) for _ in range(3))
-        sys.settrace(trace)
-        try:
-            model.fit(batches, verbose=0)
-        except KeyboardInterrupt:
-            interrupted += 1
-        finally:
-            sys.settrace(None)
+        run = partial(model.fit, batches, verbose=0)
+        interrupted += interrupt_at_line(number, [Loop.train], run)
         assert model._setup is not None
         engine = model._setup.engine
         assert model.optimizer.iterations == (engine.steps if engine else 0)

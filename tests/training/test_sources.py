@@ -15,9 +15,9 @@ from support.classifiers import (
     X,
     bits,
     generator,
+    in_batches,
     make_model,
     momentum,
-    pieces,
 )
 
 from cnet import callbacks, optimizers
@@ -84,9 +84,9 @@ def test_batches_are_train_on_batch_one_after_the_other(kind: str, hooked: bool)
         for _ in range(2)
     )
     hooks = [Count()] if hooked else []
-    source = SOURCES[kind](pieces(X, IDS, WEIGHTS))
+    source = SOURCES[kind](in_batches(X, IDS, WEIGHTS))
     history = model.fit(source, shuffle=False, verbose=0, callbacks=hooks)
-    each = [twin.train_on_batch(x, y, weights) for x, y, weights in pieces(X, IDS, WEIGHTS)]
+    each = [twin.train_on_batch(x, y, weights) for x, y, weights in in_batches(X, IDS, WEIGHTS)]
     assert bits(model) == bits(twin)
     means = np.dot(SIZES, each) / len(X)
     figures = [values[0] for values in history.history.values()]
@@ -106,7 +106,7 @@ def test_batches_are_train_on_batch_one_after_the_other(kind: str, hooked: bool)
 def test_optimizers_don_t_see_how_batches_come(optimizer: Any) -> None:
     model, twin = make_model(9, optimizer=optimizer()), make_model(9, optimizer=optimizer())
     tens = [10] * 7 + [7]
-    model.fit(Again(pieces(X, IDS, sizes=tens)), epochs=3, verbose=0)
+    model.fit(Again(in_batches(X, IDS, sizes=tens)), epochs=3, verbose=0)
     twin.fit(X, IDS, batch_size=10, epochs=3, shuffle=False, verbose=0)
     assert bits(model) == bits(twin)
     assert model.optimizer.iterations == twin.optimizer.iterations
@@ -128,13 +128,13 @@ def test_class_weights_of_batches() -> None:
     model, twin = make_model(9), make_model(9)
     weights = {0: 0.5, 2: 3.0}
     model.fit(generator(X, IDS, WEIGHTS), class_weight=weights, verbose=0)
-    for x, y, own in pieces(X, IDS, WEIGHTS):
+    for x, y, own in in_batches(X, IDS, WEIGHTS):
         twin.train_on_batch(x, y, sample_weight=own, class_weight=weights)
     assert bits(model) == bits(twin)
 
 
 def test_a_data_set_takes_its_batches_in_new_orders() -> None:
-    source = Dataset(pieces(X, IDS))
+    source = Dataset(in_batches(X, IDS))
     make_model(5).fit(source, epochs=3, verbose=0)
     logs = [source.log[8 * n : 8 * n + 8] for n in range(3)]
     assert all((log[0], log[-1]) == ("begin", "end") for log in logs)
@@ -150,7 +150,7 @@ def test_a_data_set_takes_its_batches_in_new_orders() -> None:
 def test_evaluating_batches_is_evaluating_arrays(kind: str) -> None:
     model = make_model(9, metrics=["accuracy", "sparse_top_k_categorical_accuracy"])
     expected = model.evaluate(X, IDS, sample_weight=WEIGHTS, verbose=0)
-    figures = model.evaluate(SOURCES[kind](pieces(X, IDS, WEIGHTS)), verbose=0)
+    figures = model.evaluate(SOURCES[kind](in_batches(X, IDS, WEIGHTS)), verbose=0)
     np.testing.assert_allclose(figures, expected, rtol=1e-14)
 
 
@@ -158,13 +158,13 @@ def test_evaluating_batches_is_evaluating_arrays(kind: str) -> None:
 @pytest.mark.parametrize("kind", SOURCES)
 def test_predicting_batches_is_predicting_arrays(kind: str, parts: int) -> None:
     model = make_model(9)
-    batches = pieces(*(X, IDS, WEIGHTS)[:parts])
+    batches = in_batches(*(X, IDS, WEIGHTS)[:parts])
     assert model.predict(SOURCES[kind](batches), verbose=0).tobytes() == model(X).tobytes()
 
 
 def test_a_batch_of_samples_alone_needs_no_tuple() -> None:
     model = make_model(9)
-    batches = (x for (x,) in pieces(X))
+    batches = (x for (x,) in in_batches(X))
     assert model.predict(batches, verbose=0).tobytes() == model(X).tobytes()
 
 
@@ -185,7 +185,7 @@ def test_steps_of_an_evaluation_and_a_prediction(hooked: bool) -> None:
 def test_validation_on_batches() -> None:
     model, twin = make_model(9), make_model(9)
     options: dict[str, Any] = {"epochs": 2, "verbose": 0}
-    source = Dataset(pieces(X, IDS))
+    source = Dataset(in_batches(X, IDS))
     history = model.fit(X, IDS, validation_data=source, **options).history
     expected = twin.fit(X, IDS, validation_data=(X, IDS), **options).history
     assert history["loss"] == expected["loss"]
@@ -215,11 +215,11 @@ def test_validation_steps_begin_anew_with_arrays_and_go_on_with_a_generator() ->
     [
         ((X, IDS), {"batch_size": 7, "steps_per_epoch": 11}, [11, 11], 11),
         ((X, IDS), {"steps_per_epoch": 4}, [4, 4], 4),  # of 20 samples
-        ((Again(pieces(X, IDS)),), {}, [6, 6], None),
-        ((Again(pieces(X, IDS)),), {"steps_per_epoch": 3}, [3, 3], 3),
-        ((Again(pieces(X, IDS)),), {"steps_per_epoch": 6}, [6, 6], 6),
-        ((Dataset(pieces(X, IDS)),), {}, [6, 6], 6),
-        ((Dataset(pieces(X, IDS)),), {"steps_per_epoch": 2}, [2, 2], 2),
+        ((Again(in_batches(X, IDS)),), {}, [6, 6], None),
+        ((Again(in_batches(X, IDS)),), {"steps_per_epoch": 3}, [3, 3], 3),
+        ((Again(in_batches(X, IDS)),), {"steps_per_epoch": 6}, [6, 6], 6),
+        ((Dataset(in_batches(X, IDS)),), {}, [6, 6], 6),
+        ((Dataset(in_batches(X, IDS)),), {"steps_per_epoch": 2}, [2, 2], 2),
     ],
 )
 def test_steps_of_an_epoch(data: Any, options: Any, expected: list[int], steps: Any) -> None:
@@ -234,8 +234,8 @@ def test_steps_of_an_epoch(data: Any, options: Any, expected: list[int], steps: 
     [
         ((X, IDS), {"batch_size": 8, "steps_per_epoch": 4}, [4, 4, 2, 4]),
         ((X, IDS), {"batch_size": 8, "steps_per_epoch": 12}, [10, 10, 10, 10]),
-        ((Again(pieces(X, IDS)),), {"steps_per_epoch": 4}, [4, 2, 4, 2]),
-        ((Dataset(pieces(X, IDS)),), {"steps_per_epoch": 4}, [4, 2, 4, 2]),
+        ((Again(in_batches(X, IDS)),), {"steps_per_epoch": 4}, [4, 2, 4, 2]),
+        ((Dataset(in_batches(X, IDS)),), {"steps_per_epoch": 4}, [4, 2, 4, 2]),
     ],
 )
 def test_a_pass_that_ends_amid_an_epoch_ends_it(
@@ -276,7 +276,7 @@ def test_a_generator_may_end_with_training(options: dict[str, int]) -> None:
 def test_data_that_never_ends() -> None:
     def endless() -> Iterator[Any]:
         while True:
-            yield from pieces(X, IDS)
+            yield from in_batches(X, IDS)
 
     class Endless(Dataset):
         num_batches = None  # type: ignore[assignment] # as Keras says it
@@ -284,7 +284,7 @@ def test_data_that_never_ends() -> None:
         def __getitem__(self, index: int) -> Any:
             return self.batches[index % 6]
 
-    for source in (endless(), Endless(pieces(X, IDS))):
+    for source in (endless(), Endless(in_batches(X, IDS))):
         epochs, history = fit_counting(source, epochs=3, steps_per_epoch=4)
         assert epochs == [4, 4, 4]
         assert history.params["steps"] == 4

@@ -16,7 +16,7 @@ from itertools import chain, combinations, permutations
 from typing import Any
 
 import pytest
-from support.strace import Call, Traced
+from support.strace import Call, TracedServer
 
 import cnet
 from cnet import layers
@@ -238,7 +238,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
     old = File(path.read_bytes(), MODE) if exists else None
     umask = os.umask(UMASK)
     try:
-        with Traced(SETUP.format(path=str(path), exists=exists), folder) as traced:
+        with TracedServer(SETUP.format(path=str(path), exists=exists), folder) as traced:
             calls = traced.record(command)
     finally:
         os.umask(umask)

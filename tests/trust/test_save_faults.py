@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.forms import in_ci
-from support.strace import Call, Outcome, Traced
+from support.strace import Call, Outcome, TracedServer
 
 import cnet
 from cnet import layers, models
@@ -122,7 +122,9 @@ def place(tmp_path: Path) -> Iterator[Place]:
     os.umask(umask)
 
 
-def saved(place: Place, traced: Traced, command: str, exists: bool) -> tuple[list[Call], bytes]:
+def saved(
+    place: Place, traced: TracedServer, command: str, exists: bool
+) -> tuple[list[Call], bytes]:
     """Return the system calls of a save without faults, and what it wrote."""
     place.reset(exists)
     calls = traced.record(command)
@@ -168,7 +170,7 @@ def test_a_fault_in_every_call(
     command, exists = SAVES[save]
     command = command.format(path=str(place.path), link=str(place.link))
     done: Counter[str] = Counter()
-    with Traced(place.setup(), place.folder.parent) as traced:
+    with TracedServer(place.setup(), place.folder.parent) as traced:
         calls, after = saved(place, traced, command, exists)
         assert {"openat", "write", "fsync"} <= {call.name for call in calls}
         before = place.old if exists else None
@@ -192,7 +194,7 @@ def test_a_disk_that_is_gone_from_some_call_on(
     """Nor can then the file beside be removed; the error is still the first one."""
     command, exists = SAVES[save]
     command = command.format(path=str(place.path), link=str(place.link))
-    with Traced(place.setup(), place.folder.parent) as traced:
+    with TracedServer(place.setup(), place.folder.parent) as traced:
         calls, after = saved(place, traced, command, exists)
         before = place.old if exists else None
         first = dict.fromkeys(("unlink", "unlinkat"), 1) | {c.name: 1 for c in calls}
