@@ -1,11 +1,11 @@
-"""Breaks a module in one place at a time and runs tests; lists what they let live.
+"""Mutation testing: break a module in one place at a time, run tests, and list undetected changes.
 
 Usage: python tests/mutants.py MODULE TESTS...
        python tests/mutants.py python/cnet/_files.py tests/test_files.py
 
-Of comparisons the limit or the sense is changed, conditions are made true or false, parts of and/or left
-out, calls whose result nobody takes and raises deleted. It works on copies; cnet has to be installed, and
-not in editable mode. TESTS may begin with options of pytest, as --ci.
+Mutants change the limit or the sense of a comparison, make a condition true or false, remove an operand of
+and/or, or delete a raise or a call whose result is not used. The script works on copies; cnet must be
+installed, and not in editable mode. TESTS may begin with options of pytest, such as --ci.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ from queue import Queue
 import cnet
 
 ROOT = Path(__file__).parents[1]
-TURNED: dict[type[ast.cmpop], type[ast.cmpop]] = {
+REPLACEMENTS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
     ast.Gt: ast.GtE,
     ast.Eq: ast.NotEq,
     ast.In: ast.NotIn,
     ast.Is: ast.IsNot,
 }
-TURNED |= {value: key for key, value in TURNED.items()}
+REPLACEMENTS |= {value: key for key, value in REPLACEMENTS.items()}
 
 
 def mutants(source: str) -> Iterator[tuple[int, str, str]]:
-    """Yield the line of a change, what it is, and the whole source with it."""
+    """Yield the line of each change, its description, and the changed source."""
     tree = ast.parse(source)
     for node in list(ast.walk(tree)):
         line = getattr(node, "lineno", 0)
         if isinstance(node, ast.Compare):
             for n, operator in enumerate(node.ops):
-                node.ops[n] = TURNED[type(operator)]()
-                yield line, "turned", ast.unparse(tree)
+                node.ops[n] = REPLACEMENTS[type(operator)]()
+                yield line, "changed operator", ast.unparse(tree)
                 node.ops[n] = operator
         if isinstance(node, (ast.If, ast.IfExp, ast.While)):
             test = node.test
@@ -68,8 +68,8 @@ def mutants(source: str) -> Iterator[tuple[int, str, str]]:
                     body[n] = statement
 
 
-def copied(folder: Path) -> Path:
-    """Return a folder with the package, its compiled module and the tests."""
+def copy_into(folder: Path) -> Path:
+    """Copy the package, its compiled module and the tests into a folder."""
     leave = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "python" / "cnet", folder / "cnet", ignore=leave)
     shutil.copy(cnet._core.__file__, folder / "cnet")
@@ -79,7 +79,7 @@ def copied(folder: Path) -> Path:
 
 
 def passes(folder: Path, tests: list[str], seconds: float | None) -> bool:
-    """Return whether the tests pass, in some time."""
+    """Return True if the tests pass within a time."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-n0", "-p", "no:cacheprovider", *tests]
     paths = {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1", "CNET_NUM_THREADS": "1"}
     try:
@@ -97,7 +97,7 @@ def passes(folder: Path, tests: list[str], seconds: float | None) -> bool:
 
 
 def main(module: str, *tests: str) -> int:
-    """List the mutants that live; return how many."""
+    """List the surviving mutants, and return their number."""
     source = (ROOT / module).read_text()
     within = Path(module).relative_to("python")
     broken = list(mutants(source))
@@ -105,17 +105,17 @@ def main(module: str, *tests: str) -> int:
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(workers) as pool:
         folders: Queue[Path] = Queue()
         for n in range(workers):
-            folders.put(copied(Path(scratch, str(n))))
+            folders.put(copy_into(Path(scratch, str(n))))
         found = [sys.executable, "-c", "import cnet; print(cnet.__file__)"]
         paths = os.environ | {"PYTHONPATH": str(Path(scratch, "0"))}
         if scratch not in subprocess.check_output(found, env=paths, text=True):
             sys.exit("cnet is installed in editable mode: its copies would not be found")
         start = time.monotonic()
         if not passes(Path(scratch, "0"), list(tests), None):
-            sys.exit("the tests fail as it is")
+            sys.exit("the tests fail without a change")
         limit = 60 + 5 * (time.monotonic() - start)
 
-        def lives(mutant: tuple[int, str, str]) -> bool:
+        def survives(mutant: tuple[int, str, str]) -> bool:
             folder = folders.get()
             (folder / within).write_text(mutant[2])
             try:
@@ -124,11 +124,13 @@ def main(module: str, *tests: str) -> int:
                 (folder / within).write_text(source)
                 folders.put(folder)
 
-        survivors = [m for m, alive in zip(broken, pool.map(lives, broken), strict=True) if alive]
+        survivors = [
+            m for m, alive in zip(broken, pool.map(survives, broken), strict=True) if alive
+        ]
     lines = source.splitlines()
     for line, change, _ in survivors:
         sys.stdout.write(f"{module}:{line}: {change}: {lines[line - 1].strip()}\n")
-    sys.stdout.write(f"{module}: {len(broken)} mutants, {len(survivors)} live\n")
+    sys.stdout.write(f"{module}: {len(broken)} mutants, {len(survivors)} survive\n")
     return len(survivors)
 
 

@@ -17,10 +17,12 @@ NAMES = [
 
 
 @pytest.mark.parametrize("module", _absent._ELSEWHERE)
-def test_each_module_says_what_has_what_it_lacks(module: str) -> None:
+def test_each_module_names_the_alternative_to_a_missing_name(module: str) -> None:
     for of, name, reason in NAMES:
         loaded = vars(importlib.import_module(module))
-        if of == module and name not in loaded:  # cnet.saving is, once it has been needed
+        if (
+            of == module and name not in loaded
+        ):  # cnet.saving is an attribute once it has been imported
             message = f"module '{module}' has no attribute '{name}': {reason}"
             with pytest.raises(AttributeError) as raised:
                 getattr(importlib.import_module(module), name)
@@ -29,5 +31,5 @@ def test_each_module_says_what_has_what_it_lacks(module: str) -> None:
         importlib.import_module(module).nothing  # noqa: B018 # it raises
 
 
-def test_no_name_is_told_twice() -> None:
+def test_no_missing_name_is_listed_twice() -> None:
     assert len({(module, name) for module, name, _ in NAMES}) == len(NAMES)

@@ -1,7 +1,7 @@
-"""The contract of every activation, and what `activations.get` takes.
+"""The contract of every activation, and the arguments of `activations.get`.
 
-Each is held to its definition as an operation of the engine and of the reference; as a function, on tapes and
-in layers it has the operation's bits.
+The operations of the engine and of the reference are compared with the definition. Functions, tapes and layers
+have the same bits as the operation.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ def test_every_activation_has_a_case() -> None:
     assert {case.name for case in CASES} == {"linear", *ACTIVATIONS}
     public = {*activations.__all__} - {"get", "swish"}
     assert public == {*NAMES}
-    for name in ACTIVATIONS:  # in some case each parameter has another value than its default
+    for name in ACTIVATIONS:  # each parameter has a value other than its default in some case
         given = {key for case in CASES if case.name == name for key in case.parameters}
         assert given == {*signature(getattr(activations, name)).parameters} - {"x"}
 
 
-# -- The definition ----------------------------------------------------------------------------------
+# -- Definitions ----------------------------------------------------------------------------------
 
-# NumPy's formulas have no more than six operations beside up to three exponentials, logarithms and tangents;
-# and of those of GELU the exponent, x² / 2 or a cubic polynomial, has up to four roundings of its own.
+# NumPy's formulas have at most six operations besides up to three exponentials, logarithms and tangents. The
+# exponents of GELU, x² / 2 and a cubic polynomial, have up to four roundings of their own.
 REFERENCE_ROUNDINGS = 6 + 3 * ELEMENTARY_ROUNDINGS
 
 
@@ -55,7 +55,7 @@ def reference_bound(case: Case, x: Array, exact: Array) -> Array:
         z = np.clip(x.astype(np.float64), -50, 50)
         exponent = 1.6 * z + 0.072 * z**3 if case.parameters else z**2
         roundings += 4 * np.abs(exponent)
-    # Underflow takes the smallest normal number, times an x of a hundred or a thousand.
+    # Underflow loses up to the smallest normal number, times an x of a hundred or a thousand.
     underflow = 1000 * float(np.finfo(x.dtype).smallest_normal)
     bound: Array = gamma(1, x.dtype) * roundings * np.abs(exact) + underflow
     return bound
@@ -64,7 +64,7 @@ def reference_bound(case: Case, x: Array, exact: Array) -> Array:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("case", OP_CASES, ids=str)
 @pytest.mark.parametrize("module", [ops, reference], ids=["engine", "reference"])
-def test_values_are_those_of_the_definition(module: Any, case: Case, dtype: type) -> None:
+def test_values_match_the_definition(module: Any, case: Case, dtype: type) -> None:
     x = points(np.dtype(dtype).name)
     with np.errstate(over="ignore", under="ignore"):
         y = module.activation_forward(x, case.name, **case.parameters)
@@ -74,7 +74,7 @@ def test_values_are_those_of_the_definition(module: Any, case: Case, dtype: type
     finite = np.isfinite(rounded)
     np.testing.assert_array_equal(y[~finite], rounded[~finite])
     x, y, exact, rounded = x[finite], y[finite], exact[finite], rounded[finite]
-    if module is ops:  # half a unit for the exact value's own rounding
+    if module is ops:  # half a unit for the rounding of the exact value
         bound = (case.units + 0.5) * np.spacing(np.abs(rounded)).astype(np.float64)
     else:
         bound = reference_bound(case, x, exact)
@@ -82,17 +82,17 @@ def test_values_are_those_of_the_definition(module: Any, case: Case, dtype: type
     assert (error <= bound).all(), (x[error > bound], y[error > bound], exact[error > bound])
 
 
-# An engine's slope of x errs by 3 units in the last place of 1 or of itself, 6 u; one of y by y's own 2 units,
-# times 2 at most, and 3 roundings. Then comes the product with the gradient.
+# A slope that the engine computes from x has an error of 3 units in the last place of 1 or of itself, 6 u; one
+# that it computes from y has y's 2 units, times 2 at most, and 3 roundings. The product with the gradient follows.
 ENGINE_SLOPE_ROUNDINGS = 2 * 2 * 2 + 3 + 1
-# As of the values; and ten are enough for an exponent's roundings, as an exponential falls off faster.
+# As for the values. Ten roundings cover those of an exponent, because an exponential decreases faster.
 REFERENCE_SLOPE_ROUNDINGS = REFERENCE_ROUNDINGS + 10
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("case", OP_CASES, ids=str)
 @pytest.mark.parametrize("module", [ops, reference], ids=["engine", "reference"])
-def test_gradients_are_those_of_the_definition(module: Any, case: Case, dtype: type) -> None:
+def test_gradients_match_the_definition(module: Any, case: Case, dtype: type) -> None:
     x = points(np.dtype(dtype).name)
     x = x[(np.abs(x) <= 100) & ~np.isin(x, list(case.kinks))]
     grad = np.random.default_rng(1).normal(size=x.shape).astype(dtype)
@@ -114,7 +114,7 @@ def test_gradients_are_those_of_the_definition(module: Any, case: Case, dtype: t
 @pytest.mark.parametrize("case", OP_CASES, ids=str)
 @pytest.mark.parametrize("module", [ops, reference], ids=["engine", "reference"])
 def test_limits_kinks_and_nan(module: Any, case: Case, dtype: type) -> None:
-    """NaN stays; infinities and the largest numbers give limits; no slope is NaN."""
+    """NaN gives NaN, infinities and the largest numbers give the limits, and no slope is NaN."""
     largest = np.finfo(dtype).max
     x = np.array([-np.inf, -largest, largest, np.inf, np.nan, *case.kinks], dtype)
     with np.errstate(over="ignore", under="ignore"):
@@ -132,7 +132,7 @@ def test_limits_kinks_and_nan(module: Any, case: Case, dtype: type) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_the_sign_of_zero(case: Case, dtype: type) -> None:
-    """Compilers may lose it, each in its own way."""
+    """Compilers may lose the sign."""
     y = case.function(np.array([0.0, -0.0], dtype))
     if case.keeps_sign_of_zero:
         assert np.signbit(y).tolist() == [False, True]
@@ -145,7 +145,7 @@ def test_the_sign_of_zero(case: Case, dtype: type) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_functions_are_the_operation_in_any_shape(case: Case, dtype: type) -> None:
+def test_functions_equal_the_operation_for_any_shape(case: Case, dtype: type) -> None:
     for shape in SHAPES:
         x = draw(shape, dtype)
         expected = x
@@ -156,8 +156,8 @@ def test_functions_are_the_operation_in_any_shape(case: Case, dtype: type) -> No
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_tapes_record_them(case: Case, dtype: type) -> None:
-    """With the engine's values and gradients, to the bit."""
+def test_tapes_record_activations(case: Case, dtype: type) -> None:
+    """Values and gradients have the bits of the engine."""
     x, grad = 3 * draw((5, 7), dtype), draw((5, 7), dtype)[::-1].copy()
     variable = autodiff.Variable(x)
     with autodiff.GradientTape() as tape:
@@ -171,7 +171,7 @@ def test_tapes_record_them(case: Case, dtype: type) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_layers_have_the_functions_bits(case: Case) -> None:
+def test_layers_have_the_same_bits_as_functions(case: Case) -> None:
     x = draw((5, 7), np.float32)
     result = layers.Activation(case.function)(x)
     np.testing.assert_array_equal(result, case.function(x), strict=True)
@@ -188,39 +188,39 @@ def test_layers_have_the_functions_bits(case: Case) -> None:
         *((getattr(activations, name), name, {}) for name in ROW_NAMES),
     ],
 )
-def test_training_goes_through_them(function: Any, name: str, parameters: dict[str, Any]) -> None:
-    """As the activation of a dense layer, and as a layer after it."""
+def test_training_through_activations(function: Any, name: str, parameters: dict[str, Any]) -> None:
+    """The activation belongs to a dense layer, or is a layer after it."""
     rng = np.random.default_rng(0)
     x, ids = rng.normal(size=(33, 7)), rng.integers(3, size=33)
     dense = partial(layers.Dense, 19, dtype="float64", bias_initializer="random_normal")
     for hidden in ([dense(function)], [dense(), layers.Activation(function, dtype="float64")]):
         for actual, weight in zip(*trained(hidden, x, ids, name, parameters), strict=True):
-            # A few hundred roundings, of terms of the size of 1.
+            # A few hundred roundings, of terms of magnitude 1.
             bound = relative_bound(1000, np.float64)
             np.testing.assert_allclose(actual, weight, rtol=0, atol=bound)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_parameters_and_their_defaults_are_those_of_the_reference(name: str) -> None:
+def test_parameters_and_defaults_match_the_reference(name: str) -> None:
     def describe(function: Any) -> list[tuple[str, Any, Any]]:
         return [(p.name, p.kind, p.default) for p in signature(function).parameters.values()]
 
     assert describe(getattr(activations, name)) == describe(ACTIVATIONS[name][0])
 
 
-def test_lists_are_taken() -> None:
+def test_lists_are_accepted() -> None:
     cut = activations.relu([-4, 0.5, 2, 9], negative_slope=0.5, max_value=6, threshold=1)
     assert cut.tolist() == [-2.5, -0.25, 2.0, 6.0]
     assert activations.linear([1.5]).tolist() == [1.5]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_is_not_numbers_is_refused(name: str) -> None:
+def test_data_that_is_not_numeric_is_refused(name: str) -> None:
     with pytest.raises(TypeError, match=rf"{name}\w*: .*expected numbers"):
         getattr(activations, name)(["a"])
 
 
-# -- Functions of a row ------------------------------------------------------------------------------
+# -- Functions of rows ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("axis", [-1, 0, 1, -2])
@@ -243,7 +243,7 @@ def test_rows_along_an_axis(
 @pytest.mark.parametrize("name", ROW_NAMES)
 @pytest.mark.parametrize("axis", [-1, 0])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_tapes_record_rows(name: str, axis: int, dtype: type) -> None:
+def test_tapes_record_functions_of_rows(name: str, axis: int, dtype: type) -> None:
     x, grad = 3 * draw((5, 7), dtype), draw((5, 7), dtype)[::-1].copy()
     function, backward = getattr(activations, name), getattr(ops, f"{name}_backward")
     variable = autodiff.Variable(x)
@@ -257,7 +257,7 @@ def test_tapes_record_rows(name: str, axis: int, dtype: type) -> None:
 
 @pytest.mark.parametrize("axis", [0, 1])
 @pytest.mark.parametrize("shape", [(3, 0), (0, 3)])
-def test_softmax_of_nothing(shape: tuple[int, ...], axis: int) -> None:
+def test_softmax_of_an_empty_array(shape: tuple[int, ...], axis: int) -> None:
     assert activations.softmax(np.empty(shape), axis=axis).shape == shape
 
 
@@ -269,20 +269,20 @@ def test_softmax_of_one_dimension() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_get_takes_names_and_functions(name: str) -> None:
+def test_get_accepts_names_and_functions(name: str) -> None:
     function = getattr(activations, name)
     assert activations.get(name) is function
     assert activations.get(function) is function
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_get_takes_partials(case: Case) -> None:
+def test_get_accepts_partials(case: Case) -> None:
     assert activations.get(case.function) is case.function or case.parameters
     function = partial(getattr(activations, case.name), **case.parameters)
     assert activations.get(function) is function
 
 
-def test_get_takes_none_for_linear() -> None:
+def test_get_accepts_none_as_linear() -> None:
     assert activations.get(None) is activations.linear
 
 
@@ -306,7 +306,7 @@ def test_swish_is_silu() -> None:
         ("hard_swish", ValueError, "Keras's 'hard_swish' is not supported"),
     ],
 )
-def test_get_refuses_what_the_engine_has_not(
+def test_get_refuses_functions_that_the_engine_lacks(
     identifier: Any, error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
@@ -314,7 +314,7 @@ def test_get_refuses_what_the_engine_has_not(
 
 
 @pytest.mark.parametrize("identifier", ["", "ReLU", 3, np.tanh, lambda x: x, ["relu"]])
-def test_get_refuses_others_by_name(identifier: Any) -> None:
+def test_get_refuses_unknown_names(identifier: Any) -> None:
     error = ValueError if isinstance(identifier, str) else TypeError
     with pytest.raises(error, match=r"activation: expected one of linear, relu, .*, got"):
         activations.get(identifier)

@@ -1,4 +1,4 @@
-"""The direction of includes and imports: the house of CONTRIBUTING.md, read from the sources."""
+"""The directions of includes and imports."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest
 ROOT = Path(__file__).parents[1]
 CSRC, PYTHON = ROOT / "csrc", ROOT / "python" / "cnet"
 
-# A folder may include itself and what stands to the right of it.
+# A folder may include itself and folders to its right.
 FOLDERS = ["bind", "train", "network", "ops", "kernels", "core"]
 
-# A module may import what stands in a lower row.
+# A module may import modules of lower rows.
 MODULES = [
     {"__init__"},
     {"models"},
@@ -54,7 +54,7 @@ def test_includes_point_to_the_right(path: Path) -> None:
 
 
 def test_kernels_use_no_standard_library() -> None:
-    """An inline function shared with other files could be kept in a copy for a newer CPU."""
+    """The linker could keep the copy of a shared inline function that needs a newer CPU."""
     allowed = {"immintrin.h", "arm_neon.h"}
     others = {"dispatch.cpp", "table.hpp"}
     paths = {path for path in (CSRC / "kernels").rglob("*.*") if path.name not in others}
@@ -124,7 +124,7 @@ def test_includes_have_no_circles() -> None:
     assert circles({name: {*includes(path)} & {*paths} for name, path in paths.items()}) == []
 
 
-def test_the_house_is_complete() -> None:
+def test_every_module_has_a_row() -> None:
     assert {path.name for path in CSRC.iterdir()} == set(FOLDERS)
     found = {path.stem for path in PYTHON.iterdir() if path.suffix in (".py", ".pyi")}
     found |= {
@@ -133,7 +133,7 @@ def test_the_house_is_complete() -> None:
     assert found == set(RANK)
 
 
-def test_the_reference_stands_alone() -> None:
+def test_the_reference_imports_no_other_module_of_cnet() -> None:
     for path in (PYTHON / "reference").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom):

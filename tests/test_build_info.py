@@ -43,14 +43,14 @@ def test_a_missing_core_tells_how_to_build_it(tmp_path: Path) -> None:
     package.mkdir()
     source = Path(cnet.__file__).read_text()
     (package / "__init__.py").write_text(source)
-    # -S: without site-packages, where the real one is.
+    # -S: without site-packages, which contains the compiled module.
     result = run(f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import cnet", "-S")
     assert result.returncode == 1
     assert "pip install" in result.stderr
 
 
-# Switches flush-to-zero on as a careless library would, through the C library's own functions: where fenv_t has
-# the control word, in units of 32 bits, and the flags that x86-64 and aarch64 have for it.
+# Enables flush-to-zero through the C library, as some libraries do. The table has the index of the control word
+# in fenv_t, in units of 32 bits, and the flags, for x86-64 and aarch64.
 FLUSH_TO_ZERO = """
 import ctypes, platform, sys
 import numpy as np, cnet
@@ -73,6 +73,6 @@ print((tiny * np.float32(0.5)).any())
 
 
 def test_the_bits_do_not_depend_on_flush_to_zero_in_the_process() -> None:
-    """A subnormal result survives, and the caller finds his own mode again."""
+    """Subnormal results survive, and the mode of the caller is restored."""
     result = run(FLUSH_TO_ZERO)
     assert result.stdout.splitlines() == ["False True", "False"], result.stderr

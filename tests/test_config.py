@@ -16,20 +16,20 @@ from cnet import _core, config, initializers, layers, random, utils
 
 
 @pytest.fixture(autouse=True)
-def _put_floatx_back() -> Iterator[None]:
+def _restore_floatx() -> Iterator[None]:
     floatx = config.floatx()
     yield
     config.set_floatx(floatx)
 
 
-def test_it_is_float32_until_set() -> None:
+def test_floatx_is_float32_by_default() -> None:
     assert config.floatx() == "float32"
     config.set_floatx("float64")
     assert config.floatx() == "float64"
 
 
 @pytest.mark.parametrize("floatx", ["float32", "float64"])
-def test_it_decides_what_no_argument_does(floatx: str) -> None:
+def test_floatx_is_used_where_no_dtype_is_given(floatx: str) -> None:
     config.set_floatx(floatx)
     dense = layers.Dense(2)
     assert dense.dtype == floatx
@@ -42,21 +42,21 @@ def test_it_decides_what_no_argument_does(floatx: str) -> None:
         assert array.dtype == floatx
 
 
-def test_an_argument_decides_before_it() -> None:
+def test_a_dtype_argument_overrides_floatx() -> None:
     config.set_floatx("float64")
     assert layers.Dense(2, dtype="float32")([[1.0]]).dtype == np.float32
     assert initializers.Ones()((2,), dtype="float32").dtype == np.float32
     assert random.uniform((2,), dtype="float32").dtype == np.float32
 
 
-def test_layers_keep_what_they_were_made_with() -> None:
+def test_layers_keep_the_floatx_of_their_construction() -> None:
     dense = layers.Dense(2)
     config.set_floatx("float64")
     assert dense([[1.0]]).dtype == np.float32
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.dtype("float64")])
-def test_numpys_types_are_taken_as_their_names(dtype: Any) -> None:
+def test_numpy_dtypes_are_accepted(dtype: Any) -> None:
     dense = layers.Dense(2, dtype=dtype)
     assert dense.dtype == "float64"
     assert dense([[1.0]]).dtype == np.float64
@@ -124,11 +124,11 @@ def test_importing_cnet_does_not_import_threadpoolctl() -> None:
 
 
 @pytest.mark.parametrize("old", ["types.ModuleType('threadpoolctl')", "None"])
-def test_a_threadpoolctl_that_registers_nothing_is_let_be(old: str) -> None:
+def test_a_threadpoolctl_without_registration_is_ignored(old: str) -> None:
     run(f"import types; sys.modules['threadpoolctl'] = {old}; import cnet")
 
 
-def test_another_packages_core_is_not_taken_for_cnets(tmp_path: Path) -> None:
+def test_the_core_of_another_package_is_not_mistaken_for_cnets(tmp_path: Path) -> None:
     other = shutil.copy(_core.__file__, tmp_path)
     load = f"""
 import importlib.util

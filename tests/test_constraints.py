@@ -1,4 +1,4 @@
-"""Constraints: names, formulas, and weights that keep to them in training."""
+"""Constraints: names, formulas, and their effect in training."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def draw(*shape: int) -> Any:
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", CONSTRAINTS)
-def test_a_step_ends_with_the_constraint(name: str, dtype: str, threads: int) -> None:
-    """The same step without it, and then the constraint as NumPy has it."""
+def test_a_step_applies_the_constraint_last(name: str, dtype: str, threads: int) -> None:
+    """It equals a step without the constraint, followed by the constraint in NumPy."""
     constraint = CONSTRAINTS[name]
 
     def stepped(constraint: Any) -> list[Any]:
@@ -60,7 +60,7 @@ def test_a_step_ends_with_the_constraint(name: str, dtype: str, threads: int) ->
         cnet.set_num_threads(limit)
 
 
-def test_what_is_frozen_is_not_constrained() -> None:
+def test_frozen_weights_are_not_constrained() -> None:
     dense = layers.Dense(3, kernel_constraint="unit_norm", trainable=False)
     model = cnet.Sequential([layers.Input((4,)), dense, layers.Dense(2)])
     before = dense.kernel
@@ -95,17 +95,17 @@ def test_get(name: str) -> None:
         (lambda: constraints.MinMaxNorm(2, 1), ValueError),
     ],
 )
-def test_what_makes_no_sense_is_refused(make: Any, error: Any) -> None:
+def test_invalid_arguments_are_refused(make: Any, error: Any) -> None:
     with pytest.raises(error, match=r"constraint|Norm"):
         make()
 
 
-def test_whole_numbers_are_no_trap() -> None:
+def test_constraints_of_integer_arrays_do_not_overflow() -> None:
     np.testing.assert_allclose(
         constraints.MaxNorm(1.0)(np.array([[200], [100]], np.uint8)), [[0.894427], [0.447214]], 1e-5
     )
 
 
 @pytest.mark.parametrize("name", [n for n in constraints.__all__ if n.islower() and n != "get"])
-def test_names_in_lower_case_are_the_classes(name: str) -> None:
+def test_lower_case_names_are_aliases_of_the_classes(name: str) -> None:
     assert getattr(constraints, name) is type(constraints.get(name))

@@ -61,13 +61,13 @@ def test_models(copied: Copy, dtype: str) -> None:
     assert twin.evaluate(X, Y, verbose=0) == model.evaluate(X, Y, verbose=0)
     before = state(model)
     twin.fit(X, Y, batch_size=2, epochs=2, verbose=0)
-    assert state(model) == before  # nothing is shared
+    assert state(model) == before  # no state is shared
     model.fit(X, Y, batch_size=2, epochs=2, verbose=0)
     assert state(twin) == state(model) != before
 
 
 @pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
-def test_models_that_are_not_built_or_compiled(copied: Copy) -> None:
+def test_unbuilt_and_uncompiled_models(copied: Copy) -> None:
     model = cnet.Sequential([layers.Dense(3)])
     twin = copied(model)
     assert (twin.built, twin.optimizer) == (False, None)
@@ -94,8 +94,8 @@ def test_a_copy_shares_its_layers() -> None:
     assert twin.predict(X, verbose=0).tobytes() == model.predict(X, verbose=0).tobytes()
 
 
-def test_copies_amid_a_fit() -> None:
-    cnet.utils.set_random_seed(1)  # one of which each batch changes the weights
+def test_copies_during_fit() -> None:
+    cnet.utils.set_random_seed(1)  # with this seed every batch changes the weights
     model, twins = make_model(), []
     hook = callbacks.LambdaCallback(
         on_train_batch_end=lambda *_: twins.append(copy.deepcopy(model))
@@ -118,7 +118,7 @@ def test_other_processes() -> None:
     expected = predict(model)
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
-        # A function of this module could not be found by the new process.
+        # The new process could not import a function of this module.
         predicted = pool.map(operator.methodcaller("predict", X, verbose=0), [model] * 3)
         assert [outputs.tobytes() for outputs in predicted] == [expected] * 3
 
@@ -135,7 +135,7 @@ def test_clones() -> None:
     assert not {id(layer) for layer in clone.layers} & {id(layer) for layer in model.layers}
 
 
-def test_clones_by_a_function() -> None:
+def test_clone_function() -> None:
     def wider(layer: layers.Layer) -> layers.Layer:
         if isinstance(layer, layers.Dense) and layer.units == 5:
             return layers.Dense(7, name=layer.name)
@@ -145,7 +145,7 @@ def test_clones_by_a_function() -> None:
     assert [weight.shape for weight in clone.weights] == [(4, 7), (7,), (7, 3), (3,)]
 
 
-def test_what_can_not_be_cloned() -> None:
+def test_objects_that_cannot_be_cloned() -> None:
     with pytest.raises(TypeError, match="clone_model: expected a Sequential, got Dense"):
         models.clone_model(layers.Dense(3))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="clone_model: input_tensors is not supported"):
@@ -153,7 +153,7 @@ def test_what_can_not_be_cloned() -> None:
 
 
 @pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
-def test_copies_draw_what_the_original_would(copied: Copy) -> None:
+def test_copies_draw_the_same_random_numbers(copied: Copy) -> None:
     layer = layers.Dropout(0.5)
     x = np.ones((9, 50), np.float32)
     first = layer(x, training=True)
@@ -164,7 +164,7 @@ def test_copies_draw_what_the_original_would(copied: Copy) -> None:
 
 
 @pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
-def test_copies_remember_what_the_original_has_seen(copied: Copy) -> None:
+def test_copies_keep_the_state_of_the_original(copied: Copy) -> None:
     layer = layers.BatchNormalization()
     x = np.arange(12.0).reshape(4, 3)
     layer(x, training=True)

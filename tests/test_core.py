@@ -1,4 +1,4 @@
-"""The compiled module called as nobody should: an error, never a crash."""
+"""Invalid calls of the compiled module raise errors and never crash."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def train(trainer: Any, x: Any = X, y: Any = IDS, batch_size: int = 5) -> Any:
         (lambda: _core.random_uniform(0, 0, -1), ValueError),
     ],
 )
-def test_what_makes_no_sense_is_refused(call: Callable[[], Any], error: Any) -> None:
+def test_invalid_arguments_are_refused(call: Callable[[], Any], error: Any) -> None:
     with pytest.raises(error):
         call()
 
@@ -92,7 +92,7 @@ def test_a_trainer_keeps_the_network_as_it_was() -> None:
     assert train(trainer)[0] == 5
 
 
-def test_the_only_class_may_not_be_any_number() -> None:
+def test_ids_of_a_single_class_are_checked() -> None:
     model = cnet.Sequential([layers.Dense(1, activation="softmax")])
     model.compile("sgd", "sparse_categorical_crossentropy")
     model.fit(X, np.zeros(5, int), verbose=0)
@@ -101,8 +101,8 @@ def test_the_only_class_may_not_be_any_number() -> None:
         model.evaluate(X, np.full(5, 7), verbose=0)
 
 
-def test_models_that_share_a_layer_never_train_at_once() -> None:
-    """Either may find the layer taken, but nothing is torn or crashes."""
+def test_models_that_share_a_layer_never_train_concurrently() -> None:
+    """Either may find the layer in use, but no state is inconsistent and nothing crashes."""
     shared = layers.Dense(256, activation="relu")
     x, y = np.ones((256, 4), np.float32), np.zeros(256, int)
     start = threading.Barrier(2)
@@ -161,7 +161,7 @@ def test_hooks_of_batches_see_whole_steps() -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 7, 8, 9, 10, 17, 257, 1000])
-def test_rows_are_predicted_once_whatever_the_threads(rows: int) -> None:
+def test_each_row_is_predicted_once_for_any_number_of_threads(rows: int) -> None:
     limit = cnet.get_num_threads()
     model = cnet.Sequential([cnet.Input((300,)), layers.Dense(2000, "relu"), layers.Dense(3)])
     x = np.random.default_rng(0).normal(size=(rows, 300)).astype(np.float32)
@@ -176,7 +176,7 @@ def test_rows_are_predicted_once_whatever_the_threads(rows: int) -> None:
 
 
 @pytest.mark.parametrize("number", [0, -1, 1025, 10**9])
-def test_numbers_of_threads_that_make_no_sense(number: int) -> None:
+def test_invalid_numbers_of_threads(number: int) -> None:
     limit = cnet.get_num_threads()
     with pytest.raises(ValueError, match=r"set_num_threads: expected a number in \[1, 1024\]"):
         cnet.set_num_threads(number)
@@ -214,7 +214,7 @@ def test_threads_from_the_environment(environment: dict[str, str], threads: str)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_child_trains() -> None:
-    """Its threads are its own: those of its parent did not come along."""
+    """The child starts its own threads; a fork does not copy those of the parent."""
     model = cnet.Sequential([layers.Dense(600, "relu"), layers.Dense(10, "softmax")])
     model.compile("sgd", "sparse_categorical_crossentropy")
     x, y = np.ones((512, 50), np.float32), np.zeros(512, int)
@@ -242,7 +242,7 @@ RULES: dict[str, dict[str, Any]] = {
     "nadam": {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7},
     "lion": {"beta_1": 0.9, "beta_2": 0.99},
 }
-# Those that a fused step can have; the others need the whole gradient.
+# Options that a fused step supports; the others need the whole gradient.
 OPTIONS: dict[str, dict[str, Any]] = {
     "none": {},
     "decay": {"weight_decay": 0.1},
@@ -255,7 +255,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("option", OPTIONS)
 @pytest.mark.parametrize("rule", RULES)
 def test_a_staged_step_has_the_bits_of_a_fused_one(rule: str, option: str, dtype: str) -> None:
-    """Storing the gradients before they are applied changes nothing but memory."""
+    """Storing the gradients before they are applied changes only the memory used."""
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(200, 70)).astype(dtype), rng.integers(5, size=(200, 1))
     first = [rng.normal(size=shape).astype(dtype) for shape in ((70, 130), 130)]
@@ -296,7 +296,7 @@ def test_a_staged_step_has_the_bits_of_a_fused_one(rule: str, option: str, dtype
         cnet.set_num_threads(limit)
 
 
-def test_operations_count_their_arguments_before_they_begin() -> None:
+def test_operations_check_the_number_of_arguments_first() -> None:
     param = np.ones(3, np.float32)
     for arguments in ((param, param.copy()), (param, param.copy(), 0.1, 0.2)):
         with pytest.raises(
@@ -307,7 +307,7 @@ def test_operations_count_their_arguments_before_they_begin() -> None:
 
 
 class Emptying:
-    """A number whose conversion empties what it lies in."""
+    """A number whose conversion empties its container."""
 
     def __init__(self, container: Any) -> None:
         self.container = container
@@ -318,7 +318,7 @@ class Emptying:
         return 1.0
 
 
-def test_a_conversion_may_change_what_it_converts() -> None:
+def test_a_conversion_that_changes_its_container_is_safe() -> None:
     rates: list[Any] = []
     rates += [Emptying(rates), *(float(n) for n in range(1000, 1064))]
     x = np.ones((64, 3), np.float32)
@@ -331,16 +331,16 @@ def test_a_conversion_may_change_what_it_converts() -> None:
     assert _core.activation_forward(x, "relu", None, parameters).shape == x.shape
 
 
-def test_what_pretends_to_be_of_a_class_is_refused() -> None:
-    class Pretender:
+def test_objects_with_a_false_class_are_refused() -> None:
+    class FalseClass:
         __class__ = _core.Optimizer  # type: ignore[assignment] # a lie
 
     trainer = Trainer(network(), LOSS, True)
-    with pytest.raises(TypeError, match="apply: optimizer: expected Optimizer, got Pretender"):
-        trainer.apply([], Pretender(), None)
+    with pytest.raises(TypeError, match="apply: optimizer: expected Optimizer, got FalseClass"):
+        trainer.apply([], FalseClass(), None)
 
 
-def test_an_array_of_another_layout_is_told_so() -> None:
+def test_the_error_for_another_layout_names_it() -> None:
     strided = np.ones((4, 6), np.float32)[:, ::2]
     with pytest.raises(TypeError, match="expected C-contiguous float32, got float32"):
         _core.relu_forward(strided, None)
@@ -348,7 +348,7 @@ def test_an_array_of_another_layout_is_told_so() -> None:
 
 @pytest.mark.parametrize("array", ["out", "param"])
 def test_an_array_that_is_written_to_cannot_be_resized(array: str) -> None:
-    """Not amid the call: another thread tries all the time."""
+    """Another thread tries to resize it during the call."""
     large = np.ones((512, 512), np.float32)
     target = np.empty_like(large)
     done = threading.Event()

@@ -1,4 +1,4 @@
-"""What users may pass as data, and that the engine reads the same numbers in every form of it."""
+"""User data: accepted forms, and equal results for every form."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Array = npt.NDArray[Any]
 
 
 class OnlyDLPack:
-    """An array of another library, which speaks DLPack and nothing else."""
+    """An array of another library that supports only DLPack."""
 
     def __init__(self, array: Array) -> None:
         self._array = array
@@ -31,7 +31,7 @@ class OnlyDLPack:
 
 
 class OnlyArray:
-    """A table of another library, which NumPy can make an array of."""
+    """A table of another library that supports only `__array__`."""
 
     def __init__(self, array: Array) -> None:
         self._array = array
@@ -57,7 +57,7 @@ NATIVE_DTYPES = [
     *("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"),
     *("float16", "float32", "float64"),
 ]
-# Layouts that the engine reads where they lie.
+# Layouts that the engine reads without a copy.
 LAYOUTS: dict[str, Callable[[Array], Array]] = {
     "every other column": lambda a: np.repeat(a, 2, axis=-1)[..., ::2],
     "every third row": lambda a: np.repeat(a, 3, axis=0)[::3],
@@ -103,7 +103,7 @@ def zeros_and_ones(*shape: int) -> Array:
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("shape", [(7,), (6, 5), (4, 3, 2)])
-def test_every_form_becomes_the_same_numbers(form: str, shape: tuple[int, ...]) -> None:
+def test_every_form_is_converted_to_the_same_numbers(form: str, shape: tuple[int, ...]) -> None:
     values = zeros_and_ones(*shape)
     array = _data.as_array(FORMS[form](values), "fit: x")
     assert type(array) is np.ndarray
@@ -137,7 +137,7 @@ def test_training_has_the_same_bits_from_every_form(form: str) -> None:
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", NATIVE_DTYPES)
-def test_what_the_engine_can_read_is_not_copied(dtype: str, layout: str) -> None:
+def test_arrays_that_the_engine_can_read_are_not_copied(dtype: str, layout: str) -> None:
     data = LAYOUTS[layout](zeros_and_ones(6, 5).astype(dtype))
     assert np.shares_memory(_data.as_array(data, "fit: x"), data)
     assert np.shares_memory(_data.as_samples(data, "fit: x", (5,)), data)
@@ -147,7 +147,7 @@ def extremes(dtype: str) -> Array:
     if dtype == "bool":
         return np.array([False, True])
     if dtype == "float16":
-        return np.arange(2**16).astype(np.uint16).view(np.float16)  # all there are
+        return np.arange(2**16).astype(np.uint16).view(np.float16)  # all values
     if dtype.startswith("float"):
         info = np.finfo(dtype)
         numbers: list[Any] = [
@@ -166,7 +166,7 @@ def extremes(dtype: str) -> Array:
 
 @pytest.mark.parametrize("floatx", ["float32", "float64"])
 @pytest.mark.parametrize("dtype", NATIVE_DTYPES)
-def test_numbers_are_converted_as_numpy_converts_them(dtype: str, floatx: str) -> None:
+def test_conversions_match_numpy(dtype: str, floatx: str) -> None:
     data = extremes(dtype)
     with np.errstate(over="ignore"):
         expected = data.astype(floatx)
@@ -179,7 +179,7 @@ def test_numbers_are_converted_as_numpy_converts_them(dtype: str, floatx: str) -
 
 
 @pytest.mark.parametrize("kind", UNSUPPORTED)
-def test_what_is_not_numbers_is_refused(kind: str) -> None:
+def test_data_that_is_not_numeric_is_refused(kind: str) -> None:
     with pytest.raises(TypeError, match=r"^fit: y: "):
         _data.as_array(UNSUPPORTED[kind], "fit: y")
 
@@ -192,19 +192,19 @@ def test_ragged_lists_are_refused() -> None:
 # -- Samples ---------------------------------------------------------------------------------------
 
 
-def test_samples_of_one_dimension_have_one_feature() -> None:
+def test_one_dimensional_samples_have_one_feature() -> None:
     assert _data.as_samples([1, 2, 3], "fit: x").shape == (3, 1)
     assert _data.as_samples([1, 2, 3], "fit: x", (1,)).shape == (3, 1)
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_samples_of_many_dimensions_are_flattened_row_by_row(form: str) -> None:
+def test_samples_are_flattened_in_c_order(form: str) -> None:
     values = zeros_and_ones(4, 3, 2)
     samples = _data.as_samples(FORMS[form](values), "fit: x", (3, 2))
     np.testing.assert_array_equal(samples, values.reshape(4, 6))
 
 
-def test_no_samples_keep_their_width() -> None:
+def test_empty_data_keeps_its_width() -> None:
     assert _data.as_samples(np.empty((0, 3, 2)), "fit: x", (3, 2)).shape == (0, 6)
 
 
@@ -224,7 +224,7 @@ def test_samples_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("dtype", NATIVE_DTYPES)
 @pytest.mark.parametrize("shape", [(4,), (4, 1)])
-def test_ids_are_a_column_of_integers(shape: tuple[int, ...], dtype: str) -> None:
+def test_ids_become_a_column_of_integers(shape: tuple[int, ...], dtype: str) -> None:
     ids = np.array([1, 0, 0, 1]).reshape(shape).astype(dtype)
     labels = _data.as_labels(ids, "fit: y", 2, sparse=True)
     assert labels.dtype.kind in "biu"
@@ -232,7 +232,7 @@ def test_ids_are_a_column_of_integers(shape: tuple[int, ...], dtype: str) -> Non
 
 
 @pytest.mark.parametrize("dtype", NATIVE_DTYPES)
-def test_distributions_are_kept(dtype: str) -> None:
+def test_distributions_are_not_copied(dtype: str) -> None:
     rows = np.eye(3)[[1, 0, 2, 1]].astype(dtype)
     labels = _data.as_labels(rows, "fit: y", 3, sparse=False)
     assert labels.dtype == rows.dtype
@@ -273,7 +273,7 @@ def test_wrong_labels_are_refused(labels: Any, sparse: bool, message: str) -> No
         ([1.0], [2], "float32"),
     ],
 )
-def test_arrays_decide_the_type_of_an_op(x: Any, y: Any, expected: str) -> None:
+def test_arrays_determine_the_dtype_of_an_op(x: Any, y: Any, expected: str) -> None:
     arrays = _data.as_floats("relu", x=x, y=y)
     assert [array.dtype for array in arrays] == [expected, expected]
 
@@ -288,7 +288,7 @@ def test_arguments_of_ops_are_contiguous_and_aligned(form: str) -> None:
 
 
 @pytest.mark.parametrize("kind", UNSUPPORTED)
-def test_arguments_of_ops_that_are_not_numbers_are_refused(kind: str) -> None:
+def test_non_numeric_arguments_of_ops_are_refused(kind: str) -> None:
     with pytest.raises(TypeError, match=r"^relu: x: "):
         _data.as_floats("relu", x=UNSUPPORTED[kind])
 
@@ -301,14 +301,14 @@ def test_shapes_in_messages(shape: tuple[int | None, ...], text: str) -> None:
     assert _data.shape_text(shape) == text
 
 
-def test_no_numbers_in_a_shape_that_is_too_large() -> None:
+def test_empty_arrays_with_a_too_large_dimension() -> None:
     assert _data.as_array(np.empty((0, 2**31 - 1)), "call: x").shape == (0, 2**31 - 1)
     for shape in ((0, 2**31), (2**31, 0)):
         with pytest.raises(ValueError, match=r"^call: x: expected numbers, got none in shape \("):
             _data.as_array(np.empty(shape), "call: x")
 
 
-def test_labels_of_another_width_say_of_what_kind_they_are() -> None:
+def test_the_error_for_labels_of_another_width_names_their_kind() -> None:
     wide = np.ones((4, 3))
     with pytest.raises(
         ValueError, match=r"expected one-hot labels .*; for integer ids use sparse_"
@@ -322,8 +322,8 @@ def test_labels_of_another_width_say_of_what_kind_they_are() -> None:
 
 @pytest.mark.parametrize("order", "<>=")
 @pytest.mark.parametrize("code", "?bBhHiIqQlLefdg")
-def test_every_spelling_of_a_dtype_is_the_same_numbers(code: str, order: str) -> None:
-    """'<f4' is what zarr and h5py return, and is not the dtype object that NumPy makes of float32."""
+def test_every_spelling_of_a_dtype_gives_the_same_results(code: str, order: str) -> None:
+    """zarr and h5py return '<f4', which is another dtype object than np.float32."""
     dtype = np.dtype(code).newbyteorder(order)
     x, ids = np.eye(4)[:, :3].astype(dtype), np.array([0, 1, 1, 0]).astype(dtype)
     weight, kernel = np.array([1, 0, 1, 1]).astype(dtype), np.eye(3)[:, :2].astype(dtype)

@@ -12,16 +12,16 @@ from numpy.testing import assert_array_equal
 from cnet import _data
 
 INTEGERS = [3, -1, np.uint64(2**64 - 1), np.int8(3)]
-NO_INTEGERS = [True, np.True_, 3.0, np.float32(3), "3", None, [3], np.timedelta64(3, "ns")]
+NOT_INTEGERS = [True, np.True_, 3.0, np.float32(3), "3", None, [3], np.timedelta64(3, "ns")]
 
 
-@pytest.mark.parametrize("value", INTEGERS + NO_INTEGERS)
+@pytest.mark.parametrize("value", INTEGERS + NOT_INTEGERS)
 def test_integers(value: Any) -> None:
     assert _data.is_integer(value) == any(value is each for each in INTEGERS)
 
 
-class Odd:
-    """Looks like a number, and is none."""
+class FailingFloat:
+    """Has `__float__`, which raises."""
 
     def __float__(self) -> float:
         raise ValueError("not at all")
@@ -56,11 +56,21 @@ def test_numbers(value: Any, limits: dict[str, Any], number: float) -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        *("3", None, 1j, [3], Odd(), np.ones(1), np.ma.array(3), np.array("3"), np.array(1j)),
+        *(
+            "3",
+            None,
+            1j,
+            [3],
+            FailingFloat(),
+            np.ones(1),
+            np.ma.array(3),
+            np.array("3"),
+            np.array(1j),
+        ),
         *(np.datetime64("2020"), np.array(None), b"3"),
     ],
 )
-def test_what_is_no_number(value: Any) -> None:
+def test_objects_that_are_not_numbers(value: Any) -> None:
     with pytest.raises(TypeError, match=r"^call: x: expected a number, got "):
         _data.as_number("call: x", value)
 
@@ -175,7 +185,7 @@ def test_weights_of_samples_and_classes() -> None:
         by_class({1: "heavy"})
 
 
-def test_what_is_not_supported() -> None:
+def test_refusal_of_unsupported_arguments() -> None:
     assert _data.require_default("call", "x", None) is None
     assert _data.require_default("call", "x", False) is None
     assert _data.require_default("call", "x", 1, 1) == 1

@@ -1,4 +1,4 @@
-"""Files that are the old one or the new one: errors at every step, full disks, killed processes."""
+"""Atomic writes: errors at every step, full disks, killed processes."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ def test_a_new_file(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_bytes() == NEW
 
 
-def test_in_the_place_of_an_old_one(file: Path) -> None:
+def test_replacing_a_file(file: Path) -> None:
     with file.open("rb") as reader:
         write(file)
-        assert reader.read() == OLD  # who has it open goes on reading it
+        assert reader.read() == OLD  # an open file keeps its content
     assert file.read_bytes() == NEW
     assert names(file.parent) == ["file"]
 
@@ -68,7 +68,7 @@ def test_the_mode_of_a_new_file_follows_the_umask(
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o666, 0o640, 0o444])
-def test_the_mode_of_an_old_file_is_kept(
+def test_the_mode_of_the_replaced_file_is_kept(
     file: Path, umask: Any, mode: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     umask(0o022)
@@ -83,7 +83,7 @@ def test_the_mode_of_an_old_file_is_kept(
     assert stat.S_IMODE(file.stat().st_mode) == mode == seen[0]
 
 
-def test_what_is_private_is_private_from_the_first_byte(
+def test_a_private_file_is_never_readable_by_others(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file.chmod(0o600)
@@ -127,12 +127,12 @@ def test_a_path_relative_to_the_working_folder(file: Path, monkeypatch: pytest.M
     assert file.read_bytes() == NEW
 
 
-def test_a_name_as_long_as_names_may_be(tmp_path: Path) -> None:
+def test_a_name_of_maximal_length(tmp_path: Path) -> None:
     write(tmp_path / ("x" * 255))
     assert (tmp_path / ("x" * 255)).read_bytes() == NEW
 
 
-def test_what_can_not_be_written(tmp_path: Path) -> None:
+def test_paths_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError, match=tmp_path.name):
         write(tmp_path)
     with pytest.raises(FileNotFoundError, match="folder/file"):
@@ -143,10 +143,12 @@ def test_what_can_not_be_written(tmp_path: Path) -> None:
     assert names(tmp_path) == ["pipe"]
 
 
-def test_a_file_that_may_not_be_there(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_overwrite_false_refuses_an_existing_file(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(FileExistsError, match=str(file)):
         write(file, overwrite=False)
-    # Nor may one that comes while the new one is being written.
+    # The same for a file that is created during the write.
     monkeypatch.setattr(_files, "_mode_of", lambda _: None)
     with pytest.raises(FileExistsError, match=str(file)):
         write(file, overwrite=False)
@@ -154,7 +156,7 @@ def test_a_file_that_may_not_be_there(file: Path, monkeypatch: pytest.MonkeyPatc
     assert names(file.parent) == ["file"]
 
 
-def test_a_file_that_may_not_be_there_is_found_before_anything_is_written(file: Path) -> None:
+def test_overwrite_false_is_checked_before_writing(file: Path) -> None:
     chunks = iter([memoryview(NEW)])
     with pytest.raises(FileExistsError):
         _files.write_atomically(file, chunks, overwrite=False)
@@ -169,7 +171,7 @@ def test_names_of_model_files(path: Any) -> None:
 @pytest.mark.parametrize(
     "name", ["m.keras", "m.weights.h5", "m", "m.safetensors.gz", ".safetensors"]
 )
-def test_names_that_are_none_of_model_files(name: str) -> None:
+def test_names_that_model_files_cannot_have(name: str) -> None:
     expected = f"save: filepath: expected a name that ends in '.safetensors', got '{name}'"
     with pytest.raises(ValueError, match=rf"^{expected}") as raised:
         _files.as_model_path("save", name)
@@ -177,7 +179,7 @@ def test_names_that_are_none_of_model_files(name: str) -> None:
 
 
 @pytest.mark.parametrize("wrong", [None, 3, b"m.safetensors"])
-def test_what_is_no_name(wrong: Any) -> None:
+def test_objects_that_are_not_paths(wrong: Any) -> None:
     with pytest.raises(TypeError):
         _files.as_model_path("save", wrong)
 
@@ -190,7 +192,7 @@ ERRORS = [OSError(errno.ENOSPC, "full"), OSError(errno.EIO, "broken"), KeyboardI
 def fail(
     monkeypatch: pytest.MonkeyPatch, where: Any, name: str, call: int, error: BaseException
 ) -> None:
-    """Let one call of a function, counted from 1, raise."""
+    """Make the nth call of a function raise, counted from 1."""
     function, calls = getattr(where, name), iter(range(1, 100))
 
     def failing(*args: Any, **kwargs: Any) -> Any:
@@ -205,14 +207,14 @@ def fail(
 @pytest.mark.parametrize(
     ("where", "name", "call", "kept"),
     [
-        (os, "lstat", 1, OLD),  # of the path's first folder
+        (os, "lstat", 1, OLD),  # the first folder of the path
         (Path, "stat", 1, OLD),
         (os, "open", 1, OLD),  # the folder
-        (os, "open", 2, OLD),  # the file beside
+        (os, "open", 2, OLD),  # the temporary file
         (os, "fchmod", 1, OLD),
         (os, "fsync", 1, OLD),
         (Path, "replace", 1, OLD),
-        (os, "fsync", 2, NEW),  # the folder, with the new file in place
+        (os, "fsync", 2, NEW),  # the folder, after the rename
     ],
 )
 def test_errors(
@@ -249,7 +251,9 @@ def test_errors_between_chunks(tmp_path: Path, error: BaseException, overwrite: 
     assert names(tmp_path) == []
 
 
-def test_an_error_of_cleaning_up_hides_none(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_in_cleanup_does_not_hide_the_first_error(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fail(monkeypatch, os, "fsync", 1, KeyboardInterrupt())
     fail(monkeypatch, Path, "unlink", 1, OSError(errno.EIO, "broken"))
     with pytest.raises(KeyboardInterrupt):
@@ -257,20 +261,20 @@ def test_an_error_of_cleaning_up_hides_none(file: Path, monkeypatch: pytest.Monk
     assert file.read_bytes() == OLD
 
 
-def test_an_error_that_has_no_number(file: Path) -> None:
+def test_an_error_without_errno(file: Path) -> None:
     with pytest.raises(OSError, match="of its own"), _files.naming(file):
         raise OSError("of its own")
 
 
-def test_folders_that_know_no_flushing(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_systems_that_cannot_flush_folders(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fail(monkeypatch, os, "fsync", 2, OSError(errno.EINVAL, "not for folders"))
     write(file)
     assert file.read_bytes() == NEW
 
 
-def test_where_flushing_stops_at_the_disk_the_disk_is_told_as_well(
-    file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_full_fsync_is_used_where_it_exists(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on macOS."""
     done: list[tuple[bool, int]] = []
 
@@ -286,7 +290,7 @@ def test_where_flushing_stops_at_the_disk_the_disk_is_told_as_well(
     assert done == [(False, 51), (True, 51)]
 
 
-def test_the_order_of_what_the_disk_must_hold(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_order_of_flushes_and_rename(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
     really_replace = Path.replace
 
@@ -318,8 +322,8 @@ def python(script: str, **arguments: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_a_disk_that_is_full(file: Path) -> None:
-    """The kernel itself refuses to write on, at a limit of the process."""
+def test_a_full_disk(file: Path) -> None:
+    """The kernel refuses to write beyond a size limit of the process."""
     process = python(
         """
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
@@ -337,7 +341,7 @@ except OSError as error:
 
 
 def test_killed_processes(tmp_path: Path) -> None:
-    """Whenever it dies, the file is whole, and of one writing."""
+    """Whenever the process dies, the file is complete, from a single write."""
     file = tmp_path / "file"
     chance = random.Random(0)
     seen = set()

@@ -1,4 +1,4 @@
-"""Data frames: what their columns become, and what is said of those that are no numbers."""
+"""Data frames: conversion of their columns, and errors for columns that are not numeric."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def frame_of(**dtypes: str) -> Any:
         pl.DataFrame({"a": WHOLE, "b": LOGICAL, "c": REAL}),
     ],
 )
-def test_columns_of_numbers_are_an_array(frame: Any) -> None:
+def test_numeric_columns_become_an_array(frame: Any) -> None:
     array = as_array(frame, "x")
     assert array.dtype.kind == "f"
     np.testing.assert_array_equal(array, EXPECTED)
@@ -89,16 +89,16 @@ def test_missing_values_are_nan() -> None:
         ),
     ],
 )
-def test_a_column_that_is_no_numbers_is_named(column: Any, message: str | None) -> None:
+def test_the_error_names_a_non_numeric_column(column: Any, message: str | None) -> None:
     frame = frame_of().assign(c=column)
-    if message is None:  # categories that are numbers
+    if message is None:  # numeric categories
         np.testing.assert_array_equal(as_array(frame, "x")[:, 2], [1, 2, 3, 1, 2, 3])
         return
     with pytest.raises(TypeError, match=f"fit: x: column 'c': expected numbers, got {message}"):
         as_array(frame, "fit: x")
 
 
-def test_a_column_of_polars_that_is_no_numbers_is_named() -> None:
+def test_the_error_names_a_non_numeric_polars_column() -> None:
     frame = pl.DataFrame({"a": WHOLE, "c": list("xyzxyz")})
     with pytest.raises(TypeError, match="x: column 'c': expected numbers, got dtype String; leave"):
         as_array(frame, "x")
@@ -121,7 +121,7 @@ def fitted(**options: Any) -> Sequential:
     ],
 )
 @pytest.mark.parametrize("options", [{}, {"validation_split": 0.5}])
-def test_frames_have_the_columns_of_the_first(frame: Any, message: str, options: Any) -> None:
+def test_frames_must_have_the_columns_of_the_first(frame: Any, message: str, options: Any) -> None:
     model = fitted(**options)
     for each in (model, copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         calls: dict[str, Any] = {
@@ -140,7 +140,7 @@ def test_frames_have_the_columns_of_the_first(frame: Any, message: str, options:
                 function()
 
 
-def test_other_frames_and_arrays_are_taken_by_position() -> None:
+def test_other_frames_and_arrays_match_by_position() -> None:
     model = fitted()
     expected = model.predict(frame_of(), verbose=0)
     for same in (frame_of().to_numpy(), frame_of().set_axis([0, 1, 2], axis=1)):
@@ -148,7 +148,7 @@ def test_other_frames_and_arrays_are_taken_by_position() -> None:
     other = Sequential([Input((3,)), layers.Dense(1)])
     other.compile("sgd", "mse")
     other.fit(frame_of().to_numpy().astype(float), REAL, verbose=0)
-    other.predict(frame_of()[["c", "b", "a"]], verbose=0)  # it knows of no names
+    other.predict(frame_of()[["c", "b", "a"]], verbose=0)  # which has no column names
 
 
 def test_a_fit_that_fails_remembers_no_columns() -> None:

@@ -1,4 +1,4 @@
-"""What importing cnet loads, and what it offers."""
+"""The modules that importing cnet loads, and its public names."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ import cnet  # which the main interpreter has all the same
 """
 
 
-def test_a_subinterpreter_is_told_that_it_cannot_import_cnet() -> None:
+def test_importing_in_a_subinterpreter_raises() -> None:
     message = "cnet works in the main interpreter only, not in subinterpreters"
     assert run_program(IN_A_SUBINTERPRETER, timeout=60) == message
 

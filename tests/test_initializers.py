@@ -1,4 +1,4 @@
-"""How weights begin: distributions, seeds, and users' own functions."""
+"""Initializers: distributions, seeds, and custom functions."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from cnet import initializers
 FAN_IN, FAN_OUT = 400, 600
 SAMPLES = FAN_IN * FAN_OUT
 
-# The standard deviation of a standard normal distribution that is cut at ±2:
-# its variance is 1 - 4 φ(2) / (2 Φ(2) - 1).
+# The standard deviation of a standard normal distribution truncated at ±2: its variance is
+# 1 - 4 φ(2) / (2 Φ(2) - 1).
 TRUNCATED = math.sqrt(1 - 4 * math.exp(-2) / math.sqrt(2 * math.pi) / math.erf(math.sqrt(2)))
 
 
 class Spread(NamedTuple):
-    """Mean, standard deviation, and the half width of the range, of random initial weights."""
+    """Mean, standard deviation and half range of random initial weights."""
 
     mean: float
     deviation: float
@@ -69,11 +69,11 @@ def test_distributions(initializer: initializers.Initializer, spread: Spread) ->
     numbers = initializer((FAN_IN, FAN_OUT), dtype="float64") - spread.mean
     variance = spread.deviation**2
     assert abs(numbers.mean()) <= mean_bound(spread.deviation, SAMPLES)
-    # The square of a normal number has the standard deviation √2 σ²; the others' have less.
+    # The square of a normal number has the standard deviation √2 σ²; those of other distributions less.
     error = np.square(numbers).mean() - variance
     assert abs(error) <= mean_bound(math.sqrt(2) * variance, SAMPLES)
-    # The outermost hundredth of the range holds 2.7 in 1000 of the truncated normal's numbers, and
-    # more of the uniform's: none of these samples misses it.
+    # The outermost hundredth of the range has 0.27 % of the truncated normal distribution, and more of the
+    # uniform one: each of these samples reaches it.
     extent = np.abs(numbers).max()
     if math.isinf(spread.limit):
         assert extent > 4 * spread.deviation
@@ -94,7 +94,7 @@ ALL = sorted(name for name in initializers._CLASSES if name.islower())
 
 
 SHAPES = [(5,), (5, 3), (5, 3, 2)]
-# Those that are for matrices, and for more than vectors.
+# Initializers for matrices only, and for two or more dimensions only.
 LEAST_AND_MOST = {"identity": (2, 2), "orthogonal": (2, 3)}
 
 
@@ -144,8 +144,8 @@ def test_orthogonal(shape: tuple[int, ...]) -> None:
     matrix = kernel.reshape(-1, shape[-1]) / 3
     fewer = min(matrix.shape)
     gram = matrix @ matrix.T if len(matrix) == fewer else matrix.T @ matrix
-    # Projections taken away twice leave errors of the size of roundings: of products as long as a
-    # row, and then of sums over the rows before it.
+    # After two passes of projections only rounding errors remain: of products as long as a row, and of sums
+    # over the previous rows.
     np.testing.assert_allclose(
         gram, np.eye(fewer), rtol=0, atol=2 * gamma(max(matrix.shape), float)
     )
@@ -153,13 +153,13 @@ def test_orthogonal(shape: tuple[int, ...]) -> None:
 
 def test_orthogonal_matrices_have_no_preferred_signs() -> None:
     kernels = [initializers.Orthogonal(seed=seed)((3, 3), "float64") for seed in range(500)]
-    # Each element of such a matrix has mean 0 and variance 1 / 3.
+    # Each element of a random orthogonal matrix has mean 0 and variance 1 / 3.
     assert np.abs(np.mean(kernels, axis=0)).max() <= mean_bound(math.sqrt(1 / 3), 500)
     determinants = np.linalg.det(kernels)
     assert abs(determinants.mean()) <= mean_bound(1.0, 500)
 
 
-def test_orthogonal_has_the_same_bits_everywhere() -> None:
+def test_orthogonal_has_the_same_bits_on_every_machine() -> None:
     kernel = initializers.Orthogonal(seed=1)((40, 33), "float64")
     assert hashlib.sha256(kernel.tobytes()).hexdigest()[:16] == "1647ccc8497e9fc6"
 
@@ -172,12 +172,12 @@ def test_identity() -> None:
     ("name", "shape"),
     [("Identity", (3,)), ("Identity", (3, 3, 3)), ("Orthogonal", (3,)), ("Orthogonal", ())],
 )
-def test_shapes_that_are_no_matrices_are_refused(name: str, shape: tuple[int, ...]) -> None:
+def test_shapes_other_than_matrices_are_refused(name: str, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=rf"^{name}: expected .*, got "):
         getattr(initializers, name)()(shape)
 
 
-def test_connections_of_kernels_with_more_dimensions() -> None:
+def test_fan_in_and_fan_out_of_kernels_with_more_dimensions() -> None:
     uniform = initializers.VarianceScaling(3.0, "fan_in", "uniform", seed=1)
     # 4 · 5 · 30 connections: the limit is √(3 · 3 / 600)
     numbers = uniform((4, 5, 30, 7), dtype="float64")
@@ -198,7 +198,7 @@ def test_configurations(name: str) -> None:
         assert seeded((4, 4)).tolist() == again((4, 4)).tolist()
 
 
-def test_layers_of_one_shape_begin_with_different_weights() -> None:
+def test_layers_of_equal_shape_have_different_initial_weights() -> None:
     first, second = cnet.layers.Dense(3), cnet.layers.Dense(3)
     first.build((None, 4))
     second.build((None, 4))
@@ -206,7 +206,7 @@ def test_layers_of_one_shape_begin_with_different_weights() -> None:
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_get_takes_names_classes_and_objects(name: str) -> None:
+def test_get_accepts_names_classes_and_objects(name: str) -> None:
     initializer = initializers.get(name)
     cls = type(initializer)
     assert type(initializers.get(cls)) is cls
@@ -260,7 +260,7 @@ def test_a_function_is_called_with_shape_and_dtype() -> None:
         (None, TypeError, "expected numbers"),
     ],
 )
-def test_what_a_function_returns_is_checked(
+def test_the_result_of_a_function_is_checked(
     result: Any, error: type[Exception], message: str
 ) -> None:
     dense = cnet.layers.Dense(3, kernel_initializer=lambda shape, dtype: result)  # noqa: ARG005
@@ -270,5 +270,5 @@ def test_what_a_function_returns_is_checked(
 
 
 @pytest.mark.parametrize("name", [n for n in initializers.__all__ if n.islower() and n != "get"])
-def test_names_in_lower_case_are_the_classes(name: str) -> None:
+def test_lower_case_names_are_aliases_of_the_classes(name: str) -> None:
     assert getattr(initializers, name) is type(initializers.get(name))

@@ -1,4 +1,4 @@
-"""What is given for data and is none: errors name the thing and the way out."""
+"""Errors for unsupported data name the object and the remedy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ X, Y = RNG.normal(size=(20, 3)).astype("float32"), RNG.integers(2, size=20)
 
 
 class Samples:
-    """A data set as PyTorch has it."""
+    """Like a PyTorch dataset."""
 
     def __len__(self) -> int:
         return len(X)
@@ -27,7 +27,7 @@ class Samples:
 
 
 class Tensor:
-    """A tensor as PyTorch has it, of which a gradient is asked for."""
+    """Like a PyTorch tensor that requires a gradient."""
 
     requires_grad = True
 
@@ -69,7 +69,7 @@ NO_ARRAYS: list[tuple[Any, str]] = [
 
 @pytest.mark.parametrize(("thing", "message"), NO_ARRAYS)
 @pytest.mark.parametrize("y", [Y, None])
-def test_as_samples(thing: Any, message: str, y: Any) -> None:
+def test_unsupported_samples(thing: Any, message: str, y: Any) -> None:
     with pytest.raises(TypeError, match=f"^fit: x: expected .*{message}"):
         make().fit(thing, y, verbose=0)
     with pytest.raises(TypeError, match=f"^predict: x: expected .*{message}"):
@@ -77,7 +77,7 @@ def test_as_samples(thing: Any, message: str, y: Any) -> None:
 
 
 @pytest.mark.parametrize(("thing", "message"), NO_ARRAYS[1:])
-def test_as_labels(thing: Any, message: str) -> None:
+def test_unsupported_labels(thing: Any, message: str) -> None:
     with pytest.raises(TypeError, match=f"^fit: y: expected .*{message}"):
         make().fit(X, thing, verbose=0)
 
@@ -95,13 +95,13 @@ def test_as_labels(thing: Any, message: str) -> None:
         (np.array([[1, 2, 3]] * 7 + [[1, 2, [3]]], object), r"dtype object, with \[3\] at row 7"),
     ],
 )
-def test_arrays_of_other_things(array: Any, message: str) -> None:
+def test_arrays_of_other_objects(array: Any, message: str) -> None:
     with pytest.raises(TypeError, match=f"^fit: x: expected numbers, got .*{message}"):
         make().fit(array, Y, verbose=0)
 
 
 @pytest.mark.parametrize("missing", [None, float("nan")])
-def test_missing_labels_say_their_row(missing: Any) -> None:
+def test_the_error_for_a_missing_label_names_its_row(missing: Any) -> None:
     y = [*Y.tolist()[:5], missing, *Y.tolist()[6:]]
     with pytest.raises((TypeError, ValueError), match=r"^fit: y: .*at row 5"):
         make().fit(X, y, verbose=0)
@@ -158,7 +158,7 @@ def test_one_sample(call: str) -> None:
 
 @pytest.mark.parametrize("build", [True, False])
 def test_lists_of_one_array(build: bool) -> None:
-    """As Keras has it, whose models take a list of inputs."""
+    """As in Keras, whose models accept a list of inputs."""
     model = make()
     if not build:
         model = Sequential([layers.Dense(2, activation="softmax")])
@@ -170,5 +170,5 @@ def test_lists_of_one_array(build: bool) -> None:
     for outputs in (model.predict([X], verbose=0), model([X]), model.predict_on_batch([X])):
         np.testing.assert_array_equal(outputs, model.predict(X, verbose=0))
     assert model.evaluate([X], [Y], verbose=0) == model.evaluate(X, Y, verbose=0)
-    assert model.predict([X[0]], verbose=0).shape == (1, 2)  # a list of one sample
+    assert model.predict([X[0]], verbose=0).shape == (1, 2)  # a list with one sample
     assert model.predict([X[0].tolist()], verbose=0).shape == (1, 2)

@@ -1,4 +1,4 @@
-"""That support/instances.py makes every public class, and gives every argument another value than its own."""
+"""support/instances.py makes every public class, and sets every argument to a value other than its default."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cnet import constraints, initializers, layers, losses, metrics, optimizers,
 from cnet.optimizers import schedules
 
 Family = tuple[ModuleType, list[Maker], type, set[str]]
-# A module, its instances, the class that all have for a base, and the bases that are for users to derive from.
+# A module, its instances, their common base class, and the base classes for users to derive from.
 FAMILIES: dict[str, Family] = {
     "layers": (layers, instances.LAYERS, layers.Layer, set()),
     "losses": (losses, instances.LOSSES, losses.Loss, {"LossFunctionWrapper", "PointwiseLoss"}),
@@ -25,7 +25,7 @@ FAMILIES: dict[str, Family] = {
     "regularizers": (regularizers, instances.REGULARIZERS, regularizers.Regularizer, set()),
     "constraints": (constraints, instances.CONSTRAINTS, constraints.Constraint, set()),
 }
-# Arguments that have one value: Keras's others are refused. Those that may be None alone say so by their type.
+# Arguments with a single supported value. Arguments of type None are recognized by their annotation.
 ONE_VALUE = {
     "axis": (constraints.Constraint, losses.Loss, metrics.Metric, layers.Layer),
     "dtype": (metrics.Metric, layers.InputLayer),
@@ -34,12 +34,12 @@ ONE_VALUE = {
     "renorm_momentum": (layers.BatchNormalization,),
     "synchronized": (layers.BatchNormalization,),
 }
-# Arguments that all of a family have; tests of all give them.
-OF_ALL = {"name", "trainable"}
+# Arguments that all classes of a family have; tests of the whole family set them.
+COMMON = {"name", "trainable"}
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_public_class_is_made(family: str) -> None:
+def test_every_public_class_has_an_instance(family: str) -> None:
     module, makers, base, bases = FAMILIES[family]
     public = {getattr(module, name) for name in module.__all__}
     classes = {c for c in public if inspect.isclass(c) and issubclass(c, base)}
@@ -50,14 +50,14 @@ def test_every_public_class_is_made(family: str) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_argument_is_given_a_value_that_is_not_its_default(family: str) -> None:
+def test_every_argument_has_a_value_other_than_its_default(family: str) -> None:
     _, makers, _, _ = FAMILIES[family]
     missing = []
     for cls in {make.func for make in makers}:
         signature = inspect.signature(cls)
         given = [signature.bind(*m.args, **m.keywords).arguments for m in makers if m.func is cls]
         for name, parameter in signature.parameters.items():
-            if name in OF_ALL or parameter.kind is parameter.VAR_KEYWORD:
+            if name in COMMON or parameter.kind is parameter.VAR_KEYWORD:
                 continue
             if parameter.annotation == "None" or issubclass(cls, ONE_VALUE.get(name, ())):
                 continue

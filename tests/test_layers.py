@@ -1,4 +1,4 @@
-"""Layers by themselves; in models they are in models/."""
+"""Layers by themselves; tests/models has those of layers in models."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cnet.reference.activations import ACTIVATIONS as ELEMENTWISE
 DTYPES = ["float32", "float64"]
 ACTIVATIONS = ["linear", *ELEMENTWISE, "softmax", "log_softmax"]
 
-# The names that layers have without one of their own begin so.
+# Prefixes of default layer names.
 PREFIXES: dict[type[layers.Layer], str] = {
     layers.Activation: "activation",
     layers.BatchNormalization: "batch_normalization",
@@ -50,7 +50,7 @@ def built_dense(**options: Any) -> layers.Dense:
     return dense
 
 
-# -- What layers compute ---------------------------------------------------------------------------
+# -- Results ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("activation", [None, *ACTIVATIONS])
@@ -113,8 +113,8 @@ def test_elementwise_layers_keep_the_shape(layer: layers.Layer) -> None:
 @pytest.mark.parametrize(
     "make", [m for m in LAYERS if m.func is not layers.InputLayer], ids=name_of
 )
-def test_a_layer_is_built_by_its_first_input(make: Maker) -> None:
-    """What may have weights takes no other."""
+def test_the_first_input_builds_a_layer(make: Maker) -> None:
+    """A layer that may have weights accepts no other input shape afterwards."""
     layer = make()
     assert not layer.built
     assert layer.weights == []
@@ -142,7 +142,7 @@ def test_a_layer_is_built_by_its_first_input(make: Maker) -> None:
         layers.Activation("log_softmax"),
     ],
 )
-def test_some_layers_take_rows_alone(layer: layers.Layer) -> None:
+def test_some_layers_accept_only_rows(layer: layers.Layer) -> None:
     with pytest.raises(ValueError, match=r"input of shape \(batch, \w+\), got \(batch, 4, 3\)"):
         layer(draw(2, 4, 3))
     assert not layer.built
@@ -171,7 +171,7 @@ def test_initial_weights() -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_weights_go_out_and_come_back_in_copies(dtype: str) -> None:
+def test_weights_are_copied_on_get_and_set(dtype: str) -> None:
     dense = built_dense(dtype=dtype)
     kernel, bias = draw(4, 3, dtype=dtype), draw(3, dtype=dtype)
     dense.kernel, dense.bias = kernel, bias
@@ -184,7 +184,7 @@ def test_weights_go_out_and_come_back_in_copies(dtype: str) -> None:
     np.testing.assert_array_equal(dense.kernel, expected, strict=True)
 
 
-def test_a_layer_computes_with_what_was_put_in() -> None:
+def test_a_layer_computes_with_assigned_weights() -> None:
     dense = built_dense()
     dense.set_weights([np.eye(4, 3), [1, 2, 3]])
     assert dense([[10, 20, 30, 40]]).tolist() == [[11, 22, 33]]
@@ -192,7 +192,7 @@ def test_a_layer_computes_with_what_was_put_in() -> None:
     assert dense([[10, 20, 30, 40]]).tolist() == [[21, 42, 63]]
 
 
-def test_numbers_are_rounded_to_the_layers_type() -> None:
+def test_weights_are_rounded_to_the_dtype_of_the_layer() -> None:
     dense = built_dense()
     kernel = draw(4, 3, dtype=np.float64)
     dense.kernel = kernel
@@ -209,7 +209,7 @@ def test_numbers_are_rounded_to_the_layers_type() -> None:
         (None, TypeError, r"expected numbers, got None"),
     ],
 )
-def test_what_is_not_a_kernel_is_refused(value: Any, error: type[Exception], message: str) -> None:
+def test_invalid_kernels_are_refused(value: Any, error: type[Exception], message: str) -> None:
     dense = built_dense()
     before = dense.kernel
     with pytest.raises(error, match=rf"^Dense.kernel: {message}"):
@@ -244,7 +244,7 @@ def test_without_a_bias() -> None:
     assert dense([[1, 1, 1, 1]]).tolist() == [[4, 4, 4]]
 
 
-def test_before_it_is_built_a_layer_has_no_weights() -> None:
+def test_an_unbuilt_layer_has_no_weights() -> None:
     dense = layers.Dense(3)
     assert dense.get_weights() == []
     assert dense.count_params() == 0
@@ -254,7 +254,7 @@ def test_before_it_is_built_a_layer_has_no_weights() -> None:
         dense.bias = np.zeros(3)
 
 
-def test_a_weight_describes_itself() -> None:
+def test_attributes_of_a_weight() -> None:
     kernel, bias = built_dense().weights
     assert (kernel.name, kernel.path, kernel.shape) == ("kernel", "top/kernel", (4, 3))
     assert (bias.name, bias.path, bias.shape) == ("bias", "top/bias", (3,))
@@ -287,7 +287,7 @@ def test_names_are_numbered(make: Maker) -> None:
 
 
 @pytest.mark.parametrize("make", LAYERS, ids=name_of)
-def test_options_that_all_layers_have(make: Maker) -> None:
+def test_common_options_of_layers(make: Maker) -> None:
     layer = make(name="mine", trainable=False, dtype="float64")
     assert (layer.name, layer.trainable, layer.dtype) == ("mine", False, "float64")
     assert repr(layer).startswith(f"<{type(layer).__name__} name=mine, built=")
@@ -325,7 +325,7 @@ LEFT_OUT: list[tuple[Callable[..., Any], str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("make", "call", "option"), LEFT_OUT)
-def test_what_kerass_layers_have_and_cnets_have_not_is_named(
+def test_unsupported_keras_arguments_are_named(
     make: Callable[..., Any], call: str, option: dict[str, Any]
 ) -> None:
     first = {"Input": [(4,)], "Dense": [3]}.get(call, [])
@@ -342,7 +342,7 @@ def test_units_are_a_positive_integer(units: Any, error: type[Exception]) -> Non
         layers.Dense(units)
 
 
-def test_units_may_be_numpys() -> None:
+def test_units_may_be_a_numpy_integer() -> None:
     assert layers.Dense(np.int64(3)).units == 3
 
 
@@ -367,7 +367,7 @@ def test_input(shape: Any) -> None:
         ((4, -1), ValueError),
     ],
 )
-def test_what_is_not_a_shape_is_refused(shape: Any, error: type[Exception]) -> None:
+def test_invalid_shapes_are_refused(shape: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match=r"expected a shape"):
         layers.Input(shape)
     with pytest.raises(error, match=r"expected a shape"):
@@ -375,7 +375,7 @@ def test_what_is_not_a_shape_is_refused(shape: Any, error: type[Exception]) -> N
 
 
 @pytest.mark.parametrize("value", ["fast", None, [1.0, 2.0]])
-def test_rescaling_takes_numbers(value: Any) -> None:
+def test_rescaling_requires_numbers(value: Any) -> None:
     with pytest.raises(TypeError, match=r"Rescaling: .*scale"):
         layers.Rescaling(value)
     with pytest.raises(TypeError, match=r"Rescaling: .*offset"):
@@ -383,7 +383,7 @@ def test_rescaling_takes_numbers(value: Any) -> None:
 
 
 @pytest.mark.parametrize("data", [["a"], None, np.zeros(3, complex)])
-def test_a_layer_is_called_with_numbers(data: Any) -> None:
+def test_a_layer_requires_numeric_data(data: Any) -> None:
     with pytest.raises(TypeError, match=r"Dense 'top': expected numbers, got "):
         layers.Dense(3, name="top")(data)
 
@@ -391,7 +391,7 @@ def test_a_layer_is_called_with_numbers(data: Any) -> None:
 # -- Keras 2's names -------------------------------------------------------------------------------
 
 
-def test_input_dim_is_an_input_shape_of_one_size() -> None:
+def test_input_dim_is_a_one_dimensional_input_shape() -> None:
     layer = layers.Dense(8, input_dim=4)
     assert layer.get_config() == layers.Dense(8, input_shape=(4,), name=layer.name).get_config()
     assert cnet.Sequential([layer]).input_shape == (None, 4)
@@ -431,7 +431,7 @@ def test_an_array_of_one_dimension_is_a_row(layer: layers.Layer) -> None:
     assert tape.gradient(y, variable).shape == (5,)
 
 
-def test_what_else_comes_of_one_dimension() -> None:
+def test_flatten_reshape_and_dense_of_one_dimension() -> None:
     x = draw(5)
     for layer in (layers.Flatten(), layers.Reshape((1, 1))):
         np.testing.assert_array_equal(layer(x), layer(x[:, np.newaxis]))
@@ -439,7 +439,7 @@ def test_what_else_comes_of_one_dimension() -> None:
         layers.Dense(3)(x)
 
 
-def test_input_shapes_in_keras_ways() -> None:
+def test_keras_spellings_of_input_shapes() -> None:
     for head in (
         layers.Input((4,)),
         layers.Input(batch_shape=(None, 4)),

@@ -1,4 +1,4 @@
-"""Names of what is given none."""
+"""Default names."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_classes_in_snake_case() -> None:
     ]
 
 
-def test_a_users_class_has_its_own_name() -> None:
+def test_custom_classes_are_named_after_the_class() -> None:
     class HiddenDense(layers.Dense):
         pass
 

@@ -1,4 +1,4 @@
-"""Options that are assigned to objects: what their constructors would make of them, or refuse."""
+"""Options assigned after construction are converted and checked as in the constructor."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ ALL = [
     *CALLBACKS,
 ]
 STEPS = {"initial_learning_rate": 0.1, "decay_steps": 10}
-# Kept as another attribute than the argument's name, or as two that go together.
+# Arguments stored as an attribute of another name, or as two related ones.
 NOT_ATTRIBUTES = {
     "input_dim",
     "alpha",
@@ -64,23 +64,23 @@ NOT_ATTRIBUTES = {
     "shape",
     "batch_shape",
 }
-NOT_ATTRIBUTES.add("num_labels")  # for which there is another condition
+NOT_ATTRIBUTES.add("num_labels")  # which has another condition
 
 
 def named(maker: partial[Any]) -> Any:
-    """Return an object with a name that another of its kind has, too, if such are numbered."""
+    """Return an object; layers and optimizers, whose default names are numbered, have a fixed name."""
     is_numbered = issubclass(maker.func, (layers.Layer, optimizers.Optimizer))
     return maker(name="it") if is_numbered else maker()
 
 
 @pytest.mark.parametrize("maker", ALL, ids=lambda m: f"{m.func.__name__}{len(m.keywords)}")
-def test_an_assigned_option_is_what_the_constructor_makes_of_it(maker: partial[Any]) -> None:
+def test_an_assigned_option_is_converted_as_in_the_constructor(maker: partial[Any]) -> None:
     given = inspect.signature(maker.func).bind(*maker.args, **maker.keywords).arguments
     given.update(given.pop("options", {}))
     first = next(m for m in ALL if m.func is maker.func)
     changed = {k: v for k, v in given.items() if k not in NOT_ATTRIBUTES}
     for name in [k for k in changed if getattr(getattr(maker.func, k, 1), "fset", 1) is None]:
-        del changed[name]  # a property that can't be set
+        del changed[name]  # a read-only property
     for name, value in changed.items():
         required = inspect.signature(maker.func).bind(*first.args, **first.keywords).arguments
         required.update(required.pop("options", {}))
@@ -146,7 +146,7 @@ def test_an_assigned_option_is_what_the_constructor_makes_of_it(maker: partial[A
         (partial(Sequential), "name", 5),
     ],
 )
-def test_an_assigned_option_is_refused_as_by_the_constructor(
+def test_an_assigned_option_is_checked_as_in_the_constructor(
     maker: partial[Any], name: str, value: Any
 ) -> None:
     with pytest.raises((TypeError, ValueError)) as expected:
@@ -183,8 +183,8 @@ Y = np.random.default_rng(1).normal(size=(16, 3)).astype("float32")
     ],
 )
 @pytest.mark.parametrize("trained", [False, True])
-def test_a_built_layer_trains_by_what_is_assigned(name: str, value: Any, trained: bool) -> None:
-    """As one whose constructor was given it; before the first step and after some, which went otherwise."""
+def test_a_built_layer_uses_assigned_options(name: str, value: Any, trained: bool) -> None:
+    """As if given to the constructor, before the first step and after some steps with another value."""
     options: dict[str, Any] = {
         "activation": "relu",
         "kernel_regularizer": r.L1L2(0.1, 0.2),
@@ -225,7 +225,7 @@ def test_a_model_with_assigned_options_is_saved_and_loaded(tmp_path: Path) -> No
         assert (each.predict(X, verbose=0) >= 0).all()
 
 
-def test_a_model_within_a_model_hears_of_its_layers_options() -> None:
+def test_options_assigned_in_a_nested_model_take_effect() -> None:
     inner = Sequential([layers.Dense(3)])
     model = built(inner)
     model.fit(X, Y, verbose=0)
@@ -234,7 +234,7 @@ def test_a_model_within_a_model_hears_of_its_layers_options() -> None:
         assert (each.predict(X, verbose=0) >= 0).all()
 
 
-def test_a_loss_that_is_changed_between_calls() -> None:
+def test_a_loss_changed_between_calls() -> None:
     model, other = (built(layers.Dense(3, kernel_initializer="ones")) for _ in range(2))
     for each, delta in ((model, 5.0), (other, 0.25)):
         each.compile(optimizers.SGD(0.1), losses.Huber(delta))
@@ -259,7 +259,9 @@ def test_a_loss_that_is_changed_between_calls() -> None:
         (layers.Lambda(abs), "function", lambda x: x[:, :2]),
     ],
 )
-def test_what_a_built_layer_consists_of_stays(layer: layers.Layer, name: str, value: Any) -> None:
+def test_structural_options_of_a_built_layer_are_fixed(
+    layer: layers.Layer, name: str, value: Any
+) -> None:
     layer.build((None, 4))
     before = dict(vars(layer))
     with pytest.raises(ValueError, match=f"'{layer.name}': {name}: the layer is built"):
@@ -267,7 +269,7 @@ def test_what_a_built_layer_consists_of_stays(layer: layers.Layer, name: str, va
     assert vars(layer) == before
 
 
-def test_names_stay_apart() -> None:
+def test_names_stay_unique() -> None:
     model = built(layers.Dense(3, name="a"), layers.Dense(3, name="b"))
     outer = Sequential([model, layers.Dense(3, name="c")])
     with pytest.raises(ValueError, match=f"'{model.name}' has another layer named 'b'"):
@@ -280,7 +282,7 @@ def test_names_stay_apart() -> None:
     assert [weight.path for weight in model.layers[0].weights] == ["other/kernel", "other/bias"]
 
 
-def test_amid_training_a_layer_keeps_its_options() -> None:
+def test_options_cannot_change_during_training() -> None:
     model = built(layers.Dropout(0.5), layers.Dense(3))
     messages = []
 
@@ -295,7 +297,7 @@ def test_amid_training_a_layer_keeps_its_options() -> None:
     assert model.layers[0].rate == 0.5
 
 
-def test_no_seed_is_drawn() -> None:
+def test_assigning_an_option_draws_no_seed() -> None:
     dropout = layers.Dropout(0.5)
     state = dropout.random_state
     cnet.utils.set_random_seed(1)
@@ -309,7 +311,7 @@ def test_no_seed_is_drawn() -> None:
     assert dropout.random_state.seed == 7
 
 
-def test_counts_of_callbacks_outlive_their_options() -> None:
+def test_assigned_options_keep_the_counts_of_callbacks() -> None:
     stopping = callbacks.EarlyStopping("loss", patience=1)
     stopping.wait, stopping.best = 1, 0.5
     stopping.patience = 3
@@ -317,7 +319,7 @@ def test_counts_of_callbacks_outlive_their_options() -> None:
 
 
 @pytest.mark.parametrize("make", [callbacks.TensorBoard, callbacks.ModelCheckpoint])
-def test_hooks_for_batches_follow_their_option(make: Any, tmp_path: Path) -> None:
+def test_batch_hooks_follow_their_option(make: Any, tmp_path: Path) -> None:
     callback = make(str(tmp_path / "it.safetensors"))
     name = "update_freq" if make is callbacks.TensorBoard else "save_freq"
     for value, has_hook in ((2, True), ("epoch", False)):
@@ -326,7 +328,7 @@ def test_hooks_for_batches_follow_their_option(make: Any, tmp_path: Path) -> Non
         assert ("on_train_batch_end" in vars(callback)) == has_hook
 
 
-def test_classes_of_ones_own_keep_their_constructors_to_themselves() -> None:
+def test_assignment_does_not_call_the_constructor_of_a_custom_class() -> None:
     made = []
 
     class Own(layers.Dense):

@@ -1,4 +1,4 @@
-"""Subclasses whose methods nobody would call."""
+"""Subclasses that override methods that are never called."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cnet import constraints, initializers, layers, losses, metrics, optimizers,
 
 
 def overriding(base: type[Any], name: str) -> type[Any]:
-    """Return a user's subclass that overrides a method, and hands on to its base's."""
+    """Return a custom subclass that overrides a method and calls that of the base class."""
 
     def method(self: Any, *arguments: Any, **options: Any) -> Any:
         return getattr(super(mine, self), name)(*arguments, **options)
@@ -40,7 +40,7 @@ IGNORED = [
 
 
 @pytest.mark.parametrize(("base", "name"), IGNORED)
-def test_what_nobody_would_call_is_refused(base: type[Any], name: str) -> None:
+def test_overriding_an_uncalled_method_is_refused(base: type[Any], name: str) -> None:
     mine = overriding(base, name)
     child = type("Child", (mine,), {})
     for cls in (mine, child):
@@ -61,12 +61,12 @@ def test_what_nobody_would_call_is_refused(base: type[Any], name: str) -> None:
         (cnet.Sequential, "fit", []),
     ],
 )
-def test_what_is_called_may_be_overridden(base: type[Any], name: str, argument: Any) -> None:
+def test_called_methods_may_be_overridden(base: type[Any], name: str, argument: Any) -> None:
     made = overriding(base, name)(argument)
     assert isinstance(copy.deepcopy(made), base)
 
 
-def test_what_cnet_overrides_itself_is_no_users() -> None:
+def test_overrides_of_cnet_itself_are_allowed() -> None:
     for made in (layers.Lambda(abs), constraints.UnitNorm(), losses.KLDivergence()):
         assert type(copy.deepcopy(made)) is type(made)
     assert isinstance(pickle.loads(pickle.dumps(optimizers.Adam())), optimizers.Adam)

@@ -1,4 +1,4 @@
-"""Speed as ratios within one process: a machine that is slow or busy slows both sides."""
+"""Speed ratios within one process: a slow or busy machine slows both sides."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ MOST_PAIRS = 200
 
 
 def best_ratio(run: Callable[[], Any], other: Callable[[], Any], enough: float) -> float:
-    """Return how often `run` goes into `other`, in the best of some pairs: noise only slows.
+    """Return the best ratio of the time of `other` to that of `run`: noise only adds time.
 
-    There are as many pairs as it takes to be enough, for the noise to pause between its slices.
+    Pairs are measured until the ratio reaches `enough`, because noise comes and goes.
     """
 
     def seconds(function: Callable[[], Any]) -> float:
@@ -39,7 +39,7 @@ def best_ratio(run: Callable[[], Any], other: Callable[[], Any], enough: float) 
 
 
 def numpy_steps(widths: tuple[int, ...], x: Any, ids: Any, batch: int) -> Callable[[], None]:
-    """Return an epoch of SGD by hand, every product into a buffer of its own."""
+    """Return an epoch of SGD in NumPy, with a buffer for every product."""
     rng = np.random.default_rng(1)
     kernels = [rng.normal(0, a**-0.5, (a, b)).astype(np.float32) for a, b in pairwise(widths)]
     outputs = [np.empty((batch, width), np.float32) for width in widths[1:]]
@@ -74,14 +74,15 @@ def numpy_steps(widths: tuple[int, ...], x: Any, ids: Any, batch: int) -> Callab
 
 @pytest.mark.speed
 @pytest.mark.skipif(
-    cnet.build_info()["instruction_set"] == "scalar", reason="plain C++ is for its bits, not speed"
+    cnet.build_info()["instruction_set"] == "scalar",
+    reason="the plain C++ kernels are not optimized",
 )
 @pytest.mark.parametrize(
     ("widths", "batch", "batches", "least"),
     [((784, 512, 10), 128, 10, 1.0), ((8, 64, 64, 4), 32, 200, 3.0)],
     ids=["784-512-10", "8-64-64-4"],
 )
-def test_fit_keeps_up_with_numpy_by_hand(
+def test_fit_is_as_fast_as_numpy(
     widths: tuple[int, ...], batch: int, batches: int, least: float
 ) -> None:
     rng = np.random.default_rng(0)
@@ -98,7 +99,7 @@ def test_fit_keeps_up_with_numpy_by_hand(
     assert ratio > least, ratio
 
 
-def test_time_grows_with_the_samples_and_no_faster() -> None:
+def test_time_is_linear_in_the_samples() -> None:
     model = cnet.Sequential([layers.Dense(64, "relu"), layers.Dense(4, "softmax")])
     model.compile("sgd", "sparse_categorical_crossentropy")
 

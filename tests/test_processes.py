@@ -1,4 +1,4 @@
-"""What happens around a process: forks amid training, an exit amid it, signals, the environment."""
+"""Processes: forks and exits during training, signals, environment variables."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ print(os.waitstatus_to_exitcode(status))
 
 @pytest.mark.parametrize("leaves", [True, False])
 @pytest.mark.parametrize("threads", [*in_ci("1", "2"), "5"])
-def test_a_fork_amid_training(threads: str, leaves: bool) -> None:
+def test_a_fork_during_training(threads: str, leaves: bool) -> None:
     result = run(FORK.format(leaves=leaves), CNET_NUM_THREADS=threads)
     assert (result.returncode, result.stdout) == (0, "7\n"), result.stderr
 
@@ -77,13 +77,13 @@ time.sleep(0.3)
 
 @pytest.mark.parametrize("call", ["fit", "fit with hooks", "evaluate", "predict"])
 @pytest.mark.parametrize("threads", [*in_ci("1"), "2"])
-def test_the_end_of_the_program_amid_a_call_of_a_daemon_thread(call: str, threads: str) -> None:
+def test_exit_during_a_call_of_a_daemon_thread(call: str, threads: str) -> None:
     program = f"sys.argv.append('{call}')\n{EXIT}"
     result = run(program, CNET_NUM_THREADS=threads)
     assert (result.returncode, result.stderr) == (0, ""), result.stderr
 
 
-# In each, the program comes to its end by itself, with all that Python does then.
+# Each program exits by itself, so that Python finalizes.
 ENDS = {
     "a thread that is waited for": (
         0,
@@ -143,7 +143,7 @@ time.sleep(0.2)
 
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("threads", [*in_ci("1"), "2"])
-def test_programs_end(end: str, threads: str) -> None:
+def test_programs_exit(end: str, threads: str) -> None:
     code, program = ENDS[end]
     result = run(program, CNET_NUM_THREADS=threads)
     told = "in use by another call" in result.stderr if "when the" in end else result.stderr == ""
@@ -176,7 +176,7 @@ print(len(os.listdir("/proc/self/task")) > 60, sleeps_of_a_prediction() < few + 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_threads_that_are_not_needed_are_not_woken() -> None:
+def test_unneeded_threads_are_not_woken() -> None:
     result = run(SLEEPERS)
     assert result.stdout == "True True\n", result.stderr
 
@@ -193,13 +193,13 @@ print(sum(bool(mask & SIGUSR1) for mask in blocked))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_the_pools_threads_leave_signals_to_the_program() -> None:
+def test_pool_threads_take_no_signals() -> None:
     result = run(SIGNALS, CNET_NUM_THREADS="3")
     assert result.stdout == "2\n", result.stderr
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "two", "1025", "99999999999999999999", "2.5"])
-def test_a_number_of_threads_that_makes_no_sense_fails_the_import(value: str) -> None:
+def test_an_invalid_number_of_threads_fails_the_import(value: str) -> None:
     result = run("", CNET_NUM_THREADS=value)
     assert f"CNET_NUM_THREADS: expected a whole number in [1, 1024], got '{value}'" in result.stderr
     assert result.returncode == 1
@@ -214,11 +214,11 @@ def test_a_number_of_threads_that_makes_no_sense_fails_the_import(value: str) ->
         ({"CNET_NUM_THREADS": "", "OMP_NUM_THREADS": "1"}, "1"),
     ],
 )
-def test_the_environment_says_how_many_threads(environment: Any, expected: str) -> None:
+def test_the_environment_sets_the_number_of_threads(environment: Any, expected: str) -> None:
     assert run("print(cnet.get_num_threads())", **environment).stdout.strip() == expected
 
 
-def test_more_threads_than_there_may_be_from_threadpoolctl() -> None:
+def test_too_many_threads_from_threadpoolctl() -> None:
     program = """
 from threadpoolctl import threadpool_limits
 cnet.config.register_threadpoolctl()

@@ -1,4 +1,4 @@
-"""What training shows: a bar on a terminal, a line an epoch in a pipe, nothing when silent."""
+"""Progress output: a bar on a terminal, a line per epoch in a pipe, nothing with verbose=0."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def compiled_model() -> cnet.Sequential:
 
 
 class Terminal(io.StringIO):
-    """What a program that writes takes for a terminal."""
+    """A stream that claims to be a terminal."""
 
     def isatty(self) -> bool:
         return True
 
 
 def states_of(shown: str) -> list[str]:
-    """Return the lines as they were seen, one after another: a bar writes its line many times."""
+    """Return all states of the displayed lines in order: a bar rewrites its line many times."""
     return [state.rstrip() for state in re.split(r"[\r\n]+", shown) if state.strip()]
 
 
@@ -64,7 +64,7 @@ model.predict(x)
 
 
 def run_in_a_terminal(script: str, rows: int, columns: int) -> str:
-    """Return what a program shows on a terminal of that size."""
+    """Return the output of a program on a terminal of the given size."""
     reader, writer = pty.openpty()
     fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
     process = subprocess.Popen(
@@ -76,14 +76,14 @@ def run_in_a_terminal(script: str, rows: int, columns: int) -> str:
         while chunk := os.read(reader, 4096):
             shown += chunk
     except OSError:
-        pass  # so Linux says that the other end is closed
+        pass  # Linux's error for a closed other end
     os.close(reader)
     _, errors = process.communicate()
     assert process.returncode == 0, errors.decode()
     return shown.decode()
 
 
-# Some terminals, such as those of containers, do not know their size and say 0.
+# Some terminals, such as those of containers, report a size of 0.
 @pytest.mark.parametrize(("rows", "columns"), [(24, 80), (50, 200), (0, 0)])
 def test_a_bar_on_a_terminal(rows: int, columns: int) -> None:
     states = states_of(run_in_a_terminal(IN_A_TERMINAL, rows, columns))
@@ -91,7 +91,7 @@ def test_a_bar_on_a_terminal(rows: int, columns: int) -> None:
         seen = [state for state in states if state.startswith(title)]
         done = [int(state.split()[2].removesuffix("/20")) for state in seen]
         assert done == sorted(done)
-        # 20 batches of 20 ms, and a bar is drawn ten times a second.
+        # 20 batches of 20 ms each; the bar is updated ten times a second.
         assert len(set(done)) > 3, "it moves"
         live = [state for state, count in zip(seen, done, strict=True) if 0 < count < 20]
         assert all(re.search(f"{TIME} - {MEANS}$", state) for state in live), live
@@ -119,7 +119,7 @@ def test_a_line_an_epoch_in_a_pipe(capfd: pytest.CaptureFixture[str]) -> None:
         assert re.fullmatch(f"Evaluate - {TIME} - {MEANS}", evaluation)
 
 
-def test_nothing_when_silent(capfd: pytest.CaptureFixture[str]) -> None:
+def test_verbose_0_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     model = compiled_model()
     with redirect_stdout(Terminal()) as terminal:
         model.fit(X, Y, epochs=2, validation_data=(X, Y), verbose=0)
@@ -133,15 +133,15 @@ def test_nothing_when_silent(capfd: pytest.CaptureFixture[str]) -> None:
     assert (terminal.getvalue(), *capfd.readouterr()) == ("", "", "")
 
 
-def test_a_bar_may_be_asked_for_in_a_pipe(capfd: pytest.CaptureFixture[str]) -> None:
+def test_verbose_1_shows_a_bar_in_a_pipe(capfd: pytest.CaptureFixture[str]) -> None:
     compiled_model().fit(X, Y, batch_size=10, verbose=1)
     shown = capfd.readouterr()
     assert shown.err == ""
     assert re.search(f"Epoch 1/1 4/4 .*{TIME} - {MEANS}", shown.out)
 
 
-class At(cnet.callbacks.Callback):
-    """Does something after the third batch."""
+class AfterThirdBatch(cnet.callbacks.Callback):
+    """Calls a function after the third batch."""
 
     def __init__(self, action: Any) -> None:
         self.action = action
@@ -151,27 +151,27 @@ class At(cnet.callbacks.Callback):
             self.action(self.model)
 
 
-def test_a_bar_stays_where_training_was_stopped() -> None:
-    stop = At(lambda model: setattr(model, "stop_training", True))
+def test_a_bar_keeps_the_state_of_stopped_training() -> None:
+    stop = AfterThirdBatch(lambda model: setattr(model, "stop_training", True))
     with redirect_stdout(Terminal()) as terminal:
         compiled_model().fit(X, Y, epochs=3, batch_size=4, callbacks=[stop])
     assert states_of(terminal.getvalue())[-1].startswith("Epoch 1/3 3/10 ")
 
 
-def test_an_exception_leaves_a_line_to_write_on() -> None:
+def test_an_exception_ends_the_line_of_the_bar() -> None:
     def fail(_: cnet.Sequential) -> None:
         raise LookupError
 
     model = compiled_model()
     with redirect_stdout(Terminal()) as terminal:
         with pytest.raises(LookupError):
-            model.fit(X, Y, batch_size=4, callbacks=[At(fail)])
+            model.fit(X, Y, batch_size=4, callbacks=[AfterThirdBatch(fail)])
         assert terminal.getvalue().endswith("\n")
         model.fit(X, Y, batch_size=4)
     assert states_of(terminal.getvalue())[-1].startswith("Epoch 1/1 10/10 ")
 
 
-def test_an_unknown_number_of_batches_is_called_so() -> None:
+def test_an_unknown_number_of_batches() -> None:
     batches = ((X[i : i + 4], Y[i : i + 4]) for i in range(0, 40, 4))
     with redirect_stdout(Terminal()) as terminal:
         compiled_model().fit(batches)
@@ -180,7 +180,7 @@ def test_an_unknown_number_of_batches_is_called_so() -> None:
     assert re.match(rf"Epoch 1/1 10/Unknown {TIME} - {MEANS}$", states[-1])
 
 
-def test_a_prediction_has_a_bar_to_its_end() -> None:
+def test_predict_shows_a_complete_bar() -> None:
     with redirect_stdout(Terminal()) as terminal:
         compiled_model().predict(X[:1])
         compiled_model().predict(np.broadcast_to(X[:1], (1_000_000, 3)), batch_size=1000)
@@ -206,8 +206,10 @@ def test_a_notebook_has_a_bar(shell: str, live: bool, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("verbose", ["auto", 1, 2])
-def test_training_goes_on_without_an_output(verbose: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdout", None)  # as in a program without a console
+def test_training_works_without_stdout_and_stderr(
+    verbose: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdout", None)  # None, as in a program without a console
     monkeypatch.setattr(sys, "stderr", None)
     model = compiled_model()
     assert model.fit(X, Y, verbose=verbose).epoch == [0]
@@ -216,8 +218,8 @@ def test_training_goes_on_without_an_output(verbose: Any, monkeypatch: pytest.Mo
     model.summary()
 
 
-def test_a_notebook_shows_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A widget's figures are not in the file that is saved, and a broken ipywidgets would end training."""
+def test_a_notebook_shows_a_text_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A saved notebook loses the figures of a widget, and a broken ipywidgets would stop training."""
     ipython = SimpleNamespace(get_ipython=lambda: type("ZMQInteractiveShell", (), {})())
     monkeypatch.setitem(sys.modules, "IPython", ipython)
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
@@ -230,7 +232,7 @@ def test_a_notebook_shows_text(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("verbose", [1, 2])
-def test_an_output_of_another_encoding_does_not_end_training(verbose: int) -> None:
+def test_output_in_another_encoding_does_not_fail(verbose: int) -> None:
     output = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     with redirect_stdout(output):
         compiled_model().fit(X, Y, batch_size=40, epochs=3, verbose=verbose)

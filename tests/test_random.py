@@ -1,4 +1,4 @@
-"""cnet.random: the reference's numbers, and seeds."""
+"""cnet.random: equality with the reference, and seeds."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ for_each_stream = pytest.mark.parametrize(
 
 
 @for_each_stream
-def test_uniform_has_the_references_bits(seed: int, stream: int, size: int) -> None:
+def test_uniform_has_the_bits_of_the_reference(seed: int, stream: int, size: int) -> None:
     expected = reference.random.uniform(seed, stream, size)
     assert _core.random_uniform(seed, stream, size).tobytes() == expected.tobytes()
 
 
 @for_each_stream
-def test_permutation_has_the_references_bits(seed: int, stream: int, size: int) -> None:
+def test_permutation_has_the_bits_of_the_reference(seed: int, stream: int, size: int) -> None:
     expected = reference.random.permutation(seed, stream, size)
     assert _core.random_permutation(seed, stream, size).tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize("name", ["normal", "truncated_normal"])
 @for_each_stream
-def test_normal_is_the_references(name: str, seed: int, stream: int, size: int) -> None:
+def test_normal_matches_the_reference(name: str, seed: int, stream: int, size: int) -> None:
     actual = getattr(_core, f"random_{name}")(seed, stream, size)
     expected = getattr(reference.random, name)(seed, stream, size)
     bound = relative_bound(POLAR_ROUNDINGS, np.float64)
@@ -74,7 +74,7 @@ def test_parameters_shift_and_scale() -> None:
         np.testing.assert_array_equal(draw((1000,), 5, 0.5, **options), 5 + 0.5 * standard)
 
 
-def test_a_seed_gives_the_same_numbers_and_another_one_others() -> None:
+def test_equal_seeds_give_equal_numbers_and_others_do_not() -> None:
     np.testing.assert_array_equal(random.uniform((100,), seed=1), random.uniform((100,), seed=1))
     assert not np.isin(random.uniform((100,), seed=2), random.uniform((100,), seed=1)).any()
     assert not np.isin(random.uniform((100,)), random.uniform((100,))).any()
@@ -91,14 +91,14 @@ def test_seeds_follow_from_the_global_seed() -> None:
     assert all(0 <= seed < 2**64 for seed in first)
 
 
-def test_seeds_are_no_numbers_of_the_global_seed() -> None:
+def test_drawn_seeds_differ_from_numbers_of_the_global_seed() -> None:
     cnet.utils.set_random_seed(1)
     seeds = [random.next_seed() / 2**64 for _ in range(1000)]
     numbers = random.uniform((1000,), dtype="float64", seed=1)
     assert np.abs(np.subtract.outer(seeds, numbers)).min() > 2**-53
 
 
-def test_an_explicit_seed_uses_up_none_of_the_sequence() -> None:
+def test_an_explicit_seed_does_not_advance_the_sequence() -> None:
     cnet.utils.set_random_seed(1)
     expected = random.next_seed()
     cnet.utils.set_random_seed(1)
@@ -108,15 +108,15 @@ def test_an_explicit_seed_uses_up_none_of_the_sequence() -> None:
 
 
 @pytest.fixture
-def _hurried_threads() -> Iterator[None]:
-    """Switch between threads as often as can be."""
+def _frequent_thread_switches() -> Iterator[None]:
+    """Switch between threads as often as possible."""
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield
     sys.setswitchinterval(interval)
 
 
-@pytest.mark.usefixtures("_hurried_threads")
+@pytest.mark.usefixtures("_frequent_thread_switches")
 def test_threads_draw_different_seeds() -> None:
     seeds: list[int] = []
     threads = [
@@ -138,7 +138,7 @@ def train_a_little() -> bytes:
     return b"".join(weight.tobytes() for weight in model.get_weights())
 
 
-def test_numpys_and_pythons_streams_are_neither_moved_nor_read() -> None:
+def test_random_streams_of_numpy_and_python_are_not_used() -> None:
     results = []
     for seed in (1, 2):
         np.random.seed(seed)  # noqa: NPY002 # the legacy stream is the one that is global

@@ -60,7 +60,7 @@ def test_files_that_are_named_exist(name: str) -> None:
     assert (ROOT / name).exists() or (ROOT / "csrc" / name).exists()
 
 
-def test_the_house_has_every_module_and_no_other() -> None:
+def test_the_tree_in_contributing_lists_every_module_and_no_other() -> None:
     house = CONTRIBUTING.split("```")[1]
     for folder in (ROOT / "csrc", ROOT / "python" / "cnet"):
         for path in folder.iterdir():
@@ -70,7 +70,7 @@ def test_the_house_has_every_module_and_no_other() -> None:
         assert list(ROOT.glob(f"*/**/{name}")), name
 
 
-def test_each_of_cnets_cells_has_a_test_or_a_dash() -> None:
+def test_each_cell_of_cnet_has_a_test_or_a_dash() -> None:
     table = README.split("## Comparison with other libraries")[1].split("\n## ")[0]
     rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| ")][1:]
     features = [row for row in rows if not row[0].startswith("| **")]

@@ -1,4 +1,4 @@
-"""Regularizers: names, penalties in the loss. Their gradients are in layers/test_training.py."""
+"""Regularizers: names, and penalties in the loss. layers/test_training.py tests their gradients."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def penalty(model: cnet.Sequential) -> float:
 
 
 @pytest.mark.parametrize("trainable", [True, False])
-def test_losses_have_the_penalties_of_what_is_trained(trainable: bool) -> None:
+def test_losses_include_the_penalties_of_trainable_weights(trainable: bool) -> None:
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(300, 5)).astype(np.float32), rng.normal(size=(300, 2))
     model = penalized(trainable)
@@ -65,7 +65,7 @@ def test_losses_have_the_penalties_of_what_is_trained(trainable: bool) -> None:
 
 
 @pytest.mark.parametrize("optimizer", [cnet.optimizers.SGD(0.01), cnet.optimizers.Adam(0.01)])
-def test_a_strong_l1_takes_weights_to_zero(optimizer: Any) -> None:
+def test_a_strong_l1_makes_weights_zero(optimizer: Any) -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(200, 10))
     model = cnet.Sequential([layers.Dense(1, kernel_regularizer=regularizers.L1(0.1))])
@@ -98,7 +98,7 @@ def test_get(identifier: Any, cls: type, l1: float, l2: float) -> None:
 
 
 class Mine(regularizers.Regularizer):
-    """A penalty that the engine does not know."""
+    """A custom penalty, which the engine lacks."""
 
     def __call__(self, _: Any) -> float:
         return 1.0
@@ -119,11 +119,11 @@ class Mine(regularizers.Regularizer):
         (lambda: layers.Dense(3, activity_regularizer="l2"), ValueError),
     ],
 )
-def test_what_makes_no_sense_is_refused(make: Any, error: Any) -> None:
+def test_invalid_arguments_are_refused(make: Any, error: Any) -> None:
     with pytest.raises(error, match=r"regularizer|L1|L2"):
         make()
 
 
 @pytest.mark.parametrize("name", [n for n in regularizers.__all__ if n.islower() and n != "get"])
-def test_names_in_lower_case_are_the_classes(name: str) -> None:
+def test_lower_case_names_are_aliases_of_the_classes(name: str) -> None:
     assert getattr(regularizers, name) is type(regularizers.get(name))

@@ -1,4 +1,4 @@
-"""The same bits from every instruction set and any number of threads, and in any batch."""
+"""The same bits for every instruction set, number of threads and batch size."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def run(program: str, nets: str = "all", **environment: str) -> subprocess.Compl
 
 @cache
 def supported(isa: str) -> bool:
-    """Return whether this CPU can run an instruction set of this build."""
+    """Return True if the build has the instruction set and the CPU supports it."""
     program = "import cnet; print(cnet.build_info()['instruction_set'])"
     return run(program, CNET_ISA=isa).stdout.split()[-1:] == [isa]
 
@@ -156,7 +156,7 @@ def hashes(isa: str, threads: int, nets: str) -> dict[str, str]:
 
 @pytest.fixture
 def nets(amount: Callable[[str, str, str], str]) -> str:
-    """Return in how many nets each optimizer is tried, beside the small one."""
+    """Return the number of nets for each optimizer, besides the small one."""
     return amount("one", "all", "all")
 
 
@@ -178,7 +178,7 @@ def test_every_instruction_set_and_any_number_of_threads_give_the_same_bits(
     assert [name for name in expected if found[name] != expected[name]] == []
 
 
-def test_batches_do_not_show_in_the_bits(nets: str) -> None:
+def test_the_batch_size_of_predictions_does_not_change_bits(nets: str) -> None:
     found = hashes(cnet.build_info()["instruction_set"], 2, nets)
     for key in (f"{net}, {dtype}" for net in NETS for dtype in DTYPES):
         evaluations = {found[name] for name in found if name.startswith(f"{key}: evaluate")}
@@ -196,7 +196,7 @@ def test_different_trainings_have_different_hashes(nets: str) -> None:
     assert len({found[name] for name in trained}) == len(trained)
 
 
-def test_the_number_of_threads_may_change_while_a_model_is_trained() -> None:
+def test_the_number_of_threads_may_change_during_training() -> None:
     def train(numbers: list[int]) -> list[bytes]:
         cnet.utils.set_random_seed(0)
         model = cnet.Sequential([cnet.layers.Dense(300, "relu"), cnet.layers.Dense(4, "softmax")])

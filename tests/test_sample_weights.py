@@ -1,4 +1,4 @@
-"""Samples and classes that count more than others, in fit, evaluate and the calls on batches."""
+"""Sample weights and class weights in fit, evaluate and the calls on batches."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ONE_HOT = np.eye(3)[IDS]
 COUNTS = RNG.integers(4, size=40)  # 0 … 3
 LOSSES = {"sparse_categorical_crossentropy": IDS, "categorical_crossentropy": ONE_HOT}
 STEPS, RATE = 10, 0.5
-# Down and up through both layers, the sum over the batch, and the softmax.
+# Forward and backward through both layers, the sum over the batch, and the softmax.
 ROUNDINGS = 2 * (6 + 5 + 3) + 3 * len(X) + ELEMENTARY_ROUNDINGS
 
 
@@ -48,11 +48,11 @@ def bits(model: Sequential) -> list[bytes]:
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_a_weight_is_a_number_of_copies(loss: str) -> None:
+def test_an_integer_weight_equals_repeating_the_sample(loss: str) -> None:
     weighted = make_model(loss, dtype="float64")
     weighted.fit(X, LOSSES[loss], len(X), STEPS, verbose=0, shuffle=False, sample_weight=COUNTS)
     copies = np.repeat(np.arange(len(X)), COUNTS)
-    # The sum is divided by the samples that there are, not by what they count.
+    # The sum is divided by the number of samples, not by the sum of their weights.
     repeated = make_model(loss, dtype="float64", rate=RATE * len(copies) / len(X))
     repeated.fit(X[copies], LOSSES[loss][copies], len(copies), STEPS, verbose=0, shuffle=False)
     bound = training_bound(STEPS, RATE, ROUNDINGS, "float64")
@@ -60,7 +60,7 @@ def test_a_weight_is_a_number_of_copies(loss: str) -> None:
         assert abs(one - other).max() <= bound * abs(other).max()
 
 
-def test_a_step_is_that_of_the_reference() -> None:
+def test_a_step_matches_the_reference() -> None:
     model = make_model(dtype="float64")
     weights = model.get_weights()
     counts = RNG.uniform(-1, 2, len(X))
@@ -74,9 +74,9 @@ def test_a_step_is_that_of_the_reference() -> None:
 
 
 @pytest.mark.parametrize("batch_size", [7, 40])
-def test_what_counts_nothing_may_be_anything(batch_size: int) -> None:
+def test_samples_of_weight_zero_may_have_any_value(batch_size: int) -> None:
     counts = np.where(np.arange(len(X)) % 3 == 0, 0.0, 1.0)
-    wild = np.where(counts[:, np.newaxis] == 0, 1e30, X)  # its logits are infinite, its loss NaN
+    wild = np.where(counts[:, np.newaxis] == 0, 1e30, X)  # infinite logits, NaN loss
     models = [make_model(), make_model()]
     histories = [
         model.fit(x, IDS, batch_size, 3, verbose=0, sample_weight=counts).history["loss"]
@@ -86,7 +86,7 @@ def test_what_counts_nothing_may_be_anything(batch_size: int) -> None:
     assert histories[0] == histories[1]
 
 
-def test_ones_have_the_bits_of_none() -> None:
+def test_weights_of_one_have_the_bits_of_no_weights() -> None:
     plain, weighted = make_model(), make_model()
     plain.fit(X, IDS, 7, 3, verbose=0)
     weighted.fit(X, IDS, 7, 3, verbose=0, sample_weight=np.ones((40, 1)), class_weight={1: 1})
@@ -121,7 +121,7 @@ def test_class_weights_are_the_weights_of_their_samples(loss: str) -> None:
 def test_class_weights_of_a_single_output(
     loss: str, labels: Any, weights: dict[int, float], of_samples: list[float]
 ) -> None:
-    """Its label, rounded, is the class, as in Keras."""
+    """The rounded label is the class, as in Keras."""
     models = []
     for options in ({"class_weight": weights}, {"sample_weight": np.array(of_samples)}):
         cnet.utils.set_random_seed(1)
@@ -145,7 +145,7 @@ def test_the_loss_is_weighted_and_the_accuracy_is_not() -> None:
     assert history["val_loss"] == [model.evaluate(X, IDS, verbose=0, sample_weight=COUNTS)[0]]
 
 
-def test_a_split_takes_the_weights_along() -> None:
+def test_validation_split_splits_the_weights() -> None:
     split, apart = make_model(), make_model()
     first = split.fit(X, IDS, verbose=0, validation_split=0.25, sample_weight=COUNTS)
     second = apart.fit(
@@ -161,7 +161,7 @@ def test_a_split_takes_the_weights_along() -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("kind", [np.float16, np.int8, np.float64, list])
-def test_weights_of_any_kind(kind: Any, dtype: str) -> None:
+def test_weights_of_any_dtype(kind: Any, dtype: str) -> None:
     expected, model = make_model(dtype=dtype), make_model(dtype=dtype)
     expected.fit(X, IDS, verbose=0, sample_weight=COUNTS.astype(dtype))
     counts: npt.ArrayLike = COUNTS.tolist() if kind is list else COUNTS.astype(kind)
@@ -205,7 +205,7 @@ WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
 
 @pytest.mark.parametrize(("wrong", "error", "message"), WRONG, ids=[m for _, _, m in WRONG])
 @pytest.mark.parametrize("call", ["fit", "evaluate", "train_on_batch", "test_on_batch"])
-def test_wrong_weights_are_refused_and_change_nothing(
+def test_invalid_weights_are_refused_and_change_nothing(
     call: str, wrong: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     if "class_weight" in wrong and call in ("evaluate", "test_on_batch"):
@@ -218,7 +218,7 @@ def test_wrong_weights_are_refused_and_change_nothing(
 
 
 @pytest.mark.parametrize("wild", [np.nan, np.inf, -np.inf])
-def test_a_sample_that_does_not_count_may_hold_anything(wild: float) -> None:
+def test_a_sample_of_weight_zero_may_be_infinite_or_nan(wild: float) -> None:
     rng = np.random.default_rng(0)
     x, ids, weights = rng.normal(size=(20, 3)), rng.integers(3, size=20), np.ones(20)
     x[[3, 11]], weights[[3, 11]] = wild, 0
@@ -239,7 +239,7 @@ def test_a_sample_that_does_not_count_may_hold_anything(wild: float) -> None:
 
 
 @pytest.mark.parametrize("reduction", ["sum", "mean_with_sample_weight"])
-def test_metrics_do_not_change_what_evaluate_says_of_the_loss(reduction: str) -> None:
+def test_metrics_do_not_change_the_loss_of_evaluate(reduction: str) -> None:
     rng = np.random.default_rng(0)
     x, y, weights = rng.normal(size=(50, 3)), rng.normal(size=(50, 2)), rng.uniform(size=50)
     model = cnet.Sequential([layers.Dense(2)])

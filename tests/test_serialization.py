@@ -1,4 +1,4 @@
-"""get_config and from_config: of layers, models, and what they hold."""
+"""get_config and from_config of layers, models and their components."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_activations_with_parameters(make: Any) -> None:
         {"class_name": "partial", "config": {"function": "relu", "max_value": -1}},
     ],
 )
-def test_activations_that_are_refused(config: Any) -> None:
+def test_invalid_activations_are_refused(config: Any) -> None:
     with pytest.raises((TypeError, ValueError), match=r"activation|relu"):
         activations.get(config)
 
@@ -151,7 +151,7 @@ def make_model() -> cnet.Sequential:
     )
 
 
-def test_a_model_comes_back_without_its_weights() -> None:
+def test_a_config_restores_a_model_without_its_weights() -> None:
     model = make_model()
     for copy in (
         cnet.Sequential.from_config(model.get_config()),
@@ -171,7 +171,7 @@ def test_a_model_comes_back_without_its_weights() -> None:
         assert copy.predict(x, verbose=0).tobytes() == model.predict(x, verbose=0).tobytes()
 
 
-def test_a_model_that_is_not_built() -> None:
+def test_an_unbuilt_model() -> None:
     model = cnet.Sequential([layers.Dense(3)])
     copy = cnet.Sequential.from_config(model.get_config())
     assert not copy.built
@@ -181,7 +181,7 @@ def test_a_model_that_is_not_built() -> None:
 
 
 class Mine(layers.Dense):
-    """A layer that a user wrote."""
+    """A custom layer."""
 
     def __init__(self, extra: int = 1, **kwargs: Any) -> None:
         super().__init__(3, **kwargs)
@@ -197,7 +197,7 @@ def test_custom_layers() -> None:
     assert (type(layer), layer.extra, layer.name) == (Mine, 7, "mine")
 
 
-def test_functions_of_users_have_no_description() -> None:
+def test_custom_functions_cannot_be_serialized() -> None:
     layer = layers.Dense(3, kernel_initializer=lambda shape, dtype: np.zeros(shape, dtype))
     with pytest.raises(TypeError, match=r"Dense: kernel_initializer: .* can't be described"):
         cnet.Sequential([layer]).to_json()
@@ -212,7 +212,7 @@ def test_functions_of_users_have_no_description() -> None:
         ('{"class_name": "Sequential"}', "from_config: expected a dict with 'name' and 'layers'"),
     ],
 )
-def test_what_is_no_model_is_refused(text: str, message: str) -> None:
+def test_invalid_models_are_refused(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}"):
         models.model_from_json(text)
 
@@ -237,12 +237,12 @@ def test_what_is_no_model_is_refused(text: str, message: str) -> None:
         "initializers.HeNormal(seed=1)",
     ],
 )
-def test_repr_is_the_call_that_makes_another(text: str) -> None:
+def test_repr_is_the_constructor_call(text: str) -> None:
     path, bracket, options = text.partition("(")
     assert repr(eval(f"cnet.{text}")) == path.split(".")[-1] + bracket + options
 
 
-def test_repr_of_schedules_within_and_of_history() -> None:
+def test_repr_of_nested_schedules_and_of_history() -> None:
     schedule = cnet.optimizers.schedules.ExponentialDecay(0.5, 10, 0.5)
     assert repr(cnet.optimizers.Adam(schedule)) == f"Adam(learning_rate={schedule!r})"
     history = cnet.callbacks.History()

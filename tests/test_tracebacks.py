@@ -1,4 +1,4 @@
-"""That the tracebacks of errors end near the user's line, and keep what is the user's."""
+"""Tracebacks end near the user's line, and keep the frames of user code."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def on_tape() -> None:
         make()(WIDE)
 
 
-# Wrong shapes, at everything that takes arrays or shapes.
+# Wrong shapes, in every call that accepts arrays or shapes.
 CALLS: dict[str, Callable[[], Any]] = {
     "fit": lambda: make().fit(WIDE, Y, verbose=0),
     "fit: y": lambda: make().fit(X, WIDE, verbose=0),
@@ -71,7 +71,7 @@ CALLS: dict[str, Callable[[], Any]] = {
 
 def frames_below(function: Callable[[], Any]) -> list[traceback.FrameSummary]:
     """Return the frames of a call's error that are below the last line of this file."""
-    with pytest.raises(ValueError) as error:  # which one, tests of each call say
+    with pytest.raises(ValueError) as error:  # the tests of each call check the type
         function()
     frames = traceback.extract_tb(error.value.__traceback__)
     last = max(n for n, frame in enumerate(frames) if frame.filename == __file__)
@@ -79,11 +79,11 @@ def frames_below(function: Callable[[], Any]) -> list[traceback.FrameSummary]:
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-def test_they_end_within_two_frames(call: Callable[[], Any]) -> None:
+def test_tracebacks_end_within_two_frames(call: Callable[[], Any]) -> None:
     assert len(frames_below(call)) <= 2
 
 
-def test_they_are_whole_where_that_is_wanted() -> None:
+def test_filtering_can_be_disabled() -> None:
     assert config.is_traceback_filtering_enabled()
     config.disable_traceback_filtering()
     try:
@@ -95,7 +95,7 @@ def test_they_are_whole_where_that_is_wanted() -> None:
     assert len(frames_below(CALLS["fit"])) <= 2
 
 
-def test_what_cnet_calls_of_the_users_stays() -> None:
+def test_frames_of_user_code_stay() -> None:
     def fail(epoch: int, logs: Any) -> None:
         del epoch, logs
         deeper(100)
@@ -119,7 +119,7 @@ def test_what_cnet_calls_of_the_users_stays() -> None:
     assert traceback.extract_tb(error.value.__traceback__)[-1].name == "batches"
 
 
-def test_contexts_stay() -> None:
+def test_exception_contexts_stay() -> None:
     def fail(epoch: int, logs: Any) -> None:
         del epoch, logs
         try:
@@ -133,7 +133,7 @@ def test_contexts_stay() -> None:
     assert not error.value.__suppress_context__
 
 
-def test_a_recursion_without_end_is_told() -> None:
+def test_infinite_recursion_is_reported() -> None:
     def endless(epoch: int, logs: Any) -> None:
         endless(epoch, logs)
 
@@ -153,7 +153,7 @@ def test_a_recursion_without_end_is_told() -> None:
         ),
     ],
 )
-def test_warnings_are_of_the_users_line(call: Callable[[], Any]) -> None:
+def test_warnings_point_to_the_users_line(call: Callable[[], Any]) -> None:
     with pytest.warns(UserWarning, match="data|monitor") as warned:
         call()
     assert {each.filename for each in warned} == {__file__}

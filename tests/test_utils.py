@@ -13,7 +13,7 @@ from cnet import utils
 
 
 def train(seed: int) -> list[Any]:
-    """Return the weights and losses of a model that draws its weights and shuffles by `seed`."""
+    """Return the weights and losses of a model whose weights and shuffles depend on `seed`."""
     x, y = np.arange(60.0).reshape(20, 3) / 60, np.arange(20) % 4
     utils.set_random_seed(seed)
     model = cnet.Sequential([cnet.layers.Dense(5, "relu"), cnet.layers.Dense(4, "softmax")])
@@ -22,7 +22,7 @@ def train(seed: int) -> list[Any]:
     return [weight.tolist() for weight in model.get_weights()] + history.history["loss"]
 
 
-def test_a_seed_decides_weights_and_shuffles() -> None:
+def test_a_seed_determines_weights_and_shuffles() -> None:
     assert train(1) == train(1)
     assert train(1) != train(2)
 
@@ -36,7 +36,7 @@ def test_seeds_are_integers_of_64_bits(seed: Any) -> None:
     ("seed", "error"),
     [(-1, ValueError), (2**64, ValueError), (1.0, TypeError), ("1", TypeError), (None, TypeError)],
 )
-def test_what_is_no_seed_is_refused_and_the_sequence_goes_on(
+def test_invalid_seeds_are_refused_and_do_not_advance_the_sequence(
     seed: Any, error: type[Exception]
 ) -> None:
     utils.set_random_seed(1)
@@ -60,7 +60,7 @@ def test_to_categorical(ids: Any) -> None:
     np.testing.assert_array_equal(one_hot, expected)
 
 
-def test_to_categorical_of_more_classes_than_ids_show() -> None:
+def test_to_categorical_with_more_classes_than_ids() -> None:
     assert utils.to_categorical([1], num_classes=4).tolist() == [[0, 1, 0, 0]]
     assert utils.to_categorical([], num_classes=4).shape == (0, 4)
     assert utils.to_categorical([]).shape == (0, 0)
@@ -75,7 +75,7 @@ def _float64() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_float64")
-def test_to_categorical_is_of_floatx() -> None:
+def test_to_categorical_returns_floatx() -> None:
     assert utils.to_categorical([0]).dtype == np.float64
 
 
@@ -83,7 +83,7 @@ def test_to_categorical_is_of_floatx() -> None:
     ("num_classes", "error"),
     [(-1, ValueError), (2.0, TypeError), ("3", TypeError), (True, TypeError)],
 )
-def test_what_is_no_number_of_classes_is_refused(num_classes: Any, error: type[Exception]) -> None:
+def test_invalid_numbers_of_classes_are_refused(num_classes: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match="to_categorical: num_classes: expected an integer"):
         utils.to_categorical([0], num_classes)
 

@@ -109,6 +109,6 @@ def test_layer_normalization(columns: int, dtype: str) -> None:
         (lambda: layers.BatchNormalization(beta_constraint="max"), ValueError, "constraint"),
     ],
 )
-def test_what_makes_no_sense_is_refused(make: Any, error: Any, message: str) -> None:
+def test_invalid_arguments_are_refused(make: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         make()

@@ -82,7 +82,7 @@ def test_adapting_again_forgets_and_weights_restore() -> None:
         (lambda: layers.Normalization().adapt(np.zeros((0, 3))), ValueError, "at least one sample"),
     ],
 )
-def test_what_makes_no_sense_is_refused(make: Any, error: Any, message: str) -> None:
+def test_invalid_arguments_are_refused(make: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         make()
 

@@ -125,6 +125,6 @@ def test_training_draws_anew_for_each_batch_and_again_the_same_from_the_same_see
         (lambda: layers.GaussianNoise(None), TypeError, "stddev"),
     ],
 )
-def test_what_makes_no_sense_is_refused(make: Any, error: Any, message: str) -> None:
+def test_invalid_arguments_are_refused(make: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         make()

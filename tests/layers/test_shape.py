@@ -47,6 +47,6 @@ def test_reshape_in_a_model() -> None:
         (lambda: layers.Reshape("ab"), TypeError, "a tuple of integers"),
     ],
 )
-def test_what_makes_no_sense_is_refused(make: Any, error: Any, message: str) -> None:
+def test_invalid_arguments_are_refused(make: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         make()

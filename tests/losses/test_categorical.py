@@ -88,7 +88,7 @@ def test_wrong_ids_are_refused(labels: Any, message: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_get_takes_names_classes_and_objects(name: str) -> None:
+def test_get_accepts_names_classes_and_objects(name: str) -> None:
     loss = losses.get(name)
     assert loss.name == name
     assert loss.sparse == name.startswith("sparse")

@@ -128,7 +128,7 @@ def test_labels_that_do_not_fit_the_predictions_are_refused(name: str, labels: A
 
 
 @pytest.mark.parametrize("name", ["y_true", "y_pred"])
-def test_what_is_not_numbers_is_refused(name: str) -> None:
+def test_data_that_is_not_numeric_is_refused(name: str) -> None:
     arguments: dict[str, Any] = {"y_true": IDS, "y_pred": PREDICTIONS} | {name: ["a"] * 3}
     with pytest.raises(TypeError, match=rf"SparseCategoricalAccuracy: {name}: expected numbers"):
         metrics.SparseCategoricalAccuracy().update_state(**arguments)

@@ -53,7 +53,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_get_takes_names_classes_and_objects(name: str) -> None:
+def test_get_accepts_names_classes_and_objects(name: str) -> None:
     cls = CLASSES[name]
     for identifier in (name, name.upper(), cls.__name__, cls):
         assert type(optimizers.get(identifier)) is cls

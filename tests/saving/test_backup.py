@@ -137,7 +137,7 @@ def test_other_callbacks_begin_anew(tmp_path: Path) -> None:
     stop = callbacks.EarlyStopping("loss", patience=9)
     backup = callbacks.BackupAndRestore(tmp_path)
     with pytest.warns(
-        UserWarning, match=r"nothing of EarlyStopping\('loss'\): what they"
+        UserWarning, match=r"no state of EarlyStopping\('loss'\): they start over"
     ) as warned:
         make_model().fit(X, Y, epochs=2, verbose=0, callbacks=[backup, stop])
     assert warned[0].filename == __file__
@@ -188,7 +188,7 @@ def test_numbers_of_numpy(tmp_path: Path, best: Any) -> None:
 def test_what_a_class_of_ones_own_counts_may_be_left_out(
     tmp_path: Path, name: str, value: Any
 ) -> None:
-    class Odd(callbacks.EarlyStopping):
+    class FailingFloat(callbacks.EarlyStopping):
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             super().on_epoch_end(epoch, logs)
             setattr(self, name, value)
@@ -196,10 +196,10 @@ def test_what_a_class_of_ones_own_counts_may_be_left_out(
         def on_train_end(self, logs: Any = None) -> None:
             """Put no weights back."""
 
-    with pytest.warns(UserWarning, match=r"a backup can't hold the state of Odd\('loss'\)"):
-        kept(tmp_path, Odd("loss"))
-    with pytest.warns(UserWarning, match=r"has no state of Odd\('loss'\)"):
-        kept(tmp_path, Odd("loss"))
+    with pytest.warns(UserWarning, match=r"can't hold the state of FailingFloat\('loss'\)"):
+        kept(tmp_path, FailingFloat("loss"))
+    with pytest.warns(UserWarning, match=r"has no state of FailingFloat\('loss'\)"):
+        kept(tmp_path, FailingFloat("loss"))
 
 
 CHANGES: dict[str, Any] = {

@@ -108,7 +108,7 @@ def test_a_model_in_another_process(tmp_path: Path) -> None:
     assert output.strip() == repr(model.get_weights()[0].tobytes())
 
 
-def test_a_model_that_is_not_built(tmp_path: Path) -> None:
+def test_an_unbuilt_model(tmp_path: Path) -> None:
     model = cnet.Sequential([layers.Dense(3)], name="net")
     with pytest.warns(UserWarning, match="save: the model 'net' is not built"):
         path = saved(model, tmp_path)

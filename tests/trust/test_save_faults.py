@@ -273,7 +273,7 @@ def refuse_and_keep(path: Path, old: bytes) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_disk_that_is_full(disk: Path) -> None:
+def test_a_full_disk(disk: Path) -> None:
     path = disk / "model.safetensors"
     make(0).save(path)
     refuse_and_keep(path, path.read_bytes())  # for a second one there is no room
