@@ -332,12 +332,12 @@ def test_a_conversion_that_changes_its_container_is_safe() -> None:
 
 
 def test_objects_with_a_false_class_are_refused() -> None:
-    class FalseClass:
+    class Pretender:
         __class__ = _core.Optimizer  # type: ignore[assignment] # a lie
 
     trainer = Trainer(network(), LOSS, True)
-    with pytest.raises(TypeError, match="apply: optimizer: expected Optimizer, got FalseClass"):
-        trainer.apply([], FalseClass(), None)
+    with pytest.raises(TypeError, match="apply: optimizer: expected Optimizer, got Pretender"):
+        trainer.apply([], Pretender(), None)
 
 
 def test_the_error_for_another_layout_names_it() -> None:

@@ -25,7 +25,7 @@ from cnet import activations, autodiff, ops
 
 EACH = [pytest.param(case, id=case.name) for case in CASES]
 
-# Of each result of an operation: what its formula may have beside the sum of its terms.
+# Roundings of each result of an operation, besides those of summing its terms.
 ROUNDINGS = 3 * ELEMENTARY_ROUNDINGS + 12
 
 
@@ -41,13 +41,13 @@ def gradients_of(case: Case, arrays: list[Array], grad: Array) -> list[Array]:
     return [gradient.numpy() for gradient in found]
 
 
-# The largest error so far, and the largest as a part of what it may be.
+# The largest error so far, and the largest relative to its bound.
 LARGEST = {"error": 0.0, "of its bound": 0.0}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def largest(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Print, with --long -n 0 -s, how far the gradients were from central differences."""
+    """Print the largest distance of the gradients from central differences, with --long -n 0 -s."""
     yield
     if request.config.getoption("--long"):
         print(f"\nlargest {LARGEST}")  # noqa: T201 # for whoever asked
@@ -87,7 +87,7 @@ def assert_first_derivatives(case: Case, shapes: tuple[Shape, ...]) -> None:
 
 
 def squared(case: Case) -> Case:
-    """Return the square of an operation; by Leibniz's rule 2⁵ products are in its fifth derivative."""
+    """Return the square of an operation. By Leibniz's rule its fifth derivative has 2⁵ products."""
     return dataclasses.replace(
         case,
         function=lambda *arrays: autodiff.square(case.function(*arrays)),
@@ -102,9 +102,9 @@ def test_second_derivatives(case: Case) -> None:
 
 
 def assert_second_derivatives(case: Case, shapes: tuple[Shape, ...]) -> None:
-    """By nested tapes, of the gradients' product with numbers; against differences of the first.
+    """Compare second derivatives from nested tapes with differences of first derivatives.
 
-    Of the operation's square: so gradients depend on what linear operations are given, too.
+    The operation is squared, so that gradients of linear operations depend on their input, too.
     """
     case = squared(case)
     arrays = case.draw(shapes)
@@ -162,7 +162,7 @@ def test_any_shapes_that_broadcast(shapes: Any, data: st.DataObject) -> None:
 
 
 def sum_to(array: Array, shape: Shape) -> Array:
-    """Add up, number by number, what broadcasting repeated."""
+    """Sum over the broadcast elements, one by one."""
     result = np.zeros(shape)
     for index in np.ndindex(array.shape):
         kept = index[len(index) - len(shape) :]
@@ -207,7 +207,7 @@ def test_the_gradient_of_a_root_at_zero_is_infinite() -> None:
         assert tape.gradient(y, x).numpy().tolist() == [math.inf, 0.25]
 
 
-def test_the_largest_share_their_gradient() -> None:
+def test_equal_maxima_share_the_gradient() -> None:
     x = autodiff.Variable([[3.0, 1.0, 3.0], [0.0, 2.0, 1.0]])
     with autodiff.GradientTape(persistent=True) as tape:
         rows, most = autodiff.reduce_max(x, axis=1), autodiff.reduce_max(x)
@@ -215,7 +215,7 @@ def test_the_largest_share_their_gradient() -> None:
     assert tape.gradient(most, x).numpy().tolist() == [[0.5, 0, 0.5], [0, 0, 0]]
 
 
-def test_what_was_not_chosen_may_be_anything_finite_or_not() -> None:
+def test_nested_where_avoids_nan_gradients() -> None:
     x = autodiff.Variable([0.0, 1.0])
     with autodiff.GradientTape() as tape:
         safe = autodiff.where(x.value > 0, x, 1.0)
@@ -233,14 +233,14 @@ def test_power_of_negative_numbers() -> None:
     assert math.isnan(by_y)
 
 
-def test_embeddings_add_up_what_is_taken_twice() -> None:
+def test_gradients_of_repeated_indices_are_summed() -> None:
     table = autodiff.Variable(np.arange(6.0).reshape(3, 2))
     with autodiff.GradientTape() as tape:
         rows = autodiff.gather(table, [2, 0, 2])
     assert tape.gradient(rows, table).numpy().tolist() == [[1, 1], [0, 0], [2, 2]]
 
 
-# -- Types -----------------------------------------------------------------------------------------
+# -- Dtypes -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -257,7 +257,7 @@ def test_float32_stays_float32(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_arrays_make_arrays(case: Case) -> None:
+def test_operations_on_arrays_return_arrays(case: Case) -> None:
     arrays = case.draw(case.shapes[0])
     result = case.function(*arrays)
     assert isinstance(result, (np.ndarray, np.generic))
@@ -266,7 +266,7 @@ def test_arrays_make_arrays(case: Case) -> None:
     np.testing.assert_array_equal(of_tensors.numpy(), result)
 
 
-def test_gradients_have_the_types_of_their_sources() -> None:
+def test_gradients_have_the_dtypes_of_their_sources() -> None:
     x, y = autodiff.Variable([[1.0, 2.0]]), autodiff.Variable(np.ones((2, 2)))
     for function in (autodiff.multiply, autodiff.matmul, autodiff.maximum, autodiff.power):
         with autodiff.GradientTape() as tape:
@@ -275,14 +275,14 @@ def test_gradients_have_the_types_of_their_sources() -> None:
         assert [g.dtype for g in tape.gradient(result, [x, y])] == [np.float32, np.float64]
 
 
-def test_numbers_and_lists_take_the_type_of_what_they_meet() -> None:
+def test_numbers_and_lists_take_the_dtype_of_the_other_operand() -> None:
     x = autodiff.constant(np.ones((2, 2), np.float32))
     for result in (x * 2, 2.5 - x, x**2, 2**x, x / 3, autodiff.where([True, False], x, 0)):
         assert result.dtype == np.float32
     assert autodiff.add(x, [1.0, 2.0]).dtype == autodiff.exp([1.0]).dtype == np.float32
 
 
-def test_no_gradient_goes_through_integers() -> None:
+def test_integers_have_no_gradient() -> None:
     x, n = autodiff.Variable([1.5, 2.5]), autodiff.Variable([1, 2])
     with autodiff.GradientTape() as tape:
         y = x * n + autodiff.cast(x, "int64")
@@ -295,7 +295,7 @@ def test_no_gradient_goes_through_integers() -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_bits_are_the_engines(dtype: type) -> None:
+def test_results_have_the_bits_of_the_engine(dtype: type) -> None:
     rng = np.random.default_rng(0)
     x, kernel = rng.normal(size=(17, 33)).astype(dtype), rng.normal(size=(33, 7)).astype(dtype)
     ids = rng.integers(7, size=17)
@@ -379,7 +379,7 @@ def test_errors(call: Any, error: type[Exception], message: str) -> None:
             call(x)
 
 
-def test_second_derivatives_that_are_missing_say_so() -> None:
+def test_missing_second_derivatives_raise() -> None:
     x = autodiff.Variable(0.5)
     with autodiff.GradientTape() as outer:
         with autodiff.GradientTape() as inner:
@@ -389,14 +389,14 @@ def test_second_derivatives_that_are_missing_say_so() -> None:
         outer.gradient(slope, x)
 
 
-def test_inputs_may_be_named() -> None:
+def test_inputs_may_be_keyword_arguments() -> None:
     x = autodiff.Variable([3.0])
     with autodiff.GradientTape() as tape:
         y = autodiff.subtract(y=x, x=autodiff.multiply(x, y=2.0))
     assert tape.gradient(y, x) == 1
 
 
-def test_signatures_tell_what_operations_take() -> None:
+def test_operations_have_signatures() -> None:
     assert list(inspect.signature(autodiff.reduce_sum).parameters) == ["x", "axis", "keepdims"]
     for name in autodiff.operations.__all__:
         assert getattr(autodiff, name).__doc__

@@ -1,4 +1,4 @@
-"""The tape, as TensorFlow's: what is watched, what is None, nesting, persistence, memory."""
+"""GradientTape, as in TensorFlow: watching, None gradients, nesting, persistence, memory."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def values(structure: Any) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def no_tape_is_left_behind() -> Any:
+def no_tape_stays_active() -> Any:
     yield
     assert running.tapes == []
 
 
-def test_sources_come_back_in_their_nesting() -> None:
+def test_gradients_have_the_nesting_of_the_sources() -> None:
     x, y, unused = Variable(2.0), Variable([1.0, 3.0]), Variable(1.0)
     with GradientTape(persistent=True) as tape:
         loss = autodiff.reduce_sum(x * y)
@@ -43,7 +43,7 @@ def test_sources_come_back_in_their_nesting() -> None:
     assert isinstance(tape.gradient(loss, x), Tensor)
 
 
-def test_targets_are_added_up() -> None:
+def test_targets_are_summed() -> None:
     x = Variable([1.0, 2.0])
     with GradientTape(persistent=True) as tape:
         squares, cubes = x**2, x**3
@@ -53,7 +53,7 @@ def test_targets_are_added_up() -> None:
     assert values(tape.gradient([squares, cubes], x, [None, [1, 0]])) == [5, 4]
 
 
-def test_what_is_used_twice_is_counted_twice() -> None:
+def test_gradients_of_repeated_uses_are_summed() -> None:
     x = Variable(3.0)
     with GradientTape() as tape:
         y = x * x
@@ -61,7 +61,7 @@ def test_what_is_used_twice_is_counted_twice() -> None:
     assert values(tape.gradient(z, x)) == 2 * 3 + 3 * 9
 
 
-def test_sources_may_lie_on_the_way() -> None:
+def test_sources_may_be_intermediate_results() -> None:
     x = Variable(3.0)
     with GradientTape() as tape:
         y = x * x
@@ -78,14 +78,14 @@ def test_sources_may_lie_on_the_way() -> None:
         lambda x: autodiff.where(x > 0, constant(1.0), constant(2.0)),
     ],
 )
-def test_without_a_path_there_is_none(function: Any) -> None:
+def test_the_gradient_without_a_path_is_none(function: Any) -> None:
     x = Variable(3.0)
     with GradientTape() as tape:
         y = function(x)
     assert tape.gradient(y, x) is None
 
 
-def test_what_is_watched() -> None:
+def test_watched_tensors() -> None:
     x, fixed, outside = constant(2.0), Variable(2.0, trainable=False), constant(2.0)
     with GradientTape(persistent=True) as tape:
         before = x * x
@@ -95,7 +95,7 @@ def test_what_is_watched() -> None:
     assert tape.gradient(before, x) is None
 
 
-def test_variables_only_where_asked_for() -> None:
+def test_watch_accessed_variables_false() -> None:
     x, y = Variable(2.0), Variable(3.0)
     with GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(y)
@@ -103,7 +103,7 @@ def test_variables_only_where_asked_for() -> None:
     assert values(tape.gradient(z, [x, y])) == [None, 2]
 
 
-def test_a_variable_that_changes_meanwhile() -> None:
+def test_a_variable_assigned_after_its_use() -> None:
     x = Variable(2.0)
     with GradientTape() as tape:
         y = x * x
@@ -112,7 +112,7 @@ def test_a_variable_that_changes_meanwhile() -> None:
     assert values(tape.gradient(y, x)) == 4 + 300
 
 
-def test_a_tape_can_be_asked_once_unless_it_is_persistent() -> None:
+def test_only_a_persistent_tape_gives_gradients_twice() -> None:
     x = Variable(2.0)
     with GradientTape() as tape:
         y = x * x
@@ -122,7 +122,7 @@ def test_a_tape_can_be_asked_once_unless_it_is_persistent() -> None:
         tape.gradient(y, x)
 
 
-def test_a_tape_goes_on() -> None:
+def test_a_tape_can_be_reentered() -> None:
     x = Variable(2.0)
     tape = GradientTape()
     with tape:
@@ -180,7 +180,7 @@ def test_a_penalty_on_the_gradient_trains() -> None:
     assert float(outer.gradient(penalty, w)) == pytest.approx(expected, rel=1e-5)
 
 
-def test_threads_have_tapes_of_their_own() -> None:
+def test_tapes_are_per_thread() -> None:
     x, found = Variable(2.0), []
 
     def work() -> None:
@@ -194,7 +194,7 @@ def test_threads_have_tapes_of_their_own() -> None:
         thread = threading.Thread(target=work)
         thread.start()
         thread.join()
-        y = y + found[0][2]  # which this tape has not seen
+        y = y + found[0][2]  # which this tape has not recorded
     assert found[0][:2] == ([], 3)
     assert values(tape.gradient(y, x)) == 4
 
@@ -231,7 +231,7 @@ def test_a_long_chain_neither_recurses_nor_leaks() -> None:
     assert values(tape.gradient(y, x)) == 1
 
 
-def test_only_what_leads_to_the_sources_is_computed() -> None:
+def test_only_gradients_towards_the_sources_are_computed() -> None:
     calls = []
 
     @autodiff.custom_gradient
@@ -268,7 +268,7 @@ def test_only_what_leads_to_the_sources_is_computed() -> None:
         (lambda t, *_: t.watch(Variable([1])), TypeError, "floating-point numbers, got int64"),
     ],
 )
-def test_errors_leave_the_tape_as_it_was(call: Any, error: type[Exception], message: str) -> None:
+def test_errors_leave_the_tape_unchanged(call: Any, error: type[Exception], message: str) -> None:
     x = Variable([1.0, 2.0])
     with GradientTape() as tape:
         y = x * x
@@ -277,7 +277,7 @@ def test_errors_leave_the_tape_as_it_was(call: Any, error: type[Exception], mess
     assert values(tape.gradient(y, x)) == [2, 4]
 
 
-# -- Gradients of one's own ------------------------------------------------------------------------
+# -- Custom gradients ------------------------------------------------------------------------
 
 
 def test_custom_gradients_of_several_arguments() -> None:
@@ -294,7 +294,7 @@ def test_custom_gradients_of_several_arguments() -> None:
         z = product(x, y) ** 2
     assert z.value == 36
     names = [operation.name for _, operation, *_ in tape.records]
-    assert names == ["read", "read", "product", "power"]  # and nothing of what product does
+    assert names == ["read", "read", "product", "power"]  # but not the operations inside product
     assert values(tape.gradient(z, [x, y])) == [2 * 6 * 3 * 10, None]
     assert product(2.0, 3.0).value == 6
 
@@ -326,8 +326,8 @@ def test_a_wrong_number_of_custom_gradients() -> None:
         tape.gradient(y, x)
 
 
-class Foreign:
-    """A source that the tape knows nothing of, as a layer's weight is."""
+class ForeignSource:
+    """A source of another class, like a weight of a layer."""
 
     trainable = True
 
@@ -342,14 +342,14 @@ class Foreign:
 
 
 def test_foreign_sources() -> None:
-    weight, other = Foreign(3.0), Foreign(5.0)
+    weight, other = ForeignSource(3.0), ForeignSource(5.0)
     with GradientTape() as tape:
         y = autodiff.square(weight) * weight
     assert values(tape.gradient(y, [weight, other])) == [27, None]
 
 
 def test_results_computed_elsewhere_are_recorded_with_one_function_for_all_gradients() -> None:
-    weight, frozen, x = Foreign(3.0), Foreign(5.0), Variable(2.0)
+    weight, frozen, x = ForeignSource(3.0), ForeignSource(5.0), Variable(2.0)
     frozen.trainable = False
     calls = []
 
@@ -368,7 +368,7 @@ def test_results_computed_elsewhere_are_recorded_with_one_function_for_all_gradi
 
 
 def test_results_computed_elsewhere_have_no_second_derivatives() -> None:
-    """Silence would make them zero."""
+    """Without an error they would be zero."""
     x, w = Variable(2.0), Variable(3.0)
     with GradientTape(persistent=True) as outer:
         with GradientTape() as inner:

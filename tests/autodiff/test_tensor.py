@@ -1,4 +1,4 @@
-"""Tensors and variables: they look like arrays, compute like arrays, and keep their numbers."""
+"""Tensors and variables behave like arrays, and their values are immutable or copied."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COMPARISONS = [operator.lt, operator.le, operator.gt, operator.ge, operator.eq, 
 
 @pytest.mark.parametrize("kind", [constant, Variable])
 @pytest.mark.parametrize("function", [*OPERATORS, operator.matmul])
-def test_operators_are_numpys(kind: Any, function: Any) -> None:
+def test_operators_match_numpy(kind: Any, function: Any) -> None:
     x = kind(ARRAY)
     other = np.array([[2.0, 1.0], [3.0, 0.5]], np.float32)
     with np.errstate(invalid="ignore"):
@@ -46,7 +46,7 @@ def test_operators_are_numpys(kind: Any, function: Any) -> None:
 
 @pytest.mark.parametrize("kind", [constant, Variable])
 @pytest.mark.parametrize("function", COMPARISONS)
-def test_comparisons_make_arrays(kind: Any, function: Any) -> None:
+def test_comparisons_return_arrays(kind: Any, function: Any) -> None:
     result = function(kind(ARRAY), 0.5)
     assert type(result) is np.ndarray
     np.testing.assert_array_equal(result, function(ARRAY, 0.5))
@@ -55,7 +55,7 @@ def test_comparisons_make_arrays(kind: Any, function: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", [constant, Variable])
-def test_what_arrays_have(kind: Any) -> None:
+def test_array_attributes(kind: Any) -> None:
     x = kind(ARRAY)
     assert (x.shape, x.dtype, x.ndim, x.size, len(x)) == ((2, 2), np.float32, 2, 4, 2)
     np.testing.assert_array_equal(-x, -ARRAY)
@@ -70,7 +70,7 @@ def test_what_arrays_have(kind: Any) -> None:
     assert {x: 1}[x] == 1
 
 
-def test_single_numbers_are_numbers() -> None:
+def test_conversions_to_python_numbers() -> None:
     x = constant(2.5)
     assert (float(x), int(x), bool(x), bool(x - 2.5)) == (2.5, 2, True, False)
     assert f"{x:.2f} {x}" == "2.50 2.5"
@@ -79,7 +79,7 @@ def test_single_numbers_are_numbers() -> None:
         bool(constant(ARRAY))
 
 
-def test_numbers_that_are_handed_out_are_copies() -> None:
+def test_returned_arrays_are_copies() -> None:
     array = ARRAY.copy()
     for x in (constant(array), Variable(array)):
         array[:] = 0
@@ -126,7 +126,7 @@ def test_assignments() -> None:
     assert x.assign_sub(np.array([0.5, 0.25])) is x
     assert x.numpy().tolist() == [3.5, 4.75]
     assert x.dtype == np.float32
-    assert before.tolist() == [1, 2]  # what a tape may hold stays
+    assert before.tolist() == [1, 2]  # a value that a tape may hold is unchanged
     given = np.array([7.0, 8.0], np.float32)
     x.assign(given)
     given[:] = 0
@@ -167,7 +167,7 @@ def test_texts() -> None:
 @pytest.mark.parametrize(
     "again", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))]
 )
-def test_copies_have_numbers_of_their_own(again: Any) -> None:
+def test_copies_are_independent(again: Any) -> None:
     x = Variable([1.0, 2.0], trainable=False, name="x")
     y = again(x)
     y.assign([3.0, 4.0])
@@ -177,14 +177,14 @@ def test_copies_have_numbers_of_their_own(again: Any) -> None:
     assert repr(again(constant([1.0]))) == "Tensor([1.], dtype=float32)"
 
 
-def test_it_is_imported_when_it_is_used() -> None:
+def test_lazy_import() -> None:
     code = (
         "import cnet, sys; assert 'cnet.autodiff' not in sys.modules; cnet.autodiff.Variable(1.0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_keras_names_of_a_variables_arguments() -> None:
+def test_keras_argument_names_of_variable() -> None:
     variable = Variable(initial_value=[1, 2], trainable=False, name="w", dtype="float64")
     assert (variable.name, variable.dtype, variable.trainable) == ("w", np.float64, False)
     np.testing.assert_array_equal(variable.numpy(), [1.0, 2.0])

@@ -1,4 +1,4 @@
-"""BackupAndRestore; tests/trust/test_kills.py has it killed."""
+"""BackupAndRestore; tests/trust/test_kills.py kills it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cnet.optimizers import schedules
 
 
 class End(callbacks.Callback):
-    """Ends a fit as an error would."""
+    """Raises at the end of an epoch."""
 
     def __init__(self, epoch: int) -> None:
         self.epoch = epoch
@@ -28,7 +28,7 @@ class End(callbacks.Callback):
 
 @pytest.mark.parametrize("steps", [None, 5, 10])
 @pytest.mark.parametrize("epoch", [0, 2, 5])
-def test_a_fit_that_ended_goes_on(tmp_path: Path, epoch: int, steps: int | None) -> None:
+def test_an_interrupted_fit_continues(tmp_path: Path, epoch: int, steps: int | None) -> None:
     def fit(*more: callbacks.Callback) -> tuple[Any, ...]:
         model = make_model()
         history = model.fit(
@@ -57,7 +57,7 @@ class Batches(cnet.utils.PyDataset):
         return X[index::4], Y[index::4]
 
 
-def test_batches_in_their_orders(tmp_path: Path) -> None:
+def test_batches_continue_in_their_order(tmp_path: Path) -> None:
     data = Batches()
     backup = callbacks.BackupAndRestore(tmp_path)
     with pytest.raises(RuntimeError, match="the end"):
@@ -68,8 +68,8 @@ def test_batches_in_their_orders(tmp_path: Path) -> None:
     assert bits(resumed) == bits(whole)
 
 
-def test_a_fit_that_ended_before_its_model_was_built(tmp_path: Path) -> None:
-    """Of batches nobody knows the shape before the first."""
+def test_a_fit_interrupted_before_its_model_was_built(tmp_path: Path) -> None:
+    """The shape of batches is unknown before the first one."""
     backup = callbacks.BackupAndRestore(tmp_path / "backup")
     with pytest.raises(RuntimeError, match="the end"):
         make_model().fit(Batches(), epochs=2, verbose=0, callbacks=[backup, FailAtEpoch(0)])
@@ -78,7 +78,7 @@ def test_a_fit_that_ended_before_its_model_was_built(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("shape", [[None, -6], [None, 7], [None], None, 3, "6", {}])
-def test_a_model_that_is_built_by_an_edited_backup(tmp_path: Path, shape: Any) -> None:
+def test_an_edited_backup_that_builds_the_model(tmp_path: Path, shape: Any) -> None:
     backup = callbacks.BackupAndRestore(tmp_path, delete_checkpoint=False)
     make_model().fit(Batches(), verbose=0, callbacks=[backup])
     path = tmp_path / "latest.safetensors"
@@ -89,7 +89,7 @@ def test_a_model_that_is_built_by_an_edited_backup(tmp_path: Path, shape: Any) -
     assert not model.built
 
 
-def test_what_is_left(tmp_path: Path) -> None:
+def test_files_after_training(tmp_path: Path) -> None:
     (tmp_path / "mine").touch()
     for deletes in (False, True):
         backup = callbacks.BackupAndRestore(tmp_path, delete_checkpoint=deletes)
@@ -125,7 +125,7 @@ def test_the_backup_of_another_model(tmp_path: Path) -> None:
     assert (tmp_path / "latest.safetensors").exists()
 
 
-def test_a_model_that_can_not_be_saved_is_found_before_it_trains(tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_saved_raises_before_training(tmp_path: Path) -> None:
     model = cnet.Sequential(
         [layers.Dense(3, kernel_initializer=lambda shape, dtype: np.zeros(shape, dtype))]
     )
@@ -135,7 +135,7 @@ def test_a_model_that_can_not_be_saved_is_found_before_it_trains(tmp_path: Path)
     assert not np.any(model.get_weights()[0])
 
 
-def test_what_it_does_not_take() -> None:
+def test_invalid_arguments_of_backup_and_restore() -> None:
     for save_freq in (100, "batch", np.array(["epoch", "batch"])):
         with pytest.raises(ValueError, match="save_freq: expected 'epoch'"):
             callbacks.BackupAndRestore("x", save_freq)  # type: ignore[arg-type] # wrong on purpose
@@ -144,8 +144,8 @@ def test_what_it_does_not_take() -> None:
 
 
 @pytest.mark.parametrize("first", [False, True])
-def test_callbacks_before_and_after_it(tmp_path: Path, first: bool) -> None:
-    """Whatever stands after it has its part in the file, too."""
+def test_other_callbacks_before_and_after(tmp_path: Path, first: bool) -> None:
+    """The file includes the state of callbacks after it, too."""
 
     def fit(folder: Path, *more: callbacks.Callback) -> tuple[Any, ...]:
         model = make_model()
@@ -198,7 +198,7 @@ def test_rates(tmp_path: Path, rate: Any) -> None:
         lambda d: d.pop("compile"),
     ],
 )
-def test_a_backup_that_was_edited(tmp_path: Path, change: Any) -> None:
+def test_an_edited_backup_is_refused(tmp_path: Path, change: Any) -> None:
     backup = callbacks.BackupAndRestore(tmp_path, delete_checkpoint=False)
     make_model().fit(X, Y, verbose=0, callbacks=[backup])
     rewrite(tmp_path / "latest.safetensors", change)
@@ -210,7 +210,7 @@ def test_a_backup_that_was_edited(tmp_path: Path, change: Any) -> None:
     assert (bits(model), model.optimizer.iterations) == (before, 0)
 
 
-def test_no_folder_is_refused() -> None:
+def test_an_empty_folder_name_is_refused() -> None:
     with pytest.raises(
         ValueError, match="BackupAndRestore: backup_dir: expected a path, got empty"
     ):

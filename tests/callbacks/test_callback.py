@@ -1,4 +1,4 @@
-"""What callbacks are told, in which order, and how they end training."""
+"""Callbacks: arguments and order of the hooks, and stopping."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def weights_of(model: cnet.Sequential) -> list[bytes]:
 
 
 def on(**hooks: Callable[..., Any]) -> callbacks.Callback:
-    """Return a callback with these hooks, functions of the model and what the hook is told."""
+    """Return a callback with these hooks, functions of the model and the arguments of the hook."""
 
     def method(function: Callable[..., Any]) -> Callable[..., Any]:
         return lambda self, *told: function(self.model, *told)
@@ -51,7 +51,7 @@ HOOKS = [
 
 
 def record(calls: list[tuple[str, dict[str, float]]]) -> callbacks.Callback:
-    """Return a callback that adds to `calls` all that it is told: ("train_batch_end 2", logs)."""
+    """Return a callback that appends every call to `calls`: ("train_batch_end 2", logs)."""
 
     def keep(name: str) -> Callable[..., None]:
         return lambda _, *told: calls.append((" ".join([name, *map(str, told[:-1])]), {**told[-1]}))
@@ -59,7 +59,7 @@ def record(calls: list[tuple[str, dict[str, float]]]) -> callbacks.Callback:
     return on(**{name: keep(name) for name in HOOKS})
 
 
-def test_hooks_are_called_in_kerass_order() -> None:
+def test_hooks_are_called_in_the_order_of_keras() -> None:
     calls: list[Any] = []
     fit(compiled_model(), epochs=2, validation_data=(X, Y), callbacks=[record(calls)])
     expected = ["train_begin"]
@@ -69,7 +69,7 @@ def test_hooks_are_called_in_kerass_order() -> None:
     assert [name for name, _ in calls] == [*expected, "train_end"]
 
 
-def test_logs_are_the_means_so_far() -> None:
+def test_logs_are_running_means() -> None:
     calls: list[Any] = []
     model, data = compiled_model(), {"shuffle": False, "validation_data": (X, Y)}
     history = fit(model, epochs=1, **data, callbacks=[record(calls)]).history
@@ -84,7 +84,7 @@ def test_logs_are_the_means_so_far() -> None:
     assert all((values == {}) == ("begin" in name) for name, values in calls)
 
 
-def test_evaluate_calls_the_hooks_of_tests() -> None:
+def test_evaluate_calls_test_hooks() -> None:
     calls: list[Any] = []
     callback = record(calls)
     logs = compiled_model().evaluate(X, Y, callbacks=[callback], return_dict=True, verbose=0)
@@ -98,7 +98,7 @@ PASSES = {
 
 
 @pytest.mark.parametrize("call", PASSES)
-def test_batches_of_other_passes_have_hooks_too(call: str) -> None:
+def test_evaluate_and_predict_call_batch_hooks(call: str) -> None:
     calls: list[tuple[str, dict[str, Any]]] = []
     kind = "test" if call == "evaluate" else "predict"
     names = [f"{kind}_{name}" for name in ("begin", "batch_begin", "batch_end", "end")]
@@ -124,7 +124,7 @@ def test_batches_of_other_passes_have_hooks_too(call: str) -> None:
         assert np.concatenate(parts).tobytes() == result.tobytes()
 
 
-def test_validation_calls_the_hooks_of_tests_batches() -> None:
+def test_validation_calls_test_batch_hooks() -> None:
     calls: list[int] = []
     callback = on(test_batch_end=lambda _, batch, __: calls.append(batch))
     fit(compiled_model(), epochs=2, validation_data=(X, Y), callbacks=[callback])
@@ -132,7 +132,7 @@ def test_validation_calls_the_hooks_of_tests_batches() -> None:
 
 
 @pytest.mark.parametrize("call", PASSES)
-def test_stopping_other_passes(call: str) -> None:
+def test_stopping_evaluate_and_predict(call: str) -> None:
     batches: list[int] = []
 
     def stop(model: cnet.Sequential, batch: int, _: Any) -> None:
@@ -148,7 +148,7 @@ def test_stopping_other_passes(call: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["train", "test", "predict"])
-def test_hooks_that_nobody_overrides_are_not_called(kind: str) -> None:
+def test_hooks_that_are_not_overridden_are_not_called(kind: str) -> None:
     watching = callbacks.EarlyStopping(), callbacks.CSVLogger("x"), callbacks.TerminateOnNaN()
     others = on(**{f"{other}_batch_end": print for other in {"train", "test", "predict"} - {kind}})
     hooks = callbacks.CallbackList([*watching, others], compiled_model(), {}, "fit")
@@ -157,7 +157,7 @@ def test_hooks_that_nobody_overrides_are_not_called(kind: str) -> None:
     assert hooks.wants_batches(kind)
 
 
-def test_callbacks_know_model_and_parameters() -> None:
+def test_callbacks_have_model_and_params() -> None:
     model, callback = compiled_model(), callbacks.Callback()
     fit(model, batch_size=4, epochs=5, callbacks=callback)
     assert callback.model is model
@@ -173,7 +173,7 @@ def test_several_callbacks_are_called_in_order() -> None:
     assert called == ["a", "b", "a", "b"]
 
 
-def test_hooks_may_be_set_on_an_object() -> None:
+def test_hooks_may_be_set_on_an_instance() -> None:
     batches: list[int] = []
     callback: Any = callbacks.Callback()
     callback.on_train_batch_end = lambda batch, _: batches.append(batch)
@@ -181,7 +181,7 @@ def test_hooks_may_be_set_on_an_object() -> None:
     assert batches == [0, 1, 2]
 
 
-def test_batch_hooks_have_kerass_short_names_too() -> None:
+def test_short_names_of_batch_hooks() -> None:
     calls: list[Any] = []
     short = on(
         batch_begin=lambda _, batch, __: calls.append(f"train_batch_begin {batch}"),
@@ -232,12 +232,12 @@ def test_an_interrupt_while_history_records_leaves_whole_epochs() -> None:
     assert interrupted > 30
 
 
-def test_what_a_callback_adds_to_the_logs_is_in_the_history() -> None:
+def test_history_includes_logs_added_by_callbacks() -> None:
     callback = on(epoch_end=lambda _, epoch, logs: logs.update(twice=2 * epoch))
     assert fit(compiled_model(), callbacks=[callback]).history["twice"] == [0, 2, 4]
 
 
-def test_a_second_fit_has_a_history_of_its_own() -> None:
+def test_a_second_fit_has_a_new_history() -> None:
     model = compiled_model()
     first = fit(model)
     second = fit(model, epochs=1)
@@ -245,11 +245,11 @@ def test_a_second_fit_has_a_history_of_its_own() -> None:
     assert model.history is second
 
 
-# -- Stopping, changing, looking -------------------------------------------------------------------
+# -- Stopping, changing and reading the model -------------------------------------------------------------------
 
 
 def stop_at(number: int) -> Callable[..., None]:
-    """Return a hook that ends training at an epoch or a batch."""
+    """Return a hook that stops training at an epoch or a batch."""
 
     def stop(model: cnet.Sequential, at: int, _: Any) -> None:
         model.stop_training = at == number
@@ -279,7 +279,7 @@ def test_stopping_after_a_batch(order: int) -> None:
 
 
 @pytest.mark.parametrize("hook", ["train_begin", "epoch_begin", "train_batch_end", "epoch_end"])
-def test_an_exception_comes_through_and_the_model_stays_usable(hook: str) -> None:
+def test_an_exception_propagates_and_the_model_stays_usable(hook: str) -> None:
     def fail(*_: Any) -> None:
         raise LookupError("of a callback")
 
@@ -289,7 +289,7 @@ def test_an_exception_comes_through_and_the_model_stays_usable(hook: str) -> Non
     assert fit(model).epoch == [0, 1, 2]
 
 
-def test_a_learning_rate_acts_from_the_next_epoch_on() -> None:
+def test_a_learning_rate_takes_effect_in_the_next_epoch() -> None:
     def change(model: cnet.Sequential, epoch: int, _: Any) -> None:
         model.optimizer.learning_rate = [0.5, 0.0, 0.1][epoch]
 
@@ -312,7 +312,7 @@ def test_a_callback_may_use_the_model_between_epochs() -> None:
     assert history.history == fit(twin, validation_data=(X, Y)).history
 
 
-def test_a_callback_may_look_at_the_model_between_batches() -> None:
+def test_a_callback_may_read_the_model_between_batches() -> None:
     def look(model: cnet.Sequential, *_: Any) -> None:
         assert model.predict(X, verbose=0).shape == (10, 3)
         assert len(model.get_weights()) == 2
@@ -326,7 +326,7 @@ def test_a_callback_may_look_at_the_model_between_batches() -> None:
 
 @pytest.mark.parametrize("wrong", [callbacks.Callback, "history", [None], 5, print])
 @pytest.mark.parametrize("call", ["fit", "evaluate", "predict"])
-def test_what_is_no_callback_is_refused(call: str, wrong: Any) -> None:
+def test_invalid_callbacks_are_refused(call: str, wrong: Any) -> None:
     with pytest.raises(TypeError, match=rf"{call}: callbacks: expected Callback objects, got "):
         getattr(compiled_model(), call)(
             *((X,) if call == "predict" else (X, Y)), callbacks=wrong, verbose=0
@@ -357,6 +357,6 @@ def test_functions_become_hooks() -> None:
         ({"on_epoch_end": 3}, "on_epoch_end: expected a function, got 3"),
     ],
 )
-def test_what_is_no_hook_is_refused(hooks: dict[str, Any], message: str) -> None:
+def test_invalid_hooks_are_refused(hooks: dict[str, Any], message: str) -> None:
     with pytest.raises(TypeError, match=rf"LambdaCallback: {message}"):
         callbacks.LambdaCallback(**hooks)

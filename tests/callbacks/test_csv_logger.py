@@ -38,7 +38,7 @@ def test_a_row_for_each_epoch(tmp_path: Path, separator: str) -> None:
     ]
 
 
-def test_columns_for_a_validation_that_comes_later(tmp_path: Path) -> None:
+def test_validation_columns_exist_before_the_first_validation(tmp_path: Path) -> None:
     file = tmp_path / "log.csv"
     fit(file, {}, validation_data=(X, Y), validation_freq=2)
     header, first, second = rows(file)
@@ -47,7 +47,7 @@ def test_columns_for_a_validation_that_comes_later(tmp_path: Path) -> None:
     assert "NA" not in second
 
 
-def test_what_is_never_validated_has_no_column_for_it(tmp_path: Path) -> None:
+def test_no_validation_columns_without_validation(tmp_path: Path) -> None:
     file = tmp_path / "log.csv"
     reduce = callbacks.ReduceLROnPlateau("loss")
     fit(file, {}, callbacks=[reduce, callbacks.CSVLogger(file)])
@@ -65,7 +65,7 @@ def test_appending(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cut", range(1, 12))
-def test_appending_to_a_row_that_was_cut_short(tmp_path: Path, cut: int) -> None:
+def test_appending_to_a_truncated_row(tmp_path: Path, cut: int) -> None:
     file = tmp_path / "log.csv"
     fit(file, {})
     content = file.read_bytes()[:-cut]
@@ -77,7 +77,7 @@ def test_appending_to_a_row_that_was_cut_short(tmp_path: Path, cut: int) -> None
 
 
 @pytest.mark.parametrize("content", [b"\0\xff\xfe", b"\n", b'"epoch,loss\n', b"x" * 10_000])
-def test_appending_to_what_is_no_log(tmp_path: Path, content: bytes) -> None:
+def test_appending_to_a_file_that_is_not_a_log(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "log.csv"
     file.write_bytes(content)
     fit(file, {"append": True})
@@ -85,14 +85,14 @@ def test_appending_to_what_is_no_log(tmp_path: Path, content: bytes) -> None:
     assert [line[:2] for line in file.read_bytes().splitlines()[-2:]] == [b"0,", b"1,"]
 
 
-def test_a_figure_for_each_class(tmp_path: Path) -> None:
+def test_metrics_with_a_value_for_each_class(tmp_path: Path) -> None:
     file = tmp_path / "log.csv"
     add = callbacks.LambdaCallback(on_epoch_end=lambda _, logs: logs.update(f1=np.array([0.5, 1])))
     fit(file, {}, callbacks=[add, callbacks.CSVLogger(str(file))], epochs=1)
     assert rows(file)[1][2] == '"[0.5, 1.0]"'
 
 
-def test_a_row_is_there_at_once_and_after_an_error(tmp_path: Path) -> None:
+def test_rows_are_flushed_at_once(tmp_path: Path) -> None:
     file = tmp_path / "log.csv"
 
     def look(epoch: int, _: Any) -> None:
@@ -106,6 +106,6 @@ def test_a_row_is_there_at_once_and_after_an_error(tmp_path: Path) -> None:
     assert len(rows(file)) == 3
 
 
-def test_a_file_that_can_not_be_written(tmp_path: Path) -> None:
+def test_an_unwritable_file(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="no_folder"):
         fit(tmp_path / "no_folder" / "log.csv", {})

@@ -32,13 +32,13 @@ def test_rates(schedule: Any, rates: list[float]) -> None:
     assert run(schedule)[1] == rates
 
 
-def test_a_rate_acts_on_its_epoch() -> None:
+def test_a_rate_takes_effect_in_its_epoch() -> None:
     model, _ = run(lambda epoch: [0.5, 0.0][epoch], epochs=2)
     twin, _ = run(lambda _: 0.5, epochs=1)
     assert [w.tolist() for w in model.get_weights()] == [w.tolist() for w in twin.get_weights()]
 
 
-def test_an_error_of_the_schedule_comes_through() -> None:
+def test_an_error_in_the_schedule_propagates() -> None:
     def fail(epoch: int, rate: float) -> float:
         raise TypeError(f"of the schedule at {epoch}, {rate}")
 
@@ -46,14 +46,14 @@ def test_an_error_of_the_schedule_comes_through() -> None:
         run(fail)
 
 
-def test_it_says_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+def test_messages(capsys: pytest.CaptureFixture[str]) -> None:
     run(lambda _: 0.25, epochs=1, verbose=1)
     expected = "Epoch 1: LearningRateScheduler sets the learning rate to 0.25\n"
     assert capsys.readouterr().out == expected
 
 
 @pytest.mark.parametrize("wrong", [None, "0.1", 1, [0.1]])
-def test_what_is_no_float_is_refused(wrong: Any) -> None:
+def test_a_result_that_is_not_a_float_is_refused(wrong: Any) -> None:
     with pytest.raises(TypeError, match="LearningRateScheduler: schedule: expected it to return"):
         run(lambda _: wrong)
     with pytest.raises(TypeError, match="LearningRateScheduler: expected a function, got"):

@@ -27,8 +27,8 @@ def make_model() -> cnet.Sequential:
     return model
 
 
-class Figures(callbacks.Callback):
-    """Puts a made-up figure into each epoch's logs."""
+class SetMetric(callbacks.Callback):
+    """Sets a metric in the logs of each epoch."""
 
     def __init__(self, values: list[Any]) -> None:
         self.values = values
@@ -38,10 +38,10 @@ class Figures(callbacks.Callback):
 
 
 def run(path: Path, figures: list[Any], batch_size: int = 2, **options: Any) -> cnet.Sequential:
-    """Fit as many epochs as there are figures."""
+    """Fit one epoch for each value."""
     model = make_model()
     checkpoint = callbacks.ModelCheckpoint(path, **options)
-    hooks = [Figures(figures), checkpoint]
+    hooks = [SetMetric(figures), checkpoint]
     model.fit(X, Y, batch_size, epochs=len(figures), verbose=0, callbacks=hooks)
     return model
 
@@ -69,12 +69,12 @@ def test_a_file_for_each_epoch(tmp_path: Path) -> None:
         ([2, math.nan, 1], {}, [1, 3]),
     ],
 )
-def test_only_the_best(tmp_path: Path, figures: Any, options: Any, epochs: list[int]) -> None:
+def test_save_best_only(tmp_path: Path, figures: Any, options: Any, epochs: list[int]) -> None:
     run(tmp_path / "{epoch}.safetensors", figures, save_best_only=True, **options)
     assert names(tmp_path) == [f"{epoch}.safetensors" for epoch in epochs]
 
 
-def test_the_weights_are_those_of_their_moment(tmp_path: Path) -> None:
+def test_saved_weights_are_those_at_the_time_of_saving(tmp_path: Path) -> None:
     model, weights = make_model(), []
 
     def look(*_: Any) -> None:
@@ -97,20 +97,20 @@ def test_the_weights_are_those_of_their_moment(tmp_path: Path) -> None:
     assert names(tmp_path)[0].startswith("1-1-")
 
 
-def test_batches_are_counted_on_through_epochs(tmp_path: Path) -> None:
-    run(tmp_path / "{epoch}-{batch}.safetensors", [1, 1, 1], save_freq=4)  # of 3 an epoch
+def test_save_freq_counts_batches_across_epochs(tmp_path: Path) -> None:
+    run(tmp_path / "{epoch}-{batch}.safetensors", [1, 1, 1], save_freq=4)  # 3 batches per epoch
     assert names(tmp_path) == ["2-1.safetensors", "3-2.safetensors"]
 
 
-def test_whole_epochs_cost_no_hooks() -> None:
-    """Without a hook for batches the engine runs an epoch in one call."""
+def test_saving_after_epochs_needs_no_batch_hooks() -> None:
+    """Without batch hooks the engine runs an epoch in one call."""
     for freq, wants in (("epoch", False), (2, True)):
         checkpoint = callbacks.ModelCheckpoint("a.safetensors", save_freq=freq)
         hooks = callbacks.CallbackList(checkpoint, make_model(), {}, "fit")
         assert hooks.wants_batches("train") is wants
 
 
-def test_weights_alone(tmp_path: Path) -> None:
+def test_save_weights_only(tmp_path: Path) -> None:
     path = tmp_path / "model.weights.safetensors"
     model = run(path, [1], save_weights_only=True)
     copy = make_model()
@@ -121,7 +121,7 @@ def test_weights_alone(tmp_path: Path) -> None:
         models.load_model(path)
 
 
-def test_what_cannot_be_saved_is_told_before_the_training(tmp_path: Path) -> None:
+def test_models_that_cannot_be_saved_raise_before_training(tmp_path: Path) -> None:
     model = cnet.Sequential([cnet.Input((2,)), cnet.layers.Lambda(abs), cnet.layers.Dense(1)])
     model.compile("sgd", "mse")
     for weights_only, suffix in ((False, ".safetensors"), (True, ".weights.safetensors")):
@@ -136,7 +136,7 @@ def test_what_cannot_be_saved_is_told_before_the_training(tmp_path: Path) -> Non
             assert model.optimizer.iterations == 0
 
 
-def test_what_it_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_messages(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "m.safetensors"
     run(path, [0.5, 0.75], save_best_only=True, verbose=1)
     assert capsys.readouterr().out == (
@@ -152,7 +152,7 @@ def test_what_it_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().out == ""
 
 
-def test_folders_are_made(tmp_path: Path) -> None:
+def test_folders_are_created(tmp_path: Path) -> None:
     run(tmp_path / "a" / "{epoch}" / "m.safetensors", [1, 1])
     assert names(tmp_path / "a") == ["1", "2"]
 
@@ -167,7 +167,7 @@ def test_folders_are_made(tmp_path: Path) -> None:
         ({}, "ModelCheckpoint: monitor 'val_loss' is not a single number"),
     ],
 )
-def test_no_figure_to_decide_by(
+def test_a_missing_monitor(
     tmp_path: Path, options: Any, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "{epoch}.safetensors"
@@ -198,25 +198,27 @@ def test_no_figure_to_decide_by(
         ({"initial_value_threshold": "1"}, TypeError, "initial_value_threshold: expected a number"),
     ],
 )
-def test_what_is_refused(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+def test_invalid_arguments_of_model_checkpoint(
+    arguments: dict[str, Any], error: type[Exception], message: str
+) -> None:
     with pytest.raises(error, match=message):
         callbacks.ModelCheckpoint(**({"filepath": "m.safetensors"} | arguments))
 
 
-def test_a_name_that_the_logs_lack(tmp_path: Path) -> None:
+def test_a_file_name_with_an_unknown_metric(tmp_path: Path) -> None:
     with pytest.raises(KeyError, match=r"'val_auc' in .* is not among epoch, loss, accuracy"):
         run(tmp_path / "{val_auc}.safetensors", [1])
 
 
-def test_a_figure_counts_when_its_model_is_saved(
+def test_a_failed_save_does_not_change_the_best_value(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a full disk, the next model is compared with what is in the file."""
+    """After a full disk, the next model is compared with the one in the file."""
     path, model = tmp_path / "m.safetensors", make_model()
     checkpoint = callbacks.ModelCheckpoint(path, save_best_only=True)
 
     def fit(figure: float) -> None:
-        model.fit(X, Y, verbose=0, callbacks=[Figures([figure]), checkpoint])
+        model.fit(X, Y, verbose=0, callbacks=[SetMetric([figure]), checkpoint])
 
     fit(3)
     old = path.read_bytes()
@@ -236,7 +238,7 @@ def test_a_figure_counts_when_its_model_is_saved(
 
 
 def test_a_fit_that_is_killed(tmp_path: Path) -> None:
-    """Whenever it is: the file is whole."""
+    """The file is complete, whenever the kill comes."""
     path = tmp_path / "m.safetensors"
     script = f"""
 import numpy as np, cnet

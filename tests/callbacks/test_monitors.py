@@ -1,4 +1,4 @@
-"""EarlyStopping and ReduceLROnPlateau, over figures that the tests make up."""
+"""EarlyStopping and ReduceLROnPlateau, with metrics that the tests set."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from cnet import callbacks
 X, Y = np.eye(3), np.arange(3)
 
 
-class Figures(callbacks.Callback):
-    """Puts a made-up figure into each epoch's logs."""
+class SetMetric(callbacks.Callback):
+    """Sets a metric in the logs of each epoch."""
 
     def __init__(self, name: str, values: Sequence[float]) -> None:
         self.name, self.values = name, values
@@ -31,11 +31,11 @@ def run(
     name: str = "val_loss",
     metrics: Sequence[Any] = ("accuracy",),
 ) -> tuple[cnet.Sequential, callbacks.History]:
-    """Fit as many epochs as there are figures."""
+    """Fit one epoch for each value."""
     cnet.utils.set_random_seed(0)
     model = cnet.Sequential([cnet.layers.Dense(3, activation="softmax")])
     model.compile(cnet.optimizers.SGD(0.5), "sparse_categorical_crossentropy", metrics=metrics)
-    hooks = [Figures(name, values), callback]
+    hooks = [SetMetric(name, values), callback]
     return model, model.fit(X, Y, epochs=len(values), verbose=0, callbacks=hooks)
 
 
@@ -44,7 +44,7 @@ def run(
 
 @pytest.mark.parametrize("kind", [callbacks.EarlyStopping, callbacks.ReduceLROnPlateau])
 @pytest.mark.parametrize("number", [np.ones(1), [1.0], np.float32(1), np.ones((1, 1))])
-def test_one_number_in_an_array_is_a_number(kind: Any, number: Any) -> None:
+def test_an_array_of_one_number_is_accepted(kind: Any, number: Any) -> None:
     callback = kind(patience=9)
     run(callback, [number, number])
     assert callback.best == 1
@@ -53,7 +53,7 @@ def test_one_number_in_an_array_is_a_number(kind: Any, number: Any) -> None:
 
 @pytest.mark.parametrize("kind", [callbacks.EarlyStopping, callbacks.ReduceLROnPlateau])
 @pytest.mark.parametrize("figure", [np.ones(2), [], [1.0, 2.0]])
-def test_more_or_fewer_numbers_are_refused(kind: Any, figure: Any) -> None:
+def test_arrays_of_other_sizes_are_refused(kind: Any, figure: Any) -> None:
     message = rf"{kind.__name__}: monitor 'val_loss': expected one number, got "
     with pytest.raises(ValueError, match=message):
         run(kind(), [figure])
@@ -95,9 +95,7 @@ def test_nan_is_never_best(mode: str) -> None:
         ({"patience": 2, "mode": "max"}, [math.nan, 3, 4, 5], 4),
     ],
 )
-def test_the_epoch_that_ends_training(
-    options: dict[str, Any], values: list[float], epochs: int
-) -> None:
+def test_the_last_epoch(options: dict[str, Any], values: list[float], epochs: int) -> None:
     callback = callbacks.EarlyStopping(**options)
     _, history = run(callback, values)
     assert len(history.epoch) == epochs
@@ -117,7 +115,7 @@ def test_the_direction_is_that_of_the_metric(monitor: str, grows: bool) -> None:
 
 
 @pytest.mark.parametrize(("name", "grows"), [("mse", False), ("auc", True)])
-def test_directions_of_metrics_in_python(name: str, grows: bool) -> None:
+def test_directions_of_python_metrics(name: str, grows: bool) -> None:
     metric = cnet.metrics.get(name)
     assert metric.direction == ("up" if grows else "down")
 
@@ -129,14 +127,14 @@ def test_an_unknown_direction_is_refused() -> None:
     assert len(history.epoch) == 2
 
 
-def test_a_figure_that_is_missing_is_a_warning() -> None:
+def test_a_missing_monitor_warns() -> None:
     with pytest.warns(UserWarning, match="EarlyStopping: monitor 'val_loss' is not among the logs"):
         _, history = run(callbacks.EarlyStopping(), [1, 2], "other")
     assert len(history.epoch) == 2
 
 
 @pytest.mark.parametrize("values", [[3, 1, 2, 2], [3, 1, 2]], ids=["stopped", "run out"])
-def test_the_best_weights_come_back(values: list[float]) -> None:
+def test_the_best_weights_are_restored(values: list[float]) -> None:
     kept: list[list[bytes]] = []
     keep = callbacks.LambdaCallback(
         on_epoch_end=lambda *_: kept.append([w.tobytes() for w in model_weights()])
@@ -150,26 +148,30 @@ def test_the_best_weights_come_back(values: list[float]) -> None:
     model = cnet.Sequential([cnet.layers.Dense(3, activation="softmax")])
     model.compile(cnet.optimizers.SGD(0.5), "sparse_categorical_crossentropy")
     model.fit(
-        X, Y, epochs=len(values), verbose=0, callbacks=[Figures("val_loss", values), keep, stopping]
+        X,
+        Y,
+        epochs=len(values),
+        verbose=0,
+        callbacks=[SetMetric("val_loss", values), keep, stopping],
     )
     assert stopping.best_epoch == 1
     assert [w.tobytes() for w in model.get_weights()] == kept[1] != kept[-1]
 
 
-def test_without_restoring_the_last_weights_stay() -> None:
+def test_without_restoring_the_last_weights_are_kept() -> None:
     model, _ = run(callbacks.EarlyStopping(), [1, 2, 3])
     twin, _ = run(callbacks.Callback(), [1, 2])
     assert [w.tolist() for w in model.get_weights()] == [w.tolist() for w in twin.get_weights()]
 
 
-def test_it_may_be_used_again() -> None:
+def test_reuse_in_a_second_fit() -> None:
     callback = callbacks.EarlyStopping()
     for _ in range(2):
         _, history = run(callback, [2, 3, 1])
         assert len(history.epoch) == 2
 
 
-def test_it_says_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+def test_messages(capsys: pytest.CaptureFixture[str]) -> None:
     run(callbacks.EarlyStopping(verbose=1, restore_best_weights=True), [1, 2, 3])
     assert capsys.readouterr().out.splitlines() == [
         "Epoch 2: early stopping",
@@ -199,7 +201,7 @@ def test_rates(options: dict[str, Any], values: list[float], rates: list[float])
     assert [2 * rate for rate in history.history["learning_rate"]] == pytest.approx(rates)
 
 
-def test_a_rate_acts_on_the_next_epoch(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_rate_takes_effect_in_the_next_epoch(capsys: pytest.CaptureFixture[str]) -> None:
     callback = callbacks.ReduceLROnPlateau(patience=1, factor=0.0, verbose=1)
     model, _ = run(callback, [1, 1, 1])
     twin, _ = run(callbacks.Callback(), [1, 1])
@@ -208,7 +210,7 @@ def test_a_rate_acts_on_the_next_epoch(capsys: pytest.CaptureFixture[str]) -> No
     assert capsys.readouterr().out == expected
 
 
-# -- Wrong arguments -------------------------------------------------------------------------------
+# -- Invalid arguments -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -230,7 +232,7 @@ def test_a_rate_acts_on_the_next_epoch(capsys: pytest.CaptureFixture[str]) -> No
         ("ReduceLROnPlateau", {"cooldown": -1}, ValueError, "cooldown: expected an integer"),
     ],
 )
-def test_wrong_arguments_are_refused(
+def test_invalid_arguments_are_refused(
     name: str, options: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=rf"^{name}: {message}"):

@@ -1,4 +1,4 @@
-"""TensorBoard: what its own reader finds in the files."""
+"""TensorBoard: the files, read by TensorBoard's own reader."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from cnet import callbacks
 X, Y = np.arange(20.0).reshape(10, 2) / 20, np.arange(10) % 3
 STEPS, EPOCHS = 3, 2
 
-# The points of one tag: (step, array).
+# The points of a tag: (step, array).
 Points = list[tuple[int, np.ndarray]]
 
 
@@ -41,7 +41,7 @@ def fit(board: callbacks.TensorBoard, **options: Any) -> cnet.Sequential:
 
 
 def read(folder: Path) -> tuple[dict[str, Points], dict[str, str]]:
-    """Return the points of each tag, and the plugin that shows it."""
+    """Return the points of each tag, and the plugin that displays it."""
     events = EventAccumulator(str(folder), size_guidance={"tensors": 0})
     events.Reload()
     points = {
@@ -65,7 +65,7 @@ def float32(values: list[float]) -> list[tuple[int, float]]:
     return list(enumerate(np.float32(values).tolist()))
 
 
-def test_scalars_are_the_historys(tmp_path: Path) -> None:
+def test_scalars_are_those_of_the_history(tmp_path: Path) -> None:
     history = fit(callbacks.TensorBoard(tmp_path)).history.history
     assert scalars(tmp_path / "train") == {
         "epoch_loss": float32(history["loss"]),
@@ -81,7 +81,7 @@ def test_scalars_are_the_historys(tmp_path: Path) -> None:
     assert scalars(tmp_path / "validation") == expected
 
 
-def test_an_evaluation_by_itself(tmp_path: Path) -> None:
+def test_evaluate(tmp_path: Path) -> None:
     model = compiled_model()
     loss, accuracy = model.evaluate(X, Y, verbose=0, callbacks=[callbacks.TensorBoard(tmp_path)])
     assert scalars(tmp_path / "validation") == {
@@ -94,7 +94,7 @@ def test_an_evaluation_by_itself(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("update_freq", "steps"), [("batch", [1, 2, 3, 4, 5, 6]), (1, [1, 2, 3, 4, 5, 6]), (4, [4])]
 )
-def test_figures_of_batches(tmp_path: Path, update_freq: str | int, steps: list[int]) -> None:
+def test_scalars_of_batches(tmp_path: Path, update_freq: str | int, steps: list[int]) -> None:
     seen: list[float] = []
     watch = callbacks.LambdaCallback(on_train_batch_end=lambda _, logs: seen.append(logs["loss"]))
     board = callbacks.TensorBoard(tmp_path, update_freq=update_freq)
@@ -106,7 +106,7 @@ def test_figures_of_batches(tmp_path: Path, update_freq: str | int, steps: list[
     assert [step for step, _ in found["epoch_loss"]] == [0, 1]
 
 
-def test_batches_without_update_freq_cost_no_call() -> None:
+def test_no_batch_hooks_without_update_freq() -> None:
     def wants_batches(**options: Any) -> bool:
         board = callbacks.TensorBoard("unused", **options)
         model = compiled_model()
@@ -121,7 +121,7 @@ def test_steps_per_second(tmp_path: Path) -> None:
     found = scalars(tmp_path / "train")
     assert len(found["epoch_steps_per_second"]) == EPOCHS
     assert len(found["batch_steps_per_second"]) == EPOCHS * STEPS
-    # An epoch is longer than the longest of its steps.
+    # An epoch takes longer than any of its steps.
     slowest = min(rate for _, rate in found["batch_steps_per_second"][:STEPS])
     assert 0 < found["epoch_steps_per_second"][0][1] < STEPS * slowest
 
@@ -171,7 +171,7 @@ def test_images_of_all_weights(tmp_path: Path) -> None:
     assert bias[:2].tolist() == [b"1", b"3"]
 
 
-def test_an_image_is_no_higher_than_wide(tmp_path: Path) -> None:
+def test_images_are_at_least_as_wide_as_high(tmp_path: Path) -> None:
     model = cnet.Sequential([cnet.layers.Dense(2, name="tall", activation="softmax")], name="net")
     model.compile("sgd", "sparse_categorical_crossentropy")
     board = callbacks.TensorBoard(tmp_path, histogram_freq=1, write_images=True)
@@ -180,7 +180,7 @@ def test_an_image_is_no_higher_than_wide(tmp_path: Path) -> None:
     assert kernel[:2].tolist() == [b"5", b"2"]
 
 
-def test_the_graph_is_one_that_tensorboard_draws(tmp_path: Path) -> None:
+def test_tensorboard_can_draw_the_graph(tmp_path: Path) -> None:
     model = cnet.Sequential(
         [
             cnet.layers.Flatten(input_shape=(1, 2), name="flatten"),
@@ -203,7 +203,7 @@ def test_write_graph_false(tmp_path: Path) -> None:
     assert "keras" not in read(tmp_path / "train")[0]
 
 
-def test_a_model_that_has_no_json_is_trained_without_its_graph(tmp_path: Path) -> None:
+def test_a_model_without_a_config_has_no_graph(tmp_path: Path) -> None:
     model = cnet.Sequential(
         [cnet.layers.Dense(3, kernel_initializer=lambda shape, dtype: np.zeros(shape, dtype))]
     )
@@ -213,7 +213,7 @@ def test_a_model_that_has_no_json_is_trained_without_its_graph(tmp_path: Path) -
     assert "epoch_loss" in read(tmp_path / "train")[0]
 
 
-def test_a_figure_for_each_class(tmp_path: Path) -> None:
+def test_metrics_with_a_value_for_each_class(tmp_path: Path) -> None:
     add = callbacks.LambdaCallback(on_epoch_end=lambda _, logs: logs.update(f1=np.array([0.5, 1])))
     compiled_model().fit(X, Y, verbose=0, callbacks=[add, callbacks.TensorBoard(tmp_path)])
     found = scalars(tmp_path / "train")
@@ -228,7 +228,7 @@ def test_two_fits_make_two_files_and_count_batches_from_1(tmp_path: Path) -> Non
     assert [step for step, _ in scalars(tmp_path / "train")["batch_loss"]] == [4, 4]
 
 
-def test_what_was_written_before_an_error_is_there(tmp_path: Path) -> None:
+def test_events_before_an_error_are_written(tmp_path: Path) -> None:
     def stop(epoch: int, _: Any) -> None:
         if epoch == 1:
             raise LookupError
@@ -256,14 +256,14 @@ def test_bad_arguments(options: dict[str, Any], error: type[Exception], message:
         callbacks.TensorBoard(**options)
 
 
-def test_a_folder_that_can_not_be_made(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="file"):
         fit(callbacks.TensorBoard(tmp_path / "file" / "logs"))
 
 
 @pytest.mark.parametrize("missing", ["tensorboard", "PIL"])
-def test_without_the_package_an_error_says_what_to_install(missing: str) -> None:
+def test_the_error_without_tensorboard_names_the_package(missing: str) -> None:
     code = (
         f"import sys; sys.modules[{missing!r}] = None\n"
         "import cnet\n"
@@ -275,7 +275,7 @@ def test_without_the_package_an_error_says_what_to_install(missing: str) -> None
     assert found.stdout.endswith("; pip install tensorboard\n")
 
 
-def test_it_is_imported_only_when_used_and_tensorflow_never() -> None:
+def test_tensorboard_is_imported_lazily_and_tensorflow_never() -> None:
     code = (
         "import sys, types; sys.modules['tensorflow'] = None\n"
         "import cnet; assert 'tensorboard' not in sys.modules\n"

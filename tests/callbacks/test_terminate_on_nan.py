@@ -1,4 +1,4 @@
-"""TerminateOnNaN: a loss that is not finite ends training, and is never learnt from."""
+"""TerminateOnNaN: a loss that is not finite ends training before the update."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def fit(model: cnet.Sequential, *hooks: callbacks.Callback, x: Any = SPOILT) -> 
 
 
 @pytest.mark.parametrize("observed", [False, True])
-def test_it_ends_training_before_the_update(
+def test_training_ends_before_the_update(
     observed: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model, twin, calls = compiled_model(), compiled_model(), list[Any]()
@@ -47,16 +47,16 @@ def test_it_ends_training_before_the_update(
     assert fit(model, x=X).epoch == list(range(5)), "the model stays usable"
 
 
-def test_without_it_training_raises() -> None:
+def test_training_raises_without_the_callback() -> None:
     with pytest.raises(FloatingPointError, match="epoch 1: the loss is not finite at batch 3"):
         fit(compiled_model(), callbacks.Callback())
 
 
-def test_it_may_raise_as_keras_does() -> None:
+def test_raise_error() -> None:
     with pytest.raises(RuntimeError, match="the loss is not finite at batch 3"):
         fit(compiled_model(), callbacks.TerminateOnNaN(raise_error=True))
 
 
-def test_finite_losses_are_none_of_its_business() -> None:
+def test_finite_losses_are_ignored() -> None:
     model, twin = compiled_model(), compiled_model()
     assert fit(model, callbacks.TerminateOnNaN(), x=X).history == fit(twin, x=X).history

@@ -1,4 +1,4 @@
-"""Data sets to read, written by the definition of the IDX format rather than by cnet."""
+"""Datasets to read, written from the definition of the IDX format, not by cnet."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Array = npt.NDArray[np.uint8]
 
 @pytest.fixture(scope="session")
 def encode() -> Callable[[Array], bytes]:
-    """The bytes of an IDX file that holds an array."""
+    """Return a function that encodes an array as the bytes of an IDX file."""
 
     def encode(array: Array) -> bytes:
         lengths = struct.pack(f">{array.ndim}I", *array.shape)
@@ -27,7 +27,7 @@ def encode() -> Callable[[Array], bytes]:
 
 @pytest.fixture
 def arrays() -> list[Array]:
-    """x_train, y_train, x_test, y_test of six training and three test images."""
+    """Return x_train, y_train, x_test and y_test with six training and three test images."""
     images = (np.arange(9 * 28 * 28) % 251).astype(np.uint8).reshape(9, 28, 28)
     labels = np.arange(1, 10, dtype=np.uint8)
     return [images[:6], labels[:6], images[6:], labels[6:]]
@@ -35,7 +35,7 @@ def arrays() -> list[Array]:
 
 @pytest.fixture
 def folder(tmp_path: Path, arrays: list[Array], encode: Callable[[Array], bytes]) -> Path:
-    """A folder with `arrays` in the four gzipped IDX files of MNIST."""
+    """Return a folder with `arrays` in the four gzipped IDX files of MNIST."""
     folder = tmp_path / "published"
     folder.mkdir()
     names = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")

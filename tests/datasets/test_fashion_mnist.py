@@ -1,4 +1,4 @@
-"""fashion_mnist.load_data reads Debian's copy, and the hashes are those of the published files."""
+"""fashion_mnist.load_data reads Debian's copy; the hashes are those of the published files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_class_names() -> None:
 
 
 @needs_debian
-def test_debian_s_folder() -> None:
+def test_the_folder_of_debian() -> None:
     (x_train, y_train), (x_test, y_test) = fashion_mnist.load_data(DEBIAN)
     assert x_train.shape == (60_000, 28, 28)
     assert x_test.shape == (10_000, 28, 28)
@@ -36,7 +36,7 @@ def test_debian_s_folder() -> None:
 
 @needs_debian
 def test_the_published_files_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Debian drops the names and times from the gzip headers; put back, the files are Zalando's."""
+    """Debian removes names and times from the gzip headers; with them the files equal Zalando's."""
     (tmp_path / "fashion_mnist").mkdir()
     for file in fashion_mnist.DATASET.files:
         time = 1504176606 if file.name.startswith("train") else 1504176627

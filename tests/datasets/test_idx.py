@@ -1,4 +1,4 @@
-"""read_idx gives the file's array or says what is wrong, and never trusts a header with memory."""
+"""read_idx returns the array or names the fault, and allocates no memory for false sizes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_round_trip(
         np.testing.assert_array_equal(read, array, strict=True)
 
 
-def test_gzip_is_told_by_its_bytes_not_its_name(tmp_path: Path) -> None:
+def test_gzip_is_recognized_by_content_not_name(tmp_path: Path) -> None:
     (tmp_path / "plain.gz").write_bytes(IDX)
     (tmp_path / "gzipped").write_bytes(gzip.compress(IDX))
     np.testing.assert_array_equal(read_idx(tmp_path / "plain.gz"), MATRIX)
@@ -85,14 +85,14 @@ def test_malformed(tmp_path: Path, content: bytes, message: str, pack: Pack) -> 
         (b"\x1f\x8b", "corrupt gzip data: "),
     ],
 )
-def test_bytes_left_over_and_corrupt_gzip(tmp_path: Path, content: bytes, message: str) -> None:
+def test_trailing_bytes_and_corrupt_gzip(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "bad-ubyte"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=f"^{re.escape(str(path))}: {re.escape(message)}"):
         read_idx(path)
 
 
-def refused_at_a_peak_of(path: Path) -> int:
+def peak_memory_of_a_refusal(path: Path) -> int:
     tracemalloc.start()
     try:
         with pytest.raises(ValueError, match=r"expected .* bytes for shape"):
@@ -106,33 +106,31 @@ MIB = 1 << 20
 
 
 @pytest.mark.parametrize("pack", PACKS)
-def test_a_header_s_claim_takes_no_memory(tmp_path: Path, pack: Pack) -> None:
+def test_a_large_size_in_a_header_allocates_no_memory(tmp_path: Path, pack: Pack) -> None:
     path = tmp_path / "claim"
     path.write_bytes(pack(HUGE))
-    assert refused_at_a_peak_of(path) < 2 * MIB
+    assert peak_memory_of_a_refusal(path) < 2 * MIB
 
 
 def test_a_gzip_bomb_is_not_unpacked(tmp_path: Path) -> None:
     path = tmp_path / "bomb.gz"
     path.write_bytes(gzip.compress(IDX + bytes(64 * MIB), compresslevel=1))
-    assert refused_at_a_peak_of(path) < 2 * MIB
+    assert peak_memory_of_a_refusal(path) < 2 * MIB
 
 
-def test_a_truncated_gzip_takes_what_it_holds(tmp_path: Path) -> None:
+def test_a_truncated_gzip_allocates_only_its_content(tmp_path: Path) -> None:
     path = tmp_path / "truncated.gz"
     path.write_bytes(gzip.compress(HUGE + bytes(16 * MIB), compresslevel=1))
-    assert refused_at_a_peak_of(path) < 2 * 16 * MIB
+    assert peak_memory_of_a_refusal(path) < 2 * 16 * MIB
 
 
 def test_a_truncated_plain_file_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "truncated"
     path.write_bytes(HUGE + bytes(16 * MIB))
-    assert refused_at_a_peak_of(path) < 2 * MIB
+    assert peak_memory_of_a_refusal(path) < 2 * MIB
 
 
-def test_errors_of_the_file_system_name_the_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_file_system_errors_name_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "absent-ubyte"
     with pytest.raises(FileNotFoundError, match="absent-ubyte"):
         read_idx(path)
@@ -168,7 +166,7 @@ def read_or_refuse(path: Path) -> Array | None:
 def test_damaged_plain_files(
     tmp_path_factory: pytest.TempPathFactory, encode: Callable[[Array], bytes], data: st.DataObject
 ) -> None:
-    """IDX has no checksum: whatever is read is what the damaged bytes say, to the last one."""
+    """IDX has no checksum: what is read corresponds to the damaged bytes exactly."""
     damaged = damage(data, IDX)
     path = tmp_path_factory.getbasetemp() / "damaged-plain"
     path.write_bytes(damaged)

@@ -1,4 +1,4 @@
-"""The loader takes what it is given, else the cache, else the mirrors, and only the right bytes."""
+"""The loader reads the given path, else the cache, else the mirrors, and checks the hashes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ KEYS = ("x_train", "y_train", "x_test", "y_test")
 
 @pytest.fixture
 def dataset(folder: Path) -> Dataset:
-    """The files of `folder` as a published data set that has no mirror yet."""
+    """Return the files of `folder` as a published dataset without a mirror."""
     train_x, train_y, test_x, test_y = (
         File(name, hashlib.sha256((folder / name).read_bytes()).hexdigest()) for name in NAMES
     )
@@ -44,14 +44,14 @@ def dataset(folder: Path) -> Dataset:
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of the data set `shapes` in CNET_DATA_HOME; not made yet."""
+    """Return the folder of the dataset `shapes` in CNET_DATA_HOME, which does not exist yet."""
     monkeypatch.setenv("CNET_DATA_HOME", str(tmp_path / "home"))
     return tmp_path / "home" / "shapes"
 
 
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
-    """Serve folders on the loopback, and return their URLs."""
+    """Return a function that serves a folder on the loopback interface and returns its URL."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     running = []
 
@@ -77,7 +77,7 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
 
 @pytest.fixture
 def unreachable(monkeypatch: pytest.MonkeyPatch) -> str:
-    """The URL of a server that has gone."""
+    """Return the URL of a server that is down."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as server:
         return f"http://127.0.0.1:{server.server_port}"
@@ -144,7 +144,7 @@ def test_absent_files_are_named(dataset: Dataset, folder: Path, tmp_path: Path) 
         (3, np.array([1, 12, 10], np.uint8), "label 12 at row 1 is outside [0, 10)"),
     ],
 )
-def test_what_is_no_image_or_label_is_refused(
+def test_invalid_images_and_labels_are_refused(
     dataset: Dataset,
     folder: Path,
     arrays: list[Array],
@@ -222,7 +222,9 @@ def test_bad_npz(dataset: Dataset, tmp_path: Path, arrays: list[Array]) -> None:
         load(dataset, path)
 
 
-def test_an_npz_header_s_claim_is_not_believed(dataset: Dataset, tmp_path: Path) -> None:
+def test_a_large_size_in_an_npz_header_allocates_no_memory(
+    dataset: Dataset, tmp_path: Path
+) -> None:
     path = tmp_path / "claim.npz"
     with zipfile.ZipFile(path, "w") as archive, archive.open("x_train.npy", "w") as member:
         header = {"descr": "|u1", "fortran_order": False, "shape": (1 << 50, 28, 28)}
@@ -244,7 +246,7 @@ def test_the_cache_is_used_without_pooch_or_a_network(
     assert_loaded(load(dataset), arrays)
 
 
-def test_without_cnet_data_home_the_cache_is_pooch_s(
+def test_the_default_cache_is_that_of_pooch(
     dataset: Dataset,
     folder: Path,
     tmp_path: Path,
@@ -269,7 +271,7 @@ def test_a_cached_file_with_the_wrong_hash_is_refused(
         load(dataset)
 
 
-def test_a_cached_file_with_the_wrong_hash_is_downloaded_anew(
+def test_a_cached_file_with_the_wrong_hash_is_downloaded_again(
     dataset: Dataset, folder: Path, cache: Path, arrays: list[Array], serve: Serve
 ) -> None:
     spoil(folder, cache)
@@ -294,7 +296,7 @@ def test_download_once(
 
 
 @pytest.mark.usefixtures("cache")
-def test_a_mirror_that_is_down_gives_way_to_the_next(
+def test_the_next_mirror_is_used_if_one_is_down(
     dataset: Dataset,
     folder: Path,
     tmp_path: Path,
@@ -307,7 +309,7 @@ def test_a_mirror_that_is_down_gives_way_to_the_next(
     assert_loaded(load(replace(dataset, mirrors=mirrors)), arrays)
 
 
-def test_a_mirror_with_other_bytes_gives_way_to_the_next(
+def test_the_next_mirror_is_used_if_one_has_other_bytes(
     dataset: Dataset,
     folder: Path,
     cache: Path,
@@ -321,7 +323,7 @@ def test_a_mirror_with_other_bytes_gives_way_to_the_next(
         assert (cache / name).read_bytes() == (folder / name).read_bytes()
 
 
-def test_without_a_good_mirror_the_error_says_what_to_do(
+def test_the_error_without_a_valid_mirror_says_what_to_do(
     dataset: Dataset,
     folder: Path,
     cache: Path,

@@ -1,4 +1,4 @@
-"""mnist.load_data reads the digits that the examples use, and from the cache only MNIST itself."""
+"""mnist.load_data reads the digits of the examples, and only MNIST from the cache."""
 
 from __future__ import annotations
 

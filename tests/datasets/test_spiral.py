@@ -1,4 +1,4 @@
-"""spiral is the formula of CS231n over cnet's own random numbers."""
+"""spiral is the formula of CS231n with cnet's random numbers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_shapes_and_dtypes() -> None:
     assert y.tolist() == [0, 1, 2, 3, 4]
 
 
-def test_without_noise_each_point_is_the_formula_s() -> None:
+def test_points_without_noise_match_the_formula() -> None:
     x, y = spiral(samples_per_class=7, classes=4, noise=0)
     for row, (point, label) in enumerate(zip(x, y, strict=True)):
         radius = (row % 7) / 6
@@ -32,7 +32,7 @@ def test_without_noise_each_point_is_the_formula_s() -> None:
         np.testing.assert_allclose(point, expected, rtol=1e-6, atol=1e-12)
 
 
-def test_noise_turns_the_points_by_the_library_s_normals() -> None:
+def test_noise_rotates_the_points_by_normal_numbers() -> None:
     x, _ = spiral(samples_per_class=50, classes=2, noise=0.5, seed=3)
     straight, _ = spiral(samples_per_class=50, classes=2, noise=0)
     turn = 0.5 * random.normal((2, 50), dtype="float64", seed=3).ravel()

@@ -1,4 +1,4 @@
-"""Training from variables and a tape: it learns, and a step is what the engine's operations make."""
+"""Training from variables and a tape: it learns, and a step equals the engine's operations."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def losses_and_accuracy(text: str) -> tuple[list[float], float]:
 
 
 @pytest.mark.ci
-def test_it_learns() -> None:
+def test_accuracy_with_defaults() -> None:
     by_hand, with_adam = output_of("custom_training.py").split("with Adam:")
-    # The course, on 60,000 digits in batches of 128, by hand: 0.7, and 82 %.
+    # The course, with 60,000 digits in batches of 128, by hand: loss 0.7, accuracy 82 %.
     for text, greatest_loss, least_accuracy in ((by_hand, 1, 0.7), (with_adam, 0.2, 0.88)):
         losses, accuracy = losses_and_accuracy(text)
         assert len(losses) == 10
@@ -38,7 +38,7 @@ def test_it_learns() -> None:
         assert accuracy > least_accuracy
 
 
-def test_it_learns_from_a_few_digits(tmp_path: Path) -> None:
+def test_accuracy_on_few_digits(tmp_path: Path) -> None:
     write_digits(tmp_path, 500)
     text = output_of("custom_training.py", "--data", tmp_path, "--batch-size", "25")
     by_hand, with_adam = map(losses_and_accuracy, text.split("with Adam:"))
@@ -62,7 +62,7 @@ def test_a_step_by_hand(example: dict[str, Any]) -> None:
     expected, p = ops.softmax_cross_entropy_forward(ops.dense_forward(a1, w2) + b2, y)
     grad_a1, grad_w2, grad_b2 = ops.dense_backward(ops.softmax_cross_entropy_backward(p, y), a1, w2)
     _, grad_w1, grad_b1 = ops.dense_backward(ops.relu_backward(grad_a1, a1), x, w1)
-    # The softmax and its logarithm were one after the other, of numbers that all are about one.
+    # The example computes the softmax and then its logarithm; all these numbers are about one.
     bound = relative_bound(60, np.float32)
     assert float(loss) == pytest.approx(expected, rel=bound)
     for weight, before, gradient in zip(
@@ -72,7 +72,7 @@ def test_a_step_by_hand(example: dict[str, Any]) -> None:
         assert (weight.numpy() != before).any()
 
 
-def test_batches_are_all_samples_in_order(example: dict[str, Any]) -> None:
+def test_batches_cover_all_samples_in_order(example: dict[str, Any]) -> None:
     batches = example["BatchGenerator"](np.arange(10), np.arange(10), 4)
     taken = [batches.next() for _ in range(batches.num_batches)]
     assert [len(images) for images, _ in taken] == [4, 4, 2]

@@ -1,4 +1,4 @@
-"""The first chapter of a Keras course: what it prints, draws and logs."""
+"""The first chapter of a Keras course: output, plots and logs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def figures(text: str) -> dict[str, float]:
 
 
 @pytest.mark.ci
-def test_what_it_says_draws_and_logs(tmp_path: Path) -> None:
+def test_output_plots_and_logs(tmp_path: Path) -> None:
     text = output_of("keras_tour.py", "--plots", tmp_path)
     assert "Epoch 5/5" in text
     found = figures(text)

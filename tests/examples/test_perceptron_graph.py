@@ -1,4 +1,4 @@
-"""The perceptron as a graph: few points are wrong, less and less so, and the line is between the clouds."""
+"""The perceptron as a graph: the loss falls, few points are misclassified, the line separates the clouds."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from support.forms import in_ci
 
 
 @pytest.mark.parametrize("seed", ["0", *in_ci("1")])
-def test_what_it_says_and_draws(tmp_path: Path, seed: str) -> None:
+def test_output_and_plots(tmp_path: Path, seed: str) -> None:
     text = output_of("perceptron_graph.py", "--seed", seed, "--plots", tmp_path)
     found = re.findall(r"(.+): misclassified ([\d.]+)%, J = ([\d.]+)", text)
     figures = {name: (float(wrong), float(j)) for name, wrong, j in found}
     assert list(figures) == ["by hand", "random", "learned"]
-    # Of a cloud Φ(-2√2), 0.23 %, are beyond the line that is right in the middle.
+    # Φ(-2√2) = 0.23 % of a cloud are beyond the line in the middle.
     assert figures["by hand"][0] <= 2
-    # The most likely line need not be the one with the fewest points on the wrong side.
+    # The line of maximum likelihood need not misclassify the fewest points.
     assert figures["learned"][0] <= 2
     assert figures["learned"][1] < figures["by hand"][1]
     losses = [float(j) for j in re.findall(r"step [\d,]+: J = ([\d.]+)", text)]
@@ -41,7 +41,7 @@ def test_the_loss_is_the_formula() -> None:
     rng = np.random.default_rng(3)
     y = np.repeat([1.0, -1.0], 100)
     x = 2 * y[:, None] + rng.normal(size=(200, 2))
-    # Of two classes −log softmax is log(1 + exp(−margin)), and the margin by hand 2 (x₀ + x₁).
+    # For two classes −log softmax is log(1 + exp(−margin)), and the margin by hand is 2 (x₀ + x₁).
     expected = np.log1p(np.exp(-y * 2 * x.sum(axis=1))).sum()
     assert (
         f"by hand: misclassified {np.mean(y * x.sum(axis=1) < 0):.1%}, J = {expected:.4f}" in text

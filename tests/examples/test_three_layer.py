@@ -1,4 +1,4 @@
-"""Three layers by hand, and the Sequential of the same: the same bits after 1,000 steps."""
+"""Three layers by hand and the same net as a Sequential: the same bits after 1,000 steps."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def example(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return runpy.run_path(str(EXAMPLES / "three_layer.py"))
 
 
-def test_what_it_says_and_draws(tmp_path: Path) -> None:
+def test_output_and_plots(tmp_path: Path) -> None:
     text = output_of("three_layer.py", "--plots", tmp_path)
     assert text.endswith("weights after 1,000 steps: the same bits\n")
     by_hand, sequential = re.findall(r"test accuracy (\d\.\d+)", text)
@@ -35,7 +35,7 @@ def test_on_any_number_of_threads(threads: str) -> None:
     assert "the same bits" in output_of("three_layer.py", CNET_NUM_THREADS=threads)
 
 
-def test_weights_are_compared_here_too(example: dict[str, Any]) -> None:
+def test_the_final_weights_are_compared(example: dict[str, Any]) -> None:
     (images, labels), _ = mnist.load_data(example["BUNDLED"])
     x = example["pixels"](images)
     model = example["make_model"]()
@@ -48,7 +48,7 @@ def test_weights_are_compared_here_too(example: dict[str, Any]) -> None:
     assert model.optimizer.iterations == 1000
     for weight, other, before in zip(weights, model.get_weights(), first, strict=True):
         assert weight.tobytes() == other.tobytes() != before.tobytes()
-    # The same losses of the rows, added up in float64: at once, or batch by batch.
+    # The same losses of the rows, summed in float64, at once or batch by batch.
     bound = relative_bound(len(x) + 2, np.float64)
     assert history.history["loss"] == pytest.approx(losses, rel=bound, abs=0)
 

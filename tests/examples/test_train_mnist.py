@@ -1,4 +1,4 @@
-"""The example as a user runs it: a script, its options, what it prints and draws."""
+"""The example as a user runs it: options, output and plot."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def accuracy(*arguments: str | Path) -> float:
     return float(found[2])
 
 
-def test_the_defaults_reach_what_the_readme_says() -> None:
+def test_the_defaults_reach_the_accuracy_in_the_readme() -> None:
     assert accuracy() >= 0.93
 
 
@@ -94,7 +94,7 @@ def test_bad_arguments_get_one_clear_line(arguments: tuple[str, ...]) -> None:
     assert "error: " in result.stderr.splitlines()[-1]
 
 
-def test_a_plot_without_matplotlib_tells_what_to_install_before_it_trains(tmp_path: Path) -> None:
+def test_a_missing_matplotlib_is_reported_before_training(tmp_path: Path) -> None:
     code = (
         "import runpy, sys; sys.modules['matplotlib'] = None; "
         f"sys.path.insert(0, {str(SCRIPT.parent)!r}); "
@@ -120,7 +120,7 @@ def test_ctrl_c_ends_without_a_traceback() -> None:
         stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
-        # Whatever the tests were started with: a shell's background jobs ignore Ctrl-C.
+        # The background jobs of a shell ignore Ctrl-C.
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 # safe in C
     ) as process:
         assert process.stdout is not None

@@ -1,4 +1,4 @@
-"""Nodes: names, operators, what is fed to placeholders, and what a node refuses to be."""
+"""Nodes: names, operators, feeds of placeholders, and conversions that are refused."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_names_are_numbered() -> None:
     assert repr(first) == "<Variable weight>"
 
 
-def test_operators_and_functions_make_nodes() -> None:
+def test_operators_and_functions_return_nodes() -> None:
     x = graph.placeholder(dtype="float64")
     array = np.array([[1.0, 2.0], [3.0, 4.0]])
     nodes = {
@@ -47,13 +47,13 @@ def test_operators_and_functions_make_nodes() -> None:
         assert found[key].dtype == expected.dtype, key
 
 
-def test_python_numbers_take_the_type_of_what_they_meet() -> None:
+def test_python_numbers_take_the_dtype_of_the_other_operand() -> None:
     x = graph.constant([1.0, 2.0])
     for node in (x * 2, 0.5 - x, x**2, x / 3, graph.maximum(x, 1.5)):
         assert run(node).dtype == np.float32
 
 
-def test_every_operation_is_here() -> None:
+def test_every_operation_has_a_node_function() -> None:
     assert set(autodiff.operations.__all__) <= set(graph.__all__)
     assert graph.add is autodiff.add
 
@@ -71,7 +71,7 @@ def test_every_operation_is_here() -> None:
         ((2.0,), None, 1.0, TypeError, "placeholder: shape: expected sizes or None"),
     ],
 )
-def test_what_placeholders_refuse(
+def test_invalid_feeds_are_refused(
     shape: Any, dtype: Any, value: Any, error: type[Exception], message: str
 ) -> None:
     def feed() -> None:
@@ -98,7 +98,7 @@ def test_types(value: Any, dtype: Any, expected: str) -> None:
     assert run(graph.constant(value, dtype=dtype)).dtype == expected
 
 
-def test_variables_are_set() -> None:
+def test_variables_can_be_assigned() -> None:
     w = graph.Variable([1.0, 2.0], name="w")
     given = np.array([3.0, 4.0])
     before = run(w)
@@ -113,7 +113,7 @@ def test_variables_are_set() -> None:
     assert run(w).tolist() == [3, 4]
 
 
-def test_a_node_is_no_number() -> None:
+def test_a_node_cannot_be_converted_to_a_number() -> None:
     x = graph.placeholder(name="points")
     for use in (bool, np.asarray, lambda node: [1.0] in node, list, np.exp):
         with pytest.raises(TypeError):
@@ -122,13 +122,13 @@ def test_a_node_is_no_number() -> None:
         bool(x > 1)
 
 
-def test_graphs_and_tapes_dont_mix() -> None:
+def test_nodes_and_tensors_cannot_be_mixed() -> None:
     x, w = graph.placeholder(), autodiff.Variable(1.0)
     for left, right in ((x, w), (w, x), (x, autodiff.constant(1.0))):
         with pytest.raises(TypeError, match=r"multiply: .* can't be mixed"):
             graph.multiply(left, right)
 
 
-def test_it_is_imported_when_it_is_used() -> None:
+def test_lazy_import() -> None:
     assert cnet.graph is graph
     assert "graph" in dir(cnet)

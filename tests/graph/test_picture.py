@@ -1,4 +1,4 @@
-"""The picture of a graph: all nodes, all edges, each once."""
+"""to_dot: every node and every edge once."""
 
 from __future__ import annotations
 
@@ -29,6 +29,6 @@ def test_nodes_and_edges() -> None:
     assert len(named) == 2 + 2 + 2 + 1
 
 
-def test_what_is_no_node() -> None:
+def test_objects_that_are_not_nodes_are_refused() -> None:
     with pytest.raises(TypeError, match="to_dot: nodes: expected a node, got int"):
         graph.to_dot([1])

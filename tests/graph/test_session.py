@@ -1,4 +1,4 @@
-"""Running graphs: each node once, in order, without recursion; and what is told when it can't be."""
+"""Running graphs: each node once, in order, without recursion; errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cnet.graph.session import in_order
 
 @pytest.fixture
 def computed(monkeypatch: pytest.MonkeyPatch) -> Counter[Node]:
-    """Count how often each operation is computed."""
+    """Count the computations of each operation."""
     counts: Counter[Node] = Counter()
     compute = OperationNode.compute
 
@@ -30,7 +30,7 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> Counter[Node]:
     return counts
 
 
-def test_fetches_come_back_in_their_nesting() -> None:
+def test_results_have_the_nesting_of_the_fetches() -> None:
     x = graph.placeholder()
     y = x + 1
     found = graph.Session().run({"x": x, "both": (y, [y * 2])}, feed_dict={x: 3.0})
@@ -38,7 +38,7 @@ def test_fetches_come_back_in_their_nesting() -> None:
     assert graph.Session().run([]) == []
 
 
-def test_each_node_is_computed_once_and_only_if_it_is_needed(computed: Counter[Node]) -> None:
+def test_each_needed_node_is_computed_once(computed: Counter[Node]) -> None:
     x = graph.placeholder()
     shared = x * 2
     needed = [shared, shared + shared, shared * shared]
@@ -49,7 +49,7 @@ def test_each_node_is_computed_once_and_only_if_it_is_needed(computed: Counter[N
     assert unneeded not in computed
 
 
-def test_what_is_fed_is_not_computed(computed: Counter[Node]) -> None:
+def test_fed_nodes_are_not_computed(computed: Counter[Node]) -> None:
     x = graph.placeholder()
     middle = x * 2
     assert graph.Session().run(middle + 1, {middle: 5.0}) == 6
@@ -57,7 +57,7 @@ def test_what_is_fed_is_not_computed(computed: Counter[Node]) -> None:
 
 
 def test_diamonds_in_a_row_take_linear_time(computed: Counter[Node]) -> None:
-    """Each node is needed twice: walked path by path there would be 2⁶⁰ of them."""
+    """Each node is needed twice: visiting every path would take 2⁶⁰ steps."""
     node = x = graph.constant(1.0)
     for _ in range(60):
         node = node + node
@@ -75,7 +75,7 @@ def chain(length: int) -> tuple[Node, Node]:
 
 
 def fan(length: int) -> tuple[Node, Node]:
-    """Return a sum of 0 x, 1 x, 2 x, … and x: of each a number, a product, and all but one sum."""
+    """Return the sum of 0 x, 1 x, 2 x, …: about three nodes (constant, product, sum) for each term."""
     x = graph.Variable(1.0, dtype="float64")
     level = [x * n for n in range(length // 3)]
     while len(level) > 1:
@@ -86,22 +86,22 @@ def fan(length: int) -> tuple[Node, Node]:
 
 @pytest.mark.parametrize("many", [12_000, *in_ci(100_002)])  # multiples of three, for `fan`
 @pytest.mark.parametrize("build", [chain, fan])
-def test_as_many_nodes_as_memory_holds(build: Any, many: int) -> None:
+def test_large_graphs_do_not_recurse(build: Any, many: int) -> None:
     slope = many if build is chain else (many // 3 - 1) * (many // 3) / 2
     x, node = build(many)
     assert len(in_order([node])) == many
     (gradient,) = graph.gradients(node, [x])
     assert graph.Session().run([node, gradient]) == [slope, slope]
-    del node, gradient  # which recurses neither
+    del node, gradient  # without recursion, too
 
 
 def test_time_is_linear_in_the_nodes() -> None:
-    """Ten times as many take about ten times as long; of quadratic time it would be a hundred."""
+    """Ten times as many nodes take about ten times as long; quadratic time would be a hundred times."""
 
     def seconds(length: int) -> float:
         x, node = chain(length)
         best = float("inf")
-        gc.disable()  # a collection goes through what all tests before have left
+        gc.disable()  # a garbage collection would visit the objects of all previous tests
         for _ in range(2):
             start = time.process_time()
             graph.Session().run(graph.gradients(node, x))
@@ -137,7 +137,7 @@ def test_a_missing_feed_is_named() -> None:
         graph.Session().run(x * y, {x: 1.0})
 
 
-def test_wrong_shapes_are_named_with_both_sides() -> None:
+def test_the_error_for_wrong_shapes_names_both() -> None:
     points = graph.placeholder(name="some_points")
     weights = graph.Variable(np.ones((3, 2)), name="some_weights")
     product = points @ weights
@@ -158,6 +158,6 @@ def test_wrong_shapes_are_named_with_both_sides() -> None:
         ([], [1.0], "Session.run: feed_dict: expected a dict, got list"),
     ],
 )
-def test_what_is_no_node(fetches: Any, feed_dict: Any, message: str) -> None:
+def test_objects_that_are_not_nodes_are_refused(fetches: Any, feed_dict: Any, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         graph.Session().run(fetches, feed_dict)

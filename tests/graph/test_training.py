@@ -1,4 +1,4 @@
-"""Gradients as nodes: against the tape's, of each other, and a descent by them."""
+"""Gradients as nodes: comparison with the tape, second derivatives, gradient descent."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from cnet import autodiff, graph
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_gradients_are_those_of_the_tape(case: Case) -> None:
-    """First to the bit, second but for the order of sums; with shapes that are not known before."""
+def test_gradients_match_those_of_the_tape(case: Case) -> None:
+    """First derivatives are bit-identical, second ones up to the order of sums; shapes are unknown."""
     for shapes in case.shapes:
         arrays = case.draw(shapes)
         if case.needs_shapes:
@@ -44,7 +44,7 @@ def test_gradients_are_those_of_the_tape(case: Case) -> None:
             assert (np.abs(mine - tapes.numpy()) <= (0 if n < len(slopes) else bound)).all()
 
 
-def test_gradients_are_nested_as_the_nodes() -> None:
+def test_gradients_have_the_nesting_of_the_nodes() -> None:
     x, y, other = graph.Variable(2.0), graph.Variable(3.0), graph.Variable(1.0)
     found = graph.gradients(x * y, {"x": x, "rest": (y, [other])})
     assert found["rest"][1] == [None]
@@ -53,7 +53,7 @@ def test_gradients_are_nested_as_the_nodes() -> None:
     assert graph.gradients(graph.stop_gradient(x), x) is None
 
 
-def test_a_step_goes_by_what_was_before_it() -> None:
+def test_a_step_uses_the_values_before_it() -> None:
     x, y = graph.Variable(2.0), graph.Variable(3.0)
     loss = x * y
     step = graph.GradientDescentOptimizer(0.5).minimize(loss)
@@ -62,7 +62,7 @@ def test_a_step_goes_by_what_was_before_it() -> None:
     assert session.run([x, y, loss]) == [0.5, 2, 1]
 
 
-def test_only_trainable_variables_are_changed_or_those_that_are_named() -> None:
+def test_only_trainable_or_given_variables_change() -> None:
     x, fixed, whole = graph.Variable(2.0), graph.Variable(3.0, trainable=False), graph.Variable(4)
     loss = x * fixed * whole
     session, optimizer = graph.Session(), graph.GradientDescentOptimizer(0.5)

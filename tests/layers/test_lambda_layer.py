@@ -101,7 +101,7 @@ def test_labels_are_checked() -> None:
         model.fit(X, np.arange(40), verbose=0)
 
 
-def test_what_is_refused() -> None:
+def test_invalid_uses_are_refused() -> None:
     with pytest.raises(TypeError, match="Lambda: function: expected a function, got 3"):
         layers.Lambda(3)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="mask"):

@@ -128,7 +128,7 @@ def test_shapes_that_fit(y_shape: Any, p_shape: Any) -> None:
 
 
 @pytest.mark.parametrize("cls", _FUNCTIONS)
-def test_bits_are_the_engines(cls: type[Loss]) -> None:
+def test_results_have_the_bits_of_the_engine(cls: type[Loss]) -> None:
     """Of 17 samples: no power of two."""
     y, p = draw(cls)
     y, p = np.resize(y, (17, *y.shape[1:])), np.resize(p, (17, 3)).astype(np.float32)

@@ -92,7 +92,7 @@ def test_auc_from_logits() -> None:
         ("AUC", {"num_labels": 3}, ValueError, r"num_labels=3 requires multi_label=True"),
     ],
 )
-def test_wrong_arguments_are_refused(
+def test_invalid_arguments_are_refused(
     name: str, options: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=rf"^{name}: {message}"):

@@ -121,7 +121,7 @@ def test_f1_of_zeros_predicts_nothing() -> None:
         ("F1Score", {"threshold": 0.0}, ValueError, r"threshold: expected a number in \(0, 1\]"),
     ],
 )
-def test_wrong_arguments_are_refused(
+def test_invalid_arguments_are_refused(
     name: str, options: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=rf"^{name}: {message}"):

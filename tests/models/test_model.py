@@ -138,7 +138,7 @@ def test_validation_after_epochs_of_a_list() -> None:
         fit(validation_freq=[0])
 
 
-def test_it_learns() -> None:
+def test_training_learns() -> None:
     x = np.concatenate([X + 3, X - 3])
     y = np.repeat([1, 2], len(X))
     model = make_model(9, metrics=["accuracy"], optimizer="rmsprop")

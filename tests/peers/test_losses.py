@@ -319,7 +319,7 @@ def test_a_net_trains_as_kerass(
         ).history["loss"]
         for model in (ours, theirs)
     )
-    # AfterThirdBatch these rates a step does not amplify what went before: each adds the errors of one gradient.
+    # At these rates a step does not amplify what went before: each adds the errors of one gradient.
     steps = epochs * -(-ROWS // batch_size)
     np.testing.assert_allclose(reported, expected, rtol=RELATIVE * steps)
     for one, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):

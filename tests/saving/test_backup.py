@@ -188,7 +188,7 @@ def test_numbers_of_numpy(tmp_path: Path, best: Any) -> None:
 def test_what_a_class_of_ones_own_counts_may_be_left_out(
     tmp_path: Path, name: str, value: Any
 ) -> None:
-    class FailingFloat(callbacks.EarlyStopping):
+    class Odd(callbacks.EarlyStopping):
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             super().on_epoch_end(epoch, logs)
             setattr(self, name, value)
@@ -196,10 +196,10 @@ def test_what_a_class_of_ones_own_counts_may_be_left_out(
         def on_train_end(self, logs: Any = None) -> None:
             """Put no weights back."""
 
-    with pytest.warns(UserWarning, match=r"can't hold the state of FailingFloat\('loss'\)"):
-        kept(tmp_path, FailingFloat("loss"))
-    with pytest.warns(UserWarning, match=r"has no state of FailingFloat\('loss'\)"):
-        kept(tmp_path, FailingFloat("loss"))
+    with pytest.warns(UserWarning, match=r"can't hold the state of Odd\('loss'\)"):
+        kept(tmp_path, Odd("loss"))
+    with pytest.warns(UserWarning, match=r"has no state of Odd\('loss'\)"):
+        kept(tmp_path, Odd("loss"))
 
 
 CHANGES: dict[str, Any] = {

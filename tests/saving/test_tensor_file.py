@@ -209,7 +209,7 @@ DATA = b"\0" * 4
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_what_is_refused(tmp_path: Path, header: Any, data: bytes, message: str) -> None:
+def test_invalid_files_are_refused(tmp_path: Path, header: Any, data: bytes, message: str) -> None:
     reason = refused(tmp_path / "file", build(header, data))
     assert any(each in reason for each in message.split("|")), reason
     assert len(reason) < 600

@@ -260,6 +260,6 @@ def training_bound(
 
     A step adds the error of its gradient (`roundings` roundings of a gradient no larger than the
     weights) times the learning rate (over 1 - momentum, its cumulative effect), and three roundings of
-    its own. AfterThirdBatch small learning rates it does not amplify the errors of earlier steps.
+    its own. At small learning rates it does not amplify the errors of earlier steps.
     """
     return relative_bound(steps * (learning_rate * roundings + 3), dtype)
