@@ -1,4 +1,4 @@
-"""Activation layers, by themselves and in training; activations themselves are in test_activations.py."""
+"""Activation layers, alone and in training; test_activations.py tests the activations."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_parameters(layer: layers.Layer, expected: Any) -> None:
     np.testing.assert_allclose(layer(X), [expected], rtol=relative_bound(2, np.float32))
 
 
-def test_defaults_are_kerass() -> None:
+def test_defaults_match_keras() -> None:
     relu = layers.ReLU()
     assert (relu.max_value, relu.negative_slope, relu.threshold) == (None, 0, 0)
     assert layers.LeakyReLU().negative_slope == 0.3
@@ -58,7 +58,7 @@ def test_defaults_are_kerass() -> None:
         (lambda: layers.Dense(3, "celu"), ValueError, "Keras's 'celu' is not supported"),
     ],
 )
-def test_bad_arguments_are_refused(make: Any, error: type[Exception], message: str) -> None:
+def test_invalid_arguments_are_refused(make: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         make()
 
@@ -76,21 +76,21 @@ ALL_PARAMETERS = {"max_value": 1.0, "negative_slope": 0.1, "threshold": 0.2}
         (partial(layers.LeakyReLU, 0.5), "relu", "relu", {}),
     ],
 )
-def test_training_goes_through_layers(
+def test_training_through_activation_layers(
     layer: Callable[..., layers.Layer], activation: str, name: str, parameters: dict[str, Any]
 ) -> None:
     rng = np.random.default_rng(0)
     x, ids = rng.normal(size=(33, 7)), rng.integers(3, size=33)
     dense = layers.Dense(19, activation, dtype="float64", bias_initializer="random_normal")
     hidden = [dense, layer(dtype="float64")]
-    # A few hundred roundings, of terms of the size of 1.
+    # A few hundred roundings, of terms of magnitude 1.
     bound = relative_bound(1000, np.float64)
     for actual, weight in zip(*trained(hidden, x, ids, name, parameters), strict=True):
         np.testing.assert_allclose(actual, weight, rtol=0, atol=bound)
 
 
 @pytest.mark.parametrize("name", ["sigmoid", "softplus", "exponential"])
-def test_an_activation_may_be_the_top(name: str) -> None:
+def test_an_activation_may_be_the_last_layer(name: str) -> None:
     rng = np.random.default_rng(0)
     x, ids = rng.normal(size=(33, 7)), rng.integers(3, size=33)
     model = cnet.Sequential([layers.Dense(3, name, dtype="float64")])

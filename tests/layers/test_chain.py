@@ -1,4 +1,4 @@
-"""Models and layers on a tape: `fit`'s bits, and the gradients of what they are made of."""
+"""Models and layers on a tape: the bits of `fit`, and the gradients of their operations."""
 
 from __future__ import annotations
 
@@ -153,12 +153,12 @@ def test_outputs_have_the_bits_of_a_call_without_a_tape(name: str, training: boo
         outputs = other(X, training=training)
     assert isinstance(outputs, autodiff.Tensor)
     assert (outputs.numpy() == expected).all()
-    for weight, twin in zip(one.weights, other.weights, strict=True):  # moving moments, too
+    for weight, twin in zip(one.weights, other.weights, strict=True):  # including moving statistics
         assert (weight.numpy() == twin.numpy()).all()
 
 
 def by_operations(model: cnet.Sequential, x: Any) -> Any:
-    """Return a model's output of operations, as it predicts."""
+    """Return the prediction of a model, computed by operations."""
     for layer in model.layers:
         if isinstance(layer, layers.Dense):
             kernel, bias = layer.weights
@@ -174,7 +174,7 @@ def by_operations(model: cnet.Sequential, x: Any) -> Any:
     return x
 
 
-def test_gradients_are_those_of_the_operations() -> None:
+def test_gradients_match_those_of_the_operations() -> None:
     model = make_model(
         lambda: [
             layers.Dense(6, "tanh"),
@@ -196,7 +196,7 @@ def test_gradients_are_those_of_the_operations() -> None:
     assert len(found[0]) == 1 + 8
     for one, other in zip(*found, strict=True):
         assert one.dtype == np.float64
-        # Sums of up to 49 · 6 terms through three layers, all of about one.
+        # Sums of up to 49 · 6 terms of magnitude 1, through three layers.
         scale = np.abs(other.numpy()).max()
         assert np.abs(one.numpy() - other.numpy()).max() <= relative_bound(2000, "float64") * scale
 
@@ -213,7 +213,7 @@ def test_the_gradient_of_the_input_through_a_rescaling_and_of_images() -> None:
     assert (tape.gradient(loss, images).numpy() == expected).all()
 
 
-def test_one_model_twice_on_a_tape_that_is_asked_twice() -> None:
+def test_one_model_twice_on_a_persistent_tape() -> None:
     model = make_model(lambda: [layers.Dense(4, "tanh")])
     one, other = X[:20], X[20:]
     singles = []
@@ -230,7 +230,7 @@ def test_one_model_twice_on_a_tape_that_is_asked_twice() -> None:
     assert (tape.gradient(both, weight).numpy() == singles[1] + singles[0]).all()
 
 
-def test_engines_are_used_again() -> None:
+def test_engines_are_reused() -> None:
     model = make_model(lambda: [layers.Dense(4, "softmax")])
     for _ in range(5):
         with GradientTape() as tape:
@@ -245,13 +245,13 @@ def test_engines_are_used_again() -> None:
 def test_a_layer_on_a_tape() -> None:
     layer = layers.Dense(3, "relu")
     with GradientTape() as tape:
-        outputs = layer(X)  # which builds it
+        outputs = layer(X)  # builds the layer
         loss = autodiff.reduce_sum(outputs)
     gradient = tape.gradient(loss, layer.trainable_weights[1]).numpy()
     assert (gradient == (outputs.numpy() > 0).sum(axis=0)).all()
 
 
-def test_tensors_make_tensors_without_a_tape() -> None:
+def test_tensors_give_tensors_without_a_tape() -> None:
     model = make_model(lambda: [layers.Dense(4)])
     assert isinstance(model(autodiff.constant(X)), autodiff.Tensor)
     assert isinstance(model.layers[0](autodiff.constant(X)), autodiff.Tensor)
@@ -268,7 +268,7 @@ def test_an_unbuilt_model_is_built() -> None:
 @pytest.mark.parametrize(
     ("x", "error"), [(X[:, :5], ValueError), (X[:0], ValueError), (np.array([["a"]]), TypeError)]
 )
-def test_bad_input_is_refused_as_without_a_tape(x: Any, error: type[Exception]) -> None:
+def test_invalid_input_is_refused_as_without_a_tape(x: Any, error: type[Exception]) -> None:
     model = make_model(lambda: [layers.Dense(4)])
     with GradientTape() as tape:
         with pytest.raises(error, match="expected"):
@@ -291,7 +291,7 @@ def test_the_second_derivative_of_the_engine_is_refused() -> None:
         outer.gradient(slope, x)
 
 
-def test_penalties_for_a_loop_of_ones_own() -> None:
+def test_penalties_in_a_custom_loop() -> None:
     model = make_model(
         lambda: [
             layers.Dense(4, kernel_regularizer=cnet.regularizers.L1L2(0.1, 0.2)),
@@ -305,7 +305,7 @@ def test_penalties_for_a_loop_of_ones_own() -> None:
     expected = np.float32(0.1) * np.sign(w) + np.float32(0.2) * (w + w)
     found = tape.gradient(penalty, kernel).numpy()
     assert (np.abs(found - expected) <= relative_bound(4, "float32") * np.abs(expected)).all()
-    # What is not added is not there.
+    # Penalties that are not added have no effect.
     plain = make_model(lambda: [layers.Dense(4), layers.Dense(2, trainable=False)])
     plain.set_weights(model.get_weights())
     gradients = []
@@ -328,7 +328,7 @@ def test_keras_names_of_sources() -> None:
     assert len(model.non_trainable_variables) == 2
 
 
-def test_gradients_are_refused_when_the_weights_are_others_by_now() -> None:
+def test_gradients_are_refused_after_a_change_of_the_weights() -> None:
     model = make_model(lambda: [layers.Dense(4, "tanh"), layers.Dense(1)])
     weights = model.trainable_weights
     with GradientTape(persistent=True) as tape:
@@ -340,7 +340,7 @@ def test_gradients_are_refused_when_the_weights_are_others_by_now() -> None:
 
 
 def test_moving_moments_may_be_written_before_gradients() -> None:
-    """As where a model sees real samples and then made ones, on one tape."""
+    """As for a model that sees real and generated samples on one tape."""
     model = make_model(lambda: [layers.Dense(4), layers.BatchNormalization(), layers.Dense(1)])
     with GradientTape() as tape:
         loss = autodiff.reduce_sum(model(X[:20], training=True) ** 2)
@@ -368,7 +368,7 @@ def test_gradients_by_probabilities() -> None:
     assert tape.gradient(loss, probabilities.logits) is not None
 
 
-def test_weights_of_frozen_layers_are_no_sources() -> None:
+def test_weights_of_frozen_layers_are_not_sources() -> None:
     model = make_model(lambda: [layers.Dense(4, trainable=False), layers.Dense(1)])
     with GradientTape() as tape:
         tape.watch(model.weights)
@@ -376,8 +376,8 @@ def test_weights_of_frozen_layers_are_no_sources() -> None:
             model(X)
 
 
-def test_two_threads_at_one_tape() -> None:
-    """Each gets the gradient that is right, or is told that another is at it."""
+def test_two_threads_use_one_tape() -> None:
+    """Each thread gets the right gradient, or an error that another thread uses the tape."""
     model = make_model(lambda: [layers.Dense(200, "tanh"), layers.Dense(1)])
     with GradientTape(persistent=True) as tape:
         targets = [autodiff.reduce_sum(model(X)) * factor for factor in (1.0, 2.0)]
@@ -408,7 +408,7 @@ def test_two_threads_at_one_tape() -> None:
     "make",
     [layers.Flatten, lambda: layers.Rescaling(0.5, 1), layers.Softmax, lambda: layers.Dropout(0.5)],
 )
-def test_layers_without_weights_alone(make: Callable[[], layers.Layer]) -> None:
+def test_single_layers_without_weights(make: Callable[[], layers.Layer]) -> None:
     x = RNG.normal(size=(4, 3))
     model = cnet.Sequential([make()])
     expected = model(x)
@@ -421,5 +421,5 @@ def test_layers_without_weights_alone(make: Callable[[], layers.Layer]) -> None:
     assert outputs.dtype == np.float32
     slope = {"Rescaling": 0.5, "Softmax": 0.0}.get(type(model.layers[0]).__name__, 1.0)
     gradient = tape.gradient(loss, given).numpy()
-    # Of a softmax's sum it is 0 but for roundings of numbers up to 1.
+    # The gradient of the sum of a softmax is 0, up to roundings of numbers up to 1.
     assert np.abs(gradient - slope).max() <= relative_bound(8, "float32")

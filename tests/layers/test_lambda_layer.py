@@ -1,4 +1,4 @@
-"""Layers of functions: shapes, training on a tape, and what is refused."""
+"""Lambda layers: shapes, training on a tape, and errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Y = (X[:, :1] * X[:, 1:2] > 0).astype(np.float32)
 
 
 def products(x: Any) -> Any:
-    """Return the features, and the products of each with the next."""
+    """Return the features, and the products of neighbouring features."""
     return autodiff.concatenate([x, x[:, 1:] * x[:, :-1]], axis=1)
 
 
@@ -54,7 +54,7 @@ def make_model() -> cnet.Sequential:
     return model
 
 
-def test_a_model_with_such_layers_learns() -> None:
+def test_a_model_with_lambda_layers_learns() -> None:
     model = make_model()
     history = model.fit(X, Y, epochs=60, verbose=0, validation_data=(X, Y)).history
     assert history["loss"][-1] < history["loss"][0] / 2
@@ -65,7 +65,7 @@ def test_a_model_with_such_layers_learns() -> None:
     assert (model(X) == model.predict(X, verbose=0)).all()
 
 
-def test_a_function_that_does_nothing_changes_no_bit() -> None:
+def test_an_identity_function_changes_no_bit() -> None:
     def make(*extra: layers.Layer) -> cnet.Sequential:
         cnet.utils.set_random_seed(0)
         model = cnet.Sequential(
@@ -83,7 +83,7 @@ def test_a_function_that_does_nothing_changes_no_bit() -> None:
     assert (plain.predict(X, verbose=0) == other.predict(X, verbose=0)).all()
 
 
-def test_files_hold_its_weights_and_not_itself(tmp_path: Path) -> None:
+def test_files_contain_weights_but_no_function(tmp_path: Path) -> None:
     model, other = make_model(), make_model()
     model.fit(X, Y, verbose=0)
     with pytest.raises(TypeError, match="its function is Python code"):
@@ -118,7 +118,7 @@ def test_invalid_uses_are_refused() -> None:
     ("function", "message"),
     [(np.sin, "does not support ufuncs"), (np.asarray, r"'own': .* not NumPy's functions")],
 )
-def test_functions_of_numpy_predict_and_do_not_train(function: Any, message: str) -> None:
+def test_numpy_functions_predict_but_do_not_train(function: Any, message: str) -> None:
     model = cnet.Sequential([layers.Lambda(function, name="own"), layers.Dense(1)])
     assert model(X).shape == (40, 1)
     model.compile("sgd", "mse")
@@ -128,7 +128,7 @@ def test_functions_of_numpy_predict_and_do_not_train(function: Any, message: str
     assert all((a == b).all() for a, b in zip(before, model.get_weights(), strict=True))
 
 
-def test_it_has_its_dtype_on_a_tape_and_off() -> None:
+def test_the_dtype_is_the_same_on_and_off_a_tape() -> None:
     factor = np.arange(6.0)
     layer = layers.Lambda(lambda x: x * factor)
     with autodiff.GradientTape():
@@ -136,7 +136,7 @@ def test_it_has_its_dtype_on_a_tape_and_off() -> None:
     assert outputs.dtype == layer(X.astype(np.float64)).dtype == np.float32
 
 
-def test_predictions_come_in_blocks() -> None:
+def test_predictions_are_computed_in_blocks() -> None:
     sizes: list[int] = []
 
     def noted(x: Any) -> Any:

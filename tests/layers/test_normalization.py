@@ -1,4 +1,4 @@
-"""Normalization layers: what they compute beside gradients, which test_training.py has."""
+"""Normalization layers: results; test_training.py tests their gradients."""
 
 from __future__ import annotations
 
@@ -20,14 +20,16 @@ def draw(*shape: int, seed: int = 0) -> npt.NDArray[Any]:
 
 
 def assert_near(actual: Any, expected: Any, dtype: str, roundings: int = 200) -> None:
-    """Sums of up to a hundred terms, none of them larger than a few dozen."""
+    """Compare sums of up to a hundred terms, each at most a few dozen."""
     bound = relative_bound(roundings, np.dtype(dtype)) * max(1, np.abs(expected).max())
     np.testing.assert_allclose(actual, expected, rtol=0, atol=bound)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("columns", [1, 7, 16, 50])
-def test_batch_normalization_goes_by_the_batch_and_remembers_it(columns: int, dtype: str) -> None:
+def test_batch_normalization_uses_the_batch_and_updates_moving_statistics(
+    columns: int, dtype: str
+) -> None:
     layer = layers.BatchNormalization(momentum=0.9, dtype=dtype)
     mean, variance = np.zeros(columns), np.ones(columns)
     for seed in range(3):
@@ -45,7 +47,7 @@ def test_batch_normalization_goes_by_the_batch_and_remembers_it(columns: int, dt
         np.testing.assert_array_equal(weight.numpy(), before)
 
 
-def test_fit_moves_the_moments_by_every_batch_and_evaluate_goes_by_them() -> None:
+def test_fit_updates_moving_statistics_and_evaluate_uses_them() -> None:
     x, y = draw(50, 6).astype(np.float32), draw(50, 2, seed=1).astype(np.float32)
     norm = layers.BatchNormalization(momentum=0.5)
     model = cnet.Sequential([layers.Input((6,)), norm, layers.Dense(2)])
@@ -64,7 +66,7 @@ def test_fit_moves_the_moments_by_every_batch_and_evaluate_goes_by_them() -> Non
     assert_near(model.evaluate(x, y, batch_size=1, verbose=0), expected, "float32", 1000)
 
 
-def test_a_frozen_batch_normalization_remembers_nothing() -> None:
+def test_a_frozen_batch_normalization_updates_nothing() -> None:
     x, y = draw(50, 6), draw(50, 2, seed=1)
     norm = layers.BatchNormalization(trainable=False)
     model = cnet.Sequential([layers.Input((6,)), norm, layers.Dense(2)])
@@ -75,7 +77,7 @@ def test_a_frozen_batch_normalization_remembers_nothing() -> None:
         np.testing.assert_array_equal(weight, first)
 
 
-def test_a_batch_of_one_row_is_all_beta() -> None:
+def test_a_batch_of_one_row_gives_beta() -> None:
     layer = layers.BatchNormalization(beta_initializer=cnet.initializers.Constant(0.25))
     np.testing.assert_array_equal(layer([[3.0, -1.0]], training=True), [[0.25, 0.25]])
 

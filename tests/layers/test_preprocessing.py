@@ -1,4 +1,4 @@
-"""Normalization by adapted or given moments; Rescaling is in test_layers.py."""
+"""Normalization with adapted or given moments; test_layers.py tests Rescaling."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def draw(*shape: int, seed: int = 0) -> npt.NDArray[Any]:
 
 
 def assert_near(actual: Any, expected: Any, dtype: str, roundings: int = 200) -> None:
-    """Sums of up to a hundred terms, none of them larger than a few dozen."""
+    """Compare sums of up to a hundred terms, each at most a few dozen."""
     bound = relative_bound(roundings, np.dtype(dtype)) * max(1, np.abs(expected).max())
     np.testing.assert_allclose(actual, expected, rtol=0, atol=bound)
 
 
-def test_normalization_adapts_to_data_of_any_type() -> None:
+def test_normalization_adapts_to_data_of_any_dtype() -> None:
     images = np.random.default_rng(0).integers(0, 256, size=(500, 4, 3), dtype=np.uint8)
     for axis, over in ((-1, (0, 1)), (None, (0, 1, 2)), ((1, 2), 0), (1, (0, 2))):
         layer = layers.Normalization(axis=axis)
@@ -35,7 +35,7 @@ def test_normalization_adapts_to_data_of_any_type() -> None:
         assert_near(layer(images), (images - mean) / np.sqrt(variance), "float32", 50)
 
 
-def test_normalization_by_given_moments_and_back() -> None:
+def test_normalization_with_given_moments_and_invert() -> None:
     moments = {"mean": [1.0, -2.0, 3.0], "variance": [4.0, 0.25, 0.0]}
     x = draw(9, 3)
     there = layers.Normalization(**moments)
@@ -46,7 +46,7 @@ def test_normalization_by_given_moments_and_back() -> None:
     np.testing.assert_allclose(back.mean[0], there.mean[0], rtol=1e-6)
 
 
-def test_adapting_again_forgets_and_weights_restore() -> None:
+def test_adapting_again_replaces_the_statistics_and_weights_restore_them() -> None:
     layer = layers.Normalization()
     layer.adapt(draw(50, 4, seed=1))
     layer.adapt(draw(50, 4, seed=2))
@@ -112,7 +112,7 @@ class Pages(cnet.utils.PyDataset):
     ],
 )
 def test_adapting_to_batches(axis: Any, form: Any) -> None:
-    """The moments are those of all samples, of numbers whose mean is large, too."""
+    """The moments are those of all samples, also if the mean is large."""
     data = draw(100, 4, 3) + 1000 * np.arange(3)
     layer = layers.Normalization(axis, dtype="float64")
     layer.adapt(form(np.array_split(data, [1, 30, 77])))
@@ -122,7 +122,7 @@ def test_adapting_to_batches(axis: Any, form: Any) -> None:
         np.testing.assert_allclose(found, np.broadcast_to(wanted, (1, 4, 3)), rtol=1e-11)
 
 
-def test_batches_that_fit_no_more_are_refused() -> None:
+def test_batches_of_another_shape_are_refused() -> None:
     layer = layers.Normalization()
     with pytest.raises(ValueError, match=r"expected input of shape \(batch, 3\), got \(batch, 4\)"):
         layer.adapt(iter([draw(2, 3), draw(2, 4)]))

@@ -1,4 +1,4 @@
-"""Dropout and noise: what they draw, and when. Their gradients are in test_training.py."""
+"""Dropout and noise: random numbers. test_training.py tests their gradients."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ def test_dropout_drops_at_its_rate(rate: float, dtype: str) -> None:
     np.testing.assert_array_equal(y[kept], np.dtype(dtype).type(1 / (1 - rate)))
     deviation = math.sqrt(rate * (1 - rate))
     assert abs(kept.mean() - (1 - rate)) < mean_bound(deviation, kept.size)
-    for axis in (0, 1):  # no row or column has more than its due
+    for axis in (0, 1):  # no row or column is dropped more often than others
         spread = STANDARD_ERRORS * deviation / math.sqrt(kept.shape[axis])
         assert np.abs(kept.mean(axis=axis) - (1 - rate)).max() < spread
-    # Neighbours are independent of one another.
+    # Neighbouring elements are independent.
     for a, b in ((kept[1:], kept[:-1]), (kept[:, 1:], kept[:, :-1])):
         assert abs((a & b).mean() - (1 - rate) ** 2) < mean_bound(0.5, a.size)
 
 
-def test_dropout_is_the_same_for_both_types_and_any_part_of_the_batch() -> None:
+def test_dropout_is_the_same_for_both_dtypes_and_any_part_of_the_batch() -> None:
     masks = [
         layers.Dropout(0.5, seed=1, dtype=d)(ONES, training=True) for d in ("float32", "float64")
     ]
@@ -40,7 +40,7 @@ def test_dropout_is_the_same_for_both_types_and_any_part_of_the_batch() -> None:
     np.testing.assert_array_equal(part, masks[0][:50, :99])
 
 
-def test_each_batch_and_each_seed_draws_its_own() -> None:
+def test_each_batch_and_each_seed_draws_other_numbers() -> None:
     layer = layers.Dropout(0.5, seed=1)
     draws = [layer(ONES, training=True) for _ in range(3)] + [
         layers.Dropout(0.5, seed=2)(ONES, training=True)
@@ -56,7 +56,7 @@ def test_each_batch_and_each_seed_draws_its_own() -> None:
     np.testing.assert_array_equal(layers.Dropout(0.5)(ONES, training=True), first)
 
 
-def test_what_is_dropped_is_zero_whatever_it_was() -> None:
+def test_dropped_values_are_zero_even_if_not_finite() -> None:
     wild = np.full((50, 50), np.inf, np.float32)
     y = layers.Dropout(0.5, seed=1)(wild, training=True)
     assert set(np.unique(y)) == {0, np.inf}
@@ -65,7 +65,7 @@ def test_what_is_dropped_is_zero_whatever_it_was() -> None:
 
 @pytest.mark.parametrize("make", [layers.Dropout, layers.GaussianNoise])
 @pytest.mark.parametrize("rate", [0.0, 0.4])
-def test_prediction_is_untouched(make: Any, rate: float) -> None:
+def test_predictions_are_unchanged(make: Any, rate: float) -> None:
     x = np.random.default_rng(0).normal(size=(40, 30)).astype(np.float32)
     np.testing.assert_array_equal(make(rate)(x), x)
     if rate == 0:
@@ -77,7 +77,7 @@ def test_noise_is_normal(dtype: str) -> None:
     x = np.random.default_rng(0).normal(size=ONES.shape).astype(dtype)
     y = layers.GaussianNoise(0.5, seed=1, dtype=dtype)(x, training=True)
     z = np.sort((np.asarray(y, np.float64) - x).ravel() / 0.5)
-    # x is rounded to its type once more, by far less than the bound.
+    # The rounding of x to its dtype is far smaller than the bound.
     cumulative = np.array([0.5 * math.erfc(-value / math.sqrt(2)) for value in z[::97]])
     positions = np.arange(len(z))[::97] / len(z)
     assert np.abs(cumulative - positions).max() < kolmogorov_bound(z.size)
@@ -89,7 +89,7 @@ def test_noise_is_normal(dtype: str) -> None:
         assert abs((a * b).mean()) < mean_bound(0.25, a.size)
 
 
-def test_training_draws_anew_for_each_batch_and_again_the_same_from_the_same_seeds() -> None:
+def test_training_draws_for_each_batch_and_is_reproducible() -> None:
     def trained() -> list[bytes]:
         cnet.utils.set_random_seed(3)
         model = cnet.Sequential(

@@ -1,4 +1,4 @@
-"""Gradients of layers as the engine trains them, against derivatives of NumPy's formulas."""
+"""Gradients of layers in training, compared with derivatives of NumPy formulas."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROWS, FEATURES, UNITS, OUTPUTS = 23, 5, 67, 3
 
 
 def standardized(x: Array, axis: int) -> Array:
-    """By operations that complex numbers go through as real ones do."""
+    """Standardize with operations that are also defined for complex numbers."""
     difference = x - x.mean(axis=axis, keepdims=True)
     return difference / np.sqrt((difference**2).mean(axis=axis, keepdims=True) + 1e-3)
 
@@ -31,7 +31,7 @@ def affine(layer: Any, z: Array, weights: dict[str, Array]) -> Array:
 
 
 def apply(layer: Any, x: Array, weights: dict[str, Array], step: int) -> Array:
-    """Return a layer's output for a batch that trains."""
+    """Return the output of a layer for a training batch."""
     kind = type(layer).__name__
     if kind == "Dense":
         z = x @ weights[layer.weights[0].path] + weights[layer.weights[1].path]
@@ -70,7 +70,7 @@ def penalty(model: cnet.Sequential, weights: dict[str, Array]) -> Any:
 
 
 def gradients(model: cnet.Sequential, x: Array, y: Array, step: int) -> dict[str, Array]:
-    """Return the loss's gradient by complex steps: f(w + ih) = f(w) + ih f'(w), all but exactly."""
+    """Return the gradient of the loss by complex steps: f(w + ih) = f(w) + ih f'(w), almost exactly."""
     weights = {weight.path: weight.numpy().astype(complex) for weight in model.weights}
     h = 1e-30
 
@@ -159,7 +159,7 @@ def _float64() -> Any:
 
 @pytest.mark.parametrize("threads", [*in_ci(1), 3])
 @pytest.mark.parametrize("name", NETS)
-def test_a_step_goes_down_the_gradient(name: str, threads: int) -> None:
+def test_a_step_follows_the_gradient(name: str, threads: int) -> None:
     cnet.utils.set_random_seed(1)
     rng = np.random.default_rng(0)
     model = cnet.Sequential([layers.Input((FEATURES,)), *NETS[name]()])
@@ -167,14 +167,14 @@ def test_a_step_goes_down_the_gradient(name: str, threads: int) -> None:
     limit = cnet.get_num_threads()
     cnet.set_num_threads(threads)
     try:
-        for step in range(2):  # the second draws other numbers
+        for step in range(2):  # the second step draws other numbers
             x, y = rng.normal(size=(ROWS, FEATURES)), rng.normal(size=(ROWS, OUTPUTS))
             before = {weight.path: weight.numpy() for weight in model.weights}
             expected = gradients(model, x, y, step)
             model.train_on_batch(x, y)
             for weight in model.trainable_weights:
-                # Sums of products of a few hundred terms; what cancels in them is of the size of the
-                # largest gradient and the weight.
+                # Sums of a few hundred products; cancelling terms are as large as the largest gradient
+                # and the weight.
                 size = np.abs(expected[weight.path]).max() + np.abs(before[weight.path]).max()
                 np.testing.assert_allclose(
                     before[weight.path] - weight.numpy(),

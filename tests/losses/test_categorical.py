@@ -1,4 +1,4 @@
-"""Losses of classes, of arrays and in training, and finding losses by name."""
+"""Losses of classes, on arrays and in training; losses by name."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def rows_of(labels: Array) -> Array:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_of_logits(name: str, dtype: type) -> None:
+def test_losses_of_logits(name: str, dtype: type) -> None:
     loss = type(losses.get(name))(from_logits=True)
     logits: Array = 3 * np.random.default_rng(1).normal(size=(BATCH, CLASSES)).astype(dtype)
     labels = draw_labels(loss)
@@ -51,7 +51,7 @@ def test_of_logits(name: str, dtype: type) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_of_probabilities(name: str, dtype: type) -> None:
+def test_losses_of_probabilities(name: str, dtype: type) -> None:
     loss = losses.get(name)
     p: Array = np.random.default_rng(1).uniform(0.1, 1, size=(BATCH, CLASSES)).astype(dtype)
     labels = draw_labels(loss)
@@ -64,13 +64,13 @@ def test_of_probabilities(name: str, dtype: type) -> None:
 @pytest.mark.parametrize(
     "ids", [[1, 0], [[1], [0]], [1.0, 0.0], np.array([True, False]), np.array([1, 0], np.uint8)]
 )
-def test_ids_of_any_kind(ids: Any) -> None:
+def test_ids_of_any_dtype(ids: Any) -> None:
     p = [[0.25, 0.75], [0.5, 0.5]]
     expected = losses.CategoricalCrossentropy()([[0, 1], [1, 0]], p)
     assert losses.SparseCategoricalCrossentropy()(ids, p) == expected
 
 
-def test_each_loss_refuses_the_others_labels() -> None:
+def test_labels_of_the_other_kind_are_refused() -> None:
     p = [[0.25, 0.75], [0.5, 0.5]]
     with pytest.raises(ValueError, match=r"sparse_categorical_crossentropy|Sparse"):
         losses.SparseCategoricalCrossentropy()([[0, 1], [1, 0]], p)
@@ -82,7 +82,7 @@ def test_each_loss_refuses_the_others_labels() -> None:
     ("labels", "message"),
     [([0, 7], "7 at row 1"), ([-1, 0], "-1 at row 0"), ([0], "labels"), ([0.5, 1], "0.5 at row 0")],
 )
-def test_wrong_ids_are_refused(labels: Any, message: str) -> None:
+def test_invalid_ids_are_refused(labels: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         losses.SparseCategoricalCrossentropy()(labels, np.full((2, 7), 1 / 7))
 
@@ -108,7 +108,7 @@ def test_options() -> None:
 
 
 class Squared(losses.Loss):
-    """A loss that a user wrote, which the engine knows nothing of."""
+    """A custom loss, which the engine lacks."""
 
     def __call__(self, y_true: Any, y_pred: Any) -> float:
         return float(np.square(np.subtract(y_true, y_pred)).mean())
@@ -117,7 +117,7 @@ class Squared(losses.Loss):
 @pytest.mark.parametrize(
     "identifier", ["gini", "", None, 3, ["categorical_crossentropy"], losses.Loss()]
 )
-def test_get_refuses_what_is_no_loss(identifier: Any) -> None:
+def test_get_refuses_other_objects(identifier: Any) -> None:
     error = ValueError if isinstance(identifier, str) else TypeError
     with pytest.raises(error, match=r"loss: (expected one of .*, got |Loss doesn't define)"):
         losses.get(identifier)
@@ -148,7 +148,7 @@ X, IDS = RNG.normal(size=(60, 4)), RNG.integers(3, size=60)
 
 @pytest.mark.parametrize("ignored", [1, -1, 255])
 @pytest.mark.parametrize("from_logits", [False, True])
-def test_a_class_that_is_ignored_has_no_loss(ignored: int, from_logits: bool) -> None:
+def test_an_ignored_class_has_no_loss(ignored: int, from_logits: bool) -> None:
     p = RNG.uniform(0.1, 1, (60, 3))
     ids = np.where(IDS == 1, ignored, IDS)
     kept = IDS != 1
@@ -174,7 +174,7 @@ def test_a_class_that_is_ignored_has_no_loss(ignored: int, from_logits: bool) ->
 
 @pytest.mark.parametrize("ignored", [1, -1, 255])
 @pytest.mark.parametrize("last", ["linear", "softmax"])
-def test_training_is_by_the_rows_that_are_not_ignored(ignored: int, last: str) -> None:
+def test_training_uses_the_rows_that_are_not_ignored(ignored: int, last: str) -> None:
     from_logits = last == "linear"
     ids = np.where(IDS == 1, ignored, IDS)
     with_them = compiled(losses.SparseCategoricalCrossentropy(from_logits, ignored), last)
@@ -182,7 +182,7 @@ def test_training_is_by_the_rows_that_are_not_ignored(ignored: int, last: str) -
     kept = np.flatnonzero(IDS != 1)
     wild = np.where((IDS == 1)[:, np.newaxis], 1e30, X)
     for _ in range(3):
-        # Rows that add nothing to a sum change none of its bits.
+        # Rows that add zero to a sum do not change its bits.
         loss, _ = with_them.train_on_batch(wild, ids)
         expected, _ = without.train_on_batch(X[kept], IDS[kept])
         assert loss == pytest.approx(expected, rel=1e-12)
@@ -193,7 +193,7 @@ def test_training_is_by_the_rows_that_are_not_ignored(ignored: int, last: str) -
 
 
 @pytest.mark.parametrize("ignored", [-1, 255])
-def test_weights_of_classes_go_with_one_that_is_ignored(ignored: int) -> None:
+def test_class_weights_with_an_ignored_class(ignored: int) -> None:
     ids, loss = (
         np.where(IDS == 1, ignored, IDS),
         losses.SparseCategoricalCrossentropy(True, ignored),
@@ -204,7 +204,7 @@ def test_weights_of_classes_go_with_one_that_is_ignored(ignored: int) -> None:
     assert bits(by_class) == bits(by_sample)
 
 
-def test_other_labels_outside_the_classes_are_refused_beside_it() -> None:
+def test_other_labels_outside_the_classes_are_refused() -> None:
     model = compiled(losses.SparseCategoricalCrossentropy(True, -1))
     before = bits(model)
     with pytest.raises(ValueError, match="labels: -2 at row 1 is outside"):
@@ -213,19 +213,19 @@ def test_other_labels_outside_the_classes_are_refused_beside_it() -> None:
 
 
 @pytest.mark.parametrize("ignored", [1, 255])
-def test_a_weight_of_an_ignored_row_counts_nowhere(ignored: int) -> None:
+def test_the_weight_of_an_ignored_row_has_no_effect(ignored: int) -> None:
     ids, weights = np.where(IDS == 1, ignored, IDS), RNG.uniform(1, 2, 60)
     for reduction in ("mean", "mean_with_sample_weight", "sum"):
         loss = losses.SparseCategoricalCrossentropy(True, ignored, reduction)  # type: ignore[arg-type]
         model = compiled(loss)
         expected = loss(ids, model.predict(X, verbose=0), weights)
         reported = model.evaluate(X, ids, len(X), verbose=0, sample_weight=weights)[0]
-        # The engine multiplies in float32: a rounding a row.
+        # The engine multiplies in float32: one rounding per row.
         assert reported == pytest.approx(expected, rel=float(np.finfo(np.float32).eps))
 
 
 @pytest.mark.parametrize("reduction", ["mean", "mean_with_sample_weight", "sum"])
-def test_any_number_of_threads_ignores_the_same(reduction: Any) -> None:
+def test_ignored_classes_with_any_number_of_threads(reduction: Any) -> None:
     x, ids = RNG.normal(size=(600, 4)), RNG.integers(-1, 3, size=600).astype(np.int16)
     weights = RNG.uniform(size=600)
 
@@ -242,15 +242,15 @@ def test_any_number_of_threads_ignores_the_same(reduction: Any) -> None:
     assert trained(1) == trained(2) == trained(5)
 
 
-def test_an_infinite_weight_of_an_ignored_row_counts_nowhere() -> None:
+def test_an_infinite_weight_of_an_ignored_row_has_no_effect() -> None:
     loss = losses.SparseCategoricalCrossentropy(ignore_class=1, reduction="sum")
     weighted = loss([0, 1], [[0.5, 0.5], [0.5, 0.5]], sample_weight=[1.0, np.inf])
     assert weighted == loss([0], [[0.5, 0.5]])
 
 
 @pytest.mark.parametrize("last", ["softmax", None])
-def test_rows_of_zeros_train_nothing(last: str | None) -> None:
-    """Labels of zeros mask a sample: its loss is 0 wherever the weights are, so they stay."""
+def test_rows_of_zeros_have_no_effect(last: str | None) -> None:
+    """Labels of zeros mask a sample: its loss is 0 for any weights, so they do not change."""
     model = Sequential([cnet.Input((4,)), layers.Dense(3, activation=last)])
     model.compile(optimizers.SGD(1.0), losses.CategoricalCrossentropy(from_logits=last is None))
     before, x = model.get_weights(), np.random.default_rng(0).normal(size=(8, 4))
@@ -261,8 +261,8 @@ def test_rows_of_zeros_train_nothing(last: str | None) -> None:
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("last", ["softmax", None])
-def test_a_step_by_unnormalized_labels(last: str | None, smoothing: float) -> None:
-    """One step of plain SGD against central differences of the loss by each weight."""
+def test_a_step_with_unnormalized_labels(last: str | None, smoothing: float) -> None:
+    """Compare a step of plain SGD with central differences of the loss by each weight."""
     loss = losses.CategoricalCrossentropy(from_logits=last is None, label_smoothing=smoothing)
     model = Sequential(
         [cnet.Input((4,), dtype="float64"), layers.Dense(3, activation=last, dtype="float64")]
@@ -285,7 +285,7 @@ def test_a_step_by_unnormalized_labels(last: str | None, smoothing: float) -> No
         assert (np.abs((new - old) - step) <= bound).all()
 
 
-def test_the_engine_counts_accuracy_beside_a_focal_loss() -> None:
+def test_the_engine_counts_accuracy_with_a_focal_loss() -> None:
     model = compiled(losses.CategoricalFocalCrossentropy(from_logits=True))
     labels = np.eye(3)[IDS]
     counted = model.evaluate(X, labels, verbose=0)[1]

@@ -1,4 +1,4 @@
-"""Losses of one's own: functions, classes with a `call`, their reductions and weights."""
+"""Custom losses: functions, classes with a `call`, reductions and weights."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WEIGHTS = RNG.uniform(0, 2, 50).astype(np.float32)
 
 
 def squared(y_true: Any, y_pred: Any) -> Any:
-    """Return what the engine's mean squared error is."""
+    """Return the mean squared error, as the engine does."""
     return autodiff.reduce_mean(autodiff.square(y_true - y_pred), axis=-1)
 
 
@@ -45,7 +45,7 @@ def fitted(loss: Any, **options: Any) -> tuple[cnet.Sequential, dict[str, list[f
 
 
 @pytest.mark.parametrize("loss", [squared, squares, one_number, Squared, Squared()])
-def test_it_trains_as_the_engine_does(loss: Any) -> None:
+def test_training_matches_the_engine(loss: Any) -> None:
     (model, history), (expected, expected_history) = fitted(loss), fitted("mse")
     for one, other in zip(model.get_weights(), expected.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
@@ -54,8 +54,8 @@ def test_it_trains_as_the_engine_does(loss: Any) -> None:
         np.testing.assert_allclose(values, expected_history[key], rtol=1e-5)
 
 
-def test_its_gradient_is_the_engines_where_its_operations_are() -> None:
-    """Of 16 samples with 4 outputs: what is divided by powers of two is not rounded."""
+def test_the_gradient_has_the_bits_of_the_engine() -> None:
+    """With 16 samples and 4 outputs: divisions by powers of two are exact."""
     y, found = np.concatenate([Y, Y[:, :1]], axis=1), []
     for loss in (squared, "mse"):
         cnet.utils.set_random_seed(0)
@@ -68,7 +68,7 @@ def test_its_gradient_is_the_engines_where_its_operations_are() -> None:
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "mean_with_sample_weight", "none"])
-def test_reductions_and_weights_are_those_of_other_losses(reduction: Any) -> None:
+def test_reductions_and_weights_match_other_losses(reduction: Any) -> None:
     for sample_weight in (None, WEIGHTS, WEIGHTS[:, None], 0.5):
         for function in (squared,) if reduction == "sum" else (squared, squares):
             loss = losses.LossFunctionWrapper(function, reduction=reduction)
@@ -91,7 +91,7 @@ def test_weights_in_training(reduction: Any) -> None:
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
 
 
-def test_what_weighs_nothing_may_be_nan() -> None:
+def test_samples_of_weight_zero_may_be_nan() -> None:
     predictions = autodiff.Variable([[1.0], [np.nan]])
     with GradientTape() as tape:
         loss = losses.LossFunctionWrapper(squared)([[0.0], [0.0]], predictions, [1.0, 0.0])
@@ -100,7 +100,7 @@ def test_what_weighs_nothing_may_be_nan() -> None:
 
 
 @pytest.mark.parametrize("loss", [squared, squares, "mse"])
-def test_samples_that_weigh_nothing_are_left_out_of_training(loss: Any) -> None:
+def test_training_skips_samples_of_weight_zero(loss: Any) -> None:
     x, y, weights = X.copy(), Y.copy(), np.ones(50)
     x[3], y[5, 1], weights[3:6] = np.inf, np.nan, 0
     found = []
@@ -116,7 +116,7 @@ def test_samples_that_weigh_nothing_are_left_out_of_training(loss: Any) -> None:
 
 
 def test_tensors_as_labels() -> None:
-    """A function is differentiated by them; the engine's losses and weights of samples refuse."""
+    """A function is differentiated by its labels; engine losses and sample weights refuse tensors."""
     labels, predictions = autodiff.Variable(Y), autodiff.Variable(X[:, :3])
     with GradientTape() as tape:
         loss = losses.LossFunctionWrapper(squared)(labels, predictions)
@@ -137,7 +137,7 @@ def test_tensors_as_labels() -> None:
     assert isinstance(losses.MeanSquaredError()(labels, predictions), autodiff.Tensor)
 
 
-def test_a_class_that_makes_another_loss_of_the_engines() -> None:
+def test_a_subclass_that_extends_an_engine_loss() -> None:
     class Twice(losses.MeanSquaredError):
         def call(self, y_true: Any, y_pred: Any) -> Any:
             return 2 * super().call(y_true, y_pred)
@@ -148,7 +148,7 @@ def test_a_class_that_makes_another_loss_of_the_engines() -> None:
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
 
 
-def test_sparse_metrics_beside_a_function() -> None:
+def test_sparse_metrics_with_a_loss_function() -> None:
     model = cnet.Sequential([cnet.Input((5,)), layers.Dense(3, "softmax")])
     model.compile(
         "sgd",
@@ -192,7 +192,7 @@ def test_shapes_of_labels(labels: tuple[int, ...], outputs: int) -> None:
     assert seen == [((50, 1), np.float32, (50, outputs))]
 
 
-def test_it_can_be_saved_and_loaded_with_its_function(tmp_path: Path) -> None:
+def test_saving_and_loading_with_custom_objects(tmp_path: Path) -> None:
     loss = losses.LossFunctionWrapper(weighted, reduction="sum", factor=2.0)
     model, _ = fitted(loss)
     model.save(tmp_path / "model.safetensors")
@@ -213,7 +213,7 @@ def weighted(y_true: Any, y_pred: Any, factor: float) -> Any:
     return factor * squared(y_true, y_pred)
 
 
-def test_bad_functions() -> None:
+def test_invalid_functions_are_refused() -> None:
     with pytest.raises(TypeError, match="fn: expected a function"):
         losses.LossFunctionWrapper(3)  # type: ignore[arg-type]
     model = cnet.Sequential([cnet.Input((5,)), layers.Dense(3)])
@@ -255,8 +255,8 @@ def test_bad_functions() -> None:
         model.fit(X, Y, verbose=0)
 
 
-def test_it_goes_back_to_the_logits_of_a_softmax() -> None:
-    """Predictions that are certain and wrong have a gradient only through the logits."""
+def test_gradients_are_taken_at_the_logits_of_a_softmax() -> None:
+    """Wrong predictions of probability 1 have a gradient only through the logits."""
     model = cnet.Sequential([cnet.Input((1,)), layers.Dense(2, "softmax", use_bias=False)])
     model.set_weights([np.array([[200.0, -200.0]])])
     with GradientTape() as tape:

@@ -1,4 +1,4 @@
-"""What all losses have in common: reductions, weights, shapes, functions and configs."""
+"""Common behaviour of losses: reductions, weights, shapes, functions and configs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_reductions_of_arrays(reduction: Any, plain: float, weighted: float) -> 
 
 
 @pytest.mark.parametrize("reduction", ["none", None])
-def test_what_is_not_reduced(reduction: Any) -> None:
+def test_reduction_none(reduction: Any) -> None:
     loss = losses.MeanSquaredError(reduction)
     np.testing.assert_allclose(loss(Y, P), EACH, rtol=1e-13)
     np.testing.assert_allclose(loss(Y, P, WEIGHTS), EACH * WEIGHTS, rtol=1e-13)
@@ -63,7 +63,7 @@ def one_layer(loss: Any) -> Sequential:
 
 @pytest.mark.parametrize(("reduction", "plain", "weighted"), REDUCED)
 def test_reductions_in_training(reduction: Any, plain: float, weighted: float) -> None:
-    # A row of the kernel is the prediction of a sample, so its step is the gradient.
+    # Each row of the kernel is the prediction of a sample, so its update is the gradient.
     for sample_weight, expected in ((None, plain), (WEIGHTS, weighted)):
         model = one_layer(losses.MeanSquaredError(reduction))
         reported = model.train_on_batch(np.eye(10), Y, sample_weight=sample_weight)
@@ -75,7 +75,7 @@ def test_reductions_in_training(reduction: Any, plain: float, weighted: float) -
 
 
 @pytest.mark.parametrize("batch_size", [3, 10])
-def test_each_batch_is_reduced_by_itself(batch_size: int) -> None:
+def test_each_batch_is_reduced_separately(batch_size: int) -> None:
     parts = [slice(i, i + batch_size) for i in range(0, 10, batch_size)]
     for reduction, *_ in REDUCED:
         loss = losses.MeanSquaredError(reduction)
@@ -85,7 +85,7 @@ def test_each_batch_is_reduced_by_itself(batch_size: int) -> None:
         assert reported == pytest.approx(sum(by_batch) / 10, rel=1e-13)
 
 
-def test_a_sum_of_weights_of_zero_teaches_nothing() -> None:
+def test_a_weight_sum_of_zero_changes_nothing() -> None:
     weights = np.array([1.0, -1.0] * 5)
     loss = losses.MeanSquaredError("mean_with_sample_weight")
     assert loss(Y, P, weights) == 0
@@ -96,7 +96,7 @@ def test_a_sum_of_weights_of_zero_teaches_nothing() -> None:
 
 @pytest.mark.parametrize("reduction", ["none", None])
 @pytest.mark.parametrize("call", ["fit", "evaluate", "train_on_batch"])
-def test_training_wants_one_number(reduction: Any, call: str) -> None:
+def test_training_requires_a_scalar_loss(reduction: Any, call: str) -> None:
     model = one_layer(losses.MeanSquaredError(reduction))
     message = f"MeanSquaredError: reduction: .* need a single number, got {reduction}"
     with pytest.raises(ValueError, match=message.replace(" none", " 'none'")):
@@ -105,16 +105,16 @@ def test_training_wants_one_number(reduction: Any, call: str) -> None:
 
 
 @pytest.mark.parametrize("cls", _FUNCTIONS, ids=lambda cls: cls.name)
-def test_a_loss_has_a_function_of_its_samples(cls: type[Loss]) -> None:
+def test_a_loss_has_a_function_of_samples(cls: type[Loss]) -> None:
     function = _FUNCTIONS[cls]
     assert getattr(losses, function.__name__) is function
-    assert cls.name == ("huber_loss" if cls is losses.Huber else function.__name__)  # as Keras
+    assert cls.name == ("huber_loss" if cls is losses.Huber else function.__name__)  # as in Keras
     p = RNG.uniform(0.1, 0.9, (4, 3))
     y: Any = [0, 1, 2, 1] if cls.sparse else np.eye(3)[[0, 1, 2, 1]]
     each = function(y, p)
     assert each.shape == (4,)
     assert each.mean() == pytest.approx(cls()(y, p), rel=1e-13)
-    row = function(y[0], p[0])  # a sample alone
+    row = function(y[0], p[0])  # a single sample
     assert row.shape == ()
     assert row == each[0]
     further = function(np.reshape(y, (2, 2, *np.shape(y)[1:])), p.reshape(2, 2, 3))
@@ -124,7 +124,7 @@ def test_a_loss_has_a_function_of_its_samples(cls: type[Loss]) -> None:
     assert loss.get_config() == cls().get_config()
 
 
-def test_options_of_functions_are_those_of_classes() -> None:
+def test_functions_have_the_options_of_the_classes() -> None:
     p, y = RNG.uniform(0.1, 0.9, (4, 3)), np.eye(3)[[0, 1, 2, 1]]
     for name, options in [
         ("Huber", {"delta": 0.3}),
@@ -200,7 +200,7 @@ def test_a_dtype_is_refused(cls: Any) -> None:
         ((Y, P, "a"), TypeError, "MeanSquaredError: sample_weight: expected numbers"),
     ],
 )
-def test_what_is_wrong_is_refused(
+def test_invalid_arguments_are_refused(
     arguments: tuple[Any, ...], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=re.escape(message)):

@@ -1,4 +1,4 @@
-"""Losses of what a tape records: the values of arrays, the engine's gradients."""
+"""Losses on a tape: equal values as for arrays, and the gradients of the engine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LOGITS = [
 
 
 def draw(cls: type[Loss]) -> tuple[Array, Array]:
-    """Return labels and predictions in float64, away from kinks and from where a loss is steep."""
+    """Return labels and predictions in float64, away from kinks and steep parts of the loss."""
     rng = np.random.default_rng(0)
     p = rng.uniform(0.2, 0.8, (5, 3))
     if cls.sparse:
@@ -50,13 +50,13 @@ def gradient(function: Any, predictions: Array, grad: Any = None) -> tuple[Any, 
 
 
 def assert_gradient(function: Any, predictions: Array, steepness: float) -> None:
-    """Compare with central differences of the loss of arrays, if need be of its product with a grad."""
+    """Compare with central differences of the loss of arrays, or of its product with a grad."""
     loss, found = gradient(function, predictions)
     assert isinstance(loss, autodiff.Tensor)
     assert loss.dtype == found.dtype == np.float64
     np.testing.assert_array_equal(loss.numpy(), function(predictions))
     differences = central_difference(lambda: float(np.sum(function(predictions))), predictions)
-    # The losses' third derivatives are below 2 / 0.2³ times the steepness, their terms below two.
+    # The third derivatives of the losses are below 2 / 0.2³ times the steepness, their terms below 2.
     bound = difference_bound(2 * predictions.size * steepness, 60, 250 * steepness)
     assert (np.abs(found - differences) <= bound).all()
 
@@ -129,7 +129,7 @@ def test_shapes_that_fit(y_shape: Any, p_shape: Any) -> None:
 
 @pytest.mark.parametrize("cls", _FUNCTIONS)
 def test_results_have_the_bits_of_the_engine(cls: type[Loss]) -> None:
-    """Of 17 samples: no power of two."""
+    """With 17 samples, which is not a power of two."""
     y, p = draw(cls)
     y, p = np.resize(y, (17, *y.shape[1:])), np.resize(p, (17, 3)).astype(np.float32)
     loss = cls()
@@ -163,7 +163,7 @@ def test_a_step_has_the_bits_of_fit() -> None:
             x, y, batch_size=19, shuffle=False, sample_weight=sample_weight, verbose=0
         )
         assert model.get_weights()[0].tobytes() == kernel.tobytes()
-        # The engine rounds each weighted loss to float32 and adds them up in double.
+        # The engine rounds each weighted loss to float32 and sums in float64.
         rounded = each if sample_weight is None else each * sample_weight
         assert rounded.dtype == np.float32
         assert history.history["loss"][0] == sum(map(float, rounded)) / 19
@@ -172,7 +172,7 @@ def test_a_step_has_the_bits_of_fit() -> None:
         ) * float(value)
 
 
-def test_nothing_of_nothing() -> None:
+def test_empty_batches() -> None:
     loss = losses.MeanSquaredError()
     result, found = gradient(lambda p: loss(np.zeros((0, 2)), p), np.zeros((0, 2)))
     assert result == 0
@@ -198,7 +198,7 @@ def test_graphs_are_refused() -> None:
 
 
 def test_ignored_samples_have_no_gradient() -> None:
-    """Neither in each sample's loss nor in the mean of none."""
+    """The loss of each sample has none, nor the mean of no samples."""
     logits = autodiff.Variable([[1.0, 2.0, 3.0], [0.5, 0.25, 0.0]])
     with autodiff.GradientTape() as tape:
         each = losses.sparse_categorical_crossentropy([1, 7], logits, True, ignore_class=7)

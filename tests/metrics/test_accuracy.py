@@ -1,4 +1,4 @@
-"""Accuracies of arrays; how models use them is in test_init.py."""
+"""Accuracies of arrays; test_init.py tests metrics in models."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ACCURACIES = [
     "top_k_categorical_accuracy",
 ]
 NAMES = ["sparse_categorical_accuracy", "categorical_accuracy"]
-# Two of these three are right: the first of two greatest probabilities is the prediction.
+# Two of these three are correct: of two equal maxima the first is the prediction.
 PREDICTIONS = [[0.2, 0.7, 0.1], [0.4, 0.4, 0.2], [0.3, 0.3, 0.4]]
 IDS = [1, 0, 1]
 
@@ -27,7 +27,7 @@ def labels_for(name: str) -> Any:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_part_that_is_right(name: str) -> None:
+def test_the_fraction_of_correct_predictions(name: str) -> None:
     metric = metrics.get(name)
     assert metric(labels_for(name), PREDICTIONS) == 2 / 3
 
@@ -35,16 +35,16 @@ def test_the_part_that_is_right(name: str) -> None:
 @pytest.mark.parametrize(
     "ids", [IDS, [[id] for id in IDS], np.array(IDS, np.uint8), [1.0, 0.0, 1.0]]
 )
-def test_ids_of_any_kind(ids: Any) -> None:
+def test_ids_of_any_dtype(ids: Any) -> None:
     assert metrics.SparseCategoricalAccuracy()(ids, PREDICTIONS) == 2 / 3
 
 
-def test_soft_labels_count_by_their_greatest() -> None:
+def test_soft_labels_count_as_their_maximum() -> None:
     soft = [[0.3, 0.4, 0.3], [0.5, 0.5, 0.0], [0.0, 0.9, 0.1]]
     assert metrics.CategoricalAccuracy()(soft, PREDICTIONS) == 2 / 3
 
 
-def test_it_is_a_mean_over_all_samples_until_reset() -> None:
+def test_the_mean_runs_over_all_samples_until_reset() -> None:
     metric = metrics.SparseCategoricalAccuracy()
     assert metric.result() == 0.0
     metric.update_state(IDS, PREDICTIONS)
@@ -61,7 +61,7 @@ def test_exact_equality() -> None:
     assert metrics.Accuracy()([1, 2], [1, 3], sample_weight=[3, 1]) == 0.75
 
 
-def test_a_prediction_above_the_threshold_is_a_one() -> None:
+def test_predictions_above_the_threshold_are_positive() -> None:
     labels, predictions = [1, 1, 0, 0], [0.6, 0.5, 0.5, 0.7]
     assert metrics.BinaryAccuracy()(labels, predictions) == 0.5
     assert metrics.BinaryAccuracy(threshold=0.4)(labels, predictions) == 0.5
@@ -83,7 +83,7 @@ def test_top_k(k: int) -> None:
     assert sorted_ids(ids, ordered) == pytest.approx(expected)
 
 
-def test_top_k_counts_classes_as_likely_as_the_last_and_no_nan() -> None:
+def test_top_k_counts_ties_and_no_nan() -> None:
     assert metrics.SparseTopKCategoricalAccuracy(1)([1], [[0.5, 0.5]]) == 1.0
     assert metrics.SparseTopKCategoricalAccuracy(1)([1], [[0.5, np.nan]]) == 0.0
     assert metrics.SparseTopKCategoricalAccuracy(1)([0], [[0.5, np.nan]]) == 0.0
@@ -100,7 +100,7 @@ def test_top_k_counts_classes_as_likely_as_the_last_and_no_nan() -> None:
         ((9, 4), (None, 4), metrics.CategoricalAccuracy),
     ],
 )
-def test_accuracy_is_the_one_for_the_shapes(
+def test_accuracy_is_chosen_by_shape(
     labels: tuple[int, ...], outputs: tuple[int | None, ...], cls: type[Any]
 ) -> None:
     metric = metrics.accuracy.AccuracyByShape(name="acc").resolve(labels, outputs)
@@ -135,8 +135,8 @@ def test_data_that_is_not_numeric_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ACCURACIES)
-def test_functions_are_metrics_too(name: str) -> None:
-    """In compile they are those that have their names, whose mean over the samples theirs is."""
+def test_functions_are_metrics(name: str) -> None:
+    """In compile they mean the metrics of the same name, which are their means over the samples."""
     function = getattr(metrics, name)
     assert repr(metrics.get(function)) == repr(metrics.get(name))
     labels, predictions = labels_for(name), PREDICTIONS

@@ -1,4 +1,4 @@
-"""The area under curves, against sums written down once more."""
+"""AUC, compared with sums in Python."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_predictions_are_clipped_for_the_area() -> None:
 
 
 def area(curve: str, method: str, y: Any, p: Any, w: Any, thresholds: Any) -> float:
-    """Return the area under a curve from its points, the greatest threshold first."""
+    """Return the area under a curve from its points, in order of decreasing thresholds."""
     points = []
     for threshold in sorted(thresholds, reverse=True):
         tp, fp, fn, tn = counts(y, p, w, threshold)
@@ -53,8 +53,8 @@ def test_auc(curve: str, method: str, thresholds: list[float] | None) -> None:
     assert metric(Y, P, W) == pytest.approx(expected, rel=1e-12)
 
 
-def test_the_area_under_precision_over_recall_is_an_integral() -> None:
-    """Between two thresholds TP and FP grow evenly: add up many small steps of them."""
+def test_the_area_under_the_precision_recall_curve_is_an_integral() -> None:
+    """Between two thresholds TP and FP grow linearly: sum over many small steps."""
     thresholds = [-1e-7, 0.25, 0.5, 0.75, 1 + 1e-7]
     ends = [counts(Y, P, W, threshold)[:2] for threshold in thresholds]
     positives = (W[:, np.newaxis] * Y).sum()
@@ -65,7 +65,7 @@ def test_the_area_under_precision_over_recall_is_an_integral() -> None:
     assert metrics.AUC(5, "PR")(Y, P, W) == pytest.approx(total, rel=1e-6)
 
 
-def test_auc_of_labels_apart() -> None:
+def test_auc_of_separate_labels() -> None:
     each = [metrics.AUC()(Y[:, i], P[:, i]) for i in range(3)]
     assert metrics.AUC(multi_label=True)(Y, P) == pytest.approx(np.mean(each))
     weights = [1.0, 2.0, 0.0]

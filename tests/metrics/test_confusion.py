@@ -1,4 +1,4 @@
-"""Metrics of positives and negatives, against counts one threshold after the other."""
+"""Metrics of positives and negatives, compared with counts for each threshold."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_counts(thresholds: Any) -> None:
         np.testing.assert_allclose(result, numbers if len(each) > 1 else numbers[0], rtol=1e-12)
 
 
-def test_what_never_occurs_is_counted_as_nothing() -> None:
+def test_classes_that_never_occur_count_as_zero() -> None:
     weights = [0.1, 0.2, 0.3]
     assert metrics.FalseNegatives()([1, 1, 1], [0.6, 0.7, 0.8], weights) == 0.0
     assert metrics.TrueNegatives()([0, 0, 0], [0.6, 0.7, 0.8], weights) == 0.0
@@ -57,7 +57,7 @@ def test_top_k_and_class_id() -> None:
     assert metrics.Precision(top_k=4)([0, 0, 1, 1], [1, 1, 1, 1]) == 0.5
 
 
-def test_a_weight_for_each_prediction() -> None:
+def test_weights_of_single_predictions() -> None:
     weights = RNG.random(P.shape)
     tp, fp, fn, _ = counts(Y, P, weights, 0.5)
     assert metrics.Precision()(Y, P, weights) == pytest.approx(tp / (tp + fp))
@@ -75,7 +75,7 @@ def test_nan_is_never_positive() -> None:
 @pytest.mark.parametrize("average", [None, "micro", "macro", "weighted"])
 @pytest.mark.parametrize("threshold", [None, 0.5])
 def test_f1(average: str | None, threshold: float | None) -> None:
-    p = P + np.linspace(0, 1e-3, 3, dtype=np.float32)  # no two are equal
+    p = P + np.linspace(0, 1e-3, 3, dtype=np.float32)  # all different
     said = p > threshold if threshold else p == p.max(axis=1, keepdims=True)
     w = W[:, np.newaxis]
     tp, fp, fn = (w * said * Y).sum(0), (w * said * (1 - Y)).sum(0), (w * ~said * Y).sum(0)
@@ -94,7 +94,7 @@ def test_f1(average: str | None, threshold: float | None) -> None:
     assert isinstance(result, float) == (average is not None)
 
 
-def test_f1_of_zeros_predicts_nothing() -> None:
+def test_f1_of_zero_predictions() -> None:
     assert metrics.F1Score().__call__([[1, 0]], [[0.0, 0.0]]).tolist() == [0.0, 0.0]
 
 

@@ -1,4 +1,4 @@
-"""What names mean, and how models use metrics."""
+"""Metrics by name, in models, and their common behaviour."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def compiled_model(which: Any, loss: str = "categorical_crossentropy") -> cnet.S
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_get_takes_names_classes_configurations_and_objects(name: str) -> None:
+def test_get_accepts_names_classes_configs_and_objects(name: str) -> None:
     metric = metrics.get(name)
     cls = type(metric)
     assert type(metrics.get(cls)) is cls
@@ -39,7 +39,7 @@ def test_get_takes_names_classes_configurations_and_objects(name: str) -> None:
     assert metrics.get(config).name == "other"
 
 
-def test_get_takes_functions() -> None:
+def test_get_accepts_functions() -> None:
     def bias(y_true: Any, y_pred: Any) -> Any:
         return y_pred - y_true
 
@@ -56,7 +56,7 @@ def test_get_refuses_others(identifier: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["categorical_accuracy", "sparse_top_k_categorical_accuracy"])
-def test_a_metric_for_other_labels_than_the_losss_is_refused(name: str) -> None:
+def test_a_metric_for_labels_other_than_the_loss_is_refused(name: str) -> None:
     prefix = "" if name.startswith("sparse") else "sparse_"
     loss = f"{prefix}categorical_crossentropy"
     with pytest.raises(ValueError, match=rf"compile: metrics: '{name}' is for .*, the loss for "):
@@ -66,7 +66,7 @@ def test_a_metric_for_other_labels_than_the_losss_is_refused(name: str) -> None:
 # -- Models ----------------------------------------------------------------------------------------
 
 
-def test_logs_have_the_names_that_were_asked_for() -> None:
+def test_logs_have_the_given_names() -> None:
     model = compiled_model(["acc", "mse", metrics.AUC(name="area"), "mse"])
     names = ["loss", "acc", "mse", "area", "mse_1"]
     assert model.metrics_names == names
@@ -77,7 +77,7 @@ WHICH = ["accuracy", "mse", metrics.AUC(), metrics.F1Score(average="macro"), "pr
 
 
 @pytest.mark.parametrize("hooked", [False, True])
-def test_evaluate_shows_all_predictions(hooked: bool) -> None:
+def test_metrics_see_all_predictions_of_evaluate(hooked: bool) -> None:
     model = compiled_model(WHICH)
     hooks = [cnet.callbacks.LambdaCallback(on_test_batch_end=lambda *_: None)] if hooked else []
     logs = model.evaluate(X, ONE_HOT, batch_size=7, verbose=0, return_dict=True, callbacks=hooks)
@@ -89,8 +89,8 @@ def test_evaluate_shows_all_predictions(hooked: bool) -> None:
 
 
 @pytest.mark.parametrize("shuffle", [False, True])
-def test_fit_shows_each_batchs_predictions_before_its_step(shuffle: bool) -> None:
-    # What the engine counts in Python's way too: of the same predictions, whatever the order.
+def test_metrics_see_the_predictions_before_each_step_of_fit(shuffle: bool) -> None:
+    # The same count as the engine's, in Python: equal if it sees the same predictions, in any order.
     class Twin(metrics.CategoricalAccuracy):
         name = "twin"
 
@@ -107,7 +107,7 @@ def test_fit_shows_each_batchs_predictions_before_its_step(shuffle: bool) -> Non
         assert history[name] == values, "the bits of training stay the same"
 
 
-def test_means_of_fit_are_those_of_train_on_batch() -> None:
+def test_fit_and_train_on_batch_have_equal_means() -> None:
     model, twin = compiled_model(["mse"]), compiled_model(["mse"])
     logged: list[float] = []
     log = cnet.callbacks.LambdaCallback(
@@ -126,7 +126,7 @@ def test_sparse_labels_reach_functions_as_a_column() -> None:
     assert model.evaluate(X, IDS, verbose=0)[1] == 1.0
 
 
-def test_a_metric_that_refuses_the_labels_leaves_the_model_as_it_was() -> None:
+def test_a_metric_that_refuses_the_labels_leaves_the_model_unchanged() -> None:
     model = compiled_model(["precision"], "sparse_categorical_crossentropy")
     model.build((None, 4))
     before = [weight.tolist() for weight in model.get_weights()]
@@ -135,7 +135,7 @@ def test_a_metric_that_refuses_the_labels_leaves_the_model_as_it_was() -> None:
     assert [weight.tolist() for weight in model.get_weights()] == before
 
 
-def test_figures_of_classes_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+def test_metrics_of_several_values_are_displayed(capsys: pytest.CaptureFixture[str]) -> None:
     model = compiled_model(["f1_score"])
     history = model.fit(X, ONE_HOT, verbose=2)
     values = history.history["f1_score"][0]
@@ -150,11 +150,11 @@ def test_one_output_and_accuracy() -> None:
     assert model.evaluate(X, IDS > 0, verbose=0)[1] == pytest.approx(np.mean(IDS > 0))
 
 
-# -- What all have in common -----------------------------------------------------------------------
+# -- Common behaviour -----------------------------------------------------------------------
 
 
 def draw(metric: Any, samples: int) -> tuple[Any, Any]:
-    """Return labels and predictions of a number of samples, for whatever metric."""
+    """Return labels and predictions for any metric."""
     rng = np.random.default_rng(samples)
     scores, ids = rng.random((samples, 4)), rng.integers(0, 4, samples)
     return (ids if metric.sparse else np.eye(4)[ids]), scores
@@ -164,7 +164,7 @@ PAIRED = [make for make in METRICS if make.func is not metrics.Mean]
 
 
 @pytest.mark.parametrize("make", PAIRED, ids=name_of)
-def test_batches_add_up_until_a_reset(make: Maker) -> None:
+def test_batches_accumulate_until_reset(make: Maker) -> None:
     whole, parts = make(), make()
     y, p = draw(whole, 30)
     parts.update_state(*draw(whole, 9))
@@ -174,12 +174,12 @@ def test_batches_add_up_until_a_reset(make: Maker) -> None:
     np.testing.assert_allclose(parts.result(), whole(y, p), rtol=1e-12)
 
 
-# An adjusted R² counts samples, not their weights.
+# An adjusted R² counts samples, not weights.
 @pytest.mark.parametrize(
     "make", [m for m in PAIRED if "num_regressors" not in m.keywords], ids=name_of
 )
 @pytest.mark.parametrize("shape", [(30,), (30, 1)])
-def test_a_weight_is_a_number_of_times(make: Maker, shape: tuple[int, ...]) -> None:
+def test_an_integer_weight_equals_repeating_samples(make: Maker, shape: tuple[int, ...]) -> None:
     weighted, repeated = make(), make()
     y, p = draw(weighted, 30)
     weights = np.random.default_rng(1).integers(0, 4, 30)
@@ -195,7 +195,7 @@ def test_without_samples(make: Maker) -> None:
 
 
 @pytest.mark.parametrize("make", PAIRED, ids=name_of)
-def test_wrong_batches_are_refused_and_change_nothing(make: Maker) -> None:
+def test_invalid_batches_are_refused_and_change_nothing(make: Maker) -> None:
     metric = make()
     y, p = draw(metric, 30)
     before = metric(y, p)

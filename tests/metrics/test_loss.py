@@ -1,4 +1,4 @@
-"""Losses as metrics, against the losses."""
+"""Losses as metrics, compared with the losses."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_the_mean_of_samples(name: str, options: dict[str, Any], weights: Any) -
     assert again(y, P, weights) == pytest.approx(metric.result(), rel=80 * 2.0**-53)
 
 
-def test_one_dimension_is_samples_of_one_number() -> None:
+def test_one_dimensional_data_is_one_output() -> None:
     flat = metrics.MeanAbsolutePercentageError()([1.0, 2.0], [2.0, 2.0], sample_weight=[3, 1])
     assert flat == 75.0
     assert metrics.BinaryCrossentropy()([1, 0], [0.5, 0.5]) == pytest.approx(np.log(2))
@@ -63,7 +63,7 @@ def test_one_dimension_is_samples_of_one_number() -> None:
         (lambda: metrics.BinaryCrossentropy(label_smoothing=2), "BinaryCrossentropy: label_smooth"),
     ],
 )
-def test_options_are_the_losss(make: Any, message: str) -> None:
+def test_options_match_the_loss(make: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
 
@@ -84,13 +84,13 @@ def test_names_and_functions_in_compile(tmp_path: Path) -> None:
     predictions = model.predict(x, verbose=0)
     each = (losses.MeanAbsolutePercentageError(), losses.KLDivergence(), losses.Huber())
     for name, loss in zip(names[1:], (*each, losses.CategoricalCrossentropy()), strict=True):
-        # The metric is of float32 predictions, as the loss; both sum them in float64.
+        # Metric and loss both use float32 predictions and sum in float64.
         assert logs[name] == pytest.approx(loss(ONE_HOT, predictions), rel=80 * 2.0**-53)
     model.save(tmp_path / "model.safetensors")
     copy = cnet.models.load_model(tmp_path / "model.safetensors")
     assert copy.evaluate(x, ONE_HOT, verbose=0, return_dict=True) == logs
 
 
-def test_losses_functions_are_metrics() -> None:
+def test_loss_functions_are_metrics() -> None:
     assert metrics.mean_squared_error is losses.mean_squared_error
     assert type(metrics.get(metrics.huber)) is metrics.MeanMetricWrapper

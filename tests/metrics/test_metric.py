@@ -1,4 +1,4 @@
-"""Means of values, and of functions."""
+"""Mean, and functions as metrics."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_function_with_arguments() -> None:
     assert metric([1.0, 2.0], [2.0, 4.0], sample_weight=[1, 3]) == (1 + 3 * 4) / 4
 
 
-def test_a_number_stands_for_all_samples_of_its_batch() -> None:
+def test_a_scalar_applies_to_all_samples_of_a_batch() -> None:
     metric = metrics.MeanMetricWrapper(losses.MeanSquaredError())
     assert metric.name == "mean_squared_error"
     metric.update_state([1.0, 2.0, 3.0], [1.0, 2.0, 6.0])
@@ -46,7 +46,7 @@ def test_a_function_returns_a_number_for_each_sample() -> None:
         metrics.MeanMetricWrapper(3)  # type: ignore[arg-type]
 
 
-def test_dtype_is_what_predictions_are_rounded_to() -> None:
+def test_predictions_are_rounded_to_the_dtype() -> None:
     labels, predictions = [0.0], np.array([1 / 3])
     exact = metrics.MeanAbsoluteError()(labels, predictions)
     rounded = metrics.MeanAbsoluteError(dtype="float32")(labels, predictions)

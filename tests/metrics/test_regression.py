@@ -1,4 +1,4 @@
-"""Errors of numbers, against their definitions."""
+"""Regression metrics, compared with their definitions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models that are built by their first data, from several calls at a time, and by calls that fail."""
+"""Models built by their first data, in concurrent calls and in failing calls."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def make_model(*, shared: layers.Layer | None = None) -> cnet.Sequential:
     return model
 
 
-def at_once(*calls: Callable[[], Any]) -> list[BaseException]:
-    """Make calls in threads that begin together; return what they have raised."""
+def run_concurrently(*calls: Callable[[], Any]) -> list[BaseException]:
+    """Make calls in threads that start at the same time; return their exceptions."""
     barrier, raised = threading.Barrier(len(calls)), list[BaseException]()
 
     def run(call: Callable[[], Any]) -> None:
@@ -43,35 +43,35 @@ def at_once(*calls: Callable[[], Any]) -> list[BaseException]:
 
 
 @pytest.fixture
-def hasty_threads() -> Iterator[None]:
+def frequent_thread_switches() -> Iterator[None]:
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield
     sys.setswitchinterval(interval)
 
 
-@pytest.mark.usefixtures("hasty_threads")
+@pytest.mark.usefixtures("frequent_thread_switches")
 def test_several_threads_build_a_model_once() -> None:
     for _ in range(100):
         model = make_model()
-        assert at_once(*[lambda model=model: model(X)] * 4) == []
+        assert run_concurrently(*[lambda model=model: model(X)] * 4) == []
         assert len(model.get_weights()) == 4
         expected = model(X)
         assert (model.predict(X, verbose=0) == expected).all()
 
 
-@pytest.mark.usefixtures("hasty_threads")
+@pytest.mark.usefixtures("frequent_thread_switches")
 def test_models_in_two_threads_build_a_layer_of_both_once() -> None:
     for _ in range(100):
         shared = layers.Dense(4, "relu")
         one, other = make_model(shared=shared), make_model(shared=shared)
-        assert at_once(lambda m=one: m(X), lambda m=other: m(X)) == []
+        assert run_concurrently(lambda m=one: m(X), lambda m=other: m(X)) == []
         assert len(shared.weights) == 2
         assert one.layers[0] is other.layers[0]
 
 
-@pytest.mark.usefixtures("hasty_threads")
-def test_a_call_that_fails_leaves_what_another_has_built() -> None:
+@pytest.mark.usefixtures("frequent_thread_switches")
+def test_a_failed_call_keeps_what_another_call_built() -> None:
     for _ in range(60):
         model = make_model()
 
@@ -83,13 +83,13 @@ def test_a_call_that_fails_leaves_what_another_has_built() -> None:
             with pytest.raises(ValueError, match="expected"):
                 model.predict(batches(), verbose=0)
 
-        raised = at_once(lambda m=model: m.fit(X, Y, verbose=0), predict_nonsense)
+        raised = run_concurrently(lambda m=model: m.fit(X, Y, verbose=0), predict_nonsense)
         assert raised == []
         assert len(model.get_weights()) == 4
         assert model.optimizer.iterations == 2
 
 
-def test_a_call_amid_one_that_fails() -> None:
+def test_a_call_during_a_failing_call() -> None:
     model = make_model()
 
     def batches() -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""Models in models, and what is seen of changes to those within."""
+"""Nested models, and changes to the inner models."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ X = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
 
 
 def nested() -> tuple[Sequential, Sequential, Sequential]:
-    """Return the same layers in a model of models, with and without an `Input`, and in one row."""
+    """Return the same layers nested with an `Input`, nested without one, and flat."""
     body = [layers.Dense(6, "relu"), layers.BatchNormalization(), layers.Dense(5, "tanh")]
     head = layers.Dense(3, "softmax")
     middle = Sequential([body[1], Sequential([body[2]])], name="middle")
@@ -25,7 +25,7 @@ def nested() -> tuple[Sequential, Sequential, Sequential]:
     )
 
 
-def test_a_model_in_a_model_trains_as_its_layers_do() -> None:
+def test_a_nested_model_trains_like_its_layers() -> None:
     x = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
     ids = np.arange(20) % 3
     whole, _, row = nested()
@@ -45,7 +45,7 @@ def test_a_model_in_a_model_trains_as_its_layers_do() -> None:
     assert [layer.name for layer in whole.layers] == [whole.layers[0].name, row.layers[-1].name]
 
 
-def test_a_frozen_model_in_a_model_stays() -> None:
+def test_a_frozen_nested_model_does_not_change() -> None:
     x, ids = np.random.default_rng(0).normal(size=(20, 4)), np.arange(20) % 3
     whole, middle, _ = nested()
     middle.trainable = False
@@ -56,7 +56,7 @@ def test_a_frozen_model_in_a_model_stays() -> None:
         np.testing.assert_array_equal(weight, first)
 
 
-def test_a_model_in_a_model_has_a_config() -> None:
+def test_config_of_a_nested_model() -> None:
     whole, _, _ = nested()
     again = models.model_from_json(whole.to_json())
     assert again.get_config() == whole.get_config()
@@ -72,7 +72,7 @@ def test_a_model_is_no_layer_of_itself() -> None:
             model.add(within)
 
 
-def test_a_model_sees_that_one_within_it_was_changed() -> None:
+def test_changes_of_a_nested_model_take_effect() -> None:
     x = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
     inner = Sequential([layers.Dense(6), layers.Dense(3)])
     outer = Sequential([layers.Input((4,)), Sequential([inner])])
@@ -91,7 +91,7 @@ def test_a_model_sees_that_one_within_it_was_changed() -> None:
     assert pickle.loads(pickle.dumps(outer))(x).tobytes() == outer(x).tobytes()
 
 
-def test_a_change_within_that_does_not_fit_is_told() -> None:
+def test_a_nested_change_that_does_not_fit_raises() -> None:
     inner = Sequential([layers.Dense(6), layers.Dense(7)])
     outer = Sequential([layers.Input((4,)), inner, layers.Dense(2)])
     inner.pop()
@@ -99,13 +99,13 @@ def test_a_change_within_that_does_not_fit_is_told() -> None:
         outer.predict(np.zeros((1, 4)), verbose=0)
 
 
-def test_a_layer_is_part_of_a_model_once() -> None:
+def test_a_layer_occurs_once_across_nested_models() -> None:
     shared = layers.Dense(4)
     with pytest.raises(ValueError, match="is part of the model already"):
         Sequential([Sequential([shared], name="a"), Sequential([shared], name="b")])
 
 
-def test_what_is_trainable_is_read_anew_until_the_model_is_compiled() -> None:
+def test_trainable_is_reread_until_compile() -> None:
     norm = layers.BatchNormalization()
     model = Sequential([layers.Input((4,)), norm])
     model(X, training=True)

@@ -1,4 +1,4 @@
-"""Models that have one layer several times, and models of no layers within others."""
+"""Models that contain a layer several times, and nested models without layers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def of_one_layer() -> Sequential:
     return model
 
 
-def test_weights_of_a_repeated_layer_are_counted_once() -> None:
+def test_weights_of_a_repeated_layer_count_once() -> None:
     model = of_one_layer()
     assert len(model.layers) == 3
     assert [weight.path for weight in model.weights] == ["again/kernel", "again/bias"]
@@ -37,7 +37,7 @@ def test_weights_of_a_repeated_layer_are_counted_once() -> None:
     np.testing.assert_array_equal(model.predict(X, verbose=0), model(X))
 
 
-def test_a_step_is_down_the_sum_of_its_gradients() -> None:
+def test_a_repeated_layer_learns_from_the_sum_of_its_gradients() -> None:
     model = of_one_layer()
     weights = model.get_weights()
 
@@ -49,13 +49,13 @@ def test_a_step_is_down_the_sum_of_its_gradients() -> None:
     expected = [-central_difference(loss, weight) for weight in weights]
     before = model.get_weights()
     model.train_on_batch(X, Y)
-    # Slopes of tanh to the third are below 2, times products of inputs below 4 and of weights below 2.
+    # Derivatives of tanh up to the third are below 2, times products of inputs below 4 and of weights below 2.
     bound = difference_bound(50.0, 100, 1000.0)
     for old, new, step in zip(before, model.get_weights(), expected, strict=True):
         assert (np.abs((new - old) - step) <= bound).all()
 
 
-def test_it_stays_one_layer(tmp_path: Path) -> None:
+def test_a_repeated_layer_stays_one_layer_in_files(tmp_path: Path) -> None:
     model = of_one_layer()
     model.fit(X, Y, epochs=2, verbose=0)
     path = tmp_path / "model.safetensors"
@@ -68,8 +68,8 @@ def test_it_stays_one_layer(tmp_path: Path) -> None:
         assert other.layers[0] is other.layers[2]
 
 
-def test_layers_of_no_weights_fit_in_anywhere() -> None:
-    """Those stay in the engine, with the bits of layers of their own."""
+def test_repeated_layers_without_weights_accept_any_shape() -> None:
+    """They stay in the engine, with the bits of separate layers."""
     relu, flatten = layers.ReLU(), layers.Flatten()
     cnet.utils.set_random_seed(0)
     shared = Sequential(
@@ -93,16 +93,16 @@ def test_layers_of_no_weights_fit_in_anywhere() -> None:
         model.fit(np.ones((8, 2, 2)), Y, epochs=3, verbose=0, shuffle=False)
     for mine, its in zip(shared.get_weights(), apart.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, its)
-    other = Sequential([Input((7,)), relu])  # of another shape, and the first stays as it is
+    other = Sequential([Input((7,)), relu])  # of another shape; the first model is unchanged
     assert (shared.output_shape, other.output_shape) == ((None, 3), (None, 7))
     assert shared(np.ones((2, 2, 2))).shape == (2, 3)
 
 
-def test_a_repeated_dropout_draws_anew(tmp_path: Path) -> None:
+def test_a_repeated_dropout_draws_new_numbers(tmp_path: Path) -> None:
     dropout = layers.Dropout(0.5, seed=3)
     twice = Sequential([Input((2000,)), dropout, dropout])
     kept = (twice(np.ones((1, 2000)), training=True) > 0).mean()
-    # A quarter is kept by independent draws, a half by equal ones; five standard errors.
+    # Independent draws keep a quarter, equal ones a half; five standard errors.
     assert abs(kept - 0.25) < 5 * np.sqrt(0.25 * 0.75 / 2000)
 
     def make() -> Sequential:
@@ -122,7 +122,7 @@ def test_a_repeated_dropout_draws_anew(tmp_path: Path) -> None:
         np.testing.assert_array_equal(each(X), whole(X))
 
 
-def test_other_layers_of_the_name_are_still_refused() -> None:
+def test_other_layers_of_the_same_name_are_refused() -> None:
     with pytest.raises(ValueError, match="there is a layer named 'a' already"):
         Sequential([layers.ReLU(name="a"), layers.ReLU(name="a")])
     dense = layers.Dense(3)
@@ -150,7 +150,7 @@ def test_a_repeated_model() -> None:
 
 
 @pytest.mark.parametrize("head", [[], [Input((3,))]])
-def test_a_model_of_no_layers_within_another(head: Any, tmp_path: Path) -> None:
+def test_a_nested_model_without_layers(head: Any, tmp_path: Path) -> None:
     model = Sequential(
         [*head, Sequential(name="none"), layers.Dense(3), Sequential(name="nor this")]
     )

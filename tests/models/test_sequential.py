@@ -1,4 +1,4 @@
-"""Sequential: layers, names, shapes and weights. What it learns is in trainer/."""
+"""Sequential: layers, names, shapes and weights. tests/trainer tests training."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def compile_and_fit(model: Sequential) -> None:
 # -- Layers and shapes -----------------------------------------------------------------------------
 
 
-def test_a_model_with_an_input_is_built_as_layers_come() -> None:
+def test_a_model_with_an_input_is_built_on_add() -> None:
     model = Sequential([layers.Input((4,))])
     assert not model.built
     assert model.input_shape == model.output_shape == (None, 4)
@@ -54,7 +54,7 @@ def test_a_model_with_an_input_is_built_as_layers_come() -> None:
         lambda: Sequential(iter([cnet.Input(shape=(4,)), layers.Dense(3)])),
     ],
 )
-def test_ways_to_say_the_inputs_shape(made: Any) -> None:
+def test_spellings_of_the_input_shape(made: Any) -> None:
     model = made()
     assert model.built
     assert model.input_shape == (None, 4)
@@ -102,7 +102,7 @@ def test_samples_of_more_dimensions() -> None:
     np.testing.assert_array_equal(keeps_the_shape(images), 2 * images.astype(np.float32))
 
 
-def test_layers_is_a_list_of_its_own() -> None:
+def test_layers_returns_a_copy() -> None:
     model = small_model()
     model.layers.clear()
     assert [layer.name for layer in model.layers] == ["hidden", "top"]
@@ -122,7 +122,7 @@ def test_get_layer() -> None:
             model.get_layer(**arguments)
 
 
-def test_adding_and_popping_keeps_the_other_layers_weights() -> None:
+def test_add_and_pop_keep_the_weights_of_other_layers() -> None:
     model = small_model()
     before, prediction = bits(model), model(X)
     model.add(layers.Dense(2))
@@ -141,7 +141,7 @@ def test_adding_and_popping_keeps_the_other_layers_weights() -> None:
     assert model(X).shape == (6, 3)
 
 
-def test_a_model_of_no_layers() -> None:
+def test_a_model_without_layers() -> None:
     model = Sequential()
     assert model.layers == []
     with pytest.raises(IndexError, match="pop: the model has no layers"):
@@ -152,11 +152,11 @@ def test_a_model_of_no_layers() -> None:
         model.predict(X)
 
 
-# -- What add and build refuse ---------------------------------------------------------------------
+# -- Errors of add and build ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("wrong", [layers.Dense, "dense", None, np.zeros(3), Sequential])
-def test_what_is_no_layer_is_refused(wrong: Any) -> None:
+def test_objects_that_are_not_layers_are_refused(wrong: Any) -> None:
     model = small_model()
     with pytest.raises(TypeError, match=rf"add: expected a Layer, got {type(wrong).__name__}"):
         model.add(wrong)
@@ -191,7 +191,7 @@ def test_two_inputs_are_refused() -> None:
         Sequential([layers.Input((4,)), layers.Input((4,))])
 
 
-def test_a_refused_first_layer_leaves_no_trace() -> None:
+def test_a_refused_first_layer_changes_nothing() -> None:
     model = Sequential()
     with pytest.raises(ValueError, match=r"expected input of shape \(batch, features\)"):
         model.add(layers.Dense(3, input_shape=(2, 2)))
@@ -217,7 +217,7 @@ def test_a_build_that_fails_can_be_repeated() -> None:
     ("shape", "error"),
     [(4, TypeError), ("ab", TypeError), ((4,), ValueError), ((None, None), ValueError)],
 )
-def test_build_takes_the_shape_of_data(shape: Any, error: type[Exception]) -> None:
+def test_build_requires_the_shape_of_data(shape: Any, error: type[Exception]) -> None:
     model = Sequential([layers.Dense(3)])
     with pytest.raises(error, match=r"^build: expected "):
         model.build(shape)
@@ -232,7 +232,7 @@ def test_build_for_other_data_is_refused() -> None:
 
 
 @pytest.mark.parametrize("wrong", [5, layers.Dense(3), [layers.Dense(3), None]])
-def test_a_model_is_made_of_layers(wrong: Any) -> None:
+def test_the_constructor_requires_layers(wrong: Any) -> None:
     with pytest.raises(TypeError, match=r"Sequential|add: expected a Layer"):
         Sequential(wrong)
 
@@ -240,7 +240,7 @@ def test_a_model_is_made_of_layers(wrong: Any) -> None:
 # -- Names -----------------------------------------------------------------------------------------
 
 
-def test_names_are_numbered_as_they_are_needed() -> None:
+def test_default_names_are_numbered_on_demand() -> None:
     names = [Sequential().name for _ in range(3)]
     number = int(names[0].removeprefix("sequential_")) if names[0] != "sequential" else 0
     assert names[1:] == [f"sequential_{number + 1}", f"sequential_{number + 2}"]
@@ -252,7 +252,7 @@ def test_names_are_numbered_as_they_are_needed() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_weights_go_out_and_come_back(dtype: str) -> None:
+def test_get_and_set_weights(dtype: str) -> None:
     model, other = small_model(dtype=dtype), small_model(dtype=dtype)
     weights = model.get_weights()
     assert [weight.dtype for weight in weights] == [dtype] * 4
@@ -266,7 +266,7 @@ def test_weights_go_out_and_come_back(dtype: str) -> None:
     assert bits(other) == bits(model), "what is handed out is a copy"
 
 
-def test_a_model_computes_with_what_was_put_in() -> None:
+def test_a_model_computes_with_assigned_weights() -> None:
     model = small_model()
     model.predict(X, verbose=0)
     model.layers[1].kernel = np.zeros((5, 3))  # type: ignore[attr-defined] # a Dense
@@ -292,7 +292,7 @@ def test_set_weights_sets_all_or_nothing(position: int) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_the_layers_type_is_the_models(dtype: str) -> None:
+def test_a_model_has_the_dtype_of_its_layers(dtype: str) -> None:
     model = small_model(dtype=dtype)
     assert model.dtype == dtype
     assert model.predict(X, verbose=0).dtype == model(X.astype(np.float64)).dtype == dtype
@@ -313,8 +313,8 @@ def test_a_shared_layer_shares_its_weights() -> None:
     assert first.get_weights()[0].tolist() == np.eye(4).tolist()
 
 
-def test_a_shared_layer_passes_gradients_through_its_present_weights() -> None:
-    """What the engine derives from a kernel, its transpose for one, must be that of today's."""
+def test_gradients_use_the_current_weights_of_a_shared_layer() -> None:
+    """Data derived from a kernel, such as its transpose, must be that of the current kernel."""
     shared = layers.Dense(4, name="shared")
 
     def model_around(middle: layers.Layer) -> Sequential:
@@ -339,12 +339,12 @@ def test_a_shared_layer_passes_gradients_through_its_present_weights() -> None:
 
 
 def cross_entropy(y_true: Any, y_pred: Any) -> Any:
-    """Written by hand, it trains on a tape and not in the engine."""
+    """A custom loss trains on a tape and not in the engine."""
     return cnet.losses.SparseCategoricalCrossentropy(reduction=None)(y_true, y_pred)
 
 
 @pytest.mark.parametrize("frozen", [["hidden"], ["top"], ["hidden", "top"]])
-def test_what_is_not_trainable_keeps_its_bits(frozen: list[str]) -> None:
+def test_frozen_weights_keep_their_bits(frozen: list[str]) -> None:
     model = small_model()
     for name in frozen:
         model.get_layer(name).trainable = False
@@ -360,7 +360,7 @@ def test_what_is_not_trainable_keeps_its_bits(frozen: list[str]) -> None:
 @pytest.mark.parametrize("used", [True, False])
 @pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", cross_entropy])
 def test_trainable_is_read_when_training_begins(used: bool, loss: Any) -> None:
-    """As in Keras: what is said after the first step counts from the next compile on."""
+    """As in Keras, changes after the first step take effect with the next compile."""
     model = small_model()
     hidden = model.get_layer("hidden")
     y = np.arange(6) % 3
@@ -383,7 +383,7 @@ def test_trainable_is_read_when_training_begins(used: bool, loss: Any) -> None:
     assert (hidden.get_weights()[0] != after).any()
 
 
-def test_a_model_may_be_frozen_as_a_whole() -> None:
+def test_freezing_a_whole_model() -> None:
     model = small_model()
     model.trainable = False
     assert model.trainable_weights == []

@@ -1,4 +1,4 @@
-"""The table of a model."""
+"""The table of `summary`."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ Non-trainable params: 56 (224 B)
 """
 
 
-def test_models_within_and_what_is_trainable(capsys: pytest.CaptureFixture[str]) -> None:
+def test_nested_models_and_trainable_weights(capsys: pytest.CaptureFixture[str]) -> None:
     stack = [
         layers.Dense(8, trainable=False, name="hidden"),
         layers.BatchNormalization(name="normal"),
@@ -95,14 +95,14 @@ def test_models_within_and_what_is_trainable(capsys: pytest.CaptureFixture[str])
 
 
 @pytest.mark.parametrize(("least", "width"), [(0, 51), (51, 51), (80, 80)])
-def test_the_table_is_as_wide_as_wanted(least: int, width: int) -> None:
+def test_line_length(least: int, width: int) -> None:
     lines: list[str] = []
     summary_model(layers.Input((28, 28))).summary(least, print_fn=lines.append)
     assert {len(line) for line in lines[1:7]} == {width}
 
 
 @pytest.mark.parametrize("option", ["positions", "layer_range"])
-def test_what_is_left_out_is_named(option: str) -> None:
+def test_unsupported_options_are_named(option: str) -> None:
     options: dict[str, Any] = {option: 80}
     with pytest.raises(ValueError, match=f"^summary: {option} is not supported, got 80"):
         Sequential([layers.Dense(3)]).summary(**options)

@@ -42,7 +42,7 @@ def test_out_is_written_and_returned(name: str, dtype: type) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", MAKE_ARRAYS)
-def test_bad_outs_are_refused(name: str, dtype: type) -> None:
+def test_invalid_outs_are_refused(name: str, dtype: type) -> None:
     arguments = draw(name, 17, 13, 11 if name in DENSE else 13, dtype)
     good = make_outs(call(ops, name, arguments))
     for spoil, error in BAD_OUTS.values():

@@ -1,4 +1,4 @@
-"""Optimizers: their arguments; what they do to weights is in trainer/."""
+"""Optimizers: arguments and options; tests/trainer tests the updates."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CLASSES: dict[str, Any] = {
     make.func.__name__.lower(): make.func for make in first_of_each(OPTIMIZERS)
 }
 
-# Keras's.
+# As in Keras.
 DEFAULTS: dict[str, dict[str, Any]] = {
     "adadelta": {"learning_rate": 1e-3, "rho": 0.95, "epsilon": 1e-7},
     "adagrad": {"learning_rate": 1e-3, "initial_accumulator_value": 0.1, "epsilon": 1e-7},
@@ -73,11 +73,11 @@ def test_defaults(name: str) -> None:
 
 
 class Nothing(optimizers.Optimizer):
-    """An optimizer that a user wrote, which the engine knows nothing of."""
+    """A custom optimizer, which the engine lacks."""
 
 
 @pytest.mark.parametrize("identifier", ["ftrl", "", None, 3, ["sgd"], Nothing(0.1, None)])
-def test_get_refuses_what_the_engine_does_not_compute(identifier: Any) -> None:
+def test_get_refuses_custom_optimizers(identifier: Any) -> None:
     error = ValueError if isinstance(identifier, str) else TypeError
     message = (
         r"optimizer: (expected one of adadelta, .*sgd, .*got |Nothing: expected a method rule)"
@@ -95,7 +95,7 @@ NUMBERS = [
 
 
 @pytest.mark.parametrize(("name", "key"), NUMBERS)
-def test_what_is_no_number_is_refused(name: str, key: str) -> None:
+def test_non_numbers_are_refused(name: str, key: str) -> None:
     for value in ("0.1", None, [0.1, 0.2], 1j, np.zeros(2)):
         with pytest.raises(TypeError, match=rf"{key}: expected a number, got "):
             CLASSES[name](**{key: value})
@@ -122,14 +122,14 @@ def test_numbers_out_of_range_are_refused(name: str, key: str) -> None:
         ("sgd", "ema_momentum"),
     ],
 )
-def test_what_decays_is_at_most_1(name: str, key: str) -> None:
+def test_decay_rates_are_at_most_1(name: str, key: str) -> None:
     with pytest.raises(ValueError, match=rf"{key}: "):
         CLASSES[name](**{key: 1.01})
     assert getattr(CLASSES[name](**{key: 0.5}), key) == 0.5
 
 
 @pytest.mark.parametrize("key", ["beta_1", "beta_2"])
-def test_betas_of_1_would_divide_by_zero(key: str) -> None:
+def test_betas_of_1_are_refused(key: str) -> None:
     with pytest.raises(ValueError, match=key):
         CLASSES["adam"](**{key: 1.0})
 
@@ -143,7 +143,7 @@ def test_the_learning_rate_may_be_changed(value: Any) -> None:
 
 
 @pytest.mark.parametrize(("value", "error"), [(-1, ValueError), ("fast", TypeError)])
-def test_a_bad_learning_rate_leaves_the_old_one(value: Any, error: type[Exception]) -> None:
+def test_an_invalid_learning_rate_keeps_the_old_one(value: Any, error: type[Exception]) -> None:
     optimizer = optimizers.SGD(0.5)
     with pytest.raises(error, match="learning_rate: "):
         optimizer.learning_rate = value
@@ -155,7 +155,7 @@ class Halves(optimizers.schedules.LearningRateSchedule):
         return 2.0**-step
 
 
-def test_a_function_is_asked_for_the_rate_of_every_batch() -> None:
+def test_a_rate_function_is_called_for_every_batch() -> None:
     asked = []
 
     def halves() -> float:
@@ -174,7 +174,7 @@ def test_a_function_is_asked_for_the_rate_of_every_batch() -> None:
     assert len(asked) == 2 * 4 + 1
 
 
-def test_a_functions_rate_is_checked_and_it_may_be_replaced() -> None:
+def test_a_rate_function_is_checked_and_may_be_replaced() -> None:
     optimizer = optimizers.SGD(lambda: -1.0)
     with pytest.raises(ValueError, match=r"learning_rate\(\): expected a number in"):
         _ = optimizer.learning_rate
@@ -204,7 +204,7 @@ OPTIONS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_options_that_all_take(name: str) -> None:
+def test_common_options(name: str) -> None:
     optimizer = CLASSES[name](loss_scale_factor=None)
     expected = OPTIONS | DEFAULTS[name]
     assert {key: getattr(optimizer, key) for key in expected} == expected
@@ -231,12 +231,12 @@ def test_counts_out_of_range_are_refused(key: str, least: int) -> None:
         optimizers.SGD(**{key: 2.0})  # type: ignore[arg-type]
 
 
-def test_one_way_to_clip_at_most() -> None:
+def test_clipping_options_are_exclusive() -> None:
     with pytest.raises(ValueError, match=r"one of clipnorm, .*got .*'clipvalue': 2.0, 'global"):
         optimizers.Adam(clipvalue=2.0, global_clipnorm=1.0)
 
 
-def test_what_is_left_out_is_refused_by_name() -> None:
+def test_unsupported_options_are_refused_by_name() -> None:
     with pytest.raises(ValueError, match=r"SGD: loss_scale_factor is not supported, got 2\.0"):
         optimizers.SGD(loss_scale_factor=2.0)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="weight_decay"):
@@ -263,9 +263,9 @@ def test_iterations_count_steps(name: str) -> None:
     assert optimizer.iterations == 7
 
 
-# -- What the options do, against the same in NumPy ------------------------------------------------
+# -- Effects of the options, compared with NumPy ------------------------------------------------
 
-WIDTHS = (5, 19, 4)  # a panel and a part of one, in either type
+WIDTHS = (5, 19, 4)  # a panel and a part of one, in either dtype
 X, IDS = np.random.default_rng(0).normal(size=(97, 5)), np.arange(97) % 4
 BATCH = 8
 
@@ -314,7 +314,7 @@ def clipped(grads: list[Any], options: dict[str, Any]) -> list[Any]:
 
 
 def trained_in_numpy(weights: list[Any], options: dict[str, Any], epochs: int) -> list[Any]:
-    """Train by Adam with these options."""
+    """Train with Adam and these options."""
     accumulation = options.get("gradient_accumulation_steps", 1)
     momentum = options.get("ema_momentum", 0.99)
     frequency = options.get("ema_overwrite_frequency", 0)
@@ -361,8 +361,8 @@ def test_options_train_as_in_numpy(name: str, threads: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["accumulation", "all"])
-def test_a_loss_that_is_not_finite_leaves_what_was_put_by(name: str) -> None:
-    """The batch is left out, from the accumulated gradients as from the weights."""
+def test_a_loss_that_is_not_finite_keeps_accumulated_gradients(name: str) -> None:
+    """The batch changes neither the accumulated gradients nor the weights."""
     options = TRAININGS[name]
     model, twin = (compiled(optimizers.Adam(0.01, **options)) for _ in range(2))
     bad = X.copy()
@@ -378,7 +378,7 @@ def test_a_loss_that_is_not_finite_leaves_what_was_put_by(name: str) -> None:
         assert a.tobytes() == b.tobytes()
 
 
-def test_what_a_layer_does_not_train_has_no_part_in_norms() -> None:
+def test_frozen_weights_are_not_part_of_norms() -> None:
     model, twin = (compiled(optimizers.SGD(0.1, global_clipnorm=0.01)) for _ in range(2))
     frozen = next(layer for layer in twin.layers if layer.get_weights())
     frozen.trainable = False
@@ -392,7 +392,7 @@ def test_what_a_layer_does_not_train_has_no_part_in_norms() -> None:
     assert twin.get_weights()[0].tobytes() == before[0].tobytes()
 
 
-def test_a_mean_that_begins_late_begins_with_the_weights() -> None:
+def test_an_ema_that_is_enabled_later_starts_from_the_weights() -> None:
     optimizer = optimizers.SGD(0.1, ema_momentum=1.0)
     model = compiled(optimizer)
     model.fit(X, IDS, BATCH, verbose=0)
@@ -404,7 +404,7 @@ def test_a_mean_that_begins_late_begins_with_the_weights() -> None:
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_a_config_makes_another_of_the_kind(name: str) -> None:
+def test_configs_restore_optimizers(name: str) -> None:
     schedule = optimizers.schedules.CosineDecay(0.5, 10, warmup_target=1.0, warmup_steps=3)
     numbers = {key: 0.25 for key, value in DEFAULTS[name].items() if type(value) is float}
     options = {"clipnorm": 2.0, "use_ema": True, "gradient_accumulation_steps": 3, "name": "mine"}
@@ -420,7 +420,7 @@ def test_a_config_makes_another_of_the_kind(name: str) -> None:
         assert again.iterations == 0
 
 
-def test_a_config_with_a_schedule_that_is_unknown_is_refused() -> None:
+def test_a_config_with_an_unknown_schedule_is_refused() -> None:
     config = {"learning_rate": {"class_name": "Mine", "config": {}}}
     with pytest.raises(
         ValueError, match=r"learning_rate: expected one of .*CosineDecay.*got 'Mine'"
@@ -428,7 +428,7 @@ def test_a_config_with_a_schedule_that_is_unknown_is_refused() -> None:
         optimizers.SGD.from_config(config)
 
 
-def test_a_learning_rate_is_a_float_and_kerass_variable() -> None:
+def test_a_learning_rate_is_a_float_with_methods_of_keras_variables() -> None:
     optimizer = optimizers.SGD(0.5)
     rate = optimizer.learning_rate
     assert isinstance(rate, float)

@@ -1,4 +1,4 @@
-"""Learning-rate schedules, and that the engine takes the rate of every batch."""
+"""Learning-rate schedules, and their use by the engine at every batch."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from cnet import optimizers, reference
 from cnet.optimizers import schedules
 from cnet.optimizers.schedules import LearningRateSchedule
 
-# Of each schedule, the fewest arguments: it begins at 0.5.
+# The required arguments of each schedule, which begins at 0.5.
 ARGUMENTS = {make.func.__name__: make.keywords for make in first_of_each(SCHEDULES)}
 
 
 @pytest.mark.parametrize("name", ARGUMENTS)
-def test_schedules_start_at_their_first_rate_and_are_of_float32(name: str) -> None:
+def test_schedules_start_at_their_first_rate_and_return_float32(name: str) -> None:
     schedule = getattr(schedules, name)(**ARGUMENTS[name])
     assert schedule(0) == 0.5
     rates = [schedule(step) for step in range(40)]
@@ -31,21 +31,21 @@ def test_schedules_start_at_their_first_rate_and_are_of_float32(name: str) -> No
     assert vars(again) == vars(schedule)
 
 
-def test_staircases_take_whole_steps() -> None:
+def test_staircase() -> None:
     for cls in (schedules.ExponentialDecay, schedules.InverseTimeDecay):
         schedule = cls(0.5, 10, 0.5, staircase=True)
         assert [schedule(step) for step in (0, 9, 10, 19)] == [0.5, 0.5, schedule(10), schedule(10)]
         assert schedule(10) == cls(0.5, 10, 0.5)(10)
 
 
-def test_a_polynomial_that_cycles_stretches() -> None:
+def test_polynomial_decay_with_cycle() -> None:
     schedule = schedules.PolynomialDecay(0.5, 10, end_learning_rate=0.0, cycle=True)
     assert [schedule(step) for step in (0, 5, 10, 15, 20, 30)] == [0.5, 0.25, 0, 0.125, 0, 0]
 
 
 @pytest.mark.parametrize("t_mul", [1.0, 1.5, 2.0, 3.0, 5.0])
-def test_restarts_come_at_their_step(t_mul: float) -> None:
-    """A logarithm rounded down would miss some of them."""
+def test_restarts_happen_at_their_step(t_mul: float) -> None:
+    """A logarithm that is rounded down would miss some."""
     schedule = schedules.CosineDecayRestarts(0.5, first_decay_steps=64, t_mul=t_mul)
     start, length = 0.0, 64.0
     while start < 10000 and length == int(length):
@@ -56,7 +56,7 @@ def test_restarts_come_at_their_step(t_mul: float) -> None:
 
 
 @pytest.mark.parametrize("name", ARGUMENTS)
-def test_what_is_no_number_is_refused(name: str) -> None:
+def test_non_numbers_are_refused(name: str) -> None:
     for key, value in ARGUMENTS[name].items():
         several = isinstance(value, list)
         bad = ["a"] if several else "a"
@@ -67,13 +67,13 @@ def test_what_is_no_number_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in ARGUMENTS if name != "PiecewiseConstantDecay"])
 @pytest.mark.parametrize("value", [0, -1, math.inf, math.nan])
-def test_steps_are_above_0(name: str, value: float) -> None:
+def test_decay_steps_must_be_positive(name: str, value: float) -> None:
     key = "first_decay_steps" if name == "CosineDecayRestarts" else "decay_steps"
     with pytest.raises(ValueError, match=rf"{key}: expected a number above 0, got {value}"):
         getattr(schedules, name)(**ARGUMENTS[name] | {key: value})
 
 
-def test_pieces_that_do_not_fit_are_refused() -> None:
+def test_mismatched_boundaries_and_values_are_refused() -> None:
     with pytest.raises(ValueError, match="values: expected 3, one more than boundaries, got 2"):
         schedules.PiecewiseConstantDecay([1, 2], [0.1, 0.2])
     with pytest.raises(ValueError, match="boundaries: expected increasing numbers"):
@@ -83,7 +83,7 @@ def test_pieces_that_do_not_fit_are_refused() -> None:
 
 
 class Alternating(LearningRateSchedule):
-    """A schedule of a user's own."""
+    """A custom schedule."""
 
     def __call__(self, step: int) -> float:
         return 0.5 if step % 2 else 0.0625
@@ -98,7 +98,7 @@ def model_with(optimizer: Any) -> cnet.Sequential:
 
 
 @pytest.mark.parametrize("staged", [False, True])
-def test_every_batch_has_its_rate(staged: bool) -> None:
+def test_the_rate_changes_at_every_batch(staged: bool) -> None:
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(22, 3)), rng.integers(4, size=22)
     options: dict[str, Any] = {"global_clipnorm": 1e9} if staged else {}
@@ -122,7 +122,7 @@ def test_every_batch_has_its_rate(staged: bool) -> None:
     assert optimizer.learning_rate == 0.0625
 
 
-def test_a_schedule_gives_way_to_another_alone() -> None:
+def test_a_schedule_can_only_be_replaced_by_a_schedule() -> None:
     optimizer = optimizers.Adam(schedules.CosineDecay(0.5, 10))
     with pytest.raises(TypeError, match="learning_rate: the optimizer has the schedule Cosine"):
         optimizer.learning_rate = 0.1
@@ -137,7 +137,7 @@ def test_a_schedule_gives_way_to_another_alone() -> None:
     ("value", "error"),
     [("a", TypeError), (None, TypeError), (-1.0, ValueError), (math.nan, ValueError)],
 )
-def test_a_rate_that_is_none_leaves_the_model_as_it_was(value: Any, error: type[Exception]) -> None:
+def test_an_invalid_rate_leaves_the_model_unchanged(value: Any, error: type[Exception]) -> None:
     class Bad(LearningRateSchedule):
         def __call__(self, step: int) -> float:
             return 0.5 if step < 2 else value  # type: ignore[no-any-return]

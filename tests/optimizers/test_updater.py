@@ -1,4 +1,4 @@
-"""Steps by gradients that are given: of variables and weights, that come and go."""
+"""apply_gradients: variables and weights that are added and removed."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def make_gradients(step: int) -> list[Any]:
     return [np.asarray(rng.normal(size=shape), np.float32) for shape in SHAPES]
 
 
-# A norm of all gradients is that of the variables that are given together.
+# A global norm includes the variables of one call.
 @pytest.mark.parametrize(
     "make", [m for m in OPTIMIZERS if "global_clipnorm" not in m.keywords], ids=name_of
 )
-def test_variables_together_are_as_each_by_itself(make: Maker) -> None:
+def test_updating_variables_together_or_separately(make: Maker) -> None:
     together, alone = make_variables(), make_variables()
     optimizer, others = make(), [make() for _ in alone]
     for step in range(4):
@@ -46,7 +46,7 @@ def test_variables_together_are_as_each_by_itself(make: Maker) -> None:
         assert one.shape == other_one.shape
 
 
-def test_sgd_is_its_formula() -> None:
+def test_sgd_matches_its_formula() -> None:
     variables = make_variables("float64")
     before = [variable.numpy() for variable in variables]
     gradients = make_gradients(0)
@@ -56,8 +56,8 @@ def test_sgd_is_its_formula() -> None:
 
 
 @pytest.mark.parametrize("make", OPTIMIZERS, ids=name_of)
-def test_what_is_kept_goes_with_the_variable(make: Maker) -> None:
-    """Variables come in another order, and stay away for a step in which they have no gradient."""
+def test_slots_belong_to_variables(make: Maker) -> None:
+    """Variables change their order, and are missing from a step without a gradient."""
     ordered, shuffled = make_variables(), make_variables()
     one, other = make(), make()
     for step in range(5):
@@ -88,7 +88,7 @@ def test_weights_and_variables_together() -> None:
     assert float(scale) != 1
 
 
-def test_constraints_hold_after_a_step() -> None:
+def test_constraints_apply_after_a_step() -> None:
     layer = layers.Dense(2, kernel_constraint="non_neg")
     layer.build((None, 3))
     kernel = layer.trainable_weights[0]
@@ -96,7 +96,7 @@ def test_constraints_hold_after_a_step() -> None:
     assert (kernel.numpy() == 0).all()
 
 
-def test_running_means_take_the_place_of_variables() -> None:
+def test_ema_overwrites_variables() -> None:
     variable = Variable([1.0])
     optimizer = optimizers.SGD(1.0, use_ema=True, ema_momentum=0.5)
     for _ in range(2):
@@ -116,7 +116,7 @@ def test_a_strided_gradient() -> None:
     assert (variable.numpy() == twin.numpy()).all()
 
 
-def test_what_is_refused_changes_nothing() -> None:
+def test_refused_calls_change_nothing() -> None:
     variable, other = Variable([1.0, 2.0]), Variable([1.0], dtype="float64")
     optimizer = optimizers.Adam()
     cases: list[tuple[Any, type[Exception], str]] = [
@@ -138,7 +138,7 @@ def test_what_is_refused_changes_nothing() -> None:
     assert (variable.numpy().tolist(), optimizer.iterations) == ([1.0, 2.0], 0)
 
 
-def test_a_copy_begins_anew_and_takes_on_no_variables() -> None:
+def test_a_copy_of_an_optimizer_has_no_slots_of_variables() -> None:
     variable, optimizer = Variable([1.0, 2.0]), optimizers.Adam(0.1)
     optimizer.apply_gradients([([1.0, 1.0], variable)])
     twin = pickle.loads(pickle.dumps(optimizer))
@@ -148,21 +148,21 @@ def test_a_copy_begins_anew_and_takes_on_no_variables() -> None:
     assert optimizer.apply_gradients([([1.0, 1.0], variable)]) == 2
 
 
-def test_steps_of_fit_and_of_a_loop_are_counted_apart() -> None:
-    """Adam's first step is as long as its rate, whatever the optimizer has done elsewhere."""
+def test_steps_of_fit_and_of_a_loop_are_counted_separately() -> None:
+    """Adam's first step has the length of its rate, whatever the optimizer has done elsewhere."""
     optimizer, variable = optimizers.Adam(0.125), Variable([0.0])
     model = cnet.Sequential([cnet.Input((2,)), layers.Dense(1)])
     model.compile(optimizer, "mse")
     for _ in range(50):
         model.train_on_batch(np.ones((4, 2)), np.ones(4))
     assert optimizer.apply_gradients([([1.0], variable)]) == 1
-    epsilon = 1e-7 / np.sqrt(1 - 0.999)  # beside a second moment of 1 − 0.999
+    epsilon = 1e-7 / np.sqrt(1 - 0.999)  # with a second moment of 1 − 0.999
     assert variable.numpy()[0] == pytest.approx(-0.125 / (1 + epsilon), rel=4e-7)
     model.train_on_batch(np.ones((4, 2)), np.ones(4))
     assert optimizer.iterations == 51
 
 
-def test_variables_that_are_gone_are_forgotten() -> None:
+def test_slots_of_deleted_variables_are_freed() -> None:
     optimizer = optimizers.Adam()
     for _ in range(20):
         optimizer.apply_gradients([([1.0], Variable([1.0]))])
@@ -170,7 +170,7 @@ def test_variables_that_are_gone_are_forgotten() -> None:
     assert len(optimizer._updater._saved_slots) <= 1  # type: ignore[union-attr]
 
 
-def test_a_model_in_training_is_busy() -> None:
+def test_apply_gradients_refuses_a_model_in_training() -> None:
     model = cnet.Sequential([cnet.Input((2,)), layers.Dense(1)])
     model.compile("sgd", "mse")
     optimizer, raised = optimizers.SGD(), []
