@@ -251,7 +251,7 @@ def test_invalid_functions_are_refused() -> None:
     with pytest.raises(TypeError, match="Loss doesn't define"):
         model.compile("sgd", losses.Loss())
     model.compile("sgd", losses.LossFunctionWrapper(squares, reduction="none"))
-    with pytest.raises(ValueError, match="reduction: .* need a single number"):
+    with pytest.raises(ValueError, match=r"reduction: .* need a single number"):
         model.fit(X, Y, verbose=0)
 
 

@@ -12,8 +12,8 @@ from .._errors import short_repr
 from .._tracebacks import brief_traceback
 from ..config import floatx
 from ..layers import InputLayer, Layer, Weight, deserialize, serialize
-from ..layers.chain import Chain, parameters
 from ..layers.batch_shapes import Shape, as_batch_shape, sample_size
+from ..layers.chain import Chain, parameters
 from .model import Model
 
 __all__ = ["Sequential"]

@@ -18,9 +18,9 @@ from .._data import (
     as_labels,
     as_samples,
     as_weights,
-    yields_batches,
     is_dataset,
     unwrap_single_input,
+    yields_batches,
 )
 from .._errors import short_repr
 from .._frames import column_names
