@@ -352,8 +352,8 @@ def test_functions_become_hooks() -> None:
 @pytest.mark.parametrize(
     ("hooks", "message"),
     [
-        ({"on_epoch_stop": print}, "there is no hook 'on_epoch_stop'"),
-        ({"model": print}, "there is no hook 'model'"),
+        ({"on_epoch_stop": print}, "unknown hook 'on_epoch_stop'"),
+        ({"model": print}, "unknown hook 'model'"),
         ({"on_epoch_end": 3}, "on_epoch_end: expected a function, got 3"),
     ],
 )

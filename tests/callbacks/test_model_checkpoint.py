@@ -184,9 +184,9 @@ def test_a_missing_monitor(
         (
             {"filepath": "m.keras"},
             ValueError,
-            r"ends in '.safetensors', got 'm.keras'; cnet writes",
+            r"ends in '.safetensors', got 'm.keras'; cnet can't write",
         ),
-        ({"filepath": "m.weights.h5"}, ValueError, "no files of Keras's"),
+        ({"filepath": "m.weights.h5"}, ValueError, "can't write Keras's file formats"),
         ({"filepath": "m"}, ValueError, "ModelCheckpoint: filepath: expected a name"),
         ({"filepath": 3}, TypeError, "3|int"),
         ({"save_freq": "batch"}, ValueError, "save_freq: expected 'epoch' or an integer"),

@@ -333,13 +333,13 @@ def test_the_error_without_a_valid_mirror_says_what_to_do(
 ) -> None:
     (tmp_path / "empty").mkdir()
     altered, empty = serve(spoil(folder, tmp_path / "altered")), serve(tmp_path / "empty")
-    with pytest.raises(OSError, match=r"^shapes\.load_data: no right copy of ") as caught:
+    with pytest.raises(OSError, match=r"^shapes\.load_data: no valid copy of ") as caught:
         load(replace(dataset, mirrors=(unreachable, altered, empty)))
     message = str(caught.value)
     assert f"{unreachable}/{NAMES[0]}: " in message
     assert f"{altered}/{NAMES[0]}: SHA256 hash of downloaded file" in message
     assert f"{empty}/{NAMES[0]}: 404 Client Error" in message
-    assert f"put the published files into {cache}:" in message
+    assert f"copy the published files to {cache}:" in message
     for file in dataset.files:
         assert f"{file.name} (SHA-256 {file.sha256})" in message
     assert message.endswith("as path=")

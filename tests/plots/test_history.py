@@ -69,9 +69,9 @@ def test_an_own_figure() -> None:
     ("arguments", "error", "message"),
     [
         ({"history": [1, 2]}, TypeError, "expected a History or a dict, got list"),
-        ({"history": {}}, ValueError, "expected figures of at least one epoch"),
+        ({"history": {}}, ValueError, "expected at least one epoch"),
         ({"names": ["auc"]}, ValueError, "expected names among loss, accuracy, .*, got 'auc'"),
-        ({"validation_freq": 2}, ValueError, r"val_loss: expected 1 figures .*, got 2"),
+        ({"validation_freq": 2}, ValueError, r"val_loss: expected 1 values .*, got 2"),
         ({"validation_freq": 0}, ValueError, "validation_freq: expected an integer"),
         ({"columns": 0}, ValueError, "columns: expected an integer"),
     ],

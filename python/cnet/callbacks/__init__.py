@@ -1,4 +1,4 @@
-"""Callbacks, by Keras's names: what happens around epochs and batches."""
+"""Callbacks, by Keras's names: hooks around epochs and batches."""
 
 from __future__ import annotations
 

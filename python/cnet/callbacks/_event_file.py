@@ -1,7 +1,7 @@
-"""Files of events as TensorBoard reads them, by its own package; TensorFlow is not imported.
+"""Event files for TensorBoard, written with its own package, without TensorFlow.
 
-`tensorboard.summary.writer.RecordWriter` frames the records. The `EventFileWriter` around it is not
-used: it starts a thread for each file, and loads TensorFlow where that is installed.
+`tensorboard.summary.writer.RecordWriter` frames the records. `EventFileWriter` is not used, as it
+starts a thread for each file, and imports TensorFlow if that is installed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _numbers = itertools.count()
 
 
 class EventFile:
-    """One file of events in a folder, made with the first of them.
+    """An event file in a folder, created with the first event.
 
     Parameters
     ----------
@@ -40,14 +40,14 @@ class EventFile:
     """
 
     def __init__(self, folder: Path) -> None:
-        # TensorBoard knows such a file by "tfevents", and reads a folder's in the order of their names.
+        # TensorBoard finds event files by "tfevents", and reads them in the order of their names.
         parts = (f"{int(time.time()):010d}", socket.gethostname(), os.getpid(), next(_numbers))
         self._path = folder / f"events.out.tfevents.{'.'.join(map(str, parts))}"
 
     def write(self, summaries: list[Any], step: int) -> None:
         """Append summaries of one step.
 
-        The file is opened for each call, so that none stays open when an exception ends training.
+        The file is opened for each call, so that it isn't left open if an exception ends training.
         """
         now = time.time()
         events = [Event(wall_time=now, step=step, summary=summary) for summary in summaries]
@@ -61,14 +61,14 @@ class EventFile:
 
 
 def graph(tag: str, model_json: str) -> Any:
-    """Return the summary of a model's layers that the graphs' plugin draws."""
+    """Return the summary of a model's layers for the graphs tab."""
     plugin = SummaryMetadata.PluginData(plugin_name="graph_keras_model", content=b"1")
     return _summary(tag, model_json.encode(), SummaryMetadata(plugin_data=plugin))
 
 
 def image(tag: str, pixels: Array) -> Any:
-    """Return the summary of a grey image, (height, width) from 0, black, to 1; clipped to these."""
-    # As tf.image.convert_image_dtype rounds.
+    """Return the summary of a grey image, (height, width), clipped to [0, 1]; 0 is black."""
+    # Rounded like tf.image.convert_image_dtype.
     levels = np.clip(pixels * 255.5, 0, 255).astype(np.uint8)
     png = io.BytesIO()
     Image.fromarray(levels).save(png, "png")

@@ -1,4 +1,4 @@
-"""Training that goes on where it was killed."""
+"""Backups to resume interrupted training."""
 
 from __future__ import annotations
 
@@ -17,51 +17,50 @@ __all__ = ["BackupAndRestore"]
 
 
 class BackupAndRestore(Callback):
-    """Keep all that training needs in a file; a `fit` that was killed goes on from there.
+    """Saves the whole state of training to a file, from which an interrupted `fit` resumes.
 
-    Run the same program again: the same model, compiled as before, and the same data. `fit` then
-    begins after the last epoch of the file, and comes to the bits, in weights and history, that it
-    would have come to without the interruption: dropout, orders of samples, moments, learning rate, the
-    patience of `EarlyStopping` and `ReduceLROnPlateau`, and the best figures and weights that these
-    and `ModelCheckpoint` know are in the file as well.
+    Run the same program again, with the same model, compiled as before, and the same data. `fit` then
+    starts after the last saved epoch. Weights and history end with the same bits as without the
+    interruption: the file also contains the states of dropout, shuffling, optimizer and learning rate,
+    the patience of `EarlyStopping` and `ReduceLROnPlateau`, and the best values and weights of these
+    and of `ModelCheckpoint`.
 
     Parameters
     ----------
     backup_dir : str or path
-        A folder for this training alone, made where it is missing: "latest.safetensors" in it is a
-        file of `model.save`, that at any moment is a whole one.
+        A folder for this training only, created if missing. Its file "latest.safetensors" has the
+        format of `model.save` and is replaced atomically.
     save_freq : "epoch", default "epoch"
-        After each epoch. (Keras's number of batches is refused: amid an epoch its figures are not
-        known. `steps_per_epoch` in `fit` makes epochs shorter.)
+        Save after each epoch. (Keras's number of batches is not supported, as the logs of an incomplete
+        epoch are unknown. `steps_per_epoch` in `fit` makes epochs shorter.)
     double_checkpoint : bool, default False
-        Of no effect: a file takes the place of the one before when it is whole and on disk.
+        Ignored: files are replaced atomically.
     delete_checkpoint : bool, default True
         Whether to delete the file, and the folder if that is empty, when training is complete.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind; when training begins, if the model can't be described in
-        a file.
+        If an argument is invalid; when training begins, if the model can't be described in a file.
     FormatError
-        When training begins, if the file is damaged or of another model.
+        When training begins, if the file is damaged or belongs to another model.
     OSError
         In training, if the file can't be written or read.
 
     Notes
     -----
-    The file is read after all callbacks' `on_train_begin` and written after their `on_epoch_end`,
-    wherever this one stands among them. Data that comes in batches begins anew with the first epoch
-    after the interruption. Nothing else of callbacks is in the file: `CSVLogger` begins its file anew or
-    goes on with it, as it is told, `TensorBoard` begins another, and what those of your own count is lost;
-    nor are logs that are no numbers. A training that a callback has stopped is complete: it stays so when
-    the program runs again, unless `EarlyStopping` is given more patience.
+    The file is read after `on_train_begin` of all callbacks and written after their `on_epoch_end`,
+    regardless of their order. Data that comes in batches starts from its beginning in the first resumed
+    epoch. Other state of callbacks is not in the file: `CSVLogger` overwrites or appends as configured,
+    `TensorBoard` starts a new file, and counts of custom callbacks are lost, as are logs that aren't
+    numbers. Training that a callback has stopped is complete: running the program again doesn't resume
+    it, unless `EarlyStopping` has more patience.
 
     Warns
     -----
     UserWarning
-        When training begins, if it has a callback that counts of which the file knows nothing, or one of
-        a class of your own that counts otherwise: it begins anew.
+        When training begins, if the file has no state for a callback that counts, or the state has
+        another form, as for a custom class: that callback starts from its initial state.
 
     Examples
     --------
@@ -101,7 +100,7 @@ class BackupAndRestore(Callback):
     def _on_train_ready(self, callbacks: Sequence[Callback]) -> None:
         if self._file.exists():
             self.model._resume(self._file, callbacks)
-        else:  # now, for what can't be saved is better found before an epoch than after
+        else:  # save now, to raise errors before the first epoch rather than after it
             self._save(callbacks)
 
     def _on_epoch_complete(self, callbacks: Sequence[Callback]) -> None:
@@ -110,10 +109,10 @@ class BackupAndRestore(Callback):
     def on_train_end(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
         if self.delete_checkpoint:
             self._file.unlink(missing_ok=True)
-            with suppress(OSError):  # not empty, or not there
+            with suppress(OSError):  # not empty, or missing
                 self._file.parent.rmdir()
 
     def _save(self, callbacks: Sequence[Callback]) -> None:
-        if self.model.built:  # before the first batch a model may not know its input
+        if self.model.built:  # the first batch builds a model without an input shape
             self._file.parent.mkdir(parents=True, exist_ok=True)
             self.model._back_up(self._file, callbacks)

@@ -1,4 +1,4 @@
-"""The base of callbacks, the history of training, and a list of callbacks that is called as one."""
+"""The base class of callbacks, the history of training, and lists of callbacks."""
 
 from __future__ import annotations
 
@@ -12,30 +12,29 @@ from .._typing import ModelProtocol
 
 __all__ = ["Callback", "CallbackList", "History", "LambdaCallback"]
 
-# Floats, but for metrics with a result for each class: arrays.
+# Floats, or arrays for metrics with a result for each class.
 Logs = dict[str, Any]
 
 
 def as_verbose(call: str, verbose: Any) -> int:
-    """Return how much a callback is to print, an integer; True is 1."""
+    """Return the verbosity of a callback as an integer; True is 1."""
     return int(verbose) if isinstance(verbose, bool) else as_count(f"{call}: verbose", verbose)
 
 
 class Callback(HasOptions):
-    """Base of all callbacks; a subclass overrides the hooks that it wants.
+    """Base of all callbacks; a subclass overrides hooks.
 
     Attributes
     ----------
     model : Sequential
         The model being trained; ``model.stop_training = True`` ends `fit` early.
     params : dict
-        "epochs", "steps" (batches an epoch, None if that is not known) and "verbose".
+        "epochs", "steps" (batches per epoch, None if unknown) and "verbose".
 
     Notes
     -----
-    Hooks for batches cost their calls, those that no callback overrides nothing: without them the
-    engine runs whole epochs. `evaluate` adds up the losses batch by batch where there are hooks
-    for its batches, so the last bit of the loss may differ from a call without.
+    The engine runs whole epochs at once unless a callback overrides a hook for batches. With hooks for
+    its batches, `evaluate` sums the losses batch by batch, so that the last bit of the loss may differ.
 
     Examples
     --------
@@ -57,71 +56,71 @@ class Callback(HasOptions):
         self.params = params
 
     def _set_batch_hooks(self, hooks: dict[str, Callable[..., None]], *, wanted: bool) -> None:
-        """Have hooks for batches, or none: a class that has them makes every `fit` pay for their calls."""
+        """Set or remove hooks for batches on this object only: in the class they would slow every `fit`."""
         for name, hook in hooks.items():
             vars(self).pop(name, None)
             if wanted:
                 vars(self)[name] = hook
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Before the first epoch."""
+        """Handle the beginning of training."""
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        """After the last epoch, with its logs."""
+        """Handle the end of training, with the logs of the last epoch."""
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Before an epoch, counted from 0."""
+        """Handle the beginning of an epoch, counted from 0."""
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """After an epoch: loss and metrics, and their val_… where there is validation."""
+        """Handle the end of an epoch, with loss and metrics, and "val_…" if it was validated."""
 
     def _on_train_ready(self, callbacks: Sequence[Callback]) -> None:
-        """After all callbacks' `on_train_begin`."""
+        """Act after `on_train_begin` of all callbacks."""
 
     def _on_epoch_complete(self, callbacks: Sequence[Callback]) -> None:
-        """After all callbacks' `on_epoch_end`, with the epoch in the history."""
+        """Act after `on_epoch_end` of all callbacks, with the epoch in the history."""
 
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
-        """Before a batch of training, counted from 0."""
+        """Handle the beginning of a training batch, counted from 0."""
         self.on_batch_begin(batch, logs)
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """After a batch of training: means of loss and metrics over the epoch so far."""
+        """Handle the end of a training batch, with the means of loss and metrics over the epoch so far."""
         self.on_batch_end(batch, logs)
 
     def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
-        """Do the same as `on_train_batch_begin`, by its older name."""
+        """Do the same as `on_train_batch_begin`, its newer name."""
 
     def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Do the same as `on_train_batch_end`, by its older name."""
+        """Do the same as `on_train_batch_end`, its newer name."""
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
-        """Before an evaluation, in `fit` too."""
+        """Handle the beginning of an evaluation, also in `fit`."""
 
     def on_test_end(self, logs: Logs | None = None) -> None:
-        """After an evaluation, with its loss and metrics."""
+        """Handle the end of an evaluation, with its loss and metrics."""
 
     def on_test_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
-        """Before a batch of an evaluation, counted from 0."""
+        """Handle the beginning of an evaluation batch, counted from 0."""
 
     def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """After a batch of an evaluation: means of loss and metrics so far."""
+        """Handle the end of an evaluation batch, with the means of loss and metrics so far."""
 
     def on_predict_begin(self, logs: Logs | None = None) -> None:
-        """Before a prediction."""
+        """Handle the beginning of a prediction."""
 
     def on_predict_end(self, logs: Logs | None = None) -> None:
-        """After a prediction."""
+        """Handle the end of a prediction."""
 
     def on_predict_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
-        """Before a batch of a prediction, counted from 0."""
+        """Handle the beginning of a prediction batch, counted from 0."""
 
     def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """After a batch of a prediction: "outputs", (samples, …)."""
+        """Handle the end of a prediction batch, with "outputs", (samples, …)."""
 
 
 class History(Callback):
-    """What `fit` returns: the logs of each epoch.
+    """The logs of each epoch, as returned by `fit`.
 
     Attributes
     ----------
@@ -134,28 +133,28 @@ class History(Callback):
     def __init__(self) -> None:
         self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
-        # Of the latest epoch: the logs, and which of them are in the history.
+        # The logs of the latest epoch, and the names of those in the history.
         self._logs: Logs = {}
         self._recorded: set[str] = set()
 
     def __repr__(self) -> str:
         return f"<History epochs={len(self.epoch)}, {', '.join(self.history) or 'no figures'}>"
 
-    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
+    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # a hook
         self.epoch = []
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self._logs, self._recorded = logs or {}, set()
         self.refresh_latest()
-        self.epoch.append(epoch)  # last: see drop_incomplete_epoch()
+        self.epoch.append(epoch)  # last, see drop_incomplete_epoch()
 
     def latest(self) -> Logs:
-        """Return the figures of the latest epoch: of those that every epoch has."""
+        """Return the values of the latest epoch that exist for all epochs."""
         epochs = len(self.epoch)
         return {name: values[-1] for name, values in self.history.items() if len(values) == epochs}
 
     def refresh_latest(self) -> None:
-        """Take up what other callbacks have done to the logs of the latest epoch."""
+        """Record changes that other callbacks made to the logs of the latest epoch."""
         for name, value in self._logs.items():
             figures = self.history.setdefault(name, [])
             if name in self._recorded and figures:
@@ -165,13 +164,13 @@ class History(Callback):
             self._recorded.add(name)
 
     def drop_incomplete_epoch(self) -> None:
-        """Forget the figures of an epoch amid whose recording training was interrupted."""
+        """Remove the values of an epoch whose recording was interrupted."""
         for figures in self.history.values():
             del figures[len(self.epoch) :]
 
 
 class LambdaCallback(Callback):
-    """A callback made of functions.
+    """A callback that calls functions.
 
     Parameters
     ----------
@@ -179,12 +178,12 @@ class LambdaCallback(Callback):
     on_train_begin, on_train_end : function (logs), optional
     on_train_batch_begin, on_train_batch_end : function (batch, logs), optional
     **kwargs
-        Any other hook of `Callback`, by its name.
+        Other hooks of `Callback` by name.
 
     Raises
     ------
     TypeError
-        If there is no such hook, or one is not a function.
+        If a hook is unknown, or not a function.
 
     Examples
     --------
@@ -212,7 +211,7 @@ class LambdaCallback(Callback):
         }
         for name in kwargs:
             if not name.startswith("on_") or not hasattr(Callback, name):
-                raise TypeError(f"LambdaCallback: there is no hook {short_repr(name)}")
+                raise TypeError(f"LambdaCallback: unknown hook {short_repr(name)}")
         for name, function in (hooks | kwargs).items():
             if function is None:
                 continue
@@ -231,7 +230,7 @@ class CallbackList:
     callbacks : Callback or iterable of Callback, optional
     model : Sequential
     params : dict
-        What they receive by `set_params`.
+        The argument of `set_params`.
     call : str
         Names the caller in errors.
     """
@@ -258,7 +257,7 @@ class CallbackList:
             self._set_up(callback)
 
     def prepend(self, callback: Callback) -> None:
-        """Let a callback be called before the others."""
+        """Insert a callback before the others."""
         self._set_up(callback)
         self.callbacks.insert(0, callback)
 
@@ -267,10 +266,7 @@ class CallbackList:
         callback.set_model(self._model)
 
     def wants_batches(self, kind: str) -> bool:
-        """Whether any callback has a hook for batches of "train", "test" or "predict".
-
-        Each batch then costs a call into Python.
-        """
+        """Return True if a callback overrides a hook for batches of "train", "test" or "predict"."""
         hooks = [f"on_{kind}_batch_begin", f"on_{kind}_batch_end"]
         if kind == "train":
             hooks += ["on_batch_begin", "on_batch_end"]
@@ -281,12 +277,12 @@ class CallbackList:
         )
 
     def call(self, hook: str, *arguments: Any) -> None:
-        """Call one hook of every callback: ``call("on_epoch_end", epoch, logs)``, logs {} if none."""
+        """Call one hook of every callback: ``call("on_epoch_end", epoch, logs)``."""
         for callback in self.callbacks:
             getattr(callback, hook)(*arguments)
 
     def handles_nan(self, error: FloatingPointError) -> bool:
-        """Tell callbacks of a loss that is not finite; return whether one ends training for it."""
+        """Call `on_not_finite` of the callbacks that have it; return False if there are none."""
         receivers = [each for each in self.callbacks if hasattr(each, "on_not_finite")]
         for callback in receivers:
             callback.on_not_finite(error)

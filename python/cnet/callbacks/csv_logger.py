@@ -1,4 +1,4 @@
-"""Epochs' logs in a file."""
+"""Logs of epochs in a CSV file."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ __all__ = ["CSVLogger"]
 
 
 class CSVLogger(Callback):
-    """Write each epoch's logs to a row of a CSV file, as soon as it has ended.
+    """Writes the logs of each epoch to a row of a CSV file.
 
-    The columns are "epoch" and the first epoch's logs, by name; without validation there, also their
-    "val_…". What a later epoch doesn't have is "NA".
+    The columns are "epoch" and the logs of the first epoch in alphabetical order; if it wasn't
+    validated, also their "val_…". Values that a later epoch lacks are "NA".
 
     Parameters
     ----------
     filename : str or path
     separator : str, default ","
     append : bool, default False
-        Add to a file that exists, rather than begin it anew. A row that was cut short, as by a kill,
-        stays as it is; what is added begins on a line of its own.
+        Whether to append to an existing file. An incomplete last row, of a killed process, is kept; new
+        rows start on the next line.
 
     Raises
     ------
@@ -62,13 +62,13 @@ class CSVLogger(Callback):
     def _state(self) -> frozenset[str]:
         return frozenset({"keys"})
 
-    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
+    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # a hook
         self.keys = None
         with Path(self.filename).open("a+b" if self.append else "wb") as file:
             self._has_header = file.seek(0, os.SEEK_END) > 0
             if self._has_header:
                 file.seek(-1, os.SEEK_END)
-                if file.read() != b"\n":  # of a process that was killed amid a row
+                if file.read() != b"\n":  # a process was killed while it wrote
                     file.write(b"\r\n")
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
@@ -77,12 +77,12 @@ class CSVLogger(Callback):
         if self.keys is None:
             self.keys = sorted(logs)
             if not any(key.startswith("val_") for key in self.keys):
-                validated = self.model.metrics_names  # the learning rate is not among them
+                validated = self.model.metrics_names  # excludes the learning rate
                 self.keys += [f"val_{key}" for key in self.keys if key in validated]
             if not self._has_header:
                 rows.append(["epoch", *self.keys])
         rows.append([epoch, *(_field(logs.get(key, "NA")) for key in self.keys)])
-        # Opened for each row, so that no file stays open when an exception ends the training.
+        # Opened for each row, so that it isn't left open if an exception ends training.
         with Path(self.filename).open("a", newline="") as file:
             csv.writer(file, delimiter=self.sep).writerows(rows)
 

@@ -1,4 +1,4 @@
-"""A learning rate for each epoch."""
+"""Learning rates by epoch."""
 
 from __future__ import annotations
 
@@ -14,22 +14,21 @@ __all__ = ["LearningRateScheduler"]
 
 
 class LearningRateScheduler(Callback):
-    """Set the optimizer's learning rate before each epoch.
+    """Sets the optimizer's learning rate before each epoch.
 
-    The rate is in the epoch's logs, as "learning_rate".
+    The rate is added to the logs of the epoch as "learning_rate".
 
     Parameters
     ----------
     schedule : function (epoch, learning_rate) -> float
-        Of the epoch, counted from 0, and the rate of the one before. A function of the epoch alone
-        will do.
+        Takes the epoch, counted from 0, and the previous rate, or only the epoch.
     verbose : {0, 1}, default 0
         Whether to print each rate.
 
     Raises
     ------
     TypeError, ValueError
-        Before an epoch, if `schedule` doesn't return a float that is a learning rate.
+        Before an epoch, if `schedule` doesn't return a float, or that isn't a valid learning rate.
 
     Examples
     --------
@@ -45,7 +44,7 @@ class LearningRateScheduler(Callback):
         self.schedule = schedule
         self.verbose = as_verbose("LearningRateScheduler", verbose)
 
-    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002 # a hook
         optimizer = self.model.optimizer
         arguments = (epoch, float(optimizer.learning_rate))
         rate = self.schedule(*(arguments if _takes_two(self.schedule) else arguments[:1]))
@@ -55,12 +54,12 @@ class LearningRateScheduler(Callback):
             )
         optimizer.learning_rate = float(rate)
         if self.verbose > 0:
-            print(  # noqa: T201 # verbose asks for it
+            print(  # noqa: T201 # requested by verbose
                 f"Epoch {epoch + 1}: LearningRateScheduler sets the learning rate to {rate}",
                 flush=True,
             )
 
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002 # a hook
         if logs is not None:
             logs["learning_rate"] = float(self.model.optimizer.learning_rate)
 
@@ -70,6 +69,6 @@ def _takes_two(function: Callable[..., float]) -> bool:
         inspect.signature(function).bind(0, 0.0)
     except TypeError:
         return False
-    except ValueError:  # a function in C without a signature
+    except ValueError:  # a C function without a signature
         return True
     return True

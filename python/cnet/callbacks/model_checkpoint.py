@@ -1,4 +1,4 @@
-"""The model in a file, epoch after epoch or batch after batch."""
+"""Saving the model during training."""
 
 from __future__ import annotations
 
@@ -18,47 +18,46 @@ __all__ = ["ModelCheckpoint"]
 
 
 class ModelCheckpoint(MonitorCallback):
-    """Save the model, or its weights, after every epoch or every so many batches.
+    """Saves the model or its weights after every epoch or a number of batches.
 
-    A file takes the place of an older one only when it is whole and on disk; a `fit` that is killed
-    leaves the one before.
+    Files are replaced atomically: a killed `fit` leaves the previous file intact.
 
     Parameters
     ----------
     filepath : str or path
-        Ends in ".safetensors" (in Keras: ".keras" or ".weights.h5"). ``{epoch}``, counted from 1, with
-        `save_freq` a number ``{batch}``, and the names of the logs are filled in:
-        "{epoch:02d}-{val_loss:.2f}.safetensors". Folders that are missing are made.
+        Ends in ".safetensors" (in Keras: ".keras" or ".weights.h5"). A template that can contain
+        ``{epoch}``, counted from 1, ``{batch}`` with an integer `save_freq`, and the names of logs, as in
+        "{epoch:02d}-{val_loss:.2f}.safetensors". Missing folders are created.
     monitor : str, default "val_loss"
-        A name in the logs. Where they lack it, there is a warning, and the model is saved.
+        A name in the logs. If they lack it, the model is saved with a warning.
     verbose : {0, 1}, default 0
         Whether to print what is saved, and why.
     save_best_only : bool, default False
-        Save only when `monitor` is better than all that it was before.
+        Whether to save only if `monitor` is better than all previous values.
     save_weights_only : bool, default False
-        Save with `save_weights` rather than `save`.
+        Whether to save with `save_weights` rather than `save`.
     mode : {"auto", "min", "max"}, default "auto"
-        Whether less or more is better; "auto": as the loss or the metric of that name says.
+        Whether less or more is better; "auto" is the direction of the loss or metric of that name.
     save_freq : "epoch" or int, default "epoch"
-        Save after each epoch, or after so many batches; the logs then are means over the epoch so
-        far. Batches are counted on from epoch to epoch.
+        Save after each epoch, or after this number of batches, with means over the epoch so far as the
+        logs. The count of batches continues across epochs.
     initial_value_threshold : float, optional
-        With `save_best_only`, what the first figure must be better than.
+        With `save_best_only`, the value that the first one must improve on.
 
     Attributes
     ----------
     best : float or None
-        The best figure so far; kept from one `fit` to the next.
+        The best value so far, including previous calls of `fit`.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its kind, `filepath` ends otherwise or, in training, the mode is
-        "auto" and `monitor` is no figure whose direction is known.
+        If an argument is invalid, or `filepath` has another suffix; in training, if the mode is "auto"
+        and the direction of `monitor` is unknown.
     KeyError
-        In training, if `filepath` has a name that the logs lack.
+        In training, if `filepath` contains a name that the logs lack.
     OSError
-        In training, if the file can't be written; what was there before is there still.
+        In training, if the file can't be written; the previous file is intact.
 
     Examples
     --------
@@ -121,13 +120,13 @@ class ModelCheckpoint(MonitorCallback):
     def _identity(self) -> list[str]:
         return [self.monitor, self.filepath]
 
-    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
+    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # a hook
         if self.save_best_only:
             self._direction()
         if not self.save_weights_only:
-            self.model.get_config()  # what can't be saved is better found before an epoch than after
+            self.model.get_config()  # raises before the first epoch if the model can't be saved
 
-    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002 # a hook
         self._epoch = epoch
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
@@ -140,16 +139,16 @@ class ModelCheckpoint(MonitorCallback):
             self._batches = 0
             self._save_if_wanted({"epoch": self._epoch + 1, "batch": batch + 1}, logs or {})
 
-    def _save_if_wanted(self, place: dict[str, int], logs: Logs) -> None:
+    def _save_if_wanted(self, position: dict[str, int], logs: Logs) -> None:
         try:
             numbers = {name: np.asarray(v).item() for name, v in logs.items() if np.size(v) == 1}
-            path = self.filepath.format(**(place | logs | numbers))
+            path = self.filepath.format(**(position | logs | numbers))
         except KeyError as error:
             raise KeyError(
                 f"ModelCheckpoint: filepath: {error} in {self.filepath!r} is not among "
-                f"{', '.join([*place, *logs])}"
+                f"{', '.join([*position, *logs])}"
             ) from None
-        begin = f"\nEpoch {place['epoch']}:"  # Keras's words, and its new line after a bar
+        begin = f"\nEpoch {position['epoch']}:"  # Keras's messages, on a new line after a bar
         current = self._watched(logs) if self.save_best_only else None
         if current is not None:
             best = "None" if self.best is None else f"{self.best:.5f}"
@@ -166,20 +165,20 @@ class ModelCheckpoint(MonitorCallback):
         else:
             self.model.save(path)
         if current is not None:
-            self.best = current  # not before it is in the file
+            self.best = current  # after it has been saved
         self._print(f"{begin} finished saving model to {path}")
 
     def _watched(self, logs: Logs) -> float | None:
-        """Return the figure that decides; None, with a warning, if there is none: all are saved."""
+        """Return the value of `monitor`; None, with a warning, if it isn't a single number."""
         value: Any = logs.get(self.monitor)
         if np.size(value) == 1:
             return self.current(logs)
         warn(
-            f"ModelCheckpoint: monitor '{self.monitor}' is not a single number, so that every model "
-            f"is saved: {value}"
+            f"ModelCheckpoint: monitor '{self.monitor}' is not a single number, so every model is saved: "
+            f"{value}"
         )
         return None
 
     def _print(self, message: str) -> None:
         if self.verbose > 0:
-            print(message, flush=True)  # noqa: T201 # verbose asks for it
+            print(message, flush=True)  # noqa: T201 # requested by verbose

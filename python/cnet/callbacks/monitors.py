@@ -1,4 +1,4 @@
-"""Callbacks that watch one figure of the logs, and act when it no longer improves."""
+"""Callbacks that monitor a value of the logs and act when it stops improving."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ __all__ = ["EarlyStopping", "ReduceLROnPlateau"]
 
 
 class MonitorCallback(Callback):
-    """What watches a figure; see `EarlyStopping` for the parameters."""
+    """Base of callbacks that monitor a value; see `EarlyStopping` for the parameters."""
 
-    # The names of what it counts, and of figures or None: a backup keeps them.
+    # Attributes that backups contain: integers, and numbers or None.
     _counts: tuple[str, ...] = ()
     _figures: tuple[str, ...] = ("best",)
 
@@ -42,9 +42,9 @@ class MonitorCallback(Callback):
         return frozenset({*self._counts, *self._figures, "best_weights"})
 
     def current(self, logs: Logs | None) -> float | None:
-        """Return the figure, None (with a warning) if the logs don't have it.
+        """Return the monitored value; None, with a warning, if the logs don't have it.
 
-        `ValueError` if it is not one number, as metrics with a number for each class give.
+        Raises `ValueError` if it isn't a single number, as for metrics with a number for each class.
         """
         logs = logs or {}
         if self.monitor not in logs:
@@ -62,7 +62,7 @@ class MonitorCallback(Callback):
         return float(np.asarray(value).item())
 
     def is_better(self, value: float, reference: float | None) -> bool:
-        """Whether `value` is better than `reference` by more than `min_delta`; NaN never is."""
+        """Return True if `value` is better than `reference` by more than `min_delta`; NaN never is."""
         if math.isnan(value):
             return False
         if reference is None or math.isnan(reference):
@@ -72,15 +72,15 @@ class MonitorCallback(Callback):
         return value - self.min_delta > reference
 
     def _identity(self) -> list[str]:
-        """Return what tells it from others of its class."""
+        """Return what identifies this callback among others of its class in a backup."""
         return [self.monitor]
 
     def _backup_weights(self) -> list[FloatArray] | None:
-        """Return the model's weights of another time, if it keeps them: a backup does, too."""
+        """Return stored weights of the model for a backup, None if there are none."""
         return None
 
     def _resume_with(self, weights: list[FloatArray] | None) -> None:
-        """Take the weights from a backup, which has put counts and figures in their place."""
+        """Restore the weights of a backup; counts and values have already been restored."""
 
     def _direction(self) -> str:
         if self.mode != "auto":
@@ -93,44 +93,45 @@ class MonitorCallback(Callback):
             if metric.name == name and direction is not None:
                 return direction
         raise ValueError(
-            f"{type(self).__name__}: whether '{self.monitor}' should grow or fall is not known; "
-            "say mode='max' or mode='min'"
+            f"{type(self).__name__}: the direction of '{self.monitor}' is unknown; pass mode='max' or "
+            "mode='min'"
         )
 
 
 class EarlyStopping(MonitorCallback):
-    """End training when a figure has not improved for a number of epochs.
+    """Ends training when a value has not improved for a number of epochs.
 
     Parameters
     ----------
     monitor : str, default "val_loss"
-        A name in the logs. Where they lack it, there is a warning and nothing else.
+        A name in the logs. If they lack it, there is only a warning.
     min_delta : float, default 0
-        What is not better by more than this is no improvement.
+        Smaller changes are no improvement.
     patience : int, default 0
-        End after so many epochs in a row without improvement; as in Keras never after the first.
+        Number of consecutive epochs without improvement after which to stop; as in Keras never after
+        the first epoch.
     verbose : {0, 1}, default 0
-        Whether to print when it ends training and restores weights.
+        Whether to print when training is stopped and weights are restored.
     mode : {"auto", "min", "max"}, default "auto"
-        Whether less or more is better; "auto": as the loss or the metric of that name says.
+        Whether less or more is better; "auto" is the direction of the loss or metric of that name.
     baseline : float, optional
-        Only what is better than this, too, ends the wait.
+        Improvements that don't reach this value don't reset the count of epochs.
     restore_best_weights : bool, default False
-        Put the weights of the best epoch back when training ends, for whatever reason.
+        Whether to restore the weights of the best epoch at the end of training.
     start_from_epoch : int, default 0
-        The epoch, counted from 0, at which to begin to watch.
+        The first epoch to monitor, counted from 0.
 
     Attributes
     ----------
     stopped_epoch : int
-        The epoch after which it ended training, 0 if it didn't.
+        The epoch after which training was stopped, 0 if it wasn't.
     best, best_epoch, best_weights
-        The best figure, its epoch and (with `restore_best_weights`) the weights after it.
+        The best value, its epoch and (with `restore_best_weights`) the weights after it.
 
     Raises
     ------
     ValueError
-        In training, if the mode is "auto" and `monitor` is no figure whose direction is known.
+        In training, if the mode is "auto" and the direction of `monitor` is unknown.
 
     Examples
     --------
@@ -169,8 +170,8 @@ class EarlyStopping(MonitorCallback):
         self.best, self.best_epoch = None, 0
         self.best_weights: list[Any] | None = None
 
-    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
-        self._direction()  # better now than after an epoch, if nobody knows it
+    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # a hook
+        self._direction()  # raises before the first epoch if it is unknown
         self._reset()
 
     def _backup_weights(self) -> list[FloatArray] | None:
@@ -179,7 +180,7 @@ class EarlyStopping(MonitorCallback):
     def _resume_with(self, weights: list[FloatArray] | None) -> None:
         if self.restore_best_weights:
             self.best_weights = weights
-        if self.stopped_epoch > 0 and self.wait < self.patience:  # which is longer by now
+        if self.stopped_epoch > 0 and self.wait < self.patience:  # patience was increased
             self.stopped_epoch, self.model.stop_training = 0, False
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
@@ -197,21 +198,21 @@ class EarlyStopping(MonitorCallback):
             self.stopped_epoch = epoch
             self.model.stop_training = True
 
-    def on_train_end(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
+    def on_train_end(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # a hook
         if self.stopped_epoch > 0 and self.verbose > 0:
-            print(f"Epoch {self.stopped_epoch + 1}: early stopping", flush=True)  # noqa: T201 # asked for
+            print(f"Epoch {self.stopped_epoch + 1}: early stopping", flush=True)  # noqa: T201 # verbose
         if self.best_weights is not None:
             if self.verbose > 0:
-                print(  # noqa: T201 # verbose asks for it
+                print(  # noqa: T201 # requested by verbose
                     f"The weights are those after the best epoch, {self.best_epoch + 1}", flush=True
                 )
             self.model.set_weights(self.best_weights)
 
 
 class ReduceLROnPlateau(MonitorCallback):
-    """Multiply the learning rate by a factor when a figure no longer improves.
+    """Multiplies the learning rate by a factor when a value stops improving.
 
-    The rate is in the epoch's logs, as "learning_rate".
+    The rate is added to the logs of the epoch as "learning_rate".
 
     Parameters
     ----------
@@ -219,16 +220,16 @@ class ReduceLROnPlateau(MonitorCallback):
         As for `EarlyStopping`, like `mode`.
     factor : float below 1, default 0.1
     patience : int, default 10
-        Epochs in a row without improvement after which to reduce.
+        Number of consecutive epochs without improvement after which to reduce.
     verbose : {0, 1}, default 0
         Whether to print each new rate.
     mode : {"auto", "min", "max"}, default "auto"
     min_delta : float, default 1e-4
-        What is not better by more than this is no improvement.
+        Smaller changes are no improvement.
     cooldown : int, default 0
-        Epochs after a reduction that don't count.
+        Number of epochs after a reduction that are not counted.
     min_lr : float, default 0
-        The rate doesn't fall below.
+        Lower bound of the rate.
 
     Raises
     ------
@@ -274,13 +275,13 @@ class ReduceLROnPlateau(MonitorCallback):
         self.best = None
         self.cooldown_counter, self.wait = 0, 0
 
-    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
+    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # a hook
         self._direction()
         self._reset()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         logs = {} if logs is None else logs
-        # Of the epoch that has ended: before it is reduced.
+        # The rate of the epoch that has ended, before a reduction.
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
         current = self.current(logs)
         if current is None:
@@ -295,7 +296,7 @@ class ReduceLROnPlateau(MonitorCallback):
                 self.cooldown_counter, self.wait = self.cooldown, 0
 
     def in_cooldown(self) -> bool:
-        """Whether a reduction is so recent that epochs don't count yet."""
+        """Return True if epochs aren't counted yet after a reduction."""
         return self.cooldown_counter > 0
 
     def _reduce(self, epoch: int) -> bool:
@@ -305,7 +306,7 @@ class ReduceLROnPlateau(MonitorCallback):
             return False
         optimizer.learning_rate = max(old * self.factor, self.min_lr)
         if self.verbose > 0:
-            print(  # noqa: T201 # verbose asks for it
+            print(  # noqa: T201 # requested by verbose
                 f"Epoch {epoch + 1}: ReduceLROnPlateau sets the learning rate to "
                 f"{optimizer.learning_rate}",
                 flush=True,

@@ -1,4 +1,4 @@
-"""Logs of training for TensorBoard."""
+"""Logging for TensorBoard."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ __all__ = ["TensorBoard"]
 
 
 class TensorBoard(Callback):
-    """Write the course of training to files that ``tensorboard --logdir logs`` shows.
+    """Writes event files, which ``tensorboard --logdir logs`` shows.
 
-    In the folders "train" and "validation" of `log_dir`, by Keras's names:
+    The folders "train" and "validation" of `log_dir` contain, by Keras's names:
 
     - "epoch_loss", "epoch_accuracy", … after each epoch, and "epoch_learning_rate";
-    - "evaluation_loss_vs_iterations", … after each evaluation, by the optimizer's steps so far;
+    - "evaluation_loss_vs_iterations", … after each evaluation, by the number of steps so far;
     - "batch_loss", … with an `update_freq`: means over the epoch so far;
     - "sequential/dense/kernel/histogram", … with a `histogram_freq`.
 
@@ -35,39 +35,40 @@ class TensorBoard(Callback):
     Parameters
     ----------
     log_dir : str or path, default "logs"
-        Made when needed. Files in it stay, and are shown as well.
+        Created if missing. Existing files are kept, and shown as well.
     histogram_freq : int, default 0
-        Write histograms of all weights after every so many epochs, from the first; 0: never.
+        Number of epochs between histograms of all weights, from the first epoch; 0 means never.
     write_graph : bool, default True
-        Write the layers, which the graphs tab shows as a "conceptual graph". There is no graph of
-        operations: an epoch is one call of compiled code.
+        Whether to write the layers, shown as the "conceptual graph" of the graphs tab. There is no graph
+        of operations, as an epoch is one call of compiled code.
     write_images : bool, default False
-        With the histograms, write each weight as a grey image: 0 and below black, 1 and above white.
+        Whether to write each weight with the histograms as a grey image, from 0, black, to 1, white.
     write_steps_per_second : bool, default False
-        Write "epoch_steps_per_second" and, with an `update_freq`, "batch_steps_per_second".
+        Whether to write "epoch_steps_per_second" and, with an `update_freq`, "batch_steps_per_second".
     update_freq : {"epoch", "batch"} or int, default "epoch"
-        Write figures of batches too: of each, or of every so many. Each batch then costs a call.
+        Also write the logs of each batch, or of one batch in this number, which requires a call of
+        Python for each batch.
     profile_batch : int, (int, int) or str, default 0
-        Of no effect: nothing is profiled.
+        Ignored: there is no profiling.
     embeddings_freq, embeddings_metadata
-        Not supported: leave them as they are.
+        Not supported; must have their defaults.
 
     Raises
     ------
     ImportError
-        Without the package `tensorboard` (an extra of cnet's).
+        If the package `tensorboard` (an extra of cnet) is missing.
     TypeError, ValueError
-        If an argument is not of its kind, or not supported.
+        If an argument is invalid or not supported.
     OSError
         In training, if the files can't be written.
 
     Notes
     -----
-    The package `tensorboard` is imported when a callback is made, TensorFlow never.
+    The package `tensorboard` is imported when a callback is created, TensorFlow never.
 
-    As in Keras, steps of batches count from 1 in each `fit`. Unlike there, `update_freq` leaves the
-    figures of epochs and evaluations alone; Keras writes these, too, only if the last batch before
-    them is one whose figures are written.
+    As in Keras, the steps of batches count from 1 in each `fit`. Unlike in Keras, `update_freq` doesn't
+    affect the logs of epochs and evaluations. (Keras writes these only if the logs of the batch before
+    them are written.)
 
     Examples
     --------
@@ -131,12 +132,12 @@ class TensorBoard(Callback):
         }
         self._set_batch_hooks(hooks, wanted=self.update_freq != "epoch")
 
-    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
+    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # a hook
         self._train_batches = 0
         if self.write_graph:
             self._write_graph()
 
-    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002 # a hook
         self._epoch_begin = time.perf_counter(), self.model.optimizer.iterations
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
@@ -179,7 +180,7 @@ class TensorBoard(Callback):
         self._write("train", [self._format.graph("keras", text)], 0)
 
     def _write_scalars(self, folder: str, figures: Logs, tag: str, step: int) -> None:
-        """Write figures under their names, put in `tag`."""
+        """Write values under their names, inserted in `tag`."""
         summaries = []
         for name, value in figures.items():
             for suffix, number in _numbers(value).items():
@@ -213,7 +214,7 @@ def _update_freq(value: Any) -> str | int:
 
 
 def _numbers(value: Any) -> dict[str, float]:
-    """Return a figure's numbers by the end of their tags: one of "", or one for each class."""
+    """Return the numbers of a value by the suffix of their tags: "", or one for each class."""
     array = np.asarray(value, np.float64)
     if array.ndim == 0:
         return {"": float(array)}
@@ -221,7 +222,7 @@ def _numbers(value: Any) -> dict[str, float]:
 
 
 def _as_image(weight: Array) -> Array:
-    """Return a weight as Keras draws it: a kernel no higher than wide, a bias as a column."""
+    """Return a weight oriented as in Keras: a kernel at least as wide as high, a bias as a column."""
     matrix = np.squeeze(weight)
     if matrix.ndim < 2:
         return matrix.reshape(-1, 1)

@@ -1,4 +1,4 @@
-"""The end of training where the loss is no number."""
+"""Ending training at a loss that isn't finite."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ __all__ = ["TerminateOnNaN"]
 
 
 class TerminateOnNaN(Callback):
-    """End `fit`, rather than raise `FloatingPointError`, when the loss is inf or NaN.
+    """Ends `fit` instead of raising `FloatingPointError` if the loss is inf or NaN.
 
-    In both cases the update that such a loss would have led to is not made: the weights are those
-    of the step before (Keras has updated them). That epoch's logs have a loss of NaN; so is what the
-    engine counts with it, the accuracy.
+    In both cases the weights are not updated by that batch (in Keras they are). The loss in the logs of
+    that epoch is NaN, as is the accuracy.
 
     Parameters
     ----------
     raise_error : bool, default False
-        Raise `RuntimeError` instead of ending `fit`, as Keras does.
+        Whether to raise `RuntimeError` instead of ending `fit`, as in Keras.
 
     Examples
     --------
@@ -35,8 +34,8 @@ class TerminateOnNaN(Callback):
         self.raise_error = bool(raise_error)
 
     def on_not_finite(self, error: FloatingPointError) -> None:
-        """Receive what the engine says of a loss that is not finite; end training."""
+        """End training; called with the error for a loss that isn't finite."""
         if self.raise_error:
             raise RuntimeError(str(error)) from None
-        print(f"{error}; training ends", flush=True)  # noqa: T201 # as Keras says it
+        print(f"{error}; training ends", flush=True)  # noqa: T201 # as in Keras
         self.model.stop_training = True

@@ -1,4 +1,4 @@
-"""Data sets for examples and tests: the names that users import."""
+"""Data sets for examples and tests."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""Find, download and check a data set of ten classes of 28 by 28 images.
+"""Loading, downloading and checking of data sets of 28 by 28 images in ten classes.
 
-What a data set is called, where it is published and which bytes are right stands in its own
-module, as a `Dataset`.
+The module of each data set defines its name, URLs and checksums as a `Dataset`.
 """
 
 from __future__ import annotations
@@ -38,9 +37,9 @@ class Dataset:
     Attributes
     ----------
     name
-        The name of its module, and of its folder in the cache.
+        Name of its module, and of its folder in the cache.
     mirrors
-        URLs of the folders that hold its files, in the order in which they are tried.
+        URLs of folders with its files, tried in order.
     files
         Training images and labels, test images and labels.
     """
@@ -51,9 +50,9 @@ class Dataset:
 
 
 def load(dataset: Dataset, path: str | os.PathLike[str] | None = None) -> tuple[Split, Split]:
-    """Load a data set from `path`, or from the cache, downloading what the cache lacks.
+    """Load a data set from `path` or the cache, downloading missing files.
 
-    `path`, what is returned and what is raised are as in `cnet.datasets.mnist.load_data`.
+    Argument, result and errors are those of `cnet.datasets.mnist.load_data`.
     """
     if path is None:
         sources = {str(file): read_idx(file) for file in _cached_files(dataset)}
@@ -66,7 +65,7 @@ def load(dataset: Dataset, path: str | os.PathLike[str] | None = None) -> tuple[
 
 
 def _split(images: tuple[str, Array], labels: tuple[str, Array]) -> Split:
-    """Check one split, given as (where it comes from, array) of its images and labels."""
+    """Return the images and labels of a split after checks; both are given as (source, array)."""
     (x_source, x), (y_source, y) = images, labels
     if x.dtype != np.uint8 or x.shape[1:] != (28, 28):
         raise ValueError(f"{x_source}: expected images uint8 (n, 28, 28), got {x.dtype} {x.shape}")
@@ -86,9 +85,9 @@ def _read_npz(path: str | os.PathLike[str]) -> dict[str, Array]:
     data = Path(path).read_bytes()
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            # asarray, since a member that is no .npy comes as bytes
+            # asarray, since members that aren't .npy files are bytes
             return {f"{path}: {key}": np.asarray(archive[key]) for key in keys}
-    except Exception as error:  # zipfile, zlib and NumPy raise a dozen kinds for damaged bytes
+    except Exception as error:  # zipfile, zlib and NumPy raise many types for damaged files
         raise ValueError(f"{path}: expected .npz with {', '.join(keys)}: {error}") from error
 
 
@@ -110,7 +109,7 @@ def _cached_files(dataset: Dataset) -> list[Path]:
 
 
 def _cached_file(dataset: Dataset, file: File, folder: Path) -> Path:
-    """Return the path of a file with the right SHA-256 in `folder`, downloading it if need be."""
+    """Return the path of a file with the right SHA-256 in `folder`, downloading it if necessary."""
     cached = folder / file.name
     tried = []
     if cached.exists():
@@ -124,14 +123,14 @@ def _cached_file(dataset: Dataset, file: File, folder: Path) -> Path:
         url = f"{mirror}/{file.name}"
         try:
             return Path(retrieve(url, f"sha256:{file.sha256}", fname=file.name, path=folder))
-        except (OSError, ValueError) as error:  # out of reach, or the wrong bytes
+        except (OSError, ValueError) as error:  # unreachable, or a wrong checksum
             tried.append(f"{url}: {error}")
     raise OSError(
-        f"{dataset.name}.load_data: no right copy of {cached}, tried\n  "
+        f"{dataset.name}.load_data: no valid copy of {cached}, tried\n  "
         + "\n  ".join(tried)
-        + f"\nWithout a network, put the published files into {folder}:\n  "
+        + f"\nWithout a network, copy the published files to {folder}:\n  "
         + "\n  ".join(f"{f.name} (SHA-256 {f.sha256})" for f in dataset.files)
-        + "\nor give any folder of IDX files, or an .npz file, as path="
+        + "\nor pass a folder of IDX files, or an .npz file, as path="
     )
 
 
@@ -140,6 +139,6 @@ def _pooch() -> ModuleType:
         return importlib.import_module("pooch")
     except ImportError as error:
         raise ImportError(
-            "cnet.datasets: a download needs pooch: pip install pooch, or give path=, "
-            "or set CNET_DATA_HOME to a folder that holds the files"
+            "cnet.datasets: downloads need pooch: pip install pooch, or pass path=, "
+            "or set CNET_DATA_HOME to a folder with the files"
         ) from error

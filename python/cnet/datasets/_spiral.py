@@ -1,4 +1,4 @@
-"""The spiral of CS231n: classes that no straight line separates."""
+"""The spiral of CS231n: classes that are not linearly separable."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cnet._data import as_count, as_number
 def spiral(
     samples_per_class: int = 100, classes: int = 3, noise: float = 0.2, seed: int = 0
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-    """Draw points on the arms of a spiral, one arm a class.
+    """Return points on the arms of a spiral, one arm per class.
 
     Point i of N on the arm of class j lies at radius r = i / (N - 1) and, with normal noise e, at
     the angle t = 4 j + 4 r + noise e in radians: x = (r sin t, r cos t).
@@ -26,7 +26,7 @@ def spiral(
     noise
         Standard deviation of the angles in radians, at least 0 and finite.
     seed
-        Of cnet's own random numbers (`cnet.random.normal`): equal seeds give equal points.
+        Seed of the noise (`cnet.random.normal`): equal seeds give equal points.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def spiral(
     Raises
     ------
     TypeError, ValueError
-        If an argument is no number, or out of its bounds.
+        If an argument is not a number, or out of range.
 
     Notes
     -----
@@ -57,7 +57,7 @@ def spiral(
     noise = as_number("spiral: noise", noise, least=0)
     if samples_per_class * classes >= 2**48:
         raise ValueError(
-            f"spiral: {classes} times {samples_per_class} samples are more than any memory's"
+            f"spiral: {classes} times {samples_per_class} samples exceed the memory of any machine"
         )
     arm = np.arange(classes)
     radius = np.linspace(0, 1, samples_per_class)

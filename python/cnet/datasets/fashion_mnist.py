@@ -1,4 +1,4 @@
-"""Zalando's Fashion-MNIST."""
+"""The Fashion-MNIST images of clothes."""
 
 from __future__ import annotations
 
@@ -59,20 +59,19 @@ def load_data(path: str | os.PathLike[str] | None = None) -> tuple[Split, Split]
         A folder with the four IDX files, gzipped or not, such as ``/usr/share/datasets/
         fashion-mnist`` of Debian's package dataset-fashion-mnist; or an ``.npz`` file with the
         arrays ``x_train``, ``y_train``, ``x_test`` and ``y_test``. Default: the folder
-        ``fashion_mnist`` in the folder that the environment variable ``CNET_DATA_HOME`` names,
-        or else in the user's cache; files that it lacks are downloaded (30 MB, needs pooch) and
-        checked against their SHA-256.
+        ``fashion_mnist`` in the folder of the environment variable ``CNET_DATA_HOME``, or in the
+        user's cache. Missing files are downloaded (30 MB, needs pooch); their SHA-256 is checked.
 
     Returns
     -------
     (x_train, y_train), (x_test, y_test)
-        Images, uint8 (n, 28, 28), 0 for the background to 255 for the darkest cloth; and their
-        classes from 0 to 9, uint8 (n,).
+        Images, uint8 (n, 28, 28), from 0, the background, to 255, the darkest pixels; and classes
+        from 0 to 9, uint8 (n,).
 
     Raises
     ------
     ValueError
-        If a file is malformed, or images and labels do not fit each other.
+        If a file is malformed, or the numbers of images and labels differ.
     OSError
         If a file can't be read or downloaded.
     ImportError

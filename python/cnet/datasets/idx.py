@@ -1,6 +1,6 @@
-"""The IDX format, in which MNIST and the data sets modelled on it are published.
+"""The IDX format of MNIST and similar data sets.
 
-An IDX file is two zero bytes, a byte for the type of its values, a byte for its number of
+An IDX file consists of two zero bytes, a byte for the type of the values, a byte for the number of
 dimensions, the length of each dimension as a big-endian uint32, and the values in C order.
 Source: http://yann.lecun.com/exdb/mnist/, "The IDX file format".
 """
@@ -27,23 +27,23 @@ _CHUNK = 1 << 20
 def read_idx(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
     """Read an IDX file of unsigned bytes, gzipped or not.
 
-    Memory is taken for the values as they are read, whatever the header claims.
+    Memory is allocated for the values actually read, not for those that the header claims.
 
     Parameters
     ----------
     path
-        The file. Its first two bytes tell whether it is gzipped, its name does not matter.
+        The file. Its first two bytes, not its name, determine whether it is gzipped.
 
     Returns
     -------
     ndarray of uint8
-        The values, in the shape of 1 to 3 dimensions that the file's header gives.
+        The values in the shape of the file's header, with 1 to 3 dimensions.
 
     Raises
     ------
     ValueError
-        If the file is not IDX, has values other than unsigned bytes or more than three
-        dimensions, has no values, is truncated, has bytes left over, or is corrupt gzip.
+        If the file is not IDX, has values other than unsigned bytes, more than three dimensions, no
+        values, too few or too many bytes, or is corrupt gzip.
     OSError
         If the file is missing or can't be read.
 
@@ -66,14 +66,14 @@ def read_idx(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ValueError(f"{path}: corrupt gzip data: {error}") from error
     except OSError as error:
-        error.filename = path  # a failed read, unlike a failed open, names no file
+        error.filename = path  # errors of read, unlike those of open, don't name the file
         raise
 
 
 def _read(
     stream: io.BufferedIOBase, path: str | os.PathLike[str], size: int | None
 ) -> npt.NDArray[np.uint8]:
-    """Read IDX from a stream of `size` bytes; None where only reading to its end tells."""
+    """Read IDX from a stream of `size` bytes, None if unknown."""
     magic = stream.read(4)
     if magic[:3] != b"\x00\x00\x08" or magic[3:] not in (b"\x01", b"\x02", b"\x03"):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""The MNIST digits."""
+"""The MNIST handwritten digits."""
 
 from __future__ import annotations
 
@@ -41,20 +41,20 @@ def load_data(path: str | os.PathLike[str] | None = None) -> tuple[Split, Split]
     path
         A folder with the four IDX files, gzipped or not, or an ``.npz`` file with the arrays
         ``x_train``, ``y_train``, ``x_test`` and ``y_test``, such as Keras's ``mnist.npz``.
-        Default: the folder ``mnist`` in the folder that the environment variable
-        ``CNET_DATA_HOME`` names, or else in the user's cache; files that it lacks are
-        downloaded (11 MB, needs pooch) and checked against their SHA-256.
+        Default: the folder ``mnist`` in the folder of the environment variable
+        ``CNET_DATA_HOME``, or in the user's cache. Missing files are downloaded (11 MB, needs
+        pooch); their SHA-256 is checked.
 
     Returns
     -------
     (x_train, y_train), (x_test, y_test)
-        Images, uint8 (n, 28, 28), 0 for the background to 255 for the ink; and their digits
-        from 0 to 9, uint8 (n,).
+        Images, uint8 (n, 28, 28), from 0, the background, to 255, the ink; and digits from 0 to
+        9, uint8 (n,).
 
     Raises
     ------
     ValueError
-        If a file is malformed, or images and labels do not fit each other.
+        If a file is malformed, or the numbers of images and labels differ.
     OSError
         If a file can't be read or downloaded.
     ImportError

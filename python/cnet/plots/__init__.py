@@ -1,12 +1,11 @@
-"""Pictures of training and of what a model says, by matplotlib.
+"""Plots of training and of predictions, with matplotlib.
 
-Every function draws into a figure of its own, or into the `figure` or `ax` that it is given, and
-returns the figure, of a subfigure or axes the whole one that they are in: it shows itself at the end
-of a notebook's cell, ``figure.savefig("file.png")`` writes it, ``figure.axes`` leads to what is drawn.
-pyplot, its current figure and its backend stay untouched; matplotlib is imported when something is
-drawn.
+Every function draws into a new figure, or into `figure` or `ax`, and returns the figure (for a subfigure
+or axes, the figure that contains them). Notebooks show it, ``figure.savefig("file.png")`` saves it, and
+``figure.axes`` gives access to its contents. pyplot, its current figure and its backend are not used.
+matplotlib is imported by the first plot.
 
-Classes differ by colour and by shape, in colours that colour-blind people can tell apart.
+Classes differ in colour and marker; the colours are safe for colour-blind readers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which classes are taken for which."""
+"""The confusion matrix."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ def confusion_matrix(
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Figure:
-    """Draw how often samples of one class (row) were given another (column).
+    """Draw the number of samples of each true class (row) and predicted class (column).
 
-    The darkness grows with the square root of the figures, so that few mistakes are seen, too.
+    Colours are scaled by the square root, so that rare mistakes are visible.
 
     Parameters
     ----------
     labels, predictions : array_like, (samples,) or (samples, classes)
-        Class ids, or rows such as one-hot labels or probabilities, whose largest counts.
+        Class ids, or rows such as one-hot labels or probabilities, whose largest element is used.
     normalize : {"true", "pred", "all"}, optional
-        Parts of the row, of the column or of all samples, instead of numbers of samples.
+        Divide by the total of the row, of the column or of all samples.
     class_names : list of str, optional
-        By default the ids.
+        Default: the ids.
     cmap : str, default "Blues"
-        matplotlib's name of the colours.
+        A colormap of matplotlib.
     title : str, optional
     ax : Axes, optional
-        To draw into.
+        Axes to draw into.
 
     Returns
     -------
@@ -52,9 +52,9 @@ def confusion_matrix(
     Raises
     ------
     ImportError
-        Without matplotlib.
+        If matplotlib is missing.
     TypeError, ValueError
-        If an argument is not of its kind, or their lengths differ.
+        If an argument is invalid, or the lengths differ.
 
     Examples
     --------
@@ -80,24 +80,24 @@ def confusion_matrix(
             "confusion_matrix: normalize: expected 'true', 'pred', 'all' or None, "
             f"got {normalize!r}"
         )
-    # A class without samples has parts of 0.
-    shown = counts / np.maximum(totals[normalize], 1)
+    # At least 1, so that classes without samples become 0.
+    values = counts / np.maximum(totals[normalize], 1)
 
     side = 1.6 + 0.45 * classes
     figure = new_figure("confusion_matrix", (side, side)) if ax is None else ax.figure
     axes = figure.subplots() if ax is None else ax
     from matplotlib.colors import PowerNorm
 
-    norm = PowerNorm(0.5, vmin=0, vmax=shown.max() or 1)
-    axes.imshow(shown, cmap=cmap, norm=norm)
-    for row, column in np.ndindex(shown.shape):
-        value = shown[row, column]
+    norm = PowerNorm(0.5, vmin=0, vmax=values.max() or 1)
+    axes.imshow(values, cmap=cmap, norm=norm)
+    for row, column in np.ndindex(values.shape):
+        value = values[row, column]
         text = f"{counts[row, column]:,}" if normalize is None else f"{value:.2f}"
         shade = "0.6" if value == 0 else "white" if norm(value) > 0.55 else "0.15"
         axes.text(column, row, text, ha="center", va="center", fontsize=8, color=shade)
-    turned = max(map(len, names)) > 3
+    rotated = max(map(len, names)) > 3
     axes.set_xticks(
-        range(classes), names, rotation=45 if turned else 0, ha="right" if turned else "center"
+        range(classes), names, rotation=45 if rotated else 0, ha="right" if rotated else "center"
     )
     axes.set_yticks(range(classes), names)
     axes.set_xlabel("predicted", fontsize=9)

@@ -1,4 +1,4 @@
-"""The plane as a model sees it."""
+"""Decision boundaries in the plane."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ def decision_boundary(
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Figure:
-    """Draw which class a model gives to each point of the plane, and the points with their own.
+    """Draw the class that a model predicts at each point of the plane, and points with their classes.
 
     Parameters
     ----------
     model : Sequential or function
-        From points (batch, 2) to a number for each class, (batch, classes), whose largest counts,
-        or to one number, (batch, 1), for class 1 where it exceeds `threshold`.
+        Maps points (batch, 2) to a score for each class, (batch, classes), or to one number, (batch, 1),
+        which means class 1 if it exceeds `threshold`.
     x : array_like, (points, 2)
     y : array_like, (points,) or (points, classes)
         Class ids or one-hot rows.
     grid_resolution : int, default 300
-        Points of the plane along each side.
+        Number of grid points along each side.
     margin : float, default 0.08
-        Of the plane around the points, as a part of their extent.
+        Margin around the points, as a fraction of their extent.
     threshold : float, default 0.5
-        Of a single output; 0 for logits.
+        Threshold of a single output; use 0 for logits.
     class_names : list of str, optional
-        For a legend.
+        Names for a legend.
     title : str, optional
     ax : Axes, optional
-        To draw into.
+        Axes to draw into.
 
     Returns
     -------
@@ -59,9 +59,9 @@ def decision_boundary(
     Raises
     ------
     ImportError
-        Without matplotlib.
+        If matplotlib is missing.
     TypeError, ValueError
-        If an argument is not of its kind, or the model's output has another shape.
+        If an argument is invalid, or the model's output has another shape.
 
     Examples
     --------
@@ -109,7 +109,7 @@ def decision_boundary(
 
 
 def _sides(points: Array, number: int, margin: float) -> list[Array]:
-    """Return the coordinates of the plane's columns and of its rows."""
+    """Return the coordinates of the grid's columns and rows."""
     low, high = points.min(axis=0), points.max(axis=0)
     around = margin * np.where(high > low, high - low, 1)
     low, high = low - around, high + around
@@ -117,9 +117,9 @@ def _sides(points: Array, number: int, margin: float) -> list[Array]:
 
 
 def _draw_regions(axes: Axes, sides: list[Array], regions: Array, tints: Array) -> None:
-    """Fill the plane with the tints of its classes, lines between them."""
+    """Fill the plane with the tints of its classes, separated by lines."""
     x, y = sides
-    # Each point of the plane is in the middle of its pixel.
+    # Each grid point is the centre of its pixel.
     dx, dy = (x[1] - x[0]) / 2, (y[1] - y[0]) / 2
     extent = (x[0] - dx, x[-1] + dx, y[0] - dy, y[-1] + dy)
     axes.imshow(tints[regions], extent=extent, origin="lower", aspect="auto")
@@ -128,7 +128,7 @@ def _draw_regions(axes: Axes, sides: list[Array], regions: Array, tints: Array) 
 
 
 def _decide(model: Any, points: Array, threshold: float) -> npt.NDArray[np.int64]:
-    """Return the class that a model gives to each point."""
+    """Return the class that a model predicts for each point."""
     predict: Callable[[Array], Any] = getattr(model, "predict_on_batch", model)
     outputs = np.asarray(predict(points))
     if outputs.ndim != 2 or len(outputs) != len(points):

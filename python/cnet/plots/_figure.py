@@ -1,4 +1,4 @@
-"""What the plots share: figures, colours, and classes by their names."""
+"""Common parts of the plots: figures, colours, and names of classes."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito, "Color Universal Design", 2008; the yellow last, as it is faint on white.
+# Okabe and Ito, "Color Universal Design", 2008; yellow last, as it is faint on white.
 COLORS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#f0e442"]
 MARKERS = "os^DvPX*"
 BLUE, RED, GREY, FAINT = COLORS[0], COLORS[1], "0.35", "0.92"
 
 
 def new_figure(call: str, size: tuple[float, float]) -> Figure:
-    """Return an empty figure that pyplot doesn't know, and that a notebook can show."""
+    """Return an empty figure that isn't registered with pyplot, and that notebooks can show."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError(f"{call}: {error}; pip install matplotlib", name=error.name) from None
     figure = Figure(figsize=size, dpi=150, layout="constrained")
-    # What IPython asks for. Without pyplot nobody else teaches it about figures.
-    figure._repr_png_ = functools.partial(_png, figure)  # type: ignore[attr-defined] # IPython looks for it
+    # IPython calls this method. Otherwise only pyplot makes figures displayable.
+    figure._repr_png_ = functools.partial(_png, figure)  # type: ignore[attr-defined] # added for IPython
     return figure
 
 
@@ -48,7 +48,7 @@ def put_title(axes: Axes, title: str | None) -> None:
 def class_ids(
     argument: str, value: npt.ArrayLike, count: int | None = None
 ) -> npt.NDArray[np.int64]:
-    """Return class ids, from ids or from rows with a number for each class."""
+    """Return class ids from ids or from rows with a score for each class."""
     array = as_array(value, argument)
     if array.ndim == 2 and array.shape[1] > 1:
         array = array.argmax(axis=1)

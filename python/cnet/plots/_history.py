@@ -1,9 +1,9 @@
-"""Curves of training."""
+"""Training curves."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -14,13 +14,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-    from ..callbacks import History
-
 __all__ = ["history"]
 
 
+class HasHistory(Protocol):
+    """The part of `cnet.callbacks.History` that is drawn."""
+
+    history: dict[str, list[Any]]
+    epoch: list[int]
+
+
 def history(
-    history: History | Mapping[str, Sequence[Any]],
+    history: HasHistory | Mapping[str, Sequence[Any]],
     names: Sequence[str] | None = None,
     *,
     validation_freq: int = 1,
@@ -32,15 +37,15 @@ def history(
     Parameters
     ----------
     history : History or dict
-        What `fit` returned, or its `history`.
+        The result of `fit`, or its attribute `history`.
     names : list of str, optional
-        What to draw, "loss" or "accuracy", each with its "val_…"; by default all that there is.
+        Values to draw, such as "loss" or "accuracy", each with its "val_…". Default: all.
     validation_freq : int, default 1
-        As it was given to `fit`.
+        The value passed to `fit`.
     columns : int, optional
-        Panels in a row, by default all of them.
+        Number of panels per row. Default: all in one row.
     figure : Figure or SubFigure, optional
-        An empty one to draw into.
+        An empty figure to draw into.
 
     Returns
     -------
@@ -49,9 +54,9 @@ def history(
     Raises
     ------
     ImportError
-        Without matplotlib.
+        If matplotlib is missing.
     TypeError, ValueError
-        If an argument is not of its kind, or the history doesn't hold a name.
+        If an argument is invalid, or the history lacks a name.
 
     Examples
     --------
@@ -67,14 +72,14 @@ def history(
         if name not in record and f"val_{name}" not in record:
             raise ValueError(f"history: expected names among {', '.join(record)}, got {name!r}")
     if not names:
-        raise ValueError("history: expected figures of at least one epoch, got none")
+        raise ValueError("history: expected at least one epoch, got none")
     freq = as_count("history: validation_freq", validation_freq, least=1)
     validated = [epoch for epoch in epochs if epoch % freq == 0]
     for name, series in record.items():
         expected = len(validated if name.startswith("val_") else epochs)
         if len(series) != expected:
             raise ValueError(
-                f"history: {name}: expected {expected} figures (validation_freq={freq}), "
+                f"history: {name}: expected {expected} values (validation_freq={freq}), "
                 f"got {len(series)}"
             )
     across = len(names) if columns is None else as_count("history: columns", columns, least=1)
@@ -97,7 +102,7 @@ def history(
 
 
 def _record(history: Any) -> tuple[dict[str, Sequence[Any]], list[int]]:
-    """Return the figures by name, and the numbers of their epochs, from 1."""
+    """Return the values by name, and the epoch numbers from 1."""
     record = getattr(history, "history", history)
     if not isinstance(record, Mapping):
         raise TypeError(f"history: expected a History or a dict, got {type(history).__name__}")
@@ -107,7 +112,7 @@ def _record(history: Any) -> tuple[dict[str, Sequence[Any]], list[int]]:
 
 
 def _panels(figure: Figure | SubFigure, down: int, across: int) -> Iterator[Axes]:
-    """Make axes for curves, row after row."""
+    """Yield axes for curves, row by row."""
     from matplotlib.ticker import MaxNLocator
 
     for axes in figure.subplots(down, across, squeeze=False).flat:
@@ -122,7 +127,7 @@ def _panels(figure: Figure | SubFigure, down: int, across: int) -> Iterator[Axes
 
 
 def _line(axes: Axes, epochs: list[int], series: Sequence[Any], color: str, label: str) -> None:
-    """Draw a figure by epoch; one with a number for each class as so many lines."""
+    """Draw a value by epoch; a value with a number for each class becomes several lines."""
     style = "o-" if len(epochs) <= 30 else "-"
     lines = axes.plot(epochs, np.asarray(series), style, color=color, markersize=3.5, linewidth=1.4)
     lines[0].set_label(label)

@@ -1,4 +1,4 @@
-"""Images in rows, with their classes."""
+"""Images with their classes."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ def images(
     title: str | None = None,
     figure: Figure | SubFigure | None = None,
 ) -> Figure:
-    """Draw images in rows, each under its class; where a prediction is wrong, "predicted (true)".
+    """Draw images in rows, titled with their class, or "predicted (true)" if the prediction is wrong.
 
-    Mistakes have a frame, and their title is in another colour.
+    Wrong predictions have a frame and a coloured title.
 
     Parameters
     ----------
     x : array_like, (images, height, width) or (images, height, width, 1, 3 or 4)
-        All of them are drawn: ``x[:30]`` for the first thirty.
+        All images are drawn; use ``x[:30]`` for the first thirty.
     labels, predictions : array_like, (images,) or (images, classes), optional
-        Class ids, or rows such as one-hot labels or probabilities, whose largest counts.
+        Class ids, or rows such as one-hot labels or probabilities, whose largest element is used.
     class_names : list of str, optional
-        By default the ids.
+        Default: the ids.
     columns : int, default 10
     cmap : str, default "gray_r"
-        matplotlib's name of the colours of images without channels; "gray_r" is dark on white.
+        A colormap of matplotlib for images without channels; "gray_r" is dark on white.
     title : str, optional
     figure : Figure or SubFigure, optional
-        An empty one to draw into.
+        An empty figure to draw into.
 
     Returns
     -------
@@ -53,9 +53,9 @@ def images(
     Raises
     ------
     ImportError
-        Without matplotlib.
+        If matplotlib is missing.
     TypeError, ValueError
-        If an argument is not of its kind, or their lengths differ.
+        If an argument is invalid, or the lengths differ.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def images(
     pixels = as_array(x, "images: x")
     if pixels.ndim not in (3, 4) or (pixels.ndim == 4 and pixels.shape[3] not in (1, 3, 4)):
         raise ValueError(
-            "images: x: expected shape (images, height, width), or that and 1, 3 or 4 channels, "
+            "images: x: expected shape (images, height, width), optionally with 1, 3 or 4 channels, "
             f"got {pixels.shape}"
         )
     count = len(pixels)
@@ -83,7 +83,7 @@ def images(
     across = min(as_count("images: columns", columns, least=1), count)
     down = -(-count // across)
 
-    # A long name takes a line of its own.
+    # A long name is on its own line.
     space = " " if max(map(len, names), default=0) <= 2 else "\n"
     lines = 2 if space == "\n" and predicted is not None else 1 if given else 0
     if figure is None:
