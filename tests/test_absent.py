@@ -10,19 +10,18 @@ from cnet import _absent
 
 NAMES = [
     (module, name, reason)
-    for module, reasons in _absent._ELSEWHERE.items()
+    for module, reasons in _absent._ALTERNATIVES.items()
     for reason, names in reasons.items()
     for name in names.split()
 ]
 
 
-@pytest.mark.parametrize("module", _absent._ELSEWHERE)
+@pytest.mark.parametrize("module", _absent._ALTERNATIVES)
 def test_each_module_names_the_alternative_to_a_missing_name(module: str) -> None:
     for of, name, reason in NAMES:
         loaded = vars(importlib.import_module(module))
-        if (
-            of == module and name not in loaded
-        ):  # cnet.saving is an attribute once it has been imported
+        # cnet.saving is an attribute once it has been imported.
+        if of == module and name not in loaded:
             message = f"module '{module}' has no attribute '{name}': {reason}"
             with pytest.raises(AttributeError) as raised:
                 getattr(importlib.import_module(module), name)

@@ -1,21 +1,23 @@
-"""Public names of Keras that cnet does not have, and what does what they do."""
+"""Public names of Keras that cnet lacks, with alternatives."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["absent"]
+__all__ = ["absent", "alternatives_of"]
 
 _KERAS = "Keras and PyTorch have it"
 _SCIKIT_LEARN = "scikit-learn has it"
-_SAME = "cnet's own are found by name, and written to files, without it"
+_NOT_NEEDED = "cnet finds its classes by name, and saves them, without it"
+_MODELS = "cnet has Sequential models, and graphs of operations in cnet.graph"
+_BACKEND = "cnet is its own backend"
+_VERBOSE = "fit(verbose=...) controls the output"
 
-# For each module, who has what is not here.
-_ELSEWHERE: dict[str, dict[str, str]] = {
+# The names that each module lacks, by their alternatives.
+_ALTERNATIVES: dict[str, dict[str, str]] = {
     "cnet": {
-        "cnet has models of layers in a row, Sequential, and graphs of operations, cnet.graph": """
-            Function KerasTensor Model InputSpec Operation""",
+        _MODELS: "Function KerasTensor Model InputSpec Operation",
         "it is in cnet.autodiff": "Variable",
         "it is in cnet.initializers": "Initializer",
         "it is in cnet.layers": "Layer",
@@ -23,10 +25,10 @@ _ELSEWHERE: dict[str, dict[str, str]] = {
         "it is in cnet.metrics": "Metric",
         "it is in cnet.optimizers": "Optimizer",
         "it is in cnet.regularizers": "Regularizer",
-        "cnet.models.load_model and model.save read and write files": "saving export",
-        "dtype= is float32 or float64": """
+        "use cnet.models.load_model and model.save": "saving export",
+        "dtype is float32 or float64": """
             DTypePolicy FloatDTypePolicy dtype_policies mixed_precision quantizers Quantizer""",
-        "cnet is its own backend": """
+        _BACKEND: """
             device distribution legacy name_scope RematScope remat StatelessScope SymbolicScope tree
             version""",
         _KERAS: "applications distillation preprocessing visualization",
@@ -54,117 +56,123 @@ _ELSEWHERE: dict[str, dict[str, str]] = {
             SpatialDropout1D SpatialDropout2D SpatialDropout3D SpectralNormalization StackedRNNCells TFSMLayer
             TextVectorization TimeDistributed TorchModuleWrapper UpSampling1D UpSampling2D UpSampling3D Wrapper
             ZeroPadding1D ZeroPadding2D ZeroPadding3D""",
-        "cnet's models are layers in a row; Keras and PyTorch have branches": """
+        "cnet's models are sequential; Keras and PyTorch have branches": """
             Add Average Concatenate Dot Maximum Minimum Multiply Subtract add average concatenate dot maximum
             minimum multiply subtract Pipeline InputSpec""",
         _SCIKIT_LEARN + ", before the model": """
             CategoryEncoding Discretization HashedCrossing Hashing IntegerLookup StringLookup""",
-        "layers.Lambda takes functions": "Identity Permute RepeatVector UnitNormalization",
-        "each layer takes kernel_regularizer and bias_regularizer": "ActivityRegularization",
+        "use layers.Lambda with a function": "Identity Permute RepeatVector UnitNormalization",
+        "layers have kernel_regularizer and bias_regularizer": "ActivityRegularization",
     },
     "cnet.losses": {
-        "compile takes a loss of one's own, a function": """
+        "compile accepts a function as a loss": """
             CTC CategoricalGeneralizedCrossEntropy CategoricalHinge Circle CosineSimilarity Dice Tversky
             categorical_generalized_cross_entropy categorical_hinge circle cosine_similarity ctc dice tversky""",
-        _SAME: "deserialize serialize",
+        _NOT_NEEDED: "deserialize serialize",
     },
     "cnet.metrics": {
-        "compile takes a metric of one's own, a function": """
+        "compile accepts a function as a metric": """
             BinaryIoU CategoricalHinge ConcordanceCorrelation CosineSimilarity FBetaScore IoU MeanIoU OneHotIoU
             OneHotMeanIoU PearsonCorrelation Sum categorical_hinge concordance_correlation pearson_correlation""",
-        "Precision and Recall take thresholds": """
+        "Precision and Recall have thresholds": """
             PrecisionAtRecall RecallAtPrecision
             SensitivityAtSpecificity SpecificityAtSensitivity""",
-        _SAME: "deserialize serialize",
+        _NOT_NEEDED: "deserialize serialize",
     },
     "cnet.optimizers": {
         _KERAS: """
             Adafactor Adamax Ftrl Lamb LossScaleOptimizer MultiOptimizer Muon OptimizerMap ScheduleFreeAdamW""",
-        "cnet.optimizers has Keras 3's": "legacy",
-        _SAME: "deserialize serialize",
+        "cnet.optimizers has the optimizers of Keras 3": "legacy",
+        _NOT_NEEDED: "deserialize serialize",
     },
     "cnet.callbacks": {
         "fit(verbose=1) shows a bar": "ProgbarLogger",
-        "optimizers take use_ema": "SwapEMAWeights",
-        "callbacks.LambdaCallback takes functions": "RemoteMonitor",
-        "callbacks.BackupAndRestore and ModelCheckpoint write files": "OrbaxCheckpoint",
+        "optimizers have use_ema": "SwapEMAWeights",
+        "use callbacks.LambdaCallback with a function": "RemoteMonitor",
+        "use callbacks.BackupAndRestore or ModelCheckpoint": "OrbaxCheckpoint",
     },
-    "cnet.initializers": {_KERAS: "STFT STFTInitializer stft", _SAME: "deserialize serialize"},
+    "cnet.initializers": {
+        _KERAS: "STFT STFTInitializer stft",
+        _NOT_NEEDED: "deserialize serialize",
+    },
     "cnet.regularizers": {
-        "compile takes a loss of one's own, which may have such a term": """
+        "a custom loss can include such a term": """
             OrthogonalRegularizer orthogonal_regularizer""",
-        _SAME: "deserialize serialize",
+        _NOT_NEEDED: "deserialize serialize",
     },
-    "cnet.constraints": {_SAME: "deserialize serialize"},
+    "cnet.constraints": {_NOT_NEEDED: "deserialize serialize"},
     "cnet.activations": {
-        "layers.Lambda takes functions of cnet.autodiff": """
+        "use layers.Lambda with operations of cnet.autodiff": """
             celu glu hard_shrink hard_silu hard_swish hard_tanh log_sigmoid soft_shrink sparse_plus
             sparse_sigmoid sparsemax squareplus tanh_shrink threshold""",
-        _SAME: "deserialize serialize",
+        _NOT_NEEDED: "deserialize serialize",
     },
     "cnet.utils": {
-        "numpy.linalg.norm gives what to divide by": "normalize",
+        "divide by numpy.linalg.norm": "normalize",
         _SCIKIT_LEARN: "split_dataset FeatureSpace",
         _KERAS: """
             array_to_img audio_dataset_from_directory bounding_boxes image_dataset_from_directory img_to_array
             load_img pad_sequences save_img text_dataset_from_directory timeseries_dataset_from_array legacy""",
-        "pooch.retrieve downloads files": "get_file",
-        "model.summary() shows a model": "model_to_dot plot_model get_source_inputs",
-        "fit(verbose=...) says what is shown": """
+        "use pooch.retrieve": "get_file",
+        "use model.summary()": "model_to_dot plot_model get_source_inputs",
+        _VERBOSE: """
             Progbar disable_interactive_logging enable_interactive_logging is_interactive_logging_enabled""",
-        "load_model takes custom_objects": """
+        "load_model has custom_objects": """
             CustomObjectScope custom_object_scope deserialize_keras_object get_custom_objects
             get_registered_name get_registered_object register_keras_serializable serialize_keras_object""",
-        "cnet.config has the defaults, and each cnet.Sequential its own names": "Config",
+        "cnet.config has the defaults": "Config",
         "cnet.autodiff has the tensors": "is_keras_tensor",
-        "fit takes (x, y, sample_weight)": "pack_x_y_sample_weight unpack_x_y_sample_weight",
+        "use a tuple (x, y, sample_weight)": "pack_x_y_sample_weight unpack_x_y_sample_weight",
         "cnet.config has floatx": "standardize_dtype",
     },
     "cnet.datasets": {
         _SCIKIT_LEARN: "boston_housing california_housing",
         _KERAS: "cifar10 cifar100 imdb reuters",
     },
-    "cnet.models": {
-        "cnet has models of layers in a row, Sequential, and graphs of operations, cnet.graph": "Model"
-    },
+    "cnet.models": {_MODELS: "Model"},
     "cnet.random": {
-        "numpy.random.Generator draws them, and layers take a seed": """
+        "use numpy.random.Generator; layers have a seed": """
             SeedGenerator beta binomial categorical dropout gamma randint shuffle"""
     },
     "cnet.config": {
-        "cnet is its own backend": """
+        _BACKEND: """
             backend set_backend disable_flash_attention enable_flash_attention is_flash_attention_enabled
             image_data_format set_image_data_format is_nnx_enabled""",
-        "layers and losses take their own epsilon": "epsilon set_epsilon",
-        "fit takes epochs and steps_per_epoch": """
+        "layers and losses have their own epsilon": "epsilon set_epsilon",
+        "fit has epochs and steps_per_epoch": """
             max_epochs set_max_epochs max_steps_per_epoch set_max_steps_per_epoch""",
-        "fit(verbose=...) says what is shown": """
+        _VERBOSE: """
             disable_interactive_logging enable_interactive_logging is_interactive_logging_enabled""",
-        "cnet's files hold no code": "enable_unsafe_deserialization",
-        "config.set_floatx chooses float32 or float64": "dtype_policy set_dtype_policy",
+        "model files contain no code": "enable_unsafe_deserialization",
+        "use config.set_floatx": "dtype_policy set_dtype_policy",
     },
     "cnet.backend": {
         "it is in numpy": "is_float_dtype is_int_dtype result_type",
-        "layers and losses take their own epsilon": "epsilon set_epsilon",
-        "cnet is its own backend": "backend image_data_format set_image_data_format",
-        "each cnet.Sequential has its own names": "get_uid",
+        "layers and losses have their own epsilon": "epsilon set_epsilon",
+        _BACKEND: "backend image_data_format set_image_data_format",
+        "names are numbered automatically": "get_uid",
         "cnet.autodiff has the tensors": "is_keras_tensor",
         "cnet.config has floatx": "standardize_dtype",
     },
-    "cnet.optimizers.schedules": {_SAME: "deserialize serialize"},
+    "cnet.optimizers.schedules": {_NOT_NEEDED: "deserialize serialize"},
 }
 
 
-def absent(module: str) -> Callable[[str], Any]:
-    """Return a module's `__getattr__`, which says of Keras's names what has them."""
-    instead = {
-        name: reason
-        for reason, names in _ELSEWHERE.get(module, {}).items()
+def alternatives_of(module: str) -> dict[str, str]:
+    """Return the alternative for each of Keras's names that a module lacks."""
+    return {
+        name: alternative
+        for alternative, names in _ALTERNATIVES.get(module, {}).items()
         for name in names.split()
     }
 
+
+def absent(module: str) -> Callable[[str], Any]:
+    """Return a `__getattr__` for a module whose errors name alternatives for Keras's names."""
+    alternatives = alternatives_of(module)
+
     def __getattr__(name: str) -> Any:
         text = f"module {module!r} has no attribute {name!r}"
-        raise AttributeError(f"{text}: {instead[name]}" if name in instead else text)
+        raise AttributeError(f"{text}: {alternatives[name]}" if name in alternatives else text)
 
     return __getattr__

@@ -1,4 +1,4 @@
-"""The engine's function and parameters for each elementwise activation.
+"""The engine's functions and layers for activations.
 
 Names and defaults are Keras's. Several names may share a function of the engine.
 """
@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from ._data import as_number
 from ._errors import short_repr
 
-__all__ = ["NAMES", "specification"]
+__all__ = ["NAMES", "add_activation", "engine_layer", "is_rowwise", "specification", "unwrapped"]
 
 Specification = tuple[str, dict[str, float]]
 
@@ -95,3 +96,44 @@ def specification(call: str, activation: Any, parameters: Mapping[str, Any]) -> 
                 f"{call}: {activation} has no parameter {short_repr(name)} (it has: {accepted})"
             )
     return maker(**parameters)
+
+
+def add_activation(network: Any, function: Callable[..., Any], name: str) -> None:
+    """Append the engine's layer for an activation to a network; linear needs none."""
+    method, *arguments = engine_layer(function)
+    if method:
+        getattr(network, method)(name, *arguments)
+
+
+def is_rowwise(function: Callable[..., Any]) -> bool:
+    """Return True if an activation is a function of rows, not of single elements."""
+    return unwrapped(function).__name__ in ("softmax", "log_softmax")
+
+
+def unwrapped(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function of a partial, or the function itself."""
+    return function.func if isinstance(function, partial) else function
+
+
+def engine_layer(function: Callable[..., Any]) -> tuple[Any, ...]:
+    """Return the name of the network's method that adds an activation, and its arguments."""
+    plain = unwrapped(function)
+    name = plain.__name__
+    parameters: dict[str, Any] = {}
+    if isinstance(function, partial):
+        if function.args:
+            raise TypeError(f"activation: expected the parameters of {name} by name")
+        parameters = function.keywords
+    if name in NAMES:
+        return ("add_activation", *specification("activation", name, parameters))
+    if unknown := parameters.keys() - set(list(inspect.signature(plain).parameters)[1:]):
+        raise TypeError(f"activation: {name} has no parameter {short_repr(min(unknown))}")
+    if name == "linear":
+        return ("",)
+    axis = parameters.get("axis", -1)
+    if axis not in (-1, 1):
+        raise ValueError(
+            f"activation: {name}: expected axis=-1, the classes, got {short_repr(axis)}; "
+            "layers support no other axis"
+        )
+    return (f"add_{name}",)

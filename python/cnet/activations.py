@@ -11,7 +11,6 @@ to set its parameters:
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable
 from functools import partial
@@ -21,9 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from . import ops
-from ._absent import absent
+from ._absent import absent, alternatives_of
 from ._data import FloatArray, as_floats, is_integer
-from ._elementwise import NAMES, specification
+from ._elementwise import NAMES, engine_layer
 from ._errors import short_repr
 from ._serialization import find_class
 
@@ -384,13 +383,6 @@ _FUNCTIONS: dict[str, ActivationFunction] = {
     "log_softmax": log_softmax,
 }
 
-# Activations of Keras that the engine lacks.
-_UNSUPPORTED = {
-    *("celu", "glu", "hard_shrink", "hard_silu", "hard_swish", "hard_tanh", "log_sigmoid"),
-    *("soft_shrink", "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "tanh_shrink"),
-    "threshold",
-}
-
 
 def get(identifier: str | ActivationFunction | dict[str, Any] | None) -> ActivationFunction:
     """Return an activation function by its name, the function itself, or `linear` for None.
@@ -421,56 +413,18 @@ def get(identifier: str | ActivationFunction | dict[str, Any] | None) -> Activat
     if any(identifier is function for function in _FUNCTIONS.values()):
         return identifier  # type: ignore[return-value] # a value of that table
     if isinstance(identifier, partial) and identifier.func in _FUNCTIONS.values():
-        _engine_layer(identifier)
+        engine_layer(identifier)  # checks the parameters
         return identifier
     if isinstance(identifier, dict):
         cls, parameters = find_class(identifier, {"partial": partial}, None, "activation")
         return get(cls(get(parameters.pop("function", None)), **parameters))
-    if isinstance(identifier, str) and identifier in _UNSUPPORTED:
-        raise ValueError(f"activation: Keras's {short_repr(identifier)} is not supported")
+    if isinstance(identifier, str) and identifier in (unsupported := alternatives_of(__name__)):
+        raise ValueError(
+            f"activation: Keras's {short_repr(identifier)} is not supported; {unsupported[identifier]}"
+        )
     known = ", ".join(_FUNCTIONS)
     error = ValueError if isinstance(identifier, str) else TypeError
     raise error(f"activation: expected one of {known}, got {short_repr(identifier)}")
-
-
-def takes_rows(function: ActivationFunction) -> bool:
-    """Return True if an activation is a function of rows, not of single elements."""
-    return unwrapped(function) in (softmax, log_softmax)
-
-
-def add_to(network: Any, function: ActivationFunction, name: str) -> None:
-    """Append the engine's layer for an activation to a network; linear needs none."""
-    kind, *arguments = _engine_layer(function)
-    if kind:
-        getattr(network, kind)(name, *arguments)
-
-
-def unwrapped(function: ActivationFunction) -> ActivationFunction:
-    """Return the function of a partial, or the function itself."""
-    return function.func if isinstance(function, partial) else function
-
-
-def _engine_layer(function: ActivationFunction) -> tuple[Any, ...]:
-    """Return the name of the network's method that adds an activation, and its arguments."""
-    name = unwrapped(function).__name__
-    parameters: dict[str, Any] = {}
-    if isinstance(function, partial):
-        if function.args:
-            raise TypeError(f"activation: expected the parameters of {name} by name")
-        parameters = function.keywords
-    if name in NAMES:
-        return ("add_activation", *specification("activation", name, parameters))
-    if unknown := parameters.keys() - set(list(inspect.signature(_FUNCTIONS[name]).parameters)[1:]):
-        raise TypeError(f"activation: {name} has no parameter {short_repr(min(unknown))}")
-    if name == "linear":
-        return ("",)
-    axis = parameters.get("axis", -1)
-    if axis not in (-1, 1):
-        raise ValueError(
-            f"activation: {name}: expected axis=-1, the classes, got {short_repr(axis)}; "
-            "layers take no other axis"
-        )
-    return (f"add_{name}",)
 
 
 if not TYPE_CHECKING:

@@ -373,24 +373,8 @@ variance_scaling = VarianceScaling
 zeros = Zeros
 
 _CLASSES: dict[str, type[Initializer]] = {
-    "constant": Constant,
-    "glorot_normal": GlorotNormal,
-    "glorot_uniform": GlorotUniform,
-    "he_normal": HeNormal,
-    "he_uniform": HeUniform,
-    "identity": Identity,
-    "lecun_normal": LecunNormal,
-    "lecun_uniform": LecunUniform,
-    "ones": Ones,
-    "orthogonal": Orthogonal,
-    "random_normal": RandomNormal,
-    "random_uniform": RandomUniform,
-    "truncated_normal": TruncatedNormal,
-    "variance_scaling": VarianceScaling,
-    "zeros": Zeros,
+    name: globals()[name] for name in __all__ if name not in ("Initializer", "get")
 }
-_CLASSES |= {cls.__name__: cls for cls in _CLASSES.values()}
-_CLASSES |= {"IdentityInitializer": Identity, "OrthogonalInitializer": Orthogonal}
 _CLASSES |= {"normal": RandomNormal, "one": Ones, "uniform": RandomUniform, "zero": Zeros}
 
 

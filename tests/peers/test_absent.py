@@ -11,7 +11,7 @@ from cnet import _absent
 pytest.importorskip("keras", reason="Keras is not installed")
 
 
-@pytest.mark.parametrize("module", _absent._ELSEWHERE)
+@pytest.mark.parametrize("module", _absent._ALTERNATIVES)
 def test_every_public_name_of_keras_is_known(module: str) -> None:
     keras = importlib.import_module(module.replace("cnet", "keras", 1))
     ours = importlib.import_module(module)

@@ -40,7 +40,7 @@ def test_tensors_and_loaders_are_data(torch: Any) -> None:
 def test_data_sets_of_samples_are_refused(torch: Any) -> None:
     data = torch.utils.data.TensorDataset(torch.from_numpy(X), torch.from_numpy(Y))
     with pytest.raises(
-        TypeError, match="got a TensorDataset, whose items are single samples; wrap"
+        TypeError, match="got a TensorDataset, whose items are single samples; batch"
     ):
         make().fit(data, verbose=0)
 
@@ -49,11 +49,11 @@ def test_data_sets_of_samples_are_refused(torch: Any) -> None:
 def test_tensors_that_require_a_gradient_are_refused(torch: Any, call: str) -> None:
     x = torch.from_numpy(X).requires_grad_()
     with pytest.raises(
-        TypeError, match=r"got a Tensor that requires a gradient; give its detach\(\)"
+        TypeError, match=r"got a Tensor that requires a gradient; pass its detach\(\)"
     ):
         getattr(make(), call)(*(x, Y) if call == "fit" else (x,))
     x = torch.nn.Linear(3, 3)(torch.from_numpy(X))  # of a computation
     with pytest.raises(
-        TypeError, match=r"got a Tensor that requires a gradient; give its detach\(\)"
+        TypeError, match=r"got a Tensor that requires a gradient; pass its detach\(\)"
     ):
         getattr(make(), call)(*(x, Y) if call == "fit" else (x,))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import activations
 from .._data import as_number, shape_text
+from .._elementwise import add_activation, is_rowwise, unwrapped
 from .batch_shapes import Shape
 from .core import Layer, LayerOptions
 
@@ -44,15 +45,15 @@ class Activation(Layer):
         self.activation = activations.get(activation)
 
     def _make_weights(self, input_shape: Shape) -> None:
-        if activations.takes_rows(self.activation) and len(input_shape) != 2:
-            function = activations.unwrapped(self.activation).__name__
+        if is_rowwise(self.activation) and len(input_shape) != 2:
+            function = unwrapped(self.activation).__name__
             raise ValueError(
                 f"{type(self).__name__} '{self.name}': {function} expects input of shape "
                 f"(batch, classes), got {shape_text(input_shape)}"
             )
 
     def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # from Layer
-        activations.add_to(network, self.activation, self.name)
+        add_activation(network, self.activation, self.name)
 
 
 class ReLU(Activation):

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from .. import activations, constraints, initializers, regularizers
 from .._data import FloatArray, as_count, require_default
+from .._elementwise import add_activation
 from .batch_shapes import Shape, as_batch_shape
 from .core import Layer, LayerOptions, expect_features
 from .weight import Weight
@@ -141,4 +142,4 @@ class Dense(Layer):
     def add_to(self, network: Any, *, trainable: bool = True) -> None:
         kernel, bias = [*(weight.variable for weight in self.weights), None][:2]
         network.add_dense(self.name, kernel, bias, trainable)
-        activations.add_to(network, self.activation, self.name)
+        add_activation(network, self.activation, self.name)
