@@ -102,7 +102,7 @@ def register_threadpoolctl() -> None:
 
     import threadpoolctl
 
-    class CnetController(threadpoolctl.LibController):  # type: ignore[misc] # it is not typed
+    class CnetController(threadpoolctl.LibController):  # type: ignore[misc] # without types
         user_api = internal_api = "cnet"
         filename_prefixes = ("_core.",)
         check_symbols = ("PyInit__core",)

@@ -106,7 +106,7 @@ class BackupAndRestore(Callback):
     def _on_epoch_complete(self, callbacks: Sequence[Callback]) -> None:
         self._save(callbacks)
 
-    def on_train_end(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # the base has it
+    def on_train_end(self, logs: Logs | None = None) -> None:  # noqa: ARG002 # a hook
         if self.delete_checkpoint:
             self._file.unlink(missing_ok=True)
             with suppress(OSError):  # not empty, or missing

@@ -206,7 +206,7 @@ class Differentiable(Protocol):
 
     @property
     def name(self) -> str:
-        """For messages."""
+        """Name for messages."""
 
     @property
     def vjps(self) -> Iterable[Any]:
