@@ -201,7 +201,7 @@ def test_pool_threads_take_no_signals() -> None:
 @pytest.mark.parametrize("value", ["0", "-1", "two", "1025", "99999999999999999999", "2.5"])
 def test_an_invalid_number_of_threads_fails_the_import(value: str) -> None:
     result = run("", CNET_NUM_THREADS=value)
-    assert f"CNET_NUM_THREADS: expected a whole number in [1, 1024], got '{value}'" in result.stderr
+    assert f"CNET_NUM_THREADS: expected an integer in [1, 1024], got '{value}'" in result.stderr
     assert result.returncode == 1
 
 

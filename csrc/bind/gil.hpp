@@ -8,57 +8,57 @@
 
 namespace cnet::bind {
 
-[[noreturn]] inline void sleep_for_ever(void* /*unused*/) {
+[[noreturn]] inline void sleep_forever(void* /*unused*/) {
   for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
 }
 
-/// Calls `f`, which calls Python and throws nothing. Before Python 3.14, a thread that takes the GIL after the
-/// interpreter's end is ended by pthread_exit, while other threads may still use the frames of the engine below
-/// it, which glibc would unwind: the cleanup handler sleeps instead, until the process is gone.
+/// Calls f, which calls Python and does not throw. Before Python 3.14, a thread that takes the GIL after the
+/// interpreter has ended is ended by pthread_exit, which would unwind frames of the engine that other threads still
+/// use: the cleanup handler sleeps instead, until the process exits.
 template <class F> void sleep_if_python_ends(F f) {
-  pthread_cleanup_push(sleep_for_ever, nullptr);
+  pthread_cleanup_push(sleep_forever, nullptr);
   f();
   pthread_cleanup_pop(0);
 }
 
-/// What Python knows of this thread, while it is without the GIL.
-inline thread_local PyThreadState* waiting_thread = nullptr;
+/// This thread's state while it does not hold the GIL.
+inline thread_local PyThreadState* released_state = nullptr;
 
-inline void leave_gil() {
-  waiting_thread = PyEval_SaveThread();
+inline void release_gil() {
+  released_state = PyEval_SaveThread();
 }
 
-/// With the thread's own state: PyGILState_Ensure would ask an interpreter that is gone for it.
-inline void take_gil() {
-  PyThreadState* const state = std::exchange(waiting_thread, nullptr);
+/// Does not use PyGILState_Ensure, which fails if the interpreter has ended.
+inline void acquire_gil() {
+  PyThreadState* const state = std::exchange(released_state, nullptr);
   sleep_if_python_ends([state] { PyEval_RestoreThread(state); });
 }
 
-/// Without the GIL for its lifetime.
+/// Releases the GIL for its lifetime.
 class WithoutGil {
 public:
-  WithoutGil() { leave_gil(); }
-  ~WithoutGil() { take_gil(); }
+  WithoutGil() { release_gil(); }
+  ~WithoutGil() { acquire_gil(); }
   WithoutGil(const WithoutGil&) = delete;
   WithoutGil& operator=(const WithoutGil&) = delete;
 };
 
-/// Calls f, which may wait for others, without the GIL.
+/// Calls f, which may wait for other threads, without the GIL.
 template <class F> void wait_without_gil(F f) {
   const WithoutGil without_gil;
   f();
 }
 
-/// With the GIL for its lifetime, which has to be within that of a WithoutGil.
+/// Holds the GIL for its lifetime, within that of a WithoutGil.
 class WithGil {
 public:
-  WithGil() { take_gil(); }
-  ~WithGil() { leave_gil(); }
+  WithGil() { acquire_gil(); }
+  ~WithGil() { release_gil(); }
   WithGil(const WithGil&) = delete;
   WithGil& operator=(const WithGil&) = delete;
 };
 
-/// What a function of Python returns.
+/// Calls a Python function.
 inline pybind11::object call_python(pybind11::handle function, const pybind11::tuple& arguments) {
   PyObject* result = nullptr;
   sleep_if_python_ends([&] { result = PyObject_CallObject(function.ptr(), arguments.ptr()); });

@@ -2,8 +2,8 @@
 #include "bind/activations.hpp"
 #include "bind/arguments.hpp"
 #include "core/errors.hpp"
+#include "train/lock_sets.hpp"
 #include "train/predict.hpp"
-#include "train/uses.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -34,19 +34,19 @@ template <class T> Variables<T> pointers(const std::vector<SharedVariable<T>>& s
   return variables;
 }
 
-/// What variables hold, all at one moment.
+/// The values of variables, read under one lock.
 template <class T> py::list arrays_of(const Variables<T>& variables) {
   py::list arrays;
   std::vector<T*> data;
-  Uses uses;
+  LockSet locks;
   for (Variable<T>* variable : variables) {
     py::array_t<T> array(shape_of_variable(*variable));
     data.push_back(array.mutable_data());
     arrays.append(array);
-    uses.read.push_back(&variable->guard);
+    locks.read.push_back(&variable->lock);
   }
-  std::optional<Hold> hold;
-  wait_without_gil([&] { hold.emplace(std::move(uses)); });
+  std::optional<ScopedLockSet> held;
+  wait_without_gil([&] { held.emplace(std::move(locks)); });
   for (std::size_t n = 0; n < variables.size(); ++n) {
     Variable<T>& variable = *variables[n];
     unpack<T>(variable.values(), {data[n], variable.rows(), variable.columns()});
@@ -54,16 +54,16 @@ template <class T> py::list arrays_of(const Variables<T>& variables) {
   return arrays;
 }
 
-/// Puts numbers into variables, into all at one moment.
+/// Sets variables under one lock.
 template <class T> py::object assign_to(const Variables<T>& variables, const std::vector<Array<T>>& values) {
   if (values.size() != variables.size()) throw py::value_error("assign: expected an array for each variable");
-  Uses uses;
+  LockSet locks;
   for (std::size_t n = 0; n < variables.size(); ++n) {
     expect_shape({"assign", "value"}, values[n], shape_of_variable(*variables[n]));
-    uses.written.push_back(&variables[n]->guard);
+    locks.write.push_back(&variables[n]->lock);
   }
-  std::optional<Hold> hold;
-  wait_without_gil([&] { hold.emplace(std::move(uses)); });
+  std::optional<ScopedLockSet> held;
+  wait_without_gil([&] { held.emplace(std::move(locks)); });
   for (std::size_t n = 0; n < variables.size(); ++n) {
     Variable<T>& variable = *variables[n];
     pack<T>({values[n].data(), variable.rows(), variable.columns()}, variable.values());
@@ -208,14 +208,14 @@ template <class T> py::object predict_in_training(Network<T>& self, Arguments& a
   Array<T> out({x.shape(0), self.outputs()});
   T* data = out.mutable_data();
   const FloatMode mode;
-  wait_without_gil([&] { cnet::predict_in_training<T>(self, view, data); });
+  wait_without_gil([&] { forward_training<T>(self, view, data); });
   return out;
 }
 
-/// The network's output for x if that is a matrix of T as wide as the network, else None: what
-/// everything else that may be asked of a model costs is then saved.
+/// Return the network's output if x is a matrix of T with the right number of columns, otherwise None: a fast path for
+/// model(x).
 template <class T> py::object try_predict(const Network<T>& self, const py::object& x) {
-  // Exactly NumPy's own class: subclasses, masked arrays among them, have meanings of their own.
+  // Not a subclass, such as a masked array.
   if (Py_TYPE(x.ptr()) != py::detail::npy_api::get().PyArray_Type_) return py::none();
   if (!py::isinstance<py::array_t<T>>(x)) return py::none();
   const auto array = py::reinterpret_borrow<py::array>(x);
@@ -224,23 +224,23 @@ template <class T> py::object try_predict(const Network<T>& self, const py::obje
   return predict_samples<T>(self, array, py::none());
 }
 
-/// A time in which nobody trains a network: what is read of it then is of one step.
+/// A context manager in which a network's variables and random states do not change.
 class Snapshot {
 public:
-  explicit Snapshot(std::function<Uses()> uses) : uses_(std::move(uses)) {}
+  explicit Snapshot(std::function<LockSet()> locks) : locks_(std::move(locks)) {}
   void enter() {
-    wait_without_gil([&] { hold_ = std::make_unique<Hold>(uses_()); });
+    wait_without_gil([&] { held_ = std::make_unique<ScopedLockSet>(locks_()); });
   }
-  void exit(const py::args&) { hold_.reset(); }
+  void exit(const py::args&) { held_.reset(); }
 
 private:
-  const std::function<Uses()> uses_;
-  std::unique_ptr<Hold> hold_;
+  const std::function<LockSet()> locks_;
+  std::unique_ptr<ScopedLockSet> held_;
 };
 
 template <class T> py::object snapshot(Network<T>& self, Arguments&) {
-  const auto uses = [network = self] { return uses_of_snapshot(network); }; // layers added later are another's
-  return py::cast(std::make_unique<Snapshot>(uses));
+  const auto locks = [network = self] { return snapshot_locks(network); };
+  return py::cast(std::make_unique<Snapshot>(locks));
 }
 
 template <class T> void register_network_of(py::module_& m, const std::string& suffix) {
@@ -264,7 +264,7 @@ template <class T> void register_network_of(py::module_& m, const std::string& s
   enter<T>(m, "Network", network);
   network.def(py::init<Index>(), py::arg("inputs"))
       .def_property_readonly("ends_in_softmax", &Network<T>::ends_in_softmax)
-      .def("try_predict", &try_predict<T>); // without the tuple of a Method's arguments, which takes 50 ns
+      .def("try_predict", &try_predict<T>); // not a Method, whose tuple of arguments takes 50 ns
   static const Method<Network<T>> methods[] = {
       {"add_dense", 4, add_dense<T>},
       {"add_activation", 3, add_activation<T>},
@@ -298,7 +298,7 @@ Observer observer_of(const py::object& on_progress, FloatMode& mode, bool every_
   return {tell, every_batch};
 }
 
-/// Whether other threads will never take the GIL again.
+/// Return true if Python is shutting down, so that other threads never take the GIL again.
 bool is_finalizing() {
 #if PY_VERSION_HEX >= 0x030D0000
   return Py_IsFinalizing() != 0;
@@ -307,25 +307,25 @@ bool is_finalizing() {
 #endif
 }
 
-/// A call that keeps a model to itself, or more of them: one within the other, as Python calls them.
+/// A context manager that reserves a model; nested calls of the same thread are refused with Busy, too.
 class Use {
 public:
   void enter() {
-    wait_without_gil([&] { hold_ = std::make_unique<Hold>(owning(guard_)); });
+    wait_without_gil([&] { held_ = std::make_unique<ScopedLockSet>(reserving(lock_)); });
   }
-  void exit(const py::args&) { hold_.reset(); }
-  bool is_of_this_thread() const { return hold_ && hold_->is_of_this_thread(); }
+  void exit(const py::args&) { held_.reset(); }
+  bool is_of_this_thread() const { return held_ && held_->is_held_by_this_thread(); }
 
 private:
-  Guard guard_;
-  std::unique_ptr<Hold> hold_;
+  ResourceLock lock_;
+  std::unique_ptr<ScopedLockSet> held_;
 };
 
 void register_network(py::module_& m) {
   using py::arg;
   set_waiting_hook([] {
     const WithGil with_gil;
-    if (is_finalizing()) throw Busy("the model is in use by another call, which will not go on: Python ends");
+    if (is_finalizing()) throw Busy("the model is in use by another call, and Python is shutting down");
     if (PyErr_CheckSignals() != 0) throw py::error_already_set();
   });
   py::class_<Use>(m, "Use")

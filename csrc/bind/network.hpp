@@ -8,7 +8,7 @@
 
 #include <vector>
 
-// What the bindings of networks and of their training have in common.
+// Shared by the bindings of networks and of trainers.
 
 namespace cnet::bind {
 
@@ -17,10 +17,11 @@ template <class T> std::vector<py::ssize_t> shape_of_variable(const Variable<T>&
   return {variable.rows(), variable.columns()};
 }
 
-/// Lets Ctrl-C through and tells on_progress, which may answer True to stop; called without the GIL.
+/// An observer that handles signals and calls on_progress(rows, batches, loss, correct), which may return True to stop.
+/// To be called without the GIL.
 Observer observer_of(const py::object& on_progress, FloatMode& mode, bool every_batch = false);
 
-/// Registers a class for elements of T, and enters it in the module's table m.name[dtype].
+/// Adds a class for elements of T to the module's dict `name`, by dtype.
 template <class T, class Class> void enter(py::module_& m, const char* name, const Class& bound) {
   if (!py::hasattr(m, name)) m.attr(name) = py::dict();
   m.attr(name)[py::dtype::of<T>().attr("name")] = bound;

@@ -19,13 +19,14 @@ py::tuple totals_tuple(const Totals& totals) {
 }
 
 template <class T> struct BoundTrainer {
-  const Network<T> network; // as it was then: layers that are added later are another network's
+  const Network<T> network; // a copy, because layers may be added to the original
   const bool sparse;
   Trainer<T> trainer;
 
   BoundTrainer(const Network<T>& network_, const Loss& loss, bool sparse_)
       : network(network_), sparse(sparse_), trainer(network, loss) {
-    if (sparse && loss.kind == Loss::Kind::pointwise) throw py::value_error("Trainer: the loss takes no class ids");
+    if (sparse && loss.kind == Loss::Kind::pointwise)
+      throw py::value_error("Trainer: this loss does not take class ids");
   }
 
   Dataset<T> dataset(const char* call, const py::array& x, const py::array& y,
@@ -38,7 +39,7 @@ template <class T> struct BoundTrainer {
   }
 };
 
-/// f(observer) without the GIL.
+/// Calls f(observer) without the GIL.
 template <class F> auto observed(const py::object& on_progress, bool every_batch, F f) {
   FloatMode mode;
   const Observer observer = observer_of(on_progress, mode, every_batch);
@@ -118,12 +119,12 @@ template <class T> py::object forward(BoundTrainer<T>& self, Arguments& argument
   expect_shape({"forward", "x"}, x, {-1, self.network.inputs()});
   const py::weakref no_resize = prevent_resize(x);
   const Samples view = samples({"forward", "x"}, x);
-  if (view.rows < 1) throw py::value_error("forward: expected a sample at least");
+  if (view.rows < 1) throw py::value_error("forward: expected at least one sample");
   observed(py::none(), false, [&](const Observer& observer) { self.trainer.forward(view, observer); });
   return array_of<T>(self.trainer.outputs());
 }
 
-/// The gradient of each variable that learns, and last that of x, or None.
+/// Return a list of the gradient of each trainable variable, and of x or None.
 template <class T> py::object backward(BoundTrainer<T>& self, Arguments& arguments) {
   const py::array gradient = arguments.any_array("gradient");
   const bool of_input = arguments.flag("of_input");
@@ -137,7 +138,7 @@ template <class T> py::object backward(BoundTrainer<T>& self, Arguments& argumen
     data.push_back(array.mutable_data());
     gradients.append(array);
   };
-  self.trainer.each_learning(
+  self.trainer.for_each_trainable(
       [&](const Variable<T>& variable, auto...) { add(py::array_t<T>(shape_of_variable(variable))); });
   if (of_input) {
     add(py::array_t<T>({view.rows, inputs}));
@@ -146,12 +147,12 @@ template <class T> py::object backward(BoundTrainer<T>& self, Arguments& argumen
   }
   const auto read = [&] {
     auto next = data.begin();
-    self.trainer.read_gradients([&](const Variable<T>& variable, PanelView<const T> values) {
+    self.trainer.for_each_gradient([&](const Variable<T>& variable, PanelView<const T> values) {
       unpack<T>(values, {*next++, variable.rows(), variable.columns()});
     });
     if (!of_input) return;
     unpack<T>(self.trainer.input_gradient(), {*next, view.rows, inputs});
-    const T scale = self.network.input_scale(); // of a rescaling that is part of the reading
+    const T scale = self.network.input_scale(); // of a first layer that rescales
     if (scale == 1) return;
     std::transform(*next, *next + view.rows * inputs, *next, [scale](T g) { return g * scale; });
   };
@@ -164,25 +165,25 @@ template <class T> py::object apply(BoundTrainer<T>& self, Arguments& arguments)
   const auto& optimizer = arguments.instance<ops::Optimizer>("optimizer");
   const std::optional<double> learning_rate = arguments.optional_number("learning_rate");
   std::size_t count = 0;
-  self.trainer.each_learning([&](const Variable<T>& variable, auto...) {
+  self.trainer.for_each_trainable([&](const Variable<T>& variable, auto...) {
     if (count < gradients.size()) expect_shape({"apply", "gradient"}, gradients[count], shape_of_variable(variable));
     ++count;
   });
-  if (count != gradients.size()) throw py::value_error("apply: expected a gradient for each variable that learns");
-  const auto read = [&, n = std::size_t(0)](const Variable<T>& variable, PanelView<T> values) mutable {
+  if (count != gradients.size()) throw py::value_error("apply: expected a gradient for each trainable variable");
+  const auto fill = [&, n = std::size_t(0)](const Variable<T>& variable, PanelView<T> values) mutable {
     pack<T>({gradients[n++].data(), variable.rows(), variable.columns()}, values);
   };
   const FloatMode mode;
-  wait_without_gil([&] { self.trainer.apply(optimizer, learning_rate.value_or(optimizer.learning_rate), read); });
+  wait_without_gil([&] { self.trainer.apply(optimizer, learning_rate.value_or(optimizer.learning_rate), fill); });
   return py::none();
 }
 
-/// The names of what is kept for each variable that learns, and the numbers.
+/// Return the names of the slots of each trainable variable, and a list of their values.
 template <class T> py::object slots(BoundTrainer<T>& self, Arguments&) {
-  std::optional<Hold> hold; // so that they are those of one step
-  wait_without_gil([&] { hold.emplace(uses_of_snapshot(self.network)); });
+  std::optional<ScopedLockSet> held; // so that all are of the same step
+  wait_without_gil([&] { held.emplace(snapshot_locks(self.network)); });
   py::list arrays;
-  self.trainer.read_slots([&](const Variable<T>& variable, PanelView<const T> values) {
+  self.trainer.for_each_slot([&](const Variable<T>& variable, PanelView<const T> values) {
     py::array_t<T> array(shape_of_variable(variable));
     unpack<T>(values, {array.mutable_data(), variable.rows(), variable.columns()});
     arrays.append(array);
@@ -191,7 +192,7 @@ template <class T> py::object slots(BoundTrainer<T>& self, Arguments&) {
   return py::make_tuple(optimizer ? optimizer->slot_names() : std::vector<std::string>(), arrays);
 }
 
-/// Goes on from another's; without arrays with slots that begin anew.
+/// Sets the optimizer, its number of batches and its slots; an empty list of arrays keeps their initial values.
 template <class T> py::object set_slots(BoundTrainer<T>& self, Arguments& arguments) {
   const auto& optimizer = arguments.instance<ops::Optimizer>("optimizer");
   const Index batches = arguments.integer("batches");
@@ -199,7 +200,7 @@ template <class T> py::object set_slots(BoundTrainer<T>& self, Arguments& argume
   std::vector<std::vector<py::ssize_t>> shapes;
   for (const Layer<T>& layer : self.network.layers()) {
     for (const auto& variable : layer.variables) {
-      if (layer.learns() && variable)
+      if (layer.has_trainable_variables() && variable)
         shapes.insert(shapes.end(), optimizer.slot_names().size(), shape_of_variable(*variable));
     }
   }
@@ -285,8 +286,8 @@ void register_trainer(py::module_& m) {
           loss.kind = Loss::Kind::cross_entropy;
         } else if (name == "cross_entropy_from_logits") {
           loss.kind = Loss::Kind::cross_entropy_from_logits;
-        } else if (name == "elsewhere") {
-          loss.kind = Loss::Kind::elsewhere;
+        } else if (name == "external") {
+          loss.kind = Loss::Kind::external;
         } else {
           loss.pointwise = pointwise_loss("Loss", name);
         }

@@ -12,14 +12,14 @@ namespace cnet {
 
 inline constexpr std::size_t cache_line = 64;
 
-/// x · y, or std::bad_alloc where it overflows: no memory could hold that many.
+/// x · y; throws std::bad_alloc on overflow, for sizes of arrays.
 inline Index checked_product(Index x, Index y) {
   Index product;
   if (__builtin_mul_overflow(x, y, &product)) throw std::bad_alloc();
   return product;
 }
 
-/// An array of `size` zeros that starts on a cache line.
+/// A cache-aligned array, initialized to zero.
 template <class T> class AlignedBuffer {
 public:
   AlignedBuffer() = default;
@@ -27,7 +27,7 @@ public:
   explicit AlignedBuffer(Index size) : size_(size) {
     if (size == 0) return;
     if (size < 0 || size > max_size) throw std::bad_alloc();
-    void* memory = nullptr; // not std::aligned_alloc, which older macOS lacks
+    void* memory = nullptr; // std::aligned_alloc is missing on older macOS
     if (posix_memalign(&memory, cache_line, static_cast<std::size_t>(size) * sizeof(T)) != 0) throw std::bad_alloc();
     data_.reset(static_cast<T*>(memory));
     std::fill_n(data_.get(), size, T(0));

@@ -7,12 +7,12 @@
 
 namespace cnet {
 
-/// A loss that is not finite: thrown before the update that it would have led to.
+/// The loss is not finite; thrown before the update.
 struct NonFinite : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// A second caller has come while the model is being trained.
+/// The model is in use by another call.
 struct Busy : std::runtime_error {
   using std::runtime_error::runtime_error;
 };

@@ -8,23 +8,22 @@
 
 namespace cnet {
 
-/// How often this process has come out of a fork: other threads stayed behind in its parent.
+/// Number of forks that led to this process. A forked child has none of its parent's other threads.
 inline std::atomic<unsigned> forks{0};
 
-/// Where threads wait for something that others bring about without a lock: first awake, then asleep.
+/// Lets threads wait for a condition on atomic variables: they spin first, then sleep.
 class EventCount {
 public:
   EventCount() : sleep_(std::make_unique<Sleep>()) {}
   ~EventCount() {
-    // Whoever slept at a fork sleeps there for ever, and could not be waited for.
+    // A condition variable with sleepers can't be destroyed, and those of a parent process never wake up.
     if (is_forked()) static_cast<void>(sleep_.release());
   }
   EventCount(const EventCount&) = delete;
   EventCount& operator=(const EventCount&) = delete;
 
-  /// Returns once ready() is true, which is looked at for `spin_time` and then whenever notify() is
-  /// called. It must read with sequential consistency, or a notify() between its last look and the sleep
-  /// could be missed.
+  /// Waits until ready() returns true: calls it repeatedly for `spin_time`, and then after each notify(). ready() must
+  /// read with sequential consistency, or a notify() just before the sleep could be missed.
   template <class Ready> void wait(std::chrono::microseconds spin_time, Ready ready) {
     if (spin(spin_time, ready)) return;
     std::unique_lock<std::mutex> lock(sleep_->mutex);
@@ -33,8 +32,8 @@ public:
     sleepers_.fetch_sub(1);
   }
 
-  /// To be called after an atomic operation that may have made a ready() true. Whoever misses that on
-  /// the way to sleep has been counted before, and is seen here.
+  /// Wakes sleeping threads; to be called after an atomic operation that may have made a ready() true. A thread that
+  /// misses the operation has counted itself as a sleeper before, and is seen here.
   void notify() {
     if (sleepers_.load() == 0 || is_forked()) return;
     const std::lock_guard<std::mutex> lock(sleep_->mutex);

@@ -8,10 +8,9 @@
 
 namespace cnet {
 
-/// Sets the IEEE defaults (round to nearest, subnormals kept) for its lifetime.
+/// Sets the IEEE defaults (round to nearest, no flush-to-zero) for its lifetime.
 ///
-/// Other libraries in the process may have switched flush-to-zero on; results would then depend
-/// on who was imported first.
+/// Another library in the process may have enabled flush-to-zero, which would change results.
 class FloatMode {
 public:
   FloatMode() : callers_(get()) { set(ieee); }
@@ -19,7 +18,7 @@ public:
   FloatMode(const FloatMode&) = delete;
   FloatMode& operator=(const FloatMode&) = delete;
 
-  /// Calls f in the caller's mode, which f may change.
+  /// Calls f in the caller's mode, and keeps what f changes of it.
   template <class F> auto suspended(F f) {
     struct Suspension {
       FloatMode& mode;

@@ -4,7 +4,7 @@
 
 namespace cnet {
 
-/// A view of a row-major matrix without gaps: how NumPy hands arrays in and takes them back.
+/// A view of a contiguous row-major matrix, NumPy's default layout.
 template <class T> struct MatrixView {
   T* data;
   Index rows;
@@ -18,10 +18,10 @@ struct RowRange {
   Index count() const { return last - first; }
 };
 
-/// One thread's share of the work.
-struct Share {
-  int index;
-  int count;
+/// A thread's rank in a team of `size` threads.
+struct TeamMember {
+  int rank;
+  int size;
 };
 
 } // namespace cnet

@@ -7,12 +7,12 @@ namespace cnet {
 
 namespace {
 
-/// Columns of panel p that are values, not padding.
+/// Columns of panel p without padding.
 template <class T> Index columns_in_panel(Index columns, Index p) {
   return std::min(panel_width<T>, columns - p * panel_width<T>);
 }
 
-/// A panel's row; a whole one is a few moves.
+/// Copies a panel's row; a full one with a constant size, which compiles to a few moves.
 template <class T> void copy_row(const T* source, Index count, T* target) {
   if (count == panel_width<T>) {
     std::memcpy(target, source, panel_width<T> * sizeof(T));

@@ -11,10 +11,9 @@ template <class T> constexpr Index panel_count(Index columns) {
 
 /// A view of a matrix in panels: [columns / width][rows][width].
 ///
-/// Panel p holds columns [p·width, (p + 1)·width), row after row, one cache line a row. The last
-/// panel is padded to the full width; what stands in the padding is never read as a value. Both
-/// weights (rows = inputs) and activations (rows = samples) are kept like this, so that every
-/// operand of every product is read in the order in which it lies in memory.
+/// Panel p holds columns [p·width, (p + 1)·width), row after row, one cache line per row. The last panel is padded to
+/// the full width; results never depend on the padding. Both weights (rows = inputs) and activations (rows = samples)
+/// are stored like this, so that products read all their operands sequentially.
 template <class T> struct PanelView {
   T* data;
   Index rows;
@@ -30,7 +29,7 @@ template <class T> struct PanelView {
   operator PanelView<const T>() const { return {data, rows, columns}; }
 };
 
-/// A matrix in panels that owns its memory; `view(rows)` uses it for fewer rows than it has room for.
+/// A matrix in panels that owns its memory. `view(rows)` is a matrix with fewer rows in the same memory.
 template <class T> class PanelMatrix {
 public:
   PanelMatrix() = default;
@@ -66,17 +65,18 @@ struct Block {
   Index last_panel;
 };
 
+/// The block of all rows and panels.
 template <class T> Block whole(PanelView<T> matrix) {
   return {0, matrix.rows, 0, matrix.panels()};
 }
 
-/// Some of a matrix's panels as a matrix.
+/// Panels [first, last) as a matrix.
 template <class T> PanelView<T> panels_of(PanelView<T> matrix, Index first, Index last) {
   const Index columns = last < matrix.panels() ? last * panel_width<T> : matrix.columns;
   return {matrix.panel(first), matrix.rows, columns - first * panel_width<T>};
 }
 
-/// Some rows of all of a matrix's panels.
+/// The block of some rows of all panels.
 template <class T> Block across(PanelView<T> matrix, RowRange rows) {
   return {rows.first, rows.last, 0, matrix.panels()};
 }

@@ -28,10 +28,10 @@ namespace cnet {
 
 namespace {
 
-/// How long a thread looks for work before it sleeps: about what waking it costs.
+/// How long an idle thread spins before it sleeps: about as long as waking it takes.
 constexpr std::chrono::microseconds idle_spin_time{10};
 
-/// How long the caller looks for those who are about to end.
+/// How long the caller spins until the other threads have finished.
 constexpr std::chrono::microseconds end_spin_time{100};
 
 constexpr int most_threads = 1024;
@@ -41,81 +41,79 @@ public:
   bool try_acquire() { return !busy_.exchange(true, std::memory_order_acquire); }
   void release() { busy_.store(false, std::memory_order_release); }
 
-  /// To be called between try_acquire() and release().
-  void run(int threads, const std::function<void(Share)>& task) {
-    count_ = std::min(threads, grow(threads - 1) + 1);
+  /// Requires try_acquire().
+  void run(int threads, const std::function<void(TeamMember)>& task) {
+    team_size_ = std::min(threads, grow(threads - 1) + 1);
     task_ = &task;
-    gate_.fetch_add(one_job + is_open);
-    for (int n = 1; n < count_; ++n) workers_[static_cast<std::size_t>(n - 1)]->opened.notify();
+    state_.fetch_add(one_job + is_open);
+    for (int n = 1; n < team_size_; ++n) threads_[static_cast<std::size_t>(n - 1)]->job_started.notify();
     const unsigned forks_before = forks.load();
-    task({0, count_});
-    if (forks.load() != forks_before) return; // the others are in the parent
-    gate_.fetch_sub(is_open);
-    left_.wait(end_spin_time, [&] { return gate_.load() % one_job == 0; });
+    task({0, team_size_});
+    if (forks.load() != forks_before) return; // the other threads are in the parent process
+    state_.fetch_sub(is_open);
+    finished_.wait(end_spin_time, [&] { return state_.load() % one_job == 0; });
   }
 
 private:
-  /// Starts threads until there are `count`, or the system gives no more; returns their number.
+  /// Starts threads until there are `count`, or the system can't start more; returns their number.
   int grow(int count) {
-    const auto size = [&] { return static_cast<int>(workers_.size()); };
-    // Signals are for the program's own threads; a new thread takes its creator's mask.
+    const auto size = [&] { return static_cast<int>(threads_.size()); };
+    // The pool's threads handle no signals. A thread inherits its creator's mask.
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     try {
       while (size() < count) {
-        auto worker = std::make_unique<Worker>();
-        workers_.reserve(workers_.size() + 1); // nothing may fail once there is a thread
-        worker->thread = std::thread([this, number = size() + 1, last = gate_.load() / one_job, self = worker.get()] {
-          work(number, last, self->opened);
+        auto made = std::make_unique<PoolThread>();
+        threads_.reserve(threads_.size() + 1); // nothing may throw once the thread runs
+        made->thread = std::thread([this, rank = size() + 1, last_job = state_.load() / one_job, self = made.get()] {
+          work(rank, last_job, self->job_started);
         });
-        workers_.push_back(std::move(worker));
+        threads_.push_back(std::move(made));
       }
-    } catch (const std::system_error&) { // no thread
-    } catch (const std::bad_alloc&) {    // no memory for one
+    } catch (const std::system_error&) {
+    } catch (const std::bad_alloc&) {
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     return size();
   }
 
-  [[noreturn]] void work(int number, std::uint64_t last_job, EventCount& opened) {
+  [[noreturn]] void work(int rank, std::uint64_t last_job, EventCount& job_started) {
     const FloatMode mode;
     for (;;) {
-      opened.wait(idle_spin_time, [&] { return enter(last_job); });
-      if (number < count_) (*task_)({number, count_});
-      if ((gate_.fetch_sub(one_inside) - one_inside) % one_job == 0) left_.notify();
+      job_started.wait(idle_spin_time, [&] { return join(last_job); });
+      if (rank < team_size_) (*task_)({rank, team_size_});
+      if ((state_.fetch_sub(one_member) - one_member) % one_job == 0) finished_.notify();
     }
   }
 
-  /// Whether there is a job after the last, which the thread is then counted in for.
-  bool enter(std::uint64_t& last_job) {
-    std::uint64_t gate = gate_.load();
-    while (gate % one_inside == is_open && gate / one_job != last_job) {
-      if (gate_.compare_exchange_weak(gate, gate + one_inside)) {
-        last_job = gate / one_job;
+  /// Joins the current job if it is open and not the last one that this thread joined; returns true if it did.
+  bool join(std::uint64_t& last_job) {
+    std::uint64_t state = state_.load();
+    while (state % one_member == is_open && state / one_job != last_job) {
+      if (state_.compare_exchange_weak(state, state + one_member)) {
+        last_job = state / one_job;
         return true;
       }
     }
     return false;
   }
 
-  std::atomic<bool> busy_{false};
-  /// A thread, and where it waits for work that it is needed for.
-  struct Worker {
+  struct PoolThread {
     std::thread thread;
-    EventCount opened;
+    EventCount job_started;
   };
-  std::vector<std::unique_ptr<Worker>> workers_;
-  const std::function<void(Share)>* task_ = nullptr;
-  int count_ = 0;
-  /// The number of the job, how many of the pool's threads are inside, and whether more may come in.
-  std::atomic<std::uint64_t> gate_{0};
-  static constexpr std::uint64_t is_open = 1, one_inside = 2, one_job = 2 * one_inside * most_threads;
-  EventCount left_;
+  std::atomic<bool> busy_{false};
+  std::vector<std::unique_ptr<PoolThread>> threads_;
+  const std::function<void(TeamMember)>* task_ = nullptr;
+  int team_size_ = 0;
+  /// The job's number, the number of pool threads that work on it, and whether more may join.
+  std::atomic<std::uint64_t> state_{0};
+  static constexpr std::uint64_t is_open = 1, one_member = 2, one_job = 2 * one_member * most_threads;
+  EventCount finished_;
 };
 
-/// Never destroyed: its threads may outlive main. A forked child, which has none of them, starts anew
-/// with another, and leaves the parent's where it is.
+/// Never destroyed, because its threads may outlive main. A forked child has none of them and makes a new pool.
 std::atomic<Pool*> pool{nullptr};
 
 Pool& get_pool() {
@@ -131,9 +129,8 @@ Pool& get_pool() {
   return *pool.load();
 }
 
-/// A positive whole number from the environment (the first of a list, as OpenMP has them), or 0 if there
-/// is none.
-long from_environment(const char* name) {
+/// The positive integer in an environment variable (or the first of a list, as in OMP_NUM_THREADS), 0 without one.
+long positive_from_environment(const char* name) {
   const char* text = std::getenv(name);
   if (text == nullptr) return 0;
   char* end;
@@ -142,7 +139,7 @@ long from_environment(const char* name) {
   return whole && value > 0 ? value : 0;
 }
 
-/// The CPUs that a cgroup's quota pays for (its files differ between versions 2 and 1), or infinity.
+/// The CPU quota of a cgroup, of version 2 or 1, or infinity.
 double quota_of(const std::string& folder) {
   std::string quota;
   double period = 0;
@@ -150,12 +147,12 @@ double quota_of(const std::string& folder) {
     std::ifstream{folder + "/cpu.cfs_quota_us"} >> quota;
     std::ifstream{folder + "/cpu.cfs_period_us"} >> period;
   }
-  const double microseconds = std::strtod(quota.c_str(), nullptr); // of "max" it is 0, of none −1
+  const double microseconds = std::strtod(quota.c_str(), nullptr); // 0 for "max"; −1 means no quota
   return microseconds > 0 && period > 0 ? microseconds / period : std::numeric_limits<double>::infinity();
 }
 
-/// The least of the quotas of the process's cgroup and those that it is part of. A container sees its own
-/// as the root, whatever path the process is told.
+/// The minimum quota of the process's cgroup and its ancestors. A container sees its own cgroup as the root, whatever
+/// path /proc/self/cgroup shows.
 double cgroup_quota() {
   double least = std::min(quota_of("/sys/fs/cgroup"), quota_of("/sys/fs/cgroup/cpu"));
   std::ifstream groups("/proc/self/cgroup"); // lines of number:controllers:path
@@ -183,12 +180,12 @@ int available_cpus() {
 
 int default_limit() {
   if (const char* text = std::getenv("CNET_NUM_THREADS"); text != nullptr && *text != '\0') {
-    const long own = from_environment("CNET_NUM_THREADS");
+    const long own = positive_from_environment("CNET_NUM_THREADS");
     if (own > 0 && own <= most_threads) return static_cast<int>(own);
-    throw std::invalid_argument("CNET_NUM_THREADS: expected a whole number in [1, " + std::to_string(most_threads) +
+    throw std::invalid_argument("CNET_NUM_THREADS: expected an integer in [1, " + std::to_string(most_threads) +
                                 "], got '" + text + "'");
   }
-  const long cap = from_environment("OMP_NUM_THREADS");
+  const long cap = positive_from_environment("OMP_NUM_THREADS");
   const int cpus = std::min(available_cpus(), most_threads);
   return cap > 0 ? static_cast<int>(std::min<long>(cap, cpus)) : cpus;
 }
@@ -212,7 +209,7 @@ void set_thread_limit(int count) {
   limit().store(count);
 }
 
-void run_parallel(int threads, const std::function<void(Share)>& task) {
+void run_parallel(int threads, const std::function<void(TeamMember)>& task) {
   Pool& shared = get_pool();
   if (threads <= 1 || !shared.try_acquire()) return task({0, 1});
   shared.run(threads, task);

@@ -35,20 +35,21 @@ template <class T> void copy(PanelView<const T> x, Block block, PanelView<T> out
   }
 }
 
-/// Where a batch normalization keeps a batch's moments, and its variance after them.
-template <class T> ops::Moments<T> column_moments(const Place<T>& place) {
-  const Index size = place.x.panels() * panel_width<T>;
-  return {place.kept, place.kept + size};
+// A batch normalization saves a batch's moments and then its variance, a layer normalization each row's moments.
+
+template <class T> ops::Moments<T> column_moments(const LayerView<T>& view) {
+  const Index size = view.x.panels() * panel_width<T>;
+  return {view.saved_for_backward, view.saved_for_backward + size};
 }
-template <class T> T* column_variance(const Place<T>& place) {
-  return place.kept + 2 * place.x.panels() * panel_width<T>;
+template <class T> T* column_variance(const LayerView<T>& view) {
+  return view.saved_for_backward + 2 * view.x.panels() * panel_width<T>;
 }
-template <class T> ops::Moments<T> row_moments(const Place<T>& place, Index first = 0) {
-  return {place.kept + first, place.kept + place.x.rows + first};
+template <class T> ops::Moments<T> row_moments(const LayerView<T>& view, Index first = 0) {
+  return {view.saved_for_backward + first, view.saved_for_backward + view.x.rows + first};
 }
 
-/// Where a layer normalization that only predicts writes moments that nobody reads: a few rows at a time.
-constexpr Index few_rows_at_once = 64;
+/// Rows that a layer normalization predicts at a time: their moments are on the stack.
+constexpr Index rows_at_once = 64;
 
 } // namespace
 
@@ -72,7 +73,7 @@ template <class T> std::vector<Variable<T>*> Layer<T>::all_variables() const {
   return all;
 }
 
-template <class T> Index kept_size(const Layer<T>& layer, Index rows) {
+template <class T> Index saved_size(const Layer<T>& layer, Index rows) {
   const Index width = panel_count<T>(layer.outputs) * panel_width<T>;
   return visit(
       layer, [&](const Dropout&) { return checked_product(rows, width); },
@@ -97,109 +98,110 @@ template <class T> void infer(const Layer<T>& layer, PanelView<const T> x, Block
                             static_cast<T>(normalization.epsilon), affine(layer), block, out);
       },
       [&](const LayerNormalization& normalization) {
-        std::array<T, few_rows_at_once> mean, inverse;
-        for (Index first = rows.first; first < rows.last; first += few_rows_at_once) {
-          const RowRange some{first, std::min(first + few_rows_at_once, rows.last)};
+        std::array<T, rows_at_once> mean, inverse;
+        for (Index first = rows.first; first < rows.last; first += rows_at_once) {
+          const RowRange some{first, std::min(first + rows_at_once, rows.last)};
           ops::layer_normalization_forward<T>(x, static_cast<T>(normalization.epsilon), affine(layer), some,
                                               {mean.data(), inverse.data()}, out);
         }
       });
 }
 
-template <class T> void forward(const Layer<T>& layer, const Place<T>& place, Block block) {
+template <class T> void forward(const Layer<T>& layer, const LayerView<T>& view, Block block) {
   const RowRange rows = rows_of(block);
   visit(
       layer,
       [&](const Dropout& dropout) {
-        const PanelView<T> mask{place.kept, place.x.rows, place.x.columns};
-        ops::dropout_forward<T>(place.x, dropout.rate, {dropout.random->seed, place.step}, rows, mask, place.out);
+        const PanelView<T> mask{view.saved_for_backward, view.x.rows, view.x.columns};
+        ops::dropout_forward<T>(view.x, dropout.rate, {dropout.random->seed, view.step}, rows, mask, view.out);
       },
       [&](const GaussianNoise& noise) {
-        ops::add_noise<T>(place.x, noise.deviation, {noise.random->seed, place.step}, rows, place.out);
+        ops::add_noise<T>(view.x, noise.deviation, {noise.random->seed, view.step}, rows, view.out);
       },
       [&](const BatchNormalization<T>& normalization) {
-        if (!layer.mixes_rows()) return infer<T>(layer, place.x, block, place.out);
-        ops::batch_normalization_forward<T>(place.x, static_cast<T>(normalization.epsilon), affine(layer), block,
-                                            column_moments(place), column_variance(place), place.out);
+        if (!layer.uses_batch_statistics()) return infer<T>(layer, view.x, block, view.out);
+        ops::batch_normalization_forward<T>(view.x, static_cast<T>(normalization.epsilon), affine(layer), block,
+                                            column_moments(view), column_variance(view), view.out);
       },
       [&](const LayerNormalization& normalization) {
-        ops::layer_normalization_forward<T>(place.x, static_cast<T>(normalization.epsilon), affine(layer), rows,
-                                            row_moments(place, rows.first), place.out);
+        ops::layer_normalization_forward<T>(view.x, static_cast<T>(normalization.epsilon), affine(layer), rows,
+                                            row_moments(view, rows.first), view.out);
       },
-      [&](const auto&) { infer<T>(layer, place.x, block, place.out); });
+      [&](const auto&) { infer<T>(layer, view.x, block, view.out); });
 }
 
-template <class T>
-void backward(const Layer<T>& layer, const Place<T>& place, PanelView<const T> gradient, const T* gate, Block block,
-              T* scratch, PanelView<T> below) {
+template <class T> void backward(const Layer<T>& layer, const LayerView<T>& view, const T* relu_mask, Block block) {
+  const PanelView<const T> grad = view.grad;
+  const PanelView<T> grad_input = view.grad_input;
   const RowRange rows = rows_of(block);
   const T* gamma = data_of(layer.kernel());
   visit(
       layer,
       [&](const Dense&) {
-        ops::dense_backward_input<T>(gradient, layer.kernel()->values(), gate, block, scratch, below);
+        ops::dense_backward_input<T>(grad, layer.kernel()->values(), relu_mask, block, view.scratch, grad_input);
       },
       [&](const ops::Activation<T>& activation) {
-        ops::activation_backward<T>(activation, gradient, place.x, place.out, rows, below);
+        ops::activation_backward<T>(activation, grad, view.x, view.out, rows, grad_input);
       },
-      [&](const Softmax&) { ops::softmax_backward<T>(gradient, place.out, rows, below); },
-      [&](const LogSoftmax&) { ops::log_softmax_backward<T>(gradient, place.out, rows, below); },
-      [&](const Rescaling<T>& rescaling) { ops::rescaling_backward<T>(gradient, rescaling.scale, rows, below); },
+      [&](const Softmax&) { ops::softmax_backward<T>(grad, view.out, rows, grad_input); },
+      [&](const LogSoftmax&) { ops::log_softmax_backward<T>(grad, view.out, rows, grad_input); },
+      [&](const Rescaling<T>& rescaling) { ops::rescaling_backward<T>(grad, rescaling.scale, rows, grad_input); },
       [&](const Dropout&) {
-        ops::dropout_backward<T>(gradient, PanelView<T>{place.kept, below.rows, below.columns}, rows, below);
+        ops::dropout_backward<T>(grad, PanelView<T>{view.saved_for_backward, grad_input.rows, grad_input.columns}, rows,
+                                 grad_input);
       },
-      [&](const GaussianNoise&) { copy(gradient, block, below); },
-      [&](const Parameters&) { copy(gradient, block, below); },
+      [&](const GaussianNoise&) { copy(grad, block, grad_input); },
+      [&](const Parameters&) { copy(grad, block, grad_input); },
       [&](const BatchNormalization<T>& normalization) {
-        if (layer.mixes_rows()) {
-          ops::batch_normalization_backward<T>(gradient, place.x, column_moments(place), gamma, block, below);
+        if (layer.uses_batch_statistics()) {
+          ops::batch_normalization_backward<T>(grad, view.x, column_moments(view), gamma, block, grad_input);
         } else {
-          ops::standardize_backward<T>(gradient, data_of(normalization.variance), static_cast<T>(normalization.epsilon),
-                                       gamma, block, below);
+          ops::standardize_backward<T>(grad, data_of(normalization.variance), static_cast<T>(normalization.epsilon),
+                                       gamma, block, grad_input);
         }
       },
       [&](const LayerNormalization&) {
-        ops::layer_normalization_backward<T>(gradient, place.x, row_moments(place, rows.first), gamma, rows, below);
+        ops::layer_normalization_backward<T>(grad, view.x, row_moments(view, rows.first), gamma, rows, grad_input);
       });
 }
 
 template <class T>
-void variable_gradient(const Layer<T>& layer, const Place<T>& place, PanelView<const T> gradient, std::size_t variable,
-                       Block block, const ops::Prefetch<T>& ahead, T* out, Index stride) {
+void variable_gradient(const Layer<T>& layer, const LayerView<T>& view, std::size_t variable, Block block,
+                       const ops::Prefetch<T>& prefetch, T* out, Index stride) {
+  const PanelView<const T> grad = view.grad;
   const Index first = block.first_panel, last = block.last_panel;
-  if (variable == 1) return ops::dense_backward_bias<T>(gradient, first, last, out);
+  if (variable == 1) return ops::dense_backward_bias<T>(grad, first, last, out);
   visit(
-      layer, [&](const Dense&) { ops::dense_backward_kernel<T>(place.x, gradient, block, ahead, out, stride); },
+      layer, [&](const Dense&) { ops::dense_backward_kernel<T>(view.x, grad, block, prefetch, out, stride); },
       [&](const BatchNormalization<T>&) {
-        ops::batch_normalization_gradient<T>(gradient, place.x, column_moments(place), first, last, out);
+        ops::batch_normalization_gradient<T>(grad, view.x, column_moments(view), first, last, out);
       },
       [&](const LayerNormalization&) {
-        ops::layer_normalization_gradient<T>(gradient, place.x, row_moments(place), first, last, out);
+        ops::layer_normalization_gradient<T>(grad, view.x, row_moments(view), first, last, out);
       },
       [](const auto&) {});
 }
 
-template <class T> void remember(const Layer<T>& layer, const Place<T>& place) {
-  if (!layer.mixes_rows()) return;
+template <class T> void update_moving_statistics(const Layer<T>& layer, const LayerView<T>& view) {
+  if (!layer.uses_batch_statistics()) return;
   const auto& normalization = std::get<BatchNormalization<T>>(layer.function);
-  const auto move = [&](Variable<T>& moving, const T* of_batch) {
+  const auto move = [&](Variable<T>& moving, const T* batch) {
     const T rest = static_cast<T>(1 - normalization.momentum);
-    kernels::table<T>().average(moving.values().stride() * moving.values().panels(), of_batch, rest,
-                                moving.values().data);
+    kernels::table<T>().average(moving.values().stride() * moving.values().panels(), batch, rest, moving.values().data);
   };
-  move(*normalization.mean, column_moments(place).mean);
-  move(*normalization.variance, column_variance(place));
+  move(*normalization.mean, column_moments(view).mean);
+  move(*normalization.variance, column_variance(view));
 }
 
 #define CNET_INSTANTIATE(T)                                                                                            \
   template struct Layer<T>;                                                                                            \
-  template Index kept_size(const Layer<T>&, Index);                                                                    \
+  template Index saved_size(const Layer<T>&, Index);                                                                   \
   template void infer(const Layer<T>&, PanelView<const T>, Block, PanelView<T>);                                       \
-  template void forward(const Layer<T>&, const Place<T>&, Block);                                                      \
-  template void backward(const Layer<T>&, const Place<T>&, PanelView<const T>, const T*, Block, T*, PanelView<T>);     \
-  template void variable_gradient(const Layer<T>&, const Place<T>&, PanelView<const T>, std::size_t, Block,            \
-                                  const ops::Prefetch<T>&, T*, Index);                                                    \
-  template void remember(const Layer<T>&, const Place<T>&);
+  template void forward(const Layer<T>&, const LayerView<T>&, Block);                                                  \
+  template void backward(const Layer<T>&, const LayerView<T>&, const T*, Block);                                       \
+  template void variable_gradient(const Layer<T>&, const LayerView<T>&, std::size_t, Block, const ops::Prefetch<T>&,   \
+                                  T*, Index);                                                                          \
+  template void update_moving_statistics(const Layer<T>&, const LayerView<T>&);
 CNET_INSTANTIATE(float)
 CNET_INSTANTIATE(double)
 #undef CNET_INSTANTIATE

@@ -18,10 +18,10 @@ namespace cnet {
 using ops::Variable;
 template <class T> using SharedVariable = std::shared_ptr<Variable<T>>;
 
-// What layers compute, beside the variables that they learn.
+// The functions of layers. Their kernel and bias are in Layer::variables.
 
 struct Dense {
-  kernels::Epilogue epilogue = kernels::Epilogue::none; ///< or relu
+  kernels::Epilogue epilogue = kernels::Epilogue::none; ///< or a fused relu
 };
 struct Softmax {};
 struct LogSoftmax {};
@@ -37,73 +37,75 @@ struct GaussianNoise {
   double deviation;
   std::shared_ptr<ops::RandomState> random;
 };
-/// Columns by the moments of the batch if the layer trains, else by the moving ones.
+/// Normalizes columns by the batch's moments if the layer is trainable, otherwise by the moving ones.
 template <class T> struct BatchNormalization {
   SharedVariable<T> mean;
   SharedVariable<T> variance;
-  double momentum; ///< moving = momentum · moving + (1 − momentum) · the batch's
+  double momentum; ///< moving = momentum · moving + (1 − momentum) · batch
   double epsilon;
 };
 struct LayerNormalization {
   double epsilon;
 };
-/// Nothing: the variables are there for an optimizer, and others compute with them.
+/// The identity: an optimizer updates the variables, which are used outside of the network.
 struct Parameters {};
 
 template <class T> struct Layer {
   using Function = std::variant<Dense, ops::Activation<T>, Softmax, LogSoftmax, Rescaling<T>, Dropout, GaussianNoise,
                                 BatchNormalization<T>, LayerNormalization, Parameters>;
 
-  std::string name; ///< for messages
+  std::string name; ///< for error messages
   Index outputs;
   Function function;
-  /// What it learns: kernel and bias, or a vector gamma and beta; null where it has none.
+  /// Kernel and bias, or the vectors gamma and beta; null where the layer has none.
   std::array<SharedVariable<T>, 2> variables = {};
   bool trainable = false;
 
   template <class F> bool is() const { return std::holds_alternative<F>(function); }
   const SharedVariable<T>& kernel() const { return variables[0]; }
   const SharedVariable<T>& bias() const { return variables[1]; }
-  bool learns() const { return trainable && (kernel() || bias()); }
-  /// Those that it learns and those that it keeps beside.
+  bool has_trainable_variables() const { return trainable && (kernel() || bias()); }
+  /// Includes a batch normalization's moving mean and variance.
   std::vector<Variable<T>*> all_variables() const;
-  /// Whether a column of its output depends on all rows of the batch.
-  bool mixes_rows() const { return trainable && is<BatchNormalization<T>>(); }
-  /// Where its random numbers come from, if it draws any.
+  /// Return true if a column of the output depends on all rows of the batch.
+  bool uses_batch_statistics() const { return trainable && is<BatchNormalization<T>>(); }
+  /// The source of its random numbers, or null.
   ops::RandomState* random() const;
 };
 
-/// A layer's place in a batch that trains.
-template <class T> struct Place {
+/// One layer's part of a batch in training. `grad` and `grad_input` are the gradients of the loss with respect to `out`
+/// and `x`; where the layer has a fused ReLU, `grad` is with respect to the ReLU's input.
+template <class T> struct LayerView {
   PanelView<T> x;
   PanelView<T> out;
-  T* kept;            ///< what forward keeps for backward: kept_size() numbers
-  std::uint64_t step; ///< batches that the layer has trained on before
+  PanelView<T> grad;
+  PanelView<T> grad_input;
+  T* saved_for_backward; ///< saved_size() numbers
+  T* scratch;            ///< room for a transposed piece of a kernel
+  std::uint64_t step;    ///< number of batches before, for random numbers
 };
 
-/// Numbers that a layer keeps of a batch of so many rows.
-template <class T> Index kept_size(const Layer<T>&, Index rows);
+/// Number of elements that forward() saves for backward().
+template <class T> Index saved_size(const Layer<T>&, Index rows);
 
-// Blocks are of all rows where the layer mixes them, of all panels where it is not dense and does not.
+// A block has all rows if the layer uses batch statistics, otherwise all panels unless the layer is dense.
 
-/// A block of the layer's output for prediction; x and out may be the same but for dense layers.
+/// Computes a block of the layer's output for prediction; x and out may be the same unless the layer is dense.
 template <class T> void infer(const Layer<T>&, PanelView<const T> x, Block, PanelView<T> out);
 
-/// The same for a batch that trains.
-template <class T> void forward(const Layer<T>&, const Place<T>&, Block);
+/// Computes a block of the layer's output in training.
+template <class T> void forward(const Layer<T>&, const LayerView<T>&, Block);
 
-/// A block of the gradient of x, given that of the output; for dense layers, with a gate, zero where that
-/// is not positive; `scratch` has room for a transposed piece of a kernel.
+/// Computes a block of `grad_input` from `grad`. A dense layer makes it zero where `relu_mask`, if not null, is not
+/// positive.
+template <class T> void backward(const Layer<T>&, const LayerView<T>&, const T* relu_mask, Block);
+
+/// Writes a block of the gradient of variables[variable] to `out`, its panels `stride` apart.
 template <class T>
-void backward(const Layer<T>&, const Place<T>&, PanelView<const T> gradient, const T* gate, Block, T* scratch,
-              PanelView<T> below);
+void variable_gradient(const Layer<T>&, const LayerView<T>&, std::size_t variable, Block,
+                       const ops::Prefetch<T>& prefetch, T* out, Index stride);
 
-/// A block of the gradient of one of the variables, written to out, its panels `stride` apart.
-template <class T>
-void variable_gradient(const Layer<T>&, const Place<T>&, PanelView<const T> gradient, std::size_t variable, Block,
-                       const ops::Prefetch<T>& ahead, T* out, Index stride);
-
-/// What a layer remembers of a batch when it has trained on it.
-template <class T> void remember(const Layer<T>&, const Place<T>&);
+/// Moves a batch normalization's moving mean and variance towards those of the batch.
+template <class T> void update_moving_statistics(const Layer<T>&, const LayerView<T>&);
 
 } // namespace cnet

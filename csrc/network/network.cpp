@@ -10,26 +10,26 @@ template <class T>
 void Network<T>::add(std::string name, Index outputs, typename Layer<T>::Function function, SharedVariable<T> kernel,
                      SharedVariable<T> bias, bool trainable) {
   Layer<T> layer{std::move(name), outputs, std::move(function), {std::move(kernel), std::move(bias)}, trainable};
-  for (Variable<T>* variable : layer.all_variables()) variable->guard.add(gate_);
+  for (Variable<T>* variable : layer.all_variables()) variable->lock.add(reader_count_);
   layers_.push_back(std::move(layer));
 }
 
 template <class T> void Network<T>::expect_vector(const char* call, const SharedVariable<T>& variable) const {
   if (!variable || (variable->is_vector() && variable->columns() == outputs())) return;
   throw std::invalid_argument(std::string(call) + ": expected a vector of " + std::to_string(outputs()) +
-                              " numbers, got " + std::to_string(variable->rows()) + " × " +
+                              " elements, got " + std::to_string(variable->rows()) + " × " +
                               std::to_string(variable->columns()));
 }
 
 template <class T>
 void Network<T>::add_dense(std::string name, SharedVariable<T> kernel, SharedVariable<T> bias, bool trainable) {
   if (kernel->rows() != outputs()) {
-    throw std::invalid_argument("add_dense: expected a kernel of " + std::to_string(outputs()) + " inputs, got " +
+    throw std::invalid_argument("add_dense: expected a kernel with " + std::to_string(outputs()) + " rows, got " +
                                 std::to_string(kernel->rows()));
   }
   const Index units = kernel->columns();
   if (bias && (!bias->is_vector() || bias->columns() != units)) {
-    throw std::invalid_argument("add_dense: expected a bias of " + std::to_string(units) + " numbers, got " +
+    throw std::invalid_argument("add_dense: expected a bias of " + std::to_string(units) + " elements, got " +
                                 std::to_string(bias->columns()));
   }
   add(std::move(name), units, Dense{}, std::move(kernel), std::move(bias), trainable);
@@ -38,7 +38,7 @@ void Network<T>::add_dense(std::string name, SharedVariable<T> kernel, SharedVar
 template <class T> void Network<T>::add_activation(std::string name, const ops::Activation<T>& activation) {
   Dense* dense = layers_.empty() ? nullptr : std::get_if<Dense>(&layers_.back().function);
   if (dense && activation.is_plain_relu()) {
-    dense->epilogue = kernels::Epilogue::relu; // twice is as good as once
+    dense->epilogue = kernels::Epilogue::relu; // a second one changes nothing
   } else {
     add(std::move(name), outputs(), activation);
   }
@@ -109,7 +109,7 @@ template <class T> void begin_random_steps(const Network<T>& network) {
   }
 }
 
-template <class T> void count_random_steps(const Network<T>& network, Index batches) {
+template <class T> void set_random_steps(const Network<T>& network, Index batches) {
   for (const Layer<T>& layer : network.layers()) {
     if (ops::RandomState* random = layer.random()) {
       random->steps = random->pass_start + static_cast<std::uint64_t>(batches);
@@ -117,67 +117,44 @@ template <class T> void count_random_steps(const Network<T>& network, Index batc
   }
 }
 
-template <class T>
-Workspace<T>::Workspace(const Network<T>& network, Index capacity, int threads, bool own_inputs)
-    : capacity_(capacity), own_inputs_(own_inputs) {
-  Index scratch_size = 0;
-  for (const Layer<T>& layer : network.layers()) {
-    outputs_.emplace_back(capacity, layer.outputs);
-    gradients_.emplace_back(capacity, layer.outputs);
-    kept_.emplace_back(kept_size(layer, capacity));
-    scratch_size = std::max(scratch_size, ops::transposed_size<T>(layer.outputs));
-  }
-  for (int n = 0; n < threads; ++n) scratch_.emplace_back(scratch_size);
-  for (int n = 0; n < (own_inputs ? threads : 1); ++n) inputs_.emplace_back(capacity, network.inputs());
-}
-
-template <class T> Place<T> Batch<T>::place(Index l) const {
-  const auto n = static_cast<std::size_t>(l);
-  const ops::RandomState* random = network_.layers()[n].random();
-  return {output(l - 1), output(l), workspace_.kept_[n].data(), random ? random->pass_start + number_ : 0};
-}
-
-template <class T> Index lowest_trainable(const Network<T>& network) {
+template <class T> Index first_trainable_layer(const Network<T>& network) {
   const auto& layers = network.layers();
-  return std::find_if(layers.begin(), layers.end(), [](const Layer<T>& l) { return l.learns(); }) - layers.begin();
+  const auto is_trainable = [](const Layer<T>& layer) { return layer.has_trainable_variables(); };
+  return std::find_if(layers.begin(), layers.end(), is_trainable) - layers.begin();
 }
 
 namespace {
 
-template <class T> bool gates(const Layer<T>& layer) {
+template <class T> bool has_fused_relu(const Layer<T>& layer) {
   const Dense* dense = std::get_if<Dense>(&layer.function);
   return dense && dense->epilogue == kernels::Epilogue::relu;
 }
 
 } // namespace
 
-template <class T> void backward_activation(const Network<T>& network, const Batch<T>& batch, Index l, Block block) {
-  if (!gates(network.layers()[static_cast<std::size_t>(l)])) return;
-  const auto some = [&](PanelView<T> matrix) { return panels_of(matrix, block.first_panel, block.last_panel); };
-  const PanelView<T> gradient = some(batch.gradient(l)), output = some(batch.output(l));
-  ops::activation_backward<T>({}, gradient, output, output, {block.first, block.last},
-                              gradient); // positive where its input was
+template <class T> void backward_fused_relu(const Layer<T>& layer, PanelView<T> out, PanelView<T> grad, Block block) {
+  if (!has_fused_relu(layer)) return;
+  const auto panels = [&](PanelView<T> matrix) { return panels_of(matrix, block.first_panel, block.last_panel); };
+  // The output is positive where the input was, so it stands for both.
+  ops::activation_backward<T>({}, panels(grad), panels(out), panels(out), {block.first, block.last}, panels(grad));
 }
 
-template <class T> void backward(const Network<T>& network, const Batch<T>& batch, Index l, Block block) {
-  const auto& layers = network.layers();
-  const Layer<T>& layer = layers[static_cast<std::size_t>(l)];
-  const bool is_gated = gates(layers[static_cast<std::size_t>(l - 1)]), gates_itself = layer.template is<Dense>();
-  const T* gate = is_gated && gates_itself ? batch.output(l - 1).data : nullptr;
-  backward<T>(layer, batch.place(l), batch.gradient(l), gate, block, batch.scratch(), batch.gradient(l - 1));
-  if (!gates_itself) backward_activation(network, batch, l - 1, block);
+template <class T> void backward(const Network<T>& network, Index l, const LayerView<T>& view, Block block) {
+  const Layer<T>* layer = &network.layers()[static_cast<std::size_t>(l)];
+  if (l == 0) return backward<T>(*layer, view, nullptr, block);
+  const bool applies_mask = layer->template is<Dense>();
+  backward<T>(*layer, view, applies_mask && has_fused_relu(layer[-1]) ? view.x.data : nullptr, block);
+  if (!applies_mask) backward_fused_relu(layer[-1], view.x, view.grad_input, block);
 }
 
 #define CNET_INSTANTIATE(T)                                                                                            \
   template class Network<T>;                                                                                           \
   template double multiply_adds(const Network<T>&);                                                                    \
   template void begin_random_steps(const Network<T>&);                                                                 \
-  template void count_random_steps(const Network<T>&, Index);                                                          \
-  template class Workspace<T>;                                                                                         \
-  template class Batch<T>;                                                                                             \
-  template Index lowest_trainable(const Network<T>&);                                                                  \
-  template void backward_activation(const Network<T>&, const Batch<T>&, Index, Block);                                 \
-  template void backward(const Network<T>&, const Batch<T>&, Index, Block);
+  template void set_random_steps(const Network<T>&, Index);                                                            \
+  template Index first_trainable_layer(const Network<T>&);                                                             \
+  template void backward_fused_relu(const Layer<T>&, PanelView<T>, PanelView<T>, Block);                               \
+  template void backward(const Network<T>&, Index, const LayerView<T>&, Block);
 CNET_INSTANTIATE(float)
 CNET_INSTANTIATE(double)
 #undef CNET_INSTANTIATE

@@ -8,88 +8,92 @@
 
 namespace cnet {
 
-/// Something for each variable of each layer, in the order of Layer::variables.
-template <class U> using OfVariables = std::vector<std::array<U, 2>>;
+/// A value for each of a layer's variables, in the order of Layer::variables.
+template <class U> using PerVariable = std::array<U, 2>;
 
-/// What the optimizer keeps: numbers for each parameter, in the parameters' own layout.
+/// The optimizer's slots for each variable, in the variable's layout.
+template <class T> using LayerSlots = PerVariable<std::vector<AlignedBuffer<T>>>;
+
 template <class T> struct Slots {
   Slots() = default;
-  Slots(const Network<T>& network, const ops::Optimizer&);
+  Slots(const Network<T>&, const ops::Optimizer&);
 
-  OfVariables<std::vector<AlignedBuffer<T>>> layers;
+  std::vector<LayerSlots<T>> layers;
   ops::Rule rule = ops::Rule::sgd;
-  bool has_averages = false; ///< as the last of the slots
+  bool has_averages = false; ///< in the last slot
 };
 
-/// The gradients of all trainable variables, in the variables' own layout.
+/// The gradient of a variable, in the variable's layout.
+template <class T> struct Gradient {
+  PanelMatrix<T> values;
+  std::vector<double> panel_squares; ///< each panel's sum of squares, for clipping by norm
+  double scale = 1;                  ///< factor of the values in the step
+};
+template <class T> using LayerGradients = PerVariable<Gradient<T>>;
+
 template <class T> struct Gradients {
   Gradients() = default;
-  explicit Gradients(const Network<T>& network);
+  explicit Gradients(const Network<T>&);
 
-  struct Gradient {
-    PanelMatrix<T> values;
-    // What clipping by norms makes of them: each panel's sum of squares, and then what to multiply by.
-    std::vector<double> squares;
-    double scale = 1;
-  };
-  OfVariables<Gradient> layers;
+  std::vector<LayerGradients<T>> layers;
 
-  void forget_scales() {
-    for (auto& of_layer : layers) {
-      for (Gradient& gradient : of_layer) gradient.scale = 1;
+  void reset_scales() {
+    for (auto& layer : layers) {
+      for (Gradient<T>& gradient : layer) gradient.scale = 1;
     }
   }
 };
 
-/// What each panel of each regularized variable adds to the loss.
-using Penalties = OfVariables<std::vector<double>>;
+/// The penalty of each panel of each regularized variable.
+using LayerPenalties = PerVariable<std::vector<double>>;
+using Penalties = std::vector<LayerPenalties>;
 
-/// Rows of a kernel that are updated at a time at most: their gradient is then in the first-level cache.
+/// Maximum number of a kernel's rows in a block of update(), whose gradient then stays in the first-level cache.
 inline constexpr Index most_update_rows = 32;
 
-// Each of the following works on a block of the first of layer l's variables, and of the second, a
-// vector, on the block's panels if it starts with the first row. `weights` has their shape.
-
+/// The kernel of a layer, or the first vector if it has no kernel.
 template <class T> PanelView<const T> weights(const Layer<T>&);
 
-/// Takes a step: the gradient from the batch, at once applied by the optimizer, never stored whole.
-template <class T> void update(const Network<T>&, const Batch<T>&, Index l, Block, const ops::Update<T>&, Slots<T>&);
+// The following functions work on a block of weights() and, if the block starts with the first row, on the same panels
+// of the layer's vector.
 
-/// The same in two stages, with the same bits; the gradient with that of penalties or without.
+/// Computes the gradient and applies it at once, without storing it.
 template <class T>
-void make_gradient(const Network<T>&, const Batch<T>&, Index l, Block, bool penalized, Gradients<T>&);
+void update(const Layer<T>&, const LayerView<T>&, Block, const ops::Update<T>& update, LayerSlots<T>& slots);
+
+/// Computes and stores the gradient, with the penalties' gradient if asked for.
 template <class T>
-void apply_gradient(const Network<T>&, Index l, Block, const Gradients<T>&, const ops::Update<T>&, Slots<T>&);
+void compute_gradient(const Layer<T>&, const LayerView<T>&, Block, bool with_penalties, LayerGradients<T>& gradients);
 
-// What comes between the two, where the optimizer asks for it.
-
-/// Puts a block of gradients by, on top of those put by before; or, where the batch ends a step, takes
-/// those back into `gradients`, whose sum they then are.
+/// Applies a stored gradient, with the same bits as update().
 template <class T>
-void accumulate(const Network<T>&, Index l, Block, bool ends_step, Gradients<T>& gradients, Gradients<T>& put_by);
+void apply_gradient(const Layer<T>&, Block, const LayerGradients<T>& gradients, const ops::Update<T>& update,
+                    LayerSlots<T>& slots);
 
-/// Takes the sums of squares of whole panels of layer l's gradients.
-template <class T> void measure(const Network<T>&, Index l, Block, Gradients<T>&);
+/// Adds a gradient to the accumulated one. If the batch ends a step, stores the sum in `gradients` instead and sets
+/// `accumulated` to zero.
+template <class T>
+void accumulate(const Layer<T>&, Block, bool ends_step, LayerGradients<T>& gradients, LayerGradients<T>& accumulated);
 
-/// Decides what each gradient is to be multiplied by: so that it is the mean of those accumulated, and
-/// its norm, or that of all together, what the optimizer allows. Sums go from the first panel of the
-/// first layer to the last of the last, whoever measured them.
-template <class T> void choose_scales(const Network<T>&, const ops::Optimizer&, Gradients<T>&);
+/// Computes Gradient::panel_squares, for a block of whole panels.
+template <class T> void sum_squares(const Layer<T>&, Block, LayerGradients<T>& gradients);
 
-// What regularizers and constraints ask for, before and after the step; blocks of whole panels.
+/// Computes Gradient::scale from the number of accumulated batches and the norms. Norms are summed from the first
+/// panel of the first layer to the last of the last.
+template <class T> void compute_scales(const Network<T>&, const ops::Optimizer&, Gradients<T>& gradients);
 
 template <class T> bool is_regularized(const Layer<T>&);
 template <class T> bool is_constrained(const Layer<T>&);
 
-/// Room for the penalties of a network.
 template <class T> Penalties make_penalties(const Network<T>&);
-template <class T> void penalize(const Network<T>&, Index l, Block, Penalties&);
-/// The sum of all penalties, in order.
-double total(const Penalties&);
+/// Computes penalties, for a block of whole panels.
+template <class T> void penalize(const Layer<T>&, Block, LayerPenalties& penalties);
+double total(const Penalties& penalties);
 
-template <class T> void constrain(const Network<T>&, Index l, Block);
+/// Applies constraints, for a block of whole panels.
+template <class T> void constrain(const Layer<T>&, Block);
 
-/// Puts the parameters' running means in their place.
-template <class T> void overwrite_by_average(const Network<T>&, const Slots<T>&);
+/// Sets variables to their running averages.
+template <class T> void overwrite_with_averages(const Network<T>&, const Slots<T>& slots);
 
 } // namespace cnet

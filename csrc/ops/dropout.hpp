@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/access.hpp"
+#include "core/locks.hpp"
 #include "core/panels.hpp"
 
 #include <cstdint>
@@ -15,7 +15,7 @@ struct RandomState {
   std::atomic<std::uint64_t> seed;
   std::atomic<std::uint64_t> steps{0}; ///< batches trained on
   std::uint64_t pass_start = 0;        ///< steps at the start of the current pass
-  Guard guard;
+  ResourceLock lock;
 };
 
 /// The seed and step that random numbers are drawn with.

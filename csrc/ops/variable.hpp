@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/access.hpp"
+#include "core/locks.hpp"
 #include "core/panels.hpp"
 
 #include <array>
@@ -48,7 +48,7 @@ public:
   Constraint constraint;
 
   /// Locks the variable, since several models may contain the layer.
-  Guard guard;
+  ResourceLock lock;
 
 private:
   PanelMatrix<T> values_;

@@ -10,30 +10,30 @@
 
 namespace cnet {
 
-/// Sums over the samples seen; the mean loss is loss() / rows. A batch whose losses are reduced otherwise
-/// than to their mean counts as if each of its samples had what came of that.
+/// Sums over the samples seen so far; the mean loss is loss() / rows. If a batch's losses are not reduced to their
+/// mean, each of its samples counts with the batch's loss.
 struct Totals {
   Index rows = 0;
   Index batches = 0;
   double data_loss = 0;
-  double penalties = 0; ///< of the weights, which each sample's loss includes
+  double penalties = 0; ///< of the weights, added to each sample's loss
   double correct = 0;
 
   double loss() const { return data_loss + penalties; }
 };
 
-/// Told of the totals so far, on the caller's thread; ends the call by answering false, or by what it throws.
+/// A callback that receives the totals on the calling thread. The call ends if it returns false or throws.
 struct Observer {
   std::function<bool(const Totals&)> tell;
-  bool every_batch = false; ///< between two batches; else about every 50 ms, wherever the work stands
+  bool every_batch = false; ///< called between batches; otherwise about every 50 ms, also within a batch
 };
 
-/// Tells the observer when it wants to be told.
-class Pulse {
+/// Calls an observer as often as it asks for.
+class ProgressThrottle {
 public:
-  explicit Pulse(const Observer& observer) : observer_(observer) {}
+  explicit ProgressThrottle(const Observer& observer) : observer_(observer) {}
 
-  /// False when the observer wants to stop.
+  /// Return false if the observer wants to stop.
   bool operator()(const Totals& totals) {
     if (observer_.every_batch) return observer_.tell(totals);
     const auto now = std::chrono::steady_clock::now();
@@ -48,30 +48,26 @@ private:
   std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now() + interval;
 };
 
-/// The first exception of any thread of a crew.
-class Failure {
+/// Keeps the first exception that a thread of a team throws.
+class FirstException {
 public:
-  /// Calls f and keeps what it throws.
-  template <class F> void guard(F f) {
+  template <class F> void capture(F f) {
     try {
       f();
     } catch (...) {
-      set(std::current_exception());
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (!exception_) exception_ = std::current_exception();
+      any_.store(true);
     }
-  }
-  void set(std::exception_ptr error) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (!error_) error_ = std::move(error);
-    any_.store(true);
   }
   explicit operator bool() const { return any_.load(); }
   void rethrow() const {
-    if (error_) std::rethrow_exception(error_);
+    if (exception_) std::rethrow_exception(exception_);
   }
 
 private:
   std::mutex mutex_;
-  std::exception_ptr error_;
+  std::exception_ptr exception_;
   std::atomic<bool> any_{false};
 };
 

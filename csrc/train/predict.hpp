@@ -6,13 +6,12 @@
 
 namespace cnet {
 
-/// out[i] = the network's output for sample i, whatever the other samples are. The observer can end it
-/// by an exception alone. Waits while the network is trained, for a pause between two batches.
+/// Writes the network's output for each sample to `out`. The bits do not depend on the other samples. Only an exception
+/// of the observer ends it early. Waits while another call trains on a batch.
 template <class T> void predict(const Network<T>&, const Samples&, T* out, const Observer&);
 
-/// The output for samples that make a batch of training: dropout drops, and layers remember what they
-/// would of a batch. Throws Busy if another call trains what this
-/// would change.
-template <class T> void predict_in_training(const Network<T>&, const Samples&, T* out);
+/// Writes the network's output for a training batch: dropout is on, and moving statistics are updated. Throws Busy if
+/// another call trains the variables.
+template <class T> void forward_training(const Network<T>&, const Samples&, T* out);
 
 } // namespace cnet

@@ -11,11 +11,11 @@ namespace {
 
 template <class Source> Source read(const std::byte* from) {
   Source value;
-  std::memcpy(&value, from, sizeof(value)); // the user's array need not be aligned
+  std::memcpy(&value, from, sizeof(value)); // the array may be unaligned
   return value;
 }
 
-/// f(Source()) with the C++ type of the elements, which are integers.
+/// Calls f with a value of the C++ type of integer elements.
 template <class F> void with_integer(ElementType type, F f) {
   switch (type) {
   case ElementType::uint8: return f(std::uint8_t());
@@ -26,7 +26,7 @@ template <class F> void with_integer(ElementType type, F f) {
   case ElementType::int32: return f(std::int32_t());
   case ElementType::uint64: return f(std::uint64_t());
   case ElementType::int64: return f(std::int64_t());
-  default: throw std::logic_error("gather_ids: class ids are integers");
+  default: throw std::logic_error("gather_ids: expected integers");
   }
 }
 

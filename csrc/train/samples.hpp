@@ -11,7 +11,7 @@ namespace cnet {
 
 using kernels::ElementType;
 
-/// The user's array, where it lies: never copied, converted a batch at a time. Strides in bytes.
+/// A view of a user's array, which is converted batch by batch. Strides are in bytes.
 struct Samples {
   const std::byte* data;
   ElementType type;
@@ -21,23 +21,23 @@ struct Samples {
   Index feature_stride;
 };
 
-/// Which samples make a batch: order[first], order[first + 1], …, or first, first + 1, … without an order.
+/// The samples of a batch: order[first], order[first + 1], …, or first, first + 1, … if order is null.
 struct Selection {
   const std::uint32_t* order;
   Index first;
   Index operator[](Index i) const { return order ? static_cast<Index>(order[first + i]) : first + i; }
 };
 
-/// Row i of out = sample selection[i] · scale + offset, rounded once, for the rows given.
+/// Writes sample selection[i] · scale + offset, rounded once, to row i of out, for some rows.
 template <class T>
 void gather(const Samples& samples, Selection selection, T scale, T offset, RowRange rows, PanelView<T> out);
 
-/// out[i] = class id of sample selection[i], for the rows given. Throws std::invalid_argument for an id
-/// outside [0, classes) that is not `ignored`.
+/// Writes the class id of sample selection[i] to out[i], for some rows. Throws std::invalid_argument if an id is
+/// outside [0, classes) and not `ignored`.
 void gather_ids(const Samples& samples, Selection selection, Index classes, std::optional<Index> ignored, RowRange rows,
                 Index* out);
 
-/// Whether a sample of class ids is of this one.
+/// Return true if a sample's class id is `id`.
 bool is_of_class(const Samples& samples, Index row, Index id);
 
 } // namespace cnet

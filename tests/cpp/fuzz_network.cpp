@@ -1,6 +1,6 @@
-// What the bytes of a model file can make of the engine: any layers, shared and mismatched variables, sizes
-// up to the largest, every loss, optimizer and option, trained on data of any type and stride. It may refuse
-// by the exceptions below; whatever else happens ends the program.
+// Builds and trains networks from fuzzed bytes, as from a model file: any layers, shared and mismatched variables,
+// sizes up to the largest, every loss, optimizer and option, and data of any type and stride. The engine may throw the
+// exceptions of attempt() only.
 
 #include "core/errors.hpp"
 #include "train/predict.hpp"
@@ -17,14 +17,14 @@
 #include <vector>
 
 extern "C" const char* __asan_default_options() {
-  return "allocator_may_return_null=1:max_allocation_size_mb=64"; // what is too large fails as anywhere
+  return "allocator_may_return_null=1:max_allocation_size_mb=64"; // large allocations fail
 }
 
 namespace {
 
 using namespace cnet;
 
-/// The input, from start to end; zeros follow.
+/// Reads the input, then zeros.
 class Bytes {
 public:
   Bytes(const std::uint8_t* data, std::size_t size) : next_(data), end_(data + size) {}
@@ -38,7 +38,7 @@ public:
     return value;
   }
   bool flag() { return take<std::uint8_t>() % 2 != 0; }
-  /// Of 0 … count − 1.
+  /// A number in [0, count).
   int choice(int count) { return take<std::uint8_t>() % count; }
   double number() {
     constexpr double infinity = std::numeric_limits<double>::infinity(),
@@ -48,7 +48,7 @@ public:
     const int which = choice(count + 1);
     return which < count ? usual[which] : take<double>();
   }
-  /// At least 1; seldom more than memory can hold.
+  /// A size of at least 1, seldom too large for memory.
   Index size() {
     const int small = choice(256);
     if (small < 240) return 1 + small % 40;
@@ -65,7 +65,7 @@ template <class Enum> Enum one_of(Bytes& bytes, int count) {
   return static_cast<Enum>(bytes.choice(count));
 }
 
-/// What layers share, and the layers made of it.
+/// Makes layers that may share variables and random states.
 template <class T> class Maker {
 public:
   explicit Maker(Bytes& bytes) : bytes_(bytes), network_(bytes.size()) {}
@@ -76,7 +76,7 @@ public:
   }
 
 private:
-  /// One made before, or a new one of this shape or another.
+  /// An existing variable, or a new one of this shape or another.
   SharedVariable<T> variable(Index rows, Index columns, bool is_vector) {
     if (!variables_.empty() && bytes_.choice(8) == 0) {
       return variables_[static_cast<std::size_t>(bytes_.choice(static_cast<int>(variables_.size())))];
@@ -157,7 +157,7 @@ private:
   std::vector<std::shared_ptr<ops::RandomState>> randoms_;
 };
 
-/// An array as NumPy might hold it: of any type, its rows and columns in any order, or all the same one.
+/// An array of any type and strides, as NumPy allows.
 class Array {
 public:
   Array(Bytes& bytes, Index rows, Index columns, int types) {
@@ -169,12 +169,13 @@ public:
     const bool repeats = columns > 64 || bytes.choice(4) == 0, by_column = bytes.flag();
     view_.feature_stride = repeats ? 0 : by_column ? rows * size : size;
     view_.row_stride = bytes.choice(4) == 0 ? 0 : repeats || by_column ? size : columns * size;
-    const Index step = bytes.choice(3) - 1; // between −1 and 1: backwards, or anything twice
+    const Index step = bytes.choice(3) - 1; // negative strides
     if (step < 0) view_.row_stride = -view_.row_stride;
     const Index last_row = std::max(rows - 1, Index(0)) * view_.row_stride;
     const Index length = std::abs(last_row) + (columns - 1) * view_.feature_stride + size;
     const Index misaligned = bytes.choice(2);
-    memory_.resize(static_cast<std::size_t>(length + misaligned)); // to the byte: what is beyond is found
+    memory_.resize(
+        static_cast<std::size_t>(length + misaligned)); // to the byte, so that AddressSanitizer sees accesses beyond it
     const bool is_small = bytes.flag();
     for (std::byte& each : memory_) each = static_cast<std::byte>(is_small ? bytes.choice(4) : bytes.choice(256));
     view_.data = memory_.data() + misaligned + (step < 0 ? std::abs(last_row) : 0);
@@ -221,14 +222,14 @@ Loss make_loss(Bytes& bytes) {
   return loss;
 }
 
-/// Calls what may be refused.
+/// Calls f, which may throw these exceptions.
 template <class F> void attempt(F f) {
   try {
     f();
   } catch (const std::invalid_argument&) {
   } catch (const std::bad_alloc&) {
   } catch (const NonFinite&) {
-  } catch (const Busy&) { // a variable that is in two places of one network
+  } catch (const Busy&) { // a variable occurs twice in the network
   }
 }
 
@@ -258,7 +259,7 @@ template <class T> void run(Bytes& bytes) {
       attempt([&] {
         AlignedBuffer<T> out(checked_product(rows, network.outputs()));
         if (bytes.flag()) return predict(network, x.view(), out.data(), observer);
-        predict_in_training(network, x.view(), out.data());
+        forward_training(network, x.view(), out.data());
       });
       break;
     default:

@@ -96,11 +96,11 @@ template <class T> std::uint64_t train(const Case& task, int threads, bool ids) 
   Hash hash;
   for (std::uint32_t epoch = 0; epoch < task.epochs; ++epoch) {
     const EpochOptions options{task.batch, true, 7, epoch, task.optimizer};
-    const Totals totals = trainer.train_epoch(dataset, options, nobody());
+    const Totals totals = trainer.train_epoch(dataset, options, no_observer());
     CHECK(std::isfinite(totals.loss()), "%s: the loss is not finite", task.name);
     hash.add(totals);
   }
-  hash.add(trainer.evaluate(dataset, task.batch, nobody()));
+  hash.add(trainer.evaluate(dataset, task.batch, no_observer()));
   hash.add(weights(network));
   const std::vector<T> whole = predictions(network, data.features());
   const std::vector<T> rows = predictions_row_by_row(network, data);

@@ -1,9 +1,9 @@
-// Crews of the thread pool: who is in them, what they may rely on when they deal out work, and callers
-// who come while the pool is at work. ThreadSanitizer watches what is written without locks.
+// Teams of the thread pool, their work-stealing schedule, and calls while the pool is busy. ThreadSanitizer checks what
+// is written without locks.
 
 #include "check.hpp"
-#include "core/deal.hpp"
 #include "core/thread_pool.hpp"
+#include "core/work_stealing.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -19,59 +19,56 @@ namespace {
 
 constexpr int most = 8;
 
-// A forked child of several threads may start none under ThreadSanitizer, and can not under qemu-user,
-// which ends in a failed assertion of its own.
+// A forked child can't start threads under ThreadSanitizer, and qemu-user fails an assertion.
 #if defined(__SANITIZE_THREAD__) || defined(CNET_EMULATED)
 constexpr bool may_fork = false;
 #else
 constexpr bool may_fork = true;
 #endif
 
-/// Each number is called at most once, in a crew of the size that was asked for; the caller's in any
-/// case, and all if they are waited for.
+/// Each rank is called once in a team of the requested size, if the team waits for all.
 void test_members(int threads) {
   std::vector<int> calls(most, 0), counts(most, 0);
   std::atomic<int> called{0};
-  run_parallel(threads, [&](Share share) {
-    ++calls[static_cast<std::size_t>(share.index)];
-    counts[static_cast<std::size_t>(share.index)] = share.count;
+  run_parallel(threads, [&](TeamMember member) {
+    ++calls[static_cast<std::size_t>(member.rank)];
+    counts[static_cast<std::size_t>(member.rank)] = member.size;
     ++called;
     while (called < threads) std::this_thread::yield();
   });
   for (int n = 0; n < most; ++n) {
     const int count = n < threads ? threads : 0;
     const auto i = static_cast<std::size_t>(n);
-    CHECK(calls[i] == (count > 0) && counts[i] == count, "thread %d of %d: %d calls of %d", n, threads, calls[i],
-          counts[i]);
+    CHECK(calls[i] == (count > 0) && counts[i] == count, "rank %d of %d: %d calls in a team of %d", n, threads,
+          calls[i], counts[i]);
   }
 }
 
-/// Nobody is called for work that is over, however late he wakes up.
+/// A thread that wakes up late is not called for finished work.
 void test_latecomers(int threads) {
   for (int n = 0; n < 2000; ++n) {
     std::atomic<bool> over{false};
     std::atomic<int> late{0};
-    run_parallel(threads, [&](Share) {
+    run_parallel(threads, [&](TeamMember) {
       if (over) ++late;
     });
     over = true;
-    CHECK(late == 0, "%d of %d threads came after the end", late.load(), threads);
+    CHECK(late == 0, "%d of %d threads were called after the end", late.load(), threads);
   }
 }
 
-/// Each round, whoever has a piece reads what its neighbours wrote the round before; one thread in
-/// three is kept from its work now and then, and nobody waits for it.
-void test_deal(int threads, int rounds) {
+/// In each round, every piece reads what other pieces wrote in the round before. Some threads sleep now and then.
+void test_schedule(int threads, int rounds) {
   constexpr Index rows = 40, panels = 7;
   const Tiling tiling{rows, panels, 8, 16};
   std::vector<int> first(rows * panels, 0), second(rows * panels, 0);
   std::atomic<int> wrong{0};
   int told = 0;
-  Deal deal(threads, 4);
-  run_parallel(threads, [&](Share share) {
-    Hand hand(deal, share);
+  WorkStealingSchedule schedule(threads, 4);
+  run_parallel(threads, [&](TeamMember member) {
+    Worker worker(schedule, member);
     const auto next = [&](const std::vector<int>& from, std::vector<int>& to, int round) {
-      hand.each(tiling, [&](Block block) {
+      worker.parallel_for(tiling, [&](Block block) {
         for (Index row = block.first; row < block.last; ++row) {
           for (Index panel = block.first_panel; panel < block.last_panel; ++panel) {
             const auto at = static_cast<std::size_t>(row * panels + panel);
@@ -83,71 +80,71 @@ void test_deal(int threads, int rounds) {
       });
     };
     for (int round = 0; round < rounds; ++round) {
-      hand.begin();
-      if (share.index % 3 == 1 && round % 50 == 25) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      worker.begin_round();
+      if (member.rank % 3 == 1 && round % 50 == 25) std::this_thread::sleep_for(std::chrono::milliseconds(1));
       next(second, first, round);
-      hand.wait();
+      worker.wait();
       next(first, second, round);
-      hand.wait();
-      hand.first_alone([&] { ++told; });
-      hand.wait();
-      hand.each({1, 1, 1, 1}, [&](Block) { wrong += told != round + 1; });
-      hand.wait();
+      worker.wait();
+      worker.single([&] { ++told; });
+      worker.wait();
+      worker.parallel_for({1, 1, 1, 1}, [&](Block) { wrong += told != round + 1; });
+      worker.wait();
     }
   });
   const std::vector<int> expected(rows * panels, rounds);
   CHECK(wrong == 0 && first == expected && second == expected && told == rounds,
-        "%d pieces of %d rounds on %d threads came too early, or never", wrong.load(), rounds, threads);
+        "%d pieces of %d rounds on %d threads ran too early, or never", wrong.load(), rounds, threads);
 }
 
-/// A round ends when its pieces are done: without the one who sleeps.
-void test_absent() {
+/// A round ends when its pieces are done, even if a thread never arrives.
+void test_absent_thread() {
   std::atomic<bool> over{false};
   std::atomic<int> pieces{0};
-  Deal deal(2, 1);
-  run_parallel(2, [&](Share share) {
-    if (share.index == 1) {
+  WorkStealingSchedule schedule(2, 1);
+  run_parallel(2, [&](TeamMember member) {
+    if (member.rank == 1) {
       while (!over) std::this_thread::yield();
     }
-    Hand hand(deal, share);
+    Worker worker(schedule, member);
     for (int round = 0; round < 100; ++round) {
-      hand.begin();
-      hand.each({64, 4, 8, 64}, [&](Block) { ++pieces; });
-      hand.wait();
+      worker.begin_round();
+      worker.parallel_for({64, 4, 8, 64}, [&](Block) { ++pieces; });
+      worker.wait();
     }
     over = true;
   });
   CHECK(pieces == 100 * 8 * 2, "%d pieces", pieces.load());
 }
 
-/// Sums 1 … `terms` in pieces, and returns how many threads there might have been.
+/// Sums 1 … `terms` in pieces; returns the size of the team.
 int test_sum(int threads, int terms) {
   std::atomic<long> total{0};
   int count = 0;
-  Deal deal(threads, 1);
-  run_parallel(threads, [&](Share share) {
-    if (share.index == 0) count = share.count;
-    Hand hand(deal, share);
-    hand.begin();
-    hand.each({terms, 1, 1, terms}, [&](Block block) { total += block.first + 1; });
-    hand.wait();
+  WorkStealingSchedule schedule(threads, 1);
+  run_parallel(threads, [&](TeamMember member) {
+    if (member.rank == 0) count = member.size;
+    Worker worker(schedule, member);
+    worker.begin_round();
+    worker.parallel_for({terms, 1, 1, terms}, [&](Block block) { total += block.first + 1; });
+    worker.wait();
   });
   CHECK(total == long(terms) * (terms + 1) / 2, "%ld on %d threads", total.load(), count);
   return count;
 }
 
-/// A caller who finds the pool at work is a crew of his own.
+/// A call while the pool is busy runs on one thread.
 void test_busy_pool() {
   std::atomic<int> nested{0};
   int other = 0;
-  run_parallel(4, [&](Share share) {
-    if (share.index == 1) nested = test_sum(4, 100);
-    if (share.index > 0) return;
+  run_parallel(4, [&](TeamMember member) {
+    if (member.rank == 1) nested = test_sum(4, 100);
+    if (member.rank > 0) return;
     std::thread([&] { other = test_sum(4, 100); }).join();
     while (nested == 0) std::this_thread::yield();
   });
-  CHECK(nested == 1 && other == 1, "crews of %d and %d while the pool was at work", nested.load(), other);
-  CHECK(test_sum(4, 100) == 4, "the pool is free again");
+  CHECK(nested == 1 && other == 1, "teams of %d and %d while the pool was busy", nested.load(), other);
+  CHECK(test_sum(4, 100) == 4, "the pool is still busy");
 }
 
 void test_concurrent_callers() {
@@ -156,7 +153,7 @@ void test_concurrent_callers() {
     callers.emplace_back([threads] {
       for (int n = 0; n < 300; ++n) {
         const int size = test_sum(threads, 1000);
-        CHECK(size == threads || size == 1, "a crew of %d, asked for %d", size, threads);
+        CHECK(size == threads || size == 1, "a team of %d, requested %d", size, threads);
       }
     });
   }
@@ -180,14 +177,14 @@ void test_limit() {
   }
 }
 
-/// A child has none of its parent's threads, and makes its own.
+/// A forked child starts threads of its own.
 void test_fork() {
   if (!may_fork) return;
   CHECK(test_sum(4, 1000) == 4, "before the fork");
   const pid_t child = fork();
   CHECK(child >= 0, "fork");
   if (child == 0) {
-    test_deal(4, 100);
+    test_schedule(4, 100);
     _exit(test_sum(4, 1000) == 4 ? 0 : 1);
   }
   int status = -1;
@@ -202,8 +199,8 @@ int main() {
   for (int threads = 1; threads <= most; ++threads) test_members(threads);
   for (int threads = most; threads >= 1; --threads) test_members(threads);
   for (int threads = 1; threads <= most; ++threads) test_latecomers(threads);
-  for (int threads = 1; threads <= most; ++threads) test_deal(threads, 300);
-  test_absent();
+  for (int threads = 1; threads <= most; ++threads) test_schedule(threads, 300);
+  test_absent_thread();
   for (int n = 0; n < 2000; ++n) test_sum(1 + n % most, 100);
   test_busy_pool();
   test_concurrent_callers();

@@ -1,5 +1,5 @@
-// Training and prediction on several threads, and every way in which an epoch may end before its end:
-// the same bytes as one thread gives, no race (ThreadSanitizer looks on) and no thread left waiting.
+// Training and prediction on several threads, and every way to end an epoch early: the same bytes as on one thread, no
+// race (by ThreadSanitizer) and no thread left waiting.
 
 #include "check.hpp"
 #include "core/errors.hpp"
@@ -14,7 +14,7 @@ using namespace cnet;
 
 namespace {
 
-/// A network whose batches are worth several threads, and its data: four batches, the last a part.
+/// A network whose batches use several threads, and its data: four batches, the last one smaller.
 struct Shape {
   const char* name;
   Split split; ///< of its largest products
@@ -36,11 +36,12 @@ template <class T> struct Training {
       : data(shape.rows(), shape.widths.front(), shape.widths.back()), network(make_network<T>(shape.widths)),
         trainer(network, Loss{Loss::Kind::cross_entropy}), batch(shape.batch) {}
 
-  Totals epoch(const Observer& observer = nobody()) {
+  Totals epoch(const Observer& observer = no_observer()) {
     return trainer.train_epoch(data.with_ids(), {batch, true, 1, 0, optimizer(ops::Rule::adam, 0x1p-8)}, observer);
   }
   Totals epoch_in_order() {
-    return trainer.train_epoch(data.with_ids(), {batch, false, 0, 0, optimizer(ops::Rule::adam, 0x1p-8)}, nobody());
+    return trainer.train_epoch(data.with_ids(), {batch, false, 0, 0, optimizer(ops::Rule::adam, 0x1p-8)},
+                               no_observer());
   }
 
   Data<T> data;
@@ -49,7 +50,7 @@ template <class T> struct Training {
   Index batch;
 };
 
-/// Whether f throws an E whose message holds `text`.
+/// Return true if f throws an E whose message contains `text`.
 template <class E, class F> bool throws(F f, const char* text) {
   try {
     f();
@@ -76,12 +77,12 @@ template <class T> void test_training(const Shape& shape) {
     set_thread_limit(threads);
     Training<T> training(shape);
     training.epoch();
-    const double loss = training.trainer.evaluate(training.data.with_ids(), 50, nobody()).loss();
+    const double loss = training.trainer.evaluate(training.data.with_ids(), 50, no_observer()).loss();
     const std::vector<T> outputs = predictions(training.network, training.data.features());
     if (threads == 1) expected = weights(training.network), expected_outputs = outputs, expected_loss = loss;
-    CHECK(weights(training.network) == expected, "%s: %d threads are not one", shape.name, threads);
-    CHECK(outputs == expected_outputs, "%s: %d threads predict otherwise", shape.name, threads);
-    CHECK(loss == expected_loss, "%s: %d threads find another loss", shape.name, threads);
+    CHECK(weights(training.network) == expected, "%s: other weights on %d threads", shape.name, threads);
+    CHECK(outputs == expected_outputs, "%s: other predictions on %d threads", shape.name, threads);
+    CHECK(loss == expected_loss, "%s: another loss on %d threads", shape.name, threads);
   }
 }
 
@@ -114,27 +115,27 @@ void test_trainings_at_once() {
       for (int again = 0; again < 3; ++again) {
         Training<float> training(shapes[n]);
         training.epoch();
-        CHECK(weights(training.network) == expected[n], "%s, beside another", shapes[n].name);
+        CHECK(weights(training.network) == expected[n], "%s at once with another", shapes[n].name);
       }
     });
   }
   for (std::thread& caller : callers) caller.join();
 }
 
-/// A network that is being trained is refused to others who would, and free again after.
+/// While a network trains, other trainers are refused; afterwards they are not.
 void test_busy(const Shape& shape, int threads) {
   set_thread_limit(threads);
   Training<float> training(shape);
   Trainer<float> other(training.network, Loss{Loss::Kind::cross_entropy});
-  const auto evaluate = [&](Trainer<float>& trainer) { trainer.evaluate(training.data.with_ids(), 32, nobody()); };
+  const auto evaluate = [&](Trainer<float>& trainer) { trainer.evaluate(training.data.with_ids(), 32, no_observer()); };
   const auto train = [&](Trainer<float>& trainer) {
-    trainer.train_epoch(training.data.with_ids(), {32, false, 0, 0, {}}, nobody());
+    trainer.train_epoch(training.data.with_ids(), {32, false, 0, 0, {}}, no_observer());
   };
   int refused = 0;
   training.epoch({[&](const Totals&) {
                     refused += throws<Busy>([&] { train(other); }, "in use");
                     refused += throws<Busy>([&] { evaluate(training.trainer); }, "in use");
-                    evaluate(other); // between two batches the weights are whole
+                    evaluate(other); // allowed between two batches
                     return true;
                   },
                   true});
@@ -152,8 +153,8 @@ void test_observer_stops(const Shape& shape, int threads) {
   CHECK(training.epoch().batches == 4, "%s: an epoch after that", shape.name);
 }
 
-/// What an observer sees of the weights is what they are between two batches.
-void test_observer_looks(const Shape& shape, int threads) {
+/// An observer of every batch sees the weights after the batch.
+void test_observer_sees_weights(const Shape& shape, int threads) {
   set_thread_limit(threads);
   Training<float> training(shape);
   std::vector<float> seen;
@@ -161,15 +162,15 @@ void test_observer_looks(const Shape& shape, int threads) {
   CHECK(seen == weights(training.network), "%s on %d threads", shape.name, threads);
 }
 
-/// An observer of every batch finds in outputs() what the prediction says of the batch's samples.
+/// For an observer of every batch, outputs() has the prediction for the batch.
 void test_outputs(const Shape& shape, int threads) {
   set_thread_limit(threads);
   Training<float> training(shape);
   const Dataset<float> data = training.data.with_ids();
   const Index columns = training.network.outputs();
-  CHECK(training.trainer.outputs().rows == 0, "%s: there was no batch", shape.name);
+  CHECK(training.trainer.outputs().rows == 0, "%s: outputs without a batch", shape.name);
   std::vector<float> expected(static_cast<std::size_t>(data.x.rows * columns)), seen;
-  predict(training.network, data.x, expected.data(), nobody());
+  predict(training.network, data.x, expected.data(), no_observer());
   const auto look = [&](const Totals& totals) {
     const PanelView<const float> outputs = training.trainer.outputs();
     seen.resize(static_cast<std::size_t>(totals.rows * columns));
@@ -177,16 +178,16 @@ void test_outputs(const Shape& shape, int threads) {
     return true;
   };
   training.trainer.evaluate(data, shape.batch, {look, true});
-  CHECK(seen == expected, "%s on %d threads: of an evaluation", shape.name, threads);
+  CHECK(seen == expected, "%s on %d threads: an evaluation", shape.name, threads);
   seen.clear();
   training.trainer.train_epoch(data, {shape.batch, false, 0, 0, optimizer(ops::Rule::sgd, 0)}, {look, true});
-  CHECK(seen == expected, "%s on %d threads: of an epoch that learns nothing", shape.name, threads);
+  CHECK(seen == expected, "%s on %d threads: an epoch with learning rate 0", shape.name, threads);
 }
 
 void test_observer_throws(const Shape& shape, int threads) {
   set_thread_limit(threads);
   Training<float> training(shape);
-  Dataset<float> endless = training.data.with_ids(); // one sample again and again
+  Dataset<float> endless = training.data.with_ids(); // repeats one sample
   endless.x.rows = endless.y.rows = Index(1) << 40;
   endless.x.row_stride = endless.y.row_stride = 0;
   for (const bool every_batch : {true, false}) {
@@ -204,7 +205,7 @@ void test_observer_throws(const Shape& shape, int threads) {
 void test_invalid_label(const Shape& shape, int threads) {
   set_thread_limit(threads);
   Training<float> training(shape);
-  const auto row = static_cast<std::size_t>(2 * shape.batch + shape.batch - 1); // the third batch's last
+  const auto row = static_cast<std::size_t>(2 * shape.batch + shape.batch - 1); // the last of the third batch
   const std::int64_t valid = training.data.ids[row];
   training.data.ids[row] = 10;
   const auto run = [&] { training.epoch_in_order(); };
@@ -225,7 +226,7 @@ void test_loss_not_finite(const Shape& shape, int threads) {
   CHECK(training.trainer.steps() == 2, "%s on %d threads: %td steps", shape.name, threads, training.trainer.steps());
 }
 
-/// Steps that need the whole gradient of two batches, its norm, and means of the weights.
+/// Gradient accumulation, clipping by norm and running averages.
 template <class T> void test_options(const Shape& shape) {
   ops::Optimizer options = optimizer(ops::Rule::nadam, 0x1p-8);
   options.weight_decay = 0x1p-4;
@@ -237,18 +238,18 @@ template <class T> void test_options(const Shape& shape) {
   for (const int threads : thread_counts) {
     set_thread_limit(threads);
     Training<T> training(shape);
-    training.trainer.train_epoch(training.data.with_ids(), {shape.batch, true, 1, 0, options}, nobody());
+    training.trainer.train_epoch(training.data.with_ids(), {shape.batch, true, 1, 0, options}, no_observer());
     training.trainer.finish();
     const std::vector<T> trained = weights(training.network);
     if (expected.empty()) expected = trained;
     const bool equal = std::memcmp(trained.data(), expected.data(), trained.size() * sizeof(T)) == 0;
     CHECK(equal, "%s on %d threads: other weights", shape.name, threads);
-    CHECK(trained != weights(Training<T>(shape).network), "%s: nothing was learnt", shape.name);
+    CHECK(trained != weights(Training<T>(shape).network), "%s: the weights have not changed", shape.name);
   }
 }
 
-/// A batch's step in pieces, the loss between them: the bytes of an epoch's, on any number of threads.
-template <class T> void test_pieces(const Shape& shape) {
+/// A step in parts has the bytes of train_epoch(), on any number of threads.
+template <class T> void test_step_in_parts(const Shape& shape) {
   const ops::Optimizer adam = optimizer(ops::Rule::adam, 0x1p-8);
   const Index rows = shape.batch, classes = shape.widths.back();
   const Data<T> data(rows, shape.widths.front(), classes);
@@ -256,46 +257,46 @@ template <class T> void test_pieces(const Shape& shape) {
   for (const int threads : thread_counts) {
     set_thread_limit(threads);
     const Network<T> network = make_network<T>(shape.widths), twin = make_network<T>(shape.widths);
-    Trainer<T> whole(network, Loss{Loss::Kind::cross_entropy}), pieces(twin, Loss{Loss::Kind::elsewhere});
+    Trainer<T> whole(network, Loss{Loss::Kind::cross_entropy}), parts(twin, Loss{Loss::Kind::external});
     for (int step = 0; step < 2; ++step) {
-      whole.train_epoch(data.with_ids(), {rows, false, 0, 0, adam}, nobody());
+      whole.train_epoch(data.with_ids(), {rows, false, 0, 0, adam}, no_observer());
 
       set_thread_limit(threads);
-      pieces.forward(data.features(), nobody());
-      set_thread_limit(8); // whoever goes back may have more threads, for whom there is no room
+      parts.forward(data.features(), no_observer());
+      set_thread_limit(8); // the workspace has room for fewer threads
       PanelMatrix<T> gradient(rows, classes);
       const std::vector<Index> ids(data.ids.begin(), data.ids.end());
       std::vector<T> losses(static_cast<std::size_t>(rows));
-      ops::softmax_cross_entropy_forward<T>(pieces.outputs(), {ids.data(), {}}, {0, rows}, gradient.view(),
+      ops::softmax_cross_entropy_forward<T>(parts.outputs(), {ids.data(), {}}, {0, rows}, gradient.view(),
                                             losses.data());
       ops::softmax_cross_entropy_backward<T>(gradient.view(), {ids.data(), {}}, static_cast<double>(rows), {0, rows},
                                              gradient.view());
       std::vector<T> by_rows(static_cast<std::size_t>(rows * classes));
       unpack<T>(gradient.view(), {by_rows.data(), rows, classes});
       std::vector<T> first(features), again(features);
-      for (std::vector<T>* of_input : {&first, &again}) { // as often as wanted
-        pieces.backward(samples(by_rows, rows, classes), true, nobody(),
-                        [&] { unpack<T>(pieces.input_gradient(), {of_input->data(), rows, shape.widths.front()}); });
+      for (std::vector<T>* of_input : {&first, &again}) { // repeatedly
+        parts.backward(samples(by_rows, rows, classes), true, no_observer(),
+                       [&] { unpack<T>(parts.input_gradient(), {of_input->data(), rows, shape.widths.front()}); });
       }
       CHECK(first == again && *std::max_element(first.begin(), first.end()) > 0, "%s: other gradients", shape.name);
       std::vector<PanelMatrix<T>> gradients;
-      pieces.read_gradients([&](const Variable<T>& variable, PanelView<const T> values) {
+      parts.for_each_gradient([&](const Variable<T>& variable, PanelView<const T> values) {
         gradients.emplace_back(variable.rows(), variable.columns());
         std::copy_n(values.data, values.panels() * values.stride(), gradients.back().view().data);
       });
       auto next = gradients.begin();
-      pieces.apply(adam, adam.learning_rate, [&](const Variable<T>&, PanelView<T> values) {
+      parts.apply(adam, adam.learning_rate, [&](const Variable<T>&, PanelView<T> values) {
         std::copy_n((next++)->view().data, values.panels() * values.stride(), values.data);
       });
-      const auto go_back = [&] { pieces.backward(samples(by_rows, rows, classes), false, nobody(), [] {}); };
-      CHECK(throws<std::runtime_error>(go_back, "weights have changed"), "%s: went back by others", shape.name);
+      const auto backward = [&] { parts.backward(samples(by_rows, rows, classes), false, no_observer(), [] {}); };
+      CHECK(throws<std::runtime_error>(backward, "weights have changed"), "%s: gradients after an update", shape.name);
     }
     CHECK(weights(network) == weights(twin), "%s on %d threads: other weights", shape.name, threads);
-    CHECK(pieces.steps() == 2, "%s: %td steps", shape.name, pieces.steps());
+    CHECK(parts.steps() == 2, "%s: %td steps", shape.name, parts.steps());
   }
 }
 
-/// Down each column and then over the columns, whatever stands in the padding.
+/// Sums down each column and then over the columns, without the padding.
 void test_sum_of_squares() {
   constexpr Index width = panel_width<float>, rows = 3;
   for (Index columns = 1; columns <= width; ++columns) {
@@ -320,13 +321,13 @@ int main() {
     test_training<double>(shape);
     test_options<float>(shape);
     test_options<double>(shape);
-    test_pieces<float>(shape);
-    test_pieces<double>(shape);
+    test_step_in_parts<float>(shape);
+    test_step_in_parts<double>(shape);
     test_predictions_at_once(shape);
     for (const int threads : thread_counts) {
       test_busy(shape, threads);
       test_observer_stops(shape, threads);
-      test_observer_looks(shape, threads);
+      test_observer_sees_weights(shape, threads);
       test_outputs(shape, threads);
       test_observer_throws(shape, threads);
       test_invalid_label(shape, threads);

@@ -1,7 +1,6 @@
 #pragma once
 
-// Networks and data that are the same numbers on every machine: words of Philox, scaled by powers of
-// two, so that not even rounding could tell machines apart.
+// Networks and data with the same bits on every machine: words of Philox, scaled by powers of two.
 
 #include "core/philox.hpp"
 #include "train/predict.hpp"
@@ -26,7 +25,7 @@ template <class T> std::vector<T> numbers(Index size, std::uint32_t seed, T scal
   return result;
 }
 
-/// A row-major matrix without gaps as samples.
+/// A contiguous row-major matrix as samples.
 template <class T> Samples samples(const std::vector<T>& values, Index rows, Index features) {
   constexpr auto type = std::is_same_v<T, float>    ? ElementType::float32
                         : std::is_same_v<T, double> ? ElementType::float64
@@ -45,7 +44,7 @@ template <class T> SharedVariable<T> vector(const std::vector<T>& values) {
   return variable;
 }
 
-/// What may come between dense layers: all that keeps something of a batch, draws, or has weights.
+/// Adds noise, dropout and both normalizations.
 template <class T> void decorate(Network<T>& network) {
   const Index size = network.outputs();
   const auto near_one = [&](std::uint32_t seed) {
@@ -60,13 +59,13 @@ template <class T> void decorate(Network<T>& network) {
   network.add_layer_normalization("rows", near_one(207), nullptr, 0x1p-10, true);
 }
 
-/// Dense layers of these widths, the first being the inputs: ReLU between them, softmax at the end.
+/// Makes a network of dense layers with ReLU between them and a softmax at the end; widths[0] is the number of inputs.
 template <class T> Network<T> make_network(const std::vector<Index>& widths, bool decorated = false) {
   Network<T> network(widths[0]);
   for (std::size_t l = 1; l < widths.size(); ++l) {
     const Index inputs = widths[l - 1], outputs = widths[l];
     const auto kernel = std::make_shared<Variable<T>>(inputs, outputs), bias = std::make_shared<Variable<T>>(outputs);
-    T scale = 1; // about √(6 / inputs): He's
+    T scale = 1; // about √(6 / inputs), as by He
     while (scale * scale * T(inputs) > T(6)) scale /= 2;
     const std::vector<T> values = numbers<T>(inputs * outputs, static_cast<std::uint32_t>(l), scale);
     pack<T>({values.data(), inputs, outputs}, kernel->values());
@@ -83,7 +82,7 @@ template <class T> Network<T> make_network(const std::vector<Index>& widths, boo
   return network;
 }
 
-/// The variables of each layer, one after the other.
+/// The values of all variables.
 template <class T> std::vector<T> weights(const Network<T>& network) {
   std::vector<T> result;
   const auto add = [&](const SharedVariable<T>& variable) {
@@ -102,7 +101,7 @@ template <class T> std::vector<T> weights(const Network<T>& network) {
   return result;
 }
 
-/// Multiply-adds of one sample's way through dense layers of these widths.
+/// Number of multiply-adds of a forward pass of one sample.
 inline Index multiply_adds(const std::vector<Index>& widths) {
   Index count = 0;
   for (std::size_t l = 1; l < widths.size(); ++l) count += widths[l - 1] * widths[l];
@@ -144,14 +143,13 @@ inline ops::Optimizer optimizer(ops::Rule rule, double learning_rate, bool neste
   return result;
 }
 
-/// Goes on to the end.
-inline Observer nobody() {
+inline Observer no_observer() {
   return {[](const Totals&) { return true; }};
 }
 
 template <class T> std::vector<T> predictions(const Network<T>& network, const Samples& x) {
   std::vector<T> out(static_cast<std::size_t>(x.rows * network.outputs()));
-  predict(network, x, out.data(), nobody());
+  predict(network, x, out.data(), no_observer());
   return out;
 }
 

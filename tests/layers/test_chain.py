@@ -335,7 +335,7 @@ def test_gradients_are_refused_after_a_change_of_the_weights() -> None:
         loss = autodiff.reduce_sum(model(X))
     gradients = tape.gradient(loss, weights)
     optimizers.SGD(1.0).apply_gradients(zip(gradients, weights, strict=True))
-    with pytest.raises(RuntimeError, match="weights have changed since the way forward"):
+    with pytest.raises(RuntimeError, match="weights have changed since the forward pass"):
         tape.gradient(loss, weights)
 
 

@@ -114,5 +114,5 @@ def test_trainable_is_reread_until_compile() -> None:
     model(X, training=True)
     for weight, first in zip(norm.get_weights(), before, strict=True):
         np.testing.assert_array_equal(weight, first)
-    with pytest.raises(ValueError, match="one sample at least"):
+    with pytest.raises(ValueError, match="expected at least one sample"):
         model(X[:0], training=True)

@@ -162,7 +162,7 @@ try:
     else:
         model.predict(x, verbose=0)
 except RuntimeError as error:
-    assert pid == 0 and "forked amid" in str(error), error
+    assert pid == 0 and "forked during" in str(error), error
 assert pid is not None, "it took too short"
 if pid == 0:
     model.fit(x[:100], y[:100], verbose=0)

@@ -58,7 +58,7 @@ class NetworkOperation:
         try:
             engine = self._free.pop()
         except IndexError:
-            engine = _core.Trainer[self._dtype](self._network, _core.Loss("elsewhere"), False)
+            engine = _core.Trainer[self._dtype](self._network, _core.Loss("external"), False)
         outputs = engine.forward(
             samples if samples.ndim == 2 else samples.reshape(len(samples), -1)
         )

@@ -105,7 +105,7 @@ class Updater:
                 own.assign(variable.value.reshape(shape))
                 stand_ins.append((variable, own))
             network.add_parameters(str(index), own, True)
-        engine = _core.Trainer[dtype](network, _core.Loss("elsewhere"), False)
+        engine = _core.Trainer[dtype](network, _core.Loss("external"), False)
         engine.set_slots(rule, batches, [])
         names, slots = engine.slots()
         for index, variable in enumerate(variables):

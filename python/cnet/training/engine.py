@@ -91,7 +91,7 @@ class TapeEngine:
         weights = (weight for layer in learning for weight in layer.weights if weight.learnable)
         self._weights = list(dict.fromkeys(weights))
         network = parameters(self._weights, model.dtype)
-        self._updates = _core.Trainer[model.dtype](network, _core.Loss("elsewhere"), False)
+        self._updates = _core.Trainer[model.dtype](network, _core.Loss("external"), False)
         self._outputs: Any = None
 
     @property

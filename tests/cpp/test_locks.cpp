@@ -1,12 +1,11 @@
 #include "check.hpp"
-#include "core/access.hpp"
 #include "core/errors.hpp"
+#include "core/locks.hpp"
 
 #include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <memory>
-#include <optional>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -16,51 +15,51 @@ using namespace cnet;
 
 namespace {
 
-Uses owning_and_writing(Guard& guard) {
-  return {{&guard}, {}, {&guard}, {}};
+LockSet reserve_and_write(ResourceLock& lock) {
+  return {{&lock}, {}, {&lock}, {}};
 }
-Uses using_and_reading(Guard& guard) {
-  return {{}, {&guard}, {}, {&guard}};
+LockSet reserve_shared_and_read(ResourceLock& lock) {
+  return {{}, {&lock}, {}, {&lock}};
 }
-Uses writing(Guard& guard) {
-  return {{}, {}, {&guard}, {}};
+LockSet write(ResourceLock& lock) {
+  return {{}, {}, {&lock}, {}};
 }
-Uses reading(Guard& guard) {
-  return {{}, {}, {}, {&guard}};
+LockSet read(ResourceLock& lock) {
+  return {{}, {}, {}, {&lock}};
 }
 
-bool is_refused(const Uses& uses) {
+bool is_refused(const LockSet& set) {
   try {
-    const Hold hold(uses);
+    const ScopedLockSet locks(set);
     return false;
   } catch (const Busy&) {
     return true;
   }
 }
 
-void test_who_refuses_whom() {
-  Guard guard;
-  const Uses all[] = {owning_and_writing(guard), using_and_reading(guard), writing(guard), reading(guard)};
+void test_refusals() {
+  ResourceLock lock;
+  const LockSet all[] = {reserve_and_write(lock), reserve_shared_and_read(lock), write(lock), read(lock)};
   const bool refused[][4] = {{true, true, false, false},
                              {true, false, false, false},
                              {false, false, false, false},
                              {false, false, false, false}};
   for (int first = 0; first < 4; ++first) {
     for (int second = 0; second < 4; ++second) {
-      Hold hold(all[first]);
-      hold.pause(
-          [&] { CHECK(is_refused(all[second]) == refused[first][second], "%d in a pause of %d", second, first); });
+      ScopedLockSet locks(all[first]);
+      locks.yield(
+          [&] { CHECK(is_refused(all[second]) == refused[first][second], "%d while %d yields", second, first); });
       const bool both_read = first % 2 == 1 && second % 2 == 1;
-      CHECK(is_refused(all[second]) == !both_read, "%d within %d: it would wait for itself", second, first);
+      CHECK(is_refused(all[second]) == !both_read, "%d within %d, on the same thread", second, first);
     }
   }
 }
 
-/// Threads that write a pair of numbers, train it, and read it in each of the ways; no one sees half of that.
-void test_nobody_sees_half_of_what_is_written() {
-  Guard guards[2];
-  const auto gate = std::make_shared<Gate>();
-  for (Guard& guard : guards) guard.add(gate);
+/// Threads write, train and read a pair of numbers; no thread sees half of a change.
+void test_consistency() {
+  ResourceLock locks[2];
+  const auto readers = std::make_shared<ReaderCount>();
+  for (ResourceLock& lock : locks) lock.add(readers);
   long pair[2] = {0, 0};
   std::atomic<bool> ends{false};
   std::atomic<int> torn{0}, reads{0}, writes{0}, trained{0};
@@ -73,8 +72,8 @@ void test_nobody_sees_half_of_what_is_written() {
     if (pair[0] != pair[1]) ++torn;
     ++reads;
   };
-  const Uses write{{}, {}, {&guards[0], &guards[1]}, {}}, read{{}, {}, {}, {&guards[0], &guards[1]}};
-  const Uses train{{&guards[0], &guards[1]}, {}, {&guards[0], &guards[1]}, {}};
+  const std::vector<ResourceLock*> both{&locks[0], &locks[1]};
+  const LockSet write{{}, {}, both, {}}, read{{}, {}, {}, both}, train{both, {}, both, {}};
   std::vector<std::thread> threads;
   const auto repeat = [&](auto f) {
     threads.emplace_back([&, f] {
@@ -83,62 +82,62 @@ void test_nobody_sees_half_of_what_is_written() {
   };
   for (int n = 0; n < 2; ++n) {
     repeat([&] {
-      const Passage passage(*gate);
+      const SharedLock held(*readers);
       look();
     });
     repeat([&] {
-      const Hold hold(read);
+      const ScopedLockSet held(read);
       look();
     });
     repeat([&] {
-      const Hold hold(write);
+      const ScopedLockSet held(write);
       change();
       ++writes;
     });
   }
   repeat([&] {
-    Hold hold(train);
+    ScopedLockSet held(train);
     for (int batch = 0; batch < 100; ++batch) {
       change();
       ++trained;
-      if (Hold::is_waited_for()) hold.pause();
+      if (ScopedLockSet::has_waiters()) held.yield();
     }
   });
-  // Nobody waits for ever: each comes to its number, however slow the machine.
+  // No thread starves: each reaches its number.
   const auto start = std::chrono::steady_clock::now();
   const auto enough = [&] { return reads >= 1000 && writes >= 100 && trained >= 200; };
   while (!enough() && std::chrono::steady_clock::now() - start < std::chrono::seconds(60)) std::this_thread::yield();
   ends = true;
   for (std::thread& thread : threads) thread.join();
-  CHECK(torn == 0, "%d of %d readers have seen half of a change", torn.load(), reads.load());
+  CHECK(torn == 0, "%d of %d readers saw half of a change", torn.load(), reads.load());
   CHECK(enough(), "%d reads, %d writes, %d batches", reads.load(), writes.load(), trained.load());
 }
 
-/// What other threads hold at a fork, nobody holds in the child.
-void test_a_forked_child_is_free() {
-  Guard guard;
-  const auto gate = std::make_shared<Gate>();
-  guard.add(gate);
-  for (const Uses& uses : {owning_and_writing(guard), using_and_reading(guard), writing(guard), reading(guard)}) {
+/// In a forked child, the locks of the parent's other threads are released.
+void test_locks_in_a_forked_child() {
+  ResourceLock lock;
+  const auto readers = std::make_shared<ReaderCount>();
+  lock.add(readers);
+  for (const LockSet& set : {reserve_and_write(lock), reserve_shared_and_read(lock), write(lock), read(lock)}) {
     std::atomic<int> stage{0};
     std::thread holder([&] {
-      const Hold hold(uses);
+      const ScopedLockSet locks(set);
       stage = 1;
       while (stage == 1) std::this_thread::yield();
     });
     std::thread reader([&] {
       while (stage == 0) std::this_thread::yield();
-      const Passage passage(*gate); // or it waits, where that is closed
+      const SharedLock held(*readers); // waits while the other thread writes
     });
     while (stage == 0) std::this_thread::yield();
     const pid_t child = fork();
     if (child == 0) {
       alarm(5);
       {
-        const Hold hold(owning_and_writing(guard));
+        const ScopedLockSet locks(reserve_and_write(lock));
       }
       {
-        const Passage passage(*gate);
+        const SharedLock held(*readers);
       }
       _exit(7);
     }
@@ -151,35 +150,35 @@ void test_a_forked_child_is_free() {
   }
 }
 
-/// A fork that is prepared finds nobody writing, and lets those go on after it.
+/// prepare_fork() waits for writers, which continue after end_fork().
 void test_a_fork_waits_for_writers() {
-  Guard guard;
-  std::atomic<bool> ends{false}, writes{false};
+  ResourceLock lock;
+  std::atomic<bool> ends{false}, is_writing{false};
   std::thread trainer([&] {
-    Hold hold(owning_and_writing(guard));
+    ScopedLockSet locks(reserve_and_write(lock));
     while (!ends) {
-      writes = true;
+      is_writing = true;
       std::this_thread::yield();
-      writes = false;
-      if (Hold::is_waited_for()) hold.pause();
+      is_writing = false;
+      if (ScopedLockSet::has_waiters()) locks.yield();
     }
   });
-  int amid = 0;
+  int during = 0;
   for (int n = 0; n < 200; ++n) {
     prepare_fork();
-    amid += writes;
+    during += is_writing;
     end_fork();
   }
   ends = true;
   trainer.join();
-  CHECK(amid == 0, "%d of 200 forks amid a change", amid);
+  CHECK(during == 0, "%d of 200 forks during a change", during);
 }
 
 } // namespace
 
 int main() {
-  test_who_refuses_whom();
-  test_nobody_sees_half_of_what_is_written();
-  test_a_forked_child_is_free();
+  test_refusals();
+  test_consistency();
+  test_locks_in_a_forked_child();
   test_a_fork_waits_for_writers();
 }
