@@ -276,19 +276,20 @@ def features(rounds: int = 25) -> list[Figure]:
 def tape(rounds: int = 25) -> list[Figure]:
     """Compare steps of 8-64-64-4 at batch 32 on a tape with the engine's staged steps, on one thread."""
     import cnet
-    from cnet import autodiff, losses, optimizers
+    from cnet import _core, autodiff, losses, optimizers
 
     cnet.set_num_threads(1)
     batches, batch = 500, 32
     x, y = samples(batches * batch, (8, 4))
     model = classifier(8, 64, 64, 4)
-    engine, rule = model._setup.engine, model.optimizer.rule()
+    engine = model._setup.engine_for(model)
+    options = _core.EpochOptions(batch_size=batch, optimizer=model.optimizer.rule(), staged=True)
     loss, optimizer = losses.SparseCategoricalCrossentropy(), optimizers.SGD(LEARNING_RATE)
     weights = model.trainable_weights
 
     def staged() -> None:
         labels = y[:, np.newaxis]
-        engine.train_epoch(x, labels, batch, False, 0, 0, rule, None, False, None, True, [], 0)
+        engine.train_epoch(x, labels, options, None, None, False)
 
     def taped() -> None:
         for first in range(0, len(x), batch):

@@ -38,7 +38,8 @@ def normalized(gamma: Any, mean: Any) -> None:
 
 def train(trainer: Any, x: Any = X, y: Any = IDS, batch_size: int = 5) -> Any:
     sgd = _core.Optimizer("sgd", learning_rate=0.1)
-    return trainer.train_epoch(x, y, batch_size, False, 0, 0, sgd, None, False, None, False, [], 0)
+    options = _core.EpochOptions(batch_size=batch_size, optimizer=sgd)
+    return trainer.train_epoch(x, y, options, None, None, False)
 
 
 @pytest.mark.parametrize(
@@ -283,8 +284,10 @@ def test_a_staged_step_has_the_bits_of_a_fused_one(rule: str, option: str, dtype
         made.add_softmax("softmax")
         trainer = _core.Trainer[dtype](made, LOSS, True)
         for epoch in range(3):
-            options = (64, True, 0, epoch, optimizer, None, False, None, staged, [], 0)
-            trainer.train_epoch(x, y, *options)
+            options = _core.EpochOptions(
+                batch_size=64, shuffle=True, epoch=epoch, optimizer=optimizer, staged=staged
+            )
+            trainer.train_epoch(x, y, options, None, None, False)
         return [variable.numpy().tobytes() for variable in variables]
 
     limit = cnet.get_num_threads()
@@ -325,7 +328,8 @@ def test_a_conversion_that_changes_its_container_is_safe() -> None:
     trainer = Trainer(network(), LOSS, True)
     sgd = _core.Optimizer("sgd", learning_rate=0.1)
     ids = np.zeros((64, 1), np.int64)
-    trainer.train_epoch(x, ids, 1, False, 0, 0, sgd, None, False, None, False, rates, 0)
+    options = _core.EpochOptions(batch_size=1, optimizer=sgd, learning_rates=rates)
+    trainer.train_epoch(x, ids, options, None, None, False)
     parameters: dict[str, Any] = {}
     parameters |= {"negative_slope": Emptying(parameters), "threshold": 0.5, "max_value": 2.0}
     assert _core.activation_forward(x, "relu", None, parameters).shape == x.shape

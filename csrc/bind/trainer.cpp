@@ -47,10 +47,8 @@ template <class F> auto observed(const py::object& on_progress, bool every_batch
   return f(observer);
 }
 
-Index batch_size_of(Arguments& arguments) {
-  const Index batch_size = arguments.integer("batch_size");
-  if (batch_size >= 1) return batch_size;
-  throw py::value_error(std::string(arguments.call) + ": expected a batch_size of at least 1");
+void check_batch_size(const char* call, Index batch_size) {
+  if (batch_size < 1) throw py::value_error(std::string(call) + ": expected a batch_size of at least 1");
 }
 
 template <class T> py::object check(BoundTrainer<T>& self, Arguments& arguments) {
@@ -64,23 +62,11 @@ template <class T> py::object check(BoundTrainer<T>& self, Arguments& arguments)
 template <class T> py::object train_epoch(BoundTrainer<T>& self, Arguments& arguments) {
   const py::array x = arguments.any_array("x");
   const py::array y = arguments.any_array("y");
-  const Index batch_size = batch_size_of(arguments);
-  const bool shuffle = arguments.flag("shuffle");
-  const std::uint64_t seed = arguments.unsigned_integer("seed");
-  const std::uint64_t epoch = arguments.unsigned_integer("epoch");
-  const auto& optimizer = arguments.instance<ops::Optimizer>("optimizer");
+  const EpochOptions options = arguments.instance<EpochOptions>("options");
   const py::object on_progress = arguments.object();
-  const bool every_batch = arguments.flag("every_batch");
   const std::optional<Array<T>> sample_weight = arguments.optional_array<T>("sample_weight");
-  const bool staged = arguments.flag("staged");
-  const std::vector<double> learning_rates = arguments.list_of_numbers("learning_rates");
-  const Index first_batch = arguments.integer("first_batch");
-  if (epoch > std::numeric_limits<std::uint32_t>::max()) {
-    throw py::value_error("train_epoch: expected an epoch below 2³²");
-  }
+  const bool every_batch = arguments.flag("every_batch");
   const Dataset<T> data = self.dataset(arguments.call, x, y, sample_weight);
-  const EpochOptions options{batch_size, shuffle, seed,           static_cast<std::uint32_t>(epoch),
-                             optimizer,  staged,  learning_rates, first_batch};
   return totals_tuple(observed(on_progress, every_batch, [&](const Observer& observer) {
     return self.trainer.train_epoch(data, options, observer);
   }));
@@ -94,7 +80,8 @@ template <class T> py::object finish(BoundTrainer<T>& self, Arguments&) {
 template <class T> py::object evaluate(BoundTrainer<T>& self, Arguments& arguments) {
   const py::array x = arguments.any_array("x");
   const py::array y = arguments.any_array("y");
-  const Index batch_size = batch_size_of(arguments);
+  const Index batch_size = arguments.integer("batch_size");
+  check_batch_size(arguments.call, batch_size);
   const py::object on_progress = arguments.object();
   const std::optional<Array<T>> sample_weight = arguments.optional_array<T>("sample_weight");
   const bool every_batch = arguments.flag("every_batch");
@@ -234,7 +221,7 @@ template <class T> void register_trainer_of(py::module_& m, const std::string& s
       .def_property_readonly("depends_on_batch", [](const Bound& bound) { return bound.trainer.depends_on_batch(); })
       .def_property_readonly("steps", [](const Bound& bound) { return bound.trainer.steps(); });
   static const Method<Bound> methods[] = {
-      {"check", 2, check<T>},       {"train_epoch", 13, train_epoch<T>},
+      {"check", 2, check<T>},       {"train_epoch", 6, train_epoch<T>},
       {"finish", 0, finish<T>},     {"evaluate", 6, evaluate<T>},
       {"outputs", 0, outputs<T>},   {"forward", 1, forward<T>},
       {"backward", 2, backward<T>}, {"apply", 3, apply<T>},
@@ -277,6 +264,31 @@ void register_trainer(py::module_& m) {
            arg("accumulation") = 1, arg("averages") = false, arg("average_momentum") = 0.0,
            arg("overwrite_frequency") = 0)
       .def_property_readonly("slot_names", &ops::Optimizer::slot_names);
+  py::class_<EpochOptions>(m, "EpochOptions")
+      .def(
+          py::init([](Index batch_size, bool shuffle, std::uint64_t seed, std::uint64_t epoch,
+                      const ops::Optimizer& optimizer, bool staged, const py::list& learning_rates, Index first_batch) {
+            check_batch_size("EpochOptions", batch_size);
+            if (epoch > std::numeric_limits<std::uint32_t>::max()) {
+              throw py::value_error("EpochOptions: expected an epoch below 2³²");
+            }
+            std::vector<double> rates;
+            for (const py::handle rate : py::tuple(learning_rates)) { // a copy: __float__ may change the list
+              rates.push_back(PyFloat_AsDouble(rate.ptr()));
+              if (PyErr_Occurred() != nullptr) throw py::error_already_set();
+            }
+            return EpochOptions{batch_size, shuffle, seed,  static_cast<std::uint32_t>(epoch),
+                                optimizer,  staged,  rates, first_batch};
+          }),
+          py::kw_only(), arg("batch_size"), arg("shuffle") = false, arg("seed") = 0, arg("epoch") = 0, arg("optimizer"),
+          arg("staged") = false, arg("learning_rates") = py::list(), arg("first_batch") = 0)
+      .def_readonly("batch_size", &EpochOptions::batch_size)
+      .def_readonly("shuffle", &EpochOptions::shuffle)
+      .def_readonly("seed", &EpochOptions::seed)
+      .def_readonly("epoch", &EpochOptions::epoch)
+      .def_readonly("optimizer", &EpochOptions::optimizer)
+      .def_readonly("learning_rates", &EpochOptions::learning_rates)
+      .def_readonly("first_batch", &EpochOptions::first_batch);
   py::class_<Loss>(m, "Loss").def(
       py::init([](const std::string& name, double delta, double gamma, double positive_weight, double negative_weight,
                   double target_scale, double target_offset, const std::string& reduction,

@@ -63,6 +63,34 @@ class Optimizer:
     @property
     def slot_names(self) -> list[str]: ...
 
+class EpochOptions:
+    def __init__(
+        self,
+        *,
+        batch_size: int,
+        shuffle: bool = False,
+        seed: int = 0,
+        epoch: int = 0,
+        optimizer: Optimizer,
+        staged: bool = False,
+        learning_rates: list[float] = ...,
+        first_batch: int = 0,
+    ) -> None: ...
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def shuffle(self) -> bool: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def optimizer(self) -> Optimizer: ...
+    @property
+    def learning_rates(self) -> list[float]: ...
+    @property
+    def first_batch(self) -> int: ...
+
 class Loss:
     def __init__(self, name: str, **options: Any) -> None: ...
 
@@ -150,17 +178,10 @@ class TrainerFloat32:
         self,
         x: Array,
         y: Array,
-        batch_size: int,
-        shuffle: bool,
-        seed: int,
-        epoch: int,
-        optimizer: Optimizer,
+        options: EpochOptions,
         on_progress: Callable[..., Any] | None,
-        every_batch: bool,
         sample_weight: FloatArray | None,
-        staged: bool,
-        learning_rates: Sequence[float],
-        first_batch: int,
+        every_batch: bool,
         /,
     ) -> tuple[int, float, float]: ...
     def finish(self) -> None: ...

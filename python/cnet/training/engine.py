@@ -50,17 +50,10 @@ class Engine(Protocol):
         self,
         x: Array,
         y: Array,
-        batch_size: int,
-        shuffle: bool,
-        seed: int,
-        epoch: int,
-        optimizer: _core.Optimizer,
+        options: _core.EpochOptions,
         on_progress: Progress | None,
-        every_batch: bool,
         sample_weight: FloatArray | None,
-        staged: bool,
-        learning_rates: list[float],
-        first_batch: int,
+        every_batch: bool,
     ) -> tuple[int, float, float]:
         """Train once on each sample; return the samples seen and the sums of losses and right predictions."""
 
@@ -126,26 +119,22 @@ class TapeEngine:
         self,
         x: Array,
         y: Array,
-        batch_size: int,
-        shuffle: bool,
-        seed: int,
-        epoch: int,
-        optimizer: _core.Optimizer,
+        options: _core.EpochOptions,
         on_progress: Progress | None,
-        every_batch: bool,  # noqa: ARG002 # always
         sample_weight: FloatArray | None,
-        staged: bool,  # noqa: ARG002 # always
-        learning_rates: list[float],
-        first_batch: int,
+        every_batch: bool,  # noqa: ARG002 # always
     ) -> tuple[int, float, float]:
         """Train once on each sample; return the samples seen, the sum of their losses, and 0."""
         from ..autodiff import GradientTape
         from ..autodiff.recording import paused
 
         data = Data(x, y, sample_weight)
-        order = _core.random_permutation(seed, epoch, len(x)) if shuffle else None
+        order = None
+        if options.shuffle:
+            order = _core.random_permutation(options.seed, options.epoch, len(x))
+        first_batch, rates = options.first_batch, options.learning_rates
         seen, total = 0, 0.0
-        for number, rows in enumerate(_batches(len(x), batch_size)):
+        for number, rows in enumerate(_batches(len(x), options.batch_size)):
             batch = data[rows if order is None else order[rows]]
             with paused():
                 with GradientTape(watch_accessed_variables=False) as tape:
@@ -158,8 +147,8 @@ class TapeEngine:
                         f"'{self._loss.name}' gave {float(loss)}"
                     )
                 gradients = self._gradients(tape, loss, first_batch + number + 1)
-            rate = learning_rates[number] if learning_rates else None
-            self._updates.apply(gradients, optimizer, rate)
+            rate = rates[number] if rates else None
+            self._updates.apply(gradients, options.optimizer, rate)
             seen += len(batch)
             total += float(loss) * len(batch)
             if on_progress is not None and on_progress(seen, number + 1, total, 0) is True:

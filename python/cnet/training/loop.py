@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import _core
 from .._data import Array, FloatArray
 from .._progress import Progress
 from .._typing import ModelProtocol
@@ -133,20 +134,22 @@ class Loop:
         optimizer, steps = setup.optimizer, engine.steps
         optimizer.batches = steps  # it may train other models, too
         try:
+            options = _core.EpochOptions(
+                batch_size=size,
+                shuffle=chunk.shuffled,
+                seed=setup.shuffles.seed,
+                epoch=chunk.number,
+                optimizer=optimizer.rule(),
+                learning_rates=optimizer.learning_rates(chunk.batches, steps),
+                first_batch=before.batches,
+            )
             rows, loss, correct = engine.train_epoch(
                 data.x,
                 data.y,
-                size,
-                chunk.shuffled,
-                setup.shuffles.seed,
-                chunk.number,
-                optimizer.rule(),
+                options,
                 on_progress if every_batch or progress.live else None,
-                every_batch,
                 data.sample_weight,
-                False,
-                optimizer.learning_rates(chunk.batches, steps),
-                before.batches,
+                every_batch,
             )
         except FloatingPointError as error:
             named = FloatingPointError(f"{call}: {error}")
