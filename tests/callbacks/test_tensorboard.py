@@ -251,7 +251,7 @@ def test_events_before_an_error_are_written(tmp_path: Path) -> None:
         ({"histogram_freq": "1"}, TypeError, "histogram_freq: expected an integer, got '1'"),
     ],
 )
-def test_bad_arguments(options: dict[str, Any], error: type[Exception], message: str) -> None:
+def test_invalid_arguments(options: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=f"TensorBoard: {message}"):
         callbacks.TensorBoard(**options)
 

@@ -1,4 +1,4 @@
-"""compile: its arguments, and what it leaves alone."""
+"""compile: arguments, and the state that it keeps."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def test_metrics_names() -> None:
     assert make_model(9, metrics=["accuracy"]).metrics_names == ["loss", "accuracy"]
 
 
-def test_a_metric_twice_has_two_names() -> None:
+def test_repeated_metrics_have_different_names() -> None:
     names = make_model(9, metrics=["accuracy", "accuracy"]).metrics_names
     assert names == ["loss", "accuracy", "accuracy_1"]
 
 
-def test_a_model_without_a_loss_predicts() -> None:
+def test_a_model_without_a_loss_can_predict() -> None:
     model = make_model(9)
     expected = model.predict(X, verbose=0)
     model.compile("sgd")
@@ -32,7 +32,7 @@ def test_a_model_without_a_loss_predicts() -> None:
             getattr(model, call)(X, IDS)
 
 
-def test_compiling_keeps_the_weights_and_forgets_the_velocities() -> None:
+def test_compile_keeps_weights_and_resets_velocities() -> None:
     model, twin = make_model(9, optimizer=momentum()), make_model(9)
     model.fit(X, IDS, verbose=0)
     twin.set_weights(list(model.get_weights()))
@@ -44,7 +44,7 @@ def test_compiling_keeps_the_weights_and_forgets_the_velocities() -> None:
     assert bits(model) == bits(twin)
 
 
-def test_a_loss_needs_rows_of_classes() -> None:
+def test_a_loss_requires_rows_of_classes() -> None:
     model = Sequential([layers.Input((2, 3)), layers.ReLU()])
     model.compile("sgd", SPARSE)
     with pytest.raises(ValueError, match=r"expected an output of shape \(batch, classes\)"):
@@ -69,7 +69,7 @@ def test_a_loss_needs_rows_of_classes() -> None:
         ),
     ],
 )
-def test_a_wrong_compile_says_so_and_leaves_the_model_as_it_was(
+def test_an_invalid_compile_leaves_the_model_unchanged(
     options: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     model, twin = (make_model(5, optimizer=momentum()) for _ in range(2))

@@ -1,4 +1,4 @@
-"""fit, evaluate, predict and the calls on batches: what they do and return."""
+"""fit, evaluate, predict and the calls on batches: effects and return values."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_history() -> None:
 
 @pytest.mark.parametrize("batch_size", [1, 7, 32, 76, 77, 78, 10**6, None])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_fit_without_shuffling_is_train_on_batch_in_order(
+def test_fit_without_shuffling_equals_train_on_batch_in_order(
     dtype: str, batch_size: int | None
 ) -> None:
     model, twin = (make_model(9, dtype=dtype, optimizer=momentum()) for _ in range(2))
@@ -52,7 +52,7 @@ def test_fit_without_shuffling_is_train_on_batch_in_order(
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_an_epochs_loss_is_the_mean_of_the_samples_before_their_updates(dtype: str) -> None:
+def test_the_loss_of_an_epoch_is_the_mean_before_the_updates(dtype: str) -> None:
     model, twin = (make_model(9, dtype=dtype, metrics=["accuracy"]) for _ in range(2))
     history = model.fit(X, IDS, batch_size=10, shuffle=False, verbose=0).history
     each = []
@@ -66,8 +66,8 @@ def test_an_epochs_loss_is_the_mean_of_the_samples_before_their_updates(dtype: s
     assert [history["loss"][0], history["accuracy"][0]] == [total / len(X) for total in sums]
 
 
-def test_shuffling_takes_every_sample_once_an_epoch_in_new_orders() -> None:
-    # A learning rate of 0 leaves the losses as they are: each batch's tells which sample it was.
+def test_shuffling_uses_every_sample_once_an_epoch_in_new_orders() -> None:
+    # With a learning rate of 0 the loss of each batch identifies its sample.
     model = make_model(9, dtype="float64", optimizer=optimizers.SGD(0.0))
     each = [model.evaluate(X[i : i + 1], IDS[i : i + 1], verbose=0) for i in range(len(X))]
     sums: list[list[float]] = []
@@ -103,7 +103,7 @@ def test_validation_data_is_evaluated_after_each_epoch() -> None:
 
 
 @pytest.mark.parametrize(("part", "at"), [(0.2, 61), (0.5, 38), (0.25, 57), (0.01, 76)])
-def test_validation_split_takes_the_last_part_before_shuffling(part: float, at: int) -> None:
+def test_validation_split_is_the_last_part_before_shuffling(part: float, at: int) -> None:
     model, twin = (make_model(9, metrics=["accuracy"]) for _ in range(2))
     history = model.fit(X, IDS, epochs=2, validation_split=part, verbose=0)
     rest = (X[at:], IDS[at:])
@@ -112,7 +112,7 @@ def test_validation_split_takes_the_last_part_before_shuffling(part: float, at: 
     assert bits(model) == bits(twin)
 
 
-def test_validation_data_is_taken_before_validation_split() -> None:
+def test_validation_data_overrides_validation_split() -> None:
     model, twin = make_model(9), make_model(9)
     options: dict[str, Any] = {"validation_data": (X[:5], IDS[:5]), "verbose": 0}
     history = model.fit(X, IDS, validation_split=0.5, **options)
@@ -148,11 +148,11 @@ def test_training_learns() -> None:
     assert (model.predict(x, verbose=0).argmax(axis=1) == y).mean() > 0.99
 
 
-# -- What calls return -----------------------------------------------------------------------------
+# -- Return values -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("call", ["evaluate", "train_on_batch", "test_on_batch"])
-def test_what_is_returned(call: str) -> None:
+def test_return_values(call: str) -> None:
     def result(metrics: list[str], **options: Any) -> Any:
         model = make_model(9, metrics=metrics)
         silent = {"verbose": 0} if call == "evaluate" else {}
@@ -173,19 +173,19 @@ def test_what_is_returned(call: str) -> None:
 
 @pytest.mark.parametrize("loss", [SPARSE, ONE_HOT])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_loss_and_accuracy_are_those_of_the_prediction(dtype: str, loss: str) -> None:
+def test_loss_and_accuracy_match_the_predictions(dtype: str, loss: str) -> None:
     model = make_model(9, dtype=dtype, loss=loss, metrics=["accuracy"])
     p = model.predict(X, verbose=0)
     value, accuracy = model.evaluate(X, LABELS[loss], verbose=0)
     expected = reference.cross_entropy_forward(p.astype(np.float64), LABELS[loss])
-    # The probabilities are rounded before their logarithm is taken, the engine's loss is not.
+    # The probabilities are rounded before the logarithm here, but not in the engine.
     bound = relative_bound(2 * ELEMENTARY_ROUNDINGS + 4 + 2, dtype) * max(1.0, expected)
     assert abs(value - expected) <= bound
     assert accuracy == (p.argmax(axis=1) == IDS).mean()
 
 
-def test_means_of_a_batch_are_its_own() -> None:
-    """Keras's too, since pull request 22617 of 2026; they ran on over batches before."""
+def test_train_on_batch_returns_the_means_of_its_batch() -> None:
+    """As in Keras since pull request 22617 of 2026; before, means continued over batches."""
     model, twin = (make_model(9, metrics=["accuracy"]) for _ in range(2))
     model.train_on_batch(X, IDS)
     twin.train_on_batch(X, IDS)
@@ -198,7 +198,7 @@ def test_means_of_a_batch_are_its_own() -> None:
     assert model.test_on_batch(X[7:], IDS[7:]) == expected
 
 
-def test_evaluating_changes_nothing() -> None:
+def test_evaluate_changes_nothing() -> None:
     model, twin = (make_model(9, optimizer=momentum(), metrics=["accuracy"]) for _ in range(2))
     model.fit(X, IDS, verbose=0)
     twin.fit(X, IDS, verbose=0)

@@ -1,4 +1,4 @@
-"""Each public name of Keras is cnet's, too, or cnet says what has it."""
+"""Each public name of Keras exists in cnet, or its error names an alternative."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_every_public_name_of_keras_is_known(module: str) -> None:
     unknown = []
     for name in dir(keras):
         if name.startswith("_") or name == "src" or hasattr(ours, name):
-            continue  # "src" is Keras's own, though visible
+            continue  # "src" is private to Keras
         with pytest.raises(AttributeError) as raised:
             getattr(ours, name)
         if str(raised.value).endswith(repr(name)):

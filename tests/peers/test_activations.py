@@ -1,4 +1,4 @@
-"""Activations against Keras and PyTorch, in float32: names, defaults, results and gradients."""
+"""Activations compared with Keras and PyTorch, in float32: names, defaults, results and gradients."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from support.tolerances import relative_bound
 from cnet import activations, layers, ops
 from cnet.reference.activations import ACTIVATIONS
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # what the peers warn of is not ours
+pytestmark = pytest.mark.filterwarnings("ignore")  # warnings of the peers
 
 Array = npt.NDArray[Any]
 
-# The peers promise nothing; their approximations of erf, tanh and exp are within about ten units in
-# the last place, of 2 u each, and each of their formulas has up to a dozen operations beside them.
+# The peers state no bounds. Their approximations of erf, tanh and exp are within about ten units in the
+# last place, of 2 u each, and each of their formulas has up to a dozen operations more.
 ROUNDINGS = 2 * 10 + 12
 RELATIVE = relative_bound(ROUNDINGS, np.float32)
 assert RELATIVE <= 1e-5
@@ -33,20 +33,20 @@ NAMES_AND_PARAMETERS: list[tuple[str, dict[str, Any]]] = [
 
 def inputs() -> Array:
     rng = np.random.default_rng(0)
-    # None of them a kink: there, a derivative is a convention.
+    # None is at a kink, where a derivative is a convention.
     x = np.concatenate([rng.normal(size=300), rng.normal(size=300) * 6, [30, -30, 60, -60]])
     return np.asarray(x[np.abs(x) > 1e-3], np.float32)
 
 
 def magnitude(name: str, x: Array, y: Array) -> Array:
-    """Return the size of the terms that a peer adds up, where those are not of the result's.
+    """Return the magnitude of the terms that a peer sums, if it differs from that of the result.
 
-    For GELU they are x / 2 and x erf(…) / 2, for ELU and SELU up to 1.76 times eˣ and 1.
+    The terms are x / 2 and x erf(…) / 2 for GELU, and up to 1.76 times eˣ and 1 for ELU and SELU.
     """
     terms = np.abs(x) if name == "gelu" else np.abs(y)
     if name in ("elu", "selu"):
         terms = np.where(x < 0, np.float32(1.76), terms)
-    # The peers flush subnormal numbers, products with which ours are not.
+    # The peers flush subnormal numbers to zero, and cnet does not.
     return (
         terms.astype(np.float64) + (1 + np.abs(x)) * np.finfo(np.float32).smallest_normal / RELATIVE
     )
@@ -55,7 +55,7 @@ def magnitude(name: str, x: Array, y: Array) -> Array:
 def assert_agreement(
     name: str, parameters: dict[str, Any], peer: Callable[[Array, Array], tuple[Array, Array]]
 ) -> None:
-    """Compare with a peer's results and gradients, of an `x` and the gradient of its result."""
+    """Compare results and gradients with those of a peer."""
     x = inputs()
     grad = np.random.default_rng(1).normal(size=x.shape).astype(np.float32)
     engine_name = "silu" if name == "swish" else name
@@ -87,7 +87,7 @@ def keras() -> Any:
 
 
 def keras_gradient(keras: Any, function: Any, x: Array, grad: Array) -> tuple[Array, Array]:
-    """Return a function's result and the gradient of x, by whichever backend Keras runs on."""
+    """Return the result of a function and the gradient of x, on any backend of Keras."""
     match keras.backend.backend():
         case "tensorflow":
             import tensorflow as tf
@@ -122,7 +122,7 @@ def test_keras_rows(keras: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["linear", *ACTIVATIONS, *ROW_NAMES])
-def test_signatures_are_kerass(keras: Any, name: str) -> None:
+def test_signatures_match_keras(keras: Any, name: str) -> None:
     def describe(module: Any) -> list[tuple[str, Any]]:
         parameters = inspect.signature(getattr(module, name)).parameters.values()
         return [(p.name, p.default) for p in parameters]
@@ -131,16 +131,16 @@ def test_signatures_are_kerass(keras: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["ReLU", "LeakyReLU", "ELU", "Softmax"])
-def test_layers_signatures_are_kerass(keras: Any, name: str) -> None:
+def test_signatures_of_layers_match_keras(keras: Any, name: str) -> None:
     def describe(module: Any) -> list[tuple[str, Any]]:
         parameters = inspect.signature(getattr(module, name).__init__).parameters.values()
-        hidden = ("kwargs", "options", "alpha")  # Keras's LeakyReLU takes alpha behind **kwargs
+        hidden = ("kwargs", "options", "alpha")  # Keras's LeakyReLU accepts alpha in **kwargs
         return [(p.name, p.default) for p in parameters if p.name not in hidden]
 
     assert describe(layers) == describe(keras.layers)
 
 
-def test_each_of_kerass_activations_is_known_or_refused_by_name(keras: Any) -> None:
+def test_each_keras_activation_is_supported_or_refused_by_name(keras: Any) -> None:
     functions = {name for name, _ in inspect.getmembers(keras.activations, inspect.isfunction)}
     for name in functions - {"get", "serialize", "deserialize"}:
         if name in activations.__all__:
@@ -164,10 +164,12 @@ def layer_pairs(keras: Any) -> Iterator[tuple[Any, layers.Layer]]:
         yield getattr(keras.layers, name)(**arguments), getattr(layers, name)(**arguments)
 
 
-def test_layers_are_kerass(keras: Any) -> None:
+def test_activation_layers_match_keras(keras: Any) -> None:
     x = np.random.default_rng(0).normal(size=(17, 33)).astype(np.float32)
     for theirs, ours in layer_pairs(keras):
-        atol = RELATIVE if type(ours) is layers.ELU else 0  # theirs is the difference of eˣ and 1
+        atol = (
+            RELATIVE if type(ours) is layers.ELU else 0
+        )  # Keras computes the difference of eˣ and 1
         np.testing.assert_allclose(ours(x), np.asarray(theirs(x)), rtol=RELATIVE, atol=atol)
 
 
@@ -191,7 +193,7 @@ TORCH: dict[str, Callable[[Any], Callable[..., Any]]] = {
     "tanh": lambda torch: torch.tanh,
     "sigmoid": lambda torch: torch.sigmoid,
     "hard_sigmoid": lambda torch: torch.nn.functional.hardsigmoid,
-    # Its own is the identity above a threshold of 20; this is none.
+    # PyTorch's softplus is the identity above a threshold of 20 by default.
     "softplus": lambda torch: lambda x: torch.logaddexp(x, torch.zeros_like(x)),
     "softsign": lambda torch: torch.nn.functional.softsign,
     "exponential": lambda torch: torch.exp,
@@ -207,7 +209,7 @@ def torch_gradient(torch: Any, function: Any, x: Array, grad: Array) -> tuple[Ar
 
 @pytest.mark.parametrize(
     ("name", "parameters"),
-    # PyTorch's relu has no parameters, its leaky_relu another default.
+    # PyTorch's relu has no parameters, and its leaky_relu another default.
     [
         (case.name, case.parameters)
         for case in OP_CASES
@@ -242,7 +244,7 @@ def assert_rows_agree(name: str, peer: Callable[[Array, Array], tuple[Array, Arr
     forward, backward = (getattr(ops, name + suffix) for suffix in ("", "_backward"))
     y = forward(x)
     expected_y, expected_gradient = peer(x, grad)
-    # Beside the roundings of a formula those of the sum, and of x less the maximum where that is large.
+    # Besides the roundings of a formula, those of the sum and of the subtraction of a large maximum.
     distance = x.max(axis=-1, keepdims=True) - x
     bound = relative_bound(ROUNDINGS + 13 + float(distance.max()), np.float32)
     assert (np.abs(y - expected_y) <= bound * np.maximum(np.abs(y), name == "log_softmax")).all()
@@ -250,11 +252,11 @@ def assert_rows_agree(name: str, peer: Callable[[Array, Array], tuple[Array, Arr
     assert (np.abs(backward(grad, y) - expected_gradient) <= bound * terms).all()
 
 
-# -- A net -----------------------------------------------------------------------------------------
+# -- A network -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["gelu", "selu", "mish", "tanh"])
-def test_a_dense_layer_with_an_activation_is_kerass(keras: Any, name: str) -> None:
+def test_a_dense_layer_with_an_activation_matches_keras(keras: Any, name: str) -> None:
     x = np.random.default_rng(0).normal(size=(17, 9)).astype(np.float32)
     ours = layers.Dense(5, name, bias_initializer="random_normal")
     theirs = keras.layers.Dense(5, name)
@@ -262,7 +264,7 @@ def test_a_dense_layer_with_an_activation_is_kerass(keras: Any, name: str) -> No
     theirs.build((None, 9))
     theirs.set_weights(ours.get_weights())
     terms = np.abs(x) @ np.abs(ours.kernel) + np.abs(ours.get_weights()[1])
-    # The slopes are below 2: so much of the product's error, of nine terms and the bias, comes through.
+    # Slopes are below 2 and multiply the error of the product, of nine terms and the bias.
     bound = 2 * relative_bound(10, np.float32) * terms + RELATIVE * np.maximum(
         np.abs(result), terms
     )

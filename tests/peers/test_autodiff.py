@@ -1,4 +1,4 @@
-"""Gradients against PyTorch's and JAX's, in float64: every operation, kinks, second derivatives."""
+"""Gradients compared with PyTorch and JAX, in float64: every operation, kinks, second derivatives."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from support.tolerances import ELEMENTARY_ROUNDINGS, relative_bound
 
 from cnet import autodiff
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # what the peers warn of is not ours
+pytestmark = pytest.mark.filterwarnings("ignore")  # warnings of the peers
 
 Array = npt.NDArray[Any]
-Expression = Callable[..., Any]  # of the operations of one of them, and of its arrays
+Expression = Callable[..., Any]  # of the operations of a library, and of its arrays
 
 SHAPES = {
     "x": (4, 3),
@@ -71,7 +71,7 @@ EXPRESSIONS: dict[str, Expression] = {
 
 
 def draw(expression: Expression) -> list[Array]:
-    """Return numbers from 0.5 to 2, none near another or a kink."""
+    """Return numbers from 0.5 to 2, not near each other or a kink."""
     names = expression.__code__.co_varnames[1 : expression.__code__.co_argcount]
     sizes = [math.prod(SHAPES[name]) for name in names]
     points = (np.random.default_rng(0).permutation(sum(sizes)) + 0.25) / sum(sizes)
@@ -91,7 +91,7 @@ def our_gradients(expression: Expression, arrays: list[Array], grad: Array) -> l
     return [gradient.numpy() for gradient in tape.gradient(result, variables, grad)]
 
 
-def our_bends(expression: Expression, arrays: list[Array], grad: Array) -> list[Array]:
+def our_second_derivatives(expression: Expression, arrays: list[Array], grad: Array) -> list[Array]:
     """Return the gradients of half the sum of the squared gradients."""
     variables = [autodiff.Variable(array) for array in arrays]
     with autodiff.GradientTape() as outer:
@@ -104,7 +104,7 @@ def our_bends(expression: Expression, arrays: list[Array], grad: Array) -> list[
 
 
 def assert_near(found: list[Array], expected: list[Array], second: bool = False) -> None:
-    """Compare sums of up to thirty products of a few elementary functions, of terms up to 2⁶ or so."""
+    """Compare sums of up to thirty products of elementary functions, with terms up to about 2⁶."""
     roundings = (30 + 4 * ELEMENTARY_ROUNDINGS) * (4 if second else 1)
     for ours, theirs in zip(found, expected, strict=True):
         assert ours.shape == theirs.shape
@@ -161,7 +161,7 @@ def test_torch(torch: Any, name: str) -> None:
             np.zeros(array.shape) if bend is None else bend.numpy(force=True)
             for bend, array in zip(bends, arrays, strict=True)
         ]
-        assert_near(our_bends(expression, arrays, grad), expected, second=True)
+        assert_near(our_second_derivatives(expression, arrays, grad), expected, second=True)
 
 
 KINKS: dict[str, tuple[Expression, list[float]]] = {
@@ -230,6 +230,6 @@ def test_jax(jax: Any, name: str) -> None:
     inputs = [jax.array(array) for array in arrays]
     assert_near(our_gradients(expression, arrays, grad), [np.asarray(s) for s in slopes(*inputs)])
     bends = jax.module.grad(total, argnums=tuple(range(len(arrays))))(*inputs)
-    if name not in ("add", "subtract"):  # whose second derivatives there is no path to
+    if name not in ("add", "subtract"):  # which have no path for second derivatives
         expected = [np.asarray(bend) for bend in bends]
-        assert_near(our_bends(expression, arrays, grad), expected, second=True)
+        assert_near(our_second_derivatives(expression, arrays, grad), expected, second=True)

@@ -1,4 +1,4 @@
-"""Callbacks that decide, against Keras's: the same decisions from the same figures."""
+"""Callbacks compared with Keras: the same decisions from the same metrics."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EPOCHS = 25
 
 
 def decisions(callback: Any, figures: list[float]) -> list[tuple[Any, ...]]:
-    """Return what a callback makes of each epoch's figure: stop, rate, and weights at the end."""
+    """Return the decisions of a callback for each epoch: stop, rate, and final weights."""
     model: Any = types.SimpleNamespace(
         stop_training=False,
         optimizer=types.SimpleNamespace(learning_rate=1.0),
@@ -67,7 +67,7 @@ CASES = [
 def test_decisions(name: str, options: dict[str, Any], mode: str) -> None:
     for seed in range(50):
         rng = np.random.default_rng(seed)
-        # Keras compares in float32, cnet in float64: figures that both hold, and meet again.
+        # Keras compares in float32, cnet in float64: values that are exact in both, with repetitions.
         figures = (rng.integers(0, 17, EPOCHS) / 16 - np.arange(EPOCHS) / 64).tolist()
         made = [
             decisions(getattr(library, name)("figure", mode=mode, **options), figures)
@@ -113,7 +113,7 @@ def test_files(tmp_path: Any) -> None:
 )
 @pytest.mark.filterwarnings("ignore:Can save best", "ignore:ModelCheckpoint")
 def test_checkpoints(tmp_path: Any, capsys: Any, options: dict[str, Any], verbose: int) -> None:
-    """The same files, at the same moments, with the same words."""
+    """The same files, at the same times, with the same messages."""
     options = {"monitor": "figure", "mode": "min", "verbose": verbose} | options
     ending = ".weights" * ("save_weights_only" in options)
     made = []
@@ -144,14 +144,14 @@ def test_checkpoints(tmp_path: Any, capsys: Any, options: dict[str, Any], verbos
     assert "save" in made[0]
 
 
-def test_hooks_names_and_defaults_are_kerass() -> None:
+def test_hooks_names_and_defaults_match_keras() -> None:
     hooks = [name for name in dir(keras.callbacks.Callback) if name.startswith("on_")]
     for hook in hooks:
         ours = inspect.signature(getattr(callbacks.Callback, hook)).parameters
         theirs = inspect.signature(getattr(keras.callbacks.Callback, hook)).parameters
         assert list(ours) == list(theirs)
     for name in callbacks.__all__:
-        if name == "CallbackList":  # not for users
+        if name == "CallbackList":  # private
             continue
         ours = inspect.signature(getattr(callbacks, name)).parameters
         theirs = inspect.signature(getattr(keras.callbacks, name)).parameters

@@ -1,4 +1,4 @@
-"""Data as PyTorch has it: what `fit` takes, and what it says of the rest."""
+"""PyTorch data: what `fit` accepts, and errors for the rest."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def make() -> Sequential:
     return model
 
 
-def test_tensors_and_loaders_are_data(torch: Any) -> None:
+def test_tensors_and_loaders_are_accepted(torch: Any) -> None:
     tensors = torch.from_numpy(X), torch.from_numpy(Y)
     loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(*tensors), batch_size=7)
     by_arrays, by_tensors, by_loader = make(), make(), make()
@@ -52,7 +52,7 @@ def test_tensors_that_require_a_gradient_are_refused(torch: Any, call: str) -> N
         TypeError, match=r"got a Tensor that requires a gradient; pass its detach\(\)"
     ):
         getattr(make(), call)(*(x, Y) if call == "fit" else (x,))
-    x = torch.nn.Linear(3, 3)(torch.from_numpy(X))  # of a computation
+    x = torch.nn.Linear(3, 3)(torch.from_numpy(X))  # the result of a computation
     with pytest.raises(
         TypeError, match=r"got a Tensor that requires a gradient; pass its detach\(\)"
     ):

@@ -1,6 +1,6 @@
-"""Initializers against Keras's: the same distributions, by their moments and ranges.
+"""Initializers compared with Keras: moments and ranges of the distributions.
 
-The numbers themselves are others, each library having its own generator.
+The numbers differ, because each library has its own generator.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ def test_moments(name: str, options: dict[str, Any], shape: tuple[int, ...]) -> 
     theirs = getattr(keras.initializers, name)(**options, seed=1)(shape, dtype="float32")
     theirs = np.asarray(keras.ops.convert_to_numpy(theirs), np.float64)
     assert ours.shape == theirs.shape
-    # Two samples of one distribution: the difference of their means has twice the variance.
+    # The difference of the means of two samples has twice the variance of one.
     deviation, samples = theirs.std(), ours.size
     assert abs(ours.mean() - theirs.mean()) <= math.sqrt(2) * mean_bound(deviation, samples)
-    # A normal number's square has a standard deviation of √2 σ² around its mean, others' have less.
+    # The square of a normal number has the standard deviation √2 σ²; other distributions have less.
     bound = math.sqrt(2) * mean_bound(math.sqrt(2) * deviation**2, samples)
     assert abs(ours.var() - theirs.var()) <= bound
-    # The ranges of distributions that have one: their outermost hundredth is not empty.
+    # For bounded distributions: the outermost hundredth of the range is not empty.
     if "untruncated" not in options.get("distribution", "") and name != "RandomNormal":
         extents = [np.abs(numbers - theirs.mean()).max() for numbers in (ours, theirs)]
         assert extents[0] == pytest.approx(extents[1], rel=0.02)
@@ -81,17 +81,17 @@ def test_orthogonal(shape: tuple[int, ...]) -> None:
     theirs = keras.ops.convert_to_numpy(theirs).reshape(ours.shape)
     for matrix in (ours.astype(float), theirs.astype(float)):
         wide = matrix if len(matrix) < matrix.shape[1] else matrix.T
-        # Householder's reflections err by a modest multiple of the roundings of such a product.
+        # Householder reflections have a small multiple of the rounding errors of such a product.
         bound = 4 * 4 * gamma(max(matrix.shape), np.float32)
         np.testing.assert_allclose(wide @ wide.T, 4 * np.eye(len(wide)), rtol=0, atol=bound)
 
 
-def test_names_and_defaults_are_kerass() -> None:
+def test_names_and_defaults_match_keras() -> None:
     names = {name for name, _ in RANDOM} | {"Zeros", "Ones", "Constant", "Identity", "Orthogonal"}
     for name in names:
         ours = inspect.signature(getattr(initializers, name)).parameters
         theirs = inspect.signature(getattr(keras.initializers, name)).parameters
-        # For kernels of convolutions
+        # For convolution kernels
         expected = [each for each in theirs if each not in ("input_axes", "output_axes")]
         assert [each for each in ours if each not in ("args", "kwargs")] == [
             each for each in expected if each not in ("args", "kwargs")

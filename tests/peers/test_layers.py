@@ -1,4 +1,4 @@
-"""Layers, regularizers and constraints against Keras: weights after training from the same start."""
+"""Layers, regularizers and constraints compared with Keras: equal weights after training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import cnet
 
 keras = pytest.importorskip("keras")
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # what the peers warn of is not ours
+pytestmark = pytest.mark.filterwarnings("ignore")  # warnings of the peers
 
 Array = npt.NDArray[Any]
 STEPS, RATE, ROWS = 50, 0.05, 16
@@ -23,8 +23,8 @@ X = RNG.normal(1, 2, size=(STEPS * ROWS, 6))
 Y = RNG.normal(size=(STEPS * ROWS, 3))
 
 
-# Made of either library: their names and arguments are the same. Keras rounds factors of penalties to
-# float32, which these are exactly in.
+# Models of either library, which have the same names and arguments. Keras rounds factors of penalties to
+# float32; these are exact in float32.
 def regularized(library: Any) -> list[Any]:
     r = library.regularizers
     return [
@@ -116,7 +116,7 @@ NETS = {
 
 def set_types(library: Any, dtype: str) -> None:
     library.config.set_floatx(dtype)
-    if library is keras:  # whose layers go by what floatx was when the first was made
+    if library is keras:  # whose layers use the floatx of the time when the first was made
         library.config.set_dtype_policy(dtype)
 
 
@@ -141,9 +141,9 @@ def trained(
 
 
 @pytest.mark.parametrize("net", NETS)
-def test_training_gives_the_weights_of_keras(net: str) -> None:
+def test_weights_after_training_match_keras(net: str) -> None:
     def of_cnet(weights: list[Any]) -> list[Array]:
-        """Leave out what Keras keeps of `adapt`, its count among it: cnet has it from the data."""
+        """Drop Keras's weights for the state of `adapt`, such as its count, which cnet does not store."""
         return weights[-4:] if net == "Normalization" else weights
 
     peer, start, expected_losses = trained(keras, net, None)
@@ -154,25 +154,25 @@ def test_training_gives_the_weights_of_keras(net: str) -> None:
         model, _, losses = trained(cnet, net, start)
     found = of_cnet(model.get_weights())
     expected = of_cnet([np.asarray(weight) for weight in peer.get_weights()])
-    # Sums of at most 20 products and of 16 rows, three layers on, there and back.
+    # Sums of at most 20 products and of 16 rows, forward and backward through three layers.
     bound = training_bound(STEPS, RATE / (1 - 0.5), 500, np.float64)
     changes = 0.0
     for weight, other, first in zip(found, expected, of_cnet(start), strict=True):
         assert np.abs(weight - other).max() <= bound * max(1, np.abs(other).max())
         changes = max(changes, float(np.abs(other - first).max()))
     assert changes > 1000 * bound, "there was something to compare"
-    # Keras sums losses in float32 whatever the floatx: its metrics' own.
+    # Keras sums losses in float32, for any floatx, because its metrics do.
     np.testing.assert_allclose(losses, expected_losses, rtol=relative_bound(100, np.float32))
 
 
 @pytest.mark.parametrize("name", ["Dropout", "GaussianNoise"])
-def test_random_layers_have_the_moments_of_keras(name: str) -> None:
+def test_moments_of_random_layers_match_keras(name: str) -> None:
     x = np.ones((1000, 300), np.float32)
     moments = []
     for library in (cnet, keras):
         y = np.asarray(getattr(library.layers, name)(0.3, seed=1)(x, training=True), np.float64)
         moments.append([y.mean(), y.var(), np.unique(y[y == 0]).size])
-    # Five standard errors of 300,000 numbers of a variance below 1, and of its own below 2.
+    # Five standard errors of 300,000 numbers with a variance below 1, and one of their squares below 2.
     np.testing.assert_allclose(moments[0], moments[1], atol=2 * 5 * (2 / 300_000) ** 0.5)
 
 

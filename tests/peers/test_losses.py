@@ -1,4 +1,4 @@
-"""Losses against Keras and PyTorch, in float32: samples', reduced, and their gradients by predictions."""
+"""Losses compared with Keras and PyTorch, in float32: per sample, reduced, and gradients."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from support.tolerances import relative_bound
 import cnet
 from cnet import Sequential, layers, losses, optimizers
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # what the peers warn of is not ours
+pytestmark = pytest.mark.filterwarnings("ignore")  # warnings of the peers
 
 Array = npt.NDArray[Any]
 ROWS, COLUMNS = 17, 5
 
-# The peers promise nothing; their logarithms, exponentials and powers are within about ten units in the
-# last place, of 2 u each. A formula has up to a dozen operations beside one of them, a row five terms
-# and a batch seventeen.
+# The peers state no bounds. Their logarithms, exponentials and powers are within about ten units in the
+# last place, of 2 u each. A formula has up to a dozen operations more, a row five terms and a batch
+# seventeen.
 ROUNDINGS = 2 * 10 + 12 + COLUMNS + ROWS
 RELATIVE = relative_bound(ROUNDINGS, np.float32)
 assert RELATIVE <= 1e-5
 
 
 def draw(kind: str) -> tuple[Array, Array]:
-    """Return labels and predictions, away from kinks and from where a loss is steep."""
+    """Return labels and predictions, away from kinks and steep parts of the losses."""
     rng = np.random.default_rng(3)
     shape = (ROWS, COLUMNS)
     numbers = rng.normal(size=shape) * 2
@@ -45,7 +45,9 @@ def draw(kind: str) -> tuple[Array, Array]:
         "ids": lambda: (rng.integers(COLUMNS, size=ROWS), uniform),
         "ids logits": lambda: (rng.integers(COLUMNS, size=ROWS), numbers),
     }[kind]()
-    if kind == "ids":  # Keras does not normalize these: cnet, and Keras for one-hot labels, do
+    if (
+        kind == "ids"
+    ):  # Keras does not normalize these; cnet does, and so does Keras for one-hot labels
         p = p / p.sum(axis=1, keepdims=True)
     return y if "ids" in kind else y.astype(np.float32), p.astype(np.float32)
 
@@ -100,7 +102,7 @@ WEIGHTS[3] = 0
 
 
 def largest(name: str, y: Array, p: Array) -> float:
-    """Return the size of the terms that a loss is the sum of, where they cancel, else 0."""
+    """Return the magnitude of the terms of a loss if they cancel, else 0."""
     match name:
         case "MeanSquaredLogarithmicError":  # the difference of two logarithms, squared
             return float((np.log1p(y) + np.log1p(p)).max() ** 2)
@@ -108,7 +110,9 @@ def largest(name: str, y: Array, p: Array) -> float:
             return float(np.abs(y - p).max() + np.log(2))
         case "Poisson":
             return float((p + y * np.log(p)).max())
-        case "KLDivergence":  # the logarithm has the roundings of its quotient, which is about 1
+        case (
+            "KLDivergence"
+        ):  # the logarithm has the roundings of its argument, a quotient of about 1
             return COLUMNS * float(y.max())
         case "Hinge" | "SquaredHinge":
             return float((1 + np.abs(p)).max())
@@ -126,20 +130,20 @@ def assert_close(actual: Any, expected: Any, terms: float = 0.0) -> None:
 
 
 def assert_gradients_close(actual: Any, expected: Any) -> None:
-    # Slopes are differences of terms of the size of the largest of them.
+    # Slopes are differences of terms as large as the largest slope.
     assert np.abs(expected).max() > 0
     assert_close(actual, expected, float(np.abs(expected).max()))
 
 
-RATE = 2.0**20  # so large that nothing of a gradient is lost when it is subtracted from the weight
+RATE = 2.0**20  # so large that subtracting a gradient from the weight loses none of its digits
 
 
 def step(
     loss: losses.Loss, y: Array, p: Array, sample_weight: Array | None = None
 ) -> tuple[float, Array]:
-    """Return the loss that training reports, and the gradient by predictions that it goes down.
+    """Return the loss that training reports, and the gradient by predictions that it follows.
 
-    The predictions are a kernel, each row of which is a sample's alone.
+    The predictions are a kernel, with a row for each sample.
     """
     model = Sequential([layers.Input((len(p),)), layers.Dense(p.shape[1], use_bias=False)])
     model.set_weights([p])
@@ -203,7 +207,7 @@ def test_keras(keras: Any, name: str, options: dict[str, Any], kind: str) -> Non
     ],
     ids=str,
 )
-def test_reductions_are_kerass(
+def test_reductions_match_keras(
     keras: Any, name: str, options: dict[str, Any], kind: str, weighted: bool, reduction: Any
 ) -> None:
     y, p = draw(kind)
@@ -228,7 +232,7 @@ def test_reductions_are_kerass(
     assert_gradients_close(actual, gradient)
 
 
-def test_a_batch_of_which_nothing_counts_is_kerass(keras: Any) -> None:
+def test_a_batch_of_zero_weights_matches_keras(keras: Any) -> None:
     p, y = draw("ids logits")[1], np.full(ROWS, -1)
     for reduction in REDUCTIONS[:4]:
         options = {"from_logits": True, "ignore_class": -1, "reduction": reduction}
@@ -243,7 +247,7 @@ def test_a_batch_of_which_nothing_counts_is_kerass(keras: Any) -> None:
 @pytest.mark.parametrize(
     ("shape_true", "shape_pred"), [((4,), (4, 1)), ((4, 1), (4,)), ((4,), (4,)), ((2, 3), (2, 3))]
 )
-def test_shapes_are_kerass(
+def test_shapes_match_keras(
     keras: Any, shape_true: tuple[int, ...], shape_pred: tuple[int, ...]
 ) -> None:
     rng = np.random.default_rng(0)
@@ -254,7 +258,7 @@ def test_shapes_are_kerass(
 
 
 @pytest.mark.parametrize("name", sorted({name for name, _, _ in CASES}))
-def test_signatures_are_kerass(keras: Any, name: str) -> None:
+def test_signatures_match_keras(keras: Any, name: str) -> None:
     def describe(function: Any) -> list[tuple[str, Any]]:
         parameters = inspect.signature(function).parameters.values()
         return [(p.name, p.default) for p in parameters if p.name != "name"]
@@ -267,7 +271,7 @@ def test_signatures_are_kerass(keras: Any, name: str) -> None:
         assert ours[key] == theirs[key]
 
 
-def test_each_of_kerass_losses_is_known_or_refused_by_name(keras: Any) -> None:
+def test_each_keras_loss_is_supported_or_refused_by_name(keras: Any) -> None:
     for name in dir(keras.losses):
         if name.startswith("_") or name in losses.__all__:
             continue
@@ -295,7 +299,7 @@ NETS: list[tuple[str, dict[str, Any], str, str]] = [
 
 
 @pytest.mark.parametrize(("name", "options", "kind", "last"), NETS, ids=str)
-def test_a_net_trains_as_kerass(
+def test_training_a_network_matches_keras(
     keras: Any, name: str, options: dict[str, Any], kind: str, last: str
 ) -> None:
     y, _ = draw(kind)
@@ -321,7 +325,7 @@ def test_a_net_trains_as_kerass(
         ).history["loss"]
         for model in (ours, theirs)
     )
-    # At these rates a step does not amplify what went before: each adds the errors of one gradient.
+    # At these rates a step does not amplify earlier errors: each adds those of one gradient.
     steps = epochs * -(-ROWS // batch_size)
     np.testing.assert_allclose(reported, expected, rtol=RELATIVE * steps)
     for one, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
@@ -334,7 +338,7 @@ def test_a_net_trains_as_kerass(
 
 @pytest.mark.parametrize("from_logits", [False, True])
 @pytest.mark.parametrize("columns", [1, COLUMNS])
-def test_binary_accuracy_is_kerass(keras: Any, from_logits: bool, columns: int) -> None:
+def test_binary_accuracy_matches_keras(keras: Any, from_logits: bool, columns: int) -> None:
     x = np.random.default_rng(1).normal(size=(ROWS, 4)).astype(np.float32)
     y = draw("bits")[0][:, :columns]
     last = "linear" if from_logits else "sigmoid"
@@ -359,7 +363,7 @@ def torch() -> Any:
 
 LOGITS = {"from_logits": True}
 IGNORE = {"from_logits": True, "ignore_class": 2}
-# Its means are over all numbers, as those of rows of one length are; "batchmean" is over rows.
+# Its means are over all elements, which equals the mean over rows of equal length; "batchmean" is over rows.
 TORCH: list[tuple[Case, str, dict[str, Any]]] = [
     (("MeanSquaredError", {}, "numbers"), "mse_loss", {}),
     (("MeanAbsoluteError", {}, "numbers"), "l1_loss", {}),

@@ -1,7 +1,7 @@
-"""Metrics against Keras's, and scikit-learn's where it has the same definition.
+"""Metrics compared with Keras, and with scikit-learn where it has the same definition.
 
-Keras sums in float32: n terms of one sign err by a factor of up to 1 + n u, in practice by far less.
-The batches here are small enough for 1e-6, whatever the order of its sums.
+Keras sums in float32: the relative error of n terms of one sign is up to n u, in practice far less.
+The batches here are small enough for 1e-6, for any order of the sums.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ IDS = np.array(
     [[RNG.choice(CLASSES, p=row / row.sum()) for row in b] for b in SCORES.astype(float)]
 )
 ONE_HOT = np.eye(CLASSES, dtype=np.float32)[IDS]
-# What stands for probabilities of independent labels; some at thresholds, some equal.
+# Probabilities of independent labels; some equal thresholds, some equal each other.
 CHANCES = (RNG.integers(0, 41, (BATCHES, BATCH, CLASSES)) / 40).astype(np.float32)
 LABELS = (RNG.random(CHANCES.shape) < 0.2 + 0.6 * CHANCES).astype(np.float32)
 NUMBERS = RNG.normal(size=CHANCES.shape).astype(np.float32)
-# Near enough for scores R² near 1: near 0, digits would be lost in 1 - ….
+# Near the labels, so that R² is near 1: near 0, 1 - … would lose digits.
 ESTIMATES = (NUMBERS + 0.3 * RNG.normal(size=CHANCES.shape)).astype(np.float32)
-# Powers of two: products with them are exact.
+# Powers of two, so that products are exact.
 WEIGHTS = (2.0 ** RNG.integers(-2, 2, (BATCHES, BATCH))).astype(np.float32)
 WEIGHTS_OF: dict[str, Any] = {
     "unweighted": [None] * BATCHES,
@@ -121,11 +121,11 @@ CASES: list[tuple[str, dict[str, Any], Any]] = [
 ]
 
 
-def keras_takes(weights: str, name: str, options: dict[str, Any]) -> bool:
-    """Whether Keras has a figure for such weights: it fails for others, or gives a wrong one."""
+def keras_supports(weights: str, name: str, options: dict[str, Any]) -> bool:
+    """Return True if Keras supports such weights: for others it fails or gives a wrong result."""
     if name == "F1Score":  # (samples, 1) is broadcast along the wrong axis
         return weights not in ("as a column", "of predictions")
-    if "ignore_class" in options:  # unweighted, it counts the ignored samples, as losses of 0
+    if "ignore_class" in options:  # without weights, Keras counts ignored samples as losses of 0
         return weights not in ("unweighted", "of predictions")
     by_element = ("Accuracy", "BinaryAccuracy", "Precision", "Recall", "AUC", "R2Score")
     return weights != "of predictions" or (
@@ -137,7 +137,7 @@ KERAS_CASES = [
     (*case, weights)
     for case in CASES
     for weights in WEIGHTS_OF
-    if keras_takes(weights, case[0], case[1])
+    if keras_supports(weights, case[0], case[1])
 ]
 
 
@@ -152,7 +152,7 @@ def test_against_keras(name: str, options: dict[str, Any], data: Any, kind: str)
         weights = WEIGHTS_OF[kind][batch]
         ours.update_state(y_true, y_pred, sample_weight=weights)
         theirs.update_state(y_true, y_pred, sample_weight=weights)
-    result = theirs.result() + 0.0  # of counts it is a variable, which NumPy warns of
+    result = theirs.result() + 0.0  # for counts it is a variable, for which NumPy warns
     expected = np.asarray(keras.ops.convert_to_numpy(result))
     assert np.shape(ours.result()) == expected.shape
     np.testing.assert_allclose(ours.result(), expected, rtol=1e-6)
@@ -166,7 +166,7 @@ def test_mean_against_keras() -> None:
     assert ours.result() == pytest.approx(float(theirs.result()), rel=1e-6)
 
 
-def test_names_are_kerass() -> None:
+def test_names_match_keras() -> None:
     from keras.src.metrics import ALL_OBJECTS_DICT
 
     for name, theirs in ALL_OBJECTS_DICT.items():
@@ -233,14 +233,14 @@ def test_against_scikit_learn(weights: Any) -> None:
 @pytest.mark.parametrize("average", [None, "micro", "macro", "weighted"])
 def test_f1_against_scikit_learn(average: str | None) -> None:
     expected = sklearn().f1_score(Y, P > 0.5, average=average, sample_weight=W)
-    # Keras's 1e-7 in each of four denominators; none here is below 1/4.
+    # Keras adds 1e-7 to each of four denominators; none here is below 1/4.
     ours = metrics.F1Score(average, threshold=0.5)(Y, P, W)
     np.testing.assert_allclose(ours, expected, rtol=4 * 1e-7 / 0.25)
 
 
-def test_auc_is_scikit_learns_where_thresholds_lie_between_all_predictions() -> None:
+def test_auc_matches_scikit_learn_with_thresholds_between_all_predictions() -> None:
     y, p = Y.ravel(), P.ravel()
-    between = (np.arange(40) + 0.5) / 40  # predictions are fortieths
+    between = (np.arange(40) + 0.5) / 40  # predictions are multiples of 1/40
     ours = metrics.AUC(thresholds=between.tolist())(y, p)
     assert ours == pytest.approx(sklearn().roc_auc_score(y, p), rel=1e-12)
 

@@ -1,4 +1,4 @@
-"""Optimizers and schedules against Keras's, and PyTorch's where it has the same definition."""
+"""Optimizers and schedules compared with Keras, and with PyTorch where it has the same definition."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from cnet import ops, optimizers
 
 Array = npt.NDArray[Any]
 
-# What the peers do to NumPy is not for these tests to judge.
+# warnings of the peers about NumPy
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 STEPS = 200
 RNG = np.random.default_rng(0)
 SHAPE = (7, 5)
 START = RNG.normal(size=SHAPE)
-# A drift and noise of another size for each weight, so that means and mean squares matter.
+# A drift and noise of different size for each weight, so that means and mean squares matter.
 SIZES = 10.0 ** RNG.uniform(-2, 0, size=SHAPE)
 GRADS = SIZES * (0.3 * RNG.normal(size=SHAPE) + RNG.normal(size=(STEPS, *SHAPE)))
 
 BETAS = {"beta_1": 0.9, "beta_2": 0.999}
 
-# By a name: Keras's class and arguments, the op with its arguments and number of slots.
+# By name: Keras's class and arguments, and the op with its arguments and number of slots.
 RULES: dict[str, tuple[str, dict[str, Any], str, dict[str, Any], int]] = {
     "SGD": ("SGD", {}, "sgd_update", {}, 0),
     "momentum": ("SGD", {"momentum": 0.9}, "sgd_momentum_update", {"momentum": 0.9}, 1),
@@ -82,12 +82,12 @@ def cnet_weights(rule: str, rate: float, dtype: npt.DTypeLike, **arguments: Any)
 def rounding(
     found: list[Array], dtype: npt.DTypeLike, roundings: float = 20.0
 ) -> npt.NDArray[np.float64]:
-    """Bound the difference of two runs of one rule over the same gradients.
+    """Bound the difference of two runs of an update rule over the same gradients.
 
-    A step rounds the weight once, at random: n of them err by √n u with a factor of five for the
-    deviation (Higham and Mary, "A new approach to probabilistic rounding error analysis", SIAM
-    Journal on Scientific Computing 41(5), 2019). The change takes no more than 20 roundings, some of
-    constants, which err to one side in every step. In float32 that is less than 1e-5 of the largest
+    A step rounds the weight once, at random: the error of n steps is √n u, with a factor of five for
+    the deviation (Higham and Mary, "A new approach to probabilistic rounding error analysis", SIAM
+    Journal on Scientific Computing 41(5), 2019). The change has at most 20 roundings, some of them of
+    constants, with the same sign in every step. In float32 that is less than 1e-5 of the largest
     weight, and 3e-6 of the changes.
     """
     weights = np.array([START, *found], np.float64)
@@ -98,7 +98,7 @@ def rounding(
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_rules_are_those_of_keras(name: str) -> None:
+def test_update_rules_match_keras(name: str) -> None:
     keras = pytest.importorskip("keras")
     keras_name, keras_arguments, rule, arguments, _ = RULES[name]
     optimizer = getattr(keras.optimizers, keras_name)(**keras_arguments)
@@ -107,7 +107,7 @@ def test_rules_are_those_of_keras(name: str) -> None:
     for grad in GRADS.astype(np.float32):
         optimizer.apply([keras.ops.convert_to_tensor(grad)], [variable])
     actual = np.asarray(keras.ops.convert_to_numpy(variable), np.float64)
-    # Keras rounds beta_2 to float32 before it takes 1 - beta_2ᵗ, whose root errs by half of
+    # Keras rounds beta_2 to float32 before it computes 1 - beta_2ᵗ, whose root has half the error
     # u / (1 - beta_2), relatively.
     roundings = 20 + (0.25 / (1 - 0.999) if "beta_2" in arguments else 0)
     bound = rounding(found, np.float32, roundings)
@@ -115,7 +115,7 @@ def test_rules_are_those_of_keras(name: str) -> None:
     assert (np.abs(START - found[-1]) / bound).max() > 1000, "there were steps to compare"
 
 
-# PyTorch adds epsilon elsewhere, so it is 0 in some; Nadam's decay is another by default.
+# PyTorch adds epsilon elsewhere, so it is 0 for some; its default for Nadam's decay differs.
 IN_TORCH: dict[str, tuple[str, dict[str, Any], str, dict[str, Any]]] = {
     "SGD": ("SGD", {}, "sgd_update", {}),
     "momentum": ("SGD", {"momentum": 0.9}, "sgd_momentum_update", {"momentum": 0.9}),
@@ -168,7 +168,7 @@ IN_TORCH: dict[str, tuple[str, dict[str, Any], str, dict[str, Any]]] = {
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", IN_TORCH)
-def test_rules_are_those_of_pytorch(name: str, dtype: type) -> None:
+def test_update_rules_match_pytorch(name: str, dtype: type) -> None:
     torch = pytest.importorskip("torch")
     torch_name, torch_arguments, rule, arguments = IN_TORCH[name]
     found = cnet_weights(rule, 0.01, dtype, **arguments)
@@ -178,12 +178,12 @@ def test_rules_are_those_of_pytorch(name: str, dtype: type) -> None:
         variable.grad = torch.tensor(grad)
         optimizer.step()
     actual = variable.detach().numpy().astype(np.float64)
-    # PyTorch keeps Nadam's product of momenta in float32.
+    # PyTorch stores Nadam's product of momenta in float32.
     bound = rounding(found, np.float32 if name == "Nadam" else dtype)
     assert (np.abs(actual - found[-1]) <= bound).all()
 
 
-# -- Whole optimizers, with all options, over the engine's own gradients ---------------------------
+# -- Optimizers with all options, in training ---------------------------
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "default": {},
@@ -210,7 +210,7 @@ CLASSES: dict[str, dict[str, Any]] = {
 }
 BATCH, FEATURES, HIDDEN, LABELS = 16, 6, 9, 4
 X = RNG.normal(size=(STEPS * BATCH, FEATURES))
-# Labels that can be learnt in part only, so that gradients do not vanish.
+# Labels that can be learnt only partly, so that gradients do not vanish.
 IDS = (X @ RNG.normal(size=(FEATURES, LABELS)) + RNG.normal(size=(len(X), LABELS))).argmax(axis=1)
 WEIGHTS = [
     RNG.normal(size=(FEATURES, HIDDEN)) / 3,
@@ -260,14 +260,14 @@ def trained_by_keras(keras: Any, name: str, arguments: dict[str, Any], dtype: st
 
 @pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize("name", CLASSES)
-def test_training_is_that_of_keras(name: str, options: str) -> None:
+def test_training_matches_keras(name: str, options: str) -> None:
     keras = pytest.importorskip("keras")
     arguments = arguments_of(name, options)
     found = trained_by_cnet(name, arguments, "float32")
     actual = trained_by_keras(keras, name, arguments, "float32")
-    # A weight's own roundings walk as those of a rule do; those of the gradients, a product of sums
-    # of sixteen samples, are no more than the rest of the bound, as the weights change by less than
-    # their size.
+    # The roundings of the weights are those of a rule. Those of the gradients, products of sums of
+    # sixteen samples, are within the rest of the bound, because the weights change by less than their
+    # magnitude.
     size = max(np.abs(weight).max() for weight in found)
     bound = 2 * STANDARD_ERRORS * math.sqrt(STEPS) * unit_roundoff(np.float32) * size
     assert bound < 1e-5 * size
@@ -277,7 +277,7 @@ def test_training_is_that_of_keras(name: str, options: str) -> None:
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_arguments_and_defaults_are_those_of_keras(name: str) -> None:
+def test_arguments_and_defaults_match_keras(name: str) -> None:
     keras = pytest.importorskip("keras")
     theirs = getattr(keras.optimizers, name)().get_config()
     ours = getattr(optimizers, name)().get_config()
@@ -337,18 +337,18 @@ SCHEDULES: dict[str, list[dict[str, Any]]] = {
 @pytest.mark.parametrize(
     ("name", "arguments"), [(name, each) for name in SCHEDULES for each in SCHEDULES[name]]
 )
-def test_schedules_are_those_of_keras(name: str, arguments: dict[str, Any]) -> None:
+def test_schedules_match_keras(name: str, arguments: dict[str, Any]) -> None:
     keras = pytest.importorskip("keras")
     theirs = getattr(keras.optimizers.schedules, name)(**arguments)
     ours = getattr(optimizers.schedules, name)(**arguments)
     assert ours.get_config() == theirs.get_config()
     assert getattr(optimizers.schedules, name)(**ours.get_config())(9) == ours(9)
-    # Each is a dozen calls of a framework, so not all; what happens at a step is among them.
+    # Not all steps, because each is a dozen framework calls; the special steps are included.
     turns = [n + step for n in (30, 32, 40, 50, 60, 80, 90, 110, 140, 150) for step in (-1, 0, 1)]
     steps = sorted({0, 1, *turns, *range(0, STEPS, 17)})
     rates = np.array([ours(step) for step in steps])
     expected = np.array([float(theirs(step)) for step in steps])
-    # Keras computes in float32: near its end a fall errs by what it has fallen from.
+    # Keras computes in float32: near the end of a decay the error is relative to its start.
     bound = 20 * 2 * unit_roundoff(np.float32) * max(rates)
     assert np.abs(rates - expected).max() <= bound
     assert len(set(rates)) > 2

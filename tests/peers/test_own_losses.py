@@ -1,4 +1,4 @@
-"""Models trained by a loss of one's own, against the same network, loss and optimizer of PyTorch."""
+"""Models trained with a custom loss, compared with the same network in PyTorch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from support.tolerances import relative_bound
 import cnet
 from cnet import autodiff, layers
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # what the peers warn of is not ours
+pytestmark = pytest.mark.filterwarnings("ignore")  # warnings of the peers
 
 QUANTILES = np.array([0.1, 0.5, 0.9])
 STEPS, RATE = 20, 0.01
@@ -54,7 +54,7 @@ def test_fit_with_a_function(torch: Any, name: str) -> None:
         for weight, parameter in zip(model.weights, parameters, strict=True):
             parameter.copy_(torch.from_numpy(weight.numpy().T.copy()))
 
-    # PyTorch adds epsilon after the correction for the first steps, Keras before it: next to nothing here.
+    # PyTorch adds epsilon after the bias correction, Keras before it: negligible here.
     options = {"epsilon": 1e-30} if name == "Adam" else {}
     model.compile(getattr(cnet.optimizers, name)(RATE, **options), pinball)
     losses = [model.train_on_batch(x, y) for _ in range(STEPS)]
@@ -65,7 +65,7 @@ def test_fit_with_a_function(torch: Any, name: str) -> None:
     for loss in losses:
         error = torch.from_numpy(y) - twin(torch.from_numpy(x))
         expected = torch.maximum(quantiles * error, (quantiles - 1) * error).mean()
-        # A few thousand roundings, one after the other, of numbers that are all about one.
+        # A few thousand successive roundings of numbers of magnitude 1.
         assert loss == pytest.approx(float(expected.detach()), rel=relative_bound(4000, "float64"))
         optimizer.zero_grad()
         expected.backward()

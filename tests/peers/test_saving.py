@@ -1,4 +1,4 @@
-"""Model files beside Keras and safetensors: weights that go from the one into the other as they are."""
+"""Model files with Keras and safetensors: weights transfer without conversion."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def make(library: Any) -> Any:
 def assert_same(ours: Any, theirs: Any) -> None:
     kernel, bias = ours.get_weights()
     magnitude = np.abs(X.astype(np.float64)) @ np.abs(kernel) + np.abs(bias)
-    # Each of the two is within the bound of the exact sum.
+    # Both are within the bound of the exact sum.
     bound = 2 * dot_bound(magnitude, terms=5, dtype=np.float32)
     difference = ours.predict(X, verbose=0).astype(np.float64) - theirs.predict(X, verbose=0)
     assert (np.abs(difference) <= bound).all()
 
 
-def test_a_file_of_ours_has_kerass_layout(tmp_path: Path) -> None:
+def test_files_have_the_layout_of_keras(tmp_path: Path) -> None:
     ours, theirs = make(cnet), make(keras)
     ours.save(tmp_path / "m.safetensors")
     tensors = safetensors.load_file(tmp_path / "m.safetensors")
@@ -42,7 +42,7 @@ def test_a_file_of_ours_has_kerass_layout(tmp_path: Path) -> None:
     assert_same(ours, theirs)
 
 
-def test_weights_of_keras_come_in_by_their_paths(tmp_path: Path) -> None:
+def test_weights_of_keras_load_by_their_paths(tmp_path: Path) -> None:
     ours, theirs = make(cnet), make(keras)
     tensors = {weight.path.split("/", 1)[1]: weight.numpy() for weight in theirs.weights}
     safetensors.save_file(tensors, tmp_path / "m.safetensors")
@@ -57,7 +57,7 @@ def test_weights_of_keras_come_in_by_their_paths(tmp_path: Path) -> None:
         *("models.load_model", "models.save_model", "models.clone_model"),
     ],
 )
-def test_names_and_defaults_are_kerass(call: str) -> None:
+def test_names_and_defaults_match_keras(call: str) -> None:
     def parameters(library: Any) -> list[tuple[str, Any]]:
         signature = inspect.signature(operator.attrgetter(call)(library))
         return [(each.name, each.default) for each in signature.parameters.values()]

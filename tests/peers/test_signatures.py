@@ -1,6 +1,6 @@
-"""Names, arguments, their order and defaults are Keras's: each public class and function beside its own.
+"""Names, arguments, their order and defaults compared with Keras, for each public class and function.
 
-What differs stands in two tables, with the reason; a row that is not needed any more fails.
+Two tables list the differences, with reasons; a row that is no longer needed fails.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ OURS_ALONE = {
 }
 AXES = "of kernels with more axes than a dense layer's"
 STATIC = "samples have one shape, batches any size"
-# By path, the arguments that cnet does without, or has otherwise.
+# By path, the arguments that cnet lacks or defines differently.
 DIFFERENCES: dict[str, dict[str, str]] = {
     **{
         f"initializers.{name}": {"input_axes": AXES, "output_axes": AXES}
@@ -68,7 +68,7 @@ def of(root: Any, path: str) -> Any:
 
 
 def arguments(thing: Any) -> Arguments:
-    """Return names and defaults, in order, without the receiver and what is not named."""
+    """Return names and defaults in order, without `self` and variadic arguments."""
     return [
         (parameter.name, parameter.default)
         for parameter in inspect.signature(thing).parameters.values()
@@ -78,7 +78,7 @@ def arguments(thing: Any) -> Arguments:
 
 
 def by_name(thing: Any) -> Arguments:
-    """Return what an optimizer takes in **options: what the base of all takes by name."""
+    """Return the **options of an optimizer: the keyword arguments of the base class."""
     if not (inspect.isclass(thing) and issubclass(thing, cnet.optimizers.Optimizer)):
         return []
     own = {name for name, _ in arguments(thing)}
@@ -86,9 +86,9 @@ def by_name(thing: Any) -> Arguments:
 
 
 def named(cls: Any, found: Arguments) -> Arguments:
-    """Put the name that a class gives to its objects in the place of a name of None."""
+    """Replace a default name of None by the name that the class gives its instances."""
     own = getattr(cls, "name", None)
-    own = own if isinstance(own, str) else None  # else it is of each object
+    own = own if isinstance(own, str) else None  # otherwise names are numbered
     return [(key, own if key == "name" and value is None else value) for key, value in found]
 
 
@@ -142,7 +142,7 @@ def test_methods(path: str, ours: Any, theirs: Any) -> None:
     compare(path, ours, theirs)
 
 
-def test_every_name_of_the_tables_is_one() -> None:
+def test_every_name_in_the_tables_exists() -> None:
     methods = [row.partition(".") for row in DIFFERENCES if row[0].isupper()]
     for name, _, method in methods:
         cls = next(ours for path, _, ours in METHODS if path == name)
@@ -151,7 +151,7 @@ def test_every_name_of_the_tables_is_one() -> None:
 
 
 def table(module: str) -> dict[str, Any]:
-    """Return Keras's table of a module: what its `get` makes of a name."""
+    """Return Keras's table of a module, from names to the objects that its `get` returns."""
     found = __import__(f"keras.src.{module}", fromlist=["ALL_OBJECTS_DICT"])
     return dict(found.ALL_OBJECTS_DICT)
 
@@ -180,7 +180,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize(("module", "name", "theirs"), NAMES)
-def test_names_as_text(module: str, name: str, theirs: Any) -> None:
+def test_names_for_get(module: str, name: str, theirs: Any) -> None:
     found = of(cnet, module).get(name)
     expected = of(cnet, f"{module}.{theirs.__name__}")
     if module == "losses" and not inspect.isclass(expected):

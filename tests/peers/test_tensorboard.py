@@ -1,4 +1,4 @@
-"""TensorBoard's files against Keras's: the same tags, plugins and steps, and figures from the same net."""
+"""TensorBoard files compared with Keras: the same tags, plugins, steps and values."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ keras = pytest.importorskip("keras", reason="Keras is not installed")
 pytest.importorskip("tensorflow", reason="Keras's TensorBoard needs TensorFlow")
 pytest.importorskip("tensorboard", reason="TensorBoard is not installed")
 
-from PIL import Image  # of the same packages
+from PIL import Image  # warnings of these packages
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.util.tensor_util import make_ndarray
 
-# Keras's own, on NumPy 2.
+# a warning of Keras on NumPy 2
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 STEPS, BATCH = 4, 5
@@ -31,12 +31,12 @@ X = RNG.normal(size=(STEPS * BATCH, 6)).astype(np.float32)
 Y = np.arange(len(X)) % 3
 KERNEL = RNG.normal(size=(6, 3)).astype(np.float32)
 
-# What Keras times, and what it says of itself.
+# Timings of Keras, and data about Keras itself.
 OWN = {"keras", "epoch_steps_per_second", "batch_steps_per_second"}
 
 
 def fit(library: Any, folder: Path, options: dict[str, Any]) -> None:
-    """Train the same net for two epochs, without a change of its weights."""
+    """Train the same network for two epochs, without changing its weights."""
     layer = library.layers.Dense(3, activation="softmax", name="top")
     model = library.Sequential([library.Input((6,)), layer], name="net")
     model.set_weights([KERNEL, np.zeros(3)])
@@ -69,9 +69,9 @@ def read(folder: Path) -> dict[tuple[str, str], list[tuple[int, Any]]]:
 
 
 def loss_bound() -> float:
-    """Bound the difference of two mean losses: the logits' errors come in by zᵢ and by log Z.
+    """Bound the difference of two mean losses: the errors of the logits affect zᵢ and log Z.
 
-    The clipping of probabilities is not reached; Keras's means are sums in float32.
+    No probability is clipped; Keras sums means in float32.
     """
     magnitude = abs(X) @ abs(KERNEL)
     logits = 2 * dot_bound(magnitude, KERNEL.shape[0] + 1, np.float32).max()
@@ -113,7 +113,7 @@ def test_files(tmp_path: Path, options: dict[str, Any]) -> None:
                     assert abs(mine - other) <= loss_bound(), tag
 
 
-def test_tensorflow_is_not_loaded_where_it_is_installed(tmp_path: Path) -> None:
+def test_an_installed_tensorflow_is_not_imported(tmp_path: Path) -> None:
     code = f"""
 import sys, cnet
 model = cnet.Sequential([cnet.layers.Dense(2, activation="softmax")])

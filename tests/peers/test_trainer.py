@@ -1,4 +1,4 @@
-"""fit, evaluate and predict against Keras's: figures, names, and the batches of epochs."""
+"""fit, evaluate and predict compared with Keras: results, names, and the batches of epochs."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ ONE_HOT = np.eye(3, dtype=np.float32)[IDS]
 WEIGHTS = RNG.uniform(0, 2, 50).astype(np.float32)
 SIZES = [10, 7, 13, 1, 19]
 RATE = 0.1
-STEPS = 8  # at most, in an epoch
-# Down and up through both layers, the sum over a batch, and the softmax.
+STEPS = 8  # most batches in an epoch
+# Forward and backward through both layers, the sum over a batch, and the softmax.
 ROUNDINGS = 2 * (6 + 5 + 3) + max(SIZES) + ELEMENTARY_ROUNDINGS
 WEIGHTS_BOUND = 2 * training_bound(STEPS, RATE, ROUNDINGS, np.float32)
-# Outputs change no faster than the weights do, times the inputs on the way, of which there are 14 of
-# about 1; means over the samples are rounded at each in Keras.
+# Outputs change at most as the weights do, times the inputs, 14 of magnitude 1. Keras rounds means after
+# each sample.
 FIGURES_BOUND = 14 * WEIGHTS_BOUND + relative_bound(len(X), np.float32)
 
 
 def models(**options: Any) -> list[Any]:
-    """Return cnet's model and Keras's, with the same weights."""
+    """Return models of cnet and Keras with the same weights."""
     made = []
     for library in (cnet, keras):
         hidden = library.layers.Dense(5, activation="relu")
@@ -67,7 +67,7 @@ def data_set(library: Any) -> Any:
     return Dataset()
 
 
-# Keras prints a bar unless it is told not to, and shuffles unless it can't.
+# Keras prints a bar and shuffles by default.
 SILENT: dict[str, Any] = {"verbose": 0, "shuffle": False}
 MEANS = {
     "metrics": ["accuracy", "mse", "mae", "accuracy"],
@@ -85,7 +85,7 @@ MEANS = {
     ],
     ids=["arrays", "generator", "PyDataset", "class weights"],
 )
-def test_figures_of_fit(source: Callable[[Any], dict[str, Any]]) -> None:
+def test_results_of_fit(source: Callable[[Any], dict[str, Any]]) -> None:
     ours, theirs = models(**MEANS)
     history = ours.fit(**source(cnet), **SILENT).history
     expected = theirs.fit(**source(keras), **SILENT).history
@@ -96,8 +96,8 @@ def test_figures_of_fit(source: Callable[[Any], dict[str, Any]]) -> None:
         assert abs(weight - other).max() <= WEIGHTS_BOUND * max(1, abs(other).max())
 
 
-def test_figures_of_other_calls() -> None:
-    # Without two of one name, some of which Keras returns twice in lists.
+def test_results_of_other_calls() -> None:
+    # Without repeated names, some of which Keras returns twice in lists.
     ours, theirs = models(metrics=["accuracy", "mse"], weighted_metrics=["mae"])
     data = {"x": X, "y": ONE_HOT, "sample_weight": WEIGHTS}
     for call, arguments in (
@@ -114,7 +114,7 @@ def test_figures_of_other_calls() -> None:
 def batches_of_epochs(
     library: Any, model: Any, source: dict[str, Any], options: dict[str, Any]
 ) -> tuple[list[int], Any, int]:
-    """Return the number of batches of each epoch, the promised one, and the number of warnings."""
+    """Return the batches of each epoch, the announced number, and the number of warnings."""
     epochs: list[int] = []
 
     def count_batch(batch: int, logs: Any) -> None:
@@ -144,8 +144,8 @@ def test_batches_of_epochs(kind: str, steps: int | None, options: dict[str, Any]
     assert made[0] == made[1]
 
 
-def test_a_generator_is_gone_through_once() -> None:
-    """Keras begins it anew with the two batches that it kept from looking ahead."""
+def test_a_generator_is_consumed_once() -> None:
+    """Keras instead restarts it with the two batches that it has read ahead."""
     (ours, theirs), options = models(), {"epochs": 3, "steps_per_epoch": 2}
     source = {"x": generator(X, ONE_HOT)}
     epochs, params, warned = batches_of_epochs(cnet, ours, source, options)
@@ -165,13 +165,13 @@ def test_a_generator_is_gone_through_once() -> None:
     ],
     ids=["y", "weights", "split", "empty"],
 )
-def test_what_keras_refuses_is_refused(options: dict[str, Any]) -> None:
+def test_calls_that_keras_refuses_are_refused(options: dict[str, Any]) -> None:
     for model in models():
         with pytest.raises(ValueError, match=r"batch|generator|validation_split|Unrecognized"):
             model.fit(**options, **SILENT)
 
 
-def test_signatures_are_kerass() -> None:
+def test_signatures_match_keras() -> None:
     calls = ("compile", "fit", "evaluate", "predict")
     for call in (*calls, *(f"{name}_on_batch" for name in ("train", "test", "predict"))):
         ours = inspect.signature(getattr(cnet.Sequential, call)).parameters
@@ -191,7 +191,7 @@ def test_signatures_are_kerass() -> None:
         [[0.1, 0.9], [1, 0], [0.5, 0.5], [0, 1]],
     ],
 )
-def test_class_weights_are_kerass(labels: Any) -> None:
+def test_class_weights_match_keras(labels: Any) -> None:
     from keras.src.trainers.data_adapters.data_adapter_utils import class_weight_to_sample_weights
 
     weights = {-1: 4.0, 0: 0.5, 1: 3.0, 2: 5.0}

@@ -41,17 +41,17 @@ def test_rows_of_probabilities_and_names() -> None:
 @pytest.mark.parametrize(
     ("normalize", "totals"), [("true", [[3], [2], [1]]), ("pred", [[2, 2, 2]]), ("all", 6)]
 )
-def test_parts(normalize: str, totals: Any) -> None:
+def test_normalize(normalize: str, totals: Any) -> None:
     figure = plots.confusion_matrix(TRUE, PREDICTED, normalize=normalize)
     assert np.array_equal(shown(figure), COUNTS / np.array(totals))
     assert figure.axes[0].texts[0].get_text() == f"{(COUNTS / np.array(totals))[0, 0]:.2f}"
 
 
-def test_a_class_that_never_occurs_has_parts_of_0() -> None:
+def test_a_class_that_never_occurs_has_fractions_of_zero() -> None:
     assert shown(plots.confusion_matrix([0, 2], [0, 2], normalize="true"))[1].tolist() == [0, 0, 0]
 
 
-def test_own_axes_and_a_title() -> None:
+def test_given_axes_and_title() -> None:
     figure = Figure()
     first, second = figure.subfigures(1, 1).subplots(1, 2)
     assert plots.confusion_matrix(TRUE, PREDICTED, ax=second, title="Ours") is figure
@@ -67,6 +67,6 @@ def test_own_axes_and_a_title() -> None:
         ({"class_names": ["a", "b"]}, "class_names: expected 3, got 2"),
     ],
 )
-def test_bad_arguments(arguments: dict[str, Any], message: str) -> None:
+def test_invalid_arguments(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=f"confusion_matrix: {message}"):
         plots.confusion_matrix(**({"labels": TRUE, "predictions": PREDICTED} | arguments))

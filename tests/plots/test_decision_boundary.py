@@ -17,7 +17,7 @@ Y = np.array([0, 1, 0, 2])
 
 
 def quadrants(points: np.ndarray) -> np.ndarray:
-    """Give 0 on the left, 1 below and 2 above on the right."""
+    """Return 0 on the left, 1 at the lower right and 2 at the upper right."""
     right = points[:, 0] > 4
     return np.eye(3)[right * (1 + (points[:, 1] > 2))]
 
@@ -38,14 +38,14 @@ def tint(axes: Any, n: int) -> tuple[float, ...]:
     return tuple(1 - 0.3 * (1 - color))
 
 
-def test_the_plane_has_the_tint_of_the_points_of_its_class() -> None:
+def test_the_plane_has_a_tint_of_the_colour_of_the_class() -> None:
     (axes,) = plots.decision_boundary(quadrants, X, Y).axes
     for x, y, n in ((3.9, 0, 0), (3.9, 5, 0), (4.1, 1.9, 1), (4.1, 2.1, 2), (10, 5, 2), (10, 0, 1)):
         assert region(axes, x, y) == pytest.approx(tint(axes, n))
     assert len({tint(axes, n) for n in range(3)}) == 3
 
 
-def test_the_points_stand_where_they_are_in_shapes_of_their_own() -> None:
+def test_points_have_their_positions_and_a_marker_per_class() -> None:
     (axes,) = plots.decision_boundary(quadrants, X, Y, class_names=["a", "b", "c"]).axes
     points = axes.collections[-3:]
     assert [each.get_offsets().tolist() for each in points] == [
@@ -55,10 +55,10 @@ def test_the_points_stand_where_they_are_in_shapes_of_their_own() -> None:
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["a", "b", "c"]
 
 
-def test_all_points_are_within_the_plane_and_margin_widens_it() -> None:
+def test_the_plane_contains_all_points_and_a_margin() -> None:
     (axes,) = plots.decision_boundary(quadrants, X, Y, margin=0.5, grid_resolution=101).axes
     (image,) = axes.images
-    # The plane is 20 by 10 and has 100 steps a side; half a step stands around it.
+    # The plane is 20 by 10 with 100 steps a side, and half a step around it.
     assert image.get_extent() == pytest.approx((-5.1, 15.1, -2.55, 7.55))
 
 
@@ -80,7 +80,7 @@ def test_a_model() -> None:
     assert axes.get_title(loc="left") == "Half"
 
 
-def test_points_on_a_line_have_a_plane() -> None:
+def test_points_on_a_line() -> None:
     plots.decision_boundary(quadrants, [[1, 2], [1, 3]], [0, 1]).draw_without_rendering()
 
 
@@ -98,7 +98,7 @@ def test_more_classes_than_colours() -> None:
     assert len(looks) == classes
 
 
-def test_own_axes() -> None:
+def test_given_axes() -> None:
     figure = Figure()
     first, second = figure.subfigures(1, 1).subplots(1, 2)
     assert plots.decision_boundary(quadrants, X, Y, ax=second) is figure
@@ -118,6 +118,6 @@ def test_own_axes() -> None:
         ({"class_names": ["a"]}, ValueError, "class_names: expected 3, got 1"),
     ],
 )
-def test_bad_arguments(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+def test_invalid_arguments(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=f"decision_boundary: {message}"):
         plots.decision_boundary(**({"model": quadrants, "x": X, "y": Y} | arguments))

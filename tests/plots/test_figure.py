@@ -1,4 +1,4 @@
-"""Figures of cnet's own: written to files, shown in notebooks, without pyplot."""
+"""Figures: written to files, shown in notebooks, without pyplot."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def test_files(tmp_path: Path, suffix: str) -> None:
     assert path.stat().st_size > 1000
 
 
-def test_notebooks_ask_a_figure_for_its_png(tmp_path: Path) -> None:
+def test_notebooks_display_a_figure_as_png(tmp_path: Path) -> None:
     figure: Any = plots.history(RECORD)
     (tmp_path / "cell.png").write_bytes(figure._repr_png_())
     height, width = imread(tmp_path / "cell.png").shape[:2]
     assert (width, height) == (3.4 * 150, 2.6 * 150)
 
 
-def test_without_matplotlib_an_error_says_what_to_install() -> None:
+def test_the_error_without_matplotlib_names_the_package() -> None:
     code = (
         "import sys; sys.modules['matplotlib'] = None\n"
         "from cnet import plots\n"
@@ -41,12 +41,12 @@ def test_without_matplotlib_an_error_says_what_to_install() -> None:
     assert found.stdout.endswith("; pip install matplotlib\n")
 
 
-def test_matplotlib_is_imported_only_when_used() -> None:
+def test_matplotlib_is_imported_lazily() -> None:
     code = "import sys, cnet.plots; assert not any(m.startswith('matplotlib') for m in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_pyplot_and_the_settings_are_left_alone() -> None:
+def test_pyplot_and_rcparams_are_unchanged() -> None:
     code = """
 import sys, matplotlib
 # Not by items(): to ask for the backend is to choose it, which imports pyplot.

@@ -23,7 +23,7 @@ def curves(axes: Any) -> dict[str, list[tuple[float, float]]]:
     return {line.get_label(): [tuple(point) for point in line.get_xydata()] for line in axes.lines}
 
 
-def test_a_panel_for_each_name_with_its_validation() -> None:
+def test_a_panel_for_each_metric_with_its_validation() -> None:
     figure = plots.history(RECORD)
     loss, accuracy = figure.axes
     assert (loss.get_ylabel(), accuracy.get_ylabel()) == ("loss", "accuracy")
@@ -32,7 +32,7 @@ def test_a_panel_for_each_name_with_its_validation() -> None:
     assert [axes.get_legend() is not None for axes in figure.axes] == [True, False]
 
 
-def test_the_history_of_a_fit_from_its_epochs_on() -> None:
+def test_the_history_of_a_fit_starts_at_its_first_epoch() -> None:
     model = cnet.Sequential([cnet.layers.Dense(2, activation="softmax")])
     model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
     x, y = np.eye(2), [0, 1]
@@ -52,13 +52,13 @@ def test_names_and_columns() -> None:
     assert figure.axes[0].get_position().y0 > figure.axes[1].get_position().y1
 
 
-def test_a_figure_for_each_class_is_as_many_lines() -> None:
+def test_metrics_of_several_values_have_several_lines() -> None:
     (axes,) = plots.history({"f1_score": [np.array([0.1, 0.2]), np.array([0.3, 0.4])]}).axes
     assert [line.get_ydata().tolist() for line in axes.lines] == [[0.1, 0.3], [0.2, 0.4]]
     assert axes.get_ylabel() == "f1 score"
 
 
-def test_an_own_figure() -> None:
+def test_a_given_figure() -> None:
     figure = Figure()
     left, right = figure.subfigures(1, 2)
     assert plots.history(RECORD, figure=right) is figure
@@ -76,6 +76,6 @@ def test_an_own_figure() -> None:
         ({"columns": 0}, ValueError, "columns: expected an integer"),
     ],
 )
-def test_bad_arguments(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+def test_invalid_arguments(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=f"history: {message}"):
         plots.history(**({"history": RECORD} | arguments))

@@ -19,7 +19,7 @@ def titles(figure: Any) -> list[str]:
     return [axes.get_title() for axes in figure.axes]
 
 
-def test_every_image_in_its_place_and_in_one_range_of_grey() -> None:
+def test_positions_and_common_grey_range_of_images() -> None:
     figure = plots.images(X, columns=5)
     assert len(figure.axes) == 12
     for axes, pixels in zip(figure.axes, X, strict=True):
@@ -30,11 +30,11 @@ def test_every_image_in_its_place_and_in_one_range_of_grey() -> None:
     assert titles(figure) == [""] * 12
 
 
-def test_labels_alone() -> None:
+def test_labels_without_predictions() -> None:
     assert titles(plots.images(X[:4], LABELS[:4])) == ["0", "1", "2", "0"]
 
 
-def test_mistakes_are_marked_by_words_a_frame_and_a_colour() -> None:
+def test_mistakes_are_marked_by_title_frame_and_colour() -> None:
     predictions = np.eye(3)[[0, 2, 2, 0]] * 0.5
     figure = plots.images(X[:4], LABELS[:4], predictions)
     assert titles(figure) == ["0", "2 (1)", "2", "0"]
@@ -48,7 +48,7 @@ def test_mistakes_are_marked_by_words_a_frame_and_a_colour() -> None:
     assert colors[0] == colors[2] == colors[3] != colors[1]
 
 
-def test_names_of_classes() -> None:
+def test_class_names() -> None:
     figure = plots.images(X[:2], [0, 1], [0, 0], class_names=["cat", "dog"], title="Pets")
     assert titles(figure) == ["cat", "cat\n(dog)"]
     assert figure.get_suptitle() == "Pets"
@@ -66,7 +66,7 @@ def test_titles_do_not_overlap() -> None:
         assert not box.overlaps(figure._suptitle.get_tightbbox())
 
 
-def test_one_image_leaves_room_for_its_title() -> None:
+def test_the_title_of_a_single_image_fits() -> None:
     figure = plots.images(X[:1], title="A title that is wider than the picture")
     figure.draw_without_rendering()
     assert figure._suptitle.get_window_extent().x1 < figure.bbox.x1
@@ -78,7 +78,7 @@ def test_images_with_channels(channels: int) -> None:
     plots.images(pixels).draw_without_rendering()
 
 
-def test_an_own_figure() -> None:
+def test_a_given_figure() -> None:
     figure = Figure()
     top, bottom = figure.subfigures(2, 1)
     assert plots.images(X, figure=bottom) is figure
@@ -100,6 +100,6 @@ def test_an_own_figure() -> None:
         ({"columns": 0}, ValueError, "columns: expected an integer"),
     ],
 )
-def test_bad_arguments(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+def test_invalid_arguments(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=f"images: {message}"):
         plots.images(**({"x": X} | arguments))

@@ -1,4 +1,4 @@
-"""The reference's dense layer: gradients by central differences."""
+"""Dense layer of the reference: gradients by central differences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reference's ReLU and rescaling: gradients, NaN and signed zero."""
+"""ReLU and rescaling of the reference: gradients, NaN and signed zero."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reference's softmax: gradients by central differences."""
+"""Softmax of the reference: gradients by central differences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any model of cnet's layers, saved and loaded: the same description, the same bits, the same file."""
+"""Random models, saved and loaded: the same description, the same bits, the same file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CONSTRAINTS = st.one_of(
     st.builds(constraints.MinMaxNorm, st.floats(0, 0.5), st.floats(0.5, 4), rate=st.floats(0, 1)),
 )
 
-# What a layer takes beside its name and dtype.
+# Arguments of layers besides name and dtype.
 LAYERS: dict[type[layers.Layer], dict[str, st.SearchStrategy[Any]]] = {
     layers.Dense: {
         "units": st.integers(1, 5),
@@ -69,7 +69,7 @@ LAYERS: dict[type[layers.Layer], dict[str, st.SearchStrategy[Any]]] = {
 }
 
 
-def test_no_layer_is_forgotten() -> None:
+def test_every_layer_is_covered() -> None:
     assert set(LAYERS) == {make.func for make in INNER_LAYERS}
 
 
@@ -92,14 +92,14 @@ def any_models(draw: st.DrawFn) -> cnet.Sequential:
     return cnet.Sequential([head, *some_layers(2)], name=draw(NAMES))
 
 
-def test_any_model_comes_back(tmp_path: Path) -> None:
+def test_any_model_is_restored(tmp_path: Path) -> None:
     path, again = tmp_path / "model.safetensors", tmp_path / "again.safetensors"
 
     @given(model=any_models())
     def try_one(model: cnet.Sequential) -> None:
         try:
             model.save(path)
-        except ValueError as error:  # as "a/b" in a model and "b" in its model "a"
+        except ValueError as error:  # such as "a/b" in a model and "b" in its nested model "a"
             assert "two weights would be named" in str(error)  # noqa: PT017 # or nothing is wrong
             return
         copy = models.load_model(path)

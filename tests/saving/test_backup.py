@@ -1,4 +1,4 @@
-"""What a backup holds of a fit: what callbacks have counted goes on, and an end is an end."""
+"""Backups: the state of callbacks is restored, and a complete training stays complete."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import cnet
 from cnet import callbacks
 from cnet.saving.tensor_file import TensorFile, write_tensor_file
 
-# The figure of each epoch: it stands still, grows better at last, and is no number once.
+# The metric of each epoch: constant at first, better at the end, NaN once.
 FIGURES = [3.0, 2.0, 2.5, float("nan"), 2.2, 1.0, 1.5, 1.4, 1.3, 1.2, 0.9, 0.8]
 
 
@@ -23,7 +23,7 @@ def weights_in(path: Path) -> list[bytes]:
 
 
 def watched(folder: Path, *more: callbacks.Callback, first: bool = False) -> tuple[Any, ...]:
-    """Fit with callbacks that count; return all that comes of it."""
+    """Fit with callbacks that have state; return all results."""
     model = make_model()
     stop = callbacks.EarlyStopping("figure", patience=4, mode="min", restore_best_weights=True)
     reduce = callbacks.ReduceLROnPlateau("figure", 0.5, patience=2, mode="min", cooldown=3)
@@ -49,8 +49,8 @@ def watched(folder: Path, *more: callbacks.Callback, first: bool = False) -> tup
     return bits(model), str(history.history), history.epoch, counted, best.best, files
 
 
-class EndAfterAll(callbacks.Callback):
-    """Ends a fit when it is complete, as a kill would, before its backup is deleted."""
+class FailAtTrainEnd(callbacks.Callback):
+    """Raises when a fit is complete, before its backup is deleted, as a kill would."""
 
     def on_train_end(self, logs: Any = None) -> None:
         del logs
@@ -59,7 +59,7 @@ class EndAfterAll(callbacks.Callback):
 
 @pytest.mark.parametrize("first", [False, True])
 @pytest.mark.parametrize("epoch", [1, 3, 4, 7, 9])
-def test_what_callbacks_count_goes_on(tmp_path: Path, epoch: int, first: bool) -> None:
+def test_the_state_of_callbacks_is_restored(tmp_path: Path, epoch: int, first: bool) -> None:
     for name in ("broken", "whole"):
         (tmp_path / name).mkdir()
     with pytest.raises(RuntimeError, match="the end"):
@@ -70,16 +70,16 @@ def test_what_callbacks_count_goes_on(tmp_path: Path, epoch: int, first: bool) -
     assert whole[3][:4] == (4, 9, 1.0, 5)
 
 
-def test_a_fit_that_was_killed_when_it_had_stopped_early_is_at_its_end(tmp_path: Path) -> None:
+def test_a_fit_killed_after_early_stopping_is_complete(tmp_path: Path) -> None:
     for name in ("broken", "whole"):
         (tmp_path / name).mkdir()
     with pytest.raises(RuntimeError, match="the end"):
-        watched(tmp_path / "broken", EndAfterAll())
+        watched(tmp_path / "broken", FailAtTrainEnd())
     assert watched(tmp_path / "broken") == watched(tmp_path / "whole")
 
 
 class Stop(callbacks.Callback):
-    """Stops a fit after an epoch, or keeps others from stopping it before."""
+    """Stops a fit after an epoch, and keeps other callbacks from stopping it earlier."""
 
     def __init__(self, epoch: int) -> None:
         self.epoch, self.ends = epoch, list[Any]()
@@ -93,7 +93,7 @@ class Stop(callbacks.Callback):
 
 
 def stopped(folder: Path, *more: callbacks.Callback) -> tuple[Any, ...]:
-    """Fit with an EarlyStopping that is overruled, to the end that another callback sets."""
+    """Fit with an EarlyStopping that another callback overrules."""
     model, stop = make_model(), Stop(3)
     early = callbacks.EarlyStopping("figure", mode="min", patience=1)
     figure = callbacks.LambdaCallback(on_epoch_end=lambda _, logs: logs.update(figure=1.0))
@@ -103,15 +103,17 @@ def stopped(folder: Path, *more: callbacks.Callback) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize(
-    "end", [FailAtEpoch(1), FailAtEpoch(2), FailAtEpoch(3), EndAfterAll()], ids=range(4)
+    "end", [FailAtEpoch(1), FailAtEpoch(2), FailAtEpoch(3), FailAtTrainEnd()], ids=range(4)
 )
-def test_it_ends_where_others_end_it(tmp_path: Path, end: callbacks.Callback) -> None:
+def test_a_resumed_fit_ends_where_another_callback_ends_it(
+    tmp_path: Path, end: callbacks.Callback
+) -> None:
     with pytest.raises(RuntimeError, match="the end"):
         stopped(tmp_path / "broken", end)
     assert stopped(tmp_path / "broken") == stopped(tmp_path / "whole")
 
 
-def test_more_patience_than_a_fit_had_that_stopped(tmp_path: Path) -> None:
+def test_a_stopped_fit_continues_with_more_patience(tmp_path: Path) -> None:
     def fit(patience: int) -> list[int]:
         stop = callbacks.EarlyStopping("figure", patience=patience, mode="min")
         figure = callbacks.LambdaCallback(on_epoch_end=lambda _, logs: logs.update(figure=1.0))
@@ -125,14 +127,14 @@ def test_more_patience_than_a_fit_had_that_stopped(tmp_path: Path) -> None:
 
 
 def kept(folder: Path, *counting: callbacks.Callback, epochs: int = 1) -> cnet.Sequential:
-    """Fit, and leave the backup."""
+    """Fit, and keep the backup."""
     model = make_model()
     hooks = [*counting, callbacks.BackupAndRestore(folder, delete_checkpoint=False)]
     model.fit(X, Y, epochs=epochs, verbose=0, callbacks=hooks)
     return model
 
 
-def test_other_callbacks_begin_anew(tmp_path: Path) -> None:
+def test_other_callbacks_start_without_state(tmp_path: Path) -> None:
     kept(tmp_path, callbacks.EarlyStopping("accuracy", patience=9))
     stop = callbacks.EarlyStopping("loss", patience=9)
     backup = callbacks.BackupAndRestore(tmp_path)
@@ -161,7 +163,7 @@ def test_a_backup_is_a_model_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("best", [np.float32(0.5), np.float64(0.5), np.int64(1), 1])
-def test_numbers_of_numpy(tmp_path: Path, best: Any) -> None:
+def test_numpy_numbers(tmp_path: Path, best: Any) -> None:
     class Best(callbacks.EarlyStopping):
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             del epoch, logs
@@ -185,7 +187,7 @@ def test_numbers_of_numpy(tmp_path: Path, best: Any) -> None:
         ("best_weights", ["a"]),
     ],
 )
-def test_what_a_class_of_ones_own_counts_may_be_left_out(
+def test_state_of_custom_callbacks_that_cannot_be_saved(
     tmp_path: Path, name: str, value: Any
 ) -> None:
     class Odd(callbacks.EarlyStopping):
@@ -194,7 +196,7 @@ def test_what_a_class_of_ones_own_counts_may_be_left_out(
             setattr(self, name, value)
 
         def on_train_end(self, logs: Any = None) -> None:
-            """Put no weights back."""
+            """Restore no weights."""
 
     with pytest.warns(UserWarning, match=r"can't hold the state of Odd\('loss'\)"):
         kept(tmp_path, Odd("loss"))
@@ -229,8 +231,8 @@ CHANGES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_files_that_are_refused(tmp_path: Path, change: Any) -> None:
-    """Nothing is believed that can't have been written, and nothing changed by what is refused."""
+def test_invalid_states_are_refused(tmp_path: Path, change: Any) -> None:
+    """Impossible states are refused, and change nothing."""
     kept(tmp_path, callbacks.EarlyStopping("loss", patience=9, restore_best_weights=True))
     path = tmp_path / "latest.safetensors"
     rewrite(path, change)
@@ -245,7 +247,7 @@ def test_files_that_are_refused(tmp_path: Path, change: Any) -> None:
     assert (stop.wait, stop.best, stop.best_weights) == (0, None, None)
 
 
-def test_a_class_that_is_not_known_is_not_heard_of(tmp_path: Path) -> None:
+def test_an_unknown_class_name_is_not_repeated_in_the_warning(tmp_path: Path) -> None:
     kept(tmp_path, callbacks.EarlyStopping("loss", patience=9))
     for name in ("x" * 100_000, ["os.system"]):
         rewrite(

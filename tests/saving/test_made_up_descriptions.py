@@ -1,4 +1,4 @@
-"""Descriptions in model files that no save has written: refused, and nothing is changed."""
+"""Forged descriptions in model files are refused and change nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cnet.saving.tensor_file import TensorFile, write_tensor_file
 
 
 def rewritten(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
-    """Change a file's document, all checksums being right."""
+    """Change the document of a file, with valid checksums."""
     with TensorFile(path) as file:
         tensors = {name: file.read(name) for name in file.entries}
         document: Any = json.loads(json.dumps(file.document))
@@ -97,19 +97,19 @@ CHANGES: dict[str, Callable[[dict[str, Any]], Any]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_descriptions_that_are_refused(tmp_path: Path, change: Any) -> None:
+def test_invalid_descriptions_are_refused(tmp_path: Path, change: Any) -> None:
     model = make_model()
     model.compile("sgd", CLASSIFY, metrics=["accuracy"])
     path = saved(model, tmp_path)
     rewritten(path, lambda _: None)
-    assert state(models.load_model(path)) == state(model)  # what is not changed is read
+    assert state(models.load_model(path)) == state(model)  # the unchanged file can be loaded
     rewritten(path, change)
     with pytest.raises(cnet.FormatError, match=str(path)) as raised:
         models.load_model(path)
     assert len(str(raised.value)) < 1000
 
 
-def test_tensors_that_are_missing_or_too_many(tmp_path: Path) -> None:
+def test_missing_and_extra_tensors(tmp_path: Path) -> None:
     model = make_model(last="last")
     path = saved(model, tmp_path)
     with TensorFile(path) as file:
@@ -129,7 +129,7 @@ def test_tensors_that_are_missing_or_too_many(tmp_path: Path) -> None:
         assert state(model) == before
 
 
-def test_weights_without_a_list_of_them(tmp_path: Path) -> None:
+def test_a_description_without_a_list_of_weights(tmp_path: Path) -> None:
     write_tensor_file(tmp_path / "file", {}, {"version": 1}, overwrite=True)
     for load in (models.load_model, make_model().load_weights):
         with pytest.raises(cnet.FormatError, match="its lists of weights"):
@@ -152,7 +152,7 @@ def test_every_flipped_bit_of_a_model_is_found(tmp_path: Path) -> None:
     model = cnet.Sequential([layers.Input((2,)), layers.Dense(1)])
     path = saved(model, tmp_path)
     content = path.read_bytes()
-    for bit in range(0, len(content) * 8, 7):  # tensor_file's tests try all
+    for bit in range(0, len(content) * 8, 7):  # test_tensor_file.py tests every bit
         damaged = bytearray(content)
         damaged[bit // 8] ^= 1 << bit % 8
         path.write_bytes(damaged)
@@ -162,7 +162,7 @@ def test_every_flipped_bit_of_a_model_is_found(tmp_path: Path) -> None:
 
 
 def test_loading_runs_no_initializer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An orthogonal matrix takes a cube of time; and the file's weights replace what it makes."""
+    """An orthogonal matrix takes cubic time, and the weights of the file would replace it."""
     layer = layers.Dense(3, kernel_initializer="orthogonal")
     path = saved(cnet.Sequential([layers.Input((4,)), layer]), tmp_path)
 
@@ -171,11 +171,13 @@ def test_loading_runs_no_initializer(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(initializers.Orthogonal, "__call__", fail)
     models.load_model(path)
-    with pytest.raises(AssertionError):  # outside of it they run
+    with pytest.raises(AssertionError):  # outside of load_model initializers run
         cnet.Sequential([layers.Input((4,)), layers.Dense(3, kernel_initializer="orthogonal")])
 
 
-def test_no_memory_is_no_error_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_memory_error_is_not_a_format_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = saved(make_model(), tmp_path)
     monkeypatch.setattr(initializers, "override", lambda _: (_ for _ in ()).throw(MemoryError()))
     with pytest.raises(MemoryError):
@@ -183,7 +185,7 @@ def test_no_memory_is_no_error_of_the_file(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_several_threads_load_and_make_models(tmp_path: Path) -> None:
-    """What replaces initializers in one thread leaves the others' alone."""
+    """Replacing initializers in one thread does not affect others."""
     path = saved(make_model(), tmp_path)
     expected = models.load_model(path).get_weights()[0].tobytes()
     wrong = []

@@ -1,4 +1,4 @@
-"""Models in files: what is saved comes back to the bit, and nothing else comes in."""
+"""Saved models are restored to the bit, and nothing else is loaded."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ import cnet
 from cnet import layers, models
 from cnet.saving.model_file import weights_by_path
 
-# -- There and back ----------------------------------------------------------------------------------
+# -- Saving and loading ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_a_model_comes_back(tmp_path: Path, dtype: str) -> None:
+def test_a_model_is_restored(tmp_path: Path, dtype: str) -> None:
     model = make_model(dtype)
     copy = models.load_model(saved(model, tmp_path))
     assert state(copy) == state(model)
@@ -38,7 +38,7 @@ def test_every_layer(tmp_path: Path, make: Maker) -> None:
     assert copy.predict(x).tobytes() == model.predict(x).tobytes()
 
 
-def test_what_a_model_has_seen_comes_back(tmp_path: Path) -> None:
+def test_moving_statistics_are_restored(tmp_path: Path) -> None:
     normalization = layers.Normalization()
     normalization.adapt(X.reshape(6, 4))
     inner = cnet.Sequential([layers.Dense(5, "relu"), layers.BatchNormalization()], name="inner")
@@ -58,7 +58,7 @@ def test_what_a_model_has_seen_comes_back(tmp_path: Path) -> None:
     "name",
     ["", " ", "a/b", "ü雪🙂", "\"'\\\n\0", "__metadata__", "optimizer", "x" * 5000, "../../x"],
 )
-def test_odd_names(tmp_path: Path, name: str) -> None:
+def test_unusual_names(tmp_path: Path, name: str) -> None:
     model = make_model(first=name)
     path = saved(model, tmp_path)
     assert state(models.load_model(path)) == state(model)
@@ -66,20 +66,20 @@ def test_odd_names(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["\ud800", "a\udcff"])
-def test_names_that_are_no_text(tmp_path: Path, name: str) -> None:
+def test_names_that_are_not_text(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match="half surrogates"):
         make_model(first=name).save(tmp_path / "model.safetensors")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("value", [0.0, -0.0, np.nan, np.inf, 1e-45, 3.4028235e38])
-def test_odd_numbers(tmp_path: Path, value: float) -> None:
+def test_unusual_numbers(tmp_path: Path, value: float) -> None:
     model = make_model()
     model.set_weights([np.full_like(weight, value) for weight in model.get_weights()])
     assert state(models.load_model(saved(model, tmp_path))) == state(model)
 
 
-def test_any_reader_of_safetensors_reads_it(tmp_path: Path) -> None:
+def test_safetensors_can_read_the_file(tmp_path: Path) -> None:
     model = make_model(first="first", last="last")
     tensors = safetensors.numpy.load_file(saved(model, tmp_path))
     assert set(tensors) == {
@@ -120,8 +120,8 @@ def test_an_unbuilt_model(tmp_path: Path) -> None:
             call(path)
 
 
-def test_models_in_models() -> None:
-    """Names in files are those of all models down to the weight."""
+def test_nested_models() -> None:
+    """Names in files include all models on the path to the weight."""
 
     class Inner:
         name, layers = "inner", make_model(first="dense", last="top").layers
@@ -135,7 +135,7 @@ def test_models_in_models() -> None:
     assert len(paths) == len(set(paths)) == 10
 
 
-def test_two_weights_of_one_name() -> None:
+def test_two_weights_of_the_same_name() -> None:
     class Inner:
         name, layers = "a", make_model(first="b").layers
 
@@ -146,7 +146,7 @@ def test_two_weights_of_one_name() -> None:
         weights_by_path(Outer())
 
 
-# -- Where files go ----------------------------------------------------------------------------------
+# -- Paths ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("call", ["save", "save_weights"])
@@ -184,7 +184,7 @@ def test_files_that_exist(tmp_path: Path, call: str) -> None:
         save(tmp_path / "nowhere" / "model.safetensors")
 
 
-def test_what_keras_has_and_cnet_has_not_is_named(tmp_path: Path) -> None:
+def test_unsupported_keras_options_are_named(tmp_path: Path) -> None:
     path, model = tmp_path / "model.safetensors", make_model()
     with pytest.raises(ValueError, match="save: zipped is not supported, got True"):
         model.save(path, zipped=True)  # type: ignore[arg-type]
@@ -194,7 +194,7 @@ def test_what_keras_has_and_cnet_has_not_is_named(tmp_path: Path) -> None:
         model.load_weights(path, skip_mismatch=True)
 
 
-# -- Weights alone -----------------------------------------------------------------------------------
+# -- Weights only -----------------------------------------------------------------------------------
 
 
 def test_weights(tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_weights(tmp_path: Path) -> None:
         models.load_model(path)
 
 
-def test_weights_from_a_whole_model(tmp_path: Path) -> None:
+def test_weights_from_a_model_file(tmp_path: Path) -> None:
     model, copy = make_model(), make_model()
     copy.load_weights(saved(model, tmp_path))
     assert state(copy)[1] == state(model)[1]
@@ -220,7 +220,7 @@ def two(first: str, second: str) -> cnet.Sequential:
     )
 
 
-def test_weights_go_by_their_names_where_they_can(tmp_path: Path) -> None:
+def test_weights_are_matched_by_name_if_possible(tmp_path: Path) -> None:
     path = tmp_path / "weights.safetensors"
     model, swapped, others = two("a", "b"), two("b", "a"), two("c", "d")
     model.save_weights(path)

@@ -1,4 +1,4 @@
-"""Model files byte by byte: what is written comes back, what is damaged or made up is refused."""
+"""Model files byte by byte: written files are restored, damaged or forged ones are refused."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def assert_same(found: dict[str, Any], expected: dict[str, Any]) -> None:
 
 
 def build(header: Any, data: bytes = b"") -> bytes:
-    """Return the bytes of a file with a header that is text, bytes or what becomes JSON."""
+    """Return the bytes of a file with a header given as text, bytes or data for JSON."""
     if not isinstance(header, (str, bytes)):
         header = json.dumps(header)
     if isinstance(header, str):
@@ -63,7 +63,7 @@ def content(folder: Path) -> bytes:
 
 
 def refused(path: Path, content: bytes) -> str:
-    """Return why a file of this content is refused."""
+    """Return the reason why a file of this content is refused."""
     path.write_bytes(content)
     with pytest.raises(cnet.FormatError) as raised:
         read(path)
@@ -72,10 +72,10 @@ def refused(path: Path, content: bytes) -> str:
     return raised.value.reason
 
 
-# -- There and back ----------------------------------------------------------------------------------
+# -- Writing and reading ----------------------------------------------------------------------------------
 
 
-def test_what_is_written_comes_back(tmp_path: Path) -> None:
+def test_written_tensors_are_restored(tmp_path: Path) -> None:
     write_tensor_file(tmp_path / "file", TENSORS, DOCUMENT, overwrite=True)
     document, tensors = read(tmp_path / "file")
     assert document == DOCUMENT
@@ -95,7 +95,7 @@ def test_what_is_written_comes_back(tmp_path: Path) -> None:
         {"other way round": np.arange(3, dtype=">f4")},
     ],
 )
-def test_odd_tensors(tmp_path: Path, tensors: dict[str, Any]) -> None:
+def test_unusual_tensors(tmp_path: Path, tensors: dict[str, Any]) -> None:
     path = tmp_path / "file"
     write_tensor_file(path, tensors, {}, overwrite=True)
     expected = {n: a.astype(a.dtype.newbyteorder("<")) for n, a in tensors.items()}
@@ -103,13 +103,13 @@ def test_odd_tensors(tmp_path: Path, tensors: dict[str, Any]) -> None:
     assert_same(safetensors.numpy.load_file(path), expected)
 
 
-def test_other_programs_read_it(content: bytes) -> None:
+def test_other_programs_can_read_the_file(content: bytes) -> None:
     assert_same(safetensors.numpy.load(content), TENSORS)
     assert len(content) % 8 == sum(array.nbytes for array in TENSORS.values()) % 8  # aligned
 
 
 @pytest.mark.parametrize("metadata", [None, {"format": "pt", "x": "[[["}])
-def test_it_reads_those_of_other_programs(tmp_path: Path, metadata: Any) -> None:
+def test_files_of_other_programs(tmp_path: Path, metadata: Any) -> None:
     safetensors.numpy.save_file(TENSORS, tmp_path / "file", metadata)
     document, tensors = read(tmp_path / "file")
     assert document is None
@@ -124,7 +124,7 @@ def test_the_same_model_gives_the_same_bytes(tmp_path: Path, content: bytes) -> 
 # -- Damage ------------------------------------------------------------------------------------------
 
 
-def test_files_that_were_cut(tmp_path: Path, content: bytes) -> None:
+def test_truncated_files(tmp_path: Path, content: bytes) -> None:
     for length in range(len(content)):
         refused(tmp_path / "file", content[:length])
     refused(tmp_path / "file", content + b"\0")
@@ -138,7 +138,7 @@ def test_every_flipped_bit_is_found(tmp_path: Path, content: bytes) -> None:
         refused(path, bytes(damaged))
 
 
-def test_a_file_that_is_cut_while_it_is_read(
+def test_a_file_truncated_while_it_is_read(
     tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "file"
@@ -216,7 +216,7 @@ def test_invalid_files_are_refused(tmp_path: Path, header: Any, data: bytes, mes
 
 
 @pytest.mark.parametrize("length", [0, 1, 2**22, 2**31, 2**62, 2**63, 2**64 - 8, 2**64 - 1])
-def test_lengths_that_lie(tmp_path: Path, length: int) -> None:
+def test_false_header_lengths(tmp_path: Path, length: int) -> None:
     refused(tmp_path / "file", struct.pack("<Q", length) + b"{}")
 
 
@@ -236,7 +236,7 @@ def test_checksums_of_other_tensors(tmp_path: Path, tensors: Any, message: str) 
     assert message in refused(tmp_path / "file", build(header, DATA * len(tensors)))
 
 
-def test_descriptions_of_too_much(tmp_path: Path) -> None:
+def test_too_large_descriptions(tmp_path: Path) -> None:
     text = '{"a":[' + "[]," * (2**13 - 3) + "[]]}"
     for description, reason in (
         (text, None),
@@ -252,7 +252,7 @@ def test_descriptions_of_too_much(tmp_path: Path) -> None:
             assert reason in refused(tmp_path / "file", content)
 
 
-def test_what_is_no_file(tmp_path: Path) -> None:
+def test_paths_that_are_not_files(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nothing"):
         TensorFile(tmp_path / "nothing")
     with pytest.raises(IsADirectoryError, match=tmp_path.name):
@@ -283,12 +283,12 @@ def test_memory_is_bounded(tmp_path: Path, content: bytes) -> None:
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    # The file, its text and what becomes of it: an empty name and a number are the shortest entry,
-    # eight bytes, and take 32 times that in a dict of texts that doubles as it grows.
+    # The file, its text and the parsed header: the shortest entry, an empty name and a number, has eight
+    # bytes and takes 32 times as much in a dict of strings that doubles as it grows.
     assert peak < 2**16 + 40 * len(content)
 
 
-# -- Made-up files -----------------------------------------------------------------------------------
+# -- Forged files -----------------------------------------------------------------------------------
 
 JSON = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5)),
@@ -302,8 +302,8 @@ CONTENTS = st.one_of(
 
 
 @st.composite
-def nearly_honest(draw: st.DrawFn) -> bytes:
-    """Return a file whose parts fit each other, but perhaps for one."""
+def nearly_valid(draw: st.DrawFn) -> bytes:
+    """Return a file whose parts are consistent, except perhaps one."""
     header: dict[str, Any] = {}
     end = 0
     for name in draw(st.lists(st.text(max_size=3), unique=True, max_size=3)):
@@ -323,11 +323,11 @@ def nearly_honest(draw: st.DrawFn) -> bytes:
 
 
 def test_made_up_files(tmp_path: Path) -> None:
-    """Each is refused or read, and what is read the package reads as well, to the same numbers."""
+    """Each file is refused or read; if it is read, safetensors reads the same numbers."""
     path, seen = tmp_path / "file", Counter[str]()
 
-    @settings(max_examples=300)  # enough of them for the share that is read
-    @given(content=st.one_of(CONTENTS, nearly_honest()))
+    @settings(max_examples=300)  # enough to count those that are read
+    @given(content=st.one_of(CONTENTS, nearly_valid()))
     def try_one(content: bytes) -> None:
         seen["tried"] += 1
         path.write_bytes(content)
@@ -344,7 +344,7 @@ def test_made_up_files(tmp_path: Path) -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_pieces_of_a_file_replaced(folder: Path, content: bytes, data: st.DataObject) -> None:
+def test_files_with_replaced_parts(folder: Path, content: bytes, data: st.DataObject) -> None:
     begin = data.draw(st.integers(0, len(content)))
     end = data.draw(st.integers(begin, min(len(content), begin + 16)))
     changed = content[:begin] + data.draw(st.binary(max_size=16)) + content[end:]
@@ -352,7 +352,7 @@ def test_pieces_of_a_file_replaced(folder: Path, content: bytes, data: st.DataOb
         refused(folder / "changed", changed)
 
 
-# -- What can't be written ---------------------------------------------------------------------------
+# -- Errors of writing ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -365,13 +365,13 @@ def test_pieces_of_a_file_replaced(folder: Path, content: bytes, data: st.DataOb
     ],
     ids=["long", "described", "many", "surrogate"],
 )
-def test_more_than_a_file_may_hold(tmp_path: Path, tensors: Any, document: Any) -> None:
+def test_more_than_a_file_can_contain(tmp_path: Path, tensors: Any, document: Any) -> None:
     with pytest.raises(ValueError):
         write_tensor_file(tmp_path / "file", tensors, document, overwrite=True)
     assert not list(tmp_path.iterdir())
 
 
-def test_what_is_asked_of_a_tensor(folder: Path, content: bytes) -> None:
+def test_expected_dtype_and_shape_of_a_tensor(folder: Path, content: bytes) -> None:
     path = folder / "asked.safetensors"
     path.write_bytes(content)
     with TensorFile(path) as file:
@@ -416,7 +416,7 @@ def test_lengths_of_headers(folder: Path, start: bytes, message: str) -> None:
         TensorFile(path)
 
 
-def test_reasons_are_no_longer_than_one_reads() -> None:
+def test_error_messages_are_short() -> None:
     error = cnet.FormatError(Path("a/file"), "x" * 500)
     assert (error.path, error.reason, str(error)) == ("a/file", "x" * 500, f"a/file: {'x' * 500}")
     assert error.args == ("a/file", "x" * 500)

@@ -1,4 +1,4 @@
-"""Training in model files: it goes on as if it had never been interrupted."""
+"""Training state in model files: training continues as without interruption."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def make_model(optimizer: Any = "adam", dtype: str = "float32") -> cnet.Sequenti
 
 
 def fit(model: cnet.Sequential, first: int, last: int, **options: Any) -> dict[str, list[Any]]:
-    """Train for some epochs, of batches that no accumulation comes out even with."""
+    """Train for some epochs, with a number of batches that no accumulation divides."""
     history = model.fit(
         X, Y, 4, epochs=last, initial_epoch=first, verbose=0, validation_split=0.2, **options
     )
@@ -69,7 +69,7 @@ WAYS: dict[str, Callable[[cnet.Sequential, Path], cnet.Sequential]] = {
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 @pytest.mark.parametrize("make", OPTIMIZERS, ids=name_of)
-def test_training_goes_on(tmp_path: Path, make: Any, way: Any) -> None:
+def test_training_continues(tmp_path: Path, make: Any, way: Any) -> None:
     model = make_model(make())
     fit(model, 0, 2)
     twin = way(model, tmp_path)
@@ -87,8 +87,8 @@ def test_in_float64(tmp_path: Path) -> None:
     assert bits(twin) == bits(model)
 
 
-def test_a_copy_amid_an_epoch(tmp_path: Path) -> None:
-    """A batch's callback sees all that has been learnt up to it."""
+def test_a_copy_during_an_epoch(tmp_path: Path) -> None:
+    """The callback of a batch sees the state after that batch."""
     model = make_model()
     twins: list[cnet.Sequential] = []
 
@@ -106,7 +106,7 @@ def test_a_copy_amid_an_epoch(tmp_path: Path) -> None:
         )
 
 
-def test_what_other_programs_see(tmp_path: Path) -> None:
+def test_tensors_that_other_programs_see(tmp_path: Path) -> None:
     model = make_model()
     history = fit(model, 0, 3)
     through_file(model, tmp_path)
@@ -127,7 +127,7 @@ def test_the_history(tmp_path: Path) -> None:
     odd |= {
         "deep": deep,
         "deeper": deep[np.newaxis],
-    }  # as many dimensions as a file takes, and more
+    }  # the most dimensions of a file, and more
     hook = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(odd, n=epoch))
     history = fit(model, 0, 2, callbacks=[hook])
     assert history["text"] == ["a", "a"]
@@ -143,7 +143,7 @@ def test_the_history(tmp_path: Path) -> None:
     assert twin.history.model is twin
 
 
-def test_of_a_model_that_never_trained(tmp_path: Path) -> None:
+def test_a_model_that_never_trained(tmp_path: Path) -> None:
     model = make_model()
     twin = through_file(model, tmp_path)
     assert twin.optimizer.iterations == 0
@@ -153,7 +153,7 @@ def test_of_a_model_that_never_trained(tmp_path: Path) -> None:
     assert fit(twin, 0, 2) == fit(model, 0, 2)
 
 
-def test_loading_leaves_the_sequence_of_seeds(tmp_path: Path) -> None:
+def test_loading_does_not_advance_the_sequence_of_seeds(tmp_path: Path) -> None:
     through_file(make_model(), tmp_path)
     cnet.utils.set_random_seed(3)
     expected = cnet.random.next_seed()
@@ -162,7 +162,7 @@ def test_loading_leaves_the_sequence_of_seeds(tmp_path: Path) -> None:
     assert cnet.random.next_seed() == expected
 
 
-def test_what_is_trainable_has_changed(tmp_path: Path) -> None:
+def test_a_change_of_trainable_weights(tmp_path: Path) -> None:
     model = make_model()
     fit(model, 0, 1)
     model.layers[0].trainable = True
@@ -172,7 +172,7 @@ def test_what_is_trainable_has_changed(tmp_path: Path) -> None:
 
 
 def test_an_optimizer_of_two_models() -> None:
-    """Each counts its own steps."""
+    """Each model counts its own steps."""
     optimizer = optimizers.Adam(schedules.ExponentialDecay(0.1, 3, 0.5))
     one, other = make_model(optimizer), make_model(optimizer)
     alone = copy.deepcopy(other)
@@ -181,7 +181,7 @@ def test_an_optimizer_of_two_models() -> None:
     assert bits(other) == bits(alone)
 
 
-def test_a_weight_named_as_the_optimizers(tmp_path: Path) -> None:
+def test_a_weight_with_a_name_of_the_optimizer(tmp_path: Path) -> None:
     inner = cnet.Sequential([layers.Dense(2, name="dense")], name="velocity")
     model = cnet.Sequential(
         [
@@ -235,7 +235,7 @@ CHANGES: dict[str, Callable[[dict[str, Any], dict[str, Any]], Any]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_files_that_are_refused(tmp_path: Path, change: Any) -> None:
+def test_invalid_states_are_refused(tmp_path: Path, change: Any) -> None:
     model = make_model()
     model.layers[1].layers[1].name = "drop"
     fit(model, 0, 2)
@@ -253,7 +253,7 @@ def test_files_that_are_refused(tmp_path: Path, change: Any) -> None:
     assert state(model) == before
 
 
-# -- Options that change, and calls within calls ---------------------------------------------------
+# -- Options that change, and nested calls ---------------------------------------------------
 
 
 CHANGED: dict[str, tuple[Callable[[], optimizers.Optimizer], str, Any]] = {
@@ -267,8 +267,8 @@ CHANGED: dict[str, tuple[Callable[[], optimizers.Optimizer], str, Any]] = {
 
 
 @pytest.mark.parametrize("change", CHANGED.values(), ids=CHANGED)
-def test_options_that_change_amid_an_epoch(tmp_path: Path, change: Any) -> None:
-    """The epoch ends with those that it began with; what is saved or copied meanwhile changes nothing."""
+def test_options_that_change_during_an_epoch(tmp_path: Path, change: Any) -> None:
+    """The epoch ends with the options it began with; saving or copying meanwhile changes nothing."""
     make, name, value = change
     model, alone = make_model(make()), make_model(make())
     alone.set_weights(model.get_weights())
@@ -291,7 +291,7 @@ def test_options_that_change_amid_an_epoch(tmp_path: Path, change: Any) -> None:
     assert len({tuple(each) for each in weights}) > 1
 
 
-def test_reading_leaves_what_an_optimizer_keeps(tmp_path: Path) -> None:
+def test_saving_does_not_change_the_optimizer_state(tmp_path: Path) -> None:
     model = make_model(optimizers.Adam())
     fit(model, 0, 1)
     twin = copy.deepcopy(model)
@@ -332,7 +332,7 @@ def test_a_save_within_an_evaluation_within_a_fit(tmp_path: Path) -> None:
     assert iterations == [5, 10, 15]
 
 
-def test_passes_that_do_not_end_with_epochs(tmp_path: Path) -> None:
+def test_epochs_that_end_within_a_pass(tmp_path: Path) -> None:
     def model_after(first: int, last: int, model: cnet.Sequential) -> cnet.Sequential:
         model.fit(X, Y, 4, epochs=last, initial_epoch=first, steps_per_epoch=5, verbose=0)
         return model

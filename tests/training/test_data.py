@@ -1,4 +1,4 @@
-"""What is data, and what is not: errors name the argument, or the batch."""
+"""Valid and invalid data: errors name the argument or the batch."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("wrong", "message"), WRONG)
-def test_what_has_no_place_beside_batches(wrong: dict[str, Any], message: str) -> None:
+def test_arguments_that_batches_exclude(wrong: dict[str, Any], message: str) -> None:
     model = make_model(5)
     before = bits(model)
     with pytest.raises(ValueError, match=rf"^fit: {message}"):
@@ -79,7 +79,7 @@ BAD: list[tuple[Any, str]] = [
 
 @pytest.mark.parametrize(("bad", "message"), BAD)
 @pytest.mark.parametrize("call", ["fit", "evaluate"])
-def test_a_bad_batch_is_named(call: str, bad: Any, message: str) -> None:
+def test_the_error_names_an_invalid_batch(call: str, bad: Any, message: str) -> None:
     model = make_model(5, optimizer=momentum())
     where = "fit: epoch 1" if call == "fit" else "evaluate"
     with pytest.raises(ValueError, match=rf"^{where}: batch 3: {message}"):
@@ -98,7 +98,7 @@ def test_the_model_works_after_a_bad_first_batch() -> None:
 
 
 @pytest.mark.parametrize("call", ["fit", "evaluate", "predict"])
-def test_exceptions_of_a_generator_are_passed_on(call: str) -> None:
+def test_exceptions_of_a_generator_propagate(call: str) -> None:
     def failing() -> Iterator[Any]:
         yield from in_batches(X, IDS)[:2]
         raise LookupError("of mine")
@@ -110,7 +110,7 @@ def test_exceptions_of_a_generator_are_passed_on(call: str) -> None:
     model.fit(X, IDS, verbose=0)
 
 
-def test_a_loss_that_is_not_finite_is_that_of_its_batch() -> None:
+def test_the_error_for_a_loss_that_is_not_finite_names_the_batch() -> None:
     batches = in_batches(np.where(np.arange(77)[:, np.newaxis] == 30, np.nan, X), IDS)
     model = make_model(5)
     with pytest.raises(
@@ -126,7 +126,7 @@ def test_a_loss_that_is_not_finite_is_that_of_its_batch() -> None:
     assert history.epoch == [0]
 
 
-def test_what_has_a_buffer_or_rows_is_no_iterable_of_batches() -> None:
+def test_buffers_and_sequences_are_not_iterables_of_batches() -> None:
     model = cnet.Sequential([cnet.layers.Dense(2)])
     numbers = array.array("d", [1.0, 2.0, 3.0])
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""Training on a tape: all that `fit` does with the engine's own losses it does with those of a user."""
+"""Training on a tape: `fit` works with custom losses as with the losses of the engine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Y = RNG.normal(size=(64, 4)).astype(np.float32)
 
 
 def squared(y_true: Any, y_pred: Any) -> Any:
-    """Return the engine's mean squared error: of powers of two samples and outputs, with its bits."""
+    """Return the mean squared error; with powers of two samples and outputs it has the engine's bits."""
     return autodiff.reduce_mean(autodiff.square(y_true - y_pred), axis=-1)
 
 
@@ -59,7 +59,7 @@ FITS: dict[str, Callable[[cnet.Sequential], Any]] = {
 
 
 @pytest.mark.parametrize("name", FITS)
-def test_weights_and_figures_are_the_engines(name: str) -> None:
+def test_weights_and_results_match_the_engine(name: str) -> None:
     models = [make_model(squared), make_model("mse")]
     for model in models:
         FITS[name](model)
@@ -82,7 +82,7 @@ def test_weights_and_figures_are_the_engines(name: str) -> None:
         lambda: optimizers.AdamW(0.01, gradient_accumulation_steps=3),
     ],
 )
-def test_every_optimizer_takes_its_steps(optimizer: Callable[[], Any]) -> None:
+def test_every_optimizer_trains_on_a_tape(optimizer: Callable[[], Any]) -> None:
     models = [make_model(squared, optimizer()), make_model("mse", optimizer())]
     for model in models:
         model.fit(X, Y, 16, 4, verbose=0)
@@ -101,19 +101,19 @@ def test_penalties_are_part_of_the_loss() -> None:
     assert one == pytest.approx(other, rel=1e-5)
 
 
-def test_what_was_frozen_when_training_began_stays() -> None:
+def test_weights_frozen_at_the_start_of_training_do_not_change() -> None:
     model = make_model(squared)
     model.compile("sgd", squared)
     model.layers[0].trainable = False
     model.train_on_batch(X, Y)
-    model.layers[0].trainable = True  # to no effect before the next compile
+    model.layers[0].trainable = True  # has no effect before the next compile
     before = model.get_weights()
     model.fit(X, Y, verbose=0)
     changed = [(a != b).any() for a, b in zip(before, model.get_weights(), strict=True)]
     assert changed == [False, False, *[True] * 6]
 
 
-def test_training_goes_on_from_a_file(tmp_path: Path) -> None:
+def test_training_continues_from_a_file(tmp_path: Path) -> None:
     whole, parted = make_model(squared), make_model(squared)
     whole.fit(X, Y, 16, 4, verbose=0)
     parted.fit(X, Y, 16, 2, verbose=0)
@@ -126,7 +126,7 @@ def test_training_goes_on_from_a_file(tmp_path: Path) -> None:
         assert (weight == twin).all()
 
 
-def test_a_loss_that_is_no_number_ends_before_its_step() -> None:
+def test_a_nan_loss_ends_training_before_the_update() -> None:
     model = make_model(squared)
     x = X.copy()
     x[20] = np.nan
@@ -140,7 +140,7 @@ def test_a_loss_that_is_no_number_ends_before_its_step() -> None:
     assert np.isnan(history["loss"][0])
 
 
-def test_evaluation_amid_training_and_fit_amid_a_tape() -> None:
+def test_evaluation_during_training_and_fit_under_a_tape() -> None:
     model, found = make_model(squared), []
     hook = callbacks.LambdaCallback(
         on_epoch_end=lambda *_: found.append(model.evaluate(X, Y, verbose=0, return_dict=True))

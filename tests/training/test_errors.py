@@ -1,4 +1,4 @@
-"""Wrong calls, and losses that are not finite."""
+"""Invalid calls, and losses that are not finite."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from cnet import Sequential, layers
 
 VALIDATION = {"validation_data": (X, IDS)}
 DATA = {"x": X, "y": IDS}
-# What is given in place of good data, the error, and what it says.
+# Arguments in place of valid data, the error, and its message.
 WRONG_DATA: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"x": X[:, :5]}, ValueError, r"x: expected shape \(batch, 6\), got \(77, 5\)"),
     ({"x": X[:, 0]}, ValueError, r"x: expected shape \(batch, 6\), got \(77,\)"),
@@ -116,7 +116,7 @@ WRONG_CALLS = [
     WRONG_CALLS,
     ids=[f"{call}: {message}" for call, _, _, message in WRONG_CALLS],
 )
-def test_a_wrong_call_says_so_and_leaves_the_model_as_it_was(
+def test_an_invalid_call_leaves_the_model_unchanged(
     call: str, wrong: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     model, twin = (make_model(5, optimizer=momentum(), metrics=["acc"]) for _ in range(2))
@@ -129,7 +129,7 @@ def test_a_wrong_call_says_so_and_leaves_the_model_as_it_was(
     assert bits(model) == before
     assert model.history is history
     assert model.optimizer.iterations == twin.optimizer.iterations
-    # Velocities, shuffles and seeds too:
+    # Including velocities, shuffles and seeds:
     assert model.fit(X, IDS, verbose=0).history == twin.fit(X, IDS, verbose=0).history
     assert bits(model) == bits(twin)
 
@@ -164,7 +164,7 @@ def test_calls_before_compile_are_refused(call: str) -> None:
         (np.eye(4)[IDS[:9]], r"x has 77 samples, y has 9"),
     ],
 )
-def test_wrong_one_hot_labels_are_refused(labels: Array, message: str) -> None:
+def test_invalid_one_hot_labels_are_refused(labels: Array, message: str) -> None:
     with pytest.raises(ValueError, match=rf"^fit: {message}"):
         make_model(5, loss=ONE_HOT).fit(X, labels)
 
@@ -180,7 +180,7 @@ def test_one_hot_labels_of_a_single_class(dtype: type) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_nan_in_the_data_ends_training_before_its_update(dtype: str) -> None:
+def test_nan_in_the_data_ends_training_before_the_update(dtype: str) -> None:
     model, twin = (make_model(5, dtype=dtype, optimizer=momentum()) for _ in range(2))
     message = (
         r"^fit: epoch 1: the loss is not finite at batch 3: the input is not finite in sample 20$"
@@ -240,8 +240,8 @@ def ones(*at: int, value: float = 1.0) -> Any:
     ],
 )
 @pytest.mark.parametrize("shuffle", [True, False])
-def test_what_is_to_blame_is_named(loss: str, x: Any, y: Any, message: str, shuffle: bool) -> None:
-    """A sample by its number in the arrays, however they are shuffled."""
+def test_the_error_names_the_cause(loss: str, x: Any, y: Any, message: str, shuffle: bool) -> None:
+    """A sample is named by its number in the arrays, also if they are shuffled."""
     one = cnet.initializers.Ones()
     model = Sequential([layers.Dense(3, kernel_initializer=one, name="top")])
     model.compile("sgd", loss)
@@ -249,7 +249,7 @@ def test_what_is_to_blame_is_named(loss: str, x: Any, y: Any, message: str, shuf
         model.fit(x, y, verbose=0, shuffle=shuffle)
 
 
-def test_a_penalty_is_to_blame() -> None:
+def test_the_error_names_a_penalty() -> None:
     one = cnet.initializers.Constant(1e10)
     penalty = cnet.regularizers.L2(1e300)
     model = Sequential([layers.Dense(3, kernel_initializer=one, kernel_regularizer=penalty)])
@@ -258,7 +258,7 @@ def test_a_penalty_is_to_blame() -> None:
         model.fit(ones(), ones(), verbose=0)
 
 
-def test_train_on_batch_names_itself() -> None:
+def test_the_error_names_train_on_batch() -> None:
     model = make_model(5)
     before = bits(model)
     with pytest.raises(FloatingPointError, match=r"^train_on_batch: the loss is not finite"):

@@ -1,4 +1,4 @@
-"""Ctrl-C, exceptions, and other threads amid a call."""
+"""Ctrl-C, exceptions, and other threads during a call."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from cnet.training.loop import Loop
 
 # -- Interruptions and threads ---------------------------------------------------------------------
 
-# The delay from the signal to the exception is measured inside: processes start and end in their
-# own time. Whatever else the machine does can only lengthen it: the shortest of three is meant.
+# The program measures the delay from the signal to the exception. A busy machine can only lengthen it, so
+# the shortest of three counts.
 INTERRUPTED = """
 import os, signal, sys, threading, time
 import numpy as np
 import cnet
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever the tests were started with
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which the parent may have changed
 
 call, whole = sys.argv[1], sys.argv[2:] == ["whole"]
-# So much work that it takes more threads than one.
+# Enough work for more than one thread.
 model = cnet.Sequential([cnet.layers.Dense(64, "relu"), cnet.layers.Dense(4, "softmax")])
 model.compile("sgd", "sparse_categorical_crossentropy")
 
-def data(samples):  # of one number, so that it takes no memory
+def data(samples):  # broadcast, so that it takes no memory
     return np.broadcast_to(np.uint8(1), (samples, 512)), np.broadcast_to(np.uint8(1), samples)
 
 def run(samples, **options):
@@ -81,13 +81,13 @@ assert model.optimizer.iterations == steps + 2
 
 
 @pytest.mark.parametrize("call", ["fit", "fit whole", "evaluate", "predict"])
-def test_ctrl_c_ends_a_call_at_once_and_the_model_stays_usable(call: str) -> None:
+def test_ctrl_c_stops_a_call_at_once_and_the_model_stays_usable(call: str) -> None:
     command = [sys.executable, "-c", INTERRUPTED, *call.split()]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     assert result.returncode == 0, result.stderr
 
 
-# On one CPU, one thread goes on while the other has not yet looked whether to end.
+# On one CPU, one thread continues before the other has checked whether to end.
 FAILING = """
 import os
 import numpy as np
@@ -120,7 +120,7 @@ def test_exceptions_end_training_on_all_threads() -> None:
 
 
 def fit_in_a_thread(model: Sequential, callback: cnet.callbacks.Callback) -> threading.Thread:
-    """Begin an epoch of some tenths of a second in another thread."""
+    """Start an epoch of some tenths of a second in another thread."""
     x, y = np.broadcast_to(np.uint8(1), (400_000, 6)), np.broadcast_to(np.uint8(1), 400_000)
     options = {"batch_size": 1, "callbacks": [callback], "verbose": 0}
     thread = threading.Thread(target=lambda: model.fit(x, y, **options))

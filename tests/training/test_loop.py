@@ -1,4 +1,4 @@
-"""Epochs: parity with the reference, gradients, bits."""
+"""Epochs: parity with the reference, gradients, equal bits."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from cnet import Sequential, layers, losses, optimizers, reference
 # -- Parity with the reference ---------------------------------------------------------------------
 
 WIDTHS, STEPS, BATCH = (9, 7), 100, 8  # 10 epochs of 10 batches, the last of 5 samples
-# Down and up through the layers, the sum over the batch, and the softmax.
+# Forward and backward through the layers, the sum over the batch, and the softmax.
 GRADIENT_ROUNDINGS = 2 * (6 + sum(WIDTHS) + 4) + BATCH + ELEMENTARY_ROUNDINGS
 
 
@@ -37,7 +37,7 @@ def assert_close(
 
 
 def seed_of_the_next_compile() -> int:
-    """Return the seed of the shuffles of the model that is compiled next."""
+    """Return the shuffle seed of the next model to be compiled."""
     cnet.utils.set_random_seed(7)
     seed = cnet.random.next_seed()
     cnet.utils.set_random_seed(7)
@@ -49,7 +49,7 @@ def seed_of_the_next_compile() -> int:
 @pytest.mark.parametrize(
     ("learning_rate", "decay", "nesterov"), [(0.1, 0, False), (0.05, 0.9, False), (0.05, 0.9, True)]
 )
-def test_sgd_trains_as_the_reference(
+def test_sgd_matches_the_reference(
     learning_rate: float, decay: float, nesterov: bool, loss: str, dtype: str
 ) -> None:
     x, labels = X.astype(dtype), LABELS[loss]
@@ -79,7 +79,7 @@ def test_sgd_trains_as_the_reference(
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("loss", LABELS)
 @pytest.mark.parametrize("name", ["rmsprop", "adam"])
-def test_other_optimizers_train_as_the_reference(name: str, loss: str, dtype: str) -> None:
+def test_other_optimizers_match_the_reference(name: str, loss: str, dtype: str) -> None:
     x, labels = X.astype(dtype), LABELS[loss]
     model = make_model(*WIDTHS, dtype=dtype, loss=loss, optimizer=name)
     model.optimizer.learning_rate = 0.01
@@ -105,13 +105,13 @@ def test_other_optimizers_train_as_the_reference(name: str, loss: str, dtype: st
 
 
 def dense(units: int, activation: str | None = None, **options: Any) -> layers.Dense:
-    # With a bias of zeros, a unit that sees nothing but zeros would sit on the kink of its relu.
+    # With a zero bias, a unit with only zero inputs would be at the kink of its relu.
     options = {"bias_initializer": "random_uniform", "dtype": "float64"} | options
     return layers.Dense(units, activation, **options)
 
 
 def positive(units: int, activation: str | None) -> layers.Dense:
-    """Return a layer whose outputs are between 0.75 and 1.25 if it sees probabilities."""
+    """Return a layer whose outputs are between 0.75 and 1.25 if its inputs are probabilities."""
     kernel = cnet.initializers.RandomUniform(-0.25, 0.25, seed=1)
     return dense(units, activation, kernel_initializer=kernel, bias_initializer="ones")
 
@@ -124,7 +124,7 @@ def rescaling(scale: float, offset: float) -> layers.Rescaling:
     return layers.Rescaling(scale, offset, dtype="float64")
 
 
-# Those named logits are trained with from_logits=True.
+# Those named "logits" are trained with from_logits=True.
 NETWORKS: dict[str, Callable[[], list[layers.Layer]]] = {
     "one layer": lambda: [dense(4, "softmax")],
     "relu": lambda: [dense(9, "relu"), dense(7, "relu"), dense(4, "softmax")],
@@ -162,11 +162,11 @@ NETWORKS: dict[str, Callable[[], list[layers.Layer]]] = {
 def gradient_bound(model: Sequential, x: Array, smallest_probability: float) -> float:
     """Bound the error of a central difference of the model's loss.
 
-    As a weight changes, the outputs change by its input times the paths to them, at most `speed`.
+    The derivative of the outputs by a weight is its input times the paths to them, at most `speed`.
     relu, softmax and log Z have derivatives of at most 1, so by Faà di Bruno's formula the third
-    derivative of two of them, one after the other, is at most 5 speed³; that of log p has 1 / p³.
+    derivative of a composition of two is at most 5 speed³; that of log p has a factor 1 / p³.
     """
-    speed = 3 * max(1.0, abs(x).max())  # no Rescaling above scales by more
+    speed = 3 * max(1.0, abs(x).max())  # the largest scale of a Rescaling above
     kernels = [weight.numpy() for weight in model.weights if weight.name == "kernel"]
     for kernel in kernels:
         speed *= max(1.0, abs(kernel).sum(axis=0).max())
@@ -208,20 +208,22 @@ def test_gradients_of_whole_networks(name: str, labels: str) -> None:
             assert not gradient.any(), weight.path
 
 
-# -- The same bits; see also test_same_bits.py -----------------------------------------------------
+# -- Equal bits; see also test_same_bits.py -----------------------------------------------------
 
-SIZES = [1, 15, 16, 17, 33, 100]  # they straddle the panels' widths
+SIZES = [1, 15, 16, 17, 33, 100]  # around the widths of panels
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("width", SIZES)
 @pytest.mark.parametrize("features", SIZES)
-def test_a_prediction_has_the_bits_of_its_sample_alone(
+def test_a_prediction_has_the_bits_of_a_single_sample(
     features: int, width: int, dtype: str
 ) -> None:
     hidden = layers.Dense(width, "relu", dtype=dtype)
     model = Sequential([hidden, layers.Dense(5, dtype=dtype), layers.Softmax(dtype=dtype)])
-    x = np.random.default_rng(0).normal(size=(150, features))  # more than a block of the engine
+    x = np.random.default_rng(0).normal(
+        size=(150, features)
+    )  # more than a prediction block of the engine
     whole = model.predict(x, verbose=0)
     assert whole.shape == (150, 5)
     for i in range(0, 150, 7):
@@ -246,7 +248,7 @@ def test_an_evaluation_does_not_depend_on_the_batch_size(dtype: str) -> None:
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "rmsprop", "adam"])
-def test_a_seed_decides_every_bit(optimizer: str) -> None:
+def test_a_seed_determines_every_bit(optimizer: str) -> None:
     def train(seed: int) -> list[Any]:
         model = make_model(9, 7, optimizer=optimizer, seed=seed)
         history = model.fit(X, IDS, batch_size=5, epochs=3, verbose=0)
@@ -257,8 +259,8 @@ def test_a_seed_decides_every_bit(optimizer: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_bytes_rescaled_by_the_model_are_floats_rescaled_before(dtype: str) -> None:
-    """Rescaling rounds its scale to the model's type, and the product once; see test_layers.py."""
+def test_rescaling_bytes_in_the_model_or_before(dtype: str) -> None:
+    """Rescaling rounds its scale to the dtype, and the product once; see test_layers.py."""
     images = np.random.default_rng(0).integers(256, size=(50, 4, 5)).astype(np.uint8)
     floats = images.astype(dtype) * np.dtype(dtype).type(1 / 255)
     y = np.arange(50) % 3
@@ -271,6 +273,6 @@ def test_bytes_rescaled_by_the_model_are_floats_rescaled_before(dtype: str) -> N
         history = model.fit(x, y, batch_size=7, epochs=3, verbose=0)
         results.append([history.history, bits(model), model.predict(x, verbose=0).tobytes()])
     assert results[0] == results[1]
-    # The scale, the product, and a division where a user would divide.
+    # Roundings of the scale, the product, and the division by a user.
     rescaled = layers.Rescaling(1 / 255, dtype=dtype)(images)
     assert (abs(rescaled - images / 255) <= relative_bound(2, dtype) * images / 255).all()

@@ -1,4 +1,4 @@
-"""The figures of metrics: what they see in training and in evaluations, weighted or not."""
+"""Metrics in training and evaluation, weighted or not: the data that they see."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from cnet import Sequential, callbacks, layers, losses, metrics, optimizers
 
 
 class Seen(metrics.Metric):
-    """Keeps what it was shown."""
+    """Stores its arguments."""
 
     name = "seen"
 
@@ -43,7 +43,7 @@ def outputs_of(seen: Seen) -> Array:
     return np.concatenate([predictions for _, predictions, _ in seen.batches])
 
 
-# Where the loss ends: fused with a softmax, or at the last layer's output.
+# Outputs of the loss: fused with a softmax, or of the last layer.
 HEADS: dict[str, tuple[list[Any], Any]] = {
     "softmax": ([4, "softmax"], losses.SparseCategoricalCrossentropy()),
     "logits": ([4, None], losses.SparseCategoricalCrossentropy(from_logits=True)),
@@ -64,7 +64,7 @@ def model_of(head: str, dtype: str, *seen: Any, rate: float = 0.5) -> Sequential
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("head", HEADS)
-def test_metrics_see_what_training_saw(head: str, dtype: str) -> None:
+def test_metrics_see_the_predictions_of_training(head: str, dtype: str) -> None:
     seen = Seen()
     model, twin = model_of(head, dtype, seen), model_of(head, dtype)
     model.fit(X, IDS, batch_size=10, shuffle=False, verbose=0)
@@ -81,7 +81,7 @@ def test_metrics_see_what_training_saw(head: str, dtype: str) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("head", HEADS)
-def test_metrics_see_what_an_evaluation_saw(head: str, dtype: str) -> None:
+def test_metrics_see_the_predictions_of_an_evaluation(head: str, dtype: str) -> None:
     seen = Seen()
     model = model_of(head, dtype, seen)
     expected = model.predict(X, verbose=0).tobytes()
@@ -96,7 +96,7 @@ def test_metrics_see_what_an_evaluation_saw(head: str, dtype: str) -> None:
 
 @pytest.mark.parametrize("hooked", [False, True])
 def test_shuffled_labels_are_those_of_the_outputs(hooked: bool) -> None:
-    # A learning rate of 0: the outputs tell which samples they belong to.
+    # With a learning rate of 0 the outputs identify their samples.
     seen = Seen()
     model = model_of("softmax", "float32", seen, rate=0.0)
     expected = {
@@ -113,8 +113,8 @@ def test_shuffled_labels_are_those_of_the_outputs(hooked: bool) -> None:
             assert expected[row.tobytes()] == (label, pytest.approx(weight, rel=1e-6))
 
 
-def test_figures_of_an_evaluation_do_not_depend_on_batches_or_threads() -> None:
-    x, y = np.tile(X, (260, 1)), np.tile(IDS, 260)  # three blocks of what metrics are shown
+def test_evaluations_do_not_depend_on_batches_or_threads() -> None:
+    x, y = np.tile(X, (260, 1)), np.tile(IDS, 260)  # three blocks of predictions for metrics
     model = make_model(9, metrics=["sparse_top_k_categorical_accuracy", Seen()])
     model.compile("sgd", ONE_HOT, metrics=["mse", metrics.AUC(), Seen()])
     labels = np.eye(4)[y]
@@ -135,7 +135,7 @@ def test_figures_of_an_evaluation_do_not_depend_on_batches_or_threads() -> None:
 
 
 @pytest.mark.parametrize("loss", LABELS)
-def test_metrics_count_all_alike_and_weighted_ones_by_their_weights(loss: str) -> None:
+def test_only_weighted_metrics_use_sample_weights(loss: str) -> None:
     model = make_model(9, loss=loss)
     model.compile(optimizers.SGD(0.0), loss, metrics=["accuracy"], weighted_metrics=["accuracy"])
     right = model.predict(X, verbose=0).argmax(axis=1) == IDS
@@ -157,7 +157,7 @@ def test_metrics_count_all_alike_and_weighted_ones_by_their_weights(loss: str) -
         assert logs["weighted_accuracy"] == pytest.approx(weighted, rel=1e-12)
 
 
-def test_class_weights_are_weights() -> None:
+def test_class_weights_apply_to_weighted_metrics() -> None:
     model = make_model(9)
     model.compile(optimizers.SGD(0.0), SPARSE, weighted_metrics=["accuracy"])
     right = model.predict(X, verbose=0).argmax(axis=1) == IDS
@@ -187,17 +187,17 @@ def test_functions_and_losses_are_metrics() -> None:
     model = make_model(9, loss=ONE_HOT, metrics=[surprise, losses.CategoricalCrossentropy()])
     logs = model.evaluate(X, LABELS[ONE_HOT], verbose=0, return_dict=True)
     assert list(logs) == ["loss", "surprise", "categorical_crossentropy"]
-    # In float32: the labels' product is exact, the logarithm's error below one in 2²³.
+    # In float32 the product with the labels is exact, and the relative error of the logarithm below 2⁻²³.
     assert logs["surprise"] == pytest.approx(logs["loss"], rel=1e-6)
     assert logs["categorical_crossentropy"] == pytest.approx(logs["loss"], rel=1e-6)
 
 
-# -- Errors, and what is asked afterwards ----------------------------------------------------------
+# -- Errors, and results afterwards ----------------------------------------------------------
 
 
 @pytest.mark.parametrize("call", ["fit", "train_on_batch"])
 @pytest.mark.parametrize("source", ["arrays", "batches"])
-def test_a_metric_that_cannot_take_the_labels_fails_before_a_step(call: str, source: str) -> None:
+def test_a_metric_that_refuses_the_labels_fails_before_a_step(call: str, source: str) -> None:
     model = make_model(5, metrics=["precision"])
     before = bits(model)
     batches = source == "batches" and call == "fit"
@@ -209,14 +209,14 @@ def test_a_metric_that_cannot_take_the_labels_fails_before_a_step(call: str, sou
 
 
 @pytest.mark.parametrize("data", [(X, IDS), (iter([(X, IDS)]),)], ids=["arrays", "batches"])
-def test_a_rehearsal_leaves_no_trace(data: Any) -> None:
+def test_the_trial_update_of_metrics_leaves_no_trace(data: Any) -> None:
     seen = Seen()
     model = make_model(5, metrics=[seen])
     model.fit(*data, batch_size=77, verbose=0)
     assert [len(labels) for labels, _, _ in seen.batches] == [77]
 
 
-def test_the_latest_figures() -> None:
+def test_get_metrics_result() -> None:
     model = make_model(5, metrics=["accuracy", "sparse_top_k_categorical_accuracy"])
     expected = model.evaluate(X, IDS, verbose=0, return_dict=True)
     assert model.get_metrics_result() == expected

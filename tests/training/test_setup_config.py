@@ -1,4 +1,4 @@
-"""What compile was told, in model files; and classes and functions that users wrote."""
+"""The arguments of compile in model files, and custom classes and functions."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_without_compile(tmp_path: Path) -> None:
     assert models.load_model(tmp_path / "model.safetensors", compile=False).optimizer is None
 
 
-# -- Classes and functions of users ------------------------------------------------------------------
+# -- Custom classes and functions ------------------------------------------------------------------
 
 
 class Mine(layers.Dense):
@@ -122,7 +122,7 @@ OBJECTS: dict[str, Any] = {
 }
 
 
-def test_what_users_wrote(tmp_path: Path) -> None:
+def test_custom_classes_and_functions(tmp_path: Path) -> None:
     model = MyModel([layers.Input((4,)), Mine(7)])
     model.compile(MyOptimizer(MySchedule(0.5)), "mse", metrics=[MyMetric(name="m"), bias])
     path = saved(model, tmp_path)
@@ -154,7 +154,7 @@ def test_a_function_for_the_learning_rate(tmp_path: Path) -> None:
         models.load_model(path)
 
 
-def test_what_has_no_description(tmp_path: Path) -> None:
+def test_objects_without_a_config(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     layer = layers.Dense(3, kernel_initializer=lambda shape, dtype: np.zeros(shape, dtype))
     with pytest.raises(TypeError, match=r"kernel_initializer: .* can't be described"):

@@ -1,4 +1,4 @@
-"""Arrays and batches: what epochs are made of, and how they end."""
+"""Arrays and batches as data: the batches of epochs, and their end."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from support.classifiers import (
 from cnet import callbacks, optimizers
 
 
-class Again:
-    """An iterable that begins anew and doesn't know its length."""
+class Restartable:
+    """An iterable of unknown length that can be iterated repeatedly."""
 
     def __init__(self, batches: list[Any]) -> None:
         self.batches = batches
@@ -34,7 +34,7 @@ class Again:
 
 
 class Count(callbacks.Callback):
-    """Counts the batches of epochs, and looks whether their hooks come in turn."""
+    """Counts the batches of epochs, and checks the order of their hooks."""
 
     def __init__(self) -> None:
         self.epochs: list[int] = []
@@ -65,18 +65,18 @@ def fit_counting(*data: Any, **options: Any) -> tuple[list[int], Any]:
 SOURCES = {
     "generator": lambda batches: (batch for batch in batches),
     "iterator": iter,
-    "iterable": Again,
+    "iterable": Restartable,
     "PyDataset": Dataset,
     "of lists": lambda batches: (list(batch) for batch in batches),
 }
 
 
-# -- The same as arrays ----------------------------------------------------------------------------
+# -- Equality with arrays ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("hooked", [False, True])
 @pytest.mark.parametrize("kind", SOURCES)
-def test_batches_are_train_on_batch_one_after_the_other(kind: str, hooked: bool) -> None:
+def test_fit_on_batches_equals_train_on_batch(kind: str, hooked: bool) -> None:
     model, twin = (
         make_model(
             9, optimizer=momentum(), metrics=["accuracy", "sparse_top_k_categorical_accuracy"]
@@ -103,10 +103,10 @@ def test_batches_are_train_on_batch_one_after_the_other(kind: str, hooked: bool)
     ],
     ids=["schedule", "accumulation", "average", "clipping"],
 )
-def test_optimizers_don_t_see_how_batches_come(optimizer: Any) -> None:
+def test_optimizers_do_not_depend_on_the_source_of_batches(optimizer: Any) -> None:
     model, twin = make_model(9, optimizer=optimizer()), make_model(9, optimizer=optimizer())
     tens = [10] * 7 + [7]
-    model.fit(Again(in_batches(X, IDS, sizes=tens)), epochs=3, verbose=0)
+    model.fit(Restartable(in_batches(X, IDS, sizes=tens)), epochs=3, verbose=0)
     twin.fit(X, IDS, batch_size=10, epochs=3, shuffle=False, verbose=0)
     assert bits(model) == bits(twin)
     assert model.optimizer.iterations == twin.optimizer.iterations
@@ -115,7 +115,7 @@ def test_optimizers_don_t_see_how_batches_come(optimizer: Any) -> None:
 
 @pytest.mark.parametrize("shuffle", [False, True])
 @pytest.mark.parametrize("hooked", [False, True])
-def test_epochs_of_some_steps_go_on_through_the_arrays(shuffle: bool, hooked: bool) -> None:
+def test_epochs_of_some_steps_continue_through_the_arrays(shuffle: bool, hooked: bool) -> None:
     model, twin = (make_model(9, optimizer=momentum()) for _ in range(2))
     hooks = [Count()] if hooked else []
     steps = {"steps_per_epoch": 1, "epochs": 22}  # 11 batches of 7: two passes
@@ -133,7 +133,7 @@ def test_class_weights_of_batches() -> None:
     assert bits(model) == bits(twin)
 
 
-def test_a_data_set_takes_its_batches_in_new_orders() -> None:
+def test_a_dataset_is_shuffled_every_epoch() -> None:
     source = Dataset(in_batches(X, IDS))
     make_model(5).fit(source, epochs=3, verbose=0)
     logs = [source.log[8 * n : 8 * n + 8] for n in range(3)]
@@ -147,7 +147,7 @@ def test_a_data_set_takes_its_batches_in_new_orders() -> None:
 
 
 @pytest.mark.parametrize("kind", SOURCES)
-def test_evaluating_batches_is_evaluating_arrays(kind: str) -> None:
+def test_evaluating_batches_equals_evaluating_arrays(kind: str) -> None:
     model = make_model(9, metrics=["accuracy", "sparse_top_k_categorical_accuracy"])
     expected = model.evaluate(X, IDS, sample_weight=WEIGHTS, verbose=0)
     figures = model.evaluate(SOURCES[kind](in_batches(X, IDS, WEIGHTS)), verbose=0)
@@ -156,13 +156,13 @@ def test_evaluating_batches_is_evaluating_arrays(kind: str) -> None:
 
 @pytest.mark.parametrize("parts", [1, 2, 3])
 @pytest.mark.parametrize("kind", SOURCES)
-def test_predicting_batches_is_predicting_arrays(kind: str, parts: int) -> None:
+def test_predicting_batches_equals_predicting_arrays(kind: str, parts: int) -> None:
     model = make_model(9)
     batches = in_batches(*(X, IDS, WEIGHTS)[:parts])
     assert model.predict(SOURCES[kind](batches), verbose=0).tobytes() == model(X).tobytes()
 
 
-def test_a_batch_of_samples_alone_needs_no_tuple() -> None:
+def test_batches_of_samples_need_no_tuple() -> None:
     model = make_model(9)
     batches = (x for (x,) in in_batches(X))
     assert model.predict(batches, verbose=0).tobytes() == model(X).tobytes()
@@ -178,7 +178,7 @@ def test_steps_of_an_evaluation_and_a_prediction(hooked: bool) -> None:
     assert model.evaluate(generator(X, IDS), **options) == pytest.approx(expected, rel=1e-14)
     assert model.predict(X, 9, **options).tobytes() == model(X[:27]).tobytes()
     assert model.predict(generator(X), **options).tobytes() == model(X[:27]).tobytes()
-    # Without a batch size the arrays are so many batches.
+    # Without a batch size, steps divide the arrays into batches.
     assert len(model.predict(X, **options)) == len(X)
 
 
@@ -193,7 +193,7 @@ def test_validation_on_batches() -> None:
     assert source.log == 2 * ["begin", *range(6), "end"], "in their order, anew for each epoch"
 
 
-def test_validation_steps_begin_anew_with_arrays_and_go_on_with_a_generator() -> None:
+def test_validation_steps_restart_with_arrays_and_continue_with_a_generator() -> None:
     frozen = {"optimizer": optimizers.SGD(0.0)}
     options: dict[str, Any] = {"epochs": 2, "verbose": 0, "validation_steps": 2}
     model = make_model(9, **frozen)
@@ -207,17 +207,17 @@ def test_validation_steps_begin_anew_with_arrays_and_go_on_with_a_generator() ->
     np.testing.assert_allclose(batches, [expected, next_two], rtol=1e-14)
 
 
-# -- How many batches, and what if there are no more -----------------------------------------------
+# -- Numbers of batches, and the end of data -----------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("data", "options", "expected", "steps"),
     [
         ((X, IDS), {"batch_size": 7, "steps_per_epoch": 11}, [11, 11], 11),
-        ((X, IDS), {"steps_per_epoch": 4}, [4, 4], 4),  # of 20 samples
-        ((Again(in_batches(X, IDS)),), {}, [6, 6], None),
-        ((Again(in_batches(X, IDS)),), {"steps_per_epoch": 3}, [3, 3], 3),
-        ((Again(in_batches(X, IDS)),), {"steps_per_epoch": 6}, [6, 6], 6),
+        ((X, IDS), {"steps_per_epoch": 4}, [4, 4], 4),  # batches of 20 samples
+        ((Restartable(in_batches(X, IDS)),), {}, [6, 6], None),
+        ((Restartable(in_batches(X, IDS)),), {"steps_per_epoch": 3}, [3, 3], 3),
+        ((Restartable(in_batches(X, IDS)),), {"steps_per_epoch": 6}, [6, 6], 6),
         ((Dataset(in_batches(X, IDS)),), {}, [6, 6], 6),
         ((Dataset(in_batches(X, IDS)),), {"steps_per_epoch": 2}, [2, 2], 2),
     ],
@@ -234,13 +234,11 @@ def test_steps_of_an_epoch(data: Any, options: Any, expected: list[int], steps: 
     [
         ((X, IDS), {"batch_size": 8, "steps_per_epoch": 4}, [4, 4, 2, 4]),
         ((X, IDS), {"batch_size": 8, "steps_per_epoch": 12}, [10, 10, 10, 10]),
-        ((Again(in_batches(X, IDS)),), {"steps_per_epoch": 4}, [4, 2, 4, 2]),
+        ((Restartable(in_batches(X, IDS)),), {"steps_per_epoch": 4}, [4, 2, 4, 2]),
         ((Dataset(in_batches(X, IDS)),), {"steps_per_epoch": 4}, [4, 2, 4, 2]),
     ],
 )
-def test_a_pass_that_ends_amid_an_epoch_ends_it(
-    data: Any, options: Any, expected: list[int]
-) -> None:
+def test_an_epoch_ends_with_the_data(data: Any, options: Any, expected: list[int]) -> None:
     with pytest.warns(UserWarning, match=r"fit: epoch \d: x ran out of data after \d+ of \d+ bat"):
         epochs, history = fit_counting(*data, epochs=4, **options)
     assert epochs == expected
@@ -255,7 +253,7 @@ def test_a_pass_that_ends_amid_an_epoch_ends_it(
         (3, [3, 3, 0], "epoch 3: x ran out of data after 0 of 3 batches"),
     ],
 )
-def test_a_generator_that_runs_dry_ends_training(
+def test_an_exhausted_generator_ends_training(
     steps: int | None, expected: list[int], message: str
 ) -> None:
     with pytest.warns(UserWarning, match=rf"^fit: {message}") as warned:
@@ -273,7 +271,7 @@ def test_a_generator_may_end_with_training(options: dict[str, int]) -> None:
     assert sum(epochs) == 6
 
 
-def test_data_that_never_ends() -> None:
+def test_infinite_data() -> None:
     def endless() -> Iterator[Any]:
         while True:
             yield from in_batches(X, IDS)
@@ -303,7 +301,7 @@ def test_too_few_steps_for_a_call(call: str) -> None:
         getattr(make_model(5), call)(generator(X, IDS), steps=9, verbose=0)
 
 
-def test_validation_data_that_has_ended_has_no_figures() -> None:
+def test_exhausted_validation_data_has_no_results() -> None:
     with pytest.warns(UserWarning, match="fit: validation_data: x ran out of data in an epoch be"):
         history = make_model(5).fit(X, IDS, epochs=2, validation_data=generator(X, IDS), verbose=0)
     assert [len(values) for values in history.history.values()] == [2, 1]

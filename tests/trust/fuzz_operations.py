@@ -77,7 +77,7 @@ def filled(source: Source, shape: tuple[int, ...], dtype: str) -> Array:
     return array
 
 
-def laid_out(source: Source, array: Array) -> Array:
+def with_layout(source: Source, array: Array) -> Array:
     """Return the same values, or some of them, in another order of memory."""
     match source.below(8):
         case 0:
@@ -117,7 +117,7 @@ def argument(
     array = filled(source, shape, dtype)
     if source.seldom():
         return source.one_of([None, array.tolist(), 3, "text", [[1.0], [1.0, 2.0]]])
-    return laid_out(source, array) if source.seldom() else array
+    return with_layout(source, array) if source.seldom() else array
 
 
 def destination(source: Source, arguments: dict[str, Any], make: Callable[[str], Any]) -> Any:

@@ -88,7 +88,7 @@ def state_of(thing: Any) -> Any:
     )
 
 
-def verdict(error: BaseException, call: Call, spoiled: list[Hostile]) -> str | None:
+def fault_of(error: BaseException, call: Call, spoiled: list[Hostile]) -> str | None:
     """Return what is wrong with an exception, None if it is documented."""
     if isinstance(error, MemoryError):
         is_told = MemoryError in call.raises or any(each.is_huge for each in spoiled)
@@ -121,7 +121,7 @@ def make(seed: int, number: int, *, tell: bool = False) -> tuple[str, str | None
         function(**arguments)
     except BaseException as error:  # noqa: BLE001 # whatever comes is looked at
         signal.alarm(0)
-        wrong = verdict(error, call, spoiled)
+        wrong = fault_of(error, call, spoiled)
         if tell:
             traceback.print_exc()
         # What is learnt from before it fails: earlier batches, and a first batch's shape.

@@ -203,7 +203,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 
 
 @pytest.mark.parametrize("allowed", [0, 1, 2])
-def test_threads_that_the_system_refuses_are_done_without(allowed: int, preloaded: Path) -> None:
+def test_calls_work_without_threads_that_the_system_refuses(allowed: int, preloaded: Path) -> None:
     threads = run_program(SETUP + THREADS, allowed, timeout=60, LD_PRELOAD=str(preloaded))
     assert threads == 1 + allowed
 
@@ -241,6 +241,6 @@ print(json.dumps(outcomes))
 """
 
 
-def test_memory_that_the_system_refuses() -> None:
+def test_memory_limits_raise_memory_error() -> None:
     outcomes = run_program(LIMIT, timeout=60)
     assert outcomes == dict.fromkeys(outcomes, "MemoryError")

@@ -113,7 +113,7 @@ def test_samples_and_rows_overwritten(amount: Callable[[int, int, int], int]) ->
         ("predict", "x"),
     ],
 )
-def test_memory_that_is_read_is_not_moved(call: str, which: str) -> None:
+def test_arrays_cannot_be_resized_while_they_are_read(call: str, which: str) -> None:
     x, y = arrays("ids")
     given = {"x": x, "y": y, "sample_weight": np.ones(ROWS, np.float32)}
     array, told = given[which], list[str]()

@@ -61,7 +61,7 @@ def same(a: Any, b: Any) -> bool:
 
 
 @given(x=forms(ROWS, FEATURES), y=forms(ROWS, CLASSES))
-def test_models_see_the_same_numbers(x: tuple[Array, Array], y: tuple[Array, Array]) -> None:
+def test_models_read_the_same_numbers(x: tuple[Array, Array], y: tuple[Array, Array]) -> None:
     results = []
     for samples, labels in zip(x, y, strict=True):
         made = model()
@@ -75,7 +75,7 @@ def test_models_see_the_same_numbers(x: tuple[Array, Array], y: tuple[Array, Arr
 
 
 @given(x=forms(ROWS, FEATURES), kernel=forms(FEATURES, CLASSES), bias=forms(CLASSES))
-def test_operations_see_the_same_numbers(
+def test_operations_read_the_same_numbers(
     x: tuple[Array, Array], kernel: tuple[Array, Array], bias: tuple[Array, Array]
 ) -> None:
     results = [ops.dense_forward(*each) for each in zip(x, kernel, bias, strict=True)]
@@ -84,7 +84,7 @@ def test_operations_see_the_same_numbers(
 
 
 @given(weights=forms(FEATURES, CLASSES))
-def test_weights_take_the_same_numbers(weights: tuple[Array, Array]) -> None:
+def test_weights_store_the_same_numbers(weights: tuple[Array, Array]) -> None:
     results = []
     for each in weights:
         layer = cnet.layers.Dense(CLASSES, input_shape=(FEATURES,))

@@ -173,7 +173,7 @@ print(os.waitstatus_to_exitcode(status))
 
 
 @pytest.mark.parametrize("call", ["fit", "predict"])
-def test_a_child_that_is_forked_amid_a_batch_does_not_wait_for_lost_threads(call: str) -> None:
+def test_a_child_forked_during_a_batch_does_not_wait_for_lost_threads(call: str) -> None:
     assert run_program(HANDLER, call, timeout=60, PYTHONWARNINGS="ignore") == 7
 
 

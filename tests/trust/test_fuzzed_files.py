@@ -118,7 +118,7 @@ MANY: dict[str, Callable[[dict[str, Any]], None]] = {
 
 
 @pytest.mark.parametrize("what", ["metrics", "layers", *in_ci("models")])
-def test_much_of_something(tmp_path: Path, what: str) -> None:
+def test_descriptions_at_their_limits(tmp_path: Path, what: str) -> None:
     """Ten seconds are generous: it takes one, and took minutes where there was no limit to layers."""
     with TensorFile(CORPUS / "version-1" / "nested.safetensors") as file:
         tensors = {name: file.read(name) for name in file.entries}

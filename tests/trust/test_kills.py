@@ -109,9 +109,7 @@ def train_in_child(number: int, folder: Path, result: Path) -> int:
         os._exit(1)
 
 
-def test_every_training_that_was_killed_resumes(
-    tmp_path: Path, amount: Amount, report: Report
-) -> None:
+def test_every_killed_training_resumes(tmp_path: Path, amount: Amount, report: Report) -> None:
     delays = random.Random(1)
     wanted, kills, resumed, number = amount(10, 40, 1000), 0, 0, 0
     while kills < wanted:

@@ -105,5 +105,5 @@ def test_every_public_name_is_called(module: str) -> None:
             assert f"{module}.{name}" in names
 
 
-def test_every_argument_that_is_required_has_a_good_value() -> None:
+def test_every_required_argument_has_a_good_value() -> None:
     assert [call.name for call in CALLS if not set(call.required) <= set(call.good)] == []

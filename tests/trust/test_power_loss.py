@@ -109,7 +109,7 @@ class Disk:
                 file = in_file(file, step)
             yield file
             if any(step.kind == "write" for step in some):
-                yield from torn(file)
+                yield from partly_written(file)
 
 
 def in_folder(folder: dict[str, int], step: Step) -> dict[str, int]:
@@ -126,7 +126,7 @@ def in_file(file: File, step: Step) -> File:
     return replace(file, content=content[: step.offset] + step.data + content[end:])
 
 
-def torn(file: File) -> Iterator[File]:
+def partly_written(file: File) -> Iterator[File]:
     """Yield a file of which any blocks, or all from any byte on, are not there."""
     for length in range(len(file.content)):
         yield replace(file, content=file.content[:length])
@@ -248,7 +248,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
     return Saved(steps_of(calls), str(path), old, new)
 
 
-def test_whatever_is_lost(
+def test_every_state_after_a_power_loss(
     saved: Saved, report: Callable[[str], None], request: pytest.FixtureRequest
 ) -> None:
     kinds = [step.kind for step in saved.steps]
@@ -295,7 +295,7 @@ CARELESS_WITH_OLD_ONES = CARELESS | {
 }
 
 
-def test_less_careful_saves_are_caught(saved: Saved) -> None:
+def test_less_careful_saves_are_detected(saved: Saved) -> None:
     """The model would see it, if a save left out any of what it does, or did it in another order."""
     for change in (CARELESS_WITH_OLD_ONES if saved.old is not None else CARELESS).values():
         with pytest.raises(AssertionError, match=r"neither the old file|not on the disk"):

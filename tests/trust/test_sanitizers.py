@@ -36,15 +36,15 @@ for thread in threads:
     thread.join()
 """
 
-CRIMES = {
+FAULTS = {
     "address": (BEYOND_MEMORY, "AddressSanitizer: heap-buffer-overflow"),
     "thread": (RACE, "ThreadSanitizer: data race"),
 }
 
 
 @pytest.mark.skipif(SANITIZER is None, reason="is for a cnet that is built with a sanitizer")
-def test_a_crime_is_reported() -> None:
-    program, expected = CRIMES[str(SANITIZER)]
+def test_a_fault_is_reported() -> None:
+    program, expected = FAULTS[str(SANITIZER)]
     # Here and not where reports are collected.
     options = {
         name: value + ":log_path=stderr"

@@ -188,7 +188,7 @@ def test_a_fault_in_every_call(
 
 
 @pytest.mark.parametrize("save", ["save", *in_ci("a new file")])
-def test_a_disk_that_is_gone_from_some_call_on(
+def test_a_disk_that_fails_from_some_call_on(
     place: Place, save: str, report: Callable[[str], None]
 ) -> None:
     """Nor can then the file beside be removed; the error is still the first one."""
@@ -210,7 +210,7 @@ def test_a_disk_that_is_gone_from_some_call_on(
     report(f"{save}: a disk gone from each of {len(calls)} system calls on")
 
 
-def test_old_and_new_are_read(place: Place) -> None:
+def test_old_and_new_files_can_be_loaded(place: Place) -> None:
     """What the tests compare as bytes are models."""
     for seed, path in enumerate(place.sources):
         read, made = models.load_model(path).get_weights(), make(seed).get_weights()
@@ -279,14 +279,14 @@ def test_a_full_disk(disk: Path) -> None:
     refuse_and_keep(path, path.read_bytes())  # for a second one there is no room
 
 
-def test_a_disk_that_can_only_be_read(disk: Path) -> None:
+def test_a_read_only_disk(disk: Path) -> None:
     path = disk / "model.safetensors"
     make(0).save(path)
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     refuse_and_keep(path, path.read_bytes())
 
 
-def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
+def test_a_limit_of_the_file_size(tmp_path: Path) -> None:
     """As of a quota: part of a write is done, and no more."""
     path = tmp_path / "model.safetensors"
     make(0).save(path)
@@ -303,7 +303,7 @@ def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
+def test_a_folder_without_write_permission(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     make(0).save(path)
     tmp_path.chmod(0o500)

@@ -25,7 +25,7 @@ Y = np.ones((600, 3), np.float32)
 
 
 @pytest.fixture(autouse=True)
-def _threads_that_take_turns_often() -> Iterator[None]:
+def _frequent_thread_switches() -> Iterator[None]:
     before, limit = sys.getswitchinterval(), cnet.get_num_threads()
     sys.setswitchinterval(1e-5)
     cnet.set_num_threads(2)
@@ -91,7 +91,7 @@ def test_predictions_of_many_threads_have_the_bits_of_one(
     run_together([predict] * THREADS)
 
 
-class LookAround(callbacks.Callback):
+class UseModel(callbacks.Callback):
     """Does amid a fit what callbacks may."""
 
     def __init__(self, check: Callable[[str], None]) -> None:
@@ -109,12 +109,12 @@ class LookAround(callbacks.Callback):
 VALUES = [0.0, 0.25, 0.5, 1.0, 2.0]
 
 
-def test_threads_that_do_everything_at_once(
+def test_threads_that_make_all_calls_concurrently(
     tmp_path: Path, amount: Callable[[int, int, int], int], report: Callable[[str], None]
 ) -> None:
     base = make_base()
     models = [make_model(base, "one"), make_model(base, "two")]
-    # All weights of both models always have one value: whatever is a mix is torn. But a model's
+    # All weights of both models always have one value: whatever is a mix is partly_written. But a model's
     # values change under the other one, whose head has another: one model is looked at.
     model, neighbour = models
     outputs, losses = set(), set()
@@ -133,7 +133,7 @@ def test_threads_that_do_everything_at_once(
             case "fit":
                 model.fit(X, Y, batch_size=random.choice([16, 100, 600]), verbose=0)
             case "fit with callbacks":
-                model.fit(X, Y, batch_size=64, verbose=0, callbacks=[LookAround(check)])
+                model.fit(X, Y, batch_size=64, verbose=0, callbacks=[UseModel(check)])
             case "fit a neighbour":
                 neighbour.fit(X, Y, batch_size=32, verbose=0)
             case "train_on_batch":
@@ -189,7 +189,7 @@ def test_threads_that_do_everything_at_once(
     model.fit(X, Y, verbose=0)
 
 
-def test_two_models_with_one_frozen_base_train_at_once() -> None:
+def test_two_models_with_a_shared_frozen_base_train_concurrently() -> None:
     base = make_base()
     one, two = make_model(base, "one"), make_model(base, "two")
     meeting = threading.Barrier(2, timeout=60)
@@ -204,7 +204,7 @@ def test_two_models_with_one_frozen_base_train_at_once() -> None:
     run_together([fit(one), fit(two)])
 
 
-def test_a_prediction_waits_for_no_more_than_a_batch() -> None:
+def test_a_prediction_waits_for_at_most_a_batch() -> None:
     model = make_model(make_base(), "busy")
     model.stop_training = False
     begun = threading.Event()
