@@ -103,7 +103,7 @@ THREADPOOLCTL_FIRST = "from threadpoolctl import threadpool_info, threadpool_lim
 CNET_FIRST = """
 import cnet
 from threadpoolctl import threadpool_info, threadpool_limits
-threadpool_info()  # what it remembers of cnet's file is no obstacle
+threadpool_info()  # threadpoolctl has cached cnet's file before
 cnet.config.register_threadpoolctl()
 """
 

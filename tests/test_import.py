@@ -28,7 +28,7 @@ try:
 except ImportError as error:
     print(json.dumps(str(error)), flush=True)
 ''')
-import cnet  # which the main interpreter has all the same
+import cnet  # works in the main interpreter
 """
 
 

@@ -128,9 +128,9 @@ def test_seeds(name: str) -> None:
 
     assert draw(seed=1) == draw(seed=1)
     assert draw(seed=1) != draw(seed=2)
-    assert draw() != draw(), "without a seed, every object has one of its own"
+    assert draw() != draw(), "without a seed, every object draws one"
     initializer = initializers.get(name)
-    assert initializer((50, 2)).tolist() == initializer((50, 2)).tolist(), "which it keeps"
+    assert initializer((50, 2)).tolist() == initializer((50, 2)).tolist(), "the drawn seed is kept"
     cnet.utils.set_random_seed(1)
     first = draw()
     cnet.utils.set_random_seed(1)

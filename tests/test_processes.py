@@ -47,7 +47,7 @@ class Fork(callbacks.Callback):
 
 fork = Fork()
 model.fit(x, y, 100, verbose=0, callbacks=[fork])
-if fork.child == 0:  # the child has trained on to the end
+if fork.child == 0:  # the child has continued training to the end
     os._exit(7 if np.isfinite(model.get_weights()[0]).all() else 1)
 _, status = os.waitpid(fork.child, 0)
 print(os.waitstatus_to_exitcode(status))
@@ -94,7 +94,7 @@ time.sleep(0.1)
     ),
     "a call when the program ends": (
         0,
-        """ # of which the fit is refused, and says so
+        """ # whose fit raises an error
 import atexit
 atexit.register(lambda: model.predict(x, verbose=0))
 atexit.register(lambda: model.fit(x[:500], y[:500], verbose=0))
@@ -113,7 +113,7 @@ class Exit(callbacks.Callback):
 model.fit(x, y, 100, verbose=0, callbacks=[Exit()])
 """,
     ),
-    "an exit at once amid a call": (
+    "an exit at once during a call": (
         6,
         """
 threading.Thread(target=lambda: model.fit(x, y, 100, epochs=10**6, verbose=0)).start()
@@ -133,7 +133,7 @@ class Late:
             assert "in use" in str(error), error
 
 late = Late()
-late.itself = late  # which is freed at the very end
+late.itself = late  # freed at the very end
 threading.Thread(target=lambda: model.fit(x, y, 4000, epochs=10**6, verbose=0), daemon=True).start()
 time.sleep(0.2)
 """,

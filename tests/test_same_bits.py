@@ -28,7 +28,7 @@ from functools import partial
 from cnet import activations, layers, regularizers
 
 sys.path.insert(0, sys.argv[1])
-is_each_in_one = sys.argv[2] == "one"  # beside the small net
+is_each_in_one = sys.argv[2] == "one"  # besides the small net
 from support.instances import OPTIMIZERS, name_of
 
 def tasks():

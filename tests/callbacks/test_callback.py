@@ -262,7 +262,7 @@ def test_stopping_after_an_epoch() -> None:
     history = fit(model, epochs=9, callbacks=[on(epoch_end=stop_at(1)), record(calls)])
     assert history.epoch == [0, 1]
     assert [name for name, _ in calls[-2:]] == ["epoch_end 1", "train_end"]
-    assert fit(model, epochs=2).epoch == [0, 1], "the next fit begins anew"
+    assert fit(model, epochs=2).epoch == [0, 1], "the next fit is not stopped"
 
 
 @pytest.mark.parametrize("order", [1, -1])

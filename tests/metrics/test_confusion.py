@@ -47,7 +47,7 @@ def test_classes_that_never_occur_count_as_zero() -> None:
 
 def test_top_k_and_class_id() -> None:
     p, y = np.array([[0.1, 0.6, 0.3], [0.4, 0.4, 0.2]]), np.array([[0, 1, 1], [0, 1, 0]])
-    assert metrics.Precision(top_k=1)(y, p) == 0.5, "of equal ones the first"
+    assert metrics.Precision(top_k=1)(y, p) == 0.5, "the first of equal predictions"
     assert metrics.Recall(top_k=2)(y, p) == 1.0
     assert metrics.Precision(top_k=2)(y, p) == 0.75
     assert metrics.Precision(top_k=2, thresholds=0.35)(y, p) == 2 / 3

@@ -263,7 +263,7 @@ def test_get_and_set_weights(dtype: str) -> None:
     assert bits(other) == bits(model)
     np.testing.assert_array_equal(other(X), model(X), strict=True)
     weights[0][...] = 0
-    assert bits(other) == bits(model), "what is handed out is a copy"
+    assert bits(other) == bits(model), "get_weights returns copies"
 
 
 def test_a_model_computes_with_assigned_weights() -> None:

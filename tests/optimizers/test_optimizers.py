@@ -400,7 +400,7 @@ def test_an_ema_that_is_enabled_later_starts_from_the_weights() -> None:
     optimizer.use_ema = True
     model.fit(X, IDS, BATCH, verbose=0)
     for a, b in zip(model.get_weights(), before, strict=True):
-        assert a.tobytes() == b.tobytes(), "a mean that never moves is where it began"
+        assert a.tobytes() == b.tobytes(), "an average with momentum 1 keeps its start"
 
 
 @pytest.mark.parametrize("name", CLASSES)

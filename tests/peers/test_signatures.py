@@ -95,7 +95,7 @@ def named(cls: Any, found: Arguments) -> Arguments:
 def compare(path: str, ours: Any, theirs: Any) -> None:
     reasons = DIFFERENCES.get(path, {})
     if "" in reasons:
-        assert arguments(ours) != arguments(theirs), "no difference any more"
+        assert arguments(ours) != arguments(theirs), "the row is no longer needed"
         return
     has, expected = (named(ours, arguments(thing)) for thing in (ours, theirs))
     assert {name for name, _ in {*has, *by_name(ours)} ^ {*expected}} == set(reasons)
@@ -115,7 +115,7 @@ PUBLIC = [
 def test_classes_and_functions(path: str) -> None:
     module, _, name = path.rpartition(".")
     if path in OURS_ALONE:
-        assert not hasattr(of(keras, module), name), "no difference any more"
+        assert not hasattr(of(keras, module), name), "the row is no longer needed"
     else:
         compare(path, of(cnet, path), of(keras, path))
 

@@ -241,4 +241,4 @@ def assert_parity(name: str, arguments: Arguments, dtype: npt.DTypeLike) -> None
         assert_same_kind(actual, expected)
         error = np.abs(np.asarray(actual, np.float64) - expected)
         shapes = {key: np.shape(value) for key, value in arguments.items()}
-        assert (error <= bound).all(), f"{name} of {shapes}: off by {error.max()}"
+        assert (error <= bound).all(), f"{name} of {shapes}: error {error.max()}"

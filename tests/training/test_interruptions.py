@@ -141,7 +141,7 @@ def test_other_threads_run_during_an_epoch() -> None:
     while thread.is_alive():
         time.sleep(0.001)
         ticks += 1
-    assert ticks > 10, "were the GIL held, the first sleep would be as long as the epoch"
+    assert ticks > 10, "with the GIL held, the first sleep would last as long as the epoch"
 
 
 def test_a_model_in_training_predicts_and_refuses_to_be_trained() -> None:

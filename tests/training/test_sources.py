@@ -190,7 +190,7 @@ def test_validation_on_batches() -> None:
     expected = twin.fit(X, IDS, validation_data=(X, IDS), **options).history
     assert history["loss"] == expected["loss"]
     np.testing.assert_allclose(history["val_loss"], expected["val_loss"], rtol=1e-14)
-    assert source.log == 2 * ["begin", *range(6), "end"], "in their order, anew for each epoch"
+    assert source.log == 2 * ["begin", *range(6), "end"], "in order, once for each epoch"
 
 
 def test_validation_steps_restart_with_arrays_and_continue_with_a_generator() -> None:

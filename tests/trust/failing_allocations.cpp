@@ -1,4 +1,4 @@
-// Preloaded, lets allocations and new threads of one library fail, for tests/trust/test_allocation.py.
+// Preloaded, makes allocations and thread creation of one library fail, for tests/trust/test_allocation.py.
 
 #include <atomic>
 #include <cerrno>
@@ -47,8 +47,8 @@ void watch_library(std::uintptr_t begin, std::uintptr_t end) {
   library_begin = begin;
   library_end = end;
 }
-/// Lets the nth allocation of that many bytes or more fail from now on, and those after it if so; none if
-/// n is 0.
+/// Makes the nth allocation of at least `size` bytes from now on fail, and with `and_all_after` all later ones
+/// too; none if n is 0.
 void fail_allocation(long n, int and_all_after, size_t size) {
   failed = 0;
   least_size = size;
@@ -58,7 +58,7 @@ void fail_allocation(long n, int and_all_after, size_t size) {
 long failed_allocations() {
   return failed;
 }
-/// Lets so many threads more begin; any number if it is −1.
+/// Limits the number of new threads; −1 means no limit.
 void limit_threads(long count) {
   threads_left = count;
 }

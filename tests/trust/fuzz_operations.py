@@ -1,8 +1,8 @@
-"""Calls of every operation with arrays of any kind, as bytes describe them.
+"""Call every operation with arrays of any kind, chosen by bytes.
 
-As a program, guided by what of the engine it has reached (extra ``fuzz``; under AddressSanitizer if
-the module is built with it): ``python tests/trust/fuzz_operations.py FOLDER -max_total_time=60``,
-with libFuzzer's options.
+As a program it is a coverage-guided fuzzer with the options of libFuzzer (extra ``fuzz``; with
+AddressSanitizer if the module is built with it):
+``python tests/trust/fuzz_operations.py FOLDER -max_total_time=60``.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ TEXTS = {
     "activation": ["relu", "elu", "mish", "tanh", "nothing"],
     "loss": ["huber", "kl_divergence", "mean_squared_error", "categorical_focal_crossentropy", ""],
 }
-# The axes of a good array, of batch, inputs and outputs; others are of batch and outputs.
+# The axes of valid arrays, out of batch, inputs and outputs; other arrays are (batch, outputs).
 AXES = {"x": "bi", "y": "bi", "kernel": "io", "bias": "o", "gamma": "o", "beta": "o", "labels": "b"}
 AXES_OF_MOMENTS = {"mean": "o", "variance": "o"}
 
 
 class Source:
-    """Choices that bytes make; when they are used up, the first each time."""
+    """Choices made by bytes; the first option when the bytes are used up."""
 
     def __init__(self, data: bytes) -> None:
         self._data = iter(data)
@@ -66,10 +66,10 @@ class Source:
 
 
 def filled(source: Source, shape: tuple[int, ...], dtype: str) -> Array:
-    """Return an array that owns its memory, to the byte."""
+    """Return an array that owns exactly its memory."""
     array = np.zeros(shape, dtype)
     if array.dtype.kind in "fiu":
-        # Labels and numbers alike: mostly small, some of them huge.
+        # For labels and numbers: mostly small, some huge.
         values = [0, 1, 2, 0.5, *([np.inf, np.nan, -1, 1e30] if source.seldom() else [])]
         pattern = np.array([source.one_of(values) for _ in range(5)])
         with np.errstate(all="ignore"):
@@ -78,7 +78,7 @@ def filled(source: Source, shape: tuple[int, ...], dtype: str) -> Array:
 
 
 def with_layout(source: Source, array: Array) -> Array:
-    """Return the same values, or some of them, in another order of memory."""
+    """Return the same values, or some of them, in another memory layout."""
     match source.below(8):
         case 0:
             return np.asfortranarray(array)
@@ -102,7 +102,7 @@ def with_layout(source: Source, array: Array) -> Array:
 def argument(
     source: Source, key: str, axes: dict[str, str], sizes: dict[str, int], dtype: str
 ) -> Any:
-    """Return a value for a parameter: mostly one that fits."""
+    """Return a value for a parameter, mostly a valid one."""
     if key in TEXTS:
         return source.one_of(TEXTS[key])
     if key in SCALARS:
@@ -121,7 +121,7 @@ def argument(
 
 
 def destination(source: Source, arguments: dict[str, Any], make: Callable[[str], Any]) -> Any:
-    """Return somewhere for the result to go: an array, a part of an argument, or several of these."""
+    """Return a value for `out`: an array, a part of an argument, or several of these."""
     arrays = [value for value in arguments.values() if isinstance(value, np.ndarray)]
     match source.below(4):
         case 0:
@@ -135,7 +135,7 @@ def destination(source: Source, arguments: dict[str, Any], make: Callable[[str],
 
 
 def call(data: bytes) -> bool:
-    """Make the call that bytes describe; whether it was not refused. It raises what isn't documented."""
+    """Make the call that bytes describe; return True if it was not refused. Raise undocumented errors."""
     source = Source(data)
     name = source.one_of(ALL_NAMES)
     sizes = {axis: source.one_of(SIZES) for axis in "bio"}

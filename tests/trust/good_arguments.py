@@ -1,4 +1,4 @@
-"""What an argument of each name is when it is good: the table that malformed calls begin from."""
+"""Valid arguments by name: the table that malformed calls start from."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def probabilities() -> Any:
 
 
 def model() -> Any:
-    """Return a model with all that has a state."""
+    """Return a model with every kind of state."""
     made = cnet.Sequential(
         [
             cnet.Input((FEATURES,), name="input"),
@@ -42,13 +42,13 @@ def model() -> Any:
 
 
 def unbuilt() -> Any:
-    """Return a model that its first data builds."""
+    """Return an unbuilt model."""
     made = cnet.Sequential([layers.Dense(CLASSES, name="only")], name="unbuilt")
     made.compile(optimizers.SGD(0.1, momentum=0.9), "mse", metrics=["mae", "r2_score"])
     return made
 
 
-#: What an argument is, by its name, wherever it is not said otherwise.
+#: Valid arguments by name.
 GOOD: dict[str, Callable[[], Any]] = {
     "x": rows,
     "y": classes,
@@ -115,7 +115,7 @@ GOOD: dict[str, Callable[[], Any]] = {
     "boundaries": lambda: [1, 2],
     "momentum": lambda: 0.5,
 }
-#: Where an argument of that name is another thing.
+#: Exceptions for single calls.
 OWN: dict[str, dict[str, Callable[[], Any]]] = {
     "ops.dense_backward": {"grad": probabilities},
     "ops.softmax_backward": {"grad": probabilities},

@@ -1,8 +1,8 @@
-"""Files made to do harm, and a process that opens them: ``python hostile_files.py KIND SEED COUNT FILE``.
+"""Open hostile files in a process of its own: ``python hostile_files.py KIND SEED COUNT FILE``.
 
-Each is one of the corpus, changed: bytes that are flipped, cut, repeated, moved or taken from another
-file; or, where all checksums and sizes are put right again, what the file says. The file that is open
-when the process dies stays where it is.
+Each is a changed file of the corpus: bytes are flipped, cut, repeated, moved or taken from another file, or
+the content is changed and all checksums and sizes are corrected. If the process dies, the file that it had
+open remains.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ import cnet
 from cnet.datasets.idx import read_idx
 
 CORPUS = Path(__file__).parent / "corpus"
-MEMORY = 64 << 20  # that no small file may ask for
-SECONDS = 1.0  # of the CPU, for any of them
+MEMORY = 64 << 20  # no small file may take as much
+SECONDS = 1.0  # CPU time, for each file
 
 BYTES = [0, 1, 7, 8, 31, 32, 34, 44, 48, 57, 58, 91, 92, 93, 101, 123, 125, 127, 128, 192, 237, 255]
 VALUES: list[Any] = [
@@ -59,7 +59,7 @@ VALUES: list[Any] = [
 ]
 
 
-LARGE = [2**17, 2**20, 2**24, 2**28, 2**31, 2**40, 2**62]  # of which a size may be one
+LARGE = [2**17, 2**20, 2**24, 2**28, 2**31, 2**40, 2**62]  # candidates for sizes
 
 
 def deep(depth: int) -> Any:
@@ -70,7 +70,7 @@ def deep(depth: int) -> Any:
 
 
 def changed_bytes(chance: random.Random, content: bytes, others: list[bytes]) -> bytes:
-    """Return a file of which one to four places are changed."""
+    """Return a file with one to four changes."""
     data = bytearray(content)
     for _ in range(chance.choice((1, 1, 1, 2, 4))):
         at = chance.randrange(len(data) + 1)
@@ -149,7 +149,7 @@ def change(chance: random.Random, tree: Any, others: list[tuple[Any, Any]]) -> N
 
 
 class ModelFile:
-    """What a model file says, taken apart."""
+    """The parsed content of a model file."""
 
     def __init__(self, content: bytes) -> None:
         (length,) = struct.unpack("<Q", content[:8])
@@ -162,7 +162,7 @@ class ModelFile:
         self.places, self.header_places = nodes(self.document, []), nodes(self.header, [])
 
     def changed(self, chance: random.Random, others: list[ModelFile]) -> bytes:
-        """Return a file that says something else, its checksums and lengths being right."""
+        """Return a file with changed content, and valid checksums and lengths."""
         header, document, checksums = json.loads(self.text)
         data = self.data
         for _ in range(chance.choice((1, 1, 2, 4))):
@@ -178,7 +178,7 @@ class ModelFile:
             else:
                 change(chance, document, chance.choice(others).places)
         texts = [json.dumps(each) for each in (document, checksums)]
-        if chance.random() < 0.05:  # a name twice
+        if chance.random() < 0.05:  # a repeated name
             at = chance.randrange(2)
             names = list(re.finditer(r'"\w+": ', texts[at]))
             if names:
@@ -196,7 +196,7 @@ def refused(error: Exception, path: str) -> str:
 
 
 def try_model(path: str) -> str:
-    """Load a model; what comes of it predicts, and where it was compiled trains or refuses to."""
+    """Load a model; it must predict, and train or refuse to if it was compiled."""
     try:
         model = cnet.models.load_model(path)
     except (cnet.FormatError, OSError) as error:
@@ -209,7 +209,7 @@ def try_model(path: str) -> str:
         return "predicted"
     try:
         model.train_on_batch(x, np.abs(y).clip(0, 1))
-    except (TypeError, ValueError, FloatingPointError):  # odd arguments of metrics' functions
+    except (TypeError, ValueError, FloatingPointError):  # unusual arguments of metric functions
         return "predicted"
     return "trained"
 
@@ -219,7 +219,7 @@ def forget(model: cnet.Sequential) -> None:
 
 
 def try_weights(path: str, model: cnet.Sequential) -> str:
-    """Put weights into a model that has forgotten its own; where they are refused it has none."""
+    """Load weights into a model with cleared weights; refused weights must change nothing."""
     try:
         model.load_weights(path)
     except (cnet.FormatError, OSError) as error:
@@ -242,7 +242,7 @@ Attempt = tuple[bytes, Callable[[str], str]]
 
 
 def attempts_of_models(chance: random.Random, kind: str) -> Callable[[], Attempt]:
-    """Return what makes files of models: "bytes" changed, what they say ("model"), or "weights"."""
+    """Return a function that makes model files with changed "bytes", content ("model") or "weights"."""
     paths = sorted(CORPUS.glob("*/*.safetensors"))
     contents = [path.read_bytes() for path in paths]
     files = [ModelFile(content) for content in contents]
@@ -269,7 +269,7 @@ def attempts_of_models(chance: random.Random, kind: str) -> Callable[[], Attempt
 
 
 def attempts_of_idx(chance: random.Random) -> Callable[[], Attempt]:
-    """Return what makes files of the IDX format, packed ones changed before or after packing."""
+    """Return a function that makes IDX files; gzipped ones are changed before or after compression."""
     plain = [
         struct.pack(f">4B{len(shape)}I", 0, 0, 8, len(shape), *shape) + bytes(math.prod(shape))
         for shape in ((5,), (2, 3), (3, 4, 5), (40, 28, 28))
@@ -295,7 +295,7 @@ def attempts_of_idx(chance: random.Random) -> Callable[[], Attempt]:
 
 
 def limit_memory() -> None:
-    """Refuse this process all memory beyond what it has, and a little; macOS knows no such limit."""
+    """Limit the memory of this process to its current size and a little more; not on macOS."""
     if sys.platform == "linux":
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         size = pages * resource.getpagesize() + MEMORY
@@ -303,37 +303,37 @@ def limit_memory() -> None:
 
 
 def peak_memory() -> int:
-    """Return the most bytes that this process has had in memory at once."""
+    """Return the peak memory of this process in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak << 10
 
 
 def main(kind: str, seed: int, count: int, path: str) -> int:
-    """Open so many files; print what came of them as JSON, or the first one that did harm."""
+    """Open `count` files; print the outcomes as JSON, or the first harmful file."""
     chance = random.Random(seed)
     attempt = attempts_of_idx(chance) if kind == "idx" else attempts_of_models(chance, kind)
-    warnings.simplefilter("ignore")  # a model of which little is left may warn
+    warnings.simplefilter("ignore")  # a heavily damaged model may warn
     seen: Counter[str] = Counter()
     slowest = 0.0
     allowed = math.inf
     file = os.open(path, os.O_RDWR | os.O_CREAT)
     for n in range(count):
-        # When all that is imported late has been. A sanitizer's runtime takes memory of its own.
+        # After all lazy imports. A sanitizer needs memory of its own.
         if n == 100 and "CNET_SANITIZER" not in os.environ:
             limit_memory()
             allowed = peak_memory() + MEMORY
         if n % 100 == 0:
-            signal.alarm(100)  # ends a process that hangs
+            signal.alarm(100)  # ends a hanging process
         try:
             content, use = attempt()
-        except RecursionError:  # of nesting that was itself nested: deeper than it can be written
+        except RecursionError:  # from nested nesting: too deep to be written
             continue
         os.pwrite(file, content, 0)
         os.ftruncate(file, len(content))
         begin = time.process_time()
         try:
             seen[use(path)] += 1
-        except BaseException:  # noqa: BLE001 # whatever it is, it is what is looked for
+        except BaseException:  # noqa: BLE001 # any exception is a finding
             traceback.print_exc()
             return 1
         seconds = time.process_time() - begin

@@ -1,6 +1,6 @@
-"""Values that no call expects, each with a name that tells what it is.
+"""Values that no call expects, with descriptive names.
 
-Every one is made anew by `hostile`, from random numbers alone, so that a seed names it.
+`hostile` makes each value from random numbers only, so that a seed reproduces it.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ Array = npt.NDArray[Any]
 
 
 class UserError(Exception):
-    """What hostile objects raise: the user's own error, which every call may let through."""
+    """The error that hostile objects raise, as user code would; every call may propagate it."""
 
 
 @dataclass(frozen=True)
 class Hostile:
-    """A value, and what it may lead to beside what every value may.
+    """A value, and its allowed effects.
 
     Attributes
     ----------
     is_huge : bool
-        Asks for more memory than there is: `MemoryError` is an answer.
+        The value requires more memory than there is: `MemoryError` is allowed.
     is_batches : bool
-        Gives batches, of which those before the bad one are learnt from.
+        The value yields batches, and the model learns from those before the invalid one.
     """
 
     name: str
@@ -42,11 +42,11 @@ class Hostile:
 
 
 class Subclass(np.ndarray[Any, Any]):
-    """An array that is not quite one."""
+    """A subclass of ndarray."""
 
 
 class Raising:
-    """An object that raises whatever is asked of it."""
+    """An object whose every method raises."""
 
     def _raise(self, *_: Any, **__: Any) -> Any:
         raise UserError
@@ -57,7 +57,7 @@ class Raising:
 
 
 class ArrayOf:
-    """An object whose `__array__` returns anything."""
+    """An object whose `__array__` returns a given value."""
 
     def __init__(self, value: Any) -> None:
         self._value = value
@@ -68,7 +68,7 @@ class ArrayOf:
 
 
 class LyingIndex:
-    """An integer that is another one each time."""
+    """An integer with a different value at each call."""
 
     def __init__(self) -> None:
         self._asked = 0
@@ -84,7 +84,7 @@ class LyingIndex:
 
 
 class NoIndex:
-    """An integer that is text."""
+    """An object whose `__index__` returns text."""
 
     def __index__(self) -> Any:
         return "a"  # noqa: PLE0305 # a lie
@@ -94,7 +94,7 @@ class NoIndex:
 
 
 class LyingLength:
-    """A sequence that is not as long as it says."""
+    """A sequence with a false length."""
 
     def __init__(self, length: int) -> None:
         self._length = length
@@ -109,19 +109,19 @@ class LyingLength:
 
 
 def raising_generator() -> Iterator[Any]:
-    """Yield a good batch, and then raise."""
+    """Yield a valid batch, and then raise."""
     yield np.ones((8, 4), np.float32), np.zeros(8, np.int64)
     raise UserError
 
 
 def batches_of(value: Any) -> Iterator[Any]:
-    """Yield a good batch, and then another."""
+    """Yield a valid batch, and then the given one."""
     yield np.ones((8, 4), np.float32), np.zeros(8, np.int64)
     yield value
 
 
 def nested(depth: int) -> Any:
-    """Return a list in a list in a list."""
+    """Return nested lists."""
     value: Any = 1.0
     for _ in range(depth):
         value = [value]
@@ -129,7 +129,7 @@ def nested(depth: int) -> Any:
 
 
 def endless() -> Any:
-    """Return a list that holds itself."""
+    """Return a list that contains itself."""
     value: list[Any] = []
     value.append(value)
     return value
@@ -219,7 +219,7 @@ OBJECTS: dict[str, Callable[[], Any]] = {
     "__array__ of a list": lambda: ArrayOf([1.0]),
     "__array__ of objects": lambda: ArrayOf(np.array([None])),
 }
-# Iterators: x may be one, and then gives batches.
+# Iterators: as x they yield batches.
 BATCHES: dict[str, Callable[[], Any]] = {
     "generator": lambda: (n for n in range(3)),
     "empty generator": lambda: iter(()),
@@ -331,7 +331,7 @@ def hostile_array(rng: Random) -> Hostile:
 
 
 def hostile(rng: Random, *, huge: bool = True) -> Hostile:
-    """Return any hostile value; `huge` ones only where they can't ask for endless work."""
+    """Return any hostile value; `huge` ones only where they cannot cause endless work."""
     kind = rng.random()
     if kind < 0.45:
         return hostile_array(rng)

@@ -1,7 +1,7 @@
-"""Make the model files that tests/trust/test_fuzzed_files.py begins with: ``python make_corpus.py``.
+"""Make the model files that tests/trust/test_fuzzed_files.py starts from: ``python make_corpus.py``.
 
-Those of a version of the format stay as they are when there is a next one: every cnet that follows is
-to read them, to the same predictions.
+Keep the files of a version of the format when there is a new version: every later cnet must read them and
+give the same predictions.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CORPUS = Path(__file__).parent / "corpus"
 
 
 def make_models() -> dict[str, cnet.Sequential]:
-    """Return small models that have all layers, optimizers, schedules, and many losses and metrics."""
+    """Return small models with all layers, optimizers and schedules, and many losses and metrics."""
 
     def model(shape: tuple[int, ...], *parts: layers.Layer | cnet.Sequential) -> cnet.Sequential:
         return cnet.Sequential([layers.Input(shape), *parts], name="net")
@@ -101,7 +101,7 @@ def inputs(model: cnet.Sequential) -> np.ndarray:
 
 
 def train(model: cnet.Sequential) -> None:
-    """Train a model a little, so that there is all that training keeps."""
+    """Train a model a little, so that it has training state."""
     x = inputs(model)
     labels = np.abs(model.predict(x, verbose=0)).clip(0, 1).round(2)
     if model.loss is not None:
@@ -110,7 +110,7 @@ def train(model: cnet.Sequential) -> None:
 
 
 def main() -> None:
-    """Write this version's files, and what the models predict, as bytes in hexadecimal digits."""
+    """Write the files of this version, and the predictions of the models as hexadecimal bytes."""
     folder = CORPUS / f"version-{VERSION}"
     folder.mkdir(parents=True)
     cnet.utils.set_random_seed(1)

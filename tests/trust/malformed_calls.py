@@ -1,7 +1,7 @@
-"""Make malformed calls, and tell what came of them; run as a process of its own.
+"""Make malformed calls and record their outcomes, in a process of its own.
 
-``python -m trust.malformed_calls FOLDER SEED FIRST LAST`` makes those calls, and writes the number of
-each to FOLDER/number before it, so that a crash has one. With LAST = FIRST + 1 it tells what it calls.
+``python -m trust.malformed_calls FOLDER SEED FIRST LAST`` makes the calls [FIRST, LAST). It writes the number
+of each call to FOLDER/number first, which identifies a crash. With LAST = FIRST + 1 it prints the call.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from .public_calls import CALLS, Call, write_files
 MEMORY = 4 << 30
 SECONDS = 5
 
-#: What every call may raise. Subclasses that are something else are not among them.
+#: Errors that every call may raise, without unrelated subclasses.
 DOCUMENTED = (TypeError, ValueError, OSError, FloatingPointError, UserError)
-#: Here a large number asks for time, not for memory.
+#: In these arguments a large number costs time, not memory.
 TIMES = {"data", "epochs", "initial_epoch", "step", "steps", "steps_per_epoch", "validation_steps"}
 
 
@@ -42,17 +42,17 @@ _before: dict[str, Any] = {}
 
 
 class TooLong(Exception):
-    """A call that does not end."""
+    """A call takes too long."""
 
 
 def draw(call: Call, rng: Random) -> tuple[dict[str, Any], list[Hostile], str]:
-    """Return arguments of a call of which some are bad, these, and a text of all."""
+    """Return the arguments of a call, the invalid ones among them, and a description."""
     arguments = {name: call.good[name]() for name in call.required}
     count = min(1 + (rng.random() < 0.3) + (rng.random() < 0.1), len(call.parameters))
     spoiled: dict[str, Hostile] = {}
     for name in rng.sample(call.parameters, count):
         spoiled[name] = bad(name, arguments, rng)
-    # A good argument beside, which the bad one may not fit.
+    # A valid argument more, which may not fit the invalid one.
     for name in call.parameters:
         if name not in arguments and name in call.good and rng.random() < 0.1:
             arguments[name] = call.good[name]()
@@ -62,7 +62,7 @@ def draw(call: Call, rng: Random) -> tuple[dict[str, Any], list[Hostile], str]:
 
 
 def bad(name: str, arguments: dict[str, Any], rng: Random) -> Hostile:
-    """Return a bad value for an argument; for `out` often memory of another."""
+    """Return an invalid value for an argument; for `out` often memory of another argument."""
     arrays = {key: each for key, each in arguments.items() if isinstance(each, np.ndarray)}
     if name == "out" and arrays and rng.random() < 0.5:
         key = rng.choice(list(arrays))
@@ -72,7 +72,7 @@ def bad(name: str, arguments: dict[str, Any], rng: Random) -> Hostile:
 
 
 def state_of(thing: Any) -> Any:
-    """Return all that a failed call must leave as it was."""
+    """Return the state that a failed call must not change."""
     if not isinstance(thing, cnet.Sequential):
         return None
     flat = list(thing._flat_layers())
@@ -89,42 +89,42 @@ def state_of(thing: Any) -> Any:
 
 
 def fault_of(error: BaseException, call: Call, spoiled: list[Hostile]) -> str | None:
-    """Return what is wrong with an exception, None if it is documented."""
+    """Return what is wrong with an exception, or None if it is documented."""
     if isinstance(error, MemoryError):
-        is_told = MemoryError in call.raises or any(each.is_huge for each in spoiled)
-        return None if is_told else "MemoryError"
+        is_documented = MemoryError in call.raises or any(each.is_huge for each in spoiled)
+        return None if is_documented else "MemoryError"
     if isinstance(error, (*DOCUMENTED, *call.raises)):
         return None if str(error) or isinstance(error, UserError) else "no message"
     if isinstance(error, NotImplementedError) and "expected a method" in str(error):
-        return None  # a base by itself
+        return None  # an abstract base class
     return type(error).__name__
 
 
 def make(seed: int, number: int, *, tell: bool = False) -> tuple[str, str | None, str]:
-    """Make one call; return what came of it, what is wrong with that, and the call."""
+    """Make one call; return its outcome, what is wrong with it, and the call."""
     rng = Random(f"{seed}:{number}")
     call = rng.choice(CALLS)
-    cnet.utils.clear_session()  # names that are given to none are numbered
+    cnet.utils.clear_session()  # default names are numbered
     cnet.utils.set_random_seed(0)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of making what is hostile
+        warnings.simplefilter("ignore")  # warnings while hostile values are made
         function, thing = call.prepare()
         arguments, spoiled, text = draw(call, rng)
     if tell:
         print(text, file=sys.stderr, flush=True)  # noqa: T201
     if call.name not in _before:
-        _before[call.name] = state_of(thing)  # every call of it finds the same
+        _before[call.name] = state_of(thing)  # the same before every call
     before = _before[call.name]
     cnet.utils.set_random_seed(0)
     signal.alarm(SECONDS)
     try:
         function(**arguments)
-    except BaseException as error:  # noqa: BLE001 # whatever comes is looked at
+    except BaseException as error:  # noqa: BLE001 # every exception is checked
         signal.alarm(0)
         wrong = fault_of(error, call, spoiled)
         if tell:
             traceback.print_exc()
-        # What is learnt from before it fails: earlier batches, and a first batch's shape.
+        # Changes before a failure: steps on earlier batches, and a build by the first batch.
         learnt = any(each.is_batches for each in spoiled) or (
             isinstance(error, FloatingPointError) and "unbuilt.fit" in text
         )
@@ -144,7 +144,7 @@ def make(seed: int, number: int, *, tell: bool = False) -> tuple[str, str | None
 
 
 def main(folder: Path, seed: int, first: int, last: int) -> None:
-    if "CNET_SANITIZER" not in os.environ:  # which has a limit of its own, for each allocation
+    if "CNET_SANITIZER" not in os.environ:  # sanitizers limit single allocations
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     os.chdir(folder)
     write_files(folder)
@@ -152,7 +152,7 @@ def main(folder: Path, seed: int, first: int, last: int) -> None:
         file.write(bytes(8))
         file.flush()
         place = mmap.mmap(file.fileno(), 8)
-    # Bars and summaries are for nobody.
+    # Discard progress bars and summaries.
     sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 # until the process ends
 
     def too_long(*_: Any) -> None:
@@ -160,7 +160,7 @@ def main(folder: Path, seed: int, first: int, last: int) -> None:
 
     signal.signal(signal.SIGALRM, too_long)
     warnings.simplefilter("error")
-    warnings.filterwarnings("ignore", r"(?!Warning)\w+: ", UserWarning)  # cnet's own
+    warnings.filterwarnings("ignore", r"(?!Warning)\w+: ", UserWarning)  # cnet's warnings
     outcomes: Counter[str] = Counter()
     findings: dict[str, list[str]] = {}
     for number in range(first, last):

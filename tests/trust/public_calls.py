@@ -1,7 +1,7 @@
-"""Every public call of cnet, with arguments that it takes: the calls that are made with bad ones.
+"""Every public call of cnet with valid arguments, from which malformed calls are made.
 
-Functions and classes are found in the modules' ``__all__``, their arguments in their signatures. What
-stands here is which methods there are beside, and how what was made is used.
+Functions and classes are found in ``__all__`` of the modules, arguments in the signatures. This module lists
+the methods, and how to use the constructed objects.
 """
 
 from __future__ import annotations
@@ -55,15 +55,15 @@ from .good_arguments import (
 
 @dataclass(frozen=True)
 class Call:
-    """A call that can be made again and again.
+    """A call that can be made repeatedly.
 
     Attributes
     ----------
     prepare : function of nothing
-        Returns the function that is called and the model that it belongs to, None without one.
+        Returns the function to call, and its model or None.
     parameters : list of str
-        What may be bad; those that are not `required` are left out where they are good.
-    raises : types of what this call is documented to raise beside what every call may
+        Arguments that may be invalid; those that are not `required` are left out otherwise.
+    raises : exception types that this call is documented to raise, besides those of every call
     """
 
     name: str
@@ -91,14 +91,14 @@ MODULES = {
     "schedules": schedules,
     "utils": utils,
 }
-# Of a class id that is large.
+# For a large class id.
 RAISES = {"utils.to_categorical": (MemoryError,)}
-# For the process, not for what is called: and bases, which others are to make something of.
+# Calls with an effect on the whole process.
 LEFT_OUT = {"config.register_threadpoolctl"}
 
 
 def parameters_of(function: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the names of all arguments, and of those that have to be given."""
+    """Return the names of all arguments, and of the required ones."""
     names: list[str] = []
     required: list[str] = []
     todo = [function]
@@ -107,7 +107,7 @@ def parameters_of(function: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
     for n, each in enumerate(todo):
         try:
             parameters = inspect.signature(each).parameters.values()
-        except ValueError:  # object's
+        except ValueError:  # of object
             break
         for parameter in parameters:
             if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
@@ -123,7 +123,7 @@ def parameters_of(function: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def use(thing: Any) -> None:
-    """Use what a constructor made of bad arguments."""
+    """Use an object that was made with invalid arguments."""
     net = cnet.Sequential([cnet.Input((FEATURES,))])
     if isinstance(thing, models.Sequential):
         if thing.layers:
@@ -178,7 +178,7 @@ def use(thing: Any) -> None:
 
 
 def _found() -> list[Call]:
-    """Return the calls of all modules' functions and classes."""
+    """Return the calls of the functions and classes of all modules."""
     calls = []
     for module, members in MODULES.items():
         for name in members.__all__:
@@ -211,7 +211,7 @@ def _made_and_used(cls: Any) -> Callable[..., Any]:
 
 
 def _method(name: str, make: Callable[[], Any], **changes: Any) -> Call:
-    """Return the call of a method of a model, or of what `make` returns."""
+    """Return the call of a method of a model, or of the object that `make` returns."""
     names, required = parameters_of(getattr(make(), name))
     full = f"{make.__name__}.{name}"
 
@@ -223,7 +223,7 @@ def _method(name: str, make: Callable[[], Any], **changes: Any) -> Call:
 
 
 def _setter(name: str, make: Callable[[], Any], find: Callable[[Any], Any]) -> Call:
-    """Return an assignment to an attribute of something of a model."""
+    """Return an assignment to an attribute of a part of a model."""
 
     def prepare() -> tuple[Callable[..., Any], Any]:
         thing = make()
@@ -234,7 +234,7 @@ def _setter(name: str, make: Callable[[], Any], find: Callable[[Any], Any]) -> C
 
 
 def _within(name: str, make: Callable[[], Any], find: Callable[[Any], Any], **good: Any) -> Call:
-    """Return the call of a method of something of a model."""
+    """Return the call of a method of a part of a model."""
     names, required = parameters_of(getattr(find(make()), name))
 
     def prepare() -> tuple[Callable[..., Any], Any]:
@@ -246,7 +246,7 @@ def _within(name: str, make: Callable[[], Any], find: Callable[[Any], Any], **go
 
 
 def _instances() -> list[Call]:
-    """Return calls of losses, metrics, layers, initializers… themselves."""
+    """Return calls of instances: losses, metrics, layers, initializers and so on."""
     calls = []
     families = (
         instances.LOSSES,
@@ -284,7 +284,7 @@ def _methods() -> list[Call]:
         calls += [
             _method(name, make, good=good)
             for name in ("fit", "evaluate", "train_on_batch", "test_on_batch")
-            for _ in range(4)  # as these are what matters most
+            for _ in range(4)  # because these matter most
         ]
         calls += [
             _method(n, make) for n in ("predict", "__call__", "predict_on_batch") for _ in "ab"
@@ -332,7 +332,7 @@ CALLS = [
 
 
 def write_files(folder: Path) -> None:
-    """Write what calls read by their good arguments."""
+    """Write the files that valid arguments name."""
     made = model()
     made.save(folder / "model.safetensors")
     made.save(folder / "file.safetensors")

@@ -1,4 +1,4 @@
-"""Allocations that fail, one after the other: `MemoryError`, and the model is as whole as before."""
+"""Every allocation fails once: `MemoryError`, and the model is unchanged."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def preloaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the library that lets allocations fail, compiled: whoever builds cnet has a compiler."""
+    """Compile the library that makes allocations fail, and return its path."""
     compiler = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
     assert compiler is not None, "these tests need a C++ compiler"
     library = tmp_path_factory.mktemp("preloaded") / "failing_allocations.so"
@@ -60,7 +60,7 @@ def make():
 def digest(model):
     return hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_weights())).digest()
 
-# pybind11's table of objects has room for those to come: where it can't grow, pybind11 frees twice.
+# Reserves room in pybind11's table of objects: if it cannot grow, pybind11 frees twice.
 del [_core.RandomState(0) for _ in range(5000)][:]
 
 class Note(cnet.callbacks.Callback):
@@ -68,7 +68,7 @@ class Note(cnet.callbacks.Callback):
         after.append(digest(self.model))
 
 model = make()
-after = [digest(model)]  # so many steps
+after = [digest(model)]  # by number of steps
 model.fit(x, y, batch_size=64, verbose=0, callbacks=[Note()])
 """
 
@@ -106,7 +106,7 @@ for name in ("evaluate", "predict", "call"):
 first_weights = make().get_weights()
 
 def attempt(n, and_all_after):
-    \"\"\"In a process of its own, which has no threads yet: 0 if all is right, 1 if nothing failed.\"\"\"
+    \"\"\"Run in a new process without threads: return 0 if all is right, 1 if nothing failed.\"\"\"
     model = make()
     if what.endswith(" again"):
         calls[what](model)
@@ -162,9 +162,9 @@ folder.cleanup()
 print(json.dumps(counts))
 """
 
-# Where pybind11 makes a new object of a class of the core, it ends the process if there is no memory for
-# its own notes, of less than 64 bytes. So smaller allocations don't fail in calls that make such.
-# (Nor does the table of all objects grow meanwhile: see above.)
+# When pybind11 creates an object of a class of the core, it aborts if there is no memory for its own records,
+# of less than 64 bytes. So in calls that create objects smaller allocations do not fail. (Nor does the table
+# of all objects grow meanwhile: see above.)
 CALLS = {
     "fit": 64, "fit with hooks": 64, "train_on_batch": 64, "evaluate": 64, "predict": 64, "call": 64,
     "call in training": 64, "load_model": 64, "make": 64, "evaluate again": 0, "predict again": 0,
@@ -182,7 +182,7 @@ def test_every_allocation_may_fail(
 ) -> None:
     arguments = (what, least_size, amount(29, 7, 1))
     counts = run_program(SETUP + FAILURES, *arguments, timeout=900, LD_PRELOAD=str(preloaded))
-    report(f"{what}: {counts[0]} allocations failed, {counts[1]} and all after them; all is right")
+    report(f"{what}: {counts[0]} allocations failed, {counts[1]} with all later ones; no faults")
     assert min(counts) > 0 or what == "compile"
 
 
@@ -192,7 +192,7 @@ def threads():
 
 (allowed,) = json.loads(sys.argv[1])
 failing.limit_threads(allowed)
-pid = os.fork()  # whose child has no threads yet
+pid = os.fork()  # the child has no threads yet
 if pid == 0:
     cnet.set_num_threads(4)
     again = make()

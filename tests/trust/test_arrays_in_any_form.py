@@ -24,7 +24,7 @@ KINDS = [
 
 @st.composite
 def forms(draw: st.DrawFn, *shape: int) -> tuple[Array, Array]:
-    """Draw an array somewhere in memory, and its contiguous copy in native order."""
+    """Draw an array with any memory layout, and its contiguous copy in native byte order."""
     dtype = np.dtype(draw(st.sampled_from(KINDS)))
     elements = (
         st.floats(-8, 8, width=16) if dtype.kind == "f" else hypothesis_numpy.from_dtype(dtype)
@@ -68,7 +68,7 @@ def test_models_read_the_same_numbers(x: tuple[Array, Array], y: tuple[Array, Ar
         outputs = [made.predict(samples, verbose=0), made(samples)]
         try:
             outputs.append(made.fit(samples, labels, batch_size=3, verbose=0).history["loss"])
-        except FloatingPointError:  # of integers beyond all bounds
+        except FloatingPointError:  # of integers beyond the bounds
             outputs.append("not finite")
         results.append([*outputs, *made.get_weights()])
     assert all(same(a, b) for a, b in zip(*results, strict=True))

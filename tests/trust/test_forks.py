@@ -13,7 +13,7 @@ from support.subprocesses import run_program
 
 import cnet
 
-# A child is given half a minute: it works for some milliseconds.
+# A child works for some milliseconds and may take half a minute.
 FORKS = """
 import hashlib, json, os, random, signal, sys, threading, time
 import numpy as np
@@ -36,7 +36,7 @@ def digest(model):
 
 model, apart = make(), make()
 start = model.get_weights()
-whole = {digest(model)}  # all that the weights may be: after each of an epoch's steps
+whole = {digest(model)}  # all valid weights: those after each step of an epoch
 
 class Note(callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
@@ -58,7 +58,7 @@ def child():
         return 3
     if not np.isfinite(model.predict(X[:3], verbose=0)).all():
         return 4
-    if when != "callback":  # which is amid a fit of this very thread
+    if when != "callback":  # during a fit of this thread
         epoch(model)
         if digest(model) != trained:
             return 5
@@ -127,14 +127,14 @@ def test_forked_children_work(
     when: str, amount: Callable[[int, int, int], int], report: Callable[[str], None]
 ) -> None:
     count = amount(15, 60, 2500)
-    # Python 3.12 warns of any fork beside threads.
+    # Python 3.12 warns about any fork in a process with threads.
     results = run_program(FORKS, when, count, timeout=3600, PYTHONWARNINGS="ignore")
     report(f"forks, {when}: {count} children, {results.get('hang', 0)} hangs; exit codes {results}")
     assert results == {"7": count}
 
 
-# A fork from a signal's handler, which Python may run amid a batch that other threads work on. The
-# child that goes on with that is told, as it can't.
+# A fork in a signal handler, which Python may run during a batch that other threads work on. The child
+# cannot continue with the batch, and gets an error.
 HANDLER = """
 import json, os, signal, sys, time
 import numpy as np

@@ -1,4 +1,4 @@
-"""Hostile model and data files: each is read or refused, in no time and no memory to speak of."""
+"""Hostile model and data files: each is read or refused, with little time and memory."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ import cnet
 from cnet.saving.tensor_file import TensorFile, write_tensor_file
 
 CORPUS = hostile_files.CORPUS
-MEMORY = Path("/dev/shm")  # so that no disk is asked, where there is such a place
+MEMORY = Path("/dev/shm")  # in memory, where such a folder exists
 
-# Of each kind, how many files: by default, with --ci, and with --long, one and a half hours of two cores.
+# Files of each kind: by default, with --ci, and with --long, which takes an hour and a half on two cores.
 KINDS = {
     "bytes": (6_000, 40_000, 97_000_000),
     "model": (1_200, 8_000, 2_000_000),
@@ -99,7 +99,7 @@ def test_files_of_all_versions_are_read(version: Path) -> None:
     assert [weight.tobytes() for weight in plain.get_weights()] == before
 
 
-# What asks for much in few bytes: as many metrics, layers or models as a description may hold.
+# Small files that require much: as many metrics, layers or models as a description may contain.
 MANY: dict[str, Callable[[dict[str, Any]], None]] = {
     "metrics": lambda d: d["compile"]["metrics"].extend(
         [{"class_name": "AUC", "config": {"num_thresholds": 2**17}}] * 50
@@ -119,7 +119,7 @@ MANY: dict[str, Callable[[dict[str, Any]], None]] = {
 
 @pytest.mark.parametrize("what", ["metrics", "layers", *in_ci("models")])
 def test_descriptions_at_their_limits(tmp_path: Path, what: str) -> None:
-    """Ten seconds are generous: it takes one, and took minutes where there was no limit to layers."""
+    """It takes about one second; without a limit on layers it took minutes."""
     with TensorFile(CORPUS / "version-1" / "nested.safetensors") as file:
         tensors = {name: file.read(name) for name in file.entries}
         document: Any = file.document

@@ -1,4 +1,4 @@
-"""Ctrl-C at any moment: `KeyboardInterrupt`, at once and once, and all is usable afterwards."""
+"""Ctrl-C at any moment: `KeyboardInterrupt`, at once and once, and everything stays usable."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from support.subprocesses import run_program
 
-# Calls that would last for ever; whatever they are given, they end by the signal alone. The delay is
-# from the signal to the exception, and includes what Python needs to run a thread.
+# Endless calls, which only the signal ends. The delay is from the signal to the exception, including the
+# time that Python needs to switch threads.
 INTERRUPTS = """
 import faulthandler, itertools, json, os, random, signal, sys, threading, time
 import numpy as np
@@ -20,7 +20,7 @@ choices = random.Random(seed)
 delays, wrong = [], []
 replayed = 0
 
-def swallowed(error):  # by Python, in a finalizer or the like
+def swallowed(error):  # by Python, for example in a finalizer
     wrong.append(f"unraisable: {error.exc_value!r} in {error.object!r}")
 
 sys.unraisablehook = swallowed
@@ -58,7 +58,7 @@ for number in range(count):
         arguments, options = (endless,), {}
     elif call == "fit":
         arguments, options = (x, y), {"batch_size": batch, "shuffle": False}
-    else:  # of arrays that take no memory
+    else:  # with arrays that take no memory
         arguments, options = (np.broadcast_to(x[0], (10**9, 20)), np.broadcast_to(y[0], (10**9, 1))), {}
     if call == "fit":
         options["epochs"] = 10**9
@@ -71,7 +71,7 @@ for number in range(count):
         if data == "arrays":  # the output is of their length
             arguments = (np.broadcast_to(x[0], (3 * 10**8 // (1 if width < 100 else 20), 20)),)
     thread = threading.Thread(target=interrupt, args=(choices.random() * 0.1,))
-    faulthandler.dump_traceback_later(60, exit=True)  # it was swallowed
+    faulthandler.dump_traceback_later(60, exit=True)  # if the interrupt was swallowed
     what = f"{number}: {call} of {data}, batch {batch}, width {width}, metrics {metrics}"
     try:
         try:
@@ -93,7 +93,7 @@ for number in range(count):
         epochs = len(model.history.epoch)
         assert model.history.epoch == list(range(epochs)), what
         assert all(len(values) == epochs for values in model.history.history.values()), what
-        if 0 < steps < 60:  # whole ones, and no more than are counted
+        if 0 < steps < 60:  # complete steps, as many as are counted
             again, replayed = make(), replayed + 1
             for step in range(steps):
                 first = 0 if data == "batches" else step * batch % 5000 if 5000 % batch == 0 else None
@@ -121,7 +121,7 @@ def test_interrupts(amount: Callable[[int, int, int], int], report: Callable[[st
     assert figures["wrong"] == []
     assert figures["interrupts"] == count
     assert figures["replayed"] > 0
-    # What is promised is p99, of many. Few, on a machine that does other things as well, say this.
+    # The promise is the 99th percentile of many. This is for few, on a busy machine.
     assert figures["p50"] < 0.2
     assert figures["p99"] < amount(2_000, 2_000, 200) / 1000
 

@@ -1,8 +1,8 @@
-"""Training that is killed at any moment, and goes on: its file is always one of an unbroken training.
+"""Training killed at any moment resumes: its backup always equals one of an uninterrupted training.
 
-A file of `model.save` holds all that training goes on from, and the same state gives the same bytes.
-So after each kill the file has to be, byte for byte, what the unbroken training had after one of its
-epochs; and what a training that was killed again and again ends with, what the unbroken one ended with.
+A file of `model.save` has all the state of training, and equal states give equal bytes. So after each kill
+the file must equal, byte for byte, that of the uninterrupted training after one of its epochs, and a
+training that was killed repeatedly must end like the uninterrupted one.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Report = Callable[[str], None]
 
 
 class Snapshots(callbacks.Callback):
-    """Copies of the backup, of each epoch."""
+    """Copies the backup after each epoch."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -60,7 +60,7 @@ OPTIMIZERS: list[Callable[[], optimizers.Optimizer]] = [
 
 def train(number: int, folder: Path, *more: callbacks.Callback) -> cnet.Sequential:
     """Train model `number` to its end, with a backup in the folder."""
-    cnet.utils.clear_session()  # the names in the files, too, are those of a new process
+    cnet.utils.clear_session()  # names in the files must be those of a new process
     cnet.utils.set_random_seed(number)
     model = cnet.Sequential(
         [
@@ -97,7 +97,7 @@ def train(number: int, folder: Path, *more: callbacks.Callback) -> cnet.Sequenti
 
 
 def train_in_child(number: int, folder: Path, result: Path) -> int:
-    """Train in a process of its own, forked for it; return its id."""
+    """Train in a forked process; return its id."""
     child = os.fork()
     if child:
         return child
@@ -151,14 +151,14 @@ test_kills.train(int(sys.argv[1]), Path(sys.argv[2])).save(sys.argv[3])
 
 @pytest.mark.parametrize("number", [1, *in_ci(4)])
 def test_a_program_that_is_killed_and_run_again(tmp_path: Path, number: int) -> None:
-    """The same with programs that begin anew, and run on other numbers of threads."""
+    """The same with new programs, and with other numbers of threads."""
     train(number, tmp_path / "whole").save(tmp_path / "whole.safetensors")
     folder, result = tmp_path / "killed", tmp_path / "result.safetensors"
     command = [sys.executable, "-c", PROGRAM, str(number), str(folder), str(result)]
     for threads in ("1", "2", "3"):
         child = subprocess.Popen(command, env=os.environ | {"CNET_NUM_THREADS": threads})
         written = (folder / "latest.safetensors").stat().st_mtime_ns if threads != "1" else 0
-        while child.poll() is None:  # until there is another epoch in the file
+        while child.poll() is None:  # until the file has another epoch
             file = folder / "latest.safetensors"
             if file.exists() and file.stat().st_mtime_ns != written:
                 child.kill()

@@ -1,6 +1,6 @@
-"""Every public call, made with arguments that it doesn't take: documented exceptions, nothing else.
+"""Every public call with invalid arguments raises documented exceptions, nothing else.
 
-The calls are made in processes of their own, so that one that crashes is a finding with a number.
+The calls are made in separate processes, so that the number of a crashing call is known.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from trust.public_calls import CALLS, MODULES
 
 SEED = 1
 PROCESSES = 2
-#: Without a new call for so long, a process is taken to hang.
+#: A process without a new call for this time counts as hanging.
 PATIENCE = 60
 
 
@@ -49,14 +49,14 @@ class Run:
 
     @property
     def number(self) -> int:
-        """Of the call that is being made, or was when the process died."""
+        """The number of the current call, or of the last one if the process died."""
         content = (
             (self.folder / "number").read_bytes() if (self.folder / "number").exists() else b""
         )
         return int(struct.unpack("<q", content)[0]) if len(content) == 8 else -1
 
     def wait(self) -> str:
-        """Return what went wrong, nothing if all calls were made."""
+        """Return what went wrong, or nothing if all calls were made."""
         while self.process.poll() is None:
             time.sleep(0.1)
             if self.number != self._seen:
@@ -83,7 +83,7 @@ def test_malformed_calls_raise_what_is_documented(
     crashes = [told for told in [run.wait() for run in runs] if told]
     assert not crashes
     outcomes: Counter[str] = Counter()
-    findings: list[Any] = []  # of each process: two may have found the same
+    findings: list[Any] = []  # of each process: two may have the same finding
     for run in runs:
         result = json.loads((run.folder / "result.json").read_text())
         outcomes.update(result["outcomes"])

@@ -1,4 +1,4 @@
-"""Whatever arrays an operation is called with, it computes or refuses as documented."""
+"""For any arrays an operation computes a result or refuses them as documented."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Saving amid which the power goes: what a disk may then hold is always the old file or the new one.
+"""Power loss during a save: the disk always contains the old file or the new one.
 
-What a save asks of the kernel is recorded by strace and done again on a disk that is a model: whatever
-it was not told to flush it may have lost, in part or as a whole, and may have done in any order.
+strace records the system calls of a save, and they are repeated on a model of a disk. The disk may lose
+whatever was not flushed, partly or completely, and may apply it in any order.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from support.strace import Call, TracedServer
 import cnet
 from cnet import layers
 
-BLOCK = 128  # less than any disk's, so that a small file has several
+BLOCK = 128  # smaller than on any disk, so that a small file has several blocks
 MODE, UMASK = (
     0o664,
     0o022,
-)  # the mode is not what the umask leaves, so that it is set by a call of its own
+)  # the mode differs from the default by the umask, so that a separate call sets it
 # System calls that change nothing on a disk.
 HARMLESS = {
     *("close", "stat", "fstat", "lstat", "newfstatat", "statx", "readlink", "readlinkat", "lseek"),
@@ -46,7 +46,7 @@ HARMLESS = {
 
 @dataclass(frozen=True)
 class Step:
-    """Something that a disk is told to do with a file or, where there is a path, with the folder."""
+    """A change of a file or, if it has a path, of the folder."""
 
     kind: str  # create, write, mode, flush, rename, link, unlink, flush folder
     file: int = -1
@@ -65,7 +65,7 @@ class File:
 
 @dataclass
 class Disk:
-    """What is safe, and the steps that are not."""
+    """The flushed state, and the pending steps."""
 
     files: dict[int, File] = field(default_factory=dict)
     folder: dict[str, int] = field(default_factory=dict)
@@ -90,7 +90,7 @@ class Disk:
         self.pending = [step for step in self.pending if not flushed(step)]
 
     def after_power_loss(self, path: str) -> Iterator[File | None]:
-        """Yield all that may then be at a path."""
+        """Yield every possible file at a path after a power loss."""
         moves = [step for step in self.pending if step.path]
         for order in chain.from_iterable(permutations(moves, n) for n in range(len(moves) + 1)):
             folder = self.folder
@@ -127,7 +127,7 @@ def in_file(file: File, step: Step) -> File:
 
 
 def partly_written(file: File) -> Iterator[File]:
-    """Yield a file of which any blocks, or all from any byte on, are not there."""
+    """Yield versions of a file that lack any of its blocks, or its end."""
     for length in range(len(file.content)):
         yield replace(file, content=file.content[:length])
     for lost in subsets(range(0, len(file.content), BLOCK)):
@@ -143,9 +143,9 @@ def subsets(things: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
 
 
 def steps_of(calls: list[Call]) -> list[Step]:
-    """Return what system calls have a disk do."""
+    """Return the disk steps of system calls."""
     steps: list[Step] = []
-    paths: dict[str, int] = {}  # files that are there, or were
+    paths: dict[str, int] = {}  # existing files, and deleted ones
     opened: dict[int, Step] = {}  # by descriptor
     written: Counter[int] = Counter()
     for call in calls:
@@ -177,12 +177,12 @@ def steps_of(calls: list[Call]) -> list[Step]:
             paths[names[-1]] = number
             steps.append(Step(kind, number, names[-1], old))
         else:
-            assert call.name in HARMLESS, f"what does {call.name} do to a disk?"
+            assert call.name in HARMLESS, f"unknown effect of {call.name} on a disk"
     return steps
 
 
 def states(steps: list[Step], path: str, old: File | None, new: File) -> int:
-    """Check whatever a loss of power at any moment of a save leaves, and count it."""
+    """Check and count the possible states after a power loss at any moment of a save."""
     disk, count = Disk(), 0
     if old is not None:
         disk.files[0], disk.folder[path] = old, 0
@@ -192,13 +192,13 @@ def states(steps: list[Step], path: str, old: File | None, new: File) -> int:
         for found in disk.after_power_loss(path):
             assert found in (old, new), f"after {step}: neither the old file nor the new one"
             count += 1
-    assert list(disk.after_power_loss(path)) == [new], "saved, and not on the disk"
+    assert list(disk.after_power_loss(path)) == [new], "saved, but not on the disk"
     return count
 
 
 @dataclass
 class Saved:
-    """What a save has done."""
+    """The recorded steps of a save."""
 
     steps: list[Step]
     path: str
@@ -243,7 +243,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
     finally:
         os.umask(umask)
     new = File(path.read_bytes(), stat.S_IMODE(path.stat().st_mode))
-    if old is not None:  # a file like the new one would hide what is lost
+    if old is not None:  # a file equal to the new one would hide losses
         old = replace(old, content=old.content[::-1])
     return Saved(steps_of(calls), str(path), old, new)
 
@@ -258,10 +258,10 @@ def test_every_state_after_a_power_loss(
     disk = Disk({}, {})
     for step in saved.steps:
         disk.do(step)
-    assert disk.files[disk.folder[saved.path]] == saved.new  # the model does what the kernel did
+    assert disk.files[disk.folder[saved.path]] == saved.new  # the model agrees with the kernel
     count = saved.states()
     assert count >= len(saved.steps)
-    report(f"{request.node.name}: {count} states that a loss of power leaves at the path")
+    report(f"{request.node.name}: {count} states after a power loss")
 
 
 def without(steps: list[Step], kind: str) -> list[Step]:
@@ -296,7 +296,7 @@ CARELESS_WITH_OLD_ONES = CARELESS | {
 
 
 def test_less_careful_saves_are_detected(saved: Saved) -> None:
-    """The model would see it, if a save left out any of what it does, or did it in another order."""
+    """The model detects a save that omits any step, or changes the order."""
     for change in (CARELESS_WITH_OLD_ONES if saved.old is not None else CARELESS).values():
         with pytest.raises(AssertionError, match=r"neither the old file|not on the disk"):
             saved.states(change(saved.steps))

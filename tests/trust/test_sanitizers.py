@@ -1,4 +1,4 @@
-"""Where the tests run under a sanitizer (.ci/sanitized), it must see what the module does."""
+"""If the tests run under a sanitizer (.ci/sanitized), it must detect faults in the module."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ FAULTS = {
 }
 
 
-@pytest.mark.skipif(SANITIZER is None, reason="is for a cnet that is built with a sanitizer")
+@pytest.mark.skipif(SANITIZER is None, reason="needs a cnet built with a sanitizer")
 def test_a_fault_is_reported() -> None:
     program, expected = FAULTS[str(SANITIZER)]
-    # Here and not where reports are collected.
+    # To stderr, not to the collected reports.
     options = {
         name: value + ":log_path=stderr"
         for name, value in os.environ.items()

@@ -1,7 +1,7 @@
-"""Saving with a fault in every system call, one after another: the file is the old one or the new one.
+"""Saving with a fault in every system call in turn: the file is the old one or the new one.
 
-The faults are the kernel's, through strace: a kill, Ctrl-C, a full disk, an error of the disk, a call
-that a signal interrupts, and a disk that is gone from some call on.
+strace injects the faults: a kill, Ctrl-C, a full disk, a disk error, an interrupted call, and a disk that
+fails from some call on.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from support.strace import Call, Outcome, TracedServer
 import cnet
 from cnet import layers, models
 
-MODE = 0o640  # which no umask makes of 0o666
+MODE = 0o640  # differs from 0o666 with any usual umask
 
 SETUP = """
 import cnet
@@ -35,7 +35,7 @@ checkpoint = cnet.callbacks.ModelCheckpoint({path!r})
 checkpoint.set_model(new)
 """
 
-# Commands, and whether there is a file before.
+# Commands, and True if the file exists before.
 SAVES = {
     "save": ("new.save({path!r})", True),
     "save_weights": ("new.save_weights({path!r})", True),
@@ -51,15 +51,15 @@ FAULTS = {
     "EIO": "error=EIO",
     "EINTR": "error=EINTR",
 }
-# Of these an error can't be passed over, and of an interruption nothing is to be seen.
+# Calls whose error must be reported, and whose interruption must not.
 MUST_SUCCEED = ("openat", "write", "fsync", "fchmod")
-MUST_NOT_BE_PASSED_OVER = (*MUST_SUCCEED, "rename", "link")
-# Refused memory is a `MemoryError`; strace knows no better error than those of files.
+MUST_NOT_BE_IGNORED = (*MUST_SUCCEED, "rename", "link")
+# A refused allocation raises `MemoryError`; the injected errors are those of files.
 MEMORY = {"mmap", "munmap", "mremap", "brk", "madvise"}
 
 
 def make(seed: int) -> cnet.Sequential:
-    """Return a model of several writes, whose bytes the seed alone decides."""
+    """Return a model that takes several writes, and whose bytes depend on the seed only."""
     cnet.utils.set_random_seed(seed)
     model = cnet.Sequential(
         [layers.Input((100,)), layers.Dense(100, name="a"), layers.Dense(90, name="b")], "net"
@@ -69,7 +69,7 @@ def make(seed: int) -> cnet.Sequential:
 
 
 class Place:
-    """A folder with a file that is to be overwritten, and what may be in it afterwards."""
+    """A folder with a file to be overwritten, and its allowed contents afterwards."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "models"
@@ -89,7 +89,7 @@ class Place:
         return SETUP.format(old=old, new=new, path=str(self.path))
 
     def reset(self, exists: bool = True) -> None:
-        """Bring back the state before a save."""
+        """Restore the state before a save."""
         for path in self.folder.iterdir():
             path.unlink()
         if exists:
@@ -97,7 +97,7 @@ class Place:
             self.path.chmod(MODE)
 
     def content(self) -> bytes | None:
-        """Return the file's bytes; its mode must be the old one's, and nothing lie beside it."""
+        """Return the bytes of the file; its mode must be unchanged, and there must be no other file."""
         leftovers = [path.name for path in self.folder.iterdir() if path != self.path]
         assert not leftovers
         if not self.path.exists():
@@ -106,7 +106,7 @@ class Place:
         return self.path.read_bytes()
 
     def remove_leftover(self) -> None:
-        """Remove the one file that a killed process may leave."""
+        """Remove the single temporary file that a killed process may leave."""
         leftovers = [path for path in self.folder.iterdir() if path != self.path]
         assert len(leftovers) <= 1
         for path in leftovers:
@@ -125,7 +125,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
 def saved(
     place: Place, traced: TracedServer, command: str, exists: bool
 ) -> tuple[list[Call], bytes]:
-    """Return the system calls of a save without faults, and what it wrote."""
+    """Return the system calls of a save without faults, and the written bytes."""
     place.reset(exists)
     calls = traced.record(command)
     content = place.content()
@@ -136,8 +136,8 @@ def saved(
 def check(
     place: Place, outcome: Outcome, fault: str, call: Call, before: Any, after: bytes
 ) -> None:
-    """Check what a fault in a call has left, and what was said of it."""
-    if fault in ("SIGKILL", "gone"):  # neither can clean up
+    """Check the file and the error after a fault in a call."""
+    if fault in ("SIGKILL", "gone"):  # the process cannot clean up
         place.remove_leftover()
     content = place.content()
     assert content in (before, after), "neither the old file nor the new one"
@@ -148,13 +148,13 @@ def check(
         assert outcome.error == "KeyboardInterrupt"
     elif outcome.error:
         assert issubclass(getattr(builtins, outcome.error), OSError), outcome
-        # A checkpoint's folder is looked for, too.
+        # A checkpoint also checks its folder.
         assert Path(outcome.filename) in (place.path, place.link, place.folder), outcome
     else:
         assert content == after
     if fault == "EINTR" and call.name in MUST_SUCCEED:
         assert not outcome.error
-    if fault in ("EIO", "ENOSPC", "gone") and call.name.startswith(MUST_NOT_BE_PASSED_OVER):
+    if fault in ("EIO", "ENOSPC", "gone") and call.name.startswith(MUST_NOT_BE_IGNORED):
         assert outcome.error
 
 
@@ -165,7 +165,7 @@ def test_a_fault_in_every_call(
     amount: Callable[[int, int, int], int],
     report: Callable[[str], None],
 ) -> None:
-    """By default every call has one of the faults, and in each way to save another one."""
+    """By default every call has one fault, a different one in each way to save."""
     step, first = amount(len(FAULTS), 1, 1), list(SAVES).index(save)
     command, exists = SAVES[save]
     command = command.format(path=str(place.path), link=str(place.link))
@@ -191,7 +191,7 @@ def test_a_fault_in_every_call(
 def test_a_disk_that_fails_from_some_call_on(
     place: Place, save: str, report: Callable[[str], None]
 ) -> None:
-    """Nor can then the file beside be removed; the error is still the first one."""
+    """Then the temporary file cannot be removed either; the reported error is the first one."""
     command, exists = SAVES[save]
     command = command.format(path=str(place.path), link=str(place.link))
     with TracedServer(place.setup(), place.folder.parent) as traced:
@@ -207,22 +207,22 @@ def test_a_disk_that_fails_from_some_call_on(
                 place.reset(exists)
                 check(place, traced.fail(command, faults), "gone", call, before, after)
             first[call.name] = call.number + 1
-    report(f"{save}: a disk gone from each of {len(calls)} system calls on")
+    report(f"{save}: a disk that fails from each of {len(calls)} system calls on")
 
 
 def test_old_and_new_files_can_be_loaded(place: Place) -> None:
-    """What the tests compare as bytes are models."""
+    """The files that the tests compare as bytes are valid models."""
     for seed, path in enumerate(place.sources):
         read, made = models.load_model(path).get_weights(), make(seed).get_weights()
         assert all(a.tobytes() == b.tobytes() for a, b in zip(read, made, strict=True))
 
 
-# A file that was opened, and not yet given to its `with`, is closed when it is collected, which warns.
+# A file that was opened but has not entered its `with` is closed by the garbage collector, which warns.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_ctrl_c_at_any_moment(
     place: Place, amount: Callable[[int, int, int], int], report: Callable[[str], None]
 ) -> None:
-    """Between system calls as well: wherever the interpreter looks for signals."""
+    """Also between system calls, wherever the interpreter checks for signals."""
     model = models.load_model(place.sources[1])
     chance, seen = random.Random(5), Counter[str]()
 
@@ -250,12 +250,12 @@ def test_ctrl_c_at_any_moment(
     report(f"Ctrl-C at random moments of saves: {dict(seen)}")
 
 
-# -- Disks that are full -----------------------------------------------------------------------------
+# -- Full disks and limits -----------------------------------------------------------------------------
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A small disk of its own, where one may be mounted."""
+    """Mount a small disk, where that is allowed."""
     path = tmp_path / "disk"
     path.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=120k", "cnet-test", str(path)]
@@ -266,7 +266,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def refuse_and_keep(path: Path, old: bytes) -> None:
-    """Check that a save fails, and nothing has changed."""
+    """Check that a save fails and changes nothing."""
     with pytest.raises(OSError, match=str(path)):
         make(1).save(path)
     assert path.read_bytes() == old
@@ -276,7 +276,7 @@ def refuse_and_keep(path: Path, old: bytes) -> None:
 def test_a_full_disk(disk: Path) -> None:
     path = disk / "model.safetensors"
     make(0).save(path)
-    refuse_and_keep(path, path.read_bytes())  # for a second one there is no room
+    refuse_and_keep(path, path.read_bytes())  # no room for a second one
 
 
 def test_a_read_only_disk(disk: Path) -> None:
@@ -287,7 +287,7 @@ def test_a_read_only_disk(disk: Path) -> None:
 
 
 def test_a_limit_of_the_file_size(tmp_path: Path) -> None:
-    """As of a quota: part of a write is done, and no more."""
+    """As with a quota: a write is done only in part."""
     path = tmp_path / "model.safetensors"
     make(0).save(path)
     old = path.read_bytes()

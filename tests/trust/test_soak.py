@@ -1,4 +1,4 @@
-"""Days of work in minutes: memory is what it was after warming up."""
+"""Days of work in minutes: memory stays as it was after warming up."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
 def measure():
     gc.collect()
     if malloc_trim is not None:
-        malloc_trim(0)  # what is free, and kept for later, is no leak
+        malloc_trim(0)  # free memory that malloc keeps is not a leak
     with open("/proc/self/statm") as statm:
         resident = int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     return {"resident": resident, "blocks": sys.getallocatedblocks(), "objects": len(gc.get_objects())}
@@ -119,8 +119,8 @@ def test_memory_stays_flat(
 ) -> None:
     count = amount(*counts)
     grown = run_program(SOAK, what, count, timeout=7200)
-    report(f"soak: {count} {what}: grown by {grown}")
+    report(f"soak: {count} {what}: growth {grown}")
     assert grown["resident"] < 2**20
-    # Python's own: a leak is one a call or more, but for what its caches take while they settle.
+    # Python's objects: a leak is at least one per call; caches may grow a little at first.
     assert grown["blocks"] < 2000
     assert grown["objects"] < 30

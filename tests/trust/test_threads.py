@@ -1,4 +1,4 @@
-"""Threads that use one model at once: right results or `RuntimeError`, and never half of a change."""
+"""Threads that use one model concurrently: right results or `RuntimeError`, never a partial change."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _frequent_thread_switches() -> Iterator[None]:
 
 
 def make_model(base: Sequential, name: str) -> Sequential:
-    """Return a model whose training takes steps of nothing: weights stay what they are set to."""
+    """Return a model whose training does not change the weights that are set."""
     model = Sequential([base, layers.Dense(200, "relu"), layers.Dense(3)], name=name)
     model.compile(cnet.optimizers.SGD(0.0), "mse", metrics=["mae"])
     return model
@@ -52,7 +52,7 @@ def constants(model: Sequential, value: float) -> list[Any]:
 
 
 def run_together(works: list[Callable[[], None]]) -> None:
-    """Run functions in threads until all have ended; raise what the first to fail raised."""
+    """Run functions in threads until all have ended; raise the first exception."""
     failures: list[BaseException] = []
 
     def guarded(work: Callable[[], None]) -> None:
@@ -66,7 +66,7 @@ def run_together(works: list[Callable[[], None]]) -> None:
         thread.start()
     for thread in threads:
         thread.join(300)
-    assert not any(thread.is_alive() for thread in threads), "a thread waits for ever"
+    assert not any(thread.is_alive() for thread in threads), "a thread is blocked"
     if failures:
         raise failures[0]
 
@@ -92,7 +92,7 @@ def test_predictions_of_many_threads_have_the_bits_of_one(
 
 
 class UseModel(callbacks.Callback):
-    """Does amid a fit what callbacks may."""
+    """Makes the calls that callbacks may make during a fit."""
 
     def __init__(self, check: Callable[[str], None]) -> None:
         super().__init__()
@@ -114,8 +114,8 @@ def test_threads_that_make_all_calls_concurrently(
 ) -> None:
     base = make_base()
     models = [make_model(base, "one"), make_model(base, "two")]
-    # All weights of both models always have one value: whatever is a mix is partly_written. But a model's
-    # values change under the other one, whose head has another: one model is looked at.
+    # All weights of a model always have the same value: a mix shows a partial change. Setting one model
+    # also changes the base of the other, whose head keeps its value: so only one model is checked.
     model, neighbour = models
     outputs, losses = set(), set()
     for value in VALUES:
@@ -154,7 +154,7 @@ def test_threads_that_make_all_calls_concurrently(
                 loaded = cnet.models.load_model(file)
                 assert uniform(loaded.get_weights())
                 assert loaded(X).tobytes() in outputs
-            case "pickle":  # takes a layer at a time
+            case "pickle":  # copies one layer at a time
                 copy = pickle.loads(pickle.dumps(model))
                 assert all(uniform(layer.get_weights()) for layer in copy.layers)
             case "clone":
@@ -181,7 +181,7 @@ def test_threads_that_make_all_calls_concurrently(
                 refused[call] += 1
 
     run_together([lambda seed=seed: work(seed) for seed in range(THREADS)])  # type: ignore[misc]
-    report(f"{THREADS} threads did {json.dumps(done)}; refused {json.dumps(refused)}")
+    report(f"{THREADS} threads completed {json.dumps(done)}; refused {json.dumps(refused)}")
     assert set(refused) <= {
         "fit", "fit with callbacks", "fit a neighbour", "train_on_batch", "evaluate"
     }  # fmt: skip
@@ -229,4 +229,4 @@ def test_a_prediction_waits_for_at_most_a_batch() -> None:
         model.set_weights(model.get_weights())
         counts += 1
     fitting.join()
-    assert counts > 20, "an epoch of 2,500 batches has let in few others"
+    assert counts > 20, "few other calls ran during an epoch of 2,500 batches"

@@ -1,6 +1,6 @@
-"""Data that another thread changes while a model reads it: wrong figures at most, never a crash.
+"""Data that another thread changes while a model reads it: at most wrong results, never a crash.
 
-What could end the process runs in one of its own.
+Code that could crash runs in a process of its own.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def compiled(kind: str) -> cnet.Sequential:
 
 @contextmanager
 def meanwhile(change: Callable[[], Any]) -> Iterator[list[int]]:
-    """Make a change again and again in another thread; the list holds how often it was made."""
+    """Repeat a change in another thread; the list contains the number of times."""
     ended, count = threading.Event(), [0]
 
     def go_on() -> None:
@@ -71,7 +71,7 @@ def test_class_ids_overwritten_in_a_tight_loop(
     x, y = arrays("ids")
     good, refused = y.copy(), 0
     model = compiled("ids")
-    model.build((None, x.shape[1]))  # for it may be that all calls are refused
+    model.build((None, x.shape[1]))  # because all calls may be refused
     numbers = iter(range(2**62))
 
     def overwrite() -> None:
@@ -85,7 +85,7 @@ def test_class_ids_overwritten_in_a_tight_loop(
                 continue
             refused += 1
     assert changes[0] > 0
-    assert refused > 0  # else nothing was tried
+    assert refused > 0  # otherwise nothing was tested
     assert np.isfinite(model.get_weights()[0]).all()
 
 
@@ -129,8 +129,8 @@ def test_arrays_cannot_be_resized_while_they_are_read(call: str, which: str) -> 
     arguments = {"x": x} if call == "predict" else given
     getattr(compiled("ids"), call)(**arguments, verbose=0, callbacks=[Resizing()])
     assert told
-    gc.collect()  # the errors that were caught hold the call's frames
-    array.resize((10 * array.size,), refcheck=False)  # again its owner's
+    gc.collect()  # caught errors keep the frames of the call alive
+    array.resize((10 * array.size,), refcheck=False)  # the array has its memory again
 
 
 PROGRAM = """
@@ -147,8 +147,8 @@ PROGRAM = """
     x = rng.normal(size=(4000, 64)).astype(np.float32)
     y = rng.integers(5, size=4000)
     weight = np.ones(4000, np.float32)
-    # With an Input: a prediction of an array amid its change would build the model for samples of one number,
-    # and no call would take the whole array any more.
+    # With an Input: a prediction of an array during its change would build the model for samples of one number,
+    # and no call would accept the whole array afterwards.
     model = cnet.Sequential(
         [cnet.Input((64,)), cnet.layers.Dense(32, "relu"), cnet.layers.Dense(5, "softmax")]
     )
@@ -175,7 +175,7 @@ PROGRAM = """
                 array.dtype = dtype
                 array.resize(shape, refcheck=False)
             except ValueError:
-                time.sleep(0)  # a call holds it as it is
+                time.sleep(0)  # a call keeps the array from changing
 
     thread = threading.Thread(target=change)
     thread.start()
