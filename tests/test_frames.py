@@ -151,7 +151,7 @@ def test_other_frames_and_arrays_match_by_position() -> None:
     other.predict(frame_of()[["c", "b", "a"]], verbose=0)  # which has no column names
 
 
-def test_a_fit_that_fails_remembers_no_columns() -> None:
+def test_a_failed_fit_stores_no_columns() -> None:
     model = Sequential([Input((3,)), layers.Dense(1)])
     model.compile("sgd", "mse")
     with pytest.raises(ValueError, match="x has 6 samples, y has 2"):

@@ -20,7 +20,8 @@ import cnet
 TESTS = str(Path(__file__).parent)
 NETS, DTYPES = ("small", "tall", "activations", "decorated", "wide"), ("float32", "float64")
 
-# Trains each optimizer in the small net and in all others, or in one of them; evaluates and predicts; prints the SHA-256 of each result by its name, as JSON.
+# Trains each optimizer in the small net and in all others, or in one of them, evaluates and predicts. Prints
+# the SHA-256 of each result by name, as JSON.
 PROGRAM = """
 import hashlib, json, os, sys
 import numpy as np, cnet

@@ -58,7 +58,7 @@ def child():
         return 3
     if not np.isfinite(model.predict(X[:3], verbose=0)).all():
         return 4
-    if when != "callback":  # during a fit of this thread
+    if when != "callback":  # a callback runs during a fit of this thread
         epoch(model)
         if digest(model) != trained:
             return 5
