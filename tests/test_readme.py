@@ -60,7 +60,7 @@ def test_files_that_are_named_exist(name: str) -> None:
     assert any((folder / name).exists() for folder in (ROOT, ROOT / "csrc", ROOT / "python/cnet"))
 
 
-def test_the_tree_in_contributing_lists_every_module_and_no_other() -> None:
+def test_the_tree_in_architecture_lists_every_module_and_no_other() -> None:
     house = ARCHITECTURE.split("```")[3]
     for folder in (ROOT / "csrc", ROOT / "python" / "cnet"):
         for path in folder.iterdir():
