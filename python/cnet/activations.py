@@ -48,6 +48,11 @@ __all__ = [
     "tanh",
 ]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 ActivationFunction: TypeAlias = Callable[..., FloatArray]
 
 

@@ -10,5 +10,10 @@ from .utils import clear_session
 
 __all__ = ["clear_session", "floatx", "set_floatx"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 if not TYPE_CHECKING:
     __getattr__ = absent(__name__)

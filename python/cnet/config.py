@@ -19,6 +19,11 @@ __all__ = [
     "set_floatx",
 ]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 _FLOAT_TYPES = ("float32", "float64")
 _floatx = "float32"
 

@@ -55,6 +55,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 class Initializer(Configurable):
     """Base of initializers: ``initializer(shape, dtype=None) -> array``."""
 

@@ -28,6 +28,11 @@ from .config import standardize_dtype
 
 __all__ = ["next_seed", "normal", "truncated_normal", "uniform"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 FloatArray = npt.NDArray[np.floating[Any]]
 
 # Distinct Philox streams of a seed: numbers drawn here, and further seeds.

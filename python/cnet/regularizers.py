@@ -24,6 +24,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 class Regularizer(Configurable):
     """Penalty ``l1 * sum(abs(w)) + l2 * sum(w ** 2)``, which the engine adds to the loss of each batch.
 

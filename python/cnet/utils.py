@@ -18,6 +18,10 @@ from .config import floatx
 __all__ = ["PyDataset", "Sequence", "clear_session", "set_random_seed", "to_categorical"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 class PyDataset:
     """Base class of data sets that create each batch on demand.
 

@@ -32,4 +32,10 @@ from .tape import GradientTape, custom_gradient
 from .tensor import Tensor, Variable, constant
 
 __all__ = ["GradientTape", "Tensor", "Variable", "constant", "custom_gradient"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 __all__ += operations.__all__

@@ -29,5 +29,10 @@ __all__ = [
     "TerminateOnNaN",
 ]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 if not TYPE_CHECKING:
     __getattr__ = absent(__name__)

@@ -16,7 +16,7 @@ from types import ModuleType
 import numpy as np
 import numpy.typing as npt
 
-from cnet.datasets.idx import read_idx
+from .idx import read_idx
 
 Array = npt.NDArray[np.uint8]
 Split = tuple[Array, Array]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from cnet import random
-from cnet._data import as_count, as_number
+from .. import random
+from .._data import as_count, as_number
 
 
 def spiral(
@@ -47,7 +47,7 @@ def spiral(
 
     Examples
     --------
-    >>> from cnet.datasets import spiral
+    >>> from . import spiral
     >>> x, y = spiral(samples_per_class=100, classes=3)
     >>> x.shape, y.shape
     ((300, 2), (300,))

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import os
 
-from cnet.datasets._loader import Dataset, File, Split, load
+from ._loader import Dataset, File, Split, load
+
+__all__ = ["load_data"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 CLASS_NAMES = (
     "T-shirt/top",
@@ -84,7 +91,7 @@ def load_data(path: str | os.PathLike[str] | None = None) -> tuple[Split, Split]
 
     Examples
     --------
-    >>> from cnet.datasets import fashion_mnist
+    >>> from . import fashion_mnist
     >>> (x_train, y_train), (x_test, y_test) = fashion_mnist.load_data()  # doctest: +SKIP
     >>> fashion_mnist.CLASS_NAMES[y_train[0]]  # doctest: +SKIP
     'Ankle boot'

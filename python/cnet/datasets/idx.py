@@ -18,7 +18,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from cnet._files import as_path
+from .._files import as_path
+
+__all__ = ["read_idx"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _CHUNK = 1 << 20

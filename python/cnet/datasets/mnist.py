@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import os
 
-from cnet.datasets._loader import Dataset, File, Split, load
+from ._loader import Dataset, File, Split, load
+
+__all__ = ["load_data"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 DATASET = Dataset(
     name="mnist",
@@ -67,7 +74,7 @@ def load_data(path: str | os.PathLike[str] | None = None) -> tuple[Split, Split]
 
     Examples
     --------
-    >>> from cnet.datasets import mnist
+    >>> from . import mnist
     >>> (x_train, y_train), (x_test, y_test) = mnist.load_data("examples/data/mnist_5k.npz")
     >>> x_train.shape, y_train.shape, x_test.shape, y_test.shape
     ((4000, 28, 28), (4000,), (1000, 28, 28), (1000,))

@@ -21,5 +21,11 @@ from .session import Session
 from .training import GradientDescentOptimizer, gradients
 
 __all__ = ["GradientDescentOptimizer", "Node", "Placeholder", "Session", "Variable"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 __all__ += ["constant", "gradients", "placeholder", "to_dot"]
 __all__ += operations.__all__

@@ -41,5 +41,10 @@ __all__ = [
     "serialize",
 ]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 if not TYPE_CHECKING:
     __getattr__ = absent(__name__)

@@ -86,6 +86,11 @@ __all__ = [
     "squared_hinge",
 ]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 # The function that belongs to each class.
 _FUNCTIONS: dict[type[Loss], Any] = {
     SparseCategoricalCrossentropy: sparse_categorical_crossentropy,

@@ -86,6 +86,11 @@ __all__ = [
     "top_k_categorical_accuracy",
 ]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 # By class names in snake case, as in Keras.
 _CLASSES: dict[str, type[Metric]] = {
     "log_cosh_error" if cls is LogCoshError else cls.name: cls

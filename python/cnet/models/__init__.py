@@ -10,5 +10,10 @@ from .sequential import Sequential
 
 __all__ = ["Sequential", "clone_model", "load_model", "model_from_json", "save_model"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 if not TYPE_CHECKING:
     __getattr__ = absent(__name__)

@@ -53,3 +53,7 @@ __all__ += losses.__all__
 __all__ += normalization.__all__
 __all__ += optimizers.__all__
 __all__ += softmaxes.__all__
+
+
+def __dir__() -> list[str]:
+    return __all__

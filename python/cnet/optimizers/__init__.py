@@ -27,6 +27,11 @@ __all__ = [
     "schedules",
 ]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 _CLASSES: dict[str, type[Optimizer]] = {
     cls.__name__.lower(): cls for cls in (Adadelta, Adagrad, Adam, AdamW, Lion, Nadam, RMSprop, SGD)
 }

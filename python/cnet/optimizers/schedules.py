@@ -28,6 +28,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 class LearningRateSchedule(HasOptions):
     """Base of schedules; a subclass overrides ``__call__(self, step)``."""
 

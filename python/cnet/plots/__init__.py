@@ -16,3 +16,7 @@ from ._history import history
 from ._images import images
 
 __all__ = ["confusion_matrix", "decision_boundary", "history", "images"]
+
+
+def __dir__() -> list[str]:
+    return __all__
