@@ -114,6 +114,16 @@ def test_a_first_call_that_fails_may_leave_the_model_built() -> None:
     model.train_on_batch(X, Y)
 
 
+def test_a_build_that_fails_leaves_no_layer_built() -> None:
+    inner = cnet.Sequential([cnet.Input((6,)), layers.Dense(3)])
+    model = cnet.Sequential([layers.BatchNormalization(), inner])
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="expected"):
+        model.fit(X[:, :4], X[:, :3], verbose=0)
+    assert not model.layers[0].built
+    model.fit(X, X[:, :3], verbose=0)
+
+
 @pytest.mark.parametrize("change", [lambda m: m.add(layers.Dense(2)), lambda m: m.pop()])
 def test_a_model_in_use_keeps_its_layers(change: Callable[[Any], Any]) -> None:
     inner = make_model()

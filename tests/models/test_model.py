@@ -209,3 +209,40 @@ def test_evaluate_changes_nothing() -> None:
     model(X)
     assert bits(model) == before
     assert model.fit(X, IDS, verbose=0).history == twin.fit(X, IDS, verbose=0).history
+
+
+# -- Subclasses and callbacks ----------------------------------------------------------------------
+
+
+def test_a_subclass_may_have_a_metaclass() -> None:
+    class Registry(type):
+        """A metaclass."""
+
+    class Net(cnet.Sequential, metaclass=Registry):
+        """A model with it."""
+
+    assert type(Net()) is Net
+
+
+def test_metrics_are_reset_after_on_test_begin() -> None:
+    figures: list[dict[str, Any]] = []
+    model = make_model(5)
+    look = cnet.callbacks.LambdaCallback(
+        on_test_begin=lambda _: figures.append(model.get_metrics_result())
+    )
+    history = model.fit(X, IDS, validation_data=(X, IDS), verbose=0, callbacks=[look])
+    assert figures == [{"loss": history.history["loss"][0]}]
+
+
+def test_a_nested_evaluation_leaves_the_frozen_layers() -> None:
+    model = make_model(5, optimizer=momentum())
+
+    def change(*_: Any) -> None:
+        model.layers[0].trainable = False
+        model.evaluate(X, IDS, verbose=0)
+
+    twin = make_model(5, optimizer=momentum())
+    for each, hook in ((model, change), (twin, lambda *_: None)):
+        callback = cnet.callbacks.LambdaCallback(on_epoch_end=hook)
+        each.fit(X, IDS, epochs=3, verbose=0, callbacks=[callback])
+    assert bits(model) == bits(twin)

@@ -139,7 +139,8 @@ def test_other_callbacks_start_without_state(tmp_path: Path) -> None:
     stop = callbacks.EarlyStopping("loss", patience=9)
     backup = callbacks.BackupAndRestore(tmp_path)
     with pytest.warns(
-        UserWarning, match=r"no state of EarlyStopping\('loss'\): they start over"
+        UserWarning,
+        match=r"no state of EarlyStopping\('loss'\): they start from their initial state",
     ) as warned:
         make_model().fit(X, Y, epochs=2, verbose=0, callbacks=[backup, stop])
     assert warned[0].filename == __file__

@@ -248,7 +248,7 @@ def test_an_epoch_ends_with_the_data(data: Any, options: Any, expected: list[int
 @pytest.mark.parametrize(
     ("steps", "expected", "message"),
     [
-        (None, [6], "epoch 1: x ran out of data and another epoch was to come"),
+        (None, [6], "epoch 1: x ran out of data before the last epoch"),
         (4, [4, 2], "epoch 2: x ran out of data after 2 of 4 batches"),
         (3, [3, 3, 0], "epoch 3: x ran out of data after 0 of 3 batches"),
     ],
@@ -302,6 +302,8 @@ def test_too_few_steps_for_a_call(call: str) -> None:
 
 
 def test_exhausted_validation_data_has_no_results() -> None:
-    with pytest.warns(UserWarning, match="fit: validation_data: x ran out of data in an epoch be"):
+    with pytest.warns(
+        UserWarning, match="fit: validation_data: x ran out of data in an earlier ep"
+    ):
         history = make_model(5).fit(X, IDS, epochs=2, validation_data=generator(X, IDS), verbose=0)
     assert [len(values) for values in history.history.values()] == [2, 1]

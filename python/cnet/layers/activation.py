@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from .. import activations
 from .._data import as_number, shape_text
 from .._elementwise import add_activation, is_rowwise, unwrapped
-from .batch_shapes import Shape
+from .._typing import Shape
 from .core import Layer, LayerOptions
 
 if TYPE_CHECKING:

@@ -7,10 +7,9 @@ from typing import Any
 
 from .._data import as_count, as_shape
 from .._errors import short_repr
+from .._typing import Shape
 
-__all__ = ["Shape", "as_batch_shape", "check_shape", "sample_size"]
-
-Shape = tuple[int | None, ...]
+__all__ = ["as_batch_shape", "check_shape", "sample_size", "sample_sizes"]
 
 
 def check_shape(shape: Any, layer: str) -> tuple[int, ...]:
@@ -35,4 +34,9 @@ def as_batch_shape(call: str, shape: Any) -> Shape:
 
 def sample_size(shape: Shape) -> int:
     """Return the number of elements of one sample, from the shape (None, …) of a batch."""
-    return math.prod(size or 0 for size in shape[1:])
+    return math.prod(sample_sizes(shape))
+
+
+def sample_sizes(shape: Shape) -> tuple[int, ...]:
+    """Return the shape of one sample, from the shape (None, …) of a batch."""
+    return tuple(size or 0 for size in shape[1:])

@@ -15,7 +15,8 @@ import numpy as np
 from .. import _core
 from .._data import Array, FloatArray
 from .._tapes import is_explicitly_watched
-from .batch_shapes import Shape
+from .._typing import Shape
+from .batch_shapes import sample_sizes
 
 if TYPE_CHECKING:
     from ..autodiff import Tensor
@@ -26,7 +27,7 @@ __all__ = ["Chain", "parameters"]
 
 
 # Samples per block in prediction.
-BLOCK = 8192
+PREDICTION_BLOCK = 8192
 
 
 class Computable(Protocol):
@@ -87,11 +88,15 @@ class Chain:
 
     def predict(self, x: Array, on_progress: Callable[..., Any] | None = None) -> FloatArray:
         """Return the output for samples; both are matrices with a row per sample."""
-        blocks = [x] if self.training else [x[n : n + BLOCK] for n in range(0, len(x), BLOCK)]
+        blocks = (
+            [x]
+            if self.training
+            else [x[n : n + PREDICTION_BLOCK] for n in range(0, len(x), PREDICTION_BLOCK)]
+        )
         outputs: list[FloatArray] = []
         done = 0
         for block in blocks or [x]:
-            rows: Any = block.reshape(len(block), *_sizes(self._input_shape))
+            rows: Any = block.reshape(len(block), *sample_sizes(self._input_shape))
             for segment in self._segments:
                 rows = segment.predict(rows, training=self.training)
             outputs.append(rows.reshape(len(block), math.prod(rows.shape[1:])))
@@ -112,7 +117,7 @@ class _EngineSegment:
 
     def __init__(self, dtype: str, input_shape: Shape) -> None:
         self._dtype = dtype
-        self._input_shape = self._output_shape = _sizes(input_shape)
+        self._input_shape = self._output_shape = sample_sizes(input_shape)
         self._network = _core.Network[dtype](math.prod(self._input_shape))
         self._weights: list[Weight] = []
         self._frozen: list[Weight] = []
@@ -122,7 +127,7 @@ class _EngineSegment:
     def add(self, layer: Computable, output_shape: Shape, *, trainable: bool) -> None:
         """Append a layer."""
         layer.add_to(self._network, trainable=trainable)
-        self._output_shape = _sizes(output_shape)
+        self._output_shape = sample_sizes(output_shape)
         self._name = f"{self._name} → {layer.name}" if self._name else layer.name
         (self._weights if trainable else self._frozen).extend(
             weight for weight in layer.weights if weight.learnable
@@ -175,7 +180,3 @@ def parameters(weights: Iterable[Weight], dtype: str) -> Any:
     for weight in weights:
         network.add_parameters(weight.path, weight.variable, True)
     return network
-
-
-def _sizes(shape: Shape) -> tuple[int, ...]:
-    return tuple(size or 0 for size in shape[1:])

@@ -6,6 +6,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar, TypedDict
 
 import numpy as np
@@ -25,8 +26,9 @@ from .._names import auto_name, snake_case
 from .._serialization import Configurable
 from .._tapes import is_recorded
 from .._tracebacks import brief_traceback
+from .._typing import Shape
 from ..config import standardize_dtype
-from .batch_shapes import Shape, as_batch_shape, check_shape, sample_size
+from .batch_shapes import as_batch_shape, check_shape, sample_size
 from .chain import Chain
 from .weight import HasWeights, Weight
 
@@ -38,12 +40,17 @@ _build_lock = threading.RLock()
 
 
 def _new_lock() -> None:
-    """In a forked child, whose copy of the lock a thread of the parent may have held."""
+    """Replace the lock in a forked child: a thread of the parent may have held it."""
     global _build_lock
     _build_lock = threading.RLock()
 
 
 os.register_at_fork(after_in_child=_new_lock)
+
+
+def build_lock() -> AbstractContextManager[Any]:
+    """Return the lock that is held while layers are built."""
+    return _build_lock
 
 
 class LayerOptions(TypedDict, total=False):
@@ -141,7 +148,7 @@ class Layer(Configurable, HasWeights):
         """
         call = f"{type(self).__name__} '{self.name}'"
         input_shape = (None, *as_batch_shape(call, input_shape)[1:])
-        with _build_lock:
+        with build_lock():
             if self.input_shape != input_shape and not (self.built and self.has_one_shape):
                 try:
                     self._make_weights(input_shape)

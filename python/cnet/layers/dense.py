@@ -9,7 +9,8 @@ import numpy.typing as npt
 from .. import activations, constraints, initializers, regularizers
 from .._data import FloatArray, as_count, require_default
 from .._elementwise import add_activation
-from .batch_shapes import Shape, as_batch_shape
+from .._typing import Shape
+from .batch_shapes import as_batch_shape
 from .core import Layer, LayerOptions, expect_features
 from .weight import Weight
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from .._data import Array, require_default, shape_text
 from .._errors import short_repr
-from .batch_shapes import Shape, as_batch_shape, check_shape
+from .._typing import Shape
+from .batch_shapes import as_batch_shape, check_shape
 from .core import Layer, LayerOptions
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 from .. import constraints, initializers, regularizers
 from .._data import FloatArray, as_fraction, as_number, require_default
 from .._errors import short_repr
-from .batch_shapes import Shape
+from .._typing import Shape
 from .core import Layer, LayerOptions, expect_features
 from .weight import Weight
 

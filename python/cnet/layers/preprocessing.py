@@ -22,7 +22,8 @@ from .._data import (
 )
 from .._errors import short_repr
 from .._tracebacks import brief_traceback
-from .batch_shapes import Shape
+from .._typing import Shape
+from .batch_shapes import sample_sizes
 from .core import Layer, LayerOptions
 
 if TYPE_CHECKING:
@@ -212,7 +213,7 @@ class Normalization(Layer):
 
     def _make_weights(self, input_shape: Shape) -> None:
         self._own_axes(input_shape)
-        self._sizes = tuple(size or 0 for size in input_shape[1:])
+        self._sizes = sample_sizes(input_shape)
         count = math.prod(self._sizes)
         # The engine's mean and variance; NaN until they are known.
         self.add_weight("mean", (count,), _all_nan, trainable=False)

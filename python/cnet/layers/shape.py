@@ -6,7 +6,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from .._data import require_default, shape_text
-from .batch_shapes import Shape, as_batch_shape, check_shape, sample_size
+from .._typing import Shape
+from .batch_shapes import as_batch_shape, check_shape, sample_size
 from .core import Layer, LayerOptions
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Models: layers in order; and how they are saved, loaded and copied."""
+"""Sequential models, and functions to save, load and clone them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Functions that make a model of JSON, a file, or another model."""
+"""Functions that create a model from JSON, a file or another model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all models have: Keras's `compile`, `fit`, `evaluate`, `predict` and `save`."""
+"""Base class of models: `compile`, `fit`, `evaluate`, `predict`, `save`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ from .._tracebacks import brief_traceback, warn
 from .._typing import ModelProtocol
 from ..callbacks import Callback, CallbackList, History
 from ..layers import Layer
+from ..layers.batch_shapes import sample_sizes
 from ..layers.weight import HasWeights
 from ..metrics import Metric
 from ..training.data import Adapter, check_feature_names, split, validation_parts
@@ -36,17 +37,23 @@ from ._summary import print_summary
 __all__ = ["Model"]
 
 
-class Model(HasWeights, RejectsOverrides, ModelProtocol):
-    """What all models have; `Sequential` is one.
+if TYPE_CHECKING:
+    Interface = ModelProtocol
+else:  # a Protocol would give models its metaclass, and make isinstance slow
+    Interface = object
+
+
+class Model(HasWeights, RejectsOverrides, Interface):
+    """Base class of models, such as `Sequential`.
 
     Attributes
     ----------
     history : History
         Of the latest `fit`; updated after each epoch.
     stop_training : bool
-        Set by a callback to end `fit` after the batch (in a batch hook) or the epoch.
+        Set to True in a batch hook to end `fit` after the batch, in an epoch hook after the epoch.
     stop_evaluating, stop_predicting : bool
-        Set by a callback's batch hook to end `evaluate` or `predict` after the batch.
+        Set to True in a batch hook to end `evaluate` or `predict` after the batch.
     """
 
     _not_overridable: ClassVar = dict.fromkeys(
@@ -63,7 +70,7 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
     stop_evaluating: bool = False
     stop_predicting: bool = False
     _setup: Setup | None = None
-    # The columns of the data frame of the first fit.
+    # The columns of the first data frame seen.
     _feature_names: tuple[str, ...] | None = None
     # The engine's network, if the user's samples are rows of numbers too.
     _rows_network: Any = None
@@ -183,7 +190,7 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
         Parameters
         ----------
         nested : bool, default False
-            Whether a callback of another such call may make this one, with a setup of its own.
+            Allow the call in a callback of another one; it gets metrics and an engine of its own.
 
         Raises
         ------
@@ -284,8 +291,9 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
         Raises
         ------
         TypeError, ValueError
-            If an argument is invalid; weights and optimizer are unchanged. For an invalid batch the
-            error names it, and the model has trained on the batches before.
+            If an argument is invalid; weights and optimizer are unchanged (an unbuilt model may have
+            been built). For an invalid batch the error names it, and the model has trained on the
+            batches before.
         FloatingPointError
             If the loss is inf or NaN, before the weights are updated by it. With a `TerminateOnNaN`
             callback training ends instead.
@@ -478,7 +486,7 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
         if self._rows_network is not None:
             outputs = self._rows_network.try_predict(x)
             if outputs is not None:
-                return outputs  # type: ignore[no-any-return] # the core's stub says what it is
+                return outputs  # type: ignore[no-any-return] # typed in _core.pyi
         return self._outputs(x, training=False)
 
     @brief_traceback
@@ -511,7 +519,7 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
 
     def _shaped(self, rows: FloatArray) -> FloatArray:
         """Return the engine's rows of numbers in the output's shape."""
-        return rows.reshape(len(rows), *(size or 0 for size in self.output_shape[1:]))
+        return rows.reshape(len(rows), *sample_sizes(self.output_shape))
 
     @brief_traceback
     def predict_on_batch(self, x: Any) -> FloatArray:
@@ -782,9 +790,6 @@ class Model(HasWeights, RejectsOverrides, ModelProtocol):
         vars(self).update(state, _use=_core.Use(), _parents=weakref.WeakSet())
         for layer in self.layers:
             layer._parents.add(self)
-
-    def __repr__(self) -> str:
-        return f"<Sequential name={self.name}, built={self.built}>"
 
 
 def _count(argument: str, value: int | None) -> int | None:

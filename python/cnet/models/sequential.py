@@ -10,10 +10,12 @@ from .. import _core
 from .._data import shape_text
 from .._errors import short_repr
 from .._tracebacks import brief_traceback
+from .._typing import Shape
 from ..config import floatx
 from ..layers import InputLayer, Layer, Weight, deserialize, serialize
-from ..layers.batch_shapes import Shape, as_batch_shape, sample_size
+from ..layers.batch_shapes import as_batch_shape, sample_size, sample_sizes
 from ..layers.chain import Chain, parameters
+from ..layers.core import build_lock
 from .model import Model
 
 __all__ = ["Sequential"]
@@ -152,7 +154,7 @@ class Sequential(Model):
         ValueError
             If the model was built for other data, or has no layers.
         """
-        if self._is_of_no_layers():
+        if self._is_empty():
             raise ValueError(f"build: the model '{self.name}' has no layers")
         shape = self._input.input_shape if self._input else None
         if input_shape is not None:
@@ -164,19 +166,26 @@ class Sequential(Model):
             shape = wanted
         if shape is None:
             raise ValueError("build: expected an input_shape, (None, …)")
-        head = self._input or InputLayer(tuple(size or 0 for size in shape[1:]))
-        for layer in self._layers:
-            layer.build(shape)
-            shape = layer.compute_output_shape(shape)
-        self._input = head
+        head = self._input or InputLayer(sample_sizes(shape))
+        with build_lock():
+            unbuilt = [layer for layer in self._flat_layers() if not layer.built]
+            try:
+                for layer in self._layers:
+                    layer.build(shape)
+                    shape = layer.compute_output_shape(shape)
+            except BaseException:
+                for layer in unbuilt:
+                    layer.unbuild()
+                raise
+            self._input = head
 
     @property
     def built(self) -> bool:
         """Whether every layer has its weights."""
-        is_something = self._input is not None and not self._is_of_no_layers()
-        return is_something and all(layer.built for layer in self._layers)
+        has_content = self._input is not None and not self._is_empty()
+        return has_content and all(layer.built for layer in self._layers)
 
-    def _is_of_no_layers(self) -> bool:
+    def _is_empty(self) -> bool:
         """Whether it computes nothing. A nested model without layers is the identity."""
         return not self._layers and not self._parents
 
@@ -234,7 +243,7 @@ class Sequential(Model):
     @property
     def output_shape(self) -> Shape:
         """Shape of the output, (None, …); raises as `input_shape`."""
-        if self._is_of_no_layers():
+        if self._is_empty():
             return self.input_shape
         if self._output_shape is None:
             if not self.built:
@@ -386,11 +395,14 @@ class Sequential(Model):
             first, layer = made.get(_name_in(described), (None, None))
             if (
                 layer is None or not _name_in(described) or described != first
-            ):  # else it is the same layer again
+            ):  # not a repeated layer
                 layer = layer_of(described)
                 made[_name_in(described)] = described, layer
             layers.append(layer)
         return cls(layers, name=config["name"])
+
+    def __repr__(self) -> str:
+        return f"<Sequential name={self.name}, built={self.built}>"
 
     def _changed(self) -> None:
         """Discard what depends on the layers, here and in models that contain this one."""

@@ -32,26 +32,26 @@ def describe_fit(
     """
     described: list[dict[str, Any]] = []
     tensors: dict[str, Array] = {}
-    for callback in _counting(callbacks):
-        values = {name: getattr(callback, name) for name in _names(callback)}
+    for callback in _monitor_callbacks(callbacks):
+        values = {name: getattr(callback, name) for name in _state_names(callback)}
         state = {
             name: value.item() if isinstance(value, np.generic) else value
             for name, value in values.items()
         }
-        kept = callback._backup_weights()
-        if not _is_state(callback, state) or not _are_like(kept, weights):
+        best_weights = callback._backup_weights()
+        if not _is_state(callback, state) or not _match_weights(best_weights, weights):
             warn(
-                f"BackupAndRestore: a backup can't hold the state of {_text(callback)}: it would start over"
+                f"BackupAndRestore: a backup can't hold the state of {_describe(callback)}: it would start from its initial state"
             )
             continue
-        if kept is not None:
-            tensors |= dict(zip(_tensors(len(described), weights), kept, strict=True))
+        if best_weights is not None:
+            tensors |= dict(zip(_tensors(len(described), weights), best_weights, strict=True))
         described.append(
             {
                 "class_name": type(callback).__name__,
                 "known_by": callback._identity(),
                 "state": state,
-                "has_weights": kept is not None,
+                "has_weights": best_weights is not None,
             }
         )
     return {"fit": {"stopped": bool(model.stop_training), "callbacks": described}}, tensors
@@ -85,7 +85,7 @@ def read_fit(
     Warns
     -----
     UserWarning
-        If the fit in the file did not have some of the callbacks: they start over.
+        If the fit in the file did not have some of the callbacks: they start from their initial state.
     """
     fit = document.get("fit", {"stopped": False, "callbacks": []})
     if not isinstance(fit, dict) or type(fit.get("stopped")) is not bool:
@@ -93,7 +93,7 @@ def read_fit(
     described = fit.get("callbacks")
     if not isinstance(described, list):
         file.refuse(f"fit: expected a list of callbacks, found {described!r}")
-    anew = _counting(callbacks)
+    not_restored = _monitor_callbacks(callbacks)
     restored: list[tuple[MonitorCallback, dict[str, Any], list[Array] | None]] = []
     tensors: list[str] = []
     for index, each in enumerate(described):
@@ -108,38 +108,40 @@ def read_fit(
         names = _tensors(index, weights) if each["has_weights"] else []
         tensors += names
         key = each["class_name"], each["known_by"]
-        same = [other for other in anew if (type(other).__name__, other._identity()) == key]
-        if not same:
+        matches = [
+            other for other in not_restored if (type(other).__name__, other._identity()) == key
+        ]
+        if not matches:
             continue
-        anew.remove(same[0])
-        if not _is_state(same[0], each["state"]):
-            file.refuse(f"fit: {each['state']!r} is not a state of {_text(same[0])}")
+        not_restored.remove(matches[0])
+        if not _is_state(matches[0], each["state"]):
+            file.refuse(f"fit: {each['state']!r} is not a state of {_describe(matches[0])}")
         for name, weight in zip(names, weights.values(), strict=False):
             file.check(name, weight.dtype, weight.shape)
-        kept = [file.read(name) for name in names] if names else None
-        restored.append((same[0], each["state"], kept))
+        best_weights = [file.read(name) for name in names] if names else None
+        restored.append((matches[0], each["state"], best_weights))
     if document.get("callbacks", []) != tensors:
         file.refuse("fit: its tensors are not those of its callbacks")
-    if anew:
+    if not_restored:
         warn(
-            f"BackupAndRestore: the backup has no state of {', '.join(map(_text, anew))}: they start over"
+            f"BackupAndRestore: the backup has no state of {', '.join(map(_describe, not_restored))}: they start from their initial state"
         )
 
-    def put() -> None:
+    def restore() -> None:
         model.stop_training = fit["stopped"]
-        for callback, state, kept in restored:
+        for callback, state, best_weights in restored:
             for name, value in state.items():
                 setattr(callback, name, value)
-            callback._resume_with(kept)
+            callback._resume_with(best_weights)
 
-    return put
+    return restore
 
 
-def _counting(callbacks: Sequence[Callback]) -> list[MonitorCallback]:
+def _monitor_callbacks(callbacks: Sequence[Callback]) -> list[MonitorCallback]:
     return [callback for callback in callbacks if isinstance(callback, MonitorCallback)]
 
 
-def _text(callback: MonitorCallback) -> str:
+def _describe(callback: MonitorCallback) -> str:
     return f"{type(callback).__name__}({callback.monitor!r})"
 
 
@@ -147,13 +149,13 @@ def _tensors(index: int, weights: Mapping[str, Weight]) -> list[str]:
     return [f"callbacks/{index}/{path}" for path in weights]
 
 
-def _names(callback: MonitorCallback) -> tuple[str, ...]:
+def _state_names(callback: MonitorCallback) -> tuple[str, ...]:
     return (*callback._counts, *callback._figures)
 
 
 def _is_state(callback: MonitorCallback, state: Any) -> bool:
     """Return whether this is a state of the callback."""
-    if not isinstance(state, dict) or tuple(state) != _names(callback):
+    if not isinstance(state, dict) or tuple(state) != _state_names(callback):
         return False
     counts = all(type(state[name]) is int and 0 <= state[name] < 2**53 for name in callback._counts)
     return counts and all(_is_figure(state[name]) for name in callback._figures)
@@ -163,10 +165,12 @@ def _is_figure(value: Any) -> bool:
     return value is None or type(value) is float or (type(value) is int and abs(value) < 2**53)
 
 
-def _are_like(kept: Any, weights: Mapping[str, Weight]) -> bool:
+def _match_weights(best_weights: Any, weights: Mapping[str, Weight]) -> bool:
     """Return whether arrays, if any, have the shapes and dtypes of the weights."""
-    if kept is None:
+    if best_weights is None:
         return True
     kinds = [(weight.shape, weight.dtype) for weight in weights.values()]
-    are_arrays = isinstance(kept, list) and all(isinstance(each, np.ndarray) for each in kept)
-    return are_arrays and [(each.shape, each.dtype.name) for each in kept] == kinds
+    are_arrays = isinstance(best_weights, list) and all(
+        isinstance(each, np.ndarray) for each in best_weights
+    )
+    return are_arrays and [(each.shape, each.dtype.name) for each in best_weights] == kinds

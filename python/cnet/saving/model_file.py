@@ -1,4 +1,4 @@
-"""Models to files and back: configuration, what `compile` was told, weights, state of training."""
+"""Models to files and back: configuration, arguments of `compile`, weights, state of training."""
 
 from __future__ import annotations
 
@@ -87,28 +87,28 @@ def resume(model: ModelProtocol, path: StrPath, callbacks: Sequence[Callback]) -
         if not model.built:
             _build(model, file, document)
         weights = _by_file_name(file, weights_by_path(model), document["weights"])
-        put_weights = _read_weights(file, weights, document["weights"])
-        put_training = read_training(file, document, model, weights)
-        put_fit = read_fit(file, document, model, callbacks, weights)
+        restore_weights = _read_weights(file, weights, document["weights"])
+        restore_training = read_training(file, document, model, weights)
+        restore_fit = read_fit(file, document, model, callbacks, weights)
         # Callbacks may have changed a constant rate; a schedule follows from the step.
         rate = _found(document, "compile", "optimizer", "config", "learning_rate")
         kind = _found(document, "compile", "optimizer", "class_name")
         assert model._setup is not None
-        ours = model._setup.get_config()["optimizer"]
-        same_rate = type(rate) is type(ours["config"].get("learning_rate"))
-        if kind != ours["class_name"] or not same_rate:
+        optimizer = model._setup.get_config()["optimizer"]
+        same_rate = type(rate) is type(optimizer["config"].get("learning_rate"))
+        if kind != optimizer["class_name"] or not same_rate:
             file.refuse(f"its optimizer, {kind}, is not the model's, or has another kind of rate")
         if isinstance(rate, float) and not 0 <= rate < math.inf:
             file.refuse(f"its learning rate is {rate}")
-    put_weights()
-    put_training()
+    restore_weights()
+    restore_training()
     if isinstance(rate, float):
         model.optimizer.learning_rate = rate
-    put_fit()
+    restore_fit()
 
 
 def _build(model: ModelProtocol, file: TensorFile, document: Mapping[str, Any]) -> None:
-    """Build a model for the input shape of a file, once a copy has shown that its data suffices for it."""
+    """Build a model for the input shape of a file, after a copy, to check that the file has enough numbers."""
     shape = _found(document, "model", "config", "build_input_shape")
     with initializers.override(_bounded_zeros(file, document["weights"])):
         try:
@@ -142,10 +142,10 @@ def read_model(
             raise
         except Exception as error:  # noqa: BLE001 # whatever a constructor raises
             file.refuse(f"its description is not of a model: {error}", error)
-        put_weights = _read_weights(file, weights, document["weights"])
-        put_training = read_training(file, document, model, weights)
-    put_weights()
-    put_training()
+        restore_weights = _read_weights(file, weights, document["weights"])
+        restore_training = read_training(file, document, model, weights)
+    restore_weights()
+    restore_training()
     return model
 
 
@@ -213,11 +213,11 @@ def _by_file_name(
     """Return the weights by their names in the file, which may be others in the same order."""
     if set(in_file) == set(weights):
         return weights
-    ours, its = _kinds(list(weights)), _kinds(in_file)
-    if its != ours:
+    model_names, file_names = _kinds(list(weights)), _kinds(in_file)
+    if file_names != model_names:
         file.refuse(
-            f"it holds {len(its)} weights ({', '.join(its)}), "
-            f"the model has {len(ours)} ({', '.join(ours)})"
+            f"it holds {len(file_names)} weights ({', '.join(file_names)}), "
+            f"the model has {len(model_names)} ({', '.join(model_names)})"
         )
     return dict(zip(in_file, weights.values(), strict=True))
 

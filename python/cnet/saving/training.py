@@ -101,7 +101,7 @@ def read_training(
         }
         state = _read_optimizer(file, document, setup, weights, numbers["batches"])
 
-    def put() -> None:
+    def restore() -> None:
         for random, values in randoms:
             random.seed, random.steps = values
         if history is not None:
@@ -117,7 +117,7 @@ def read_training(
             setup.engine, setup.pending_state = None, state
             setup.optimizer.batches = state.batches if state else 0
 
-    return put
+    return restore
 
 
 def _random_states(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

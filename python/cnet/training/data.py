@@ -26,10 +26,11 @@ from .._errors import short_repr
 from .._frames import column_names
 from .._input_errors import describe_non_array
 from .._typing import ModelProtocol
+from ..layers.batch_shapes import sample_sizes
 from .setup import Setup
 from .sources import Arrays, Batches, Data, DatasetBatches, Shuffles, Source
 
-__all__ = ["Adapter", "split", "validation_parts"]
+__all__ = ["Adapter", "check_feature_names", "split", "validation_parts"]
 
 DEFAULT_BATCH_SIZE = 32
 
@@ -68,8 +69,8 @@ class Adapter:
         Raises
         ------
         TypeError, ValueError
-            If arrays are not what the model takes; if `x` yields batches and there are labels or weights
-            beside it, or it wants workers.
+            If arrays do not fit the model; if `x` yields batches, and labels or weights are passed as well, or
+            it uses workers.
         """
         if not yields_batches(x):
             data = self.adapt(call, x, y, sample_weight)
@@ -125,13 +126,13 @@ class Adapter:
         return data
 
     def samples(self, argument: str, x: Any) -> Array:
-        """Return samples as rows of numbers; builds the model if need be."""
+        """Return samples as rows of numbers, building the model if necessary."""
         model = self.model
         check_feature_names(model, argument, x)
         if not model.built:
             x = as_samples(unwrap_single_input(x), argument)
             model.build((None, *x.shape[1:]))
-        sample_shape = tuple(size or 0 for size in model.input_shape[1:])
+        sample_shape = sample_sizes(model.input_shape)
         return as_samples(unwrap_single_input(x, 1 + len(sample_shape)), argument, sample_shape)
 
     def _labels(self, argument: str, y: Any, samples: int, loss: losses.Loss) -> Array:

@@ -11,6 +11,7 @@ import numpy as np
 from .. import _core, losses
 from .._data import Array, FloatArray, as_type
 from .._typing import ModelProtocol
+from ..layers.batch_shapes import sample_sizes
 from ..layers.chain import parameters
 from .sources import Data
 
@@ -66,7 +67,7 @@ class Engine(Protocol):
         sample_weight: FloatArray | None,
         every_batch: bool,
     ) -> tuple[int, float, float]:
-        """Return the same for the weights as they are."""
+        """Evaluate without training; return the samples seen and the sums of losses and right predictions."""
 
 
 class TapeEngine:
@@ -164,7 +165,7 @@ class TapeEngine:
         sample_weight: FloatArray | None,
         every_batch: bool,  # noqa: ARG002 # always
     ) -> tuple[int, float, float]:
-        """Return the same for the weights as they are."""
+        """Evaluate without training; return the samples seen and the sums of losses and right predictions."""
         from ..autodiff.recording import paused
 
         data, chain = Data(x, y, sample_weight), self._model.chain(training=False)
@@ -200,7 +201,7 @@ class TapeEngine:
         if batch.sample_weight is not None and not batch.sample_weight.all():
             odd = (batch.sample_weight == 0) & ~np.isfinite(x).all(axis=1)
             x = np.where(odd[:, np.newaxis], x.dtype.type(0), x)
-        return x.reshape(len(x), *[size or 0 for size in self._model.input_shape[1:]])
+        return x.reshape(len(x), *sample_sizes(self._model.input_shape))
 
     def _loss_of(self, batch: Data, predictions: Any) -> Any:
         """Return the loss of a batch with the penalties of regularizers, and keep the predictions."""

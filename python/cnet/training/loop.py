@@ -17,11 +17,10 @@ from ..callbacks import CallbackList, History
 from .setup import Setup, Totals
 from .sources import Chunk, Source, warn_of_end
 
-__all__ = ["Loop"]
+__all__ = ["Loop", "predict"]
 
-# Samples that metrics see at once in an evaluation, so that their figures depend neither on the batch size
-# nor on the number of threads.
-BLOCK = 8192
+# Samples by which metrics are updated in an evaluation, whatever the batch size and the number of threads.
+METRIC_BLOCK = 8192
 
 
 @dataclass
@@ -76,7 +75,7 @@ class Loop:
                     break
                 if source.exhausted:
                     if steps is None and epoch + 1 < epochs.stop:
-                        warn_of_end(call, "and another epoch was to come")
+                        warn_of_end(call, "before the last epoch")
                     break
         finally:
             progress.close()
@@ -109,7 +108,7 @@ class Loop:
         every_batch = has_hooks or has_metrics
         order: Array | None = None
         if has_metrics and chunk.shuffled:
-            order = setup.shuffles.order(chunk.number, len(data))
+            order = setup.shuffles.order(chunk.pass_number, len(data))
 
         def end_batch(totals: Totals) -> None:
             if not has_hooks and not progress.live:
@@ -122,8 +121,10 @@ class Loop:
 
         def on_progress(rows: int, batches: int, loss: float, correct: float) -> bool:
             if has_metrics:
-                own = slice((batches - 1) * size, min(batches * size, len(data)))
-                setup.update_metrics(data, own if order is None else order[own], engine.outputs())
+                batch_rows = slice((batches - 1) * size, min(batches * size, len(data)))
+                setup.update_metrics(
+                    data, batch_rows if order is None else order[batch_rows], engine.outputs()
+                )
             totals = before + Totals(rows, batches, loss, correct)
             end_batch(totals)
             if has_hooks and not model.stop_training and rows < len(data):
@@ -138,7 +139,7 @@ class Loop:
                 batch_size=size,
                 shuffle=chunk.shuffled,
                 seed=setup.shuffles.seed,
-                epoch=chunk.number,
+                epoch=chunk.pass_number,
                 optimizer=optimizer.rule(),
                 learning_rates=optimizer.learning_rates(chunk.batches, steps),
                 first_batch=before.batches,
@@ -172,17 +173,17 @@ class Loop:
         silent = Loop(self.model, self.setup, self.callbacks, Progress(steps, 0, "fit"))
         logs = silent.evaluate("fit: validation_data", source, steps)
         if steps is None and not logs:
-            warn_of_end("fit: validation_data", "in an epoch before")
+            warn_of_end("fit: validation_data", "in an earlier epoch")
         return logs
 
     def evaluate(self, call: str, source: Source, steps: int | None) -> dict[str, Any]:
         """Return the loss and metrics of a source, none if its data has ended."""
         model, setup, callbacks, progress = self.model, self.setup, self.callbacks, self.progress
         model.stop_evaluating = False
-        setup.reset()
         has_hooks = callbacks.wants_batches("test")
         totals = Totals()
         callbacks.call("on_test_begin", {})
+        setup.reset()
         progress.begin("Evaluate")
         try:
             for chunk in source.epoch(call, steps, one_by_one=has_hooks):
@@ -206,17 +207,17 @@ class Loop:
         setup, progress, data = self.setup, self.progress, chunk.data
         engine = setup.engine_for(self.model)
         has_metrics, size = bool(setup.python_metrics), chunk.batch_size
-        done, waiting = 0, list[FloatArray]()
+        updated_rows, pending_outputs = 0, list[FloatArray]()
 
         def update_metrics(rows: int) -> None:
-            """Show the metrics each block that is complete, and the rest at the end."""
-            nonlocal done, waiting
-            waiting.append(engine.outputs())
-            while rows - done >= BLOCK or done < rows == len(data):
-                outputs = np.concatenate(waiting)
-                block = slice(done, min(done + BLOCK, rows))
-                setup.update_metrics(data, block, outputs[:BLOCK])
-                done, waiting = block.stop, [outputs[BLOCK:]]
+            """Update the metrics with each complete block, and with the rest at the end."""
+            nonlocal updated_rows, pending_outputs
+            pending_outputs.append(engine.outputs())
+            while rows - updated_rows >= METRIC_BLOCK or updated_rows < rows == len(data):
+                outputs = np.concatenate(pending_outputs)
+                block = slice(updated_rows, min(updated_rows + METRIC_BLOCK, rows))
+                setup.update_metrics(data, block, outputs[:METRIC_BLOCK])
+                updated_rows, pending_outputs = block.stop, [outputs[METRIC_BLOCK:]]
 
         def show(totals: Totals) -> None:
             if progress.live:
@@ -232,7 +233,7 @@ class Loop:
         rows, loss, correct = engine.evaluate(
             data.x,
             data.y,
-            max(size, BLOCK) if in_blocks else size,
+            max(size, METRIC_BLOCK) if in_blocks else size,
             on_progress if has_metrics or progress.live else None,
             data.sample_weight,
             has_metrics,

@@ -1,4 +1,4 @@
-"""What `compile` was told, and the state that training keeps beside the weights."""
+"""The arguments of `compile`, and the state of training besides the weights."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class OptimizerState:
 
 @dataclass
 class Setup:
-    """What `compile` was told, and what training keeps beside the weights.
+    """The arguments of `compile`, and the state of training besides the weights.
 
     Attributes
     ----------
@@ -92,6 +92,8 @@ class Setup:
         Made by `engine_for` when first needed.
     pending_state : OptimizerState or None
         The optimizer's state while there is no engine: the next one takes it over.
+    nested : bool
+        Whether it is for an evaluation in a callback of `fit`.
     """
 
     optimizer: Any
@@ -101,6 +103,7 @@ class Setup:
     native: bool = True
     engine: Engine | None = None
     pending_state: OptimizerState | None = None
+    nested: bool = False
     shuffles: Shuffles = field(default_factory=Shuffles)
     totals: Totals = field(default_factory=Totals)
     _loss_changes: int = 0  # of `loss.changes`, those that the engine knows
@@ -187,6 +190,7 @@ class Setup:
             engine=None,
             pending_state=None,
             totals=Totals(),
+            nested=True,
         )
 
     def require_loss(self, call: str) -> losses.Loss:
@@ -209,9 +213,9 @@ class Setup:
         return OptimizerState(self.engine.steps, *self.engine.slots())
 
     def engine_for(self, model: ModelProtocol) -> Engine:
-        """Return the engine that trains `model`; makes it if need be."""
+        """Return the engine that trains `model`, creating it if necessary."""
         loss = self.require_loss("fit")
-        if not self.has_trained:
+        if not self.has_trained and not self.nested:
             model._freeze()
         if loss.changes != self._loss_changes:
             self.drop_engine()
@@ -257,9 +261,9 @@ class Setup:
             ]
 
     def is_counted_by_engine(self, metric: Metric) -> bool:
-        """Whether the engine counts an unweighted metric: an accuracy at threshold one half."""
-        is_its = type(metric) is _COUNTED_BY_ENGINE.get(type(self.loss))
-        return self.native and is_its and getattr(metric, "threshold", 0.5) == 0.5
+        """Whether the engine counts this unweighted metric: the accuracy of the loss, with threshold 0.5."""
+        matches_loss = type(metric) is _COUNTED_BY_ENGINE.get(type(self.loss))
+        return self.native and matches_loss and getattr(metric, "threshold", 0.5) == 0.5
 
     @property
     def python_metrics(self) -> list[Metric]:

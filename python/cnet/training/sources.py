@@ -78,13 +78,13 @@ class Chunk:
 
     Attributes
     ----------
-    number : int
+    pass_number : int
         The pass that they belong to. With `shuffled` it decides their order.
     """
 
     data: Data
     batch_size: int
-    number: int = 0
+    pass_number: int = 0
     shuffled: bool = False
 
     @property
@@ -190,8 +190,8 @@ class Arrays(Source):
             self._ordered = number, shuffles.order(number, samples)
         for batch in range(first, last):
             rows = slice(batch * size, min((batch + 1) * size, samples))
-            own = self._ordered[1][rows] if self._shuffle else rows
-            yield Chunk(self._data[own], size, number)
+            batch_rows = self._ordered[1][rows] if self._shuffle else rows
+            yield Chunk(self._data[batch_rows], size, number)
 
 
 class Batches(Source):
@@ -301,7 +301,7 @@ def _parts(call: str, batch: Any) -> tuple[Any, ...]:
         keys = ", ".join(map(short_repr, batch))
         raise TypeError(
             f"{call}: expected (x,), (x, y) or (x, y, sample_weight), got a {type(batch).__name__} with {keys}; "
-            "give a tuple of what is in it"
+            "pass a tuple of its values"
         )
     parts = tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
     if not 1 <= len(parts) <= 3:
