@@ -1,4 +1,4 @@
-"""Sequential: layers, names, shapes and weights. tests/trainer tests training."""
+"""Sequential: layers, names, shapes and weights. tests/training tests training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Optimizers: arguments and options; tests/trainer tests the updates."""
+"""Optimizers: arguments and options; tests/training tests the updates."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class TerminateOnNaN(Callback):
     >>> model.compile("sgd", "sparse_categorical_crossentropy")
     >>> history = model.fit(np.full((4, 3), np.nan), [0, 1, 0, 1], epochs=5, verbose=0,
     ...                     callbacks=[cnet.callbacks.TerminateOnNaN()])
-    fit: epoch 1: the loss is not finite at batch 1: the input is not finite, in sample ...; training ends
+    fit: epoch 1: the loss is not finite at batch 1: the input is not finite in sample ...; training ends
     >>> history.history
     {'loss': [nan]}
     """
