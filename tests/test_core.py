@@ -65,7 +65,7 @@ def train(trainer: Any, x: Any = X, y: Any = IDS, batch_size: int = 5) -> Any:
             lambda: network().add_layer_normalization("short", None, Variable([1]), 0.1, True),
             ValueError,
         ),
-        (lambda: network().predict_in_training(np.zeros((5, 4), np.float32)), ValueError),
+        (lambda: network().forward_training(np.zeros((5, 4), np.float32)), ValueError),
         (lambda: network().predict(np.zeros((5, 4), np.float32), None), ValueError),
         (lambda: network().predict(np.zeros((5, 3), complex), None), TypeError),
         (lambda: network().predict(np.zeros(3, np.float32), None), ValueError),

@@ -113,7 +113,7 @@ def test_the_error_for_a_missing_label_names_its_row(missing: Any) -> None:
         (
             X,
             ValueError,
-            r"y: expected labels beside x \(ndarray of shape \(20, 3\)\), got None; batches",
+            r"y: expected labels for x \(ndarray of shape \(20, 3\)\), got None; batches",
         ),
         ((X, Y), ValueError, r"x is a tuple of 2 arrays; give them one by one: fit\(x, y\)"),
         (
@@ -125,12 +125,12 @@ def test_the_error_for_a_missing_label_names_its_row(missing: Any) -> None:
         (
             iter([{"x": X, "y": Y}]),
             TypeError,
-            "batch 1: expected .*got a dict with 'x', 'y'; give a t",
+            "batch 1: expected .*got a dict with 'x', 'y'; pass a t",
         ),
         (
             iter([X]),
             ValueError,
-            "batch 1: y: expected labels beside x .*; batches bring their own as",
+            "batch 1: y: expected labels for x .*; batches contain them:",
         ),
         (
             zip(X, Y, strict=True),
@@ -145,7 +145,7 @@ def test_data_without_labels(x: Any, error: type[Exception], message: str) -> No
 
 
 def test_labels_beside_batches() -> None:
-    message = "fit: y: expected None beside x, a generator, whose batches bring their own"
+    message = "fit: y: expected None, as x is a generator of batches"
     with pytest.raises(ValueError, match=message):
         make().fit(batches(), Y, verbose=0)
 

@@ -201,10 +201,10 @@ template <class T> py::object predict(Network<T>& self, Arguments& arguments) {
   return predict_samples<T>(self, x, arguments.object());
 }
 
-template <class T> py::object predict_in_training(Network<T>& self, Arguments& arguments) {
+template <class T> py::object forward_training(Network<T>& self, Arguments& arguments) {
   const py::array x = arguments.any_array("x");
-  expect_shape({"predict_in_training", "x"}, x, {-1, self.inputs()});
-  const Samples view = samples({"predict_in_training", "x"}, x);
+  expect_shape({"forward_training", "x"}, x, {-1, self.inputs()});
+  const Samples view = samples({"forward_training", "x"}, x);
   Array<T> out({x.shape(0), self.outputs()});
   T* data = out.mutable_data();
   const FloatMode mode;
@@ -277,7 +277,7 @@ template <class T> void register_network_of(py::module_& m, const std::string& s
       {"add_layer_normalization", 5, add_layer_normalization<T>},
       {"add_parameters", 3, add_parameters<T>},
       {"predict", 2, predict<T>},
-      {"predict_in_training", 1, predict_in_training<T>},
+      {"forward_training", 1, forward_training<T>},
       {"snapshot", 0, snapshot<T>},
   };
   for (const auto& method : methods) define(network, method);

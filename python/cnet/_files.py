@@ -73,18 +73,18 @@ def write_atomically(path: StrPath, chunks: Iterable[memoryview], *, overwrite: 
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
         # Opened first, to find out whether it can be flushed before anything changes.
         folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        beside = target.parent / f".cnet-{secrets.token_hex(8)}.tmp"
+        temporary = target.parent / f".cnet-{secrets.token_hex(8)}.tmp"
         try:
-            _write(beside, chunks, mode)
+            _write(temporary, chunks, mode)
             if overwrite:
-                beside.replace(target)
+                temporary.replace(target)
             else:
-                os.link(beside, target)  # unlike rename, fails if the file exists by now
-                beside.unlink()
+                os.link(temporary, target)  # unlike rename, fails if the file exists by now
+                temporary.unlink()
             _flush(folder)
         except BaseException:
             with suppress(OSError):  # report the first error
-                beside.unlink()
+                temporary.unlink()
             raise
         finally:
             os.close(folder)

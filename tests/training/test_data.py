@@ -33,10 +33,10 @@ def test_no_batches_at_all(call: str, source: Any) -> None:
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
-    ({"y": IDS}, r"y: expected None beside x, .*, got ndarray"),
-    ({"sample_weight": WEIGHTS}, r"sample_weight: expected None beside x"),
+    ({"y": IDS}, r"y: expected None, as x is a .* of batches .*, got ndarray"),
+    ({"sample_weight": WEIGHTS}, r"sample_weight: expected None, as x is a"),
     ({"validation_split": 0.1}, r"validation_split: expected arrays to split, got .* generator"),
-    ({"validation_data": (generator(X), IDS)}, r"validation_data: y: expected None beside"),
+    ({"validation_data": (generator(X), IDS)}, r"validation_data: y: expected None, as x is"),
 ]
 
 
@@ -68,8 +68,8 @@ BAD: list[tuple[Any, str]] = [
     ((X[:5, :3], IDS[:5]), r"x: expected shape \(batch, 6\), got \(5, 3\)"),
     ((X[:5], IDS[:4]), r"x has 5 samples, y has 4"),
     ((X[:5], IDS[:5] + 9), r"y: .* is outside \[0, 4\)"),
-    ((X[:5],), r"y: expected labels beside x .*got None"),
-    (X[:5], r"y: expected labels beside x .*got None"),
+    ((X[:5],), r"y: expected labels for x .*got None"),
+    (X[:5], r"y: expected labels for x .*got None"),
     ((X[:0], IDS[:0]), r"x holds no samples"),
     ((X[:5], IDS[:5], WEIGHTS), r"sample_weight: expected shape \(5,\), got \(77,\)"),
     ((X, IDS, WEIGHTS, 1), r"expected \(x,\), \(x, y\) or \(x, y, sample_weight\), got 4"),

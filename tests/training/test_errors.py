@@ -38,7 +38,7 @@ WRONG_DATA: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"x": X[:76]}, ValueError, r"x has 76 samples, y has 77"),
     ({"x": X[:0], "y": IDS[:0]}, ValueError, r"x holds no samples"),
     ({"y": IDS[:1]}, ValueError, r"x has 77 samples, y has 1"),
-    ({"y": None}, ValueError, r"y: expected labels beside x .*, got None"),
+    ({"y": None}, ValueError, r"y: expected labels for x .*, got None"),
     ({"y": list("abc")}, TypeError, r"y: expected numbers, got list"),
     ({"y": np.eye(4)[IDS]}, ValueError, r"y: expected integer class ids of .*\(77, 4\)"),
     ({"y": with_value(IDS, 76, 4)}, ValueError, r"4 at row 76 is outside \[0, 4\)"),

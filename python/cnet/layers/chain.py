@@ -136,7 +136,7 @@ class _EngineSegment:
     def predict(self, x: Array, *, training: bool) -> FloatArray:
         rows = x.reshape(len(x), -1)
         network = self._network
-        outputs = network.predict_in_training(rows) if training else network.predict(rows, None)
+        outputs = network.forward_training(rows) if training else network.predict(rows, None)
         return outputs.reshape(len(x), *self._output_shape)
 
     def record(self, x: Any) -> Tensor:

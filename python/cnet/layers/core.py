@@ -237,7 +237,7 @@ class Layer(Configurable, HasWeights):
         self.add_to(network, trainable=self.trainable)
         output_shape = (len(samples), *self.compute_output_shape(shape)[1:])
         rows = samples.reshape(len(samples), sample_size(shape))
-        outputs = network.predict_in_training(rows) if training else network.predict(rows, None)
+        outputs = network.forward_training(rows) if training else network.predict(rows, None)
         return outputs.reshape([size or 0 for size in output_shape])
 
     def __getstate__(self) -> dict[str, Any]:

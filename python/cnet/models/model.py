@@ -505,7 +505,7 @@ class Model(HasWeights, RejectsOverrides, Interface):
         if not training:
             return self._predict(samples)
         if self.in_engine:
-            return self._shaped(self.network.predict_in_training(samples))
+            return self._shaped(self.network.forward_training(samples))
         return self._shaped(self.chain(training=True).predict(samples))
 
     def _samples(self, x: Any) -> Any:

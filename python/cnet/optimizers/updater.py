@@ -158,7 +158,7 @@ def _pairs(given: Sequence[Any]) -> list[tuple[Any, Any]]:
         gradient, variable = pair
         if not hasattr(type(variable), "trainable") or not hasattr(variable, "assign"):
             raise TypeError(
-                f"{call}: expected a weight or a Variable beside its gradient, got {short_repr(variable)}"
+                f"{call}: expected pairs of a gradient and a weight or Variable, got {short_repr(variable)}"
             )
         if gradient is not None:
             pairs.append((gradient, variable))

@@ -80,8 +80,8 @@ class Adapter:
         for name, other in (("y", y), ("sample_weight", sample_weight)):
             if other is not None:
                 raise ValueError(
-                    f"{call}: {name}: expected None beside x, a {type(x).__name__}, whose batches bring their own "
-                    f"(x, y, sample_weight), got {type(other).__name__}"
+                    f"{call}: {name}: expected None, as x is a {type(x).__name__} of batches (x, y, sample_weight), "
+                    f"got {type(other).__name__}"
                 )
         if not is_dataset(x):
             return Batches(x, self.adapt, shuffles)
@@ -241,7 +241,7 @@ def _raise_without_labels(call: str, x: Any) -> NoReturn:
         )
     shape = f" of shape {np.shape(x)}" if hasattr(x, "shape") else ""
     raise ValueError(
-        f"{call}: y: expected labels beside x ({kind}{shape}), got None; batches bring their own as (x, y)"
+        f"{call}: y: expected labels for x ({kind}{shape}), got None; batches contain them: (x, y)"
     )
 
 

@@ -22,7 +22,7 @@ from .sources import Data, Shuffles
 
 __all__ = ["OptimizerState", "Setup", "Totals"]
 
-# The accuracy that the engine counts beside a loss; all other metrics need the predictions.
+# The accuracy that the engine counts with each loss; all other metrics need the predictions.
 _COUNTED_BY_ENGINE: dict[type[Any], type[Metric]] = {
     losses.SparseCategoricalCrossentropy: metrics.SparseCategoricalAccuracy,
     losses.CategoricalCrossentropy: metrics.CategoricalAccuracy,
