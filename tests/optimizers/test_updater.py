@@ -125,7 +125,11 @@ def test_refused_calls_change_nothing() -> None:
         ([variable], TypeError, "expected pairs"),
         ([7], TypeError, "expected pairs"),
         ([([1.0, 1.0], variable, 1)], TypeError, "expected pairs"),
-        ([(variable, [1.0, 2.0])], TypeError, "expected pairs of a gradient and a weight or Variable"),
+        (
+            [(variable, [1.0, 2.0])],
+            TypeError,
+            "expected pairs of a gradient and a weight or Variable",
+        ),
         ([([1.0], variable)], ValueError, r"shape \(2,\) for Variable, got \(1,\)"),
         ([(["a", "b"], variable)], TypeError, "expected numbers"),
         ([([1.0, 1.0], variable)] * 2, ValueError, "occurs twice"),
