@@ -57,6 +57,8 @@ def test_links_lead_somewhere(document: str, link: str) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_files_that_are_named_exist(name: str) -> None:
+    if name.startswith(".ci/") and not (ROOT / ".ci").exists():
+        return  # an sdist, which has no .ci
     assert any((folder / name).exists() for folder in (ROOT, ROOT / "csrc", ROOT / "python/cnet"))
 
 
