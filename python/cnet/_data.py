@@ -19,7 +19,7 @@ from ._errors import short_repr
 from ._frames import as_array_of_columns, is_frame
 from ._input_errors import describe_non_array, locate_non_number
 from ._typing import Array as Array  # noqa: PLC0414 # for others to import
-from ._typing import FloatArray as FloatArray  # noqa: PLC0414
+from ._typing import FloatArray as FloatArray  # noqa: PLC0414 # as above
 from .config import floatx
 
 # The dtypes that the core reads directly.

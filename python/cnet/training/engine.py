@@ -90,28 +90,22 @@ class TapeEngine:
 
     @property
     def steps(self) -> int:
-        """Number of batches trained on."""
         return self._updates.steps
 
     def slots(self) -> tuple[list[str], list[FloatArray]]:
-        """Return the names of the optimizer's slots and the slots of each trainable weight."""
         return self._updates.slots()
 
     def set_slots(self, optimizer: _core.Optimizer, batches: int, arrays: list[FloatArray]) -> None:
-        """Continue from the slots of another engine."""
         self._updates.set_slots(optimizer, batches, arrays)
 
     def finish(self) -> None:
-        """Replace the weights by their running mean, if the optimizer keeps one."""
         self._updates.finish()
 
     def outputs(self) -> FloatArray:
-        """Return the outputs for the latest batch as rows of numbers."""
         outputs: FloatArray = self._outputs
         return outputs.reshape(len(outputs), -1)
 
     def check(self, x: Array, y: Array) -> None:
-        """Raise `ValueError` if a label is not a class."""
         classes = self._model.output_shape[-1]
         for rows in _batches(len(x), 8192):
             self._loss(y[rows], np.zeros((len(y[rows]), classes or 0), self._model.dtype))
@@ -125,7 +119,6 @@ class TapeEngine:
         sample_weight: FloatArray | None,
         every_batch: bool,  # noqa: ARG002 # always
     ) -> tuple[int, float, float]:
-        """Train once on each sample; return the samples seen, the sum of their losses, and 0."""
         from ..autodiff import GradientTape
         from ..autodiff.recording import paused
 
@@ -165,7 +158,6 @@ class TapeEngine:
         sample_weight: FloatArray | None,
         every_batch: bool,  # noqa: ARG002 # always
     ) -> tuple[int, float, float]:
-        """Evaluate without training; return the samples seen and the sums of losses and right predictions."""
         from ..autodiff.recording import paused
 
         data, chain = Data(x, y, sample_weight), self._model.chain(training=False)
