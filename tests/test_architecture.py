@@ -30,7 +30,7 @@ MODULES = [
     {"ops"},
     {"random"},
     {"_elementwise"},
-    {"_data", "_files", "_serialization"},
+    {"_data", "_files", "_serialization", "_updates"},
     {"config", "_frames", "_input_errors"},
     {"_core"},
     {"_absent", "_errors", "_names", "_overrides", "_tapes", "_tracebacks", "_typing", "reference"},

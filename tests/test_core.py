@@ -25,56 +25,113 @@ LOSS = _core.Loss("cross_entropy")
 X, IDS = np.zeros((5, 3), np.float32), np.zeros((5, 1), np.int64)
 
 
+def unfinished() -> Any:
+    """A network with input −1 and the tensors 0, a dense layer of 2 columns, and 1, its softmax."""
+    made = Network()
+    made.add_input(3)
+    made.add_dense("dense", -1, Variable([3, 2]), Variable([2]), True)
+    made.add_softmax("softmax", 0)
+    return made
+
+
 def network() -> Any:
-    made = Network(3)
-    made.add_dense("dense", Variable([3, 2]), Variable([2]), True)
-    made.add_softmax("softmax")
+    made = unfinished()
+    made.finish([1])
+    return made
+
+
+def with_ids() -> Any:
+    """A network with an embedding of ids, tensor 0, of 2 rows per sample."""
+    made = Network()
+    made.add_ids(2)
+    made.add_embedding("embedding", -1, Variable([10, 3]), True)
     return made
 
 
 def normalized(gamma: Any, mean: Any) -> None:
-    network().add_batch_normalization("norm", gamma, None, mean, Variable([2]), 0.9, 0.1, True)
+    unfinished().add_batch_normalization("n", 0, gamma, None, mean, Variable([2]), 0.9, 0.1, True)
+
+
+def new_trainer(made: Any, loss: Any = LOSS, **options: Any) -> Any:
+    return Trainer(made, [_core.Head(0, loss, sparse=True, **options)])
 
 
 def train(trainer: Any, x: Any = X, y: Any = IDS, batch_size: int = 5) -> Any:
     sgd = _core.Optimizer("sgd", learning_rate=0.1)
     options = _core.EpochOptions(batch_size=batch_size, optimizer=sgd)
-    return trainer.train_epoch(x, y, options, None, None, False)
+    return trainer.train_epoch([x], [y], options, None, None, False)
 
 
 @pytest.mark.parametrize(
     ("call", "error"),
     [
-        (lambda: Network(0), ValueError),
-        (lambda: Network(-5), ValueError),
+        (lambda: Network().add_input(0), ValueError),
+        (lambda: Network().add_ids(-5), ValueError),
+        (lambda: Network().add_softmax("none", 0), ValueError),
+        (lambda: unfinished().add_input(3), ValueError),
+        (lambda: unfinished().add_softmax("before", -2), ValueError),
+        (lambda: unfinished().add_softmax("after", 2), ValueError),
+        (lambda: unfinished().finish([2]), ValueError),
+        (lambda: network().finish([1]), ValueError),
+        (lambda: network().add_softmax("later", 0), ValueError),
+        (lambda: unfinished().predict([X], None), ValueError),
+        (lambda: new_trainer(unfinished()), ValueError),
+        (lambda: unfinished().add_merge("widths", -1, 0, "add"), ValueError),
+        (lambda: unfinished().add_merge("function", 0, 1, "magic"), ValueError),
+        (lambda: unfinished().add_dot("widths", -1, 0), ValueError),
+        (lambda: unfinished().add_concatenate("nothing", []), ValueError),
+        (lambda: unfinished().add_rearrangement("few", 0, np.arange(1), 1, 2), ValueError),
+        (lambda: unfinished().add_rearrangement("after", 0, np.arange(1, 3), 1, 2), ValueError),
+        (lambda: unfinished().add_global_pooling("function", 0, "magic"), ValueError),
+        (lambda: unfinished().add_embedding("numbers", -1, Variable([10, 3]), True), ValueError),
+        (lambda: with_ids().add_softmax("of ids", -1), ValueError),
+        (lambda: with_ids().finish([-1]), ValueError),
+        (lambda: with_ids().add_concatenate("rows", [0, -1]), ValueError),
         (lambda: Variable([-1, -1]), ValueError),
         (lambda: Variable([]), ValueError),
         (lambda: Variable([1, 1, 1]), ValueError),
         (lambda: Variable([2**62, 2**62]), MemoryError),
         (lambda: Variable([3]).constrain("magic", 0, 1, 1), ValueError),
-        (lambda: network().add_dense("none", None, None, True), TypeError),
-        (lambda: network().add_dense("wide", Variable([1_000_000, 64]), None, True), ValueError),
-        (lambda: network().add_dense("bias", Variable([2, 4]), Variable([3]), True), ValueError),
-        (lambda: network().add_dense("row", Variable([2, 4]), Variable([1, 4]), True), ValueError),
-        (lambda: network().add_dropout("none", 0.5, None), TypeError),
-        (lambda: network().add_dropout("nan", float("nan"), _core.RandomState(0)), ValueError),
+        (lambda: unfinished().add_dense("none", 0, None, None, True), TypeError),
+        (
+            lambda: unfinished().add_dense("wide", 0, Variable([1_000_000, 64]), None, True),
+            ValueError,
+        ),
+        (
+            lambda: unfinished().add_dense("bias", 0, Variable([2, 4]), Variable([3]), True),
+            ValueError,
+        ),
+        (
+            lambda: unfinished().add_dense("row", 0, Variable([2, 4]), Variable([1, 4]), True),
+            ValueError,
+        ),
+        (lambda: unfinished().add_dropout("none", 0, 0.5, None), TypeError),
+        (
+            lambda: unfinished().add_dropout("nan", 0, float("nan"), _core.RandomState(0)),
+            ValueError,
+        ),
         (lambda: normalized(Variable([3]), Variable([2])), ValueError),
         (lambda: normalized(None, Variable([1, 2])), ValueError),
         (lambda: normalized(None, None), TypeError),
         (
-            lambda: network().add_layer_normalization("short", None, Variable([1]), 0.1, True),
+            lambda: unfinished().add_layer_normalization(
+                "short", 0, None, Variable([1]), 0.1, True
+            ),
             ValueError,
         ),
-        (lambda: network().forward_training(np.zeros((5, 4), np.float32)), ValueError),
-        (lambda: network().predict(np.zeros((5, 4), np.float32), None), ValueError),
-        (lambda: network().predict(np.zeros((5, 3), complex), None), TypeError),
-        (lambda: network().predict(np.zeros(3, np.float32), None), ValueError),
-        (lambda: Trainer(None, LOSS, True), TypeError),
-        (lambda: train(Trainer(network(), LOSS, True), batch_size=0), ValueError),
-        (lambda: train(Trainer(network(), LOSS, True), y=IDS[:3]), ValueError),
-        (lambda: train(Trainer(network(), LOSS, True), y=IDS + 2), ValueError),
-        (lambda: train(Trainer(network(), LOSS, True), y=IDS.astype(float)), TypeError),
-        (lambda: Trainer(network(), _core.Loss("huber"), True), ValueError),
+        (lambda: network().forward_training([np.zeros((5, 4), np.float32)]), ValueError),
+        (lambda: network().predict([np.zeros((5, 4), np.float32)], None), ValueError),
+        (lambda: network().predict([np.zeros((5, 3), complex)], None), TypeError),
+        (lambda: network().predict([np.zeros(3, np.float32)], None), ValueError),
+        (lambda: network().predict([], None), ValueError),
+        (lambda: network().predict([X, X], None), ValueError),
+        (lambda: new_trainer(None), TypeError),
+        (lambda: Trainer(network(), [_core.Head(1, LOSS)]), ValueError),
+        (lambda: train(new_trainer(network()), batch_size=0), ValueError),
+        (lambda: train(new_trainer(network()), y=IDS[:3]), ValueError),
+        (lambda: train(new_trainer(network()), y=IDS + 2), ValueError),
+        (lambda: train(new_trainer(network()), y=IDS.astype(float)), TypeError),
+        (lambda: new_trainer(network(), _core.Loss("huber")), ValueError),
         (lambda: _core.Loss("magic"), ValueError),
         (lambda: _core.Optimizer("magic", learning_rate=0.1), ValueError),
         (lambda: _core.random_uniform(0, 0, -1), ValueError),
@@ -85,12 +142,25 @@ def test_invalid_arguments_are_refused(call: Callable[[], Any], error: Any) -> N
         call()
 
 
-def test_a_trainer_keeps_the_network_as_it_was() -> None:
-    made = network()
-    trainer = Trainer(made, LOSS, True)
-    train(trainer)
-    made.add_dense("later", Variable([2, 1000]), Variable([1000]), True)
-    assert train(trainer)[0] == 5
+def embedded() -> Any:
+    made = with_ids()
+    made.finish([made.add_global_pooling("pooling", 0, "average")])
+    return made
+
+
+def test_ids_are_checked_before_anything_is_computed() -> None:
+    made = embedded()
+    ids = np.array([[0, 9], [3, 10], [-1, 2]])
+    assert made.predict([ids[:1]], None)[0].shape == (1, 3)
+    with pytest.raises(ValueError, match=r"ids: 10 at row 1, column 1 is outside \[0, 10\)"):
+        made.predict([ids], None)
+    with pytest.raises(ValueError, match=r"ids: -1 at row 0, column 0 is outside \[0, 10\)"):
+        made.forward_training([ids[2:]])
+    with pytest.raises(TypeError, match="expected integer ids, got float64"):
+        made.predict([ids[:1].astype(float)], None)
+    trainer = Trainer(made, [_core.Head(0, _core.Loss("mean_squared_error"))])
+    with pytest.raises(ValueError, match=r"ids: 10 at row 1, column 1 is outside \[0, 10\)"):
+        trainer.check([ids], [np.zeros((3, 3), np.float32)])
 
 
 def test_ids_of_a_single_class_are_checked() -> None:
@@ -274,20 +344,21 @@ def test_a_staged_step_has_the_bits_of_a_fused_one(rule: str, option: str, dtype
             variables[-1].constrain("norm", 0.0, 1.5, 1.0)
             return variables[-1]
 
-        made = _core.Network[dtype](70)
-        made.add_dense("dense", *map(add, first), True)
-        made.add_batch_normalization("norm", *map(add, scales), 0.9, 1e-3, True)
-        made.add_activation("relu", "relu", {})
-        made.add_dropout("dropout", 0.2, _core.RandomState(5))
-        made.add_layer_normalization("rows", *map(add, scales[:2]), 1e-3, True)
-        made.add_dense("top", *map(add, last), True)
-        made.add_softmax("softmax")
-        trainer = _core.Trainer[dtype](made, LOSS, True)
+        made = _core.Network[dtype]()
+        tensor = made.add_input(70)
+        tensor = made.add_dense("dense", tensor, *map(add, first), True)
+        tensor = made.add_batch_normalization("norm", tensor, *map(add, scales), 0.9, 1e-3, True)
+        tensor = made.add_activation("relu", tensor, "relu", {})
+        tensor = made.add_dropout("dropout", tensor, 0.2, _core.RandomState(5))
+        tensor = made.add_layer_normalization("rows", tensor, *map(add, scales[:2]), 1e-3, True)
+        tensor = made.add_dense("top", tensor, *map(add, last), True)
+        made.finish([made.add_softmax("softmax", tensor)])
+        trainer = _core.Trainer[dtype](made, [_core.Head(0, LOSS, sparse=True)])
         for epoch in range(3):
             options = _core.EpochOptions(
                 batch_size=64, shuffle=True, epoch=epoch, optimizer=optimizer, staged=staged
             )
-            trainer.train_epoch(x, y, options, None, None, False)
+            trainer.train_epoch([x], [y], options, None, None, False)
         return [variable.numpy().tobytes() for variable in variables]
 
     limit = cnet.get_num_threads()
@@ -325,11 +396,11 @@ def test_a_conversion_that_changes_its_container_is_safe() -> None:
     rates: list[Any] = []
     rates += [Emptying(rates), *(float(n) for n in range(1000, 1064))]
     x = np.ones((64, 3), np.float32)
-    trainer = Trainer(network(), LOSS, True)
+    trainer = new_trainer(network())
     sgd = _core.Optimizer("sgd", learning_rate=0.1)
     ids = np.zeros((64, 1), np.int64)
     options = _core.EpochOptions(batch_size=1, optimizer=sgd, learning_rates=rates)
-    trainer.train_epoch(x, ids, options, None, None, False)
+    trainer.train_epoch([x], [ids], options, None, None, False)
     parameters: dict[str, Any] = {}
     parameters |= {"negative_slope": Emptying(parameters), "threshold": 0.5, "max_value": 2.0}
     assert _core.activation_forward(x, "relu", None, parameters).shape == x.shape
@@ -339,7 +410,7 @@ def test_objects_with_a_false_class_are_refused() -> None:
     class Pretender:
         __class__ = _core.Optimizer  # type: ignore[assignment] # a lie
 
-    trainer = Trainer(network(), LOSS, True)
+    trainer = new_trainer(network())
     with pytest.raises(TypeError, match="apply: optimizer: expected Optimizer, got Pretender"):
         trainer.apply([], Pretender(), None)
 

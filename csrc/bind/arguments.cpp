@@ -44,6 +44,15 @@ py::array Arguments::any_array(const char* name) {
   return py::reinterpret_borrow<py::array>(value);
 }
 
+std::vector<py::array> Arguments::any_arrays(const char* name) {
+  std::vector<py::array> arrays;
+  for (const py::handle value : items(name)) {
+    if (!py::isinstance<py::array>(value)) refuse(name, py::str("an array"), value);
+    arrays.push_back(py::reinterpret_borrow<py::array>(value));
+  }
+  return arrays;
+}
+
 std::optional<double> Arguments::optional_number(const char* name) {
   const py::object value = next();
   return value.is_none() ? std::nullopt : std::optional<double>(as_number(name, value));
@@ -69,20 +78,31 @@ std::vector<double> Arguments::list_of_numbers(const char* name) {
   return numbers;
 }
 
-Index Arguments::integer(const char* name) {
-  const Index number = PyLong_AsSsize_t(to_int(name).ptr());
+std::vector<Index> Arguments::integers(const char* name) {
+  std::vector<Index> numbers;
+  for (const py::handle value : items(name)) numbers.push_back(as_integer(name, value));
+  return numbers;
+}
+
+Index Arguments::as_integer(const char* name, py::handle value) const {
+  const Index number = PyLong_AsSsize_t(to_int(name, value).ptr());
   check(name);
   return number;
 }
 
 std::uint64_t Arguments::unsigned_integer(const char* name) {
-  const std::uint64_t number = PyLong_AsUnsignedLongLong(to_int(name).ptr());
+  const std::uint64_t number = PyLong_AsUnsignedLongLong(to_int(name, next()).ptr());
   check(name);
   return number;
 }
 
-bool Arguments::flag(const char* name) {
-  const py::object value = next();
+std::vector<bool> Arguments::flags(const char* name) {
+  std::vector<bool> flags;
+  for (const py::handle value : items(name)) flags.push_back(as_flag(name, value));
+  return flags;
+}
+
+bool Arguments::as_flag(const char* name, py::handle value) const {
   if (PyBool_Check(value.ptr())) return value.is(py::bool_(true));
   const bool is_numpy_bool =
       !py::isinstance<py::array>(value) && py::dtype::of<bool>().equal(py::getattr(value, "dtype", py::none()));
@@ -96,14 +116,14 @@ std::string Arguments::text(const char* name) {
   return py::str(value);
 }
 
-py::tuple Arguments::items(const char* name) {
+py::tuple Arguments::items(const char* name, bool may_be_none) {
   const py::object value = next();
+  if (may_be_none && value.is_none()) return py::tuple();
   if (!py::isinstance<py::list>(value) && !py::isinstance<py::tuple>(value)) refuse(name, py::str("a list"), value);
   return py::tuple(value);
 }
 
-py::object Arguments::to_int(const char* name) {
-  const py::object value = next();
+py::object Arguments::to_int(const char* name, py::handle value) const {
   if (!may_be_number(value)) refuse(name, py::str("an integer"), value);
   const auto number = py::reinterpret_steal<py::object>(PyNumber_Index(value.ptr()));
   check(name);

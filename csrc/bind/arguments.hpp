@@ -25,6 +25,7 @@ public:
   /// Any object. Arrays, also in a tuple, can't be resized until the call ends.
   py::object object();
   py::array any_array(const char* name);
+  std::vector<py::array> any_arrays(const char* name);
   /// A C-contiguous array of exactly T.
   template <class T> Array<T> array(const char* name) { return as_array<T>(name, next()); }
   template <class T> std::optional<Array<T>> optional_array(const char* name) {
@@ -34,6 +35,14 @@ public:
   template <class T> std::vector<Array<T>> arrays(const char* name) {
     std::vector<Array<T>> arrays;
     for (const py::handle value : items(name)) arrays.push_back(as_array<T>(name, value));
+    return arrays;
+  }
+  /// None is no arrays; in a list it is a missing one.
+  template <class T> std::vector<std::optional<Array<T>>> optional_arrays(const char* name) {
+    std::vector<std::optional<Array<T>>> arrays;
+    for (const py::handle value : items(name, true)) {
+      arrays.push_back(value.is_none() ? std::nullopt : std::optional<Array<T>>(as_array<T>(name, value)));
+    }
     return arrays;
   }
   /// An instance of a bound class.
@@ -55,9 +64,11 @@ public:
   std::optional<double> optional_number(const char* name);
   std::map<std::string, double> dict_of_numbers(const char* name);
   std::vector<double> list_of_numbers(const char* name);
-  Index integer(const char* name);
+  Index integer(const char* name) { return as_integer(name, next()); }
+  std::vector<Index> integers(const char* name);
   std::uint64_t unsigned_integer(const char* name);
-  bool flag(const char* name);
+  bool flag(const char* name) { return as_flag(name, next()); }
+  std::vector<bool> flags(const char* name);
   std::string text(const char* name);
 
   const char* const call;
@@ -65,8 +76,10 @@ public:
 private:
   py::object next() { return values_[next_++]; }
   /// A copy of a list, since converting its items may run code that changes it.
-  py::tuple items(const char* name);
-  py::object to_int(const char* name);
+  py::tuple items(const char* name, bool may_be_none = false);
+  bool as_flag(const char* name, py::handle value) const;
+  py::object to_int(const char* name, py::handle value) const;
+  Index as_integer(const char* name, py::handle value) const;
   double as_number(const char* name, py::handle value) const;
   template <class T> Array<T> as_array(const char* name, py::handle value) const {
     if (!py::isinstance<Array<T>>(value)) refuse(name, py::dtype::of<T>(), value);

@@ -30,8 +30,7 @@ template <class T> struct Labels {
     expect_shape({call, "labels"}, labels, {rows.shape(0)});
     ids.resize(static_cast<std::size_t>(labels.shape(0)));
     const py::array column = labels.attr("reshape")(-1, 1);
-    gather_ids(samples({call, "labels"}, column), {nullptr, 0}, rows.shape(1), std::nullopt, {0, labels.shape(0)},
-               ids.data());
+    gather_ids(samples({call, "labels"}, column), {nullptr, 0}, {rows.shape(1)}, {0, labels.shape(0)}, ids.data());
   }
   ops::Targets<T> targets() const {
     if (!has_ids) return {nullptr, distribution.view()};

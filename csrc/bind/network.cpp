@@ -109,119 +109,205 @@ template <class T> py::object constrain(Variable<T>& self, Arguments& arguments)
   return py::none();
 }
 
+// The methods add_… return the tensor that they add.
+
+template <class T> py::object add_input(Network<T>& self, Arguments& arguments) {
+  return py::int_(self.add_input(arguments.integer("columns")));
+}
+
+template <class T> py::object add_ids(Network<T>& self, Arguments& arguments) {
+  return py::int_(self.add_ids(arguments.integer("columns")));
+}
+
 template <class T> py::object add_dense(Network<T>& self, Arguments& arguments) {
   const std::string name = arguments.text("name");
+  const Index x = arguments.integer("x");
   const auto kernel = arguments.shared<Variable<T>>("kernel");
   const auto bias = arguments.optional_shared<Variable<T>>("bias");
-  self.add_dense(name, kernel, bias, arguments.flag("trainable"));
-  return py::none();
+  return py::int_(self.add_dense(name, x, kernel, bias, arguments.flag("trainable")));
 }
 
 template <class T> py::object add_activation(Network<T>& self, Arguments& arguments) {
   const std::string name = arguments.text("name");
+  const Index x = arguments.integer("x");
   const std::string function = arguments.text("function");
-  self.add_activation(name, activation_of<T>(function, arguments.dict_of_numbers("parameters")));
-  return py::none();
+  const auto activation = activation_of<T>(function, arguments.dict_of_numbers("parameters"));
+  return py::int_(self.add_activation(name, x, activation));
 }
 
 template <class T> py::object add_softmax(Network<T>& self, Arguments& arguments) {
-  self.add_softmax(arguments.text("name"));
-  return py::none();
+  const std::string name = arguments.text("name");
+  return py::int_(self.add_softmax(name, arguments.integer("x")));
 }
 
 template <class T> py::object add_log_softmax(Network<T>& self, Arguments& arguments) {
-  self.add_log_softmax(arguments.text("name"));
-  return py::none();
+  const std::string name = arguments.text("name");
+  return py::int_(self.add_log_softmax(name, arguments.integer("x")));
 }
 
 template <class T> py::object add_rescaling(Network<T>& self, Arguments& arguments) {
   const std::string name = arguments.text("name");
+  const Index x = arguments.integer("x");
   const double scale = arguments.number("scale");
-  self.add_rescaling(name, scale, arguments.number("offset"));
-  return py::none();
+  return py::int_(self.add_rescaling(name, x, scale, arguments.number("offset")));
 }
 
 template <class T> py::object add_dropout(Network<T>& self, Arguments& arguments) {
   const std::string name = arguments.text("name");
+  const Index x = arguments.integer("x");
   const double rate = arguments.number("rate");
-  self.add_dropout(name, rate, arguments.shared<ops::RandomState>("random"));
-  return py::none();
+  return py::int_(self.add_dropout(name, x, rate, arguments.shared<ops::RandomState>("random")));
 }
 
 template <class T> py::object add_gaussian_noise(Network<T>& self, Arguments& arguments) {
   const std::string name = arguments.text("name");
+  const Index x = arguments.integer("x");
   const double deviation = arguments.number("deviation");
-  self.add_gaussian_noise(name, deviation, arguments.shared<ops::RandomState>("random"));
-  return py::none();
+  return py::int_(self.add_gaussian_noise(name, x, deviation, arguments.shared<ops::RandomState>("random")));
 }
 
 template <class T> py::object add_batch_normalization(Network<T>& self, Arguments& arguments) {
   const std::string name = arguments.text("name");
+  const Index x = arguments.integer("x");
   const auto gamma = arguments.optional_shared<Variable<T>>("gamma");
   const auto beta = arguments.optional_shared<Variable<T>>("beta");
   const auto mean = arguments.shared<Variable<T>>("mean");
   const auto variance = arguments.shared<Variable<T>>("variance");
   const double momentum = arguments.number("momentum");
   const double epsilon = arguments.number("epsilon");
-  self.add_batch_normalization(name, gamma, beta, {mean, variance, momentum, epsilon}, arguments.flag("trainable"));
-  return py::none();
+  const bool trainable = arguments.flag("trainable");
+  return py::int_(self.add_batch_normalization(name, x, gamma, beta, {mean, variance, momentum, epsilon}, trainable));
 }
 
 template <class T> py::object add_layer_normalization(Network<T>& self, Arguments& arguments) {
   const std::string name = arguments.text("name");
+  const Index x = arguments.integer("x");
   const auto gamma = arguments.optional_shared<Variable<T>>("gamma");
   const auto beta = arguments.optional_shared<Variable<T>>("beta");
   const double epsilon = arguments.number("epsilon");
-  self.add_layer_normalization(name, gamma, beta, epsilon, arguments.flag("trainable"));
-  return py::none();
+  return py::int_(self.add_layer_normalization(name, x, gamma, beta, epsilon, arguments.flag("trainable")));
+}
+
+template <class T> py::object add_embedding(Network<T>& self, Arguments& arguments) {
+  const std::string name = arguments.text("name");
+  const Index ids = arguments.integer("ids");
+  const auto table = arguments.shared<Variable<T>>("table");
+  return py::int_(self.add_embedding(name, ids, table, arguments.flag("trainable")));
+}
+
+template <class T> py::object add_concatenate(Network<T>& self, Arguments& arguments) {
+  const std::string name = arguments.text("name");
+  return py::int_(self.add_concatenate(name, arguments.integers("operands")));
+}
+
+template <class T> py::object add_merge(Network<T>& self, Arguments& arguments) {
+  using ops::Merge;
+  static const std::map<std::string, Merge> functions = {{"add", Merge::add},           {"subtract", Merge::subtract},
+                                                         {"multiply", Merge::multiply}, {"divide", Merge::divide},
+                                                         {"maximum", Merge::maximum},   {"minimum", Merge::minimum}};
+  const std::string name = arguments.text("name");
+  const Index x = arguments.integer("x");
+  const Index y = arguments.integer("y");
+  const std::string function = arguments.text("function");
+  if (functions.count(function) == 0) throw py::value_error("add_merge: unknown function '" + function + "'");
+  return py::int_(self.add_merge(name, x, y, functions.at(function)));
+}
+
+template <class T> py::object add_dot(Network<T>& self, Arguments& arguments) {
+  const std::string name = arguments.text("name");
+  const Index x = arguments.integer("x");
+  return py::int_(self.add_dot(name, x, arguments.integer("y")));
+}
+
+template <class T> py::object add_rearrangement(Network<T>& self, Arguments& arguments) {
+  const std::string name = arguments.text("name");
+  const Index x = arguments.integer("x");
+  const auto source = arguments.array<std::int64_t>("source");
+  const Index rows = arguments.integer("rows");
+  const Index columns = arguments.integer("columns");
+  const std::vector<Index> elements(source.data(), source.data() + source.size());
+  return py::int_(self.add_rearrangement(name, x, elements, {rows, columns}));
+}
+
+template <class T> py::object add_global_pooling(Network<T>& self, Arguments& arguments) {
+  const std::string name = arguments.text("name");
+  const Index x = arguments.integer("x");
+  const std::string pooling = arguments.text("pooling");
+  if (pooling != "average" && pooling != "maximum") {
+    throw py::value_error("add_global_pooling: expected 'average' or 'maximum', got '" + pooling + "'");
+  }
+  return py::int_(
+      self.add_global_pooling(name, x, pooling == "average" ? ops::Pooling::average : ops::Pooling::maximum));
 }
 
 template <class T> py::object add_parameters(Network<T>& self, Arguments& arguments) {
   const std::string name = arguments.text("name");
+  const Index x = arguments.integer("x");
   const auto variable = arguments.shared<Variable<T>>("variable");
-  self.add_parameters(name, variable, arguments.flag("trainable"));
+  return py::int_(self.add_parameters(name, x, variable, arguments.flag("trainable")));
+}
+
+/// Return the rows and columns of a sample.
+template <class T> py::object shape(Network<T>& self, Arguments& arguments) {
+  const SampleShape shape = self.checked_shape(arguments.integer("tensor"));
+  return py::make_tuple(shape.rows, shape.columns);
+}
+
+template <class T> py::object finish(Network<T>& self, Arguments& arguments) {
+  self.finish(arguments.integers("outputs"));
   return py::none();
 }
 
-template <class T>
-Array<T> predict_samples(const Network<T>& network, const py::array& x, const py::object& on_progress) {
-  const Samples view = samples({"predict", "x"}, x);
-  Array<T> out({x.shape(0), network.outputs()});
-  T* data = out.mutable_data();
+/// New arrays for the outputs of some samples.
+template <class T> struct Outputs {
+  Outputs(const Network<T>& network, Index rows) {
+    for (std::size_t n = 0; n < network.outputs().size(); ++n) {
+      Array<T> array({rows, network.output_size(n)});
+      data.push_back(array.mutable_data());
+      arrays.append(array);
+    }
+  }
+  py::list arrays;
+  std::vector<T*> data;
+};
+
+template <class T> py::object predict(Network<T>& self, Arguments& arguments) {
+  const Inputs x = inputs_of<T>({"predict", "x"}, self, arguments.any_arrays("x"));
+  const py::object on_progress = arguments.object();
+  Outputs<T> out(self, x.rows);
   FloatMode mode;
   const Observer observer = observer_of(on_progress, mode);
   const WithoutGil without_gil;
-  predict(network, view, data, observer);
-  return out;
-}
-
-template <class T> py::object predict(Network<T>& self, Arguments& arguments) {
-  const py::array x = arguments.any_array("x");
-  expect_shape({"predict", "x"}, x, {-1, self.inputs()});
-  return predict_samples<T>(self, x, arguments.object());
+  predict(self, x.rows, x.samples.data(), out.data.data(), observer);
+  return std::move(out.arrays);
 }
 
 template <class T> py::object forward_training(Network<T>& self, Arguments& arguments) {
-  const py::array x = arguments.any_array("x");
-  expect_shape({"forward_training", "x"}, x, {-1, self.inputs()});
-  const Samples view = samples({"forward_training", "x"}, x);
-  Array<T> out({x.shape(0), self.outputs()});
-  T* data = out.mutable_data();
+  const Inputs x = inputs_of<T>({"forward_training", "x"}, self, arguments.any_arrays("x"));
+  Outputs<T> out(self, x.rows);
   const FloatMode mode;
-  wait_without_gil([&] { forward_training<T>(self, view, data); });
-  return out;
+  wait_without_gil([&] { forward_training<T>(self, x.rows, x.samples.data(), out.data.data()); });
+  return std::move(out.arrays);
 }
 
-/// Return the network's output if x is a matrix of T with the right number of columns, otherwise None: a fast path for
-/// model(x).
+/// Return the network's only output if x is a matrix of T with the columns of its only input, otherwise None: a fast
+/// path for model(x).
 template <class T> py::object try_predict(const Network<T>& self, const py::object& x) {
   // Not a subclass, such as a masked array.
   if (Py_TYPE(x.ptr()) != py::detail::npy_api::get().PyArray_Type_) return py::none();
   if (!py::isinstance<py::array_t<T>>(x)) return py::none();
   const auto array = py::reinterpret_borrow<py::array>(x);
-  if (array.ndim() != 2 || array.shape(1) != self.inputs()) return py::none();
+  if (self.inputs().size() != 1 || self.inputs()[0].is_ids || self.outputs().size() != 1) return py::none();
+  if (array.ndim() != 2 || array.shape(1) != self.inputs()[0].columns) return py::none();
   const py::weakref no_resize = prevent_resize(array);
-  return predict_samples<T>(self, array, py::none());
+  const Samples view = samples({"predict", "x"}, array);
+  Array<T> out({view.rows, self.output_size(0)});
+  T* data = out.mutable_data();
+  FloatMode mode;
+  const Observer observer = observer_of(py::none(), mode);
+  const WithoutGil without_gil;
+  predict(self, view.rows, &view, &data, observer);
+  return std::move(out);
 }
 
 /// A context manager in which a network's variables and random states do not change.
@@ -262,20 +348,30 @@ template <class T> void register_network_of(py::module_& m, const std::string& s
 
   py::class_<Network<T>, std::shared_ptr<Network<T>>> network(m, ("Network" + suffix).c_str());
   enter<T>(m, "Network", network);
-  network.def(py::init<Index>(), py::arg("inputs"))
-      .def_property_readonly("ends_in_softmax", &Network<T>::ends_in_softmax)
+  network.def(py::init<>())
+      .def("ends_in_softmax", &Network<T>::ends_in_softmax, py::arg("output"))
       .def("try_predict", &try_predict<T>); // not a Method, whose tuple of arguments takes 50 ns
   static const Method<Network<T>> methods[] = {
-      {"add_dense", 4, add_dense<T>},
-      {"add_activation", 3, add_activation<T>},
-      {"add_softmax", 1, add_softmax<T>},
-      {"add_log_softmax", 1, add_log_softmax<T>},
-      {"add_rescaling", 3, add_rescaling<T>},
-      {"add_dropout", 3, add_dropout<T>},
-      {"add_gaussian_noise", 3, add_gaussian_noise<T>},
-      {"add_batch_normalization", 8, add_batch_normalization<T>},
-      {"add_layer_normalization", 5, add_layer_normalization<T>},
-      {"add_parameters", 3, add_parameters<T>},
+      {"add_input", 1, add_input<T>},
+      {"add_ids", 1, add_ids<T>},
+      {"add_dense", 5, add_dense<T>},
+      {"add_activation", 4, add_activation<T>},
+      {"add_softmax", 2, add_softmax<T>},
+      {"add_log_softmax", 2, add_log_softmax<T>},
+      {"add_rescaling", 4, add_rescaling<T>},
+      {"add_dropout", 4, add_dropout<T>},
+      {"add_gaussian_noise", 4, add_gaussian_noise<T>},
+      {"add_batch_normalization", 9, add_batch_normalization<T>},
+      {"add_layer_normalization", 6, add_layer_normalization<T>},
+      {"add_embedding", 4, add_embedding<T>},
+      {"add_concatenate", 2, add_concatenate<T>},
+      {"add_merge", 4, add_merge<T>},
+      {"add_dot", 3, add_dot<T>},
+      {"add_rearrangement", 5, add_rearrangement<T>},
+      {"add_global_pooling", 3, add_global_pooling<T>},
+      {"add_parameters", 4, add_parameters<T>},
+      {"shape", 1, shape<T>},
+      {"finish", 1, finish<T>},
       {"predict", 2, predict<T>},
       {"forward_training", 1, forward_training<T>},
       {"snapshot", 0, snapshot<T>},
@@ -285,13 +381,19 @@ template <class T> void register_network_of(py::module_& m, const std::string& s
 
 } // namespace
 
+py::list heads_of(const Totals& totals) {
+  py::list heads;
+  for (const Totals::Head& head : totals.heads) heads.append(py::make_tuple(head.loss, head.correct));
+  return heads;
+}
+
 Observer observer_of(const py::object& on_progress, FloatMode& mode, bool every_batch) {
   const auto tell = [callback = py::handle(on_progress), &mode](const Totals& totals) {
     return mode.suspended([&] {
       const WithGil with_gil;
       if (PyErr_CheckSignals() != 0) throw py::error_already_set();
       if (callback.is_none()) return true;
-      const auto progress = py::make_tuple(totals.rows, totals.batches, totals.loss(), totals.correct);
+      const auto progress = py::make_tuple(totals.rows, totals.batches, totals.loss(), heads_of(totals));
       return !call_python(callback, progress).is(py::bool_(true));
     });
   };

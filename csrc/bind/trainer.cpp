@@ -8,6 +8,7 @@
 #include <optional>
 #include <pybind11/stl.h>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace cnet::bind {
@@ -15,27 +16,58 @@ namespace cnet::bind {
 namespace {
 
 py::tuple totals_tuple(const Totals& totals) {
-  return py::make_tuple(totals.rows, totals.loss(), totals.correct);
+  return py::make_tuple(totals.rows, totals.loss(), heads_of(totals));
+}
+
+/// A head, and whether its labels are class ids.
+struct BoundHead {
+  Head head;
+  bool sparse;
+};
+
+std::vector<Head> heads_without_labels(const std::vector<BoundHead>& bound) {
+  std::vector<Head> heads;
+  for (const BoundHead& each : bound) heads.push_back(each.head);
+  return heads;
+}
+
+/// The network as it must be for a trainer with these heads.
+template <class T> const Network<T>& checked(const Network<T>& network, const std::vector<BoundHead>& heads) {
+  if (!network.is_finished()) throw py::value_error("Trainer: the network is not finished");
+  for (const BoundHead& each : heads) {
+    if (each.head.output >= network.outputs().size()) throw py::value_error("Trainer: there is no such output");
+    if (each.sparse && each.head.loss.kind == Loss::Kind::pointwise)
+      throw py::value_error("Trainer: this loss does not take class ids");
+  }
+  return network;
 }
 
 template <class T> struct BoundTrainer {
-  const Network<T> network; // a copy, because layers may be added to the original
-  const bool sparse;
+  const Network<T> network;
+  const std::vector<BoundHead> heads;
   Trainer<T> trainer;
 
-  BoundTrainer(const Network<T>& network_, const Loss& loss, bool sparse_)
-      : network(network_), sparse(sparse_), trainer(network, loss) {
-    if (sparse && loss.kind == Loss::Kind::pointwise)
-      throw py::value_error("Trainer: this loss does not take class ids");
-  }
+  BoundTrainer(const Network<T>& network_, const std::vector<BoundHead>& heads_)
+      : network(checked(network_, heads_)), heads(heads_), trainer(network, heads_without_labels(heads)) {}
 
-  Dataset<T> dataset(const char* call, const py::array& x, const py::array& y,
-                     const std::optional<Array<T>>& weights) const {
-    expect_shape({call, "x"}, x, {-1, network.inputs()});
-    expect_shape({call, "y"}, y, {x.shape(0), sparse ? 1 : network.outputs()});
-    if (sparse && y.dtype().kind() == 'f') throw py::type_error(std::string(call) + ": y: expected integer class ids");
-    if (weights) expect_shape({call, "sample_weight"}, *weights, {x.shape(0)});
-    return {samples({call, "x"}, x), samples({call, "y"}, y), sparse, weights ? weights->data() : nullptr};
+  /// The arrays of the labels: one for each head. Weights are None, or an array or None for each head.
+  Dataset<T> dataset(const char* call, const std::vector<py::array>& x, const std::vector<py::array>& y,
+                     const std::vector<std::optional<Array<T>>>& weights) const {
+    Inputs inputs = inputs_of<T>({call, "x"}, network, x);
+    if (y.size() != heads.size()) throw py::value_error(std::string(call) + ": y: expected an array for each head");
+    if (!weights.empty() && weights.size() != heads.size())
+      throw py::value_error(std::string(call) + ": sample_weight: expected an array for each head");
+    Dataset<T> data{inputs.rows, std::move(inputs.samples), {}};
+    for (std::size_t h = 0; h < heads.size(); ++h) {
+      const bool sparse = heads[h].sparse;
+      expect_shape({call, "y"}, y[h], {inputs.rows, sparse ? 1 : network.output_size(heads[h].head.output)});
+      if (sparse && y[h].dtype().kind() == 'f')
+        throw py::type_error(std::string(call) + ": y: expected integer class ids");
+      const bool weighted = !weights.empty() && weights[h];
+      if (weighted) expect_shape({call, "sample_weight"}, *weights[h], {inputs.rows});
+      data.y.push_back({samples({call, "y"}, y[h]), sparse, weighted ? weights[h]->data() : nullptr});
+    }
+    return data;
   }
 };
 
@@ -52,19 +84,19 @@ void check_batch_size(const char* call, Index batch_size) {
 }
 
 template <class T> py::object check(BoundTrainer<T>& self, Arguments& arguments) {
-  const py::array x = arguments.any_array("x");
-  const py::array y = arguments.any_array("y");
+  const auto x = arguments.any_arrays("x");
+  const auto y = arguments.any_arrays("y");
   const Dataset<T> data = self.dataset("fit", x, y, {});
   wait_without_gil([&] { self.trainer.check(data); });
   return py::none();
 }
 
 template <class T> py::object train_epoch(BoundTrainer<T>& self, Arguments& arguments) {
-  const py::array x = arguments.any_array("x");
-  const py::array y = arguments.any_array("y");
+  const auto x = arguments.any_arrays("x");
+  const auto y = arguments.any_arrays("y");
   const EpochOptions options = arguments.instance<EpochOptions>("options");
   const py::object on_progress = arguments.object();
-  const std::optional<Array<T>> sample_weight = arguments.optional_array<T>("sample_weight");
+  const auto sample_weight = arguments.optional_arrays<T>("sample_weight");
   const bool every_batch = arguments.flag("every_batch");
   const Dataset<T> data = self.dataset(arguments.call, x, y, sample_weight);
   return totals_tuple(observed(on_progress, every_batch, [&](const Observer& observer) {
@@ -78,12 +110,12 @@ template <class T> py::object finish(BoundTrainer<T>& self, Arguments&) {
 }
 
 template <class T> py::object evaluate(BoundTrainer<T>& self, Arguments& arguments) {
-  const py::array x = arguments.any_array("x");
-  const py::array y = arguments.any_array("y");
+  const auto x = arguments.any_arrays("x");
+  const auto y = arguments.any_arrays("y");
   const Index batch_size = arguments.integer("batch_size");
   check_batch_size(arguments.call, batch_size);
   const py::object on_progress = arguments.object();
-  const std::optional<Array<T>> sample_weight = arguments.optional_array<T>("sample_weight");
+  const auto sample_weight = arguments.optional_arrays<T>("sample_weight");
   const bool every_batch = arguments.flag("every_batch");
   const Dataset<T> data = self.dataset(arguments.call, x, y, sample_weight);
   return totals_tuple(observed(on_progress, every_batch, [&](const Observer& observer) {
@@ -97,28 +129,39 @@ template <class T> py::array_t<T> array_of(PanelView<const T> panels) {
   return array;
 }
 
+/// Return the output of each head for the latest batch.
 template <class T> py::object outputs(BoundTrainer<T>& self, Arguments&) {
-  return array_of<T>(self.trainer.outputs());
+  py::list arrays;
+  for (std::size_t h = 0; h < self.heads.size(); ++h) arrays.append(array_of<T>(self.trainer.outputs(h)));
+  return std::move(arrays);
 }
 
 template <class T> py::object forward(BoundTrainer<T>& self, Arguments& arguments) {
-  const py::array x = arguments.any_array("x");
-  expect_shape({"forward", "x"}, x, {-1, self.network.inputs()});
-  const py::weakref no_resize = prevent_resize(x);
-  const Samples view = samples({"forward", "x"}, x);
-  if (view.rows < 1) throw py::value_error("forward: expected at least one sample");
-  observed(py::none(), false, [&](const Observer& observer) { self.trainer.forward(view, observer); });
-  return array_of<T>(self.trainer.outputs());
+  const auto x = arguments.any_arrays("x");
+  const Inputs inputs = inputs_of<T>({"forward", "x"}, self.network, x);
+  std::vector<py::weakref> no_resize;
+  for (const py::array& array : x) no_resize.push_back(prevent_resize(array));
+  if (inputs.rows < 1) throw py::value_error("forward: expected at least one sample");
+  observed(py::none(), false, [&](const Observer& observer) { self.trainer.forward(inputs.samples, observer); });
+  return outputs(self, arguments);
 }
 
-/// Return a list of the gradient of each trainable variable, and of x or None.
+/// Return a list of the gradient of each trainable variable, and then of each input, or None.
 template <class T> py::object backward(BoundTrainer<T>& self, Arguments& arguments) {
-  const py::array gradient = arguments.any_array("gradient");
-  const bool of_input = arguments.flag("of_input");
-  const PanelView<const T> latest = self.trainer.outputs();
-  expect_shape({"backward", "gradient"}, gradient, {latest.rows, latest.columns});
-  const Samples view = samples({"backward", "gradient"}, gradient);
-  const Index inputs = self.network.inputs();
+  const auto output_gradients = arguments.any_arrays("gradients");
+  const std::vector<bool> of_inputs = arguments.flags("of_inputs");
+  const std::vector<Input<T>>& network_inputs = self.network.inputs();
+  if (output_gradients.size() != self.heads.size())
+    throw py::value_error("backward: expected a gradient of each output");
+  if (of_inputs.size() != network_inputs.size()) throw py::value_error("backward: expected a flag for each input");
+  std::vector<Samples> views;
+  Index rows = 0;
+  for (std::size_t h = 0; h < self.heads.size(); ++h) {
+    const PanelView<const T> latest = self.trainer.outputs(h);
+    rows = latest.rows;
+    expect_shape({"backward", "gradient"}, output_gradients[h], {latest.rows, latest.columns});
+    views.push_back(samples({"backward", "gradient"}, output_gradients[h]));
+  }
   py::list gradients;
   std::vector<T*> data;
   const auto add = [&](py::array_t<T> array) {
@@ -127,24 +170,30 @@ template <class T> py::object backward(BoundTrainer<T>& self, Arguments& argumen
   };
   self.trainer.for_each_trainable(
       [&](const Variable<T>& variable, auto...) { add(py::array_t<T>(shape_of_variable(variable))); });
-  if (of_input) {
-    add(py::array_t<T>({view.rows, inputs}));
-  } else {
-    gradients.append(py::none());
+  for (std::size_t n = 0; n < of_inputs.size(); ++n) {
+    if (of_inputs[n]) {
+      add(py::array_t<T>({rows, network_inputs[n].columns}));
+    } else {
+      gradients.append(py::none());
+    }
   }
   const auto read = [&] {
     auto next = data.begin();
     self.trainer.for_each_gradient([&](const Variable<T>& variable, PanelView<const T> values) {
       unpack<T>(values, {*next++, variable.rows(), variable.columns()});
     });
-    if (!of_input) return;
-    unpack<T>(self.trainer.input_gradient(), {*next, view.rows, inputs});
-    const T scale = self.network.input_scale(); // of a first layer that rescales
-    if (scale == 1) return;
-    std::transform(*next, *next + view.rows * inputs, *next, [scale](T g) { return g * scale; });
+    for (std::size_t n = 0; n < of_inputs.size(); ++n) {
+      if (!of_inputs[n]) continue;
+      const Index size = rows * network_inputs[n].columns;
+      const T scale = network_inputs[n].scale; // of a first layer that rescales
+      unpack<T>(self.trainer.input_gradient(n), {*next, rows, network_inputs[n].columns});
+      if (scale != 1) std::transform(*next, *next + size, *next, [scale](T g) { return g * scale; });
+      ++next;
+    }
   };
-  observed(py::none(), false, [&](const Observer& observer) { self.trainer.backward(view, of_input, observer, read); });
-  return gradients;
+  observed(py::none(), false,
+           [&](const Observer& observer) { self.trainer.backward(views, of_inputs, observer, read); });
+  return std::move(gradients);
 }
 
 template <class T> py::object apply(BoundTrainer<T>& self, Arguments& arguments) {
@@ -185,12 +234,9 @@ template <class T> py::object set_slots(BoundTrainer<T>& self, Arguments& argume
   const Index batches = arguments.integer("batches");
   const std::vector<Array<T>> arrays = arguments.arrays<T>("arrays");
   std::vector<std::vector<py::ssize_t>> shapes;
-  for (const Layer<T>& layer : self.network.layers()) {
-    for (const auto& variable : layer.variables) {
-      if (layer.has_trainable_variables() && variable)
-        shapes.insert(shapes.end(), optimizer.slot_names().size(), shape_of_variable(*variable));
-    }
-  }
+  self.trainer.for_each_trainable([&](const Variable<T>& variable, auto...) {
+    shapes.insert(shapes.end(), optimizer.slot_names().size(), shape_of_variable(variable));
+  });
   if (!arrays.empty() && arrays.size() != shapes.size()) {
     throw py::value_error("set_slots: expected " + std::to_string(shapes.size()) + " arrays, got " +
                           std::to_string(arrays.size()));
@@ -216,8 +262,8 @@ template <class T> void register_trainer_of(py::module_& m, const std::string& s
   py::class_<Bound> trainer(m, ("Trainer" + suffix).c_str());
   enter<T>(m, "Trainer", trainer);
   trainer
-      .def(py::init<const Network<T>&, const Loss&, bool>(), py::arg("network").none(false), py::arg("loss"),
-           py::arg("sparse"))
+      .def(py::init<const Network<T>&, const std::vector<BoundHead>&>(), py::arg("network").none(false),
+           py::arg("heads"))
       .def_property_readonly("depends_on_batch", [](const Bound& bound) { return bound.trainer.depends_on_batch(); })
       .def_property_readonly("steps", [](const Bound& bound) { return bound.trainer.steps(); });
   static const Method<Bound> methods[] = {
@@ -313,6 +359,10 @@ void register_trainer(py::module_& m) {
       arg("name"), py::kw_only(), arg("delta") = 1.0, arg("gamma") = 2.0, arg("positive_weight") = 1.0,
       arg("negative_weight") = 1.0, arg("target_scale") = 1.0, arg("target_offset") = 0.0,
       arg("reduction") = "sum_over_batch_size", arg("ignored_class") = py::none());
+  py::class_<BoundHead>(m, "Head").def(py::init([](std::size_t output, const Loss& loss, double weight, bool sparse) {
+                                         return BoundHead{{output, loss, weight}, sparse};
+                                       }),
+                                       arg("output"), arg("loss"), arg("weight") = 1.0, arg("sparse") = false);
   register_trainer_of<float>(m, "Float32");
   register_trainer_of<double>(m, "Float64");
 }

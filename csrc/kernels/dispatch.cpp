@@ -11,8 +11,8 @@ namespace cnet::kernels {
   extern const Family<float> name##_float;                                                                             \
   extern const Family<double> name##_double;
 #define CNET_TABLE(T)                                                                                                  \
-  const Table<T> T##_table = {products_##T,      activations_##T, softmax_##T,    losses_##T,                          \
-                              normalization_##T, random_##T,      optimizers_##T, gather_##T};
+  const Table<T> T##_table = {products_##T, activations_##T, softmax_##T,    losses_##T, normalization_##T,            \
+                              merging_##T,  random_##T,      optimizers_##T, gather_##T};
 #define CNET_TABLES(isa)                                                                                               \
   namespace isa {                                                                                                      \
   CNET_FAMILY(ProductKernels, products)                                                                                \
@@ -20,6 +20,7 @@ namespace cnet::kernels {
   CNET_FAMILY(SoftmaxKernels, softmax)                                                                                 \
   CNET_FAMILY(LossKernels, losses)                                                                                     \
   CNET_FAMILY(NormalizationKernels, normalization)                                                                     \
+  CNET_FAMILY(MergingKernels, merging)                                                                                 \
   CNET_FAMILY(RandomKernels, random)                                                                                   \
   CNET_FAMILY(OptimizerKernels, optimizers)                                                                            \
   CNET_FAMILY(GatherKernels, gather)                                                                                   \

@@ -155,6 +155,10 @@ template <class T> struct ActivationParameters {
   T scale = 1;
 };
 
+/// Elementwise functions of two operands.
+enum class Merge { add, subtract, multiply, divide, maximum, minimum };
+inline constexpr int merge_count = 6;
+
 /// A step of an optimizer over contiguous parameters; a rule reads the fields it uses.
 template <class T> struct Step {
   Index size;
@@ -280,6 +284,16 @@ template <class T> struct NormalizationKernels {
                                      const T* inverse, const T* grad, Index grad_stride, T* out);
 };
 
+/// Implemented in kernels/merging.cpp.
+template <class T> struct MergingKernels {
+  /// out = f(x, y). A maximum or minimum is NaN if an operand is.
+  void (*merge[merge_count])(Index size, const T* x, const T* y, T* out);
+  /// grad · ∂f/∂x and grad · ∂f/∂y. Where x = y is the maximum or minimum, x has the gradient.
+  void (*merge_backward[merge_count][2])(Index size, const T* grad, const T* x, const T* y, T* out);
+  /// out[i] = the dot product of rows i.
+  void (*dot)(Rows<T> x, const T* y, Index y_stride, T* out);
+};
+
 /// Implemented in kernels/random.cpp.
 template <class T> struct RandomKernels {
   /// mask = scale where the random bits are at least `threshold`, else 0; out = mask · x, and 0 where the mask is 0.
@@ -329,6 +343,7 @@ struct Table : ProductKernels<T>,
                SoftmaxKernels<T>,
                LossKernels<T>,
                NormalizationKernels<T>,
+               MergingKernels<T>,
                RandomKernels<T>,
                OptimizerKernels<T>,
                GatherKernels<T> {};

@@ -1,60 +1,133 @@
 #pragma once
 
 #include "core/locks.hpp"
-#include "network/layer.hpp"
+#include "network/node.hpp"
 
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace cnet {
 
-/// A sequence of layers. Variables are shared pointers, because a layer may be part of several networks.
+/// An input of a network: `columns` numbers per sample, or as many ids of rows of tables.
+template <class T> struct Input {
+  Index columns;
+  bool is_ids = false;
+  Index id_bound = max_ids; ///< ids are in [0, id_bound)
+  // The network reads numbers · scale + offset: a rescaling that is applied while they are gathered.
+  T scale = 1;
+  T offset = 0;
+  bool is_rescaled = false;
+
+  static constexpr Index max_ids = ops::max_table_rows;
+};
+
+/// Functions of inputs, in topological order. A chain is a case of it.
+///
+/// A tensor is the output of a node, given by the node's index, or an input: −1 − n is input n. Variables are shared
+/// pointers, because a layer may be part of several networks, or several times of one.
+///
+/// The functions add_… add inputs and nodes, and return their tensor. finish() says which tensors are outputs; nothing
+/// can be added afterwards, and only then can the network be computed.
 template <class T> class Network {
 public:
-  explicit Network(Index inputs) : inputs_(inputs) {
-    if (inputs < 1) throw std::invalid_argument("Network: expected at least one input");
-  }
+  /// Throws std::invalid_argument unless columns ≥ 1.
+  Index add_input(Index columns);
+  Index add_ids(Index columns);
 
-  void add_dense(std::string name, SharedVariable<T> kernel, SharedVariable<T> bias, bool trainable);
-  /// Fuses a plain ReLU into a dense layer before it.
-  void add_activation(std::string name, const ops::Activation<T>& activation);
-  void add_softmax(std::string name);
-  void add_log_softmax(std::string name);
-  /// As the first layer it is applied while data are gathered: see input_scale().
-  void add_rescaling(std::string name, double scale, double offset);
-
-  void add_dropout(std::string name, double rate, std::shared_ptr<ops::RandomState> random);
-  void add_gaussian_noise(std::string name, double deviation, std::shared_ptr<ops::RandomState> random);
+  // Each throws std::invalid_argument if an operand does not exist or does not fit. One of ids is for embeddings only.
+  Index add_dense(std::string name, Index x, SharedVariable<T> kernel, SharedVariable<T> bias, bool trainable);
+  Index add_activation(std::string name, Index x, const ops::Activation<T>& activation);
+  Index add_softmax(std::string name, Index x);
+  Index add_log_softmax(std::string name, Index x);
+  Index add_rescaling(std::string name, Index x, double scale, double offset);
+  Index add_dropout(std::string name, Index x, double rate, std::shared_ptr<ops::RandomState> random);
+  Index add_gaussian_noise(std::string name, Index x, double deviation, std::shared_ptr<ops::RandomState> random);
   /// gamma and beta may be null.
-  void add_batch_normalization(std::string name, SharedVariable<T> gamma, SharedVariable<T> beta,
-                               BatchNormalization<T> normalization, bool trainable);
-  void add_layer_normalization(std::string name, SharedVariable<T> gamma, SharedVariable<T> beta, double epsilon,
-                               bool trainable);
+  Index add_batch_normalization(std::string name, Index x, SharedVariable<T> gamma, SharedVariable<T> beta,
+                                BatchNormalization<T> normalization, bool trainable);
+  Index add_layer_normalization(std::string name, Index x, SharedVariable<T> gamma, SharedVariable<T> beta,
+                                double epsilon, bool trainable);
+  /// A sample's ids become its rows.
+  Index add_embedding(std::string name, Index ids, SharedVariable<T> table, bool trainable);
+  Index add_concatenate(std::string name, std::vector<Index> operands);
+  Index add_merge(std::string name, Index x, Index y, ops::Merge function);
+  Index add_dot(std::string name, Index x, Index y);
+  /// See ops::Rearrangement.
+  Index add_rearrangement(std::string name, Index x, const std::vector<Index>& source, SampleShape shape);
+  Index add_global_pooling(std::string name, Index x, ops::Pooling pooling);
   /// Adds a variable that the network does not compute with: see Parameters.
-  void add_parameters(std::string name, SharedVariable<T> variable, bool trainable);
+  Index add_parameters(std::string name, Index x, SharedVariable<T> variable, bool trainable);
 
-  Index inputs() const { return inputs_; }
-  Index outputs() const { return layers_.empty() ? inputs_ : layers_.back().outputs; }
-  const std::vector<Layer<T>>& layers() const { return layers_; }
+  /// Fuses plain ReLUs into dense nodes, and rescalings into inputs, that nothing else reads; removes nodes that no
+  /// output needs.
+  void finish(std::vector<Index> outputs);
+  bool is_finished() const { return is_finished_; }
+
+  const std::vector<Input<T>>& inputs() const { return inputs_; }
+  const std::vector<Node<T>>& nodes() const { return nodes_; }
+  const Node<T>& node(Index n) const { return nodes_[static_cast<std::size_t>(n)]; }
+  const Input<T>& input(Index tensor) const { return inputs_[static_cast<std::size_t>(-1 - tensor)]; }
+  /// The tensors that are outputs.
+  const std::vector<Index>& outputs() const { return outputs_; }
+  SampleShape shape(Index tensor) const {
+    return tensor < 0 ? SampleShape{1, input(tensor).columns} : node(tensor).shape;
+  }
+  /// The same; throws std::invalid_argument if there is no such tensor.
+  SampleShape checked_shape(Index tensor) const;
+  /// Numbers of a sample in an output.
+  Index output_size(std::size_t output) const {
+    const SampleShape shape = this->shape(outputs_[output]);
+    return shape.rows * shape.columns;
+  }
+  /// Number of nodes and outputs that read a tensor.
+  Index fan_out(Index tensor) const { return fan_out_[position(tensor)]; }
+  /// True if a softmax ends output `output` and nothing else reads it.
+  bool ends_in_softmax(std::size_t output) const {
+    const Index tensor = outputs_[output];
+    return tensor >= 0 && fan_out(tensor) == 1 && node(tensor).template is<Softmax>();
+  }
+  /// The nodes that share the variables of a node that owns them.
+  const std::vector<Index>& uses(Index node) const { return uses_[static_cast<std::size_t>(node)]; }
+  /// Largest number of rows of a sample.
+  Index most_rows() const { return most_rows_; }
+
+  // In prediction, tensors that are not needed at the same time share memory.
+
+  /// Elements of the memory for all tensors, per sample.
+  Index memory_size() const { return memory_size_; }
+  /// Start of a tensor in the memory, per sample.
+  Index memory_offset(Index tensor) const { return memory_offsets_[position(tensor)]; }
+
   ReaderCount& reader_count() const { return *reader_count_; }
-  bool ends_in_softmax() const { return !layers_.empty() && layers_.back().template is<Softmax>(); }
-
-  // The network's input is data · scale + offset.
-  T input_scale() const { return input_scale_; }
-  T input_offset() const { return input_offset_; }
 
 private:
-  void add(std::string name, Index outputs, typename Layer<T>::Function function, SharedVariable<T> kernel = nullptr,
-           SharedVariable<T> bias = nullptr, bool trainable = false);
-  void expect_vector(const char* call, const SharedVariable<T>& variable) const;
+  Index add(std::string name, std::vector<Index> operands, SampleShape shape, typename Node<T>::Function function,
+            SharedVariable<T> kernel = nullptr, SharedVariable<T> bias = nullptr, bool trainable = false);
+  Index add_elementwise(std::string name, Index x, typename Node<T>::Function function);
+  /// The shape of an operand; throws std::invalid_argument unless it exists and has the kind.
+  SampleShape expect_operand(const char* call, Index tensor, bool is_ids = false) const;
+  void expect_vector(const char* call, Index x, const SharedVariable<T>& variable) const;
+  void remove_and_fuse();
+  void count_readers();
+  void assign_memory();
+  void assign_variables();
+  std::size_t position(Index tensor) const {
+    return static_cast<std::size_t>(tensor + static_cast<Index>(inputs_.size()));
+  }
 
-  Index inputs_;
-  T input_scale_ = 1;
-  T input_offset_ = 0;
-  bool rescales_input_ = false;
-  std::vector<Layer<T>> layers_;
+  std::vector<Input<T>> inputs_;
+  std::vector<Node<T>> nodes_;
+  std::vector<Index> outputs_;
+  bool is_finished_ = false;
+  // By position().
+  std::vector<Index> fan_out_;
+  std::vector<Index> memory_offsets_;
+  Index memory_size_ = 0;
+  Index most_rows_ = 1;
+  std::vector<std::vector<Index>> uses_; ///< by node
   std::shared_ptr<ReaderCount> reader_count_ = std::make_shared<ReaderCount>();
 };
 
@@ -66,13 +139,11 @@ template <class T> void begin_random_steps(const Network<T>&);
 /// Sets the number of steps to those before the run plus `batches`.
 template <class T> void set_random_steps(const Network<T>&, Index batches);
 
-/// Index of the first layer with trainable variables: gradients of earlier layers are not needed.
-template <class T> Index first_trainable_layer(const Network<T>&);
+/// Takes a block of the gradient of a node's output through the node's fused ReLU, if it has one.
+template <class T> void backward_fused_relu(const Node<T>&, PanelView<const T> out, PanelView<T> grad, Block);
 
-/// Takes a block of the gradient of a layer's output through the layer's fused ReLU, if it has one.
-template <class T> void backward_fused_relu(const Layer<T>&, PanelView<T> out, PanelView<T> grad, Block);
-
-/// Computes a block of the gradient of layer l's input, and takes it through a ReLU fused into layer l − 1.
-template <class T> void backward(const Network<T>&, Index l, const LayerView<T>&, Block);
+/// Computes a block of the gradient of a node's operand. If `through_relu`, takes it through the ReLU fused into the
+/// node that the operand comes from.
+template <class T> void backward(const Network<T>&, const Node<T>&, const NodeView<T>&, bool through_relu, Block);
 
 } // namespace cnet

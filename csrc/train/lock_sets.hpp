@@ -4,25 +4,26 @@
 
 namespace cnet {
 
-/// Locks for the variables of which is_written(layer, variable) is true, and for reading the others.
+/// Locks for the variables of which is_written(node, variable) is true, and for reading the others.
 template <class T, class F> LockSet variable_locks(const Network<T>& network, F is_written) {
   LockSet locks;
-  for (const Layer<T>& layer : network.layers()) {
-    for (Variable<T>* v : layer.all_variables()) (is_written(layer, v) ? locks.write : locks.read).push_back(&v->lock);
+  for (const Node<T>& node : network.nodes()) {
+    if (!node.owns_variables) continue;
+    for (Variable<T>* v : node.all_variables()) (is_written(node, v) ? locks.write : locks.read).push_back(&v->lock);
   }
   return locks;
 }
 
 template <class T> void add_random_states(const Network<T>& network, std::vector<ResourceLock*>& locks) {
-  for (const Layer<T>& layer : network.layers()) {
-    if (ops::RandomState* random = layer.random()) locks.push_back(&random->lock);
+  for (const Node<T>& node : network.nodes()) {
+    if (ops::RandomState* random = node.random()) locks.push_back(&random->lock);
   }
 }
 
 /// Locks for training: writes what a batch changes and reserves it, reads the rest and reserves that as shared.
 template <class T> LockSet training_locks(const Network<T>& network) {
-  LockSet locks = variable_locks(network, [](const Layer<T>& layer, const Variable<T>*) {
-    return layer.has_trainable_variables() || layer.uses_batch_statistics();
+  LockSet locks = variable_locks(network, [](const Node<T>& node, const Variable<T>*) {
+    return node.has_trainable_variables() || node.uses_batch_statistics();
   });
   add_random_states(network, locks.write);
   locks.reserve = locks.write;
@@ -32,8 +33,8 @@ template <class T> LockSet training_locks(const Network<T>& network) {
 
 /// Locks for a forward pass in training: writes moving statistics and random states only.
 template <class T> LockSet forward_locks(const Network<T>& network) {
-  LockSet locks = variable_locks(network, [](const Layer<T>& layer, const Variable<T>* variable) {
-    return layer.uses_batch_statistics() && variable != layer.kernel().get() && variable != layer.bias().get();
+  LockSet locks = variable_locks(network, [](const Node<T>& node, const Variable<T>* variable) {
+    return node.uses_batch_statistics() && variable != node.kernel().get() && variable != node.bias().get();
   });
   add_random_states(network, locks.write);
   locks.reserve = locks.write;
@@ -42,7 +43,7 @@ template <class T> LockSet forward_locks(const Network<T>& network) {
 
 /// Locks for reading all variables.
 template <class T> LockSet evaluation_locks(const Network<T>& network) {
-  return variable_locks(network, [](const Layer<T>&, const Variable<T>*) { return false; });
+  return variable_locks(network, [](const Node<T>&, const Variable<T>*) { return false; });
 }
 
 /// Locks for reading all variables and random states.

@@ -33,49 +33,71 @@ struct Loss {
   ops::Accuracy accuracy() const {
     return kind == Kind::pointwise ? ops::accuracy_of(pointwise) : ops::Accuracy::categorical;
   }
-  /// Return true if the loss includes the softmax that ends the network.
+};
+
+/// An output of the network with its loss.
+struct Head {
+  std::size_t output; ///< its number
+  Loss loss;
+  double weight = 1; ///< factor of the loss
+
+  /// Return true if the loss includes the softmax that ends the output.
   template <class T> bool fuses_softmax(const Network<T>& network) const {
-    return (kind == Kind::cross_entropy || kind == Kind::external) && network.ends_in_softmax();
+    return (loss.kind == Loss::Kind::cross_entropy || loss.kind == Loss::Kind::external) &&
+           network.ends_in_softmax(output);
   }
-  /// The layer whose output the loss takes; −1 if the network has no layers.
-  template <class T> Index input_layer(const Network<T>& network) const {
-    return static_cast<Index>(network.layers().size()) - (fuses_softmax(network) ? 2 : 1);
+  /// The tensor that the loss takes.
+  template <class T> Index tensor(const Network<T>& network) const {
+    const Index tensor = network.outputs()[output];
+    return fuses_softmax(network) ? network.node(tensor).operands[0] : tensor;
   }
 };
 
-/// Samples and their labels: class ids (one integer per row) or distributions.
-template <class T> struct Dataset {
-  Samples x;
+/// Labels of samples: class ids (one integer per row) or distributions.
+template <class T> struct Labels {
   Samples y;
   bool ids;
   const T* weights = nullptr; ///< of samples; null means 1
 };
 
+/// Samples with an array for each input, and labels for each head.
+template <class T> struct Dataset {
+  Index rows;
+  std::vector<Samples> x;
+  std::vector<Labels<T>> y;
+};
+
 /// Throws std::invalid_argument if a class id is out of range.
-template <class T> void check_labels(const Loss&, const Dataset<T>&, Index classes);
+template <class T> void check_labels(const Loss&, const Labels<T>&, Index classes);
+/// Throws std::invalid_argument if an id of an input is out of range.
+template <class T> void check_ids(const Network<T>&, const std::vector<Samples>& x);
 
 /// Return true if samples have weights other than 1.
-template <class T> bool is_weighted(const Loss& loss, const Dataset<T>& data) {
-  return data.weights || loss.ignored_class;
+template <class T> bool is_weighted(const Loss& loss, const Labels<T>& labels) {
+  return labels.weights || loss.ignored_class;
 }
 
 /// Return true if a sample is not ignored and its weight is not 0.
-template <class T> bool has_weight(const Loss&, const Dataset<T>&, Index row);
+template <class T> bool has_weight(const Loss&, const Labels<T>&, Index row);
 
 /// The divisor of the sum of a batch's losses; infinity if no sample has a weight, so that the result is 0.
-template <class T> double loss_divisor(const Loss&, const Dataset<T>&, Selection, Index rows);
+template <class T> double loss_divisor(const Loss&, const Labels<T>&, Selection, Index rows);
 
-// For some rows of a batch:
+// For some rows of a batch and head number h:
 
-template <class T> void load_labels(const Loss&, const Dataset<T>&, const BatchContext<T>&, RowRange rows);
+template <class T>
+void load_labels(const Head&, std::size_t h, const Labels<T>&, const BatchContext<T>&, RowRange rows);
 /// Computes losses and right predictions.
-template <class T> void compute_losses(const Loss&, const Dataset<T>&, const BatchContext<T>&, RowRange rows);
-/// Computes the gradient with respect to the output of the loss's input layer.
-template <class T> void compute_loss_gradient(const Loss&, const Dataset<T>&, const BatchContext<T>&, RowRange rows);
+template <class T>
+void compute_losses(const Head&, std::size_t h, const Labels<T>&, const BatchContext<T>&, RowRange rows);
+/// Computes the gradient with respect to the tensor that the loss takes, weighted.
+template <class T>
+void compute_loss_gradient(const Head&, std::size_t h, const Labels<T>&, const BatchContext<T>&, RowRange rows,
+                           PanelView<T> gradient);
 
 /// Explains why the loss of a batch, or the penalty of the weights, is not finite.
 template <class T>
-std::string explain_nonfinite_loss(const Loss&, const Dataset<T>&, const BatchContext<T>&, double penalty);
+std::string explain_nonfinite_loss(const std::vector<Head>&, const Dataset<T>&, const BatchContext<T>&, double penalty);
 
 template <class T> bool is_finite_row(PanelView<T> x, Index i) {
   Index j = 0;

@@ -7,17 +7,23 @@
 #include <exception>
 #include <functional>
 #include <mutex>
+#include <vector>
 
 namespace cnet {
 
 /// Sums over the samples seen so far; the mean loss is loss() / rows. If a batch's losses are not reduced to their
 /// mean, each of its samples counts with the batch's loss.
 struct Totals {
+  struct Head {
+    double loss = 0;
+    double correct = 0;
+  };
+
   Index rows = 0;
   Index batches = 0;
-  double data_loss = 0;
   double penalties = 0; ///< of the weights, added to each sample's loss
-  double correct = 0;
+  double data_loss = 0; ///< of the heads, weighted
+  std::vector<Head> heads{};
 
   double loss() const { return data_loss + penalties; }
 };

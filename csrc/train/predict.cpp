@@ -5,71 +5,107 @@
 #include "train/workspace.hpp"
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 namespace cnet {
 
 namespace {
 
-/// Two matrices, alternately a layer's input and output. Valid until the same thread makes the next two.
-template <class T> class PingPongBuffers {
+/// The memory of all tensors. Valid until the same thread makes the next.
+template <class T> class Tensors {
 public:
-  PingPongBuffers(const Network<T>& network, Index rows) {
-    Index widest = network.inputs();
-    for (const Layer<T>& layer : network.layers()) widest = std::max(widest, layer.outputs);
-    const Index size = checked_product(rows, panel_count<T>(widest) * panel_width<T>);
-    thread_local std::array<AlignedBuffer<T>, 2> reused;
-    for (std::size_t n = 0; n < 2; ++n) {
-      AlignedBuffer<T>& buffer = size <= most_reused ? reused[n] : own_[n];
-      if (buffer.size() < size) buffer = AlignedBuffer<T>(size);
-      data_[n] = buffer.data();
+  Tensors(const Network<T>& network, Index rows) : network_(network), capacity_(rows) {
+    const Index size = checked_product(rows, network.memory_size());
+    thread_local AlignedBuffer<T> reused;
+    AlignedBuffer<T>& buffer = size <= most_reused ? reused : own_;
+    if (buffer.size() < size) buffer = AlignedBuffer<T>(size);
+    data_ = buffer.data();
+    for (const Input<T>& input : network.inputs()) {
+      if (!input.is_ids) continue;
+      ids_.resize(network.inputs().size());
+      ids_[static_cast<std::size_t>(&input - network.inputs().data())].resize(
+          static_cast<std::size_t>(checked_product(rows, input.columns)));
     }
   }
-  /// The output of layer l; that of layer −1 is the input.
-  PanelView<T> output(const Network<T>& network, Index l, Index rows) const {
-    const Index columns = l < 0 ? network.inputs() : network.layers()[static_cast<std::size_t>(l)].outputs;
-    return {data_[static_cast<std::size_t>(l + 1) % 2], rows, columns};
+  PanelView<T> operator()(Index tensor, Index rows) const {
+    const SampleShape shape = network_.shape(tensor);
+    return {data_ + network_.memory_offset(tensor) * capacity_, rows * shape.rows, shape.columns};
+  }
+  /// Reads samples [first, first + rows.last) of the arrays of all inputs.
+  void gather_inputs(const Samples* x, Index first, Index rows) {
+    for (std::size_t n = 0; n < network_.inputs().size(); ++n) {
+      const Input<T>& input = network_.inputs()[n];
+      if (input.is_ids) {
+        gather_ids(x[n], {nullptr, first}, {input.id_bound, {}, false}, {0, rows}, ids_[n].data());
+      } else {
+        const PanelView<T> view = (*this)(-1 - static_cast<Index>(n), rows);
+        gather(x[n], {nullptr, first}, input.scale, input.offset, {0, rows}, view);
+      }
+    }
+  }
+  /// Writes the outputs to rows from `first` on of `out`.
+  void unpack_outputs(T* const* out, Index first, Index rows) const {
+    for (std::size_t n = 0; n < network_.outputs().size(); ++n) {
+      const PanelView<T> y = (*this)(network_.outputs()[n], rows);
+      unpack<T>(y, {out[n] + first * network_.output_size(n), y.rows, y.columns});
+    }
+  }
+  ForwardView<T> view(const Node<T>& node, Index n, std::size_t operand, Index rows) const {
+    ForwardView<T> view{operand, {}, {}, nullptr, (*this)(n, rows)};
+    const Index x = node.operands[operand];
+    if (x < 0 && network_.input(x).is_ids) {
+      view.ids = ids_[static_cast<std::size_t>(-1 - x)].data();
+    } else {
+      view.x = (*this)(x, rows);
+    }
+    if (node.operands.size() == 2) view.other = (*this)(node.operands[1 - operand], rows);
+    return view;
   }
 
 private:
   /// Elements that a thread reuses, because new memory costs a page fault per page.
-  static constexpr Index most_reused = 1 << 19;
+  static constexpr Index most_reused = 1 << 20;
 
-  std::array<AlignedBuffer<T>, 2> own_;
-  std::array<T*, 2> data_;
+  const Network<T>& network_;
+  Index capacity_;
+  AlignedBuffer<T> own_;
+  T* data_;
+  std::vector<std::vector<Index>> ids_; ///< of each input, if any has ids
 };
 
-/// Each thread repeatedly takes a few rows through all layers.
+/// Each thread repeatedly takes a few samples through all nodes.
 template <class T>
-void predict_by_rows(const Network<T>& network, const Samples& samples, T* out, int threads, const Observer& observer) {
-  const auto layers = static_cast<Index>(network.layers().size());
-  const Index part = (samples.rows + threads - 1) / threads;
-  const Index piece = std::clamp(part / 4, std::min(part, few_rows), block_rows);
-  const Index capacity = std::min((piece + row_group - 1) / row_group * row_group, samples.rows);
+void predict_by_rows(const Network<T>& network, Index samples, const Samples* x, T* const* out, int threads,
+                     const Observer& observer) {
+  const auto nodes = static_cast<Index>(network.nodes().size());
+  const Index part = (samples + threads - 1) / threads;
+  const Index most = std::max(block_rows / network.most_rows(), Index(1));
+  const Index piece = std::clamp(part / 4, std::min({part, few_rows, most}), most);
+  const Index capacity = std::min((piece + row_group - 1) / row_group * row_group, samples);
   std::atomic<Index> next{0};
   FirstException exception;
   ProgressThrottle progress(observer);
   run_parallel(threads, [&](TeamMember member) {
     exception.capture([&] {
       Totals totals;
-      while (!exception && totals.rows < samples.rows) {
+      while (!exception && totals.rows < samples) {
         const Index first = next.fetch_add(capacity);
-        if (first >= samples.rows) break;
-        const RowRange rows{0, std::min(capacity, samples.rows - first)};
-        const PingPongBuffers<T> buffers(network, capacity); // in the loop, because an observer may predict, too
-        gather(samples, {nullptr, first}, network.input_scale(), network.input_offset(), rows,
-               buffers.output(network, -1, rows.last));
-        for (Index l = 0; l < layers; ++l) {
-          const PanelView<T> y = buffers.output(network, l, rows.last);
-          infer<T>(network.layers()[static_cast<std::size_t>(l)], buffers.output(network, l - 1, rows.last),
-                   across(y, rows), y);
+        if (first >= samples) break;
+        const Index rows = std::min(capacity, samples - first);
+        Tensors<T> tensors(network, capacity); // in the loop, because an observer may predict, too
+        tensors.gather_inputs(x, first, rows);
+        for (Index n = 0; n < nodes; ++n) {
+          const Node<T>& node = network.node(n);
+          for (std::size_t k = 0; k < node.passes(); ++k) {
+            const ForwardView<T> view = tensors.view(node, n, k, rows);
+            infer(node, view, whole(view.out));
+          }
         }
-        const PanelView<T> y = buffers.output(network, layers - 1, rows.last);
-        unpack<T>(y, {out + first * y.columns, rows.last, y.columns});
-        totals.rows = first + rows.last;
+        tensors.unpack_outputs(out, first, rows);
+        totals.rows = first + rows;
         if (member.rank > 0) continue;
         const unsigned forks_before = forks.load();
         progress(totals);
@@ -82,67 +118,76 @@ void predict_by_rows(const Network<T>& network, const Samples& samples, T* out, 
   exception.rethrow();
 }
 
-/// All threads work on each layer together, for few rows.
-template <class T> void predict_by_columns(const Network<T>& network, const Samples& samples, T* out, int threads) {
-  const auto layers = static_cast<Index>(network.layers().size());
-  const RowRange rows{0, samples.rows};
-  const PingPongBuffers<T> buffers(network, rows.last);
-  gather(samples, {nullptr, 0}, network.input_scale(), network.input_offset(), rows,
-         buffers.output(network, -1, rows.last));
-  WorkStealingSchedule schedule(threads, network.layers().size());
+/// All threads work on each node together, for few rows.
+template <class T>
+void predict_by_columns(const Network<T>& network, Index samples, const Samples* x, T* const* out, int threads) {
+  const auto nodes = static_cast<Index>(network.nodes().size());
+  Tensors<T> tensors(network, samples);
+  tensors.gather_inputs(x, 0, samples);
+  WorkStealingSchedule schedule(threads, network.nodes().size());
   run_parallel(threads, [&](TeamMember member) {
     Worker worker(schedule, member);
     worker.begin_round();
-    for (Index l = 0; l < layers; ++l) {
-      const Layer<T>& layer = network.layers()[static_cast<std::size_t>(l)];
-      const PanelView<T> y = buffers.output(network, l, rows.last);
-      const PanelView<T> x = buffers.output(network, l - 1, rows.last);
-      const auto compute = [&](Block block) { infer<T>(layer, x, block, y); };
-      if (layer.template is<Dense>()) {
-        worker.parallel_for(columns_tiling(y, x.columns), compute);
+    for (Index n = 0; n < nodes; ++n) {
+      const Node<T>& node = network.node(n);
+      const ForwardView<T> first = tensors.view(node, n, 0, samples);
+      if (node.template is<Dense>()) {
+        worker.parallel_for(columns_tiling(first.out, first.x.columns),
+                            [&](Block block) { infer(node, first, block); });
       } else {
-        worker.parallel_for(whole_tiling, [&](Block) { compute(across(y, rows)); });
+        worker.parallel_for(whole_tiling, [&](Block) {
+          for (std::size_t k = 0; k < node.passes(); ++k)
+            infer(node, tensors.view(node, n, k, samples), whole(first.out));
+        });
       }
       worker.wait();
     }
   });
-  const PanelView<T> y = buffers.output(network, layers - 1, rows.last);
-  unpack<T>(y, {out, rows.last, y.columns});
+  tensors.unpack_outputs(out, 0, samples);
 }
 
 } // namespace
 
-template <class T> void predict(const Network<T>& network, const Samples& samples, T* out, const Observer& observer) {
+template <class T>
+void predict(const Network<T>& network, Index rows, const Samples* x, T* const* out, const Observer& observer) {
   const SharedLock lock(network.reader_count());
-  const int threads = threads_for(multiply_adds(network) * static_cast<double>(samples.rows), worth_waking);
-  if (threads > 1 && samples.rows < threads * few_rows) return predict_by_columns(network, samples, out, threads);
-  predict_by_rows(network, samples, out, threads, observer);
+  const int threads = threads_for(multiply_adds(network) * static_cast<double>(rows), worth_waking);
+  if (threads > 1 && rows < threads * few_rows) return predict_by_columns(network, rows, x, out, threads);
+  predict_by_rows(network, rows, x, out, threads, observer);
 }
 
-template <class T> void forward_training(const Network<T>& network, const Samples& samples, T* out) {
-  if (samples.rows < 1) throw std::invalid_argument("expected at least one sample");
+template <class T> void forward_training(const Network<T>& network, Index rows, const Samples* x, T* const* out) {
+  if (rows < 1) throw std::invalid_argument("expected at least one sample");
   LockSet locks = training_locks(network);
   locks.reserve_shared.clear(); // it may run between two batches of a call that trains the variables it reads
   const ScopedLockSet held(std::move(locks));
-  Workspace<T> workspace(network, samples.rows, 1, false);
-  const BatchContext<T> batch{network, workspace, samples.rows};
+  Workspace<T> workspace(network, {}, rows, 1, false);
+  const BatchContext<T> batch{network, workspace, rows};
   begin_random_steps(network);
-  gather(samples, {nullptr, 0}, network.input_scale(), network.input_offset(), {0, samples.rows}, batch.output(-1));
-  const auto layers = static_cast<Index>(network.layers().size());
-  for (Index l = 0; l < layers; ++l) {
-    forward(network.layers()[static_cast<std::size_t>(l)], batch.layer(l), whole(batch.output(l)));
+  for (std::size_t n = 0; n < network.inputs().size(); ++n) {
+    const Input<T>& input = network.inputs()[n];
+    if (input.is_ids) {
+      gather_ids(x[n], {nullptr, 0}, {input.id_bound, {}, false}, {0, rows}, workspace.ids[n].data());
+    } else {
+      gather(x[n], {nullptr, 0}, input.scale, input.offset, {0, rows}, batch.tensor(-1 - static_cast<Index>(n)));
+    }
   }
-  for (Index l = 0; l < layers; ++l) {
-    update_moving_statistics(network.layers()[static_cast<std::size_t>(l)], batch.layer(l));
+  const auto nodes = static_cast<Index>(network.nodes().size());
+  for (Index n = 0; n < nodes; ++n) {
+    const Node<T>& node = network.node(n);
+    for (std::size_t k = 0; k < node.passes(); ++k) forward(node, batch.view(n, k), whole(batch.tensor(n)));
   }
+  for (Index n = 0; n < nodes; ++n) update_moving_statistics(network.node(n), batch.view(n));
   set_random_steps(network, 1);
-  const PanelView<T> y = batch.output(layers - 1);
-  unpack<T>(y, {out, y.rows, y.columns});
+  for (std::size_t n = 0; n < network.outputs().size(); ++n) {
+    const PanelView<T> y = batch.tensor(network.outputs()[n]);
+    unpack<T>(y, {out[n], y.rows, y.columns});
+  }
 }
 
 #define CNET_INSTANTIATE(T)                                                                                            \
-  template void predict(const Network<T>&, const Samples&, T*, const Observer&);                                       \
-  template void forward_training(const Network<T>&, const Samples&, T*);
+  template void predict(const Network<T>&, Index, const Samples*, T* const*, const Observer&);                         \
+  template void forward_training(const Network<T>&, Index, const Samples*, T* const*);
 CNET_INSTANTIATE(float)
 CNET_INSTANTIATE(double)
 #undef CNET_INSTANTIATE

@@ -59,21 +59,41 @@ void gather(const Samples& samples, Selection selection, T scale, T offset, RowR
   }
 }
 
-void gather_ids(const Samples& samples, Selection selection, Index classes, std::optional<Index> ignored, RowRange rows,
-                Index* out) {
+namespace {
+
+template <class Id> std::string out_of_range(Id id, Index row, Index column, const IdRange& range) {
+  const std::string place = range.are_labels ? "" : ", column " + std::to_string(column);
+  return (range.are_labels ? "labels: " : "ids: ") + std::to_string(id) + " at row " + std::to_string(row) + place +
+         " is outside [0, " + std::to_string(range.bound) + ")";
+}
+
+/// Calls f(row of the batch, column, id) for some rows.
+template <class F>
+void for_each_id(const Samples& samples, Selection selection, const IdRange& range, RowRange rows, F f) {
   with_integer(samples.type, [&](auto source) {
     using Source = decltype(source);
     for (Index i = rows.first; i < rows.last; ++i) {
       const Index row = selection[i];
-      const auto id = read<Source>(samples.data + row * samples.row_stride);
-      const bool inside = id >= 0 && static_cast<std::uint64_t>(id) < static_cast<std::uint64_t>(classes);
-      if (!inside && static_cast<Index>(id) != ignored) {
-        throw std::invalid_argument("labels: " + std::to_string(id) + " at row " + std::to_string(row) +
-                                    " is outside [0, " + std::to_string(classes) + ")");
+      for (Index j = 0; j < samples.features; ++j) {
+        const auto id = read<Source>(samples.data + row * samples.row_stride + j * samples.feature_stride);
+        const bool inside = id >= 0 && static_cast<std::uint64_t>(id) < static_cast<std::uint64_t>(range.bound);
+        if (!inside && static_cast<Index>(id) != range.ignored) {
+          throw std::invalid_argument(out_of_range(id, row, j, range));
+        }
+        f(i, j, static_cast<Index>(id));
       }
-      out[i] = static_cast<Index>(id);
     }
   });
+}
+
+} // namespace
+
+void gather_ids(const Samples& samples, Selection selection, const IdRange& range, RowRange rows, Index* out) {
+  for_each_id(samples, selection, range, rows, [&](Index i, Index j, Index id) { out[i * samples.features + j] = id; });
+}
+
+void check_ids(const Samples& samples, const IdRange& range) {
+  for_each_id(samples, {nullptr, 0}, range, {0, samples.rows}, [](Index, Index, Index) {});
 }
 
 bool is_of_class(const Samples& samples, Index row, Index id) {

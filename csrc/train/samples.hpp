@@ -32,10 +32,19 @@ struct Selection {
 template <class T>
 void gather(const Samples& samples, Selection selection, T scale, T offset, RowRange rows, PanelView<T> out);
 
-/// Writes the class id of sample selection[i] to out[i], for some rows. Throws std::invalid_argument if an id is
-/// outside [0, classes) and not `ignored`.
-void gather_ids(const Samples& samples, Selection selection, Index classes, std::optional<Index> ignored, RowRange rows,
-                Index* out);
+/// The allowed ids: [0, bound), and one that is ignored.
+struct IdRange {
+  Index bound;
+  std::optional<Index> ignored = {};
+  bool are_labels = true; ///< in error messages
+};
+
+/// Writes the ids of sample selection[i] to out[i · features], …, for some rows. Throws std::invalid_argument if an id
+/// is out of range.
+void gather_ids(const Samples& samples, Selection selection, const IdRange& range, RowRange rows, Index* out);
+
+/// Throws std::invalid_argument if an id of any sample is out of range.
+void check_ids(const Samples& samples, const IdRange& range);
 
 /// Return true if a sample's class id is `id`.
 bool is_of_class(const Samples& samples, Index row, Index id);

@@ -15,8 +15,9 @@ enum class Split {
   rows,          ///< rows of the batch: a thread takes them through several stages without waiting
   columns,       ///< columns of the batch, after all threads have finished the stage before
   panels,        ///< the same for layers that need all rows of a column
-  weights,       ///< blocks of a layer's weights
-  weight_panels, ///< whole panels of a layer's weights
+  weights,       ///< blocks of a node's weights
+  weight_panels, ///< whole panels of a node's weights
+  sorted_ids,    ///< ranges of the sorted ids of a batch
   whole,         ///< not divided
 };
 
@@ -52,13 +53,20 @@ inline constexpr Index block_rows = 256;
 /// A single piece, for the first thread that arrives.
 inline constexpr Tiling whole_tiling{1, 1, 1, 1};
 
-/// Whole rows, in few pieces that still balance the load.
-inline Tiling rows_tiling(Index rows, int threads) {
+/// Whole samples, in few pieces that still balance the load. A sample has up to `most_rows` rows.
+inline Tiling rows_tiling(Index samples, Index most_rows, int threads) {
   constexpr Index pieces = 4, fewest = 32; // pieces of each thread; minimum number of rows
+  const Index most = std::max(block_rows / most_rows, Index(1));
   const Index wanted =
-      threads == 1 ? block_rows : std::max(rows / (threads * pieces), std::min(rows / threads, fewest));
-  const Index rounded = (std::min(wanted, block_rows) + row_group - 1) / row_group * row_group;
-  return {rows, 1, std::max(rounded, row_group), std::max(rows, Index(1))};
+      threads == 1 ? most : std::max(samples / (threads * pieces), std::min(samples / threads, fewest));
+  const Index rounded = (std::min(wanted, most) + row_group - 1) / row_group * row_group;
+  return {samples, 1, std::max(rounded, row_group), std::max(samples, Index(1))};
+}
+
+/// Ranges of sorted ids, of which each may name another row of a table.
+inline Tiling sorted_ids_tiling(Index count) {
+  constexpr Index piece = 256;
+  return {count, 1, piece, std::max(count, Index(1))};
 }
 
 /// Elements of an operand that stay in the second-level cache while others pass through it: half a megabyte of floats.

@@ -22,11 +22,34 @@ template <class T> void clear_row(PanelView<T> x, Index i) {
 
 } // namespace
 
+template <class T>
+Trainer<T>::Trainer(const Network<T>& network, std::vector<Head> heads) : network_(network), heads_(std::move(heads)) {
+  for (const Head& head : heads_) {
+    if (network_.shape(network_.outputs().at(head.output)).rows != 1) {
+      throw std::invalid_argument("Trainer: expected outputs of one row per sample");
+    }
+    head_tensors_.push_back(head.tensor(network_));
+  }
+  of_inputs_.resize(network_.inputs().size());
+  workspace_.gradients.flow = GradientFlow<T>(network_, head_tensors_, of_inputs_);
+}
+
+template <class T> void Trainer<T>::check(const Dataset<T>& data) const {
+  check_ids(network_, data.x);
+  for (std::size_t h = 0; h < heads_.size(); ++h) {
+    check_labels(heads_[h].loss, data.y[h], network_.output_size(heads_[h].output));
+  }
+}
+
+template <class T> bool Trainer<T>::depends_on_batch() const {
+  return std::any_of(heads_.begin(), heads_.end(), [](const Head& head) { return head.loss.depends_on_batch(); });
+}
+
 template <class T> void Trainer<T>::prepare(const ops::Optimizer& optimizer) {
-  if (slots_.layers.empty() || slots_.rule != optimizer.rule || slots_.has_averages != optimizer.averages) {
+  if (slots_.nodes.empty() || slots_.rule != optimizer.rule || slots_.has_averages != optimizer.averages) {
     slots_ = Slots<T>(network_, optimizer);
   }
-  if (optimizer.accumulation > 1 && accumulated_.layers.empty()) accumulated_ = Gradients<T>(network_);
+  if (optimizer.accumulation > 1 && accumulated_.nodes.empty()) accumulated_ = Gradients<T>(network_);
   // An earlier epoch may have clipped.
   if (!optimizer.needs_whole_gradient()) gradients_.reset_scales();
   optimizer_ = optimizer;
@@ -35,7 +58,12 @@ template <class T> void Trainer<T>::prepare(const ops::Optimizer& optimizer) {
 template <class T> void Trainer<T>::reserve(Index rows, int threads, bool per_thread_input) {
   const bool fits = rows <= workspace_.capacity && static_cast<std::size_t>(threads) <= workspace_.scratch.size();
   if (fits && workspace_.per_thread_input == per_thread_input) return;
-  workspace_ = Workspace<T>(network_, std::max(rows, workspace_.capacity), threads, per_thread_input);
+  std::vector<std::size_t> outputs;
+  for (const Head& head : heads_) outputs.push_back(head.output);
+  const Index capacity = std::max(rows, workspace_.capacity);
+  GradientFlow<T> flow = std::move(workspace_.gradients.flow);
+  workspace_ = Workspace<T>(network_, outputs, capacity, threads, per_thread_input);
+  workspace_.gradients = GradientBuffers<T>(network_, std::move(flow), capacity);
 }
 
 template <class T> int Trainer<T>::threads_for_batch(Index rows, bool training) const {
@@ -43,11 +71,12 @@ template <class T> int Trainer<T>::threads_for_batch(Index rows, bool training) 
   return threads_for(passes * multiply_adds(network_) * static_cast<double>(rows), worth_waiting);
 }
 
-template <class T> PanelView<const T> Trainer<T>::outputs() {
-  if (latest_rows_ == 0) return {nullptr, 0, network_.outputs()};
-  const bool has_probabilities = loss_.fuses_softmax(network_) && loss_.kind != Loss::Kind::external;
-  if (has_probabilities) return workspace_.probabilities.view(latest_rows_);
-  return BatchContext<T>{network_, workspace_, latest_rows_}.output(loss_.input_layer(network_));
+template <class T> PanelView<const T> Trainer<T>::outputs(std::size_t head) {
+  const Head& of = heads_[head];
+  if (latest_rows_ == 0) return {nullptr, 0, network_.output_size(of.output)};
+  const bool has_probabilities = of.fuses_softmax(network_) && of.loss.kind != Loss::Kind::external;
+  if (has_probabilities) return workspace_.heads[head].probabilities.view(latest_rows_);
+  return latest_batch().tensor(head_tensors_[head]);
 }
 
 // -- The stages of a batch -------------------------------------------------------------------------
@@ -57,26 +86,33 @@ std::vector<Stage> Trainer<T>::epoch_stages(Index batch_size, int threads, const
   using Kind = Stage::Kind;
   Plan<T> plan = this->plan(batch_size, threads, training);
   plan.add_forward(true);
-  plan.add(Kind::labels, loss_.input_layer(network_), Split::rows);
-  plan.add(Kind::loss, loss_.input_layer(network_), Split::rows);
-  if (training) plan.add_backward(first_trainable_layer(network_));
+  plan.add_heads(Kind::labels, heads_.size());
+  plan.add_heads(Kind::loss, heads_.size());
+  if (training) plan.add_backward(heads_.size());
   const bool staged =
       training && (training->staged || batch_size > staged_rows || training->optimizer.needs_whole_gradient());
   if (staged) plan.add_trainable(Kind::compute_gradient);
-  plan.add_layers(Kind::penalize, Split::weight_panels, is_regularized<T>);
-  plan.add(Kind::accumulate_metrics, -1, Split::whole);
+  plan.add_nodes(Kind::penalize, Split::weight_panels, is_regularized<T>);
+  plan.add(Kind::accumulate_metrics, 0, Split::whole);
   if (!training) return plan.stages;
   plan.add_gradient_transformations(training->optimizer);
-  plan.add_trainable(staged ? Kind::apply_gradient : Kind::update);
+  if (staged) {
+    plan.add_trainable(Kind::apply_gradient);
+  } else {
+    plan.add_updates(training->optimizer);
+  }
   plan.add_constraints();
   plan.add_moving_statistics();
   return plan.stages;
 }
 
 template <class T> BatchContext<T> Trainer<T>::batch_at(Index first, const Run& run, int rank) {
-  const Index number = first / run.batch_size, rows = std::min(run.batch_size, run.data.x.rows - first);
+  const Index number = first / run.batch_size, rows = std::min(run.batch_size, run.data.rows - first);
   const Selection selection{run.order, first};
-  const double divisor = loss_divisor(loss_, run.data, selection, rows);
+  std::vector<double> divisors;
+  for (std::size_t h = 0; h < run.data.y.size(); ++h) {
+    divisors.push_back(loss_divisor(heads_[h].loss, run.data.y[h], selection, rows));
+  }
   ops::Optimizer optimizer;
   if (run.training) {
     optimizer = run.training->optimizer;
@@ -84,59 +120,140 @@ template <class T> BatchContext<T> Trainer<T>::batch_at(Index first, const Run& 
     if (!rates.empty()) optimizer.learning_rate = rates[static_cast<std::size_t>(number)];
   }
   const ops::Update<T> update(optimizer, run.steps_before + number + 1);
-  return {network_, workspace_, rows, number, rank, selection, divisor, update};
+  return {network_, workspace_, rows, number, rank, selection, std::move(divisors), update};
 }
 
 template <class T> void Trainer<T>::perform(const Stage& stage, Run& run, const BatchContext<T>& batch, Block block) {
   using Kind = Stage::Kind;
   const RowRange rows{block.first, block.last};
-  if (stage.split == Split::rows) block = across(result(stage, batch), rows);
   const bool ends_step = batch.update.steps();
-  const auto l = static_cast<std::size_t>(stage.layer);
-  const Layer<T>* layer = stage.layer < 0 ? nullptr : &network_.layers()[l];
+  const Index subject = stage.subject;
+  const auto n = static_cast<std::size_t>(subject);
   switch (stage.kind) {
-  case Kind::input: return load_input(run, batch, rows);
-  case Kind::forward:
-    if (run.training) return cnet::forward(*layer, batch.layer(stage.layer), block);
-    return infer<T>(*layer, batch.output(stage.layer - 1), block, batch.output(stage.layer));
-  case Kind::labels: return load_labels(loss_, run.data, batch, rows);
-  case Kind::loss: return compute_losses(loss_, run.data, batch, rows);
-  case Kind::loss_gradient: {
-    if (stage.layer < 0) return;
-    const PanelView<T> gradient = batch.gradient(stage.layer);
-    if (run.output_gradient) {
-      gather(*run.output_gradient, {nullptr, 0}, T(1), T(-0.0), rows, gradient); // x + −0 is x, even for −0
-    } else {
-      compute_loss_gradient(loss_, run.data, batch, rows);
-    }
-    return backward_fused_relu(*layer, batch.output(stage.layer), gradient, block);
+  case Kind::input: return load_input(subject, run, batch, rows);
+  case Kind::sort_ids: {
+    const auto input = static_cast<std::size_t>(-1 - subject);
+    return ops::sort_ids(workspace_.ids[input].data(), batch.rows * network_.input(subject).columns,
+                         workspace_.sorted_ids[input]);
   }
-  case Kind::backward: return cnet::backward(network_, stage.layer, batch.layer(stage.layer), block);
+  case Kind::forward: {
+    const Node<T>& node = network_.node(subject);
+    const Index count = node.shape.rows;
+    if (stage.split == Split::rows) block = across(batch.tensor(subject), {rows.first * count, rows.last * count});
+    for (std::size_t k = 0; k < node.passes(); ++k) {
+      if (run.training) {
+        cnet::forward(node, batch.view(subject, k), block);
+      } else {
+        infer(node, batch.forward_view(subject, k), block);
+      }
+    }
+    return;
+  }
+  case Kind::labels: return load_labels(heads_[n], n, run.data.y[n], batch, rows);
+  case Kind::loss: return compute_losses(heads_[n], n, run.data.y[n], batch, rows);
+  case Kind::loss_gradient: return compute_head_gradient(n, run, batch, rows);
+  case Kind::backward: return backward_node(subject, batch, stage, block);
   case Kind::compute_gradient:
-    return compute_gradient(*layer, batch.layer(stage.layer), block, !run.output_gradient, gradients_.layers[l]);
-  case Kind::penalize: return penalize(*layer, block, penalties_[l]);
+    return with_uses(subject, batch,
+                     [&](Uses<T> uses) { compute_gradient(uses, block, !run.output_gradients, gradients_.nodes[n]); });
+  case Kind::penalize: return penalize(network_.node(subject), block, penalties_[n]);
   case Kind::accumulate_metrics: return accumulate_metrics(run, batch);
-  case Kind::accumulate: return accumulate(*layer, block, ends_step, gradients_.layers[l], accumulated_.layers[l]);
+  case Kind::accumulate:
+    return accumulate(network_.node(subject), block, ends_step, gradients_.nodes[n], accumulated_.nodes[n]);
   case Kind::sum_squares:
-    if (ends_step) sum_squares(*layer, block, gradients_.layers[l]);
+    if (ends_step) sum_squares(network_.node(subject), block, gradients_.nodes[n]);
     return;
   case Kind::compute_scales:
     if (ends_step) compute_scales(network_, run.training->optimizer, gradients_);
     return;
-  case Kind::apply_gradient: return apply_gradient(*layer, block, gradients_.layers[l], batch.update, slots_.layers[l]);
-  case Kind::update: return update(*layer, batch.layer(stage.layer), block, batch.update, slots_.layers[l]);
-  case Kind::constrain: return constrain(*layer, block);
-  case Kind::update_moving_statistics: return update_moving_statistics(*layer, batch.layer(stage.layer));
+  case Kind::apply_gradient:
+    return apply_gradient(network_.node(subject), block, gradients_.nodes[n], batch.update, slots_.nodes[n]);
+  case Kind::update:
+    return with_uses(subject, batch, [&](Uses<T> uses) { update(uses, block, batch.update, slots_.nodes[n]); });
+  case Kind::update_rows:
+    return with_uses(subject, batch,
+                     [&](Uses<T> uses) { update_rows(uses.data[0], rows.first, rows.last, batch.update); });
+  case Kind::constrain: return constrain(network_.node(subject), block);
+  case Kind::update_moving_statistics: return update_moving_statistics(network_.node(subject), batch.view(subject));
   }
 }
 
-template <class T> void Trainer<T>::load_input(const Run& run, const BatchContext<T>& batch, RowRange rows) const {
-  const PanelView<T> x = batch.output(-1);
-  gather(run.data.x, batch.selection, network_.input_scale(), network_.input_offset(), rows, x);
-  if (!run.training || !is_weighted(loss_, run.data)) return;
+template <class T>
+void Trainer<T>::load_input(Index input, const Run& run, const BatchContext<T>& batch, RowRange rows) const {
+  const auto number = static_cast<std::size_t>(-1 - input);
+  const Input<T>& info = network_.input(input);
+  if (info.is_ids) {
+    return gather_ids(run.data.x[number], batch.selection, {info.id_bound, {}, false}, rows,
+                      batch.workspace.ids[number].data());
+  }
+  const PanelView<T> x = batch.tensor(input);
+  gather(run.data.x[number], batch.selection, info.scale, info.offset, rows, x);
+  if (!run.training) return;
+  const auto has_any_weight = [&](Index row) {
+    for (std::size_t h = 0; h < run.data.y.size(); ++h) {
+      if (has_weight(heads_[h].loss, run.data.y[h], row)) return true;
+    }
+    return false;
+  };
+  for (std::size_t h = 0; h < run.data.y.size(); ++h) {
+    if (!is_weighted(heads_[h].loss, run.data.y[h])) return;
+  }
+  if (run.data.y.empty()) return;
   // The gradient of a sample without weight is 0, but 0 · inf is NaN.
   for (Index i = rows.first; i < rows.last; ++i) {
-    if (!has_weight(loss_, run.data, batch.selection[i]) && !is_finite_row(x, i)) clear_row(x, i);
+    if (!has_any_weight(batch.selection[i]) && !is_finite_row(x, i)) clear_row(x, i);
+  }
+}
+
+namespace {
+
+/// Ends a part of a tensor's gradient: adds it to those before it. After the last part of a node's output, takes the
+/// sum of several through the node's fused ReLU.
+template <class T>
+void add_part(const typename GradientFlow<T>::Part& part, const BatchContext<T>& batch, PanelView<T> written,
+              Block block) {
+  if (part.is_first) return;
+  const PanelView<T> sum = batch.gradient(part.tensor);
+  const auto some = [&](PanelView<T> matrix) { return panels_of(matrix, block.first_panel, block.last_panel); };
+  ops::merge<T>(ops::Merge::add, some(sum), some(written), {block.first, block.last}, some(sum));
+  if (!part.is_last || part.tensor < 0) return;
+  backward_fused_relu<T>(batch.network.node(part.tensor), batch.tensor(part.tensor), sum, block);
+}
+
+} // namespace
+
+template <class T>
+void Trainer<T>::compute_head_gradient(std::size_t h, const Run& run, const BatchContext<T>& batch,
+                                       RowRange rows) const {
+  const auto& part = workspace_.gradients.flow.of_head(h);
+  if (!part.is_needed) return;
+  const PanelView<T> gradient = batch.gradient(part);
+  if (run.output_gradients) {
+    gather((*run.output_gradients)[h], {nullptr, 0}, T(1), T(-0.0), rows, gradient); // x + −0 is x, even for −0
+  } else {
+    compute_loss_gradient(heads_[h], h, run.data.y[h], batch, rows, gradient);
+  }
+  const Block block = across(gradient, rows);
+  if (part.is_first && part.is_last && part.tensor >= 0) {
+    backward_fused_relu<T>(network_.node(part.tensor), batch.tensor(part.tensor), gradient, block);
+  }
+  add_part<T>(part, batch, gradient, block);
+}
+
+template <class T>
+void Trainer<T>::backward_node(Index n, const BatchContext<T>& batch, const Stage& stage, Block block) const {
+  const Node<T>& node = network_.node(n);
+  for (std::size_t k = 0; k < node.operands.size(); ++k) {
+    const auto& part = workspace_.gradients.flow.of_operand(n, k);
+    if (!part.is_needed) continue;
+    const NodeView<T> view = batch.view(n, k);
+    Block piece = block;
+    if (stage.split == Split::rows) {
+      const Index count = network_.shape(part.tensor).rows;
+      piece = across(view.grad_input, {block.first * count, block.last * count});
+    }
+    cnet::backward(network_, node, view, part.is_first && part.is_last, piece);
+    add_part<T>(part, batch, view.grad_input, piece);
   }
 }
 
@@ -146,10 +263,16 @@ template <class T> void Trainer<T>::accumulate_metrics(Run& run, const BatchCont
     return;
   }
   Totals& totals = run.totals;
-  const double scale = static_cast<double>(batch.rows) / batch.divisor;
-  for (Index i = 0; i < batch.rows; ++i) {
-    totals.data_loss += scale * static_cast<double>(workspace_.losses.data()[i]);
-    totals.correct += static_cast<double>(workspace_.correct.data()[i]);
+  totals.heads.resize(run.data.y.size());
+  totals.data_loss = 0;
+  for (std::size_t h = 0; h < run.data.y.size(); ++h) {
+    const double scale = static_cast<double>(batch.rows) / batch.divisors[h];
+    Totals::Head& head = totals.heads[h];
+    for (Index i = 0; i < batch.rows; ++i) {
+      head.loss += scale * static_cast<double>(workspace_.heads[h].losses.data()[i]);
+      head.correct += static_cast<double>(workspace_.heads[h].correct.data()[i]);
+    }
+    totals.data_loss += heads_[h].weight * head.loss;
   }
   totals.rows += batch.rows;
   // In an evaluation the sum must not depend on the batch size.
@@ -164,7 +287,7 @@ template <class T> void Trainer<T>::accumulate_metrics(Run& run, const BatchCont
     steps_ = run.steps_before + totals.batches;
     set_random_steps(network_, totals.batches);
   } else {
-    run.nonfinite = explain_nonfinite_loss(loss_, run.data, batch, penalty);
+    run.nonfinite = explain_nonfinite_loss(heads_, run.data, batch, penalty);
     run.ended = true;
   }
 }
@@ -174,8 +297,8 @@ template <class T> void Trainer<T>::accumulate_metrics(Run& run, const BatchCont
 template <class T>
 Totals Trainer<T>::train_epoch(const Dataset<T>& data, const EpochOptions& options, const Observer& observer) {
   ScopedLockSet locks(reserving(lock_, training_locks(network_)));
-  const Index batch_size = std::min(options.batch_size, data.x.rows);
-  const Index batch_count = batch_size == 0 ? 0 : (data.x.rows + batch_size - 1) / batch_size;
+  const Index batch_size = std::min(options.batch_size, data.rows);
+  const Index batch_count = batch_size == 0 ? 0 : (data.rows + batch_size - 1) / batch_size;
   const auto batches = static_cast<std::size_t>(batch_count);
   if (!options.learning_rates.empty() && options.learning_rates.size() < batches) {
     throw std::invalid_argument("train_epoch: learning_rates: expected one for each of " + std::to_string(batches) +
@@ -184,8 +307,8 @@ Totals Trainer<T>::train_epoch(const Dataset<T>& data, const EpochOptions& optio
   prepare(options.optimizer);
   std::vector<std::uint32_t> order;
   if (options.shuffle) {
-    order.resize(static_cast<std::size_t>(data.x.rows));
-    random::permutation({options.seed, options.epoch}, data.x.rows, order.data());
+    order.resize(static_cast<std::size_t>(data.rows));
+    random::permutation({options.seed, options.epoch}, data.rows, order.data());
   }
   begin_random_steps(network_);
   Run run{data, options.shuffle ? order.data() : nullptr, batch_size, &options, observer, locks, steps_};
@@ -194,9 +317,9 @@ Totals Trainer<T>::train_epoch(const Dataset<T>& data, const EpochOptions& optio
 
 template <class T> Totals Trainer<T>::evaluate(const Dataset<T>& data, Index batch_size, const Observer& observer) {
   ScopedLockSet locks(reserving(lock_, evaluation_locks(network_)));
-  Index rows = std::min(batch_size, data.x.rows);
+  Index rows = std::min(batch_size, data.rows);
   // Larger batches would take memory and change nothing.
-  if (!loss_.depends_on_batch()) rows = std::min(rows, block_rows * thread_limit());
+  if (!depends_on_batch()) rows = std::min(rows, block_rows * thread_limit());
   Run run{data, nullptr, rows, nullptr, observer, locks, steps_};
   return execute(run);
 }
@@ -207,12 +330,12 @@ template <class T> Totals Trainer<T>::execute(Run& run) {
   run.per_thread_input = stages[0].kind != Stage::Kind::input;
   reserve(run.batch_size, threads, run.per_thread_input);
   const auto is_staged = [](const Stage& stage) { return stage.kind == Stage::Kind::compute_gradient; };
-  if (gradients_.layers.empty() && std::any_of(stages.begin(), stages.end(), is_staged)) {
+  if (gradients_.nodes.empty() && std::any_of(stages.begin(), stages.end(), is_staged)) {
     gradients_ = Gradients<T>(network_);
   }
   if (penalties_.empty()) penalties_ = make_penalties(network_);
 
-  for (Index first = 0; first < run.data.x.rows && !run.ended && !run.is_aborted();) {
+  for (Index first = 0; first < run.data.rows && !run.ended && !run.is_aborted();) {
     run.yields = false;
     run_batches(first, run, stages, threads);
     first = run.totals.batches * run.batch_size;
@@ -237,7 +360,7 @@ template <class T> void Trainer<T>::run_batches(Index begin, Run& run, const std
       if (forks.load() == forks_before || member.size == 1) return;
       throw std::runtime_error("the process was forked during a batch that other threads were working on");
     };
-    for (Index first = begin; first < run.data.x.rows; first += run.batch_size) {
+    for (Index first = begin; first < run.data.rows; first += run.batch_size) {
       const BatchContext<T> batch = batch_at(first, run, member.rank);
       worker.begin_round();
       bool has_input = !run.per_thread_input;
@@ -245,7 +368,7 @@ template <class T> void Trainer<T>::run_batches(Index begin, Run& run, const std
         const bool can_abort = stage->kind <= Stage::Kind::accumulate_metrics;
         if (can_abort && run.is_aborted() && stage->kind != Stage::Kind::accumulate_metrics) return;
         run.exception.capture([&] {
-          if (!has_input) load_input(run, batch, {0, batch.rows});
+          if (!has_input) load_input(-1, run, batch, {0, batch.rows});
           has_input = true;
           for (; stage != end; ++stage) perform(*stage, run, batch, block);
           // Ctrl-C need not wait for the end of a large batch. The totals do not change while this thread has a piece.
@@ -274,58 +397,58 @@ template <class T> void Trainer<T>::run_batches(Index begin, Run& run, const std
 
 // -- A step in parts -------------------------------------------------------------------------------
 
-template <class T> void Trainer<T>::forward(const Samples& x, const Observer& observer) {
+template <class T> void Trainer<T>::forward(const std::vector<Samples>& x, const Observer& observer) {
   ScopedLockSet locks(reserving(lock_, forward_locks(network_)));
-  const int threads = threads_for_batch(x.rows, true);
-  Plan<T> plan = this->plan(x.rows, threads, true);
+  const Index rows = x[0].rows;
+  const int threads = threads_for_batch(rows, true);
+  Plan<T> plan = this->plan(rows, threads, true);
   plan.add_forward(false);
   plan.add_moving_statistics();
-  reserve(x.rows, threads, false);
+  reserve(rows, threads, false);
   begin_random_steps(network_);
-  const Dataset<T> data{x, {}, false};
-  const EpochOptions options{x.rows, false, 0, 0, {}};
-  Run run{data, nullptr, x.rows, &options, observer, locks, steps_};
+  const Dataset<T> data{rows, x, {}};
+  const EpochOptions options{rows, false, 0, 0, {}};
+  Run run{data, nullptr, rows, &options, observer, locks, steps_};
   run_batches(0, run, plan.stages, threads);
   run.exception.rethrow();
   set_random_steps(network_, 1);
-  latest_rows_ = x.rows;
+  latest_rows_ = rows;
   forward_write_count_ = write_count();
 }
 
 template <class T> std::uint64_t Trainer<T>::write_count() const {
   std::uint64_t count = 0;
-  for (const Layer<T>& layer : network_.layers()) {
-    if (layer.uses_batch_statistics()) { // other forward passes write its moving statistics, which it does not use
-      for (const SharedVariable<T>& variable : layer.variables) count += variable ? variable->lock.write_count() : 0;
+  for (const Node<T>& node : network_.nodes()) {
+    if (node.uses_batch_statistics()) { // other forward passes write its moving statistics, which it does not use
+      for (const SharedVariable<T>& variable : node.variables) count += variable ? variable->lock.write_count() : 0;
     } else {
-      for (const Variable<T>* variable : layer.all_variables()) count += variable->lock.write_count();
+      for (const Variable<T>* variable : node.all_variables()) count += variable->lock.write_count();
     }
   }
   return count;
 }
 
 template <class T>
-void Trainer<T>::run_backward(const Samples& output_gradient, bool of_input, const Observer& observer,
-                              ScopedLockSet& locks) {
+void Trainer<T>::run_backward(const std::vector<Samples>& output_gradients, const std::vector<bool>& of_inputs,
+                              const Observer& observer, ScopedLockSet& locks) {
   if (write_count() != forward_write_count_) {
     throw std::runtime_error("weights have changed since the forward pass: compute gradients before updating them");
   }
-  const Index rows = output_gradient.rows;
-  if (gradients_.layers.empty()) gradients_ = Gradients<T>(network_);
-  PanelMatrix<T>& input_gradient = workspace_.input_gradient;
-  if (of_input) input_gradient = PanelMatrix<T>(rows, network_.inputs());
-  if (loss_.input_layer(network_) < 0) {
-    if (of_input) gather(output_gradient, {nullptr, 0}, T(1), T(-0.0), {0, rows}, input_gradient.view());
-    return;
+  const Index rows = latest_rows_;
+  if (gradients_.nodes.empty()) gradients_ = Gradients<T>(network_);
+  if (of_inputs != of_inputs_) {
+    GradientFlow<T> flow(network_, head_tensors_, of_inputs);
+    workspace_.gradients = GradientBuffers<T>(network_, std::move(flow), workspace_.capacity);
+    of_inputs_ = of_inputs;
   }
   // The thread limit may have grown since the workspace was made.
   const int threads = std::min(threads_for_batch(rows, true), static_cast<int>(workspace_.scratch.size()));
   Plan<T> plan = this->plan(rows, threads, true);
-  plan.add_backward(of_input ? -1 : first_trainable_layer(network_));
+  plan.add_backward(heads_.size());
   plan.add_trainable(Stage::Kind::compute_gradient);
-  const Dataset<T> data{output_gradient, {}, false};
+  const Dataset<T> data{rows, {}, {}};
   const EpochOptions options{rows, false, 0, 0, {}};
-  Run run{data, nullptr, rows, &options, observer, locks, steps_, &output_gradient};
+  Run run{data, nullptr, rows, &options, observer, locks, steps_, &output_gradients};
   run_batches(0, run, plan.stages, threads);
   run.exception.rethrow();
 }
@@ -342,9 +465,7 @@ void Trainer<T>::run_apply(const ops::Optimizer& optimizer, double learning_rate
   plan.add_gradient_transformations(optimizer);
   plan.add_trainable(Stage::Kind::apply_gradient);
   plan.add_constraints();
-  Samples none{};
-  none.rows = 1;
-  const Dataset<T> data{none, {}, false};
+  const Dataset<T> data{1, {}, {}};
   const EpochOptions options{1, false, 0, 0, optimizer, true, {learning_rate}};
   const Observer observer{[](const Totals&) { return true; }};
   Run run{data, nullptr, 1, &options, observer, locks, steps_};

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace cnet {
@@ -28,11 +29,12 @@ struct EpochOptions {
 /// Trains a network: holds its loss, optimizer state and buffers.
 template <class T> class Trainer {
 public:
-  /// The network must outlive the trainer.
-  Trainer(const Network<T>& network, Loss loss) : network_(network), loss_(loss) {}
+  /// The network must outlive the trainer. Each head's output must have one row per sample; throws
+  /// std::invalid_argument otherwise.
+  Trainer(const Network<T>& network, std::vector<Head> heads);
 
-  /// Throws std::invalid_argument if a class id is out of range.
-  void check(const Dataset<T>& data) const { check_labels(loss_, data, network_.outputs()); }
+  /// Throws std::invalid_argument if a class id, or an id of an input, is out of range.
+  void check(const Dataset<T>& data) const;
 
   /// Trains on all data once. Other calls may use the network's variables while the observer is called for a batch, and
   /// between batches if they wait. Throws Busy if another call has reserved the variables; NonFinite before the update
@@ -44,29 +46,32 @@ public:
 
   // A training step in parts, for losses that the caller computes; with the bits of train_epoch().
 
-  /// Runs a forward pass of training, up to outputs(): logits if the network ends in a softmax.
-  void forward(const Samples& x, const Observer&);
-  /// Computes the gradients of trainable variables, without penalties, and of x if asked for, from that of outputs().
+  /// Runs a forward pass of training, up to outputs(): logits where an output ends in a softmax.
+  void forward(const std::vector<Samples>& x, const Observer&);
+  /// Computes the gradients of trainable variables, without penalties, and of some inputs, from those of the outputs.
   /// Calls after(), which may read them, before another call can change them. May be called repeatedly for a forward
   /// pass. Throws std::runtime_error if a variable has been written since then.
   template <class After>
-  void backward(const Samples& output_gradient, bool of_input, const Observer& observer, After after) {
+  void backward(const std::vector<Samples>& output_gradients, const std::vector<bool>& of_inputs,
+                const Observer& observer, After after) {
     ScopedLockSet locks(reserving(lock_, evaluation_locks(network_)));
-    run_backward(output_gradient, of_input, observer, locks);
+    run_backward(output_gradients, of_inputs, observer, locks);
     after();
   }
   /// Calls f(variable, gradient) for each trainable variable.
   template <class F> void for_each_gradient(F f) {
-    for_each_trainable([&](const Variable<T>& variable, std::size_t l, std::size_t v) {
-      f(variable, gradients_.layers[l][v].values.view());
+    for_each_trainable([&](const Variable<T>& variable, std::size_t n, std::size_t v) {
+      f(variable, gradients_.nodes[n][v].values.view());
     });
   }
-  PanelView<const T> input_gradient() const { return workspace_.input_gradient.view(); }
+  PanelView<const T> input_gradient(std::size_t input) {
+    return latest_batch().gradient(-1 - static_cast<Index>(input));
+  }
 
   /// Runs an optimizer step with gradients that fill(variable, gradient) writes for each trainable variable.
   template <class Fill> void apply(const ops::Optimizer& optimizer, double learning_rate, Fill fill) {
     ScopedLockSet locks(reserving(lock_, training_locks(network_)));
-    if (gradients_.layers.empty()) gradients_ = Gradients<T>(network_);
+    if (gradients_.nodes.empty()) gradients_ = Gradients<T>(network_);
     for_each_gradient(fill);
     run_apply(optimizer, learning_rate, locks);
   }
@@ -74,10 +79,11 @@ public:
   /// Sets variables to their running averages, if the optimizer has them.
   void finish();
 
-  /// The network's output for the latest batch: the observer of every batch may read it.
-  PanelView<const T> outputs();
+  std::size_t heads() const { return heads_.size(); }
+  /// A head's output for the latest batch: the observer of every batch may read it.
+  PanelView<const T> outputs(std::size_t head);
 
-  bool depends_on_batch() const { return loss_.depends_on_batch(); }
+  bool depends_on_batch() const;
 
   /// Number of batches trained on. With gradient accumulation, several make a step.
   Index steps() const { return steps_; }
@@ -88,11 +94,11 @@ public:
   /// Calls f(variable, slot) for each trainable variable and each of ops::Optimizer::slot_names(), in this order.
   template <class F> void for_each_slot(F f) {
     if (!optimizer_) return;
-    for_each_trainable([&](const Variable<T>& variable, std::size_t l, std::size_t v) {
-      for (AlignedBuffer<T>& slot : slots_.layers[l][v]) {
+    for_each_trainable([&](const Variable<T>& variable, std::size_t n, std::size_t v) {
+      for (AlignedBuffer<T>& slot : slots_.nodes[n][v]) {
         f(variable, PanelView<T>{slot.data(), variable.rows(), variable.columns()});
       }
-      if (optimizer_->accumulation > 1) f(variable, accumulated_.layers[l][v].values.view());
+      if (optimizer_->accumulation > 1) f(variable, accumulated_.nodes[n][v].values.view());
     });
   }
 
@@ -104,12 +110,12 @@ public:
     steps_ = batches;
   }
 
-  /// Calls f(variable, l, v) for each trainable variable, the v-th of layer l.
+  /// Calls f(variable, n, v) for each trainable variable, the v-th of node n.
   template <class F> void for_each_trainable(F f) const {
-    for (std::size_t l = 0; l < network_.layers().size(); ++l) {
-      const Layer<T>& layer = network_.layers()[l];
-      for (std::size_t v = 0; v < layer.variables.size() && layer.has_trainable_variables(); ++v) {
-        if (layer.variables[v]) f(*layer.variables[v], l, v);
+    for (std::size_t n = 0; n < network_.nodes().size(); ++n) {
+      const Node<T>& node = network_.nodes()[n];
+      for (std::size_t v = 0; v < node.variables.size() && node.updates_variables(); ++v) {
+        if (node.variables[v]) f(*node.variables[v], n, v);
       }
     }
   }
@@ -125,8 +131,8 @@ private:
     ScopedLockSet& locks;
     const Index steps_before; ///< value of steps() at its start
 
-    const Samples* output_gradient = nullptr; ///< in place of the loss's; without penalties
-    bool per_thread_input = false;            ///< see Workspace
+    const std::vector<Samples>* output_gradients = nullptr; ///< in place of the losses'; without penalties
+    bool per_thread_input = false;                          ///< see Workspace
 
     ProgressThrottle progress{observer};
     FirstException exception{};
@@ -146,19 +152,36 @@ private:
   void reserve(Index rows, int threads, bool per_thread_input);
   int threads_for_batch(Index rows, bool training) const;
   Plan<T> plan(Index batch_size, int threads, bool training) const {
-    return {network_, loss_.input_layer(network_), batch_size, threads, training};
+    return {network_, workspace_.gradients.flow, batch_size, threads, training};
   }
   std::vector<Stage> epoch_stages(Index batch_size, int threads, const EpochOptions*) const;
 
   Totals execute(Run&);
   /// Runs batches from that of sample `begin` on, until there are no more or other calls wait.
   void run_batches(Index begin, Run&, const std::vector<Stage>&, int threads);
-  void run_backward(const Samples& output_gradient, bool of_input, const Observer&, ScopedLockSet&);
+  void run_backward(const std::vector<Samples>& output_gradients, const std::vector<bool>& of_inputs, const Observer&,
+                    ScopedLockSet&);
   void run_apply(const ops::Optimizer&, double learning_rate, ScopedLockSet&);
 
   BatchContext<T> batch_at(Index first, const Run&, int rank);
+  BatchContext<T> latest_batch() { return {network_, workspace_, latest_rows_}; }
   void perform(const Stage&, Run&, const BatchContext<T>&, Block);
-  void load_input(const Run&, const BatchContext<T>&, RowRange rows) const;
+  void load_input(Index input, const Run&, const BatchContext<T>&, RowRange rows) const;
+  void compute_head_gradient(std::size_t h, const Run&, const BatchContext<T>&, RowRange rows) const;
+  void backward_node(Index n, const BatchContext<T>&, const Stage&, Block) const;
+  /// Calls f(uses) with the nodes that share the variables of node n.
+  template <class F> void with_uses(Index n, const BatchContext<T>& batch, F f) const {
+    const std::vector<Index>& nodes = network_.uses(n);
+    if (nodes.size() == 1) {
+      const Use<T> use{network_.node(n), batch.view(n)};
+      return f(Uses<T>{&use, 1});
+    }
+    std::vector<Use<T>> uses;
+    for (const Index node : nodes) {
+      if (workspace_.gradients.flow.computes(node)) uses.push_back({network_.node(node), batch.view(node)});
+    }
+    f(Uses<T>{uses.data(), uses.size()});
+  }
   /// Adds a batch to the totals, or ends the run.
   void accumulate_metrics(Run&, const BatchContext<T>&);
 
@@ -166,13 +189,15 @@ private:
   std::uint64_t write_count() const;
 
   const Network<T>& network_;
-  Loss loss_;
+  std::vector<Head> heads_;
+  std::vector<Index> head_tensors_; ///< which the losses take
   Workspace<T> workspace_;
   Gradients<T> gradients_;   ///< empty until they are stored
   Gradients<T> accumulated_; ///< empty until there is accumulation
   Penalties penalties_;
   Slots<T> slots_;
   std::optional<ops::Optimizer> optimizer_;
+  std::vector<bool> of_inputs_;           ///< whose gradients the workspace has
   Index latest_rows_ = 0;                 ///< of the latest batch in the totals
   std::uint64_t forward_write_count_ = 0; ///< write_count() after forward()
   std::atomic<Index> steps_{0};           ///< read without a lock

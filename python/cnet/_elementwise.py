@@ -98,11 +98,10 @@ def specification(call: str, activation: Any, parameters: Mapping[str, Any]) -> 
     return maker(**parameters)
 
 
-def add_activation(network: Any, function: Callable[..., Any], name: str) -> None:
-    """Append the engine's layer for an activation to a network; linear needs none."""
+def add_activation(network: Any, x: int, function: Callable[..., Any], name: str) -> int:
+    """Add the engine's node for an activation of tensor `x` to a network; linear needs none."""
     method, *arguments = engine_layer(function)
-    if method:
-        getattr(network, method)(name, *arguments)
+    return getattr(network, method)(name, x, *arguments) if method else x
 
 
 def is_rowwise(function: Callable[..., Any]) -> bool:

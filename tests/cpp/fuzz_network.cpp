@@ -1,4 +1,4 @@
-// Builds and trains networks from fuzzed bytes, as from a model file: any layers, shared and mismatched variables,
+// Builds and trains networks from fuzzed bytes, as from a model file: any nodes, shared and mismatched variables,
 // sizes up to the largest, every loss, optimizer and option, and data of any type and stride. The engine may throw the
 // exceptions of attempt() only.
 
@@ -65,17 +65,34 @@ template <class Enum> Enum one_of(Bytes& bytes, int count) {
   return static_cast<Enum>(bytes.choice(count));
 }
 
-/// Makes layers that may share variables and random states.
+/// Makes nodes that may share variables and random states.
 template <class T> class Maker {
 public:
-  explicit Maker(Bytes& bytes) : bytes_(bytes), network_(bytes.size()) {}
+  explicit Maker(Bytes& bytes) : bytes_(bytes) {}
 
   Network<T> network() {
-    for (int layers = bytes_.choice(8); layers > 0; --layers) add_layer();
+    for (int inputs = 1 + bytes_.choice(3); inputs > 0; --inputs) {
+      tensors_.push_back(bytes_.choice(4) == 0 ? network_.add_ids(bytes_.size()) : network_.add_input(bytes_.size()));
+    }
+    for (int nodes = bytes_.choice(12); nodes > 0; --nodes) tensors_.push_back(add_node());
+    std::vector<Index> outputs;
+    for (int count = 1 + bytes_.choice(2); count > 0; --count) outputs.push_back(tensor());
+    network_.finish(outputs);
     return network_;
   }
 
 private:
+  /// The latest tensor, or any other, or one that may not exist.
+  Index tensor() {
+    switch (bytes_.choice(8)) {
+    case 0: return bytes_.take<std::int8_t>();
+    case 1:
+    case 2: return tensors_[static_cast<std::size_t>(bytes_.choice(static_cast<int>(tensors_.size())))];
+    default: return tensors_.back();
+    }
+  }
+  Index columns(Index tensor) { return network_.checked_shape(tensor).columns; }
+
   /// An existing variable, or a new one of this shape or another.
   SharedVariable<T> variable(Index rows, Index columns, bool is_vector) {
     if (!variables_.empty() && bytes_.choice(8) == 0) {
@@ -98,8 +115,8 @@ private:
     variables_.push_back(made);
     return made;
   }
-  SharedVariable<T> vector() { return variable(1, network_.outputs(), true); }
-  SharedVariable<T> vector_or_none() { return bytes_.flag() ? vector() : nullptr; }
+  SharedVariable<T> vector(Index x) { return variable(1, columns(x), true); }
+  SharedVariable<T> vector_or_none(Index x) { return bytes_.flag() ? vector(x) : nullptr; }
 
   std::shared_ptr<ops::RandomState> random() {
     if (randoms_.empty() || bytes_.flag()) {
@@ -109,50 +126,72 @@ private:
     return randoms_.back();
   }
 
-  void add_layer() {
+  Index add_node() {
     const std::string name = "layer";
-    switch (bytes_.choice(10)) {
+    const Index x = tensor();
+    switch (bytes_.choice(16)) {
     case 0:
     case 1: {
       const Index units = bytes_.size();
-      const SharedVariable<T> kernel = variable(network_.outputs(), units, false);
-      return network_.add_dense(name, kernel, bytes_.flag() ? variable(1, units, true) : nullptr, bytes_.flag());
+      const SharedVariable<T> kernel = variable(columns(x), units, false);
+      return network_.add_dense(name, x, kernel, bytes_.flag() ? variable(1, units, true) : nullptr, bytes_.flag());
     }
     case 2: {
       const auto parameter = [&] { return static_cast<T>(bytes_.number()); };
       ops::Activation<T> activation{one_of<kernels::Activation>(bytes_, kernels::activation_count), {}};
       if (bytes_.flag()) activation.parameters = {parameter(), parameter(), parameter(), parameter(), parameter()};
-      return network_.add_activation(name, activation);
+      return network_.add_activation(name, x, activation);
     }
-    case 3: return network_.add_softmax(name);
-    case 4: return network_.add_log_softmax(name);
+    case 3: return network_.add_softmax(name, x);
+    case 4: return network_.add_log_softmax(name, x);
     case 5: {
       const double scale = bytes_.number();
-      return network_.add_rescaling(name, scale, bytes_.number());
+      return network_.add_rescaling(name, x, scale, bytes_.number());
     }
     case 6: {
       const double rate = bytes_.number();
-      return network_.add_dropout(name, rate, random());
+      return network_.add_dropout(name, x, rate, random());
     }
     case 7: {
       const double deviation = bytes_.number();
-      return network_.add_gaussian_noise(name, deviation, random());
+      return network_.add_gaussian_noise(name, x, deviation, random());
     }
     case 8: {
-      const SharedVariable<T> gamma = vector_or_none(), beta = vector_or_none(), mean = vector(), variance = vector();
+      const SharedVariable<T> gamma = vector_or_none(x), beta = vector_or_none(x), mean = vector(x),
+                              variance = vector(x);
       const double momentum = bytes_.number(), epsilon = bytes_.number();
-      return network_.add_batch_normalization(name, gamma, beta, {mean, variance, momentum, epsilon}, bytes_.flag());
+      return network_.add_batch_normalization(name, x, gamma, beta, {mean, variance, momentum, epsilon}, bytes_.flag());
     }
-    default: {
-      const SharedVariable<T> gamma = vector_or_none(), beta = vector_or_none();
+    case 9: {
+      const SharedVariable<T> gamma = vector_or_none(x), beta = vector_or_none(x);
       const double epsilon = bytes_.number();
-      return network_.add_layer_normalization(name, gamma, beta, epsilon, bytes_.flag());
+      return network_.add_layer_normalization(name, x, gamma, beta, epsilon, bytes_.flag());
     }
+    case 10: return network_.add_embedding(name, x, variable(bytes_.size(), bytes_.size(), false), bytes_.flag());
+    case 11: {
+      std::vector<Index> operands{x};
+      for (int more = bytes_.choice(4); more > 0; --more) operands.push_back(tensor());
+      return network_.add_concatenate(name, operands);
+    }
+    case 12: return network_.add_merge(name, x, tensor(), one_of<ops::Merge>(bytes_, kernels::merge_count));
+    case 13: return network_.add_dot(name, x, tensor());
+    case 14: {
+      const SampleShape from = network_.checked_shape(x);
+      const bool reshapes = bytes_.flag();
+      const Index size = checked_product(from.rows, from.columns);
+      const SampleShape to = reshapes ? SampleShape{size, 1} : SampleShape{bytes_.choice(4), bytes_.choice(40)};
+      if (size > 4096) return x;
+      std::vector<Index> source;
+      for (Index i = 0; i < to.rows * to.columns; ++i) source.push_back(reshapes ? i : bytes_.take<std::int8_t>());
+      return network_.add_rearrangement(name, x, source, to);
+    }
+    default: return network_.add_global_pooling(name, x, bytes_.flag() ? ops::Pooling::average : ops::Pooling::maximum);
     }
   }
 
   Bytes& bytes_;
   Network<T> network_;
+  std::vector<Index> tensors_;
   std::vector<SharedVariable<T>> variables_;
   std::vector<std::shared_ptr<ops::RandomState>> randoms_;
 };
@@ -235,31 +274,46 @@ template <class F> void attempt(F f) {
 
 template <class T> void run(Bytes& bytes) {
   const Network<T> network = Maker<T>(bytes).network();
-  const Loss loss = make_loss(bytes);
-  const bool ids = loss.kind != Loss::Kind::pointwise && bytes.flag();
   constexpr int integers = static_cast<int>(ElementType::int64) + 1;
-  const Index rows = bytes.choice(24), classes = ids ? 1 : network.outputs();
-  const Array x(bytes, rows, network.inputs(), kernels::element_type_count),
-      y(bytes, rows, classes, ids ? integers : kernels::element_type_count);
+  const Index rows = bytes.choice(24);
+  std::vector<Array> arrays;
+  arrays.reserve(8); // so that their memory stays in place
+  Dataset<T> data{rows, {}, {}};
+  for (const Input<T>& input : network.inputs()) {
+    arrays.emplace_back(bytes, rows, input.columns, input.is_ids ? integers : kernels::element_type_count);
+    data.x.push_back(arrays.back().view());
+  }
   std::vector<T> weights(static_cast<std::size_t>(rows));
   for (T& weight : weights) weight = static_cast<T>(bytes.number());
-  const Dataset<T> data{x.view(), y.view(), ids, bytes.flag() ? weights.data() : nullptr};
+  std::vector<Head> heads;
+  std::vector<AlignedBuffer<T>> outs;
+  std::vector<T*> out;
+  for (std::size_t output = 0; output < network.outputs().size(); ++output) {
+    const Loss loss = make_loss(bytes);
+    const bool ids = loss.kind != Loss::Kind::pointwise && bytes.flag();
+    const Index size = network.output_size(output);
+    outs.emplace_back(checked_product(rows, size));
+    out.push_back(outs.back().data());
+    if (output > 0 && bytes.choice(4) == 0) continue; // an output without a loss
+    heads.push_back({output, loss, bytes.flag() ? bytes.number() : 1});
+    arrays.emplace_back(bytes, rows, ids ? 1 : size, ids ? integers : kernels::element_type_count);
+    data.y.push_back({arrays.back().view(), ids, bytes.flag() ? weights.data() : nullptr});
+  }
 
   Index told = 0;
   const Observer observer{[&](const Totals&) { return ++told < 20; }, bytes.flag()};
-  Trainer<T> trainer(network, loss);
+  Trainer<T> trainer(network, heads);
   do {
     switch (bytes.choice(8)) {
     case 0: attempt([&] { trainer.check(data); }); break;
     case 1: attempt([&] { trainer.evaluate(data, bytes.size(), observer); }); break;
     case 2: attempt([&] { trainer.finish(); }); break;
-    case 3: trainer.outputs(); break;
+    case 3: trainer.outputs(0); break;
     case 4:
     case 5:
       attempt([&] {
-        AlignedBuffer<T> out(checked_product(rows, network.outputs()));
-        if (bytes.flag()) return predict(network, x.view(), out.data(), observer);
-        forward_training(network, x.view(), out.data());
+        if (bytes.flag()) return predict(network, rows, data.x.data(), out.data(), observer);
+        forward_training(network, rows, data.x.data(), out.data());
       });
       break;
     default:

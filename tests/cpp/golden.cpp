@@ -1,5 +1,5 @@
-// Hashes the results of training and prediction (weights, losses and outputs). The hash in golden.txt is the same for
-// every instruction set, compiler, architecture and number of threads.
+// Hashes the results of training and prediction (weights, losses and outputs). The hashes in golden.txt, one of chains
+// and one of graphs, are the same for every instruction set, compiler, architecture and number of threads.
 //
 // Usage: golden FILE, with the instruction set in CNET_ISA; exits with 77 if the CPU does not support it.
 
@@ -33,7 +33,7 @@ public:
   }
   void add(const Totals& totals) {
     add(totals.loss());
-    add(static_cast<std::int64_t>(totals.correct));
+    for (const Totals::Head& head : totals.heads) add(static_cast<std::int64_t>(head.correct));
   }
   std::uint64_t value() const { return value_; }
 
@@ -92,7 +92,7 @@ template <class T> std::uint64_t train(const Case& task, int threads, bool ids) 
   const Data<T> data(task.rows, task.widths.front(), task.widths.back());
   const Dataset<T> dataset = ids ? data.with_ids() : data.with_distributions();
   const Network<T> network = make_network<T>(task.widths, task.decorated);
-  Trainer<T> trainer(network, Loss{Loss::Kind::cross_entropy});
+  Trainer<T> trainer(network, {{0, Loss{Loss::Kind::cross_entropy}}});
   Hash hash;
   for (std::uint32_t epoch = 0; epoch < task.epochs; ++epoch) {
     const EpochOptions options{task.batch, true, 7, epoch, task.optimizer};
@@ -122,6 +122,72 @@ template <class T> void train_all(Hash& hash) {
       hash.add(first);
     }
   }
+}
+
+/// The hash of a graph's training on `threads` threads.
+template <class T>
+std::uint64_t train_graph(const GraphSizes& sizes, Index rows, Index batch, const ops::Optimizer& optimizer,
+                          int threads) {
+  set_thread_limit(threads);
+  const GraphData<T> data(rows, sizes);
+  const Network<T> network = make_graph<T>(sizes);
+  Trainer<T> trainer(network, data.heads());
+  Hash hash;
+  const Totals totals = trainer.train_epoch(data.dataset(), {batch, true, 7, 0, optimizer}, no_observer());
+  CHECK(std::isfinite(totals.loss()), "graph: the loss is not finite");
+  hash.add(totals);
+  for (const Totals::Head& head : totals.heads) hash.add(head.loss);
+  hash.add(trainer.evaluate(data.dataset(), batch, no_observer()));
+  hash.add(weights(network));
+  const std::vector<T> whole = predictions(network, rows, data.inputs());
+  const Index classes = sizes.classes;
+  for (Index i = 0; i < rows; ++i) {
+    std::vector<Samples> row = data.inputs();
+    for (Samples& each : row) {
+      each.data += i * each.row_stride;
+      each.rows = 1;
+    }
+    const std::vector<T> one = predictions(network, 1, row);
+    for (std::size_t output = 0; output < 2; ++output) {
+      const auto size = static_cast<std::size_t>(classes);
+      const auto at = output * static_cast<std::size_t>(rows * classes) + static_cast<std::size_t>(i * classes);
+      const bool equal = std::memcmp(&whole[at], &one[output * size], size * sizeof(T)) == 0;
+      CHECK(equal, "graph on %d threads: predictions depend on the batch", threads);
+    }
+  }
+  hash.add(whole);
+  return hash.value();
+}
+
+template <class T> void train_graphs(Hash& hash) {
+  struct Case {
+    GraphSizes sizes;
+    Index rows, batch;
+    ops::Optimizer optimizer;
+  };
+  // The last is large enough for eight threads.
+  const Case cases[] = {{{20, 33, 5}, 50, 24, optimizer(ops::Rule::sgd, 0x1p-5)},
+                        {{20, 33, 5}, 50, 24, optimizer(ops::Rule::adam, 0x1p-8)},
+                        {{70, 144, 10}, 240, 200, optimizer(ops::Rule::sgd, 0x1p-5)}};
+  for (const Case& task : cases) {
+    std::uint64_t first = 0;
+    for (const int threads : thread_counts) {
+      const std::uint64_t value = train_graph<T>(task.sizes, task.rows, task.batch, task.optimizer, threads);
+      if (threads == 1) first = value;
+      CHECK(value == first, "graph of %zu-byte elements: %d threads differ from one", sizeof(T), threads);
+    }
+    hash.add(first);
+  }
+}
+
+/// Compares a hash with the next line of the file.
+void check_hash(const char* name, const Hash& hash, std::istream& file) {
+  char actual[17];
+  std::snprintf(actual, sizeof(actual), "%016" PRIx64, hash.value());
+  std::string expected;
+  file >> expected;
+  std::printf("%s, %s: %s\n", kernels::chosen_isa(), name, actual);
+  CHECK(actual == expected, "%s: expected %s, got %s", name, expected.c_str(), actual);
 }
 
 /// Checks that the large cases are split by rows and by columns as intended, given enough threads.
@@ -158,14 +224,13 @@ int main(int argc, char** argv) {
     return skipped;
   }
   check_cases();
-  Hash hash;
-  train_all<float>(hash);
-  train_all<double>(hash);
+  Hash chains, graphs;
+  train_all<float>(chains);
+  train_all<double>(chains);
+  train_graphs<float>(graphs);
+  train_graphs<double>(graphs);
 
-  char actual[17];
-  std::snprintf(actual, sizeof(actual), "%016" PRIx64, hash.value());
-  std::string expected;
-  std::ifstream(argv[1]) >> expected;
-  std::printf("%s: %s\n", kernels::chosen_isa(), actual);
-  CHECK(actual == expected, "%s expects %s, got %s", argv[1], expected.c_str(), actual);
+  std::ifstream file(argv[1]);
+  check_hash("chains", chains, file);
+  check_hash("graphs", graphs, file);
 }

@@ -34,7 +34,7 @@ constexpr int thread_counts[] = {1, 2, 3, 8};
 template <class T> struct Training {
   explicit Training(const Shape& shape)
       : data(shape.rows(), shape.widths.front(), shape.widths.back()), network(make_network<T>(shape.widths)),
-        trainer(network, Loss{Loss::Kind::cross_entropy}), batch(shape.batch) {}
+        trainer(network, {{0, Loss{Loss::Kind::cross_entropy}}}), batch(shape.batch) {}
 
   Totals epoch(const Observer& observer = no_observer()) {
     return trainer.train_epoch(data.with_ids(), {batch, true, 1, 0, optimizer(ops::Rule::adam, 0x1p-8)}, observer);
@@ -126,7 +126,7 @@ void test_trainings_at_once() {
 void test_busy(const Shape& shape, int threads) {
   set_thread_limit(threads);
   Training<float> training(shape);
-  Trainer<float> other(training.network, Loss{Loss::Kind::cross_entropy});
+  Trainer<float> other(training.network, {{0, Loss{Loss::Kind::cross_entropy}}});
   const auto evaluate = [&](Trainer<float>& trainer) { trainer.evaluate(training.data.with_ids(), 32, no_observer()); };
   const auto train = [&](Trainer<float>& trainer) {
     trainer.train_epoch(training.data.with_ids(), {32, false, 0, 0, {}}, no_observer());
@@ -167,12 +167,13 @@ void test_outputs(const Shape& shape, int threads) {
   set_thread_limit(threads);
   Training<float> training(shape);
   const Dataset<float> data = training.data.with_ids();
-  const Index columns = training.network.outputs();
-  CHECK(training.trainer.outputs().rows == 0, "%s: outputs without a batch", shape.name);
-  std::vector<float> expected(static_cast<std::size_t>(data.x.rows * columns)), seen;
-  predict(training.network, data.x, expected.data(), no_observer());
+  const Index columns = training.network.output_size(0);
+  CHECK(training.trainer.outputs(0).rows == 0, "%s: outputs without a batch", shape.name);
+  std::vector<float> expected(static_cast<std::size_t>(data.rows * columns)), seen;
+  float* const out = expected.data();
+  predict(training.network, data.rows, data.x.data(), &out, no_observer());
   const auto look = [&](const Totals& totals) {
-    const PanelView<const float> outputs = training.trainer.outputs();
+    const PanelView<const float> outputs = training.trainer.outputs(0);
     seen.resize(static_cast<std::size_t>(totals.rows * columns));
     unpack<float>(outputs, {seen.data() + (totals.rows - outputs.rows) * columns, outputs.rows, columns});
     return true;
@@ -188,8 +189,8 @@ void test_observer_throws(const Shape& shape, int threads) {
   set_thread_limit(threads);
   Training<float> training(shape);
   Dataset<float> endless = training.data.with_ids(); // repeats one sample
-  endless.x.rows = endless.y.rows = Index(1) << 40;
-  endless.x.row_stride = endless.y.row_stride = 0;
+  endless.rows = endless.x[0].rows = endless.y[0].y.rows = Index(1) << 40;
+  endless.x[0].row_stride = endless.y[0].y.row_stride = 0;
   for (const bool every_batch : {true, false}) {
     const Observer observer{[](const Totals&) -> bool { throw std::domain_error("enough"); }, every_batch};
     const auto train = [&] {
@@ -257,17 +258,17 @@ template <class T> void test_step_in_parts(const Shape& shape) {
   for (const int threads : thread_counts) {
     set_thread_limit(threads);
     const Network<T> network = make_network<T>(shape.widths), twin = make_network<T>(shape.widths);
-    Trainer<T> whole(network, Loss{Loss::Kind::cross_entropy}), parts(twin, Loss{Loss::Kind::external});
+    Trainer<T> whole(network, {{0, Loss{Loss::Kind::cross_entropy}}}), parts(twin, {{0, Loss{Loss::Kind::external}}});
     for (int step = 0; step < 2; ++step) {
       whole.train_epoch(data.with_ids(), {rows, false, 0, 0, adam}, no_observer());
 
       set_thread_limit(threads);
-      parts.forward(data.features(), no_observer());
+      parts.forward({data.features()}, no_observer());
       set_thread_limit(8); // the workspace has room for fewer threads
       PanelMatrix<T> gradient(rows, classes);
       const std::vector<Index> ids(data.ids.begin(), data.ids.end());
       std::vector<T> losses(static_cast<std::size_t>(rows));
-      ops::softmax_cross_entropy_forward<T>(parts.outputs(), {ids.data(), {}}, {0, rows}, gradient.view(),
+      ops::softmax_cross_entropy_forward<T>(parts.outputs(0), {ids.data(), {}}, {0, rows}, gradient.view(),
                                             losses.data());
       ops::softmax_cross_entropy_backward<T>(gradient.view(), {ids.data(), {}}, static_cast<double>(rows), {0, rows},
                                              gradient.view());
@@ -275,8 +276,8 @@ template <class T> void test_step_in_parts(const Shape& shape) {
       unpack<T>(gradient.view(), {by_rows.data(), rows, classes});
       std::vector<T> first(features), again(features);
       for (std::vector<T>* of_input : {&first, &again}) { // repeatedly
-        parts.backward(samples(by_rows, rows, classes), true, no_observer(),
-                       [&] { unpack<T>(parts.input_gradient(), {of_input->data(), rows, shape.widths.front()}); });
+        parts.backward({samples(by_rows, rows, classes)}, {true}, no_observer(),
+                       [&] { unpack<T>(parts.input_gradient(0), {of_input->data(), rows, shape.widths.front()}); });
       }
       CHECK(first == again && *std::max_element(first.begin(), first.end()) > 0, "%s: other gradients", shape.name);
       std::vector<PanelMatrix<T>> gradients;
@@ -288,7 +289,7 @@ template <class T> void test_step_in_parts(const Shape& shape) {
       parts.apply(adam, adam.learning_rate, [&](const Variable<T>&, PanelView<T> values) {
         std::copy_n((next++)->view().data, values.panels() * values.stride(), values.data);
       });
-      const auto backward = [&] { parts.backward(samples(by_rows, rows, classes), false, no_observer(), [] {}); };
+      const auto backward = [&] { parts.backward({samples(by_rows, rows, classes)}, {false}, no_observer(), [] {}); };
       CHECK(throws<std::runtime_error>(backward, "weights have changed"), "%s: gradients after an update", shape.name);
     }
     CHECK(weights(network) == weights(twin), "%s on %d threads: other weights", shape.name, threads);

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from .. import _core
-from .._data import Array, FloatArray
+from .._data import Array, FloatArray, as_ids
 from .._tapes import is_watched, running
-from .operations import softmax
+from .operations import getitem, reshape, softmax
 from .recording import record, record_result
 from .tensor import Tensor
 
@@ -25,10 +28,12 @@ class NetworkOperation:
     weights : sequence of Weight
         The trainable weights, in the engine's order.
     dtype : str
-    output_shape : tuple of int
-        Shape of one sample.
+    output_shapes : sequence of tuple of int
+        Shape of one sample of each output.
     name : str
         For messages.
+    are_ids : sequence of bool
+        Whether each input is made of ids.
 
     Notes
     -----
@@ -41,66 +46,110 @@ class NetworkOperation:
         network: Any,
         weights: Sequence[Any],
         dtype: str,
-        output_shape: tuple[int, ...],
+        output_shapes: Sequence[tuple[int, ...]],
         name: str,
+        are_ids: Sequence[bool],
     ) -> None:
         self._network, self._weights, self._dtype = network, weights, dtype
         self._sources = {id(weight): weight for weight in weights}
-        self._output_shape = output_shape
+        self._output_shapes = output_shapes
         self._name = name
-        self._ends_in_softmax = network.ends_in_softmax
+        self._are_ids = are_ids
+        self._heads = [
+            _core.Head(output, _core.Loss("external")) for output in range(len(output_shapes))
+        ]
+        self._end_in_softmax = [network.ends_in_softmax(n) for n in range(len(output_shapes))]
+        sizes = [math.prod(shape) for shape in output_shapes]
+        self._splits = [sum(sizes[:number]) for number in range(1, len(sizes))]
         # A few engines to reuse: no tape refers to them any more.
         self._free: deque[Any] = deque(maxlen=8)
 
-    def __call__(self, x: Any) -> Tensor:
-        """Return the output for samples (batch, …), an array or a tensor."""
-        samples = x.value if type(x) is Tensor else x
+    def __call__(self, x: Sequence[Any]) -> list[Tensor]:
+        """Return the outputs for samples (batch, …), arrays or tensors."""
+        samples = [each.value if type(each) is Tensor else each for each in x]
         try:
             engine = self._free.pop()
         except IndexError:
-            engine = _core.Trainer[self._dtype](self._network, _core.Loss("external"), False)
-        outputs = engine.forward(
-            samples if samples.ndim == 2 else samples.reshape(len(samples), -1)
-        )
-        if len(self._output_shape) != 1:
-            outputs = outputs.reshape(len(samples), *self._output_shape)
-        result = Tensor(outputs)
-        backward = _BackwardPass(engine, self._free, samples, input_gradient=is_watched(x))
+            engine = _core.Trainer[self._dtype](self._network, self._heads)
+        rows = [each if each.ndim == 2 else each.reshape(len(each), -1) for each in samples]
+        for number, are_ids in enumerate(self._are_ids):
+            if are_ids:
+                rows[number] = as_ids(rows[number], self._name)
+        arrays = engine.forward(rows)
+        watched = [
+            not are_ids and is_watched(each) for each, are_ids in zip(x, self._are_ids, strict=True)
+        ]
+        backward = _BackwardPass(engine, self._free, samples, watched, self._splits)
+        # An operation has one result: several outputs are its columns.
+        joined = arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=1)
+        result = Tensor(joined)
+        if len(arrays) == 1 and len(self._output_shapes[0]) != 1:
+            result = Tensor(joined.reshape(len(joined), *self._output_shapes[0]))
         record_result(
             result,
-            [x, *self._weights],
+            [*x, *self._weights],
             backward.gradients,
             self._name,
             sources=self._sources,
         )
-        if not self._ends_in_softmax:
-            return result
-        probabilities = Tensor(_core.softmax(outputs, None))
-        probabilities.logits = result
+        outputs = [result] if len(arrays) == 1 else self._split(result)
+        return [
+            self._probabilities(output) if ends else output
+            for output, ends in zip(outputs, self._end_in_softmax, strict=True)
+        ]
+
+    def _split(self, joined: Tensor) -> list[Tensor]:
+        """Return each output of the columns of all."""
+        outputs, first = [], 0
+        for shape in self._output_shapes:
+            last = first + math.prod(shape)
+            columns = getitem(joined, (slice(None), slice(first, last)))
+            outputs.append(columns if len(shape) == 1 else reshape(columns, (-1, *shape)))
+            first = last
+        return outputs
+
+    def _probabilities(self, logits: Tensor) -> Tensor:
+        """Return the softmax of an output, recorded."""
+        rows = (
+            logits.value
+            if logits.value.ndim == 2
+            else logits.value.reshape(-1, logits.value.shape[-1])
+        )
+        probabilities = Tensor(_core.softmax(rows, None).reshape(logits.value.shape))
+        probabilities.logits = logits
         operation = softmax.operation  # type: ignore[attr-defined] # set by the decorator
-        record(running.tapes, (probabilities, operation, [result], {}))
+        record(running.tapes, (probabilities, operation, [logits], {}))
         return probabilities
 
 
 class _BackwardPass:
     """The backward pass of one batch; returns its engine to the free ones when no tape holds it."""
 
-    __slots__ = ("_engine", "_free", "_input_gradient", "_samples")
+    __slots__ = ("_engine", "_free", "_of_inputs", "_samples", "_splits")
 
     def __init__(
-        self, engine: Any, free: deque[Any], samples: Array, *, input_gradient: bool
+        self,
+        engine: Any,
+        free: deque[Any],
+        samples: Sequence[Array],
+        of_inputs: list[bool],
+        splits: Sequence[int],
     ) -> None:
         self._engine, self._free = engine, free
-        self._samples, self._input_gradient = samples, input_gradient
+        self._samples, self._of_inputs = samples, of_inputs
+        self._splits = splits  # the columns between the gradients of several outputs
 
     def gradients(self, gradient: FloatArray) -> list[FloatArray | None]:
-        """Return the gradients of the input, None if it isn't watched, and of the weights."""
+        """Return the gradients of the inputs, None for those that aren't watched, and of the weights."""
         rows = gradient if gradient.ndim == 2 else gradient.reshape(len(gradient), -1)
-        *grad_weights, grad_input = self._engine.backward(rows, self._input_gradient)
-        if grad_input is not None:
-            samples = self._samples
-            grad_input = grad_input.reshape(samples.shape).astype(samples.dtype, copy=False)
-        return [grad_input, *grad_weights]
+        parts = np.split(rows, self._splits, axis=1) if self._splits else [rows]
+        found = self._engine.backward(parts, self._of_inputs)
+        weights = len(found) - len(self._samples)
+        of_inputs = [
+            None if part is None else part.reshape(x.shape).astype(x.dtype, copy=False)
+            for part, x in zip(found[weights:], self._samples, strict=True)
+        ]
+        return [*of_inputs, *found[:weights]]
 
     def __del__(self) -> None:
         self._free.append(self._engine)

@@ -9,7 +9,7 @@ from .. import activations
 from .._data import as_number, shape_text
 from .._elementwise import add_activation, is_rowwise, unwrapped
 from .._typing import Shape
-from .core import Layer, LayerOptions
+from .core import Layer, LayerOptions, features
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -52,8 +52,10 @@ class Activation(Layer):
                 f"(batch, classes), got {shape_text(input_shape)}"
             )
 
-    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # from Layer
-        add_activation(network, self.activation, self.name)
+    def add_to(self, network: Any, x: Any, shape: Any, *, trainable: bool = True) -> int:  # noqa: ARG002 # from Layer
+        if is_rowwise(self.activation):
+            x = features(network, x, shape)
+        return add_activation(network, x, self.activation, self.name)
 
 
 class ReLU(Activation):

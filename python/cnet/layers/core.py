@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypedDict
 
 import numpy as np
 
-from .. import _core, constraints, initializers, regularizers
+from .. import constraints, initializers, regularizers
 from .._data import (
     Array,
     FloatArray,
@@ -29,10 +29,10 @@ from .._tracebacks import brief_traceback
 from .._typing import Shape
 from ..config import standardize_dtype
 from .batch_shapes import as_batch_shape, check_shape, sample_size
-from .chain import Chain
+from .function import Call, Function
 from .weight import HasWeights, Weight
 
-__all__ = ["Layer", "LayerOptions", "expect_features"]
+__all__ = ["Layer", "LayerOptions", "expect_features", "features", "with_shape"]
 
 
 # Two threads may call a layer that is not built.
@@ -90,6 +90,10 @@ class Layer(Configurable, HasWeights):
     only_in_training = False
     #: True if the layer, once built, accepts only inputs of that shape, as layers with weights do.
     has_one_shape = False
+    #: True if the layer reads ids: integers that name rows of a table.
+    takes_ids = False
+    #: True if the layer returns its numbers unchanged, so that they may be ids.
+    passes_ids = False
     #: True if the output has the input's shape. One-dimensional input is then a single row, as in Keras.
     keeps_shape = False
     _stored_as: ClassVar = dict.fromkeys(
@@ -227,18 +231,20 @@ class Layer(Configurable, HasWeights):
             self.build(shape)
         if is_recorded(x):
             inputs = x.__tensor__() if hasattr(type(x), "__tensor__") else samples
-            trainable = {self} if self.trainable else set()
-            chain = Chain([self], shape, trainable, training=training)
-            return chain.record(inputs)  # type: ignore[no-any-return] # a tensor
+            return self._function(shape, training=training).record([inputs])[0]  # type: ignore[no-any-return] # a tensor
         return self._outputs(samples, shape, training=training)
 
     def _outputs(self, samples: Array, shape: Shape, *, training: bool) -> FloatArray:
-        network = _core.Network[self.dtype](sample_size(shape))
-        self.add_to(network, trainable=self.trainable)
         output_shape = (len(samples), *self.compute_output_shape(shape)[1:])
         rows = samples.reshape(len(samples), sample_size(shape))
-        outputs = network.forward_training(rows) if training else network.predict(rows, None)
+        # In prediction the engine computes also what tapes compute in Python.
+        (outputs,) = self._function(shape, training=training or None).predict([rows])
         return outputs.reshape([size or 0 for size in output_shape])
+
+    def _function(self, shape: Shape, *, training: bool | None) -> Function:
+        """Return the layer as a function of samples."""
+        trainable = {self} if self.trainable else set()
+        return Function([shape], [Call(self, (0,))], [1], trainable, self.dtype, training=training)
 
     def __getstate__(self) -> dict[str, Any]:
         # For pickle and copy: the weights, which are the engine's objects, as arrays.
@@ -258,9 +264,25 @@ class Layer(Configurable, HasWeights):
         """Discard the input's shape and the weights."""
         self.input_shape, self.weights = None, []
 
-    def add_to(self, network: Any, *, trainable: bool = True) -> None:
-        """Append this layer to a network of the engine."""
-        raise NotImplementedError(missing(self, "add_to(network, trainable)"))
+    def add_to(self, network: Any, x: Any, shape: Any, *, trainable: bool = True) -> int:
+        """Add this layer to a network of the engine.
+
+        Parameters
+        ----------
+        network : Network of the engine
+        x : int or list of int
+            The tensor of the network that the layer takes, or a list of them.
+        shape : tuple or list of tuple
+            The shape of each, (None, …).
+        trainable : bool, default True
+
+        Returns
+        -------
+        int
+            The tensor of the output. Its numbers are in order; how they are divided into rows is up to the
+            layer: see `features`.
+        """
+        raise NotImplementedError(missing(self, "add_to(network, x, shape, trainable)"))
 
     def occurrence(self, number: int) -> Layer:  # noqa: ARG002 # random layers do
         """Return the layer to compute at repetition `number` of this layer in a model."""
@@ -314,6 +336,20 @@ def _is_one_dimensional(x: Any) -> bool:
     if isinstance(x, (list, tuple)):
         return len(x) > 0 and np.isscalar(x[0])
     return getattr(x, "ndim", 0) == 1 and len(x) > 0
+
+
+def with_shape(network: Any, x: int, rows: int, columns: int) -> int:
+    """Return a tensor of a network with its numbers in a matrix of this shape for each sample."""
+    if network.shape(x) == (rows, columns):
+        return x
+    order = np.arange(rows * columns, dtype=np.int64)
+    return network.add_rearrangement("reshape", x, order, rows, columns)  # type: ignore[no-any-return] # an int
+
+
+def features(network: Any, x: int, shape: Shape) -> int:
+    """Return a tensor of a network with a row for each of its vectors of features, the last axis of its shape."""
+    columns = shape[-1] or 0
+    return with_shape(network, x, sample_size(shape) // max(columns, 1), columns)
 
 
 def expect_features(layer: Layer, input_shape: Shape) -> int:

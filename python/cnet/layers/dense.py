@@ -11,7 +11,7 @@ from .._data import FloatArray, as_count, require_default
 from .._elementwise import add_activation
 from .._typing import Shape
 from .batch_shapes import as_batch_shape
-from .core import Layer, LayerOptions, expect_features
+from .core import Layer, LayerOptions, expect_features, features
 from .weight import Weight
 
 if TYPE_CHECKING:
@@ -140,7 +140,8 @@ class Dense(Layer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*as_batch_shape("compute_output_shape", input_shape)[:-1], self.units)
 
-    def add_to(self, network: Any, *, trainable: bool = True) -> None:
+    def add_to(self, network: Any, x: Any, shape: Any, *, trainable: bool = True) -> int:
         kernel, bias = [*(weight.variable for weight in self.weights), None][:2]
-        network.add_dense(self.name, kernel, bias, trainable)
-        add_activation(network, self.activation, self.name)
+        x = features(network, x, shape)
+        x = network.add_dense(self.name, x, kernel, bias, trainable)
+        return add_activation(network, x, self.activation, self.name)

@@ -16,6 +16,7 @@ class InputLayer(Layer):
     """The shape of one sample, as the first layer of a model; `Input` creates one."""
 
     has_one_shape = True
+    passes_ids = True
 
     def __init__(
         self,
@@ -41,8 +42,8 @@ class InputLayer(Layer):
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=sample_shape)
         self.build((None, *sample_shape))
 
-    def add_to(self, network: Any, *, trainable: bool = True) -> None:
-        pass
+    def add_to(self, network: Any, x: Any, shape: Any, *, trainable: bool = True) -> int:  # noqa: ARG002 # from Layer
+        return x  # type: ignore[no-any-return] # an int
 
 
 def Input(

@@ -11,7 +11,7 @@ from .. import constraints, initializers, regularizers
 from .._data import FloatArray, as_fraction, as_number, require_default
 from .._errors import short_repr
 from .._typing import Shape
-from .core import Layer, LayerOptions, expect_features
+from .core import Layer, LayerOptions, expect_features, features
 from .weight import Weight
 
 if TYPE_CHECKING:
@@ -224,9 +224,10 @@ class BatchNormalization(_Affine):
         record_result(outputs, [x, *weights], vjp, self.name)
         return outputs
 
-    def add_to(self, network: Any, *, trainable: bool = True) -> None:
-        network.add_batch_normalization(
+    def add_to(self, network: Any, x: Any, shape: Any, *, trainable: bool = True) -> int:
+        return network.add_batch_normalization(  # type: ignore[no-any-return] # an int
             self.name,
+            features(network, x, shape),
             *self._variables("gamma", "beta", "moving_mean", "moving_variance"),
             self.momentum,
             self.epsilon,
@@ -296,7 +297,9 @@ class LayerNormalization(_Affine):
             **options,
         )
 
-    def add_to(self, network: Any, *, trainable: bool = True) -> None:
-        network.add_layer_normalization(
-            self.name, *self._variables("gamma", "beta"), self.epsilon, trainable
+    def add_to(self, network: Any, x: Any, shape: Any, *, trainable: bool = True) -> int:
+        gamma, beta = self._variables("gamma", "beta")
+        x = features(network, x, shape)
+        return network.add_layer_normalization(  # type: ignore[no-any-return] # an int
+            self.name, x, gamma, beta, self.epsilon, trainable
         )

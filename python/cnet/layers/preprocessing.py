@@ -23,8 +23,8 @@ from .._data import (
 from .._errors import short_repr
 from .._tracebacks import brief_traceback
 from .._typing import Shape
-from .batch_shapes import sample_sizes
-from .core import Layer, LayerOptions
+from .batch_shapes import sample_size, sample_sizes
+from .core import Layer, LayerOptions, with_shape
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -54,8 +54,8 @@ class Rescaling(Layer):
         self.scale = as_number("Rescaling: scale", scale)
         self.offset = as_number("Rescaling: offset", offset)
 
-    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # from Layer
-        network.add_rescaling(self.name, self.scale, self.offset)
+    def add_to(self, network: Any, x: Any, shape: Any, *, trainable: bool = True) -> int:  # noqa: ARG002 # from Layer
+        return network.add_rescaling(self.name, x, self.scale, self.offset)  # type: ignore[no-any-return] # an int
 
 
 class Normalization(Layer):
@@ -234,13 +234,16 @@ class Normalization(Layer):
             ) from None
         self.set_weights([value.reshape(-1) for value in whole])
 
-    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # from Layer
+    def add_to(self, network: Any, x: Any, shape: Any, *, trainable: bool = True) -> int:  # noqa: ARG002 # from Layer
         if not self._is_adapted():
             raise ValueError(
                 f"Normalization '{self.name}': call adapt() first, or pass mean and variance"
             )
         center, square = (weight.variable for weight in self.weights)
-        network.add_batch_normalization(self.name, None, None, center, square, 1.0, 0.0, False)
+        x = with_shape(network, x, 1, sample_size(shape))
+        return network.add_batch_normalization(  # type: ignore[no-any-return] # an int
+            self.name, x, None, None, center, square, 1.0, 0.0, False
+        )
 
 
 def _batches_of(data: Any) -> Iterator[Any]:

@@ -123,9 +123,10 @@ class Dropout(_Random):
         self.rate = as_fraction("Dropout: rate", rate)
         self.noise_shape = require_default("Dropout", "noise_shape", noise_shape)
 
-    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # from Layer
-        if self.rate > 0:
-            network.add_dropout(self.name, self.rate, self.random_state)
+    def add_to(self, network: Any, x: Any, shape: Any, *, trainable: bool = True) -> int:  # noqa: ARG002 # from Layer
+        if self.rate == 0:
+            return x  # type: ignore[no-any-return] # an int
+        return network.add_dropout(self.name, x, self.rate, self.random_state)  # type: ignore[no-any-return] # as above
 
 
 class GaussianNoise(_Random):
@@ -165,6 +166,7 @@ class GaussianNoise(_Random):
         super().__init__(seed, **options)
         self.stddev = as_fraction("GaussianNoise: stddev", stddev)
 
-    def add_to(self, network: Any, *, trainable: bool = True) -> None:  # noqa: ARG002 # from Layer
-        if self.stddev > 0:
-            network.add_gaussian_noise(self.name, self.stddev, self.random_state)
+    def add_to(self, network: Any, x: Any, shape: Any, *, trainable: bool = True) -> int:  # noqa: ARG002 # from Layer
+        if self.stddev == 0:
+            return x  # type: ignore[no-any-return] # an int
+        return network.add_gaussian_noise(self.name, x, self.stddev, self.random_state)  # type: ignore[no-any-return] # as above

@@ -33,6 +33,8 @@ class Flatten(Layer):
     array([[1., 2., 3., 4.]], dtype=float32)
     """
 
+    passes_ids = True
+
     def __init__(self, data_format: None = None, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
         self.data_format = require_default("Flatten", "data_format", data_format)
@@ -41,8 +43,8 @@ class Flatten(Layer):
         batch_shape = as_batch_shape("compute_output_shape", input_shape)
         return (batch_shape[0], sample_size(batch_shape))
 
-    def add_to(self, network: Any, *, trainable: bool = True) -> None:
-        pass  # in the engine all samples are rows
+    def add_to(self, network: Any, x: Any, shape: Any, *, trainable: bool = True) -> int:  # noqa: ARG002 # from Layer
+        return x  # type: ignore[no-any-return] # an int; numbers keep their order
 
 
 class Reshape(Layer):
@@ -68,6 +70,8 @@ class Reshape(Layer):
             [3., 4.]]], dtype=float32)
     """
 
+    passes_ids = True
+
     def __init__(self, target_shape: tuple[int, ...], **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
         check_shape(_with_known_sizes(target_shape), self.name)
@@ -87,8 +91,8 @@ class Reshape(Layer):
     def _make_weights(self, input_shape: Shape) -> None:
         self.compute_output_shape(input_shape)
 
-    def add_to(self, network: Any, *, trainable: bool = True) -> None:
-        pass  # as in Flatten
+    def add_to(self, network: Any, x: Any, shape: Any, *, trainable: bool = True) -> int:  # noqa: ARG002 # from Layer
+        return x  # type: ignore[no-any-return] # as in Flatten
 
 
 def _with_known_sizes(shape: Any) -> Any:

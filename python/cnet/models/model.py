@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core, losses, saving
-from .._data import FloatArray, as_count, as_number, as_text, is_integer, require_default
+from .._data import Array, FloatArray, as_count, as_number, as_text, is_integer, require_default
 from .._errors import short_repr
 from .._files import StrPath, as_model_path, as_path
 from .._frames import column_names
@@ -421,7 +421,7 @@ class Model(HasWeights, RejectsOverrides, Interface):
         verbose: str | int = "auto",
         steps: int | None = None,
         callbacks: Iterable[Callback] | Callback | None = None,
-    ) -> FloatArray:
+    ) -> Any:
         """Return the model's output for each sample.
 
         Parameters
@@ -459,7 +459,7 @@ class Model(HasWeights, RejectsOverrides, Interface):
         hooks = CallbackList(callbacks, self, params, "predict")
         return predict(self, source, steps, hooks, progress)
 
-    def __call__(self, x: Any, training: bool | None = None) -> FloatArray:
+    def __call__(self, x: Any, training: bool | None = None) -> Any:
         """Return the model's output for a batch.
 
         Parameters
@@ -479,14 +479,14 @@ class Model(HasWeights, RejectsOverrides, Interface):
         it on to everything computed from the output, and cost 2 % of each call of a small model.)
         """
         if is_recorded(x):
-            return self._recorded(x, training=bool(training))  # type: ignore[no-any-return] # a Tensor
+            return self._recorded(x, training=bool(training))
         if training:
             return self._outputs(x, training=True)
         # Control loops call this with one row at a time: microseconds count.
         if self._rows_network is not None:
             outputs = self._rows_network.try_predict(x)
             if outputs is not None:
-                return outputs  # type: ignore[no-any-return] # typed in _core.pyi
+                return outputs
         return self._outputs(x, training=False)
 
     @brief_traceback
@@ -494,37 +494,40 @@ class Model(HasWeights, RejectsOverrides, Interface):
         """Return the output as a tensor, recorded on the active tapes."""
         is_plain = type(x) is np.ndarray and x.ndim == 2 and x.dtype == self.dtype and len(x)
         if is_plain and self._rows_network is not None and x.shape[1] == self.input_shape[1]:
-            return self.chain(training=training).record(x)  # microseconds count
+            return self.function(training=training).record([x])[0]  # microseconds count
         tensor = x.__tensor__() if hasattr(type(x), "__tensor__") else None
-        samples = self._samples(x if tensor is None else tensor.value)
-        return self.chain(training=training).record(samples if tensor is None else tensor)
+        (samples,) = self._samples(x if tensor is None else tensor.value)
+        return self.function(training=training).record([samples if tensor is None else tensor])[0]
 
     @brief_traceback
-    def _outputs(self, x: Any, *, training: bool) -> FloatArray:
+    def _outputs(self, x: Any, *, training: bool) -> Any:
         samples = self._samples(x)
         if not training:
-            return self._predict(samples)
+            return self._shaped(self._predict(samples))
         if self.in_engine:
             return self._shaped(self.network.forward_training(samples))
-        return self._shaped(self.chain(training=True).predict(samples))
+        return self._shaped(self.function(training=True).predict(samples))
 
     def _samples(self, x: Any) -> Any:
         return Adapter(self).samples(f"{type(self).__name__}: x", x)
 
-    def _predict(self, samples: Any, on_progress: Callable[..., Any] | None = None) -> FloatArray:
-        """Return the outputs for samples as the engine takes them."""
+    def _predict(
+        self, x: Sequence[Array], on_progress: Callable[..., Any] | None = None
+    ) -> list[FloatArray]:
+        """Return the outputs for samples, all as the engine takes them: matrices with a row per sample."""
         if self.in_engine:
-            return self._shaped(self.network.predict(samples, on_progress))
-        return self._shaped(self.chain(training=False).predict(samples, on_progress))
+            return self.network.predict(x, on_progress)  # type: ignore[no-any-return] # typed in _core.pyi
+        return self.function(training=False).predict(x, on_progress)  # type: ignore[no-any-return] # as above
 
-    def _shaped(self, rows: FloatArray) -> FloatArray:
-        """Return the engine's rows of numbers in the output's shape."""
+    def _shaped(self, outputs: Sequence[FloatArray]) -> Any:
+        """Return the outputs as `predict` does, from matrices with a row per sample."""
+        (rows,) = outputs
         return rows.reshape(len(rows), *sample_sizes(self.output_shape))
 
     @brief_traceback
-    def predict_on_batch(self, x: Any) -> FloatArray:
+    def predict_on_batch(self, x: Any) -> Any:
         """Return the model's output for a batch."""
-        return self._predict(Adapter(self).samples("predict_on_batch: x", x))
+        return self._shaped(self._predict(Adapter(self).samples("predict_on_batch: x", x)))
 
     @brief_traceback
     def train_on_batch(
@@ -781,8 +784,9 @@ class Model(HasWeights, RejectsOverrides, Interface):
         return vars(self) | {
             "_use": None,
             "_network": None,
+            "_native": None,
             "_rows_network": None,
-            "_chains": {},
+            "_functions": {},
             "_parents": None,
         }
 

@@ -6,30 +6,27 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from .. import _core
 from .._data import shape_text
 from .._errors import short_repr
 from .._tracebacks import brief_traceback
 from .._typing import Shape
-from ..config import floatx
 from ..layers import InputLayer, Layer, Weight, deserialize, serialize
-from ..layers.batch_shapes import as_batch_shape, sample_size, sample_sizes
-from ..layers.chain import Chain, parameters
+from ..layers.batch_shapes import as_batch_shape, sample_sizes
 from ..layers.core import build_lock
-from .model import Model
+from ..layers.function import Call
+from .graph_model import Graph, GraphModel
 
 __all__ = ["Sequential"]
 
 
-class Sequential(Model):
+class Sequential(GraphModel):
     """A model of layers in order: the output of each is the input of the next.
 
     Parameters
     ----------
     layers : iterable of Layer or Sequential, optional
         The first may be an `Input`; else the model is built from the first data that it sees. A
-        nested model shares its layers. A layer may occur several times: it has one set of weights, and
-        the model trains on a tape.
+        nested model shares its layers. A layer may occur several times: it has one set of weights.
     name : str, optional
 
     Raises
@@ -61,11 +58,7 @@ class Sequential(Model):
         super().__init__(name)
         self._input: InputLayer | None = None
         self._layers: list[Layer | Sequential] = []
-        self._network: Any = None
-        self._network_frozen: set[Layer] = set()
         self._output_shape: Shape | None = None
-        # The layers as a tape computes them, by `training`, with those that were frozen then.
-        self._chains: dict[bool, tuple[set[Layer], Chain]] = {}
         if layers is not None and not isinstance(layers, Iterable):
             raise TypeError(f"Sequential: expected a list of layers, got {type(layers).__name__}")
         for layer in layers or []:
@@ -222,12 +215,6 @@ class Sequential(Model):
             seen[layer] += 1
 
     @property
-    def dtype(self) -> str:
-        """The dtype of the weights and outputs."""
-        first = next(self._flat_layers(), None)
-        return floatx() if first is None else first.dtype
-
-    @property
     def input_shape(self) -> Shape:
         """Shape of the data, (None, …).
 
@@ -268,73 +255,17 @@ class Sequential(Model):
         for layer in self._layers:
             layer.trainable = bool(value)
 
-    @property
-    def network(self) -> Any:
-        """The engine's network of these layers, made when first needed."""
-        has_trained = self._setup is not None and self._setup.has_trained
-        frozen = self._frozen if has_trained else self._not_trainable()
-        if self._network is None or frozen != self._network_frozen:
-            if not self.built:
-                self.build()
-            shape = self.input_shape
-            for layer in self._flat_layers():
-                layer.build(shape)  # a nested model may have changed since the model was built
-                shape = layer.compute_output_shape(shape)
-            if self.in_engine:
-                network = _core.Network[self.dtype](sample_size(self.input_shape))
-                for layer in self._computing_layers():
-                    layer.add_to(network, trainable=layer not in frozen)
-                self._rows_network = network if len(self.input_shape) == 2 else None
-            else:
-                network = parameters(self.weights, self.dtype)
-                self._rows_network = None
-            self._network, self._network_frozen = network, frozen
-        return self._network
+    def _graph(self) -> Graph:
+        calls = [Call(layer, (number,)) for number, layer in enumerate(self._computing_layers())]
+        return Graph([self.input_shape], calls, [len(calls)])
 
-    def chain(self, *, training: bool, frozen: set[Layer] | None = None) -> Chain:
-        """Return the layers for a tape; `frozen` ones, by default those not trainable, do not train."""
-        if self._network is None:
-            self.network  # noqa: B018 # builds layers that a nested model has added
-        frozen = self._not_trainable() if frozen is None else frozen
-        known, chain = self._chains.get(training, (None, None))
-        if chain is None or known != frozen:
-            layers = list(self._computing_layers())
-            learning = set(layers) - frozen
-            chain = Chain(layers, self.input_shape, learning, training=training)
-            self._chains[training] = frozen, chain
-        return chain
-
-    def _not_trainable(self) -> set[Layer]:
-        return {layer for layer in self._flat_layers() if not layer.trainable}
-
-    def _freeze(self) -> None:
-        """Fix the set of layers that do not train until the next `compile`."""
-        frozen = self._not_trainable()
-        if frozen != self._frozen:
-            self._frozen = frozen
-            self._rebuild_network()
-
-    def _rebuild_network(self) -> None:
-        """Discard the engine's network; the next call makes it again."""
-        self._network = self._rows_network = self._output_shape = None
-        self._chains = {}
-        if self._setup:
-            self._setup.drop_engine()
-
-    def _refuse_if_in_use(self) -> None:
-        """Raise `RuntimeError` if a call trains this model, or a model that it is part of."""
-        for model in (self, *self._ancestors()):
-            with model._use:
-                pass
-
-    @property
-    def in_engine(self) -> bool:
-        """Whether the engine computes all layers; it cannot sum the gradients of a repeated layer."""
-        layers = Counter(self._flat_layers())
-        return all(
-            layer.in_engine and (count == 1 or not layer.has_one_shape)
-            for layer, count in layers.items()
-        )
+    def _build_layers(self) -> None:
+        if not self.built:
+            self.build()
+        shape = self.input_shape
+        for layer in self._flat_layers():
+            layer.build(shape)  # a nested model may have changed since the model was built
+            shape = layer.compute_output_shape(shape)
 
     def get_config(self) -> dict[str, Any]:
         """Return the model's name and layers as plain values, without weights and compile arguments.
@@ -404,12 +335,9 @@ class Sequential(Model):
     def __repr__(self) -> str:
         return f"<Sequential name={self.name}, built={self.built}>"
 
-    def _changed(self) -> None:
-        """Discard what depends on the layers, here and in models that contain this one."""
-        self._setup = None
-        self._rebuild_network()
-        for parent in list(self._parents):
-            parent._changed()
+    def _rebuild_network(self) -> None:
+        super()._rebuild_network()
+        self._output_shape = None
 
 
 def _name_in(described: Any) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from .. import _core
 from .._data import FloatArray, as_array, as_type, shape_text
 from .._errors import short_repr
+from .._updates import update_engine
 
 __all__ = ["Updater"]
 
@@ -96,16 +97,16 @@ class Updater:
         (dtype,) = dtypes
         batches = self.batches
         self._save_slots()
-        network, stand_ins = _core.Network[dtype](1), []
-        for index, variable in enumerate(variables):
+        stand_ins, owned = [], []
+        for variable in variables:
             own = getattr(variable, "variable", None)
             if own is None:
                 shape = _engine_shape(variable.shape)
                 own = _core.Variable[dtype](list(shape))
                 own.assign(variable.value.reshape(shape))
                 stand_ins.append((variable, own))
-            network.add_parameters(str(index), own, True)
-        engine = _core.Trainer[dtype](network, _core.Loss("external"), False)
+            owned.append(own)
+        engine = update_engine(owned, dtype)
         engine.set_slots(rule, batches, [])
         names, slots = engine.slots()
         for index, variable in enumerate(variables):

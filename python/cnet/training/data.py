@@ -108,32 +108,34 @@ class Adapter:
         if y is None:
             _raise_without_labels(call, x)
         samples = self.samples(f"{call}: x", x)
-        labels = self._labels(f"{call}: y", y, len(samples), loss)
-        if len(samples) != len(labels):
-            raise ValueError(f"{call}: x has {len(samples)} samples, y has {len(labels)}")
-        if len(samples) == 0:
+        labels = self._labels(f"{call}: y", y, len(samples[0]), loss)
+        if len(samples[0]) != len(labels):
+            raise ValueError(f"{call}: x has {len(samples[0])} samples, y has {len(labels)}")
+        if len(labels) == 0:
             raise ValueError(f"{call}: x holds no samples")
         setup.resolve_metrics(labels.shape, model.output_shape)
         if loss.sparse:
             engine = setup.engine_for(model)
             try:
-                engine.check(samples, labels)
+                engine.check(samples, [labels])
             except ValueError as error:
                 raise ValueError(f"{call}: y: {error}") from None
-        data = Data(samples, labels, self._weights(call, labels, sample_weight, loss))
+        weights = self._weights(call, labels, sample_weight, loss)
+        data = Data(samples, (labels,), None if weights is None else (weights,))
         setup.try_metrics(model, data[:DEFAULT_BATCH_SIZE])
         model._feature_names = model._feature_names or column_names(x)
         return data
 
-    def samples(self, argument: str, x: Any) -> Array:
-        """Return samples as rows of numbers, building the model if necessary."""
+    def samples(self, argument: str, x: Any) -> tuple[Array, ...]:
+        """Return samples as rows of numbers for each input of the engine, building the model if necessary."""
         model = self.model
         check_feature_names(model, argument, x)
         if not model.built:
             x = as_samples(unwrap_single_input(x), argument)
             model.build((None, *x.shape[1:]))
         sample_shape = sample_sizes(model.input_shape)
-        return as_samples(unwrap_single_input(x, 1 + len(sample_shape)), argument, sample_shape)
+        samples = as_samples(unwrap_single_input(x, 1 + len(sample_shape)), argument, sample_shape)
+        return model._engine_inputs([samples])
 
     def _labels(self, argument: str, y: Any, samples: int, loss: losses.Loss) -> Array:
         if isinstance(y, (list, tuple)) and len(y) == 1 and np.ndim(y[0]) and len(y[0]) == samples:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,14 +11,16 @@ import numpy as np
 from .. import _core, losses
 from .._data import Array, FloatArray, as_type
 from .._typing import ModelProtocol
+from .._updates import update_engine
 from ..layers.batch_shapes import sample_sizes
-from ..layers.chain import parameters
-from .sources import Data
+from .sources import Data, Weights
 
 __all__ = ["Engine", "TapeEngine"]
 
-# Called with the samples and batches seen, and the sums of their losses and right predictions; True ends the call.
-Progress = Callable[[int, int, float, float], Any]
+# The sums of the losses and right predictions of each output with a loss.
+Heads = list[tuple[float, float]]
+# Called with the samples and batches seen, and the sum of their losses, of all outputs and of each; True ends the call.
+Progress = Callable[[int, int, float, Heads], Any]
 
 
 class Engine(Protocol):
@@ -41,33 +43,33 @@ class Engine(Protocol):
     def finish(self) -> None:
         """Replace the weights by their running mean, if the optimizer keeps one."""
 
-    def outputs(self) -> FloatArray:
-        """Return the outputs for the latest batch as rows of numbers."""
+    def outputs(self) -> list[FloatArray]:
+        """Return each output with a loss for the latest batch as rows of numbers."""
 
-    def check(self, x: Array, y: Array) -> None:
-        """Raise `ValueError` if a label is not a class."""
+    def check(self, x: Sequence[Array], y: Sequence[Array]) -> None:
+        """Raise `ValueError` if a label is not a class, or an id names no row of a table."""
 
     def train_epoch(
         self,
-        x: Array,
-        y: Array,
+        x: Sequence[Array],
+        y: Sequence[Array],
         options: _core.EpochOptions,
         on_progress: Progress | None,
-        sample_weight: FloatArray | None,
+        sample_weight: Weights | None,
         every_batch: bool,
-    ) -> tuple[int, float, float]:
-        """Train once on each sample; return the samples seen and the sums of losses and right predictions."""
+    ) -> tuple[int, float, Heads]:
+        """Train once on each sample; return the samples seen and the sums of `Progress`."""
 
     def evaluate(
         self,
-        x: Array,
-        y: Array,
+        x: Sequence[Array],
+        y: Sequence[Array],
         batch_size: int,
         on_progress: Progress | None,
-        sample_weight: FloatArray | None,
+        sample_weight: Weights | None,
         every_batch: bool,
-    ) -> tuple[int, float, float]:
-        """Evaluate without training; return the samples seen and the sums of losses and right predictions."""
+    ) -> tuple[int, float, Heads]:
+        """Evaluate without training; return the samples seen and the sums of `Progress`."""
 
 
 class TapeEngine:
@@ -84,8 +86,7 @@ class TapeEngine:
         learning = (layer for layer in model._flat_layers() if layer not in frozen)
         weights = (weight for layer in learning for weight in layer.weights if weight.learnable)
         self._weights = list(dict.fromkeys(weights))
-        network = parameters(self._weights, model.dtype)
-        self._updates = _core.Trainer[model.dtype](network, _core.Loss("external"), False)
+        self._updates = update_engine((weight.variable for weight in self._weights), model.dtype)
         self._outputs: Any = None
 
     @property
@@ -101,40 +102,41 @@ class TapeEngine:
     def finish(self) -> None:
         self._updates.finish()
 
-    def outputs(self) -> FloatArray:
+    def outputs(self) -> list[FloatArray]:
         outputs: FloatArray = self._outputs
-        return outputs.reshape(len(outputs), -1)
+        return [outputs.reshape(len(outputs), -1)]
 
-    def check(self, x: Array, y: Array) -> None:
+    def check(self, x: Sequence[Array], y: Sequence[Array]) -> None:
         classes = self._model.output_shape[-1]
-        for rows in _batches(len(x), 8192):
-            self._loss(y[rows], np.zeros((len(y[rows]), classes or 0), self._model.dtype))
+        for rows in _batches(len(x[0]), 8192):
+            labels = y[0][rows]
+            self._loss(labels, np.zeros((len(labels), classes or 0), self._model.dtype))
 
     def train_epoch(
         self,
-        x: Array,
-        y: Array,
+        x: Sequence[Array],
+        y: Sequence[Array],
         options: _core.EpochOptions,
         on_progress: Progress | None,
-        sample_weight: FloatArray | None,
+        sample_weight: Weights | None,
         every_batch: bool,  # noqa: ARG002 # always
-    ) -> tuple[int, float, float]:
+    ) -> tuple[int, float, Heads]:
         from ..autodiff import GradientTape
         from ..autodiff.recording import paused
 
-        data = Data(x, y, sample_weight)
+        data = Data(tuple(x), tuple(y), sample_weight)
         order = None
         if options.shuffle:
-            order = _core.random_permutation(options.seed, options.epoch, len(x))
+            order = _core.random_permutation(options.seed, options.epoch, len(data))
         first_batch, rates = options.first_batch, options.learning_rates
         seen, total = 0, 0.0
-        for number, rows in enumerate(_batches(len(x), options.batch_size)):
+        for number, rows in enumerate(_batches(len(data), options.batch_size)):
             batch = data[rows if order is None else order[rows]]
             with paused():
                 with GradientTape(watch_accessed_variables=False) as tape:
                     tape.watch(self._weights)
-                    chain = self._model.chain(training=True, frozen=self._frozen)
-                    loss = self._loss_of(batch, chain.record(self._inputs(batch)))
+                    function = self._model.function(training=True, frozen=self._frozen)
+                    loss = self._loss_of(batch, function.record(self._inputs(batch))[0])
                 if not math.isfinite(loss):
                     raise FloatingPointError(
                         f"the loss is not finite at batch {first_batch + number + 1}: "
@@ -145,32 +147,39 @@ class TapeEngine:
             self._updates.apply(gradients, options.optimizer, rate)
             seen += len(batch)
             total += float(loss) * len(batch)
-            if on_progress is not None and on_progress(seen, number + 1, total, 0) is True:
+            if (
+                on_progress is not None
+                and on_progress(seen, number + 1, total, [(total, 0)]) is True
+            ):
                 break
-        return seen, total, 0
+        return seen, total, [(total, 0)]
 
     def evaluate(
         self,
-        x: Array,
-        y: Array,
+        x: Sequence[Array],
+        y: Sequence[Array],
         batch_size: int,
         on_progress: Progress | None,
-        sample_weight: FloatArray | None,
+        sample_weight: Weights | None,
         every_batch: bool,  # noqa: ARG002 # always
-    ) -> tuple[int, float, float]:
+    ) -> tuple[int, float, Heads]:
         from ..autodiff.recording import paused
 
-        data, chain = Data(x, y, sample_weight), self._model.chain(training=False)
+        data = Data(tuple(x), tuple(y), sample_weight)
+        function = self._model.function(training=False)
         seen, total = 0, 0.0
-        for number, rows in enumerate(_batches(len(x), batch_size)):
+        for number, rows in enumerate(_batches(len(data), batch_size)):
             batch = data[rows]
             with paused():
-                loss = self._loss_of(batch, chain.predict(batch.x))
+                loss = self._loss_of(batch, function.predict(batch.x)[0])
             seen += len(batch)
             total += float(loss) * len(batch)
-            if on_progress is not None and on_progress(seen, number + 1, total, 0) is True:
+            if (
+                on_progress is not None
+                and on_progress(seen, number + 1, total, [(total, 0)]) is True
+            ):
                 break
-        return seen, total, 0
+        return seen, total, [(total, 0)]
 
     def _gradients(self, tape: Any, loss: Any, number: int) -> list[FloatArray]:
         """Return the gradients of the weights; raise if one is not finite."""
@@ -187,19 +196,20 @@ class TapeEngine:
             gradients.append(value)
         return gradients
 
-    def _inputs(self, batch: Data) -> FloatArray:
+    def _inputs(self, batch: Data) -> list[FloatArray]:
         """Return the samples of a batch in their shape, zeros for those of weight 0 that are not finite."""
-        x = as_type(batch.x, self._model.dtype)
-        if batch.sample_weight is not None and not batch.sample_weight.all():
-            odd = (batch.sample_weight == 0) & ~np.isfinite(x).all(axis=1)
+        x = as_type(batch.x[0], self._model.dtype)
+        weights = None if batch.sample_weight is None else batch.sample_weight[0]
+        if weights is not None and not weights.all():
+            odd = (weights == 0) & ~np.isfinite(x).all(axis=1)
             x = np.where(odd[:, np.newaxis], x.dtype.type(0), x)
-        return x.reshape(len(x), *sample_sizes(self._model.input_shape))
+        return [x.reshape(len(x), *sample_sizes(self._model.input_shape))]
 
     def _loss_of(self, batch: Data, predictions: Any) -> Any:
         """Return the loss of a batch with the penalties of regularizers, and keep the predictions."""
         self._outputs = getattr(predictions, "value", predictions)
-        assert batch.y is not None
-        loss = self._loss(batch.y, predictions, batch.sample_weight)
+        weights = None if batch.sample_weight is None else batch.sample_weight[0]
+        loss = self._loss(batch.y[0], predictions, weights)
         penalties = [w.regularizer(w) for w in self._weights if w.regularizer is not None]
         return sum(penalties, loss)
 

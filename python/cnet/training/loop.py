@@ -14,6 +14,7 @@ from .._data import Array, FloatArray
 from .._progress import Progress
 from .._typing import ModelProtocol
 from ..callbacks import CallbackList, History
+from .engine import Heads
 from .setup import Setup, Totals
 from .sources import Chunk, Source, warn_of_end
 
@@ -119,19 +120,18 @@ class Loop:
                 setup.optimizer.batches = engine.steps
                 callbacks.call("on_train_batch_end", totals.batches - 1, logs)
 
-        def on_progress(rows: int, batches: int, loss: float, correct: float) -> bool:
+        def on_progress(rows: int, batches: int, loss: float, heads: Heads) -> bool:
             if has_metrics:
                 batch_rows = slice((batches - 1) * size, min(batches * size, len(data)))
                 setup.update_metrics(
                     data, batch_rows if order is None else order[batch_rows], engine.outputs()
                 )
-            totals = before + Totals(rows, batches, loss, correct)
+            totals = before + Totals(rows, batches, loss, heads)
             end_batch(totals)
             if has_hooks and not model.stop_training and rows < len(data):
                 callbacks.call("on_train_batch_begin", totals.batches, {})
             return every_batch and model.stop_training
 
-        assert data.y is not None
         optimizer, steps = setup.optimizer, engine.steps
         optimizer.batches = steps  # it may train other models, too
         try:
@@ -144,7 +144,7 @@ class Loop:
                 learning_rates=optimizer.learning_rates(chunk.batches, steps),
                 first_batch=before.batches,
             )
-            rows, loss, correct = engine.train_epoch(
+            rows, loss, heads = engine.train_epoch(
                 data.x,
                 data.y,
                 options,
@@ -157,12 +157,12 @@ class Loop:
             if not callbacks.handles_nan(named):
                 raise named from None
             batches = before.batches + engine.steps - steps + 1
-            totals = Totals(before.rows, batches, math.nan, math.nan)
+            totals = Totals(before.rows, batches, math.nan, [(math.nan, math.nan)] * len(data.y))
             end_batch(totals)
             return totals
         finally:
             optimizer.batches = engine.steps
-        totals = before + Totals(rows, math.ceil(rows / size), loss, correct)
+        totals = before + Totals(rows, math.ceil(rows / size), loss, heads)
         if not every_batch:
             end_batch(totals)
         return totals
@@ -207,30 +207,30 @@ class Loop:
         setup, progress, data = self.setup, self.progress, chunk.data
         engine = setup.engine_for(self.model)
         has_metrics, size = bool(setup.python_metrics), chunk.batch_size
-        updated_rows, pending_outputs = 0, list[FloatArray]()
+        updated_rows, pending_outputs = 0, list[list[FloatArray]]()
 
         def update_metrics(rows: int) -> None:
             """Update the metrics with each complete block, and with the rest at the end."""
             nonlocal updated_rows, pending_outputs
             pending_outputs.append(engine.outputs())
             while rows - updated_rows >= METRIC_BLOCK or updated_rows < rows == len(data):
-                outputs = np.concatenate(pending_outputs)
+                outputs = [np.concatenate(parts) for parts in zip(*pending_outputs, strict=True)]
                 block = slice(updated_rows, min(updated_rows + METRIC_BLOCK, rows))
-                setup.update_metrics(data, block, outputs[:METRIC_BLOCK])
-                updated_rows, pending_outputs = block.stop, [outputs[METRIC_BLOCK:]]
+                setup.update_metrics(data, block, [each[:METRIC_BLOCK] for each in outputs])
+                updated_rows = block.stop
+                pending_outputs = [[each[METRIC_BLOCK:] for each in outputs]]
 
         def show(totals: Totals) -> None:
             if progress.live:
                 progress.update(totals.batches, setup.logs(totals))
 
-        def on_progress(rows: int, _: int, loss: float, correct: float) -> None:
+        def on_progress(rows: int, _: int, loss: float, heads: Heads) -> None:
             if has_metrics:
                 update_metrics(rows)
-            show(before + Totals(rows, rows // size, loss, correct))
+            show(before + Totals(rows, rows // size, loss, heads))
 
-        assert data.y is not None
         in_blocks = has_metrics and not engine.depends_on_batch
-        rows, loss, correct = engine.evaluate(
+        rows, loss, heads = engine.evaluate(
             data.x,
             data.y,
             max(size, METRIC_BLOCK) if in_blocks else size,
@@ -238,7 +238,7 @@ class Loop:
             data.sample_weight,
             has_metrics,
         )
-        totals = before + Totals(rows, chunk.batches, loss, correct)
+        totals = before + Totals(rows, chunk.batches, loss, heads)
         show(totals)
         return totals
 
@@ -249,11 +249,11 @@ def predict(
     steps: int | None,
     callbacks: CallbackList,
     progress: Progress,
-) -> FloatArray:
+) -> Any:
     """Return the outputs for a source."""
     model.stop_predicting = False
     has_hooks = callbacks.wants_batches("predict")
-    outputs: list[FloatArray] = []
+    outputs: list[list[FloatArray]] = []
     batches = 0
     callbacks.call("on_predict_begin", {})
     if progress.live:
@@ -270,7 +270,8 @@ def predict(
             outputs.append(model._predict(chunk.data.x, on_progress if progress.live else None))
             batches += chunk.batches
             if has_hooks:
-                callbacks.call("on_predict_batch_end", before, {"outputs": outputs[-1]})
+                shaped = model._shaped(outputs[-1])
+                callbacks.call("on_predict_batch_end", before, {"outputs": shaped})
             if model.stop_predicting:
                 break
         if progress.live:
@@ -278,4 +279,6 @@ def predict(
     finally:
         progress.close()
     callbacks.call("on_predict_end", {})
-    return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
+    if len(outputs) == 1:
+        return model._shaped(outputs[0])
+    return model._shaped([np.concatenate(parts) for parts in zip(*outputs, strict=True)])

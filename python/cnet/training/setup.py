@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,7 +17,7 @@ from ..metrics import Metric
 from ..metrics.accuracy import AccuracyByShape
 from ..metrics.metric import MeanMetricWrapper
 from ..optimizers import schedules
-from .engine import Engine, TapeEngine
+from .engine import Engine, Heads, TapeEngine
 from .sources import Data, Shuffles
 
 __all__ = ["OptimizerState", "Setup", "Totals"]
@@ -50,14 +50,21 @@ class Totals:
     rows: int = 0
     batches: int = 0
     loss: float = 0.0
-    correct: float = 0
+    heads: Heads = field(default_factory=list)
 
     def __add__(self, other: Totals) -> Totals:
+        heads = (
+            [
+                (loss + other_loss, correct + other_correct)
+                for (loss, correct), (other_loss, other_correct) in zip(
+                    self.heads, other.heads, strict=True
+                )
+            ]
+            if self.heads and other.heads
+            else self.heads or other.heads
+        )
         return Totals(
-            self.rows + other.rows,
-            self.batches + other.batches,
-            self.loss + other.loss,
-            self.correct + other.correct,
+            self.rows + other.rows, self.batches + other.batches, self.loss + other.loss, heads
         )
 
 
@@ -234,7 +241,9 @@ class Setup:
         if not self.native:
             return TapeEngine(model, loss, model._frozen)
         engine_loss = loss.engine_loss(model.output_shape[1] or 0)
-        return _core.Trainer[model.dtype](model.network, engine_loss, loss.sparse)
+        return _core.Trainer[model.dtype](
+            model.network, [_core.Head(0, engine_loss, 1.0, loss.sparse)]
+        )
 
     def _with_state(self, engine: Engine) -> Engine:
         """Give a new engine the state of the one before."""
@@ -271,11 +280,13 @@ class Setup:
         unweighted = [m for m in self.metrics if not self.is_counted_by_engine(m)]
         return unweighted + self.weighted_metrics
 
-    def update_metrics(self, data: Data, rows: slice | Array, predictions: FloatArray) -> None:
-        """Update the Python metrics by the labels of some rows and the predictions for them."""
-        assert data.y is not None
-        labels = data.y[rows]
-        weights = None if data.sample_weight is None else data.sample_weight[rows]
+    def update_metrics(
+        self, data: Data, rows: slice | Array, outputs: Sequence[FloatArray]
+    ) -> None:
+        """Update the Python metrics by the labels of some rows and the outputs for them."""
+        part = data[rows]
+        (labels,), (predictions,) = part.y, outputs
+        weights = None if part.sample_weight is None else part.sample_weight[0]
         for metric in self.metrics:
             if not self.is_counted_by_engine(metric):
                 metric.update_state(labels, predictions)
@@ -303,11 +314,17 @@ class Setup:
         logs: dict[str, Any] = {"loss": totals.loss / rows}
         for metric in self.metrics:
             counted = self.is_counted_by_engine(metric)
-            logs[_unused(metric.name, logs)] = totals.correct / rows if counted else metric.result()
+            logs[_unused(metric.name, logs)] = (
+                _correct(totals) / rows if counted else metric.result()
+            )
         for metric in self.weighted_metrics:
             name = f"weighted_{metric.name}" if metric.name in logs else metric.name
             logs[_unused(name, logs)] = metric.result()
         return logs
+
+
+def _correct(totals: Totals) -> float:
+    return totals.heads[0][1] if totals.heads else 0
 
 
 def _metric(identifier: Any, sparse: bool | None) -> Metric:

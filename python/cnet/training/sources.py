@@ -29,21 +29,35 @@ __all__ = [
 _END = object()
 
 
+Weights = tuple[FloatArray | None, ...]
+
+
 @dataclass(frozen=True)
 class Data:
-    """Samples as the engine takes them, with labels and weights if they are needed."""
+    """Samples as the engine takes them, with labels and weights if they are needed.
 
-    x: Array
-    y: Array | None = None
-    sample_weight: FloatArray | None = None
+    Attributes
+    ----------
+    x : tuple of array
+        A matrix with a row per sample for each input of the model.
+    y : tuple of array
+        Labels for each output with a loss.
+    sample_weight : tuple of array or None, optional
+        Weights for each of these.
+    """
+
+    x: tuple[Array, ...]
+    y: tuple[Array, ...] = ()
+    sample_weight: Weights | None = None
 
     def __len__(self) -> int:
-        return len(self.x)
+        return len(self.x[0])
 
     def __getitem__(self, rows: slice | Array) -> Data:
-        y = None if self.y is None else self.y[rows]
-        weights = None if self.sample_weight is None else self.sample_weight[rows]
-        return Data(self.x[rows], y, weights)
+        weights = self.sample_weight
+        if weights is not None:
+            weights = tuple(None if each is None else each[rows] for each in weights)
+        return Data(tuple(x[rows] for x in self.x), tuple(y[rows] for y in self.y), weights)
 
 
 @dataclass

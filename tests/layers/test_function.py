@@ -238,8 +238,8 @@ def test_engines_are_reused() -> None:
         tape.gradient(loss, model.trainable_weights)
     del tape, loss
     gc.collect()
-    (stretch,) = model.chain(training=False)._segments
-    assert len(stretch._operation._free) == 2  # type: ignore[union-attr]
+    (network,) = model.function(training=False)._pieces
+    assert len(network._operation._free) == 2  # type: ignore[union-attr]
 
 
 def test_a_layer_on_a_tape() -> None:

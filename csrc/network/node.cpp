@@ -1,4 +1,4 @@
-#include "network/layer.hpp"
+#include "network/node.hpp"
 
 #include <algorithm>
 
@@ -12,20 +12,25 @@ template <class... F> struct Overloaded : F... {
 };
 template <class... F> Overloaded(F...) -> Overloaded<F...>;
 
-template <class T, class... F> auto visit(const Layer<T>& layer, F... f) {
-  return std::visit(Overloaded{f...}, layer.function);
+template <class T, class... F> auto visit(const Node<T>& node, F... f) {
+  return std::visit(Overloaded{f...}, node.function);
 }
 
 RowRange rows_of(Block block) {
   return {block.first, block.last};
 }
 
+/// The samples that rows belong to, if each sample has `count` of them.
+RowRange samples_of(RowRange rows, Index count) {
+  return {rows.first / count, rows.last / count};
+}
+
 template <class T> const T* data_of(const SharedVariable<T>& variable) {
   return variable ? variable->values().data : nullptr;
 }
 
-template <class T> ops::Affine<T> affine(const Layer<T>& layer) {
-  return {data_of(layer.kernel()), data_of(layer.bias())};
+template <class T> ops::Affine<T> affine(const Node<T>& node) {
+  return {data_of(node.kernel()), data_of(node.bias())};
 }
 
 template <class T> void copy(PanelView<const T> x, Block block, PanelView<T> out) {
@@ -37,14 +42,14 @@ template <class T> void copy(PanelView<const T> x, Block block, PanelView<T> out
 
 // A batch normalization saves a batch's moments and then its variance, a layer normalization each row's moments.
 
-template <class T> ops::Moments<T> column_moments(const LayerView<T>& view) {
+template <class T> ops::Moments<T> column_moments(const NodeView<T>& view) {
   const Index size = view.x.panels() * panel_width<T>;
   return {view.saved_for_backward, view.saved_for_backward + size};
 }
-template <class T> T* column_variance(const LayerView<T>& view) {
+template <class T> T* column_variance(const NodeView<T>& view) {
   return view.saved_for_backward + 2 * view.x.panels() * panel_width<T>;
 }
-template <class T> ops::Moments<T> row_moments(const LayerView<T>& view, Index first = 0) {
+template <class T> ops::Moments<T> row_moments(const NodeView<T>& view, Index first = 0) {
   return {view.saved_for_backward + first, view.saved_for_backward + view.x.rows + first};
 }
 
@@ -53,14 +58,14 @@ constexpr Index rows_at_once = 64;
 
 } // namespace
 
-template <class T> ops::RandomState* Layer<T>::random() const {
+template <class T> ops::RandomState* Node<T>::random() const {
   return visit(
       *this, [](const Dropout& dropout) -> ops::RandomState* { return dropout.random.get(); },
       [](const GaussianNoise& noise) -> ops::RandomState* { return noise.random.get(); },
       [](const auto&) -> ops::RandomState* { return nullptr; });
 }
 
-template <class T> std::vector<Variable<T>*> Layer<T>::all_variables() const {
+template <class T> std::vector<Variable<T>*> Node<T>::all_variables() const {
   std::vector<Variable<T>*> all;
   const auto add = [&](const SharedVariable<T>& variable) {
     if (variable) all.push_back(variable.get());
@@ -73,20 +78,22 @@ template <class T> std::vector<Variable<T>*> Layer<T>::all_variables() const {
   return all;
 }
 
-template <class T> Index saved_size(const Layer<T>& layer, Index rows) {
-  const Index width = panel_count<T>(layer.outputs) * panel_width<T>;
+template <class T> Index saved_size(const Node<T>& node, Index rows) {
+  const Index width = panel_count<T>(node.shape.columns) * panel_width<T>;
   return visit(
-      layer, [&](const Dropout&) { return checked_product(rows, width); },
+      node, [&](const Dropout&) { return checked_product(rows, width); },
       [&](const BatchNormalization<T>&) { return 3 * width; }, [&](const LayerNormalization&) { return 2 * rows; },
       [](const auto&) { return Index(0); });
 }
 
-template <class T> void infer(const Layer<T>& layer, PanelView<const T> x, Block block, PanelView<T> out) {
+template <class T> void infer(const Node<T>& node, const ForwardView<T>& view, Block block) {
+  const PanelView<const T> x = view.x;
+  const PanelView<T> out = view.out;
   const RowRange rows = rows_of(block);
   visit(
-      layer,
+      node,
       [&](const Dense& dense) {
-        ops::dense_forward<T>(x, layer.kernel()->values(), data_of(layer.bias()), dense.epilogue, block, out);
+        ops::dense_forward<T>(x, node.kernel()->values(), data_of(node.bias()), dense.epilogue, block, out);
       },
       [&](const ops::Activation<T>& activation) { ops::activation_forward(activation, x, rows, out); },
       [&](const Softmax&) { ops::softmax(x, rows, out); }, [&](const LogSoftmax&) { ops::log_softmax(x, rows, out); },
@@ -95,22 +102,32 @@ template <class T> void infer(const Layer<T>& layer, PanelView<const T> x, Block
       [&](const Parameters&) { copy(x, block, out); },
       [&](const BatchNormalization<T>& normalization) {
         ops::standardize<T>(x, data_of(normalization.mean), data_of(normalization.variance),
-                            static_cast<T>(normalization.epsilon), affine(layer), block, out);
+                            static_cast<T>(normalization.epsilon), affine(node), block, out);
       },
       [&](const LayerNormalization& normalization) {
         std::array<T, rows_at_once> mean, inverse;
         for (Index first = rows.first; first < rows.last; first += rows_at_once) {
           const RowRange some{first, std::min(first + rows_at_once, rows.last)};
-          ops::layer_normalization_forward<T>(x, static_cast<T>(normalization.epsilon), affine(layer), some,
+          ops::layer_normalization_forward<T>(x, static_cast<T>(normalization.epsilon), affine(node), some,
                                               {mean.data(), inverse.data()}, out);
         }
-      });
+      },
+      [&](const Embedding&) { ops::embedding_forward<T>(node.kernel()->values(), view.ids, rows, out); },
+      [&](const Concatenate& concatenate) {
+        ops::write_columns(x, concatenate.first_columns[view.operand], rows, out);
+      },
+      [&](const Merge& merge) { ops::merge(merge.function, x, view.other, rows, out); },
+      [&](const Dot&) { ops::dot(x, view.other, rows, out); },
+      [&](const Rearrange<T>& rearrange) {
+        rearrange.rearrangement->forward(x, samples_of(rows, node.shape.rows), out);
+      },
+      [&](const GlobalPooling& global) { ops::pool(global.pooling, global.pooled, x, rows, out); });
 }
 
-template <class T> void forward(const Layer<T>& layer, const LayerView<T>& view, Block block) {
+template <class T> void forward(const Node<T>& node, const NodeView<T>& view, Block block) {
   const RowRange rows = rows_of(block);
   visit(
-      layer,
+      node,
       [&](const Dropout& dropout) {
         const PanelView<T> mask{view.saved_for_backward, view.x.rows, view.x.columns};
         ops::dropout_forward<T>(view.x, dropout.rate, {dropout.random->seed, view.step}, rows, mask, view.out);
@@ -119,26 +136,26 @@ template <class T> void forward(const Layer<T>& layer, const LayerView<T>& view,
         ops::add_noise<T>(view.x, noise.deviation, {noise.random->seed, view.step}, rows, view.out);
       },
       [&](const BatchNormalization<T>& normalization) {
-        if (!layer.uses_batch_statistics()) return infer<T>(layer, view.x, block, view.out);
-        ops::batch_normalization_forward<T>(view.x, static_cast<T>(normalization.epsilon), affine(layer), block,
+        if (!node.uses_batch_statistics()) return infer<T>(node, view, block);
+        ops::batch_normalization_forward<T>(view.x, static_cast<T>(normalization.epsilon), affine(node), block,
                                             column_moments(view), column_variance(view), view.out);
       },
       [&](const LayerNormalization& normalization) {
-        ops::layer_normalization_forward<T>(view.x, static_cast<T>(normalization.epsilon), affine(layer), rows,
+        ops::layer_normalization_forward<T>(view.x, static_cast<T>(normalization.epsilon), affine(node), rows,
                                             row_moments(view, rows.first), view.out);
       },
-      [&](const auto&) { infer<T>(layer, view.x, block, view.out); });
+      [&](const auto&) { infer<T>(node, view, block); });
 }
 
-template <class T> void backward(const Layer<T>& layer, const LayerView<T>& view, const T* relu_mask, Block block) {
+template <class T> void backward(const Node<T>& node, const NodeView<T>& view, const T* relu_mask, Block block) {
   const PanelView<const T> grad = view.grad;
   const PanelView<T> grad_input = view.grad_input;
   const RowRange rows = rows_of(block);
-  const T* gamma = data_of(layer.kernel());
+  const T* gamma = data_of(node.kernel());
   visit(
-      layer,
+      node,
       [&](const Dense&) {
-        ops::dense_backward_input<T>(grad, layer.kernel()->values(), relu_mask, block, view.scratch, grad_input);
+        ops::dense_backward_input<T>(grad, node.kernel()->values(), relu_mask, block, view.scratch, grad_input);
       },
       [&](const ops::Activation<T>& activation) {
         ops::activation_backward<T>(activation, grad, view.x, view.out, rows, grad_input);
@@ -153,7 +170,7 @@ template <class T> void backward(const Layer<T>& layer, const LayerView<T>& view
       [&](const GaussianNoise&) { copy(grad, block, grad_input); },
       [&](const Parameters&) { copy(grad, block, grad_input); },
       [&](const BatchNormalization<T>& normalization) {
-        if (layer.uses_batch_statistics()) {
+        if (node.uses_batch_statistics()) {
           ops::batch_normalization_backward<T>(grad, view.x, column_moments(view), gamma, block, grad_input);
         } else {
           ops::standardize_backward<T>(grad, data_of(normalization.variance), static_cast<T>(normalization.epsilon),
@@ -162,29 +179,47 @@ template <class T> void backward(const Layer<T>& layer, const LayerView<T>& view
       },
       [&](const LayerNormalization&) {
         ops::layer_normalization_backward<T>(grad, view.x, row_moments(view, rows.first), gamma, rows, grad_input);
+      },
+      [&](const Embedding&) {}, // ids have no gradient
+      [&](const Concatenate& concatenate) {
+        ops::read_columns(grad, concatenate.first_columns[view.operand], rows, grad_input);
+      },
+      [&](const Merge& merge) {
+        const bool is_second = view.operand == 1;
+        ops::merge_backward(merge.function, view.operand, grad, is_second ? view.other : view.x,
+                            is_second ? view.x : view.other, rows, grad_input);
+      },
+      [&](const Dot&) { ops::dot_backward(grad, view.other, rows, grad_input); },
+      [&](const Rearrange<T>& rearrange) {
+        rearrange.rearrangement->backward(grad, samples_of(rows, rearrange.rearrangement->from().rows), grad_input);
+      },
+      [&](const GlobalPooling& global) {
+        ops::pool_backward<T>(global.pooling, global.pooled, grad, view.x, view.out, samples_of(rows, global.pooled),
+                              grad_input);
       });
 }
 
 template <class T>
-void variable_gradient(const Layer<T>& layer, const LayerView<T>& view, std::size_t variable, Block block,
+void variable_gradient(const Node<T>& node, const NodeView<T>& view, std::size_t variable, Block block,
                        const ops::Prefetch<T>& prefetch, T* out, Index stride) {
   const PanelView<const T> grad = view.grad;
   const Index first = block.first_panel, last = block.last_panel;
   if (variable == 1) return ops::dense_backward_bias<T>(grad, first, last, out);
   visit(
-      layer, [&](const Dense&) { ops::dense_backward_kernel<T>(view.x, grad, block, prefetch, out, stride); },
+      node, [&](const Dense&) { ops::dense_backward_kernel<T>(view.x, grad, block, prefetch, out, stride); },
       [&](const BatchNormalization<T>&) {
         ops::batch_normalization_gradient<T>(grad, view.x, column_moments(view), first, last, out);
       },
       [&](const LayerNormalization&) {
         ops::layer_normalization_gradient<T>(grad, view.x, row_moments(view), first, last, out);
       },
+      [&](const Embedding&) { ops::embedding_backward<T>(grad, *view.sorted_ids, block, out, stride); },
       [](const auto&) {});
 }
 
-template <class T> void update_moving_statistics(const Layer<T>& layer, const LayerView<T>& view) {
-  if (!layer.uses_batch_statistics()) return;
-  const auto& normalization = std::get<BatchNormalization<T>>(layer.function);
+template <class T> void update_moving_statistics(const Node<T>& node, const NodeView<T>& view) {
+  if (!node.uses_batch_statistics()) return;
+  const auto& normalization = std::get<BatchNormalization<T>>(node.function);
   const auto move = [&](Variable<T>& moving, const T* batch) {
     const T rest = static_cast<T>(1 - normalization.momentum);
     kernels::table<T>().average(moving.values().stride() * moving.values().panels(), batch, rest, moving.values().data);
@@ -194,14 +229,14 @@ template <class T> void update_moving_statistics(const Layer<T>& layer, const La
 }
 
 #define CNET_INSTANTIATE(T)                                                                                            \
-  template struct Layer<T>;                                                                                            \
-  template Index saved_size(const Layer<T>&, Index);                                                                   \
-  template void infer(const Layer<T>&, PanelView<const T>, Block, PanelView<T>);                                       \
-  template void forward(const Layer<T>&, const LayerView<T>&, Block);                                                  \
-  template void backward(const Layer<T>&, const LayerView<T>&, const T*, Block);                                       \
-  template void variable_gradient(const Layer<T>&, const LayerView<T>&, std::size_t, Block, const ops::Prefetch<T>&,   \
-                                  T*, Index);                                                                          \
-  template void update_moving_statistics(const Layer<T>&, const LayerView<T>&);
+  template struct Node<T>;                                                                                             \
+  template Index saved_size(const Node<T>&, Index);                                                                    \
+  template void infer(const Node<T>&, const ForwardView<T>&, Block);                                                   \
+  template void forward(const Node<T>&, const NodeView<T>&, Block);                                                    \
+  template void backward(const Node<T>&, const NodeView<T>&, const T*, Block);                                         \
+  template void variable_gradient(const Node<T>&, const NodeView<T>&, std::size_t, Block, const ops::Prefetch<T>&, T*, \
+                                  Index);                                                                              \
+  template void update_moving_statistics(const Node<T>&, const NodeView<T>&);
 CNET_INSTANTIATE(float)
 CNET_INSTANTIATE(double)
 #undef CNET_INSTANTIATE

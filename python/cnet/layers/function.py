@@ -1,0 +1,317 @@
+"""Functions made of layers: a graph of calls, split into networks of the engine and single calls in Python.
+
+A tape records one operation for each network, with the engine's gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+
+from .. import _core
+from .._data import Array, FloatArray, as_ids
+from .._tapes import is_explicitly_watched
+from .._typing import Shape
+from .batch_shapes import sample_size, sample_sizes
+
+if TYPE_CHECKING:
+    from ..autodiff.network import NetworkOperation
+    from .weight import Weight
+
+__all__ = ["Call", "Function"]
+
+
+# Samples per block in prediction.
+PREDICTION_BLOCK = 8192
+
+
+class Computable(Protocol):
+    """The part of `Layer` that a function uses."""
+
+    name: str
+    dtype: str
+    weights: list[Weight]
+    only_in_training: bool
+    takes_ids: bool
+    passes_ids: bool
+
+    def compute_output_shape(self, input_shape: Any) -> Shape: ...
+
+    def python_function(self, *, training: bool) -> Callable[[Any], Any] | None: ...
+
+    def add_to(self, network: Any, x: Any, shape: Any, *, trainable: bool = True) -> int: ...
+
+
+class Call(NamedTuple):
+    """A call of a layer.
+
+    Attributes
+    ----------
+    layer : Layer
+    operands : tuple of int
+        The values that it takes: the inputs of the function are the first, the results of the calls follow.
+    takes_list : bool
+        Whether the layer takes its operands as a list.
+    """
+
+    layer: Computable
+    operands: tuple[int, ...]
+    takes_list: bool = False
+
+    def arguments(self, values: Any) -> Any:
+        """Return the layer's argument, given all values."""
+        several = [values[operand] for operand in self.operands]
+        return several if self.takes_list else several[0]
+
+
+class Function:
+    """Calls of built layers, from inputs to outputs.
+
+    The engine computes as much of it at a time as it can: a call in Python separates what it reads from what reads
+    it.
+
+    Parameters
+    ----------
+    input_shapes : sequence of tuple
+        (None, …) for each input.
+    calls : sequence of Call
+        In topological order.
+    outputs : sequence of int
+        The values that are the result.
+    trainable : set of Layer
+        The layers whose weights are trained.
+    dtype : str
+    training : bool or None
+        Whether the function is for training mode or for prediction; None: a network for both.
+
+    Attributes
+    ----------
+    network
+        The network of the engine, if that computes everything, else None.
+    """
+
+    def __init__(
+        self,
+        input_shapes: Sequence[Shape],
+        calls: Sequence[Call],
+        outputs: Sequence[int],
+        trainable: AbstractSet[Computable],
+        dtype: str,
+        *,
+        training: bool | None,
+    ) -> None:
+        self.training = training
+        self._shapes = list(input_shapes)
+        inputs = len(input_shapes)
+        same = list(range(inputs))  # for each value, the one that has the same numbers
+        level = [0] * inputs
+        resolved: dict[int, Call] = {}
+        functions: dict[int, Callable[[Any], Any]] = {}
+        for number, call in enumerate(calls, inputs):
+            layer = call.layer
+            self._shapes.append(layer.compute_output_shape(call.arguments(self._shapes)))
+            call = call._replace(operands=tuple(same[operand] for operand in call.operands))
+            function = None
+            if training is not None:
+                function = layer.python_function(training=training)
+            level.append(max(level[operand] for operand in call.operands) + (function is not None))
+            if training is False and layer.only_in_training:
+                same.append(call.operands[0])
+                continue
+            same.append(number)
+            resolved[number] = call
+            if function is not None:
+                functions[number] = function
+        # An input that is an output is converted to a result of its own, ~number.
+        self._outputs = [
+            same[output] if same[output] >= inputs else ~same[output] for output in outputs
+        ]
+        are_ids = _ids(len(same), resolved, set(self._outputs))
+
+        pieces: dict[tuple[int, bool], list[int]] = {}
+        for number in resolved:
+            pieces.setdefault((level[number], number not in functions), []).append(number)
+        if any(output < 0 for output in self._outputs):
+            pieces.setdefault((0, True), [])
+        self._pieces: list[_Network | _PythonCall] = []
+        for (_, in_engine), numbers in sorted(pieces.items()):
+            if not in_engine:
+                self._pieces += [_PythonCall(resolved[n], n, functions[n]) for n in numbers]
+                continue
+            others = [call.operands for n, call in resolved.items() if n not in numbers]
+            wanted = {operand for operands in others for operand in operands} | set(self._outputs)
+            piece = {number: resolved[number] for number in numbers}
+            self._pieces.append(_Network(dtype, self._shapes, piece, wanted, are_ids, trainable))
+
+    @property
+    def network(self) -> Any:
+        (piece,) = self._pieces if len(self._pieces) == 1 else [None]
+        return piece.network if isinstance(piece, _Network) else None
+
+    @property
+    def weights(self) -> list[Weight]:
+        """The weights that are trained, in the engine's order, if there is a `network`."""
+        (piece,) = self._pieces
+        assert isinstance(piece, _Network)
+        return piece.weights
+
+    def engine_arrays(self, x: Sequence[Array]) -> list[Array]:
+        """Return the arrays that `network` takes, from a matrix for each input."""
+        (piece,) = self._pieces
+        assert isinstance(piece, _Network)
+        return piece.arrays(dict(enumerate(x)))
+
+    def predict(
+        self, x: Sequence[Array], on_progress: Callable[..., Any] | None = None
+    ) -> list[FloatArray]:
+        """Return the outputs for samples; all are matrices with a row per sample."""
+        samples = len(x[0])
+        size = samples if self.training else PREDICTION_BLOCK
+        blocks: list[list[FloatArray]] = []
+        for first in range(0, samples, size) if samples else [0]:
+            values: dict[int, Any] = {}
+            for number, array in enumerate(x):
+                rows = array[first : first + size]
+                values[number] = rows.reshape(len(rows), *sample_sizes(self._shapes[number]))
+            for piece in self._pieces:
+                piece.predict(values, training=bool(self.training))
+            outputs = (values[output] for output in self._outputs)
+            blocks.append([np.reshape(rows, (len(rows), -1)) for rows in outputs])
+            if on_progress is not None:
+                on_progress(min(first + size, samples))
+        return (
+            blocks[0]
+            if len(blocks) == 1
+            else [np.concatenate(each) for each in zip(*blocks, strict=True)]
+        )
+
+    def record(self, x: Sequence[Any]) -> list[Any]:
+        """Return the outputs for samples (batch, …) as tensors, recorded on the running tapes."""
+        values: dict[int, Any] = dict(enumerate(x))
+        for piece in self._pieces:
+            piece.record(values)
+        return [values[output] for output in self._outputs]
+
+
+def _ids(count: int, calls: dict[int, Call], outputs: AbstractSet[int]) -> list[bool]:
+    """Return which values are ids: those that only layers like `Embedding` read."""
+    readers: list[list[int]] = [[] for _ in range(count)]
+    for number, call in calls.items():
+        for operand in call.operands:
+            readers[operand].append(number)
+    are_ids = [False] * count
+    for value in reversed(range(count)):
+        takes = [
+            calls[n].layer.takes_ids or (calls[n].layer.passes_ids and are_ids[n])
+            for n in readers[value]
+        ]
+        is_output = bool({value, ~value} & outputs)
+        are_ids[value] = bool(takes) and all(takes) and not is_output
+        if any(takes) and not are_ids[value]:
+            layer = calls[readers[value][takes.index(True)]].layer
+            raise ValueError(
+                f"{type(layer).__name__} '{layer.name}': its ids are read as numbers elsewhere; give it an Input of "
+                "its own"
+            )
+    return are_ids
+
+
+class _Network:
+    """The calls of a function that one network of the engine computes."""
+
+    def __init__(
+        self,
+        dtype: str,
+        shapes: Sequence[Shape],
+        calls: dict[int, Call],
+        wanted: AbstractSet[int],
+        are_ids: Sequence[bool],
+        trainable: AbstractSet[Computable],
+    ) -> None:
+        self._dtype = dtype
+        self._outputs = [n for n in calls if n in wanted] + [n for n in wanted if n < 0]
+        read = {operand for call in calls.values() for operand in call.operands}
+        self._inputs = sorted((read - set(calls)) | {~n for n in self._outputs if n < 0})
+        self._are_ids = [are_ids[number] for number in self._inputs]
+        self.network = network = _core.Network[dtype]()
+        tensors: dict[int, int] = {}
+        for number in self._inputs:
+            add = network.add_ids if are_ids[number] else network.add_input
+            tensors[number] = tensors[~number] = add(sample_size(shapes[number]))
+        weights: dict[Weight, None] = {}
+        self._frozen: list[Weight] = []
+        for number, call in calls.items():
+            learns = call.layer in trainable
+            x, shape = call.arguments(tensors), call.arguments(shapes)
+            tensors[number] = call.layer.add_to(network, x, shape, trainable=learns)
+            learnable = [weight for weight in call.layer.weights if weight.learnable]
+            if learns:
+                weights.update(dict.fromkeys(learnable))
+            else:
+                self._frozen.extend(learnable)
+        self.weights = list(weights)
+        network.finish([tensors[number] for number in self._outputs])
+        self._shapes = [sample_sizes(shapes[max(number, ~number)]) for number in self._outputs]
+        self._name = " → ".join(dict.fromkeys(call.layer.name for call in calls.values()))
+        self._operation: NetworkOperation | None = None
+
+    def arrays(self, values: dict[int, Any]) -> list[Array]:
+        """Return the inputs as matrices, ids as integers."""
+        arrays = []
+        for number, are_ids in zip(self._inputs, self._are_ids, strict=True):
+            array = np.asarray(values[number])
+            array = array if array.ndim == 2 else array.reshape(len(array), -1)
+            arrays.append(as_ids(array, "x") if are_ids else array)
+        return arrays
+
+    def predict(self, values: dict[int, Any], *, training: bool) -> None:
+        """Add the outputs to the values."""
+        arrays, network = self.arrays(values), self.network
+        outputs = network.forward_training(arrays) if training else network.predict(arrays, None)
+        for number, shape, rows in zip(self._outputs, self._shapes, outputs, strict=True):
+            values[number] = rows.reshape(len(rows), *shape)
+
+    def record(self, values: dict[int, Any]) -> None:
+        """Add the outputs to the values, as tensors."""
+        for weight in self._frozen:
+            if is_explicitly_watched(weight):
+                raise NotImplementedError(
+                    f"{weight.path}: gradients by weights of a layer that isn't trainable are not supported"
+                )
+        if self._operation is None:
+            from ..autodiff.network import NetworkOperation
+
+            self._operation = NetworkOperation(
+                self.network, self.weights, self._dtype, self._shapes, self._name, self._are_ids
+            )
+        outputs = self._operation([values[number] for number in self._inputs])
+        values.update(zip(self._outputs, outputs, strict=True))
+
+
+class _PythonCall:
+    """A call that is computed in Python."""
+
+    def __init__(self, call: Call, number: int, function: Callable[[Any], Any]) -> None:
+        self._call, self._number, self._function = call, number, function
+
+    def predict(self, values: dict[int, Any], *, training: bool) -> None:  # noqa: ARG002 # as _Network
+        """Add the result to the values."""
+        dtype = self._call.layer.dtype
+        arrays = {n: np.asarray(values[n]).astype(dtype, copy=False) for n in self._call.operands}
+        values[self._number] = self._function(self._call.arguments(arrays))
+
+    def record(self, values: dict[int, Any]) -> None:
+        """Add the result to the values, as a tensor."""
+        from ..autodiff import cast
+        from ..autodiff.tensor import Tensor
+
+        tensors = {}
+        for number in self._call.operands:
+            x = values[number]
+            tensors[number] = x if type(x) is Tensor else Tensor(x)
+            if tensors[number].dtype != self._call.layer.dtype:
+                tensors[number] = cast(tensors[number], self._call.layer.dtype)
+        values[self._number] = self._function(self._call.arguments(tensors))
