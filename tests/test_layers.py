@@ -133,19 +133,31 @@ def test_the_first_input_builds_a_layer(make: Maker) -> None:
         layer(draw(2, 6))
 
 
+@pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize(
     "layer",
     [
-        layers.Dense(3),
+        layers.Dense(3, "relu"),
         layers.Softmax(),
         layers.Activation("softmax"),
         layers.Activation("log_softmax"),
+        layers.LayerNormalization(),
+        layers.BatchNormalization(),
     ],
 )
-def test_some_layers_accept_only_rows(layer: layers.Layer) -> None:
-    with pytest.raises(ValueError, match=r"input of shape \(batch, \w+\), got \(batch, 4, 3\)"):
-        layer(draw(2, 4, 3))
-    assert not layer.built
+def test_the_last_axis_has_the_features(layer: layers.Layer, *, training: bool) -> None:
+    """Inputs of more axes are rows of features, in a model as well."""
+    x = draw(5, 4, 3)
+    outputs = layer(x, training=training)
+    rows = layer(x.reshape(20, 3), training=training)
+    np.testing.assert_array_equal(outputs.reshape(20, -1), rows)
+    model = cnet.Sequential([layers.Input((4, 3)), layer])
+    np.testing.assert_array_equal(model(x), layer(x))
+    with cnet.autodiff.GradientTape(persistent=True) as tape:
+        losses = [autodiff.reduce_sum(layer(data)[..., 0] ** 2) for data in (x, x.reshape(20, 3))]
+    gradients, of_rows = (tape.gradient(loss, layer.trainable_weights) for loss in losses)
+    for one, other in zip(gradients, of_rows, strict=True):
+        np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-5, atol=1e-6)
 
 
 def test_building_again_keeps_the_weights() -> None:
@@ -241,7 +253,9 @@ def test_units_may_be_a_numpy_integer() -> None:
 
 @pytest.mark.parametrize("shape", [(4,), [4], (np.int64(4),), (2, 3)])
 def test_input(shape: Any) -> None:
-    head = layers.Input(shape)
+    tensor = layers.Input(shape)
+    assert (tensor.shape, tensor.dtype, tensor.ndim) == ((None, *shape), "float32", 1 + len(shape))
+    head = layers.InputLayer(shape)
     assert head.built
     assert head.input_shape == head.output_shape == (None, *shape)
     assert head.weights == []
@@ -333,9 +347,9 @@ def test_flatten_reshape_and_dense_of_one_dimension() -> None:
 
 
 def test_keras_spellings_of_input_shapes() -> None:
+    assert layers.Input(batch_shape=(None, 4)).shape == (None, 4)
     for head in (
-        layers.Input((4,)),
-        layers.Input(batch_shape=(None, 4)),
+        layers.InputLayer((4,)),
         layers.InputLayer(batch_shape=[None, 4]),
         layers.InputLayer(input_shape=(4,)),
     ):

@@ -61,9 +61,9 @@ template <class T> void Trainer<T>::reserve(Index rows, int threads, bool per_th
   std::vector<std::size_t> outputs;
   for (const Head& head : heads_) outputs.push_back(head.output);
   const Index capacity = std::max(rows, workspace_.capacity);
-  GradientFlow<T> flow = std::move(workspace_.gradients.flow);
-  workspace_ = Workspace<T>(network_, outputs, capacity, threads, per_thread_input);
-  workspace_.gradients = GradientBuffers<T>(network_, std::move(flow), capacity);
+  Workspace<T> workspace(network_, outputs, capacity, threads, per_thread_input);
+  workspace.gradients = GradientBuffers<T>(network_, workspace_.gradients.flow, capacity);
+  workspace_ = std::move(workspace); // only now, as memory may run out before
 }
 
 template <class T> int Trainer<T>::threads_for_batch(Index rows, bool training) const {
@@ -109,9 +109,9 @@ std::vector<Stage> Trainer<T>::epoch_stages(Index batch_size, int threads, const
 template <class T> BatchContext<T> Trainer<T>::batch_at(Index first, const Run& run, int rank) {
   const Index number = first / run.batch_size, rows = std::min(run.batch_size, run.data.rows - first);
   const Selection selection{run.order, first};
-  std::vector<double> divisors;
+  std::vector<double>& divisors = workspace_.divisors[static_cast<std::size_t>(rank)];
   for (std::size_t h = 0; h < run.data.y.size(); ++h) {
-    divisors.push_back(loss_divisor(heads_[h].loss, run.data.y[h], selection, rows));
+    divisors[h] = loss_divisor(heads_[h].loss, run.data.y[h], selection, rows);
   }
   ops::Optimizer optimizer;
   if (run.training) {
@@ -120,7 +120,7 @@ template <class T> BatchContext<T> Trainer<T>::batch_at(Index first, const Run& 
     if (!rates.empty()) optimizer.learning_rate = rates[static_cast<std::size_t>(number)];
   }
   const ops::Update<T> update(optimizer, run.steps_before + number + 1);
-  return {network_, workspace_, rows, number, rank, selection, std::move(divisors), update};
+  return {network_, workspace_, rows, number, rank, selection, divisors.data(), update};
 }
 
 template <class T> void Trainer<T>::perform(const Stage& stage, Run& run, const BatchContext<T>& batch, Block block) {
@@ -263,7 +263,6 @@ template <class T> void Trainer<T>::accumulate_metrics(Run& run, const BatchCont
     return;
   }
   Totals& totals = run.totals;
-  totals.heads.resize(run.data.y.size());
   totals.data_loss = 0;
   for (std::size_t h = 0; h < run.data.y.size(); ++h) {
     const double scale = static_cast<double>(batch.rows) / batch.divisors[h];
@@ -325,6 +324,7 @@ template <class T> Totals Trainer<T>::evaluate(const Dataset<T>& data, Index bat
 }
 
 template <class T> Totals Trainer<T>::execute(Run& run) {
+  run.totals.heads.resize(heads_.size());
   const int threads = threads_for_batch(run.batch_size, run.training);
   const std::vector<Stage> stages = epoch_stages(run.batch_size, threads, run.training);
   run.per_thread_input = stages[0].kind != Stage::Kind::input;

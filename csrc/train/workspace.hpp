@@ -60,7 +60,10 @@ template <class T> struct Workspace {
       saved_for_backward.emplace_back(saved_size(node, rows));
       scratch_size = std::max(scratch_size, ops::transposed_size<T>(node.shape.columns));
     }
-    for (int n = 0; n < threads; ++n) scratch.emplace_back(scratch_size);
+    for (int n = 0; n < threads; ++n) {
+      scratch.emplace_back(scratch_size);
+      divisors.emplace_back(heads_.size());
+    }
     for (const Input<T>& input : network.inputs()) {
       const Index ids_size = input.is_ids ? checked_product(capacity, input.columns) : 0;
       ids.emplace_back(ids_size);
@@ -79,7 +82,8 @@ template <class T> struct Workspace {
   std::vector<ops::SortedIds> sorted_ids;
   std::vector<PanelMatrix<T>> outputs; ///< of each node
   std::vector<AlignedBuffer<T>> saved_for_backward;
-  std::vector<AlignedBuffer<T>> scratch; ///< of each thread
+  std::vector<AlignedBuffer<T>> scratch;     ///< of each thread
+  std::vector<std::vector<double>> divisors; ///< of each thread, for each head
   std::vector<HeadBuffers<T>> heads;
   GradientBuffers<T> gradients;
 };
@@ -92,7 +96,7 @@ template <class T> struct BatchContext {
   Index number = 0; ///< of batches before it in the run
   int rank = 0;     ///< of the thread
   Selection selection{nullptr, 0};
-  std::vector<double> divisors{}; ///< of the sum of the losses of each head
+  const double* divisors = nullptr; ///< of the sum of the losses of each head
   ops::Update<T> update{ops::Optimizer{}, 1};
 
   Index rows_of(Index tensor) const { return tensor < 0 ? rows : rows * network.node(tensor).shape.rows; }

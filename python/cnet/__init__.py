@@ -41,13 +41,13 @@ if TYPE_CHECKING:
         utils,
     )
     from .layers import Input
-    from .models import Sequential
+    from .models import Model, Sequential
     from .saving import FormatError
 
 __version__: str = build_info()["version"]
 
 # Where the names that are no modules come from.
-_ORIGINS = {"FormatError": "saving", "Input": "layers", "Sequential": "models"}
+_ORIGINS = {"FormatError": "saving", "Input": "layers", "Model": "models", "Sequential": "models"}
 
 
 if not TYPE_CHECKING:  # which would take every name for one of cnet's
@@ -76,6 +76,7 @@ if hasattr(_sys.modules.get("threadpoolctl"), "register"):
 __all__ = [
     "FormatError",
     "Input",
+    "Model",
     "Sequential",
     "activations",
     "autodiff",

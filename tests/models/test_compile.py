@@ -60,7 +60,8 @@ def test_a_loss_requires_rows_of_classes() -> None:
         ({"metrics": "accuracy"}, TypeError, r"expected a list of metrics, got 'accuracy'"),
         ({"metrics": 5}, TypeError, r"expected a list of metrics, got 5"),
         ({"metrics": ["categorical_accuracy"]}, ValueError, r"is for one-hot labels, the loss for"),
-        ({"loss_weights": [1.0]}, ValueError, r"loss_weights is not supported, .* got \[1.0\]"),
+        ({"loss_weights": [1.0, 2.0]}, TypeError, "loss_weights: expected a number"),
+        ({"loss_weights": {"other": 1.0}}, ValueError, "expected outputs among 'dense"),
         ({"weighted_metrics": ["auk"]}, ValueError, r"metrics: expected one of .*got 'auk'"),
         (
             {"weighted_metrics": "accuracy"},

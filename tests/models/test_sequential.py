@@ -193,8 +193,10 @@ def test_two_inputs_are_refused() -> None:
 
 def test_a_refused_first_layer_changes_nothing() -> None:
     model = Sequential()
-    with pytest.raises(ValueError, match=r"expected input of shape \(batch, features\)"):
-        model.add(layers.Dense(3, input_shape=(2, 2)))
+    with pytest.raises(
+        ValueError, match=r"expected samples of the size of \(3,\), got \(batch, 2, 2\)"
+    ):
+        model.add(layers.Reshape((3,), input_shape=(2, 2)))
     model.add(layers.Dense(3, input_shape=(4,)))
     assert model.input_shape == (None, 4)
 

@@ -110,11 +110,7 @@ class NetworkOperation:
 
     def _probabilities(self, logits: Tensor) -> Tensor:
         """Return the softmax of an output, recorded."""
-        rows = (
-            logits.value
-            if logits.value.ndim == 2
-            else logits.value.reshape(-1, logits.value.shape[-1])
-        )
+        rows = np.ascontiguousarray(logits.value.reshape(-1, logits.value.shape[-1]))
         probabilities = Tensor(_core.softmax(rows, None).reshape(logits.value.shape))
         probabilities.logits = logits
         operation = softmax.operation  # type: ignore[attr-defined] # set by the decorator

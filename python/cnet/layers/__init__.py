@@ -8,9 +8,29 @@ from .._absent import absent
 from .activation import ELU, Activation, LeakyReLU, ReLU, Softmax
 from .core import Layer
 from .dense import Dense
+from .embedding import Embedding, GlobalAveragePooling1D, GlobalMaxPooling1D
 from .input_layer import Input, InputLayer
 from .lambda_layer import Lambda
+from .merging import (
+    Add,
+    Average,
+    Concatenate,
+    Dot,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+    add,
+    average,
+    concatenate,
+    dot,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
+)
 from .normalization import BatchNormalization, LayerNormalization
+from .operation import Operation as _Operation  # noqa: F401 # sets what symbolic tensors apply
 from .preprocessing import Normalization, Rescaling
 from .regularization import Dropout, GaussianNoise
 from .serialization import deserialize, serialize
@@ -20,25 +40,44 @@ from .weight import Weight
 __all__ = [
     "ELU",
     "Activation",
+    "Add",
+    "Average",
     "BatchNormalization",
+    "Concatenate",
     "Dense",
+    "Dot",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GaussianNoise",
+    "GlobalAveragePooling1D",
+    "GlobalMaxPooling1D",
     "Input",
     "InputLayer",
     "Lambda",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
+    "Maximum",
+    "Minimum",
+    "Multiply",
     "Normalization",
     "ReLU",
     "Rescaling",
     "Reshape",
     "Softmax",
+    "Subtract",
     "Weight",
+    "add",
+    "average",
+    "concatenate",
     "deserialize",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
     "serialize",
+    "subtract",
 ]
 
 

@@ -6,10 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import activations
-from .._data import as_number, shape_text
-from .._elementwise import add_activation, is_rowwise, unwrapped
-from .._typing import Shape
-from .core import Layer, LayerOptions, features
+from .._data import as_number
+from .._elementwise import add_activation, is_rowwise
+from .core import Layer, LayerOptions
+from .function import features
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -43,14 +43,6 @@ class Activation(Layer):
     ) -> None:
         super().__init__(**options)
         self.activation = activations.get(activation)
-
-    def _make_weights(self, input_shape: Shape) -> None:
-        if is_rowwise(self.activation) and len(input_shape) != 2:
-            function = unwrapped(self.activation).__name__
-            raise ValueError(
-                f"{type(self).__name__} '{self.name}': {function} expects input of shape "
-                f"(batch, classes), got {shape_text(input_shape)}"
-            )
 
     def add_to(self, network: Any, x: Any, shape: Any, *, trainable: bool = True) -> int:  # noqa: ARG002 # from Layer
         if is_rowwise(self.activation):

@@ -28,11 +28,12 @@ from .._tapes import is_recorded
 from .._tracebacks import brief_traceback
 from .._typing import Shape
 from ..config import standardize_dtype
-from .batch_shapes import as_batch_shape, check_shape, sample_size
+from .batch_shapes import as_batch_shape, check_shape, sample_size, sample_sizes
 from .function import Call, Function
+from .symbolic import Node, Spec, has_symbolic, operands_of, record
 from .weight import HasWeights, Weight
 
-__all__ = ["Layer", "LayerOptions", "expect_features", "features", "with_shape"]
+__all__ = ["Layer", "LayerOptions"]
 
 
 # Two threads may call a layer that is not built.
@@ -90,6 +91,8 @@ class Layer(Configurable, HasWeights):
     only_in_training = False
     #: True if the layer, once built, accepts only inputs of that shape, as layers with weights do.
     has_one_shape = False
+    #: True if the layer takes a list of inputs.
+    takes_list = False
     #: True if the layer reads ids: integers that name rows of a table.
     takes_ids = False
     #: True if the layer returns its numbers unchanged, so that they may be ids.
@@ -126,15 +129,22 @@ class Layer(Configurable, HasWeights):
             else as_text(f"{type(self).__name__}: name", name)
         )
         self.trainable = bool(trainable)
-        self.dtype = standardize_dtype(dtype, type(self).__name__)
+        self.dtype = self._checked_dtype(dtype)
         self.sample_shape = None if input_shape is None else check_shape(input_shape, self.name)
-        self.input_shape: Shape | None = None
+        # The first shape that it was built for; a list of them for a layer that takes a list.
+        self.input_shape: Any = None
         self.weights: list[Weight] = []
         self._parents: weakref.WeakSet[Any] = weakref.WeakSet()
+        # Its calls with symbolic tensors.
+        self._nodes: list[Node] = []
+
+    def _checked_dtype(self, dtype: Any) -> str:
+        """Return the dtype for an argument of the constructor; raise for one that is not supported."""
+        return standardize_dtype(dtype, type(self).__name__)
 
     @property
     def _state(self) -> frozenset[str]:
-        return frozenset({"input_shape", "weights", "_parents"})
+        return frozenset({"input_shape", "weights", "_parents", "_nodes"})
 
     @property
     def built(self) -> bool:
@@ -142,7 +152,7 @@ class Layer(Configurable, HasWeights):
         return self.input_shape is not None
 
     @brief_traceback
-    def build(self, input_shape: Shape) -> None:
+    def build(self, input_shape: Any) -> None:
         """Create the weights for inputs of `input_shape`, (None, …), unless they exist.
 
         Raises
@@ -160,15 +170,19 @@ class Layer(Configurable, HasWeights):
                     self.weights = []
                     raise
                 self.input_shape = input_shape
-        if self.input_shape != input_shape:
+        if self.input_shape != input_shape and not self._fits(input_shape):
             raise ValueError(
                 f"{type(self).__name__} '{self.name}': expected input of shape "
                 f"{shape_text(self.input_shape or ())}, got {shape_text(input_shape)}"
             )
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
+    def _fits(self, input_shape: Shape) -> bool:
+        """Whether a layer with one shape, built for another one, accepts this one as well: its features are as many."""
+        return bool(self.input_shape[-1] == input_shape[-1])
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
         """Return the shape of the output, (None, …), for inputs of `input_shape`."""
-        return input_shape
+        return input_shape  # type: ignore[no-any-return] # a shape
 
     @property
     def output_shape(self) -> Shape:
@@ -202,7 +216,7 @@ class Layer(Configurable, HasWeights):
         return weight
 
     @brief_traceback
-    def __call__(self, x: Any, training: bool | None = None) -> FloatArray:
+    def __call__(self, x: Any, training: bool | None = None) -> Any:
         """Return the output for samples `x`, building the layer first if necessary.
 
         Parameters
@@ -214,12 +228,16 @@ class Layer(Configurable, HasWeights):
             Whether to run in training mode: `Dropout` and `GaussianNoise` change the input, and
             `BatchNormalization` uses the batch's statistics and updates the moving ones.
         """
+        if has_symbolic(x):
+            return self._symbolic(x)
         training = bool(training)
+        if self.takes_list:
+            return self._merged(x, training=training)
         is_one_dimensional = _is_one_dimensional(x)
         if is_one_dimensional and self.keeps_shape:
             from ..autodiff import reshape  # for arrays and tensors
 
-            return reshape(self(reshape(x, (1, -1)), training), -1)  # type: ignore[no-any-return] # as x
+            return reshape(self(reshape(x, (1, -1)), training), -1)
         call = f"{type(self).__name__} '{self.name}'"
         samples = as_samples(x, call)
         if is_one_dimensional and self.has_one_shape:
@@ -231,8 +249,83 @@ class Layer(Configurable, HasWeights):
             self.build(shape)
         if is_recorded(x):
             inputs = x.__tensor__() if hasattr(type(x), "__tensor__") else samples
-            return self._function(shape, training=training).record([inputs])[0]  # type: ignore[no-any-return] # a tensor
+            return self._function(shape, training=training).record([inputs])[0]
         return self._outputs(samples, shape, training=training)
+
+    def _symbolic(self, x: Any) -> Any:
+        """Return the symbolic result for symbolic tensors."""
+        call = f"{type(self).__name__} '{self.name}'"
+        operands = operands_of(call, x)
+        if self.takes_list:
+            if not isinstance(x, (list, tuple)):
+                raise TypeError(f"{call}: expected a list of inputs, got one symbolic tensor")
+            shape: Any = [operand.shape for operand in operands]
+        else:
+            if len(operands) != 1:
+                raise TypeError(f"{call}: expected one input, got {len(operands)}")
+            x, shape = operands[0], operands[0].shape
+        self.build(shape)
+        return record(self, x, Spec(self.compute_output_shape(shape), self.dtype))
+
+    def _merged(self, x: Any, *, training: bool) -> Any:
+        """Return the output for a list of samples."""
+        call = f"{type(self).__name__} '{self.name}'"
+        if not isinstance(x, (list, tuple)):
+            raise TypeError(f"{call}: expected a list of inputs, got {type(x).__name__}")
+        arrays = [as_samples(each, f"{call}: input {n}") for n, each in enumerate(x)]
+        shapes = [(None, *array.shape[1:]) for array in arrays]
+        if len({len(array) for array in arrays}) > 1:
+            counts = ", ".join(str(len(array)) for array in arrays)
+            raise ValueError(f"{call}: expected inputs with as many samples, got {counts}")
+        self.build(shapes)
+        trainable = {self} if self.trainable else set()
+        calls = [Call(self, tuple(range(len(arrays))), takes_list=True)]
+        function = Function(
+            shapes, calls, [len(arrays)], trainable, self.dtype, training=training or None
+        )
+        if any(map(is_recorded, x)):
+            function = Function(
+                shapes, calls, [len(arrays)], trainable, self.dtype, training=training
+            )
+            return function.record(
+                [
+                    each.__tensor__() if hasattr(type(each), "__tensor__") else array
+                    for each, array in zip(x, arrays, strict=True)
+                ]
+            )[0]
+        rows = [
+            array.reshape(len(array), sample_size(shape))
+            for array, shape in zip(arrays, shapes, strict=True)
+        ]
+        (outputs,) = function.predict(rows)
+        return outputs.reshape(len(rows[0]), *sample_sizes(self.compute_output_shape(shapes)))
+
+    @property
+    def input(self) -> Any:
+        """The symbolic tensors that the layer was called with.
+
+        Raises
+        ------
+        AttributeError
+            If it was called with none, or several times.
+        """
+        return self._only_node("input").arguments
+
+    @property
+    def output(self) -> Any:
+        """The symbolic result of the layer; raises as `input`."""
+        return self._only_node("output").outputs
+
+    def _only_node(self, attribute: str) -> Node:
+        if not self._nodes:
+            for parent in list(self._parents):
+                parent._record_layers()
+        if len(self._nodes) != 1:
+            raise AttributeError(
+                f"{type(self).__name__} '{self.name}': {attribute}: the layer was called with symbolic tensors "
+                f"{len(self._nodes)} times; keep the result of the call that is meant"
+            )
+        return self._nodes[0]
 
     def _outputs(self, samples: Array, shape: Shape, *, training: bool) -> FloatArray:
         output_shape = (len(samples), *self.compute_output_shape(shape)[1:])
@@ -249,7 +342,7 @@ class Layer(Configurable, HasWeights):
     def __getstate__(self) -> dict[str, Any]:
         # For pickle and copy: the weights, which are the engine's objects, as arrays.
         state = {name: value for name, value in vars(self).items() if not isinstance(value, Weight)}
-        return state | {"weights": self.get_weights(), "_parents": None}
+        return state | {"weights": self.get_weights(), "_parents": None, "_nodes": []}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, _parents=weakref.WeakSet())
@@ -336,27 +429,3 @@ def _is_one_dimensional(x: Any) -> bool:
     if isinstance(x, (list, tuple)):
         return len(x) > 0 and np.isscalar(x[0])
     return getattr(x, "ndim", 0) == 1 and len(x) > 0
-
-
-def with_shape(network: Any, x: int, rows: int, columns: int) -> int:
-    """Return a tensor of a network with its numbers in a matrix of this shape for each sample."""
-    if network.shape(x) == (rows, columns):
-        return x
-    order = np.arange(rows * columns, dtype=np.int64)
-    return network.add_rearrangement("reshape", x, order, rows, columns)  # type: ignore[no-any-return] # an int
-
-
-def features(network: Any, x: int, shape: Shape) -> int:
-    """Return a tensor of a network with a row for each of its vectors of features, the last axis of its shape."""
-    columns = shape[-1] or 0
-    return with_shape(network, x, sample_size(shape) // max(columns, 1), columns)
-
-
-def expect_features(layer: Layer, input_shape: Shape) -> int:
-    """Return the number of features of a batch shape; raise unless it is (batch, features)."""
-    if len(input_shape) != 2 or input_shape[1] is None:
-        raise ValueError(
-            f"{type(layer).__name__} '{layer.name}': expected input of shape (batch, features), got "
-            f"{shape_text(input_shape)}; add layers.Flatten() before it"
-        )
-    return input_shape[1]

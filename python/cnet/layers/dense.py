@@ -11,7 +11,8 @@ from .._data import FloatArray, as_count, require_default
 from .._elementwise import add_activation
 from .._typing import Shape
 from .batch_shapes import as_batch_shape
-from .core import Layer, LayerOptions, expect_features, features
+from .core import Layer, LayerOptions
+from .function import features
 from .weight import Weight
 
 if TYPE_CHECKING:
@@ -48,8 +49,7 @@ class Dense(Layer):
 
     Notes
     -----
-    The input is (batch, features), the output (batch, units). Inputs of more dimensions, which Keras
-    multiplies along the last, raise `ValueError`; add a `Flatten` before.
+    The input is (batch, …, features), the output (batch, …, units): each vector of features is a row.
 
     Examples
     --------
@@ -95,7 +95,7 @@ class Dense(Layer):
         )
 
     def _make_weights(self, input_shape: Shape) -> None:
-        shape = (expect_features(self, input_shape), self.units)
+        shape = (input_shape[-1] or 0, self.units)
         self.add_weight(
             "kernel",
             shape,

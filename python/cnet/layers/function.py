@@ -5,6 +5,7 @@ A tape records one operation for each network, with the engine's gradient.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from ..autodiff.network import NetworkOperation
     from .weight import Weight
 
-__all__ = ["Call", "Function"]
+__all__ = ["Call", "Function", "features", "with_shape"]
 
 
 # Samples per block in prediction.
@@ -179,7 +180,9 @@ class Function:
             for piece in self._pieces:
                 piece.predict(values, training=bool(self.training))
             outputs = (values[output] for output in self._outputs)
-            blocks.append([np.reshape(rows, (len(rows), -1)) for rows in outputs])
+            blocks.append(
+                [np.reshape(rows, (len(rows), math.prod(rows.shape[1:]))) for rows in outputs]
+            )
             if on_progress is not None:
                 on_progress(min(first + size, samples))
         return (
@@ -253,8 +256,14 @@ class _Network:
             else:
                 self._frozen.extend(learnable)
         self.weights = list(weights)
-        network.finish([tensors[number] for number in self._outputs])
-        self._shapes = [sample_sizes(shapes[max(number, ~number)]) for number in self._outputs]
+        output_shapes = [shapes[max(number, ~number)] for number in self._outputs]
+        self._shapes = [sample_sizes(shape) for shape in output_shapes]
+        network.finish(
+            [
+                with_shape(network, tensors[number], 1, sample_size(shape))
+                for number, shape in zip(self._outputs, output_shapes, strict=True)
+            ]
+        )
         self._name = " → ".join(dict.fromkeys(call.layer.name for call in calls.values()))
         self._operation: NetworkOperation | None = None
 
@@ -263,7 +272,8 @@ class _Network:
         arrays = []
         for number, are_ids in zip(self._inputs, self._are_ids, strict=True):
             array = np.asarray(values[number])
-            array = array if array.ndim == 2 else array.reshape(len(array), -1)
+            if array.ndim != 2:
+                array = array.reshape(len(array), math.prod(array.shape[1:]))
             arrays.append(as_ids(array, "x") if are_ids else array)
         return arrays
 
@@ -315,3 +325,17 @@ class _PythonCall:
             if tensors[number].dtype != self._call.layer.dtype:
                 tensors[number] = cast(tensors[number], self._call.layer.dtype)
         values[self._number] = self._function(self._call.arguments(tensors))
+
+
+def with_shape(network: Any, x: int, rows: int, columns: int) -> int:
+    """Return a tensor of a network with its numbers in a matrix of this shape for each sample."""
+    if network.shape(x) == (rows, columns):
+        return x
+    order = np.arange(rows * columns, dtype=np.int64)
+    return network.add_rearrangement("reshape", x, order, rows, columns)  # type: ignore[no-any-return] # an int
+
+
+def features(network: Any, x: int, shape: Shape) -> int:
+    """Return a tensor of a network with a row for each of its vectors of features, the last axis of its shape."""
+    columns = shape[-1] or 0
+    return with_shape(network, x, sample_size(shape) // max(columns, 1), columns)

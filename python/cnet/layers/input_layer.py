@@ -6,10 +6,18 @@ from typing import Any
 
 from .._data import as_text, require_default
 from .._errors import short_repr
+from .._typing import Shape
 from .batch_shapes import check_shape
 from .core import Layer
+from .symbolic import Spec, SymbolicTensor, record
 
 __all__ = ["Input", "InputLayer"]
+
+
+# The dtypes of data that are no floats; any numbers are accepted where numbers are expected.
+_INTEGERS = frozenset(
+    {"bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))}
+)
 
 
 class InputLayer(Layer):
@@ -17,6 +25,14 @@ class InputLayer(Layer):
 
     has_one_shape = True
     passes_ids = True
+
+    def _checked_dtype(self, dtype: Any) -> str:
+        if isinstance(dtype, str) and dtype in _INTEGERS:
+            return dtype
+        return super()._checked_dtype(dtype)
+
+    def _fits(self, input_shape: Shape) -> bool:
+        return bool(self.input_shape == input_shape)
 
     def __init__(
         self,
@@ -41,6 +57,7 @@ class InputLayer(Layer):
         sample_shape = check_shape(shape, "Input" if name is None else as_text("Input: name", name))
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=sample_shape)
         self.build((None, *sample_shape))
+        record(self, [], Spec((None, *sample_shape), self.dtype))
 
     def add_to(self, network: Any, x: Any, shape: Any, *, trainable: bool = True) -> int:  # noqa: ARG002 # from Layer
         return x  # type: ignore[no-any-return] # an int
@@ -56,8 +73,8 @@ def Input(
     name: str | None = None,
     tensor: None = None,
     optional: bool = False,
-) -> InputLayer:
-    """Return an `InputLayer`, the first layer of a model.
+) -> SymbolicTensor:
+    """Return a symbolic tensor for the samples of a model; as the first layer of a `Sequential` it gives their shape.
 
     Parameters
     ----------
@@ -65,7 +82,9 @@ def Input(
         Shape of one sample.
     batch_shape : tuple, optional
         The same with a leading None, such as (None, 4).
-    dtype, name : str, optional
+    dtype : str, optional
+        Default: `cnet.config.floatx()`. Also "int32" and the like, for ids: see `Embedding`.
+    name : str, optional
         See `Layer`.
     batch_size, sparse, ragged, tensor, optional
         Not supported; must have their defaults. Models accept batches of any size.
@@ -82,7 +101,10 @@ def Input(
     >>> model.output_shape
     (None, 3)
     """
-    return InputLayer(shape, batch_size, dtype, sparse, ragged, batch_shape, tensor, optional, name)
+    layer = InputLayer(
+        shape, batch_size, dtype, sparse, ragged, batch_shape, tensor, optional, name
+    )
+    return layer.output  # type: ignore[no-any-return] # a symbolic tensor
 
 
 def _only_shape(shape: Any, input_shape: Any, batch_shape: Any) -> Any:

@@ -11,7 +11,8 @@ from .. import constraints, initializers, regularizers
 from .._data import FloatArray, as_fraction, as_number, require_default
 from .._errors import short_repr
 from .._typing import Shape
-from .core import Layer, LayerOptions, expect_features, features
+from .core import Layer, LayerOptions
+from .function import features
 from .weight import Weight
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class _Affine(Layer):
         return next((weight for weight in self.weights if weight.name == name), None)
 
     def _make_weights(self, input_shape: Shape) -> None:
-        shape = (expect_features(self, input_shape),)
+        shape = (input_shape[-1] or 0,)
         if self.scale:
             self.add_weight(
                 "gamma",
@@ -119,7 +120,7 @@ class BatchNormalization(_Affine):
     Raises
     ------
     TypeError, ValueError
-        If an argument is invalid or, when built, the input is not (batch, features).
+        If an argument is invalid.
 
     References
     ----------
@@ -184,7 +185,7 @@ class BatchNormalization(_Affine):
 
     def _make_weights(self, input_shape: Shape) -> None:
         super()._make_weights(input_shape)
-        shape = (expect_features(self, input_shape),)
+        shape = (input_shape[-1] or 0,)
         self.add_weight("moving_mean", shape, self.moving_mean_initializer, trainable=False)
         self.add_weight("moving_variance", shape, self.moving_variance_initializer, trainable=False)
 
@@ -216,8 +217,9 @@ class BatchNormalization(_Affine):
         weights = [weight for weight in (self.gamma, self.beta) if weight is not None]
 
         def vjp(gradient: FloatArray) -> list[FloatArray]:
-            grad_gamma = (gradient * (x.value - mean) * inverse).sum(axis=0)
-            grad_weights = {self.gamma: grad_gamma, self.beta: gradient.sum(axis=0)}
+            axes = tuple(range(gradient.ndim - 1))
+            grad_gamma = (gradient * (x.value - mean) * inverse).sum(axis=axes)
+            grad_weights = {self.gamma: grad_gamma, self.beta: gradient.sum(axis=axes)}
             return [gradient * gamma * inverse, *(grad_weights[weight] for weight in weights)]
 
         outputs = Tensor(self._outputs(x.value, shape, training=False))
@@ -255,7 +257,7 @@ class LayerNormalization(_Affine):
     Raises
     ------
     TypeError, ValueError
-        If an argument is invalid or, when built, the input is not (batch, features).
+        If an argument is invalid.
 
     References
     ----------

@@ -24,7 +24,8 @@ from .._errors import short_repr
 from .._tracebacks import brief_traceback
 from .._typing import Shape
 from .batch_shapes import sample_size, sample_sizes
-from .core import Layer, LayerOptions, with_shape
+from .core import Layer, LayerOptions
+from .function import with_shape
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

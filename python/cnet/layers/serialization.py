@@ -7,7 +7,17 @@ from typing import Any
 
 from .._errors import short_repr
 from .._serialization import find_class
-from . import activation, dense, input_layer, normalization, preprocessing, regularization, shape
+from . import (
+    activation,
+    dense,
+    embedding,
+    input_layer,
+    merging,
+    normalization,
+    preprocessing,
+    regularization,
+    shape,
+)
 from .core import Layer
 
 __all__ = ["deserialize", "serialize"]
@@ -42,7 +52,10 @@ def deserialize(
     >>> layers.deserialize({"class_name": "Dense", "config": {"units": 3, "name": "top"}})
     <Dense name=top, built=False>
     """
-    modules = (activation, dense, input_layer, normalization, preprocessing, regularization, shape)
+    modules = (
+        *(activation, dense, embedding, input_layer, merging, normalization, preprocessing),
+        *(regularization, shape),
+    )
     known = {name: getattr(module, name) for module in modules for name in module.__all__}
     layers = {
         name: value

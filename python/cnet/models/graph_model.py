@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from .._data import Array
-from .._typing import Shape
+from .._data import Array, shape_text
 from .._updates import parameters
 from ..config import floatx
-from ..layers import Layer
+from ..layers import InputLayer, Layer
 from ..layers.function import Call, Function
+from ..layers.symbolic import Spec, operands_of, record
 from .model import Model
 
-__all__ = ["Graph", "GraphModel"]
+__all__ = ["Calls", "GraphModel"]
 
 
-class Graph(NamedTuple):
-    """The layers of a model as calls: see `cnet.layers.function.Function`."""
+class Calls:
+    """The calls of layers of a function with some inputs; models stand for the calls of their layers."""
 
-    input_shapes: Sequence[Shape]
-    calls: Sequence[Call]
-    outputs: Sequence[int]
+    def __init__(self, inputs: int) -> None:
+        self.calls: list[Call] = []
+        self._inputs = inputs
+        self._counts: dict[Any, int] = {}
+
+    def add(self, callee: Any, operands: Sequence[int], *, takes_list: bool = False) -> list[int]:
+        """Add a call of a layer or a model; return the values of its results."""
+        if isinstance(callee, GraphModel):
+            return callee._add_calls(operands, self)
+        number = self._counts.get(callee, 0)
+        self._counts[callee] = number + 1
+        layer = callee.occurrence(number) if number else callee
+        self.calls.append(Call(layer, tuple(operands), takes_list))
+        return [self._inputs + len(self.calls) - 1]
 
 
 class GraphModel(Model):
-    """Base of the models whose layers are known: `Sequential`."""
+    """Base of the models whose layers are known: `Sequential` and `Functional`."""
 
     _network: Any = None
     # What the network was made of: the function, and the layers that are not trained.
@@ -37,13 +48,29 @@ class GraphModel(Model):
         # Functions for tapes, by `training`, with the layers that were frozen then.
         self._functions: dict[bool, tuple[set[Layer], Function]] = {}
 
-    def _graph(self) -> Graph:
-        """Return the layers as calls, nested models replaced by theirs."""
+    @property
+    def sample_shape(self) -> tuple[int, ...] | None:
+        """Shape of one sample of the only input, None if unknown."""
+        raise NotImplementedError
+
+    def _add_calls(self, operands: Sequence[int], calls: Calls) -> list[int]:
+        """Add the calls of the layers, given the values of the inputs; return those of the outputs."""
         raise NotImplementedError
 
     def _flat_layers(self) -> Iterator[Layer]:
         """Yield the layers, with nested models replaced by theirs."""
-        raise NotImplementedError
+        for layer in self.layers:
+            if isinstance(layer, GraphModel):
+                yield from layer._flat_layers()
+            else:
+                yield layer
+
+    def _models(self) -> Iterator[GraphModel]:
+        """Yield the model and all nested models."""
+        yield self
+        for layer in self.layers:
+            if isinstance(layer, GraphModel):
+                yield from layer._models()
 
     def _build_layers(self) -> None:
         """Build the layers that are not built for the model's input."""
@@ -52,13 +79,20 @@ class GraphModel(Model):
     @property
     def dtype(self) -> str:
         """The dtype of the weights and outputs."""
-        first = next(self._flat_layers(), None)
-        return floatx() if first is None else first.dtype
+        for layer in self._flat_layers():
+            if not isinstance(layer, InputLayer):
+                return layer.dtype
+        return floatx()
 
     @property
     def in_engine(self) -> bool:
         """Whether the engine computes all layers."""
         return all(layer.in_engine for layer in self._flat_layers())
+
+    @property
+    def takes_ids(self) -> bool:
+        """Whether a layer reads ids."""
+        return any(layer.takes_ids for layer in self._flat_layers())
 
     @property
     def network(self) -> Any:
@@ -82,9 +116,10 @@ class GraphModel(Model):
 
     def _takes_rows(self) -> bool:
         """Whether the user's samples, and the outputs, are rows of numbers as in the engine."""
-        graph = self._graph()
-        return len(graph.input_shapes) == len(graph.outputs) == 1 and (
-            len(graph.input_shapes[0]) == len(self.output_shape) == 2
+        shapes = self.input_shapes, self.output_shapes
+        structures = self.input_structure, self.output_structure
+        return all(len(each) == 1 and len(each[0]) == 2 for each in shapes) and not any(
+            isinstance(structure, (list, tuple, dict)) for structure in structures
         )
 
     def _engine_inputs(self, x: Sequence[Array]) -> tuple[Array, ...]:
@@ -104,9 +139,27 @@ class GraphModel(Model):
         return function
 
     def _new_function(self, frozen: set[Layer], *, training: bool | None) -> Function:
-        graph = self._graph()
-        learning = {call.layer for call in graph.calls} - frozen
-        return Function(*graph, learning, self.dtype, training=training)
+        shapes = self.input_shapes
+        calls = Calls(len(shapes))
+        outputs = self._add_calls(range(len(shapes)), calls)
+        learning = {call.layer for call in calls.calls} - frozen
+        return Function(shapes, calls.calls, outputs, learning, self.dtype, training=training)
+
+    def _symbolic(self, x: Any) -> Any:
+        """Return the symbolic results for symbolic tensors."""
+        call = f"{type(self).__name__} '{self.name}'"
+        operands = operands_of(call, x)
+        if not self.built:
+            self.build(operands[0].shape)
+        shapes = self.input_shapes
+        if [operand.shape for operand in operands] != shapes:
+            expected, given = (
+                ", ".join(map(shape_text, each))
+                for each in (shapes, [operand.shape for operand in operands])
+            )
+            raise ValueError(f"{call}: expected inputs of shape {expected}, got {given}")
+        specs = [Spec(shape, self.dtype) for shape in self.output_shapes]
+        return record(self, x, self._nested(specs))
 
     def _not_trainable(self) -> set[Layer]:
         return {layer for layer in self._flat_layers() if not layer.trainable}

@@ -10,17 +10,18 @@ from .._data import as_text
 from .._errors import short_repr
 from .._files import StrPath, as_path
 from .._serialization import find_class
+from ..layers import InputLayer
 from ..saving import read_model
+from .functional import Functional
+from .graph_model import GraphModel
 from .model import Model
 from .sequential import Sequential
 
 __all__ = ["clone_model", "load_model", "model_from_json", "save_model"]
 
 
-def model_from_json(
-    json_string: str, custom_objects: Mapping[str, Any] | None = None
-) -> Sequential:
-    """Return a new model for the JSON text of `Sequential.to_json`, with new initial weights.
+def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Return a new model for the JSON text of `Model.to_json`, with new initial weights.
 
     Parameters
     ----------
@@ -45,8 +46,7 @@ def model_from_json(
     except json.JSONDecodeError as error:
         raise ValueError(f"model_from_json: expected JSON: {error}") from None
     cls, arguments = find_class(config, _known(), custom_objects, "model_from_json")
-    model: Sequential = cls.from_config(arguments, custom_objects)
-    return model
+    return cls.from_config(arguments, custom_objects)
 
 
 def load_model(
@@ -54,8 +54,8 @@ def load_model(
     custom_objects: Mapping[str, Any] | None = None,
     compile: bool = True,
     safe_mode: bool = True,
-) -> Sequential:
-    """Return the model in a file of `Sequential.save`, compiled with the same arguments.
+) -> Any:
+    """Return the model in a file of `Model.save`, compiled with the same arguments.
 
     Loading untrusted files is safe: no code in a file is run, and each size is checked before it is used.
 
@@ -98,20 +98,20 @@ def load_model(
 def save_model(model: Model, filepath: StrPath, overwrite: bool = True) -> None:
     """Save a model: ``model.save(filepath, overwrite)``."""
     if not isinstance(model, Model):
-        raise TypeError(f"save_model: expected a Sequential, got {type(model).__name__}")
+        raise TypeError(f"save_model: expected a model, got {type(model).__name__}")
     model.save(filepath, overwrite)
 
 
 def clone_model(
-    model: Sequential,
+    model: Model,
     input_tensors: None = None,
     clone_function: Callable[[Any], Any] | None = None,
-) -> Sequential:
+) -> Any:
     """Return an uncompiled model with copies of the layers and new initial weights.
 
     Parameters
     ----------
-    model : Sequential
+    model : Sequential or Functional
     input_tensors
         Not supported: leave it None.
     clone_function : function of a layer, optional
@@ -120,7 +120,7 @@ def clone_model(
     Raises
     ------
     TypeError
-        If `model` is not a model, or a layer has no configuration.
+        If `model` is not made of layers, or a layer has no configuration.
 
     Examples
     --------
@@ -131,17 +131,23 @@ def clone_model(
     >>> copy.output_shape, bool((copy.layers[0].kernel == model.layers[0].kernel).any())
     ((None, 3), False)
     """
-    if not isinstance(model, Sequential):
-        raise TypeError(f"clone_model: expected a Sequential, got {type(model).__name__}")
+    if not isinstance(model, GraphModel):
+        raise TypeError(f"clone_model: expected a model of layers, got {type(model).__name__}")
     if input_tensors is not None:
         raise ValueError(
             f"clone_model: input_tensors is not supported, got {short_repr(input_tensors)}"
         )
 
     def clone(layer: Any) -> Any:
-        return clone_model(layer) if isinstance(layer, Sequential) else _cloned(layer)
+        return clone_model(layer) if isinstance(layer, GraphModel) else _cloned(layer)
 
-    clones = {layer: (clone_function or clone)(layer) for layer in dict.fromkeys(model.layers)}
+    clones = {
+        layer: clone(layer) if isinstance(layer, InputLayer) else (clone_function or clone)(layer)
+        for layer in dict.fromkeys(model.layers)
+    }
+    if isinstance(model, Functional):
+        return model.remade(clones)
+    assert isinstance(model, Sequential)
     head = [_cloned(model._input)] if model._input else []
     return type(model)([*head, *(clones[layer] for layer in model.layers)], name=model.name)
 
@@ -150,6 +156,6 @@ def _cloned(layer: Any) -> Any:
     return type(layer).from_config(layer.get_config())
 
 
-def _known() -> dict[str, type[Sequential]]:
+def _known() -> dict[str, type[Any]]:
     """Return the model classes that a file may name."""
-    return {"Sequential": Sequential}
+    return Model._by_name

@@ -12,8 +12,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from .. import _core, losses, saving
-from .._data import Array, FloatArray, as_count, as_number, as_text, is_integer, require_default
+from .. import _core, saving
+from .._data import (
+    Array,
+    FloatArray,
+    as_count,
+    as_number,
+    as_samples,
+    as_text,
+    is_integer,
+    require_default,
+)
 from .._errors import short_repr
 from .._files import StrPath, as_model_path, as_path
 from .._frames import column_names
@@ -26,6 +35,7 @@ from .._typing import ModelProtocol
 from ..callbacks import Callback, CallbackList, History
 from ..layers import Layer
 from ..layers.batch_shapes import sample_sizes
+from ..layers.symbolic import has_symbolic
 from ..layers.weight import HasWeights
 from ..metrics import Metric
 from ..training.data import Adapter, check_feature_names, split, validation_parts
@@ -75,8 +85,19 @@ class Model(HasWeights, RejectsOverrides, Interface):
     # The engine's network, if the user's samples are rows of numbers too.
     _rows_network: Any = None
 
+    #: What ``Model(inputs, outputs)`` makes; `functional` sets it, which is above this module.
+    _functional: ClassVar[type[Any]]
+    #: The classes of models that a configuration may name.
+    _by_name: ClassVar[dict[str, type[Any]]] = {}
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        if cls is Model and (args or kwargs):
+            return object.__new__(cls._functional)
+        return object.__new__(cls)
+
     def __init__(self, name: str | None = None) -> None:
         self._parents = weakref.WeakSet()
+        self._nodes: list[Any] = []
         self.name = auto_name(snake_case(type(self).__name__)) if name is None else name
         self._use = _core.Use()
         self._frozen: set[Layer] = set()
@@ -96,15 +117,18 @@ class Model(HasWeights, RejectsOverrides, Interface):
         self,
         optimizer: Any = "rmsprop",
         loss: Any = None,
-        loss_weights: None = None,
-        metrics: Iterable[Any] | None = None,
-        weighted_metrics: Iterable[Any] | None = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
         jit_compile: bool | str = "auto",
         auto_scale_loss: bool = True,
     ) -> None:
         """Configure training.
+
+        For a model with several outputs, `loss`, `loss_weights`, `metrics` and `weighted_metrics` are lists with an
+        item for each output, or dicts by the outputs' names.
 
         As in Keras, changes of a layer's `trainable` after training has begun take effect at the next `compile`.
 
@@ -124,8 +148,8 @@ class Model(HasWeights, RejectsOverrides, Interface):
             Metrics weighted by the sample weights.
         run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
             Ignored: the engine is always compiled code, metrics and callbacks never are.
-        loss_weights
-            Not supported, as a model has one loss: leave it None.
+        loss_weights : list or dict of float, optional
+            Factors of the outputs' losses, whose sum is minimized. Default: 1.
 
         Raises
         ------
@@ -135,15 +159,13 @@ class Model(HasWeights, RejectsOverrides, Interface):
             If another call trains or evaluates the model.
         """
         del run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
-        if loss_weights is not None:
-            raise ValueError(
-                "compile: loss_weights is not supported, as a model has one loss, got "
-                f"{short_repr(loss_weights)}"
-            )
-        self._use_setup(Setup.of(optimizer, loss, metrics, weighted_metrics))
+        setup = Setup.of(
+            self.output_names, optimizer, loss, loss_weights, metrics, weighted_metrics
+        )
+        self._use_setup(setup)
 
     def _use_setup(self, setup: Setup) -> None:
-        setup.native = self.in_engine and (setup.loss is None or setup.loss.in_engine)
+        setup.native = self.in_engine and all(loss.in_engine for loss in setup.losses)
         with self._use:
             self._setup = setup
             self._rebuild_network()
@@ -154,15 +176,15 @@ class Model(HasWeights, RejectsOverrides, Interface):
         return self._setup.optimizer if self._setup else None
 
     @property
-    def loss(self) -> losses.Loss | None:
-        """The loss, None before `compile`."""
+    def loss(self) -> Any:
+        """The loss, None before `compile`; a list, if the model has several outputs."""
         return self._setup.loss if self._setup else None
 
     @property
     def metrics(self) -> list[Metric]:
         """The metrics, none before `compile`."""
         setup = self._setup
-        return [*setup.metrics, *setup.weighted_metrics] if setup else []
+        return setup.metrics if setup else []
 
     @property
     def metrics_names(self) -> list[str]:
@@ -492,15 +514,23 @@ class Model(HasWeights, RejectsOverrides, Interface):
     @brief_traceback
     def _recorded(self, x: Any, *, training: bool) -> Any:
         """Return the output as a tensor, recorded on the active tapes."""
+        if has_symbolic(x):
+            return self._symbolic(x)
         is_plain = type(x) is np.ndarray and x.ndim == 2 and x.dtype == self.dtype and len(x)
         if is_plain and self._rows_network is not None and x.shape[1] == self.input_shape[1]:
             return self.function(training=training).record([x])[0]  # microseconds count
-        tensor = x.__tensor__() if hasattr(type(x), "__tensor__") else None
-        (samples,) = self._samples(x if tensor is None else tensor.value)
-        return self.function(training=training).record([samples if tensor is None else tensor])[0]
+        inputs = []
+        for argument, part, shape in Adapter(self).parts(f"{type(self).__name__}: x", x):
+            tensor = part.__tensor__() if hasattr(type(part), "__tensor__") else None
+            sizes = sample_sizes(shape)
+            samples = as_samples(part if tensor is None else tensor.value, argument, sizes)
+            inputs.append(samples.reshape(len(samples), *sizes) if tensor is None else tensor)
+        return self._nested(self.function(training=training).record(inputs))
 
     @brief_traceback
     def _outputs(self, x: Any, *, training: bool) -> Any:
+        if has_symbolic(x):
+            return self._symbolic(x)
         samples = self._samples(x)
         if not training:
             return self._shaped(self._predict(samples))
@@ -521,8 +551,21 @@ class Model(HasWeights, RejectsOverrides, Interface):
 
     def _shaped(self, outputs: Sequence[FloatArray]) -> Any:
         """Return the outputs as `predict` does, from matrices with a row per sample."""
-        (rows,) = outputs
-        return rows.reshape(len(rows), *sample_sizes(self.output_shape))
+        return self._nested(
+            [
+                rows.reshape(len(rows), *sample_sizes(shape))
+                for rows, shape in zip(outputs, self.output_shapes, strict=True)
+            ]
+        )
+
+    def _symbolic(self, x: Any) -> Any:
+        """Return the symbolic results for symbolic tensors."""
+        raise NotImplementedError(f"{type(self).__name__} '{self.name}': no symbolic tensors")
+
+    def _nested(self, outputs: Sequence[Any]) -> Any:
+        """Return the outputs nested as those of the model."""
+        (output,) = outputs
+        return output
 
     @brief_traceback
     def predict_on_batch(self, x: Any) -> Any:
@@ -773,7 +816,8 @@ class Model(HasWeights, RejectsOverrides, Interface):
             )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Model:
-        twin = memo[id(self)] = type(self).__new__(type(self))
+        twin: Model = type(self).__new__(type(self))
+        memo[id(self)] = twin
         # A snapshot between two batches, if another thread is training; pickle reads layer by layer.
         with self.network.snapshot() if self.built else nullcontext():
             twin.__setstate__(copy.deepcopy(self.__getstate__(), memo))
@@ -787,6 +831,7 @@ class Model(HasWeights, RejectsOverrides, Interface):
             "_native": None,
             "_rows_network": None,
             "_functions": {},
+            "_nodes": [],
             "_parents": None,
         }
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .._data import shape_text
 from .._errors import short_repr
 from .._tracebacks import brief_traceback
 from .._typing import Shape
-from ..layers import InputLayer, Layer, Weight, deserialize, serialize
+from ..layers import InputLayer, Layer, Weight, serialize
 from ..layers.batch_shapes import as_batch_shape, sample_sizes
 from ..layers.core import build_lock
-from ..layers.function import Call
-from .graph_model import Graph, GraphModel
+from ..layers.symbolic import SymbolicTensor
+from .graph_config import layer_from_config
+from .graph_model import Calls, GraphModel
+from .model import Model
 
 __all__ = ["Sequential"]
 
@@ -52,25 +53,24 @@ class Sequential(GraphModel):
     """
 
     @brief_traceback
-    def __init__(
-        self, layers: Iterable[Layer | Sequential] | None = None, name: str | None = None
-    ) -> None:
+    def __init__(self, layers: Iterable[Any] | None = None, name: str | None = None) -> None:
         super().__init__(name)
         self._input: InputLayer | None = None
-        self._layers: list[Layer | Sequential] = []
+        self._layers: list[Any] = []
         self._output_shape: Shape | None = None
+        self._symbolic_output: Any = None
         if layers is not None and not isinstance(layers, Iterable):
             raise TypeError(f"Sequential: expected a list of layers, got {type(layers).__name__}")
         for layer in layers or []:
             self.add(layer)
 
     @property
-    def layers(self) -> list[Layer | Sequential]:
+    def layers(self) -> list[Any]:
         """The layers, without an `Input`."""
         return list(self._layers)
 
     @brief_traceback
-    def add(self, layer: Layer | Sequential) -> None:
+    def add(self, layer: Any) -> None:
         """Append a layer. The model has to be compiled again to train.
 
         Raises
@@ -80,10 +80,14 @@ class Sequential(GraphModel):
         TypeError, ValueError
             If `layer` is not a layer, or does not fit the others.
         """
-        if not isinstance(layer, (Layer, Sequential)):
+        if type(layer) is SymbolicTensor and isinstance(layer.node.callee, InputLayer):
+            layer = layer.node.callee
+        if not isinstance(layer, (Layer, GraphModel)):
             raise TypeError(f"add: expected a Layer, got {type(layer).__name__}")
         self._refuse_if_in_use()
-        if isinstance(layer, Sequential):
+        if isinstance(layer, GraphModel):
+            if len(layer.output_names) != 1 or len(layer.input_names) != 1:
+                raise ValueError(f"add: '{layer.name}' has several inputs or outputs")
             if self in layer._models():
                 raise ValueError(f"add: the model '{self.name}' can't be a layer of itself")
             others = (other for other in self._layers if other is not layer)
@@ -104,8 +108,9 @@ class Sequential(GraphModel):
                 f"add: expected a layer of dtype {self.dtype}, got {layer.dtype} ('{layer.name}')"
             )
         head = self._input
-        if head is None and not self._layers and layer.sample_shape is not None:
-            head = InputLayer(layer.sample_shape)
+        sample_shape = layer.sample_shape
+        if head is None and not self._layers and sample_shape is not None:
+            head = InputLayer(sample_shape)
         layer._parents.add(self)
         try:
             if head is not None and (self.built or not self._layers):
@@ -119,7 +124,7 @@ class Sequential(GraphModel):
         self._layers.append(layer)
         self._changed()
 
-    def pop(self) -> Layer | Sequential:
+    def pop(self) -> Any:
         """Remove the last layer and return it.
 
         Raises
@@ -196,23 +201,31 @@ class Sequential(GraphModel):
             return self._input.sample_shape
         return self._layers[0].sample_shape if self._layers else None
 
-    def _models(self) -> Iterator[Sequential]:
-        """Yield the model and all nested models."""
-        yield self
-        for layer in self._layers:
-            if isinstance(layer, Sequential):
-                yield from layer._models()
+    @property
+    def input_shapes(self) -> list[Shape]:
+        return [self.input_shape]
 
-    def _flat_layers(self) -> Iterator[Layer]:
-        """Yield the layers, with nested models replaced by theirs."""
-        return _flat(self._layers)
+    @property
+    def output_shapes(self) -> list[Shape]:
+        return [self.output_shape]
 
-    def _computing_layers(self) -> Iterator[Layer]:
-        """Yield an object that computes each layer, in order."""
-        seen: Counter[Layer] = Counter()
-        for layer in self._flat_layers():
-            yield layer.occurrence(seen[layer]) if layer in seen else layer
-            seen[layer] += 1
+    @property
+    def input_names(self) -> list[str]:
+        """The name of the `Input`."""
+        return [self._input.name if self._input else "input"]
+
+    @property
+    def output_names(self) -> list[str]:
+        """The name of the last layer."""
+        return [self._layers[-1].name if self._layers else "output"]
+
+    @property
+    def input_structure(self) -> None:
+        """None: the model has one input."""
+
+    @property
+    def output_structure(self) -> None:
+        """None: the model has one output."""
 
     @property
     def input_shape(self) -> Shape:
@@ -223,9 +236,10 @@ class Sequential(GraphModel):
         AttributeError
             Before the model has an `Input` or data.
         """
-        if self._input is None or self._input.input_shape is None:
+        shape: Shape | None = None if self._input is None else self._input.input_shape
+        if shape is None:
             raise AttributeError(f"the model '{self.name}' is not built: its input is not known")
-        return self._input.input_shape
+        return shape
 
     @property
     def output_shape(self) -> Shape:
@@ -255,17 +269,54 @@ class Sequential(GraphModel):
         for layer in self._layers:
             layer.trainable = bool(value)
 
-    def _graph(self) -> Graph:
-        calls = [Call(layer, (number,)) for number, layer in enumerate(self._computing_layers())]
-        return Graph([self.input_shape], calls, [len(calls)])
+    def _add_calls(self, operands: Sequence[int], calls: Calls) -> list[int]:
+        for layer in self._layers:
+            operands = calls.add(layer, operands)
+        return list(operands)
 
     def _build_layers(self) -> None:
         if not self.built:
             self.build()
-        shape = self.input_shape
-        for layer in self._flat_layers():
+        shape: Any = self.input_shape
+        for layer in self._layers:
             layer.build(shape)  # a nested model may have changed since the model was built
+            if isinstance(layer, GraphModel):
+                layer._build_layers()
             shape = layer.compute_output_shape(shape)
+
+    @property
+    def inputs(self) -> list[Any]:
+        """The symbolic tensor of the `Input`, in a list."""
+        return [self.input]
+
+    @property
+    def outputs(self) -> list[Any]:
+        """The symbolic tensor of the output, in a list."""
+        return [self.output]
+
+    @property
+    def input(self) -> Any:
+        """The symbolic tensor of the `Input`; raises `AttributeError` before the model is built."""
+        self._record_layers()
+        assert self._input is not None
+        return self._input.output
+
+    @property
+    def output(self) -> Any:
+        """The symbolic tensor of the output; raises `AttributeError` before the model is built."""
+        self._record_layers()
+        return self._symbolic_output
+
+    def _record_layers(self) -> None:
+        """Call the layers with symbolic tensors, so that they have an `input` and an `output`."""
+        if self._symbolic_output is not None:
+            return
+        if not self.built or self._input is None:
+            raise AttributeError(f"the model '{self.name}' is not built: its input is not known")
+        x = self._input.output
+        for layer in self._layers:
+            x = layer(x)
+        self._symbolic_output = x
 
     def get_config(self) -> dict[str, Any]:
         """Return the model's name and layers as plain values, without weights and compile arguments.
@@ -315,19 +366,14 @@ class Sequential(GraphModel):
                 f"from_config: expected a dict with 'name' and 'layers', got {short_repr(config)}"
             )
 
-        def layer_of(config: Any) -> Layer | Sequential:
-            if isinstance(config, Mapping) and config.get("class_name") == "Sequential":
-                return Sequential.from_config(config.get("config"), custom_objects)
-            return deserialize(config, custom_objects)
-
-        layers: list[Layer | Sequential] = []
-        made: dict[str, tuple[Any, Layer | Sequential]] = {}
+        layers: list[Layer | GraphModel] = []
+        made: dict[str, tuple[Any, Layer | GraphModel]] = {}
         for described in config["layers"]:
             first, layer = made.get(_name_in(described), (None, None))
             if (
                 layer is None or not _name_in(described) or described != first
             ):  # not a repeated layer
-                layer = layer_of(described)
+                layer = layer_from_config(described, custom_objects)
                 made[_name_in(described)] = described, layer
             layers.append(layer)
         return cls(layers, name=config["name"])
@@ -338,6 +384,7 @@ class Sequential(GraphModel):
     def _rebuild_network(self) -> None:
         super()._rebuild_network()
         self._output_shape = None
+        self._symbolic_output = None
 
 
 def _name_in(described: Any) -> str:
@@ -347,10 +394,13 @@ def _name_in(described: Any) -> str:
     return name if isinstance(name, str) else ""
 
 
-def _flat(layers: Iterable[Layer | Sequential]) -> Iterator[Layer]:
+def _flat(layers: Iterable[Any]) -> Iterator[Layer]:
     """Yield layers, with models replaced by their layers."""
     for layer in layers:
-        if isinstance(layer, Sequential):
-            yield from _flat(layer._layers)
+        if isinstance(layer, GraphModel):
+            yield from layer._flat_layers()
         else:
             yield layer
+
+
+Model._by_name["Sequential"] = Sequential

@@ -136,7 +136,9 @@ def read_model(
                 cls, config = find_class(document["model"], known, custom_objects, "model")
                 model: Model = cls.from_config(config, custom_objects)
                 if compile and document.get("compile") is not None:
-                    model._use_setup(Setup.from_config(document["compile"], custom_objects))
+                    model._use_setup(
+                        Setup.from_config(model.output_names, document["compile"], custom_objects)
+                    )
             weights = weights_by_path(model)
         except MemoryError:
             raise

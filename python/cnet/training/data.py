@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -25,10 +25,11 @@ from .._data import (
 from .._errors import short_repr
 from .._frames import column_names
 from .._input_errors import describe_non_array
-from .._typing import ModelProtocol
+from .._typing import ModelProtocol, Shape
 from ..layers.batch_shapes import sample_sizes
-from .setup import Setup
+from .setup import Output, Setup
 from .sources import Arrays, Batches, Data, DatasetBatches, Shuffles, Source
+from .structures import parts_of
 
 __all__ = ["Adapter", "check_feature_names", "split", "validation_parts"]
 
@@ -104,67 +105,146 @@ class Adapter:
         model, setup = self.model, self.setup
         if setup is None:
             return Data(self.samples(f"{call}: x", x))
-        loss = setup.require_loss(call)
+        setup.require_loss(call)
         if y is None:
             _raise_without_labels(call, x)
         samples = self.samples(f"{call}: x", x)
-        labels = self._labels(f"{call}: y", y, len(samples[0]), loss)
-        if len(samples[0]) != len(labels):
-            raise ValueError(f"{call}: x has {len(samples[0])} samples, y has {len(labels)}")
-        if len(labels) == 0:
-            raise ValueError(f"{call}: x holds no samples")
-        setup.resolve_metrics(labels.shape, model.output_shape)
-        if loss.sparse:
+        count = len(samples[0])
+        outputs = self._outputs(f"{call}: y", y)
+        weights = self._weights_of_outputs(f"{call}: sample_weight", sample_weight)
+        all_labels, all_weights = [], []
+        for output, number, given in outputs:
+            name = "" if len(setup.outputs) == 1 else f"['{output.name}']"
+            labels = self._labels(f"{call}: y{name}", given, count, output, number)
+            if len(labels) != count:
+                raise ValueError(f"{call}: x has {count} samples, y{name} has {len(labels)}")
+            if count == 0:
+                raise ValueError(f"{call}: x holds no samples")
+            output.resolve_metrics(labels.shape, model.output_shapes[number])
+            all_labels.append(labels)
+            all_weights.append(self._weights(call, name, labels, weights[number], output, number))
+        data = Data(
+            samples,
+            tuple(all_labels),
+            None if all(each is None for each in all_weights) else tuple(all_weights),
+        )
+        if any(loss.sparse for loss in setup.losses) or model.takes_ids:
             engine = setup.engine_for(model)
             try:
-                engine.check(samples, [labels])
+                engine.check(data.x, data.y)
             except ValueError as error:
-                raise ValueError(f"{call}: y: {error}") from None
-        weights = self._weights(call, labels, sample_weight, loss)
-        data = Data(samples, (labels,), None if weights is None else (weights,))
+                argument = "x" if str(error).startswith("ids: ") else "y"
+                raise ValueError(f"{call}: {argument}: {error}") from None
         setup.try_metrics(model, data[:DEFAULT_BATCH_SIZE])
         model._feature_names = model._feature_names or column_names(x)
         return data
 
     def samples(self, argument: str, x: Any) -> tuple[Array, ...]:
         """Return samples as rows of numbers for each input of the engine, building the model if necessary."""
+        arrays = [
+            as_samples(part, name, sample_sizes(shape))
+            for name, part, shape in self.parts(argument, x)
+        ]
+        if len({len(array) for array in arrays}) > 1:
+            names = self.model.input_names
+            counts = ", ".join(f"'{name}' {len(a)}" for name, a in zip(names, arrays, strict=True))
+            raise ValueError(f"{argument}: expected as many samples in each input, got {counts}")
+        return self.model._engine_inputs(arrays)
+
+    def parts(self, argument: str, x: Any) -> list[tuple[str, Any, Shape]]:
+        """Return the name for errors, the data as given and the shape, (None, …), of each input.
+
+        Builds the model if necessary.
+        """
         model = self.model
         check_feature_names(model, argument, x)
         if not model.built:
             x = as_samples(unwrap_single_input(x), argument)
             model.build((None, *x.shape[1:]))
-        sample_shape = sample_sizes(model.input_shape)
-        samples = as_samples(unwrap_single_input(x, 1 + len(sample_shape)), argument, sample_shape)
-        return model._engine_inputs([samples])
+        names, shapes, keys = model.input_names, model.input_shapes, _keys(model.input_structure)
+        if len(names) == 1 and keys is None and not _is_keyed(x, names):
+            return [(argument, unwrap_single_input(x, len(shapes[0])), shapes[0])]
+        parts = parts_of(argument, x, names, keys)
+        labels = [f"{argument}['{name}']" for name in names]
+        return list(zip(labels, parts, shapes, strict=True))
 
-    def _labels(self, argument: str, y: Any, samples: int, loss: losses.Loss) -> Array:
+    def _outputs(self, argument: str, y: Any) -> list[tuple[Output, int, Any]]:
+        """Return each output with a loss, its number and its labels."""
+        assert self.setup is not None
+        outputs = self.setup.outputs
+        numbered = [(output, n) for n, output in enumerate(outputs) if output.loss is not None]
+        keys = _keys(self.model.output_structure)
+        if len(outputs) == 1 and keys is None and not _is_keyed(y, [outputs[0].name]):
+            return [(outputs[0], 0, y)]
+        names = [output.name for output in outputs]
+        if isinstance(y, Mapping):  # needs no labels of outputs without a loss
+            wanted = names if keys is None or not set(keys) & set(y) else keys
+            parts = parts_of(argument, y, [wanted[n] for _, n in numbered], None)
+            return [(output, n, part) for (output, n), part in zip(numbered, parts, strict=True)]
+        if isinstance(y, (list, tuple)) and len(y) == len(numbered) < len(outputs):
+            return [(output, n, part) for (output, n), part in zip(numbered, y, strict=True)]
+        parts = parts_of(argument, y, names, keys)
+        return [(output, n, parts[n]) for output, n in numbered]
+
+    def _weights_of_outputs(self, argument: str, sample_weight: Any) -> list[Any]:
+        """Return the weights of the samples for each output: one array is for all."""
+        names = self.model.output_names
+        if len(names) == 1 and not _is_keyed(sample_weight, names):
+            return [sample_weight]
+        if isinstance(sample_weight, Mapping):
+            keys = _keys(self.model.output_structure)
+            wanted = names if keys is None or not set(keys) & set(sample_weight) else keys
+            return [sample_weight.get(name) for name in wanted]
+        if isinstance(sample_weight, (list, tuple)):
+            return parts_of(argument, sample_weight, names, None)
+        return [sample_weight] * len(names)
+
+    def _labels(self, argument: str, y: Any, samples: int, output: Output, number: int) -> Array:
         if isinstance(y, (list, tuple)) and len(y) == 1 and np.ndim(y[0]) and len(y[0]) == samples:
             y = y[0]  # as Keras passes the labels of a model's one output
+        loss = output.loss
+        assert loss is not None
         if not loss.in_engine:  # of any shape, as its function takes them
             return np.atleast_1d(as_array(y, argument))
         are_classes = not isinstance(loss, losses.PointwiseLoss)
-        return as_labels(y, argument, self._outputs, sparse=loss.sparse, are_classes=are_classes)
+        classes = self.model.output_shapes[number][-1] or 0
+        return as_labels(y, argument, classes, sparse=loss.sparse, are_classes=are_classes)
 
     def _weights(
-        self, call: str, labels: Array, sample_weight: npt.ArrayLike | None, loss: losses.Loss
+        self, call: str, name: str, labels: Array, sample_weight: Any, output: Output, number: int
     ) -> Any:
         """Return the weight of each sample, None if all count alike."""
         dtype, weights = self.model.dtype, None
+        loss = output.loss
+        assert loss is not None
         if sample_weight is not None:
-            weights = as_weights(sample_weight, f"{call}: sample_weight", len(labels), dtype)
+            argument = f"{call}: sample_weight{name}"
+            weights = as_weights(sample_weight, argument, len(labels), dtype)
         if self.class_weight is not None:
+            if name:
+                raise ValueError(
+                    f"{call}: class_weight is for models with one output; use sample_weight"
+                )
             rows = as_samples(labels, f"{call}: y")
             are_ids = loss.sparse or (not loss.in_engine and rows.shape[1:] == (1,))
-            classes, number = _classes_of(rows, self._outputs, sparse=are_ids)
+            classes, count = _classes_of(
+                rows, self.model.output_shapes[number][-1] or 0, sparse=are_ids
+            )
             by_class = as_class_weights(
-                self.class_weight, f"{call}: class_weight", classes, number, dtype
+                self.class_weight, f"{call}: class_weight", classes, count, dtype
             )
             weights = by_class if weights is None else by_class * weights
         return weights
 
-    @property
-    def _outputs(self) -> int:
-        return self.model.output_shape[-1] or 0
+
+def _keys(structure: Any) -> list[str] | None:
+    """Return the keys of a dict in the order of the tensors, None for another structure."""
+    return sorted(structure) if isinstance(structure, dict) else None
+
+
+def _is_keyed(value: Any, names: Sequence[str]) -> bool:
+    """Return True for a dict with these keys."""
+    return isinstance(value, Mapping) and set(names) <= set(value)
 
 
 def check_feature_names(model: ModelProtocol, argument: str, x: Any) -> None:

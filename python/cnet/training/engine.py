@@ -80,9 +80,16 @@ class TapeEngine:
 
     depends_on_batch = True  # possibly
 
-    def __init__(self, model: ModelProtocol, loss: losses.Loss, frozen: set[Any]) -> None:
-        loss.training_reduction()  # raises if it has none
-        self._model, self._loss, self._frozen = model, loss, frozen
+    def __init__(
+        self,
+        model: ModelProtocol,
+        heads: Sequence[tuple[int, losses.Loss, float]],
+        frozen: set[Any],
+    ) -> None:
+        for _, loss, _ in heads:
+            loss.training_reduction()  # raises if it has none
+        self._model, self._heads, self._frozen = model, heads, frozen
+        self._names = " + ".join(f"'{loss.name}'" for _, loss, _ in heads)
         learning = (layer for layer in model._flat_layers() if layer not in frozen)
         weights = (weight for layer in learning for weight in layer.weights if weight.learnable)
         self._weights = list(dict.fromkeys(weights))
@@ -103,14 +110,14 @@ class TapeEngine:
         self._updates.finish()
 
     def outputs(self) -> list[FloatArray]:
-        outputs: FloatArray = self._outputs
-        return [outputs.reshape(len(outputs), -1)]
+        return [outputs.reshape(len(outputs), -1) for outputs in self._outputs]
 
     def check(self, x: Sequence[Array], y: Sequence[Array]) -> None:
-        classes = self._model.output_shape[-1]
-        for rows in _batches(len(x[0]), 8192):
-            labels = y[0][rows]
-            self._loss(labels, np.zeros((len(labels), classes or 0), self._model.dtype))
+        for (number, loss, _), of_head in zip(self._heads, y, strict=True):
+            sizes = sample_sizes(self._model.output_shapes[number])
+            for rows in _batches(len(x[0]), 8192):
+                labels = of_head[rows]
+                loss(labels, np.zeros((len(labels), *sizes), self._model.dtype))
 
     def train_epoch(
         self,
@@ -129,30 +136,29 @@ class TapeEngine:
         if options.shuffle:
             order = _core.random_permutation(options.seed, options.epoch, len(data))
         first_batch, rates = options.first_batch, options.learning_rates
-        seen, total = 0, 0.0
+        seen, total, sums = 0, 0.0, [0.0] * len(self._heads)
         for number, rows in enumerate(_batches(len(data), options.batch_size)):
             batch = data[rows if order is None else order[rows]]
             with paused():
                 with GradientTape(watch_accessed_variables=False) as tape:
                     tape.watch(self._weights)
                     function = self._model.function(training=True, frozen=self._frozen)
-                    loss = self._loss_of(batch, function.record(self._inputs(batch))[0])
+                    loss, parts = self._loss_of(batch, function.record(self._inputs(batch)))
                 if not math.isfinite(loss):
                     raise FloatingPointError(
                         f"the loss is not finite at batch {first_batch + number + 1}: "
-                        f"'{self._loss.name}' gave {float(loss)}"
+                        f"{self._names} gave {float(loss)}"
                     )
                 gradients = self._gradients(tape, loss, first_batch + number + 1)
             rate = rates[number] if rates else None
             self._updates.apply(gradients, options.optimizer, rate)
             seen += len(batch)
             total += float(loss) * len(batch)
-            if (
-                on_progress is not None
-                and on_progress(seen, number + 1, total, [(total, 0)]) is True
-            ):
+            sums = [each + part * len(batch) for each, part in zip(sums, parts, strict=True)]
+            heads = [(each, 0.0) for each in sums]
+            if on_progress is not None and on_progress(seen, number + 1, total, heads) is True:
                 break
-        return seen, total, [(total, 0)]
+        return seen, total, [(each, 0.0) for each in sums]
 
     def evaluate(
         self,
@@ -167,51 +173,76 @@ class TapeEngine:
 
         data = Data(tuple(x), tuple(y), sample_weight)
         function = self._model.function(training=False)
-        seen, total = 0, 0.0
+        seen, total, sums = 0, 0.0, [0.0] * len(self._heads)
         for number, rows in enumerate(_batches(len(data), batch_size)):
             batch = data[rows]
             with paused():
-                loss = self._loss_of(batch, function.predict(batch.x)[0])
+                loss, parts = self._loss_of(batch, self._shaped(function.predict(batch.x)))
             seen += len(batch)
             total += float(loss) * len(batch)
-            if (
-                on_progress is not None
-                and on_progress(seen, number + 1, total, [(total, 0)]) is True
-            ):
+            sums = [each + part * len(batch) for each, part in zip(sums, parts, strict=True)]
+            heads = [(each, 0.0) for each in sums]
+            if on_progress is not None and on_progress(seen, number + 1, total, heads) is True:
                 break
-        return seen, total, [(total, 0)]
+        return seen, total, [(each, 0.0) for each in sums]
 
     def _gradients(self, tape: Any, loss: Any, number: int) -> list[FloatArray]:
         """Return the gradients of the weights; raise if one is not finite."""
         found = tape.gradient(loss, self._weights) if hasattr(loss, "__tensor__") else []
         if all(gradient is None for gradient in found):
-            raise ValueError(f"'{self._loss.name}' does not depend on any weight that is trainable")
+            raise ValueError(f"{self._names} does not depend on any weight that is trainable")
         gradients = []
         for gradient, weight in zip(found, self._weights, strict=True):
             value = np.zeros(weight.shape, weight.dtype) if gradient is None else gradient.value
             if not np.isfinite(value).all():
                 raise FloatingPointError(
-                    f"the gradient is not finite at batch {number}: that of '{self._loss.name}' by {weight.path}"
+                    f"the gradient is not finite at batch {number}: that of {self._names} by {weight.path}"
                 )
             gradients.append(value)
         return gradients
 
-    def _inputs(self, batch: Data) -> list[FloatArray]:
+    def _inputs(self, batch: Data) -> list[Array]:
         """Return the samples of a batch in their shape, zeros for those of weight 0 that are not finite."""
-        x = as_type(batch.x[0], self._model.dtype)
-        weights = None if batch.sample_weight is None else batch.sample_weight[0]
-        if weights is not None and not weights.all():
-            odd = (weights == 0) & ~np.isfinite(x).all(axis=1)
-            x = np.where(odd[:, np.newaxis], x.dtype.type(0), x)
-        return [x.reshape(len(x), *sample_sizes(self._model.input_shape))]
+        inputs = []
+        weights = batch.sample_weight
+        for x, shape in zip(batch.x, self._model.input_shapes, strict=True):
+            if x.dtype.kind == "f":
+                x = as_type(x, self._model.dtype)
+                if weights is not None and all(each is not None for each in weights):
+                    without = np.all([each == 0 for each in weights], axis=0)
+                    odd = without & ~np.isfinite(x).all(axis=1)
+                    x = np.where(odd[:, np.newaxis], x.dtype.type(0), x) if odd.any() else x
+            inputs.append(x.reshape(len(x), *sample_sizes(shape)))
+        return inputs
 
-    def _loss_of(self, batch: Data, predictions: Any) -> Any:
-        """Return the loss of a batch with the penalties of regularizers, and keep the predictions."""
-        self._outputs = getattr(predictions, "value", predictions)
-        weights = None if batch.sample_weight is None else batch.sample_weight[0]
-        loss = self._loss(batch.y[0], predictions, weights)
+    def _shaped(self, outputs: Sequence[FloatArray]) -> list[FloatArray]:
+        """Return outputs in their shapes, from matrices."""
+        return [
+            rows.reshape(len(rows), *sample_sizes(shape))
+            for rows, shape in zip(outputs, self._model.output_shapes, strict=True)
+        ]
+
+    def _loss_of(self, batch: Data, predictions: Sequence[Any]) -> tuple[Any, list[float]]:
+        """Return the loss of a batch with the penalties of regularizers, and the loss of each head.
+
+        Keeps the predictions.
+        """
+        weights = batch.sample_weight or (None,) * len(self._heads)
+        self._outputs = [
+            getattr(predictions[number], "value", predictions[number])
+            for number, _, _ in self._heads
+        ]
+        parts = [
+            loss(labels, predictions[number], weight)
+            for (number, loss, _), labels, weight in zip(self._heads, batch.y, weights, strict=True)
+        ]
+        weighted = [
+            part if factor == 1 else part * factor
+            for part, (_, _, factor) in zip(parts, self._heads, strict=True)
+        ]
         penalties = [w.regularizer(w) for w in self._weights if w.regularizer is not None]
-        return sum(penalties, loss)
+        first, *others = [*weighted, *penalties]
+        return sum(others, first), [float(part) for part in parts]
 
 
 def _batches(samples: int, batch_size: int) -> Iterator[slice]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .. import _core, losses, metrics, optimizers
-from .._data import Array, FloatArray
+from .._data import Array, FloatArray, as_number
 from .._errors import short_repr
 from .._serialization import as_config, find_class
 from .._typing import ModelProtocol
@@ -19,8 +19,9 @@ from ..metrics.metric import MeanMetricWrapper
 from ..optimizers import schedules
 from .engine import Engine, Heads, TapeEngine
 from .sources import Data, Shuffles
+from .structures import for_each_output
 
-__all__ = ["OptimizerState", "Setup", "Totals"]
+__all__ = ["OptimizerState", "Output", "Setup", "Totals"]
 
 # The accuracy that the engine counts with each loss; all other metrics need the predictions.
 _COUNTED_BY_ENGINE: dict[type[Any], type[Metric]] = {
@@ -88,13 +89,68 @@ class OptimizerState:
 
 
 @dataclass
+class Output:
+    """The arguments of `compile` for one output of the model.
+
+    Attributes
+    ----------
+    name : str
+        Begins the names of its figures, if the model has several outputs.
+    loss : Loss or None
+    loss_weight : float
+        Factor of the loss in the model's loss.
+    metrics, weighted_metrics : list of Metric
+    """
+
+    name: str
+    loss: losses.Loss | None
+    loss_weight: float
+    metrics: list[Metric]
+    weighted_metrics: list[Metric]
+
+    @classmethod
+    def of(
+        cls, name: str, loss: Any, loss_weight: Any, metrics: Any, weighted_metrics: Any
+    ) -> Output:
+        """Return the output for arguments of `compile`."""
+        for several in (metrics, weighted_metrics):
+            if isinstance(several, str) or not isinstance(several or [], Iterable):
+                raise TypeError(f"expected a list of metrics, got {short_repr(several)}")
+        chosen = None if loss is None else losses.get(loss)
+        sparse: bool | None = False
+        if chosen is not None:  # a function's labels may be either
+            sparse = chosen.sparse if chosen.in_engine else None
+        unweighted, weighted = (
+            [_metric(metric, sparse) for metric in several or []]
+            for several in (metrics, weighted_metrics)
+        )
+        weight = 1.0 if loss_weight is None else as_number("loss_weights", loss_weight)
+        return cls(name, chosen, weight, unweighted, weighted)
+
+    def resolve_metrics(self, labels: tuple[int, ...], outputs: tuple[int | None, ...]) -> None:
+        """Replace each "accuracy" by the one for these shapes of labels and outputs."""
+        for several in (self.metrics, self.weighted_metrics):
+            several[:] = [
+                metric.resolve(labels, outputs) if isinstance(metric, AccuracyByShape) else metric
+                for metric in several
+            ]
+
+    def is_counted_by_engine(self, metric: Metric) -> bool:
+        """Whether the native engine counts this unweighted metric: the accuracy of the loss, with threshold 0.5."""
+        matches_loss = type(metric) is _COUNTED_BY_ENGINE.get(type(self.loss))
+        return matches_loss and getattr(metric, "threshold", 0.5) == 0.5
+
+
+@dataclass
 class Setup:
     """The arguments of `compile`, and the state of training besides the weights.
 
     Attributes
     ----------
+    outputs : list of Output
+        What it was told about each output of the model.
     native : bool
-        Whether the native engine knows the loss and all layers; else a `TapeEngine` trains.
+        Whether the native engine knows the losses and all layers; else a `TapeEngine` trains.
     engine : Engine or None
         Made by `engine_for` when first needed.
     pending_state : OptimizerState or None
@@ -104,48 +160,72 @@ class Setup:
     """
 
     optimizer: Any
-    loss: losses.Loss | None
-    metrics: list[Metric]
-    weighted_metrics: list[Metric]
+    outputs: list[Output]
     native: bool = True
     engine: Engine | None = None
     pending_state: OptimizerState | None = None
     nested: bool = False
     shuffles: Shuffles = field(default_factory=Shuffles)
     totals: Totals = field(default_factory=Totals)
-    _loss_changes: int = 0  # of `loss.changes`, those that the engine knows
+    _loss_changes: tuple[int, ...] = ()  # of each loss's `changes`, those that the engine knows
     _metrics_tried: bool = False
 
     @classmethod
     def of(
         cls,
+        output_names: Sequence[str],
         optimizer: Any,
         loss: Any,
-        metrics: Iterable[Any] | None,
-        weighted_metrics: Iterable[Any] | None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
     ) -> Setup:
         """Return the setup for arguments of `compile`.
 
         Raises
         ------
         TypeError, ValueError
-            For an unknown name, or a metric that does not fit the loss.
+            For an unknown name, a metric that does not fit the loss, or a list or dict that does not fit the outputs.
         """
-        for several in (metrics, weighted_metrics):
-            if isinstance(several, str) or not isinstance(several or [], Iterable):
-                raise TypeError(f"compile: expected a list of metrics, got {short_repr(several)}")
         try:
-            chosen_loss = None if loss is None else losses.get(loss)
-            sparse: bool | None = False
-            if chosen_loss is not None:  # a function's labels may be either
-                sparse = chosen_loss.sparse if chosen_loss.in_engine else None
-            chosen, weighted = (
-                [_metric(metric, sparse) for metric in several or []]
-                for several in (metrics, weighted_metrics)
+            each_loss, each_weight, *several = (
+                for_each_output(name, value, output_names, kind)
+                for name, value, kind in (
+                    ("loss", loss, "shared"),
+                    ("loss_weights", loss_weights, "one"),
+                    ("metrics", metrics, "list"),
+                    ("weighted_metrics", weighted_metrics, "list"),
+                )
             )
-            return cls(optimizers.get(optimizer), chosen_loss, chosen, weighted)
+            arguments = zip(output_names, each_loss, each_weight, *several, strict=True)
+            return cls(optimizers.get(optimizer), [Output.of(*each) for each in arguments])
         except (TypeError, ValueError) as error:
             raise type(error)(f"compile: {error}") from None
+
+    @property
+    def heads(self) -> list[Output]:
+        """The outputs that have a loss."""
+        return [output for output in self.outputs if output.loss is not None]
+
+    @property
+    def losses(self) -> list[losses.Loss]:
+        """Their losses."""
+        return [output.loss for output in self.outputs if output.loss is not None]
+
+    @property
+    def loss(self) -> Any:
+        """The loss; a list, if the model has several outputs."""
+        found = [output.loss for output in self.outputs]
+        return found[0] if len(found) == 1 else found
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """All metrics, output by output."""
+        return [
+            metric
+            for output in self.outputs
+            for metric in (*output.metrics, *output.weighted_metrics)
+        ]
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of `compile`, each as its "class_name" and "config".
@@ -155,15 +235,29 @@ class Setup:
         TypeError
             If one cannot be described by plain values.
         """
-        return {
-            "optimizer": _serialized(self.optimizer),
-            "loss": None if self.loss is None else _serialized(self.loss),
-            "metrics": [_serialized(metric) for metric in self.metrics],
-            "weighted_metrics": [_serialized(metric) for metric in self.weighted_metrics],
-        }
+        outputs = [
+            {
+                "loss": None if output.loss is None else _serialized(output.loss),
+                "metrics": [_serialized(metric) for metric in output.metrics],
+                "weighted_metrics": [_serialized(metric) for metric in output.weighted_metrics],
+            }
+            for output in self.outputs
+        ]
+        config: dict[str, Any] = {"optimizer": _serialized(self.optimizer)}
+        if len(outputs) == 1:
+            config |= outputs[0]
+        else:
+            config |= {name: [output[name] for output in outputs] for name in outputs[0]}
+        weights = [output.loss_weight for output in self.outputs]
+        return config if set(weights) == {1.0} else config | {"loss_weights": weights}
 
     @classmethod
-    def from_config(cls, config: Any, custom_objects: Mapping[str, Any] | None = None) -> Setup:
+    def from_config(
+        cls,
+        output_names: Sequence[str],
+        config: Any,
+        custom_objects: Mapping[str, Any] | None = None,
+    ) -> Setup:
         """Return the setup that `get_config` described.
 
         Raises
@@ -172,16 +266,32 @@ class Setup:
             If the configuration is malformed, or names an unknown class.
         """
         expected = {"optimizer", "loss", "metrics", "weighted_metrics"}
-        if not isinstance(config, Mapping) or set(config) != expected:
+        if not isinstance(config, Mapping) or set(config) - {"loss_weights"} != expected:
             raise ValueError(f"expected {', '.join(sorted(expected))}, got {short_repr(config)}")
-        loss = config["loss"]
+
+        def loss_of(described: Any) -> Any:
+            if described is None:
+                return None
+            return _of_config(described, _LOSSES, custom_objects, "loss")
+
+        def metrics_of(described: Any) -> Any:
+            return [
+                _of_config(each, _METRICS, custom_objects, "metric")
+                for each in _list_in(described, "metrics")
+            ]
+
+        def several(name: str, of: Callable[[Any], Any]) -> Any:
+            if len(output_names) == 1:
+                return of(config[name])
+            return [of(each) for each in _list_in(config[name], name)]
+
         return cls.of(
+            output_names,
             _optimizer_of(config["optimizer"], custom_objects),
-            None if loss is None else _of_config(loss, _LOSSES, custom_objects, "loss"),
-            *(
-                [_of_config(metric, _METRICS, custom_objects, "metric") for metric in config[kind]]
-                for kind in ("metrics", "weighted_metrics")
-            ),
+            several("loss", loss_of),
+            config.get("loss_weights"),
+            several("metrics", metrics_of),
+            several("weighted_metrics", metrics_of),
         )
 
     def __getstate__(self) -> dict[str, Any]:
@@ -189,22 +299,22 @@ class Setup:
 
     def for_nested_evaluation(self) -> Setup:
         """Return a setup with metrics and an engine of its own, for `evaluate` in a callback of `fit`."""
-        metrics, weighted = deepcopy((self.metrics, self.weighted_metrics))
+        outputs = [
+            replace(
+                output,
+                metrics=deepcopy(output.metrics),
+                weighted_metrics=deepcopy(output.weighted_metrics),
+            )
+            for output in self.outputs
+        ]
         return replace(
-            self,
-            metrics=metrics,
-            weighted_metrics=weighted,
-            engine=None,
-            pending_state=None,
-            totals=Totals(),
-            nested=True,
+            self, outputs=outputs, engine=None, pending_state=None, totals=Totals(), nested=True
         )
 
-    def require_loss(self, call: str) -> losses.Loss:
-        """Return the loss; `ValueError` if there is none."""
-        if self.loss is None:
+    def require_loss(self, call: str) -> None:
+        """Raise `ValueError` if there is no loss."""
+        if not self.heads:
             raise ValueError(f"{call}: the model was compiled without a loss")
-        return self.loss
 
     # The engine, and the state of the optimizer in it.
 
@@ -221,29 +331,40 @@ class Setup:
 
     def engine_for(self, model: ModelProtocol) -> Engine:
         """Return the engine that trains `model`, creating it if necessary."""
-        loss = self.require_loss("fit")
+        self.require_loss("fit")
         if not self.has_trained and not self.nested:
             model._freeze()
-        if loss.changes != self._loss_changes:
+        changes = tuple(loss.changes for loss in self.losses)
+        if changes != self._loss_changes:
             self.drop_engine()
         if self.engine is None:
-            if len(model.output_shape) != 2:
-                raise ValueError(
-                    f"{type(model).__name__}: expected an output of shape (batch, classes) for "
-                    f"'{loss.name}', got {model.output_shape}; add layers.Flatten()"
-                )
-            self.engine = self._with_state(self._new_engine(model, loss))
+            for output, shape in zip(self.outputs, model.output_shapes, strict=True):
+                if output.loss is not None and len(shape) != 2:
+                    raise ValueError(
+                        f"{type(model).__name__}: expected an output of shape (batch, classes) for "
+                        f"'{output.loss.name}', got {shape}; add layers.Flatten()"
+                    )
+            self.engine = self._with_state(self._new_engine(model))
             self.pending_state = None
-            self._loss_changes = loss.changes
+            self._loss_changes = changes
         return self.engine
 
-    def _new_engine(self, model: ModelProtocol, loss: losses.Loss) -> Engine:
+    def _new_engine(self, model: ModelProtocol) -> Engine:
         if not self.native:
-            return TapeEngine(model, loss, model._frozen)
-        engine_loss = loss.engine_loss(model.output_shape[1] or 0)
-        return _core.Trainer[model.dtype](
-            model.network, [_core.Head(0, engine_loss, 1.0, loss.sparse)]
-        )
+            tape_heads = [
+                (number, output.loss, output.loss_weight)
+                for number, output in enumerate(self.outputs)
+                if output.loss is not None
+            ]
+            return TapeEngine(model, tape_heads, model._frozen)
+        heads = [
+            _core.Head(number, loss.engine_loss(shape[1] or 0), output.loss_weight, loss.sparse)
+            for number, (output, shape) in enumerate(
+                zip(self.outputs, model.output_shapes, strict=True)
+            )
+            if (loss := output.loss) is not None
+        ]
+        return _core.Trainer[model.dtype](model.network, heads)
 
     def _with_state(self, engine: Engine) -> Engine:
         """Give a new engine the state of the one before."""
@@ -261,44 +382,48 @@ class Setup:
 
     # Metrics.
 
-    def resolve_metrics(self, labels: tuple[int, ...], outputs: tuple[int | None, ...]) -> None:
-        """Replace each "accuracy" by the one for these shapes of labels and outputs."""
-        for several in (self.metrics, self.weighted_metrics):
-            several[:] = [
-                metric.resolve(labels, outputs) if isinstance(metric, AccuracyByShape) else metric
-                for metric in several
-            ]
-
-    def is_counted_by_engine(self, metric: Metric) -> bool:
-        """Whether the engine counts this unweighted metric: the accuracy of the loss, with threshold 0.5."""
-        matches_loss = type(metric) is _COUNTED_BY_ENGINE.get(type(self.loss))
-        return self.native and matches_loss and getattr(metric, "threshold", 0.5) == 0.5
+    def is_counted_by_engine(self, output: Output, metric: Metric) -> bool:
+        """Whether the engine counts this unweighted metric of an output."""
+        return self.native and output.is_counted_by_engine(metric)
 
     @property
     def python_metrics(self) -> list[Metric]:
         """The metrics that need predictions, as the engine does not count them."""
-        unweighted = [m for m in self.metrics if not self.is_counted_by_engine(m)]
-        return unweighted + self.weighted_metrics
+        return [
+            metric
+            for output in self.outputs
+            for metric in (
+                *(m for m in output.metrics if not self.is_counted_by_engine(output, m)),
+                *output.weighted_metrics,
+            )
+        ]
 
     def update_metrics(
-        self, data: Data, rows: slice | Array, outputs: Sequence[FloatArray]
+        self, data: Data, rows: slice | Array, predictions: Sequence[FloatArray]
     ) -> None:
-        """Update the Python metrics by the labels of some rows and the outputs for them."""
+        """Update the Python metrics by the labels of some rows and the outputs with a loss for them."""
         part = data[rows]
-        (labels,), (predictions,) = part.y, outputs
-        weights = None if part.sample_weight is None else part.sample_weight[0]
-        for metric in self.metrics:
-            if not self.is_counted_by_engine(metric):
-                metric.update_state(labels, predictions)
-        for metric in self.weighted_metrics:
-            metric.update_state(labels, predictions, sample_weight=weights)
+        weights = part.sample_weight or (None,) * len(part.y)
+        for output, labels, predicted, weight in zip(
+            self.heads, part.y, predictions, weights, strict=True
+        ):
+            for metric in output.metrics:
+                if not self.is_counted_by_engine(output, metric):
+                    metric.update_state(labels, predicted)
+            for metric in output.weighted_metrics:
+                metric.update_state(labels, predicted, sample_weight=weight)
 
     def try_metrics(self, model: ModelProtocol, data: Data) -> None:
         """Update the Python metrics once on trial, so that one that cannot take the data fails early."""
         if self._metrics_tried or not self.python_metrics:
             return
         self.engine_for(model)  # checks the shape of the output
-        self.update_metrics(data, slice(len(data)), model._predict(data.x))
+        predictions = [
+            rows
+            for output, rows in zip(self.outputs, model._predict(data.x), strict=True)
+            if output.loss is not None
+        ]
+        self.update_metrics(data, slice(len(data)), predictions)
         self.reset()
         self._metrics_tried = True
 
@@ -309,22 +434,38 @@ class Setup:
             metric.reset_state()
 
     def logs(self, totals: Totals) -> dict[str, Any]:
-        """Return the loss and the metrics by name."""
+        """Return the loss and the metrics by name.
+
+        Several outputs have names of their own, "output_loss" and "output_metric". The losses come first, then, as
+        in Keras, the metrics in alphabetical order.
+        """
         rows = max(totals.rows, 1)
         logs: dict[str, Any] = {"loss": totals.loss / rows}
-        for metric in self.metrics:
-            counted = self.is_counted_by_engine(metric)
-            logs[_unused(metric.name, logs)] = (
-                _correct(totals) / rows if counted else metric.result()
-            )
-        for metric in self.weighted_metrics:
-            name = f"weighted_{metric.name}" if metric.name in logs else metric.name
-            logs[_unused(name, logs)] = metric.result()
-        return logs
+        sums = totals.heads or [(0.0, 0.0)] * len(self.heads)
+        several = len(self.outputs) > 1
+        if several and len(self.heads) > 1:
+            for output, (loss, _) in zip(self.heads, sums, strict=True):
+                logs[f"{output.name}_loss"] = loss / rows
+        figures: dict[str, Any] = {}
+        for output, (_, correct) in zip(self.heads, sums, strict=True):
+            prefix = f"{output.name}_" if several else ""
+            for metric in output.metrics:
+                counted = self.is_counted_by_engine(output, metric)
+                name = _unused(f"{prefix}{metric.name}", logs | figures)
+                figures[name] = correct / rows if counted else metric.result()
+            for metric in output.weighted_metrics:
+                name = f"{prefix}{metric.name}"
+                if name in figures:
+                    name = f"{prefix}weighted_{metric.name}"
+                figures[_unused(name, logs | figures)] = metric.result()
+        return logs | (dict(sorted(figures.items())) if several else figures)
 
 
-def _correct(totals: Totals) -> float:
-    return totals.heads[0][1] if totals.heads else 0
+def _list_in(config: Any, name: str) -> list[Any]:
+    """Return a list in a configuration; raise `ValueError` for anything else."""
+    if not isinstance(config, list):
+        raise ValueError(f"{name}: expected a list, got {short_repr(config)}")  # noqa: TRY004 # of a file
+    return config
 
 
 def _metric(identifier: Any, sparse: bool | None) -> Metric:

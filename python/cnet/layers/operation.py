@@ -1,0 +1,138 @@
+"""Operations on symbolic tensors as layers: Python's operators, and the functions of `cnet.autodiff`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import activations, autodiff
+from .._data import as_text, shape_text
+from .._errors import short_repr
+from .._typing import Shape
+from .activation import Activation
+from .batch_shapes import sample_sizes
+from .core import Layer, LayerOptions
+from .merging import Add, Concatenate, Divide, Maximum, Minimum, Multiply, Subtract
+from .preprocessing import Rescaling
+from .symbolic import SymbolicTensor
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+__all__ = ["Operation"]
+
+# The layers that the engine computes in place of operations: of two tensors, of a tensor and a number, of one tensor.
+_MERGES: dict[str, type[Layer]] = {
+    "add": Add,
+    "subtract": Subtract,
+    "multiply": Multiply,
+    "divide": Divide,
+    "maximum": Maximum,
+    "minimum": Minimum,
+}
+_RESCALINGS: dict[tuple[str, bool], Callable[[float], tuple[float, float]]] = {
+    # By the name, and whether the number comes first.
+    ("add", False): lambda number: (1.0, number),
+    ("add", True): lambda number: (1.0, number),
+    ("subtract", False): lambda number: (1.0, -number),
+    ("subtract", True): lambda number: (-1.0, number),
+    ("multiply", False): lambda number: (number, 0.0),
+    ("multiply", True): lambda number: (number, 0.0),
+    ("divide", False): lambda number: (1 / number, 0.0),
+}
+_ACTIVATIONS = ("relu", "sigmoid", "softplus", "tanh", "softmax", "log_softmax")
+
+
+class Operation(Layer):
+    """An operation of `cnet.autodiff` that the engine does not compute, in a model.
+
+    Parameters
+    ----------
+    operation : str
+        Its name in `cnet.autodiff`.
+    constants : list
+        Its arguments: None stands for each input of the layer, in order.
+    parameters : dict, optional
+        Further arguments by name.
+    **options
+        See `Layer`.
+    """
+
+    in_engine = False
+
+    def __init__(
+        self,
+        operation: str,
+        constants: Sequence[Any] = (None,),
+        parameters: Mapping[str, Any] | None = None,
+        **options: Unpack[LayerOptions],
+    ) -> None:
+        name = as_text("Operation: operation", operation)
+        if not hasattr(getattr(autodiff, name, None), "operation"):
+            raise ValueError(
+                f"Operation: expected an operation of cnet.autodiff, got {short_repr(name)}"
+            )
+        super().__init__(**options)
+        self.operation = name
+        self.constants = list(constants)
+        self.parameters = dict(parameters or {})
+
+    @property
+    def takes_list(self) -> bool:  # type: ignore[override] # of layers it depends on the arguments
+        """Whether it has several inputs."""
+        return sum(constant is None for constant in self.constants) > 1
+
+    def build(self, input_shape: Any) -> None:
+        """Check the shapes of the inputs."""
+        self.compute_output_shape(input_shape)
+        self.input_shape = input_shape
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        samples = 2  # with 1, a result of the batch would look like one for each sample
+        shapes = input_shape if self.takes_list else [input_shape]
+        zeros = [np.zeros((samples, *sample_sizes(shape)), self.dtype) for shape in shapes]
+        with np.errstate(all="ignore"):
+            result = np.shape(self._compute(zeros if self.takes_list else zeros[0]))
+        if len(result) < 2 or result[0] != samples:
+            given = " and ".join(map(shape_text, shapes))
+            raise ValueError(
+                f"'{self.name}': {self.operation} of {given} gives no result for each sample: keep the axis of the "
+                "batch"
+            )
+        return (None, *result[1:])
+
+    def python_function(self, *, training: bool) -> Callable[[Any], Any]:  # noqa: ARG002 # from Layer
+        return self._compute
+
+    def _compute(self, x: Any) -> Any:
+        inputs = iter(x if self.takes_list else [x])
+        arguments = [next(inputs) if constant is None else constant for constant in self.constants]
+        return getattr(autodiff, self.operation)(*arguments, **self.parameters)
+
+
+def apply(operation: Any, inputs: list[Any], parameters: dict[str, Any]) -> Any:
+    """Return the result of an operation on symbolic tensors, by a layer of the engine if there is one."""
+    symbolic = [x for x in inputs if type(x) is SymbolicTensor]
+    name = operation.name
+    if len(inputs) == len(symbolic) == 2 and name in _MERGES and inputs[0].ndim == inputs[1].ndim:
+        return _MERGES[name](dtype=inputs[0].dtype)(inputs)
+    if len(inputs) == 2 and len(symbolic) == 1:
+        is_first = symbolic[0] is inputs[1]
+        number = inputs[0] if is_first else inputs[1]
+        rescaling = _RESCALINGS.get((name, is_first))
+        if rescaling is not None and np.ndim(number) == 0 and (name != "divide" or number != 0):
+            return Rescaling(*rescaling(float(number)), dtype=symbolic[0].dtype)(symbolic[0])
+    if len(inputs) == 1 and name == "negative":
+        return Rescaling(-1.0, dtype=inputs[0].dtype)(inputs[0])
+    if len(inputs) == 1 and name in _ACTIVATIONS and parameters.get("axis", -1) == -1:
+        return Activation(getattr(activations, name), dtype=inputs[0].dtype)(inputs[0])
+    if name == "concatenate" and len(symbolic) == len(inputs) and parameters.get("axis", 0) != 0:
+        return Concatenate(parameters["axis"], dtype=inputs[0].dtype)(inputs)
+    constants = [None if type(x) is SymbolicTensor else x for x in inputs]
+    layer = Operation(name, constants, parameters, dtype=symbolic[0].dtype)
+    return layer(symbolic if len(symbolic) > 1 else symbolic[0])
+
+
+SymbolicTensor.__apply__ = staticmethod(apply)

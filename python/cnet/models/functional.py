@@ -1,0 +1,377 @@
+"""Models made of symbolic tensors: graphs of layers with any number of inputs and outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .._data import shape_text
+from .._errors import short_repr
+from .._tracebacks import brief_traceback
+from .._typing import Shape
+from ..layers import Input, InputLayer, Weight
+from ..layers.batch_shapes import sample_sizes
+from ..layers.symbolic import Node, SymbolicTensor
+from .graph_config import describe, restore
+from .graph_model import Calls, GraphModel
+from .model import Model
+
+__all__ = ["Functional"]
+
+
+class Functional(GraphModel):
+    """A model of symbolic tensors; ``Model(inputs, outputs)`` makes one.
+
+    Parameters
+    ----------
+    inputs : SymbolicTensor, or lists, tuples and dicts of them
+        From `Input`, or results of layers: the model then begins there.
+    outputs : SymbolicTensor, or lists, tuples and dicts of them
+        Computed from the inputs. `predict` returns arrays nested likewise.
+    name : str, optional
+
+    Attributes
+    ----------
+    inputs, outputs : list of SymbolicTensor
+    input_names, output_names : list of str
+        The names of the layers that they come from: the keys of dicts of data.
+
+    Raises
+    ------
+    TypeError
+        If anything else is among the inputs or outputs.
+    ValueError
+        If an output depends on an `Input` that is not among the inputs, or two layers have the same name.
+
+    Examples
+    --------
+    >>> from cnet import Input, Model, layers
+    >>> numbers, image = Input((3,), name="numbers"), Input((4, 4), name="image")
+    >>> x = layers.Concatenate()([numbers, layers.Flatten()(image)])
+    >>> model = Model([numbers, image], layers.Dense(2)(x))
+    >>> model.output_shape, model.count_params()
+    ((None, 2), 40)
+    """
+
+    def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None) -> None:
+        super().__init__(name)
+        self._input_structure, self._output_structure = inputs, outputs
+        self.inputs = _tensors("inputs", inputs)
+        self.outputs = _tensors("outputs", outputs)
+        if twice := [t for n, t in enumerate(self.inputs) if t in self.inputs[:n]]:
+            raise ValueError(f"Model: inputs: '{twice[0].name}' occurs twice")
+        nodes = _in_order(self.inputs, self.outputs)
+        self._nodes_in_order, self._layers = _sorted(self.inputs, nodes)
+        names: dict[str, Any] = {}
+        for layer in self._layers:
+            if names.setdefault(layer.name, layer) is not layer:
+                raise ValueError(f"Model: there are two layers named '{layer.name}'")
+        for layer in self._layers:
+            layer._parents.add(self)
+        dtypes = {layer.dtype for layer in self._flat_layers() if not isinstance(layer, InputLayer)}
+        if len(dtypes) > 1:
+            by_dtype = {layer.dtype: layer.name for layer in self._flat_layers()}
+            raise ValueError(
+                "Model: expected layers of one dtype, got "
+                + " and ".join(f"{dtype} ('{name}')" for dtype, name in by_dtype.items())
+            )
+
+    @property
+    def layers(self) -> list[Any]:
+        """The layers, each input's among them, from the inputs to the outputs."""
+        return list(self._layers)
+
+    @property
+    def built(self) -> bool:
+        """True: layers are built when they are called."""
+        return True
+
+    @property
+    def input(self) -> Any:
+        """The inputs, nested as they were given."""
+        return self._input_structure
+
+    @property
+    def output(self) -> Any:
+        """The outputs, nested as they were given."""
+        return self._output_structure
+
+    @property
+    def input_shape(self) -> Any:
+        """Shape of the data, (None, …), nested as the inputs."""
+        return _nested(self._input_structure, [tensor.shape for tensor in self.inputs])
+
+    @property
+    def output_shape(self) -> Any:
+        """Shape of the output, (None, …), nested as the outputs."""
+        return _nested(self._output_structure, self.output_shapes)
+
+    @property
+    def input_names(self) -> list[str]:
+        """The names of the layers of the inputs."""
+        return [tensor.name for tensor in self.inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the layers of the outputs, numbered where a layer gives several."""
+        return _unique([tensor.name for tensor in self.outputs])
+
+    @property
+    def input_shapes(self) -> list[Shape]:
+        """Shape of the data of each input, (None, …)."""
+        return [tensor.shape for tensor in self.inputs]
+
+    @property
+    def output_shapes(self) -> list[Shape]:
+        """Shape of each output, (None, …)."""
+        return [tensor.shape for tensor in self.outputs]
+
+    @property
+    def input_structure(self) -> Any:
+        """The inputs, nested as they were given."""
+        return self._input_structure
+
+    @property
+    def output_structure(self) -> Any:
+        """The outputs, nested as they were given."""
+        return self._output_structure
+
+    @property
+    def weights(self) -> list[Weight]:  # type: ignore[override] # not to be assigned
+        """The weights of all layers, in order."""
+        return list(dict.fromkeys(weight for layer in self._layers for weight in layer.weights))
+
+    @property
+    def trainable(self) -> bool:
+        """Whether any layer is trainable; assignment sets all layers."""
+        return any(layer.trainable for layer in self._layers if not isinstance(layer, InputLayer))
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self._layers:
+            layer.trainable = bool(value)
+
+    @brief_traceback
+    def build(self, input_shape: Any = None) -> None:
+        """Do nothing: the layers are built."""
+        del input_shape
+
+    @property
+    def sample_shape(self) -> tuple[int, ...] | None:
+        """Shape of one sample of the first input."""
+        return sample_sizes(self.input_shapes[0])
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the shape of the output, (None, …), for inputs of `input_shape`.
+
+        Raises
+        ------
+        ValueError
+            If they are not the model's.
+        """
+        shapes = input_shape if isinstance(input_shape, list) else [input_shape]
+        if [tuple(shape[1:]) for shape in shapes] != [shape[1:] for shape in self.input_shapes]:
+            expected, given = (
+                ", ".join(map(shape_text, each)) for each in (self.input_shapes, shapes)
+            )
+            raise ValueError(
+                f"the model '{self.name}': expected data of shape {expected}, got {given}"
+            )
+        return self.output_shape
+
+    def _nested(self, outputs: Sequence[Any]) -> Any:
+        return _nested(self._output_structure, outputs)
+
+    def _build_layers(self) -> None:
+        for layer in self._layers:
+            if isinstance(layer, GraphModel):
+                layer._build_layers()
+
+    def _add_calls(self, operands: Sequence[int], calls: Calls) -> list[int]:
+        values: dict[SymbolicTensor, int] = dict(zip(self.inputs, operands, strict=True))
+        for node in self._nodes_in_order:
+            taken = [values[tensor] for tensor in _leaves(node.arguments)]
+            several = isinstance(node.arguments, (list, tuple))
+            results = calls.add(node.callee, taken, takes_list=several)
+            values.update(zip(_leaves(node.outputs), results, strict=True))
+        return [values[tensor] for tensor in self.outputs]
+
+    def remade(self, layers: Mapping[Any, Any]) -> Functional:
+        """Return a model with the same calls of other layers, given one for each of its own."""
+        made = {
+            tensor: layers[tensor.node.callee].output
+            if tensor.node.callee in layers
+            else Input(sample_sizes(tensor.shape), dtype=tensor.dtype, name=tensor.name)
+            for tensor in self.inputs
+        }
+        for node in self._nodes_in_order:
+            arguments = _nested(node.arguments, [made[t] for t in _leaves(node.arguments)])
+            results = layers[node.callee](arguments)
+            made.update(zip(_leaves(node.outputs), _leaves(results), strict=True))
+        inputs, outputs = (
+            [made[tensor] for tensor in tensors] for tensors in (self.inputs, self.outputs)
+        )
+        return Functional(
+            _nested(self._input_structure, inputs),
+            _nested(self._output_structure, outputs),
+            self.name,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the model's name, layers and calls as plain values, without weights and compile arguments.
+
+        Raises
+        ------
+        TypeError
+            If a layer has an argument without such a description, such as a Python function.
+
+        Examples
+        --------
+        >>> from cnet import Input, Model, layers
+        >>> x = Input((4,), name="x")
+        >>> config = Model(x, layers.Dense(3, name="top")(x), name="net").get_config()
+        >>> config["name"], config["input_layers"], config["output_layers"]
+        ('net', ['x', 0, 0], ['top', 0, 0])
+        >>> Functional.from_config(config).output_shape
+        (None, 3)
+        """
+        return describe(
+            self.name,
+            self._layers,
+            self._nodes_in_order,
+            self._input_structure,
+            self._output_structure,
+        )
+
+    @classmethod
+    def from_config(
+        cls, config: Any, custom_objects: Mapping[str, Any] | None = None
+    ) -> Functional:
+        """Return a new model for a configuration of `get_config`, with new initial weights.
+
+        Parameters
+        ----------
+        config : dict
+        custom_objects : dict of str to type, optional
+            User-defined layers by class name.
+
+        Raises
+        ------
+        ValueError
+            If the configuration is malformed, or names an unknown layer.
+        """
+        return cls(*restore(config, custom_objects))
+
+    def __repr__(self) -> str:
+        return f"<Functional name={self.name}, built=True>"
+
+
+def _tensors(argument: str, structure: Any) -> list[SymbolicTensor]:
+    """Return the symbolic tensors in a structure; raise `TypeError` for anything else."""
+    leaves = _leaves(structure)
+    for leaf in leaves:
+        if type(leaf) is not SymbolicTensor:
+            raise TypeError(
+                f"Model: {argument}: expected symbolic tensors, as Input(…) and layers called on them return, got "
+                f"{short_repr(leaf)}"
+            )
+    if not leaves:
+        raise ValueError(f"Model: {argument}: expected at least one symbolic tensor")
+    return leaves
+
+
+def _leaves(structure: Any) -> list[Any]:
+    """Return the leaves of nested lists, tuples and dicts, of a dict in the order of its keys, as in Keras."""
+    if isinstance(structure, dict):
+        return [leaf for key in sorted(structure) for leaf in _leaves(structure[key])]
+    if isinstance(structure, (list, tuple)):
+        return [leaf for each in structure for leaf in _leaves(each)]
+    return [structure]
+
+
+def _nested(structure: Any, leaves: Sequence[Any]) -> Any:
+    """Return leaves nested like a structure."""
+    remaining = iter(leaves)
+
+    def nest(part: Any) -> Any:
+        if isinstance(part, dict):
+            found = {key: nest(part[key]) for key in sorted(part)}
+            return {key: found[key] for key in part}
+        if isinstance(part, (list, tuple)):
+            items = [nest(each) for each in part]
+            return tuple(items) if isinstance(part, tuple) else items
+        return next(remaining)
+
+    return nest(structure)
+
+
+def _in_order(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor]) -> list[Node]:
+    """Return the calls between inputs and outputs, each after those that it depends on."""
+    known = set(inputs)
+    order: list[Node] = []
+    done: set[Node] = set()
+    stack: list[tuple[Node, bool]] = [
+        (tensor.node, False) for tensor in reversed(outputs) if tensor not in known
+    ]
+    while stack:
+        node, is_complete = stack.pop()
+        if node in done:
+            continue
+        if is_complete:
+            done.add(node)
+            order.append(node)
+            continue
+        leaves = _leaves(node.arguments)
+        if not leaves:  # the node of an Input
+            names = ", ".join(f"'{tensor.name}'" for tensor in inputs)
+            raise ValueError(
+                f"Model: the outputs depend on '{node.callee.name}', an Input of shape "
+                f"{shape_text(node.outputs.shape)}, which is not among the inputs, {names}"
+            )
+        stack.append((node, True))
+        stack += [
+            (tensor.node, False)
+            for tensor in reversed(leaves)
+            if tensor not in known and tensor.node not in done
+        ]
+    return order
+
+
+def _sorted(
+    inputs: Sequence[SymbolicTensor], nodes: Sequence[Node]
+) -> tuple[list[Node], list[Any]]:
+    """Return calls, given in topological order, and their layers by depth: the longest way to an output.
+
+    It is Keras's order of the layers. The first calls of the layers come in the order of the layers.
+    """
+    sources = [tensor.node for tensor in inputs if isinstance(tensor.node.callee, InputLayer)]
+    known = set(inputs)
+    depth: dict[Node, int] = {}
+    depth_of_layer: dict[Any, int] = {}
+    for node in [*reversed(nodes), *sources]:
+        level = max(depth.get(node, 0), depth_of_layer.get(node.callee, 0))
+        depth[node] = depth_of_layer[node.callee] = level
+        if node in sources:
+            continue
+        for tensor in _leaves(node.arguments):
+            if tensor not in known or tensor.node in sources:
+                depth[tensor.node] = max(depth.get(tensor.node, 0), level + 1)
+    visits = {node.callee: n for n, node in reversed([*enumerate([*sources, *nodes])])}
+    layers = sorted(depth_of_layer, key=lambda layer: (-depth_of_layer[layer], visits[layer]))
+    places = {layer: n for n, layer in enumerate(layers)}
+    return sorted(nodes, key=lambda node: (-depth[node], places[node.callee])), layers
+
+
+def _unique(names: list[str]) -> list[str]:
+    """Return names, each numbered if it occurred before."""
+    unique: list[str] = []
+    for name in names:
+        candidate, number = name, 0
+        while candidate in unique:
+            number += 1
+            candidate = f"{name}_{number}"
+        unique.append(candidate)
+    return unique
+
+
+Model._functional = Model._by_name["Functional"] = Functional
