@@ -68,6 +68,15 @@ def test_kernels_use_no_standard_library() -> None:
     assert includes(CSRC / "core" / "types.hpp") == ["cstddef"]
 
 
+def test_each_kernel_is_compared_with_the_scalar_table() -> None:
+    table = (CSRC / "kernels" / "table.hpp").read_text()
+    kernels = set(re.findall(r"\(\*(\w+)(?:\[\w+\])?\)\(", table)) - {"supported"}
+    assert {"product", "sgd_update", "gather"} <= kernels
+    tested = "".join(path.read_text() for path in ROOT.glob("tests/cpp/test_kernels*.cpp"))
+    missing = kernels - set(re.findall(r"\w+", tested))
+    assert not missing, f"tests/cpp/test_kernels*.cpp lacks {missing}"
+
+
 def module_name(path: Path) -> str:
     parts = path.relative_to(PYTHON).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts) or "__init__"

@@ -322,6 +322,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
+def test_rules_lists_every_rule() -> None:
+    updates = {name for name in cnet.ops.__all__ if name.endswith("_update")}
+    assert {f"{rule}_update" for rule in RULES} == updates
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("option", OPTIONS)
 @pytest.mark.parametrize("rule", RULES)

@@ -115,6 +115,14 @@ def test_update_rules_match_keras(name: str) -> None:
     assert (np.abs(START - found[-1]) / bound).max() > 1000, "there were steps to compare"
 
 
+def test_everything_that_keras_has_is_compared() -> None:
+    keras = pytest.importorskip("keras")
+    classes = {cls.__name__ for cls in optimizers._CLASSES.values()}
+    in_keras = {name for name in classes if hasattr(keras.optimizers, name)}
+    assert CLASSES.keys() == in_keras
+    assert in_keras - {"AdamW"} <= {rule[0] for rule in RULES.values()}  # it has the rule of Adam
+
+
 # PyTorch adds epsilon elsewhere, so it is 0 for some; its default for Nadam's decay differs.
 IN_TORCH: dict[str, tuple[str, dict[str, Any], str, dict[str, Any]]] = {
     "SGD": ("SGD", {}, "sgd_update", {}),
