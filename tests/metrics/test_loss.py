@@ -10,6 +10,7 @@ import pytest
 
 import cnet
 from cnet import losses, metrics
+from cnet.metrics import loss as loss_metrics
 
 RNG = np.random.default_rng(0)
 P, W = RNG.dirichlet(np.ones(3), 40), RNG.random(40)
@@ -31,6 +32,10 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("SparseCategoricalCrossentropy", {"from_logits": True}),
     ("SparseCategoricalCrossentropy", {"ignore_class": 1}),
 ]
+
+
+def test_each_loss_metric_has_a_case() -> None:
+    assert {name for name, _ in CASES} == set(loss_metrics.__all__)
 
 
 @pytest.mark.parametrize(("name", "options"), CASES)

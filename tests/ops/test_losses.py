@@ -73,6 +73,11 @@ def sample(name: str, shape: tuple[int, int], dtype: str) -> tuple[Array, Array]
     return p.astype(dtype), t.astype(dtype)
 
 
+def test_the_docstring_names_each_loss() -> None:
+    named = re.findall(r'"(\w+)"', ops.pointwise_loss_forward.__doc__ or "")
+    assert {name.removesuffix("_from_logits") for name in FORMULAS} <= set(named)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("name", FORMULAS)

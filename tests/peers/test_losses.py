@@ -271,6 +271,11 @@ def test_signatures_match_keras(keras: Any, name: str) -> None:
         assert ours[key] == theirs[key]
 
 
+def test_each_loss_that_keras_has_is_a_case(keras: Any) -> None:
+    classes = {cls.__name__ for cls in losses._FUNCTIONS}
+    assert {name for name, *_ in CASES} == {name for name in classes if hasattr(keras.losses, name)}
+
+
 def test_each_keras_loss_is_supported_or_refused_by_name(keras: Any) -> None:
     for name in dir(keras.losses):
         if name.startswith("_") or name in losses.__all__:

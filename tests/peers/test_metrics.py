@@ -121,6 +121,11 @@ CASES: list[tuple[str, dict[str, Any], Any]] = [
 ]
 
 
+def test_each_metric_that_keras_has_is_a_case() -> None:
+    classes = {cls.__name__ for cls in metrics._CLASSES.values()} - {"Mean"}  # it has no labels
+    assert {name for name, *_ in CASES} == {n for n in classes if hasattr(keras.metrics, n)}
+
+
 def keras_supports(weights: str, name: str, options: dict[str, Any]) -> bool:
     """Return True if Keras supports such weights: for others it fails or gives a wrong result."""
     if name == "F1Score":  # (samples, 1) is broadcast along the wrong axis
