@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from support.forms import in_ci
+from support.instances import INNER_LAYERS
 from support.tolerances import relative_bound
 
 import cnet
@@ -155,6 +156,14 @@ def _float64() -> Any:
     cnet.config.set_floatx("float64")
     yield
     cnet.config.set_floatx(before)
+
+
+def test_each_layer_with_weights_is_trained() -> None:
+    trained = {type(layer) for make in NETS.values() for layer in make()}
+    for make in INNER_LAYERS:
+        layer = make()
+        layer.build((None, 4))
+        assert not layer.trainable_weights or type(layer) in trained, type(layer)
 
 
 @pytest.mark.parametrize("threads", [*in_ci(1), 3])
