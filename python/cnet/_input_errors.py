@@ -13,7 +13,7 @@ import numpy as np
 
 from ._errors import short_repr
 
-__all__ = ["describe_non_array", "is_map_style_dataset", "locate_non_number"]
+__all__ = ["describe_non_array", "is_map_style_dataset", "is_missing", "locate_non_number"]
 
 
 def describe_non_array(value: Any) -> str | None:
@@ -57,12 +57,17 @@ def is_map_style_dataset(value: Any) -> bool:
         return False
 
 
+def is_missing(value: Any) -> bool:
+    """Return True for the values that pandas, polars and NumPy use where a value is missing."""
+    is_nan = isinstance(value, float) and math.isnan(value)
+    return value is None or is_nan or type(value).__name__ in ("NAType", "NaTType")
+
+
 def locate_non_number(array: Any) -> str:
     """Return the row of the first non-number in an array of objects as text, "" if there is none."""
     size = array.size // max(len(array), 1)
     for index, value in enumerate(array.ravel()):
-        is_nan = isinstance(value, float) and math.isnan(value)
-        if value is None or is_nan or type(value).__name__ in ("NAType", "NaTType"):
+        if is_missing(value):
             return f": a value is missing at row {index // size}"
         if not isinstance(value, (bool, int, float, np.number, np.bool_)):
             return f", with {short_repr(value)} at row {index // size}"
