@@ -59,8 +59,6 @@ _ALTERNATIVES: dict[str, dict[str, str]] = {
         "cnet's models are sequential; Keras and PyTorch have branches": """
             Add Average Concatenate Dot Maximum Minimum Multiply Subtract add average concatenate dot maximum
             minimum multiply subtract Pipeline InputSpec""",
-        _SCIKIT_LEARN + ", before the model": """
-            CategoryEncoding Discretization HashedCrossing Hashing IntegerLookup StringLookup""",
         "use layers.Lambda with a function": "Identity Permute RepeatVector UnitNormalization",
         "layers have kernel_regularizer and bias_regularizer": "ActivityRegularization",
     },

@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING
 
 from .._absent import absent
 from .activation import ELU, Activation, LeakyReLU, ReLU, Softmax
+from .categories import CategoryEncoding
 from .core import Layer
 from .dense import Dense
+from .discretization import Discretization
 from .embedding import Embedding, GlobalAveragePooling1D, GlobalMaxPooling1D
+from .hashing import HashedCrossing, Hashing
 from .input_layer import Input, InputLayer
 from .lambda_layer import Lambda
+from .lookup import IntegerLookup, StringLookup
 from .merging import (
     Add,
     Average,
@@ -43,8 +47,10 @@ __all__ = [
     "Add",
     "Average",
     "BatchNormalization",
+    "CategoryEncoding",
     "Concatenate",
     "Dense",
+    "Discretization",
     "Dot",
     "Dropout",
     "Embedding",
@@ -52,8 +58,11 @@ __all__ = [
     "GaussianNoise",
     "GlobalAveragePooling1D",
     "GlobalMaxPooling1D",
+    "HashedCrossing",
+    "Hashing",
     "Input",
     "InputLayer",
+    "IntegerLookup",
     "Lambda",
     "Layer",
     "LayerNormalization",
@@ -66,6 +75,7 @@ __all__ = [
     "Rescaling",
     "Reshape",
     "Softmax",
+    "StringLookup",
     "Subtract",
     "Weight",
     "add",

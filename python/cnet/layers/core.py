@@ -87,6 +87,8 @@ class Layer(Configurable, HasWeights):
     )
     #: True if the engine computes the layer.
     in_engine = True
+    #: True if the layer takes arrays of any dtype, such as text; it has a method `transform(values)`.
+    takes_any_dtype = False
     #: True if the layer is the identity outside of training.
     only_in_training = False
     #: True if the layer, once built, accepts only inputs of that shape, as layers with weights do.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from .._data import (
     FloatArray,
     as_array,
+    as_count,
     as_number,
     as_samples,
     is_dataset,
@@ -30,7 +32,7 @@ from .function import with_shape
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["Normalization", "Rescaling"]
+__all__ = ["Normalization", "Rescaling", "batches_of"]
 
 _LEAST_DEVIATION = 1e-7  # Keras's epsilon
 
@@ -179,7 +181,7 @@ class Normalization(Layer):
         if self._given_mean is not None:
             raise ValueError(f"{call}: the layer was created with a mean and variance")
         count, mean, variance = 0, np.zeros(()), np.zeros(())
-        for batch in _batches_of(data):
+        for batch in batches_of(data):
             samples = as_samples(batch, call)
             size = len(samples)
             if size == 0:
@@ -247,15 +249,23 @@ class Normalization(Layer):
         )
 
 
-def _batches_of(data: Any) -> Iterator[Any]:
-    """Yield the samples of each batch, or the data itself if it isn't batched."""
-    if yields_batches(data):
+def batches_of(data: Any, steps: Any = None, call: str = "adapt") -> Iterator[Any]:
+    """Yield the samples of each batch, at most of `steps`, or the data itself if it isn't batched."""
+    if steps is not None:
+        count = as_count(f"{call}: steps", steps, least=1)
+        if not yields_batches(data):
+            raise ValueError(
+                f"{call}: steps is a number of batches, but the data is one {type(data).__name__}"
+            )
+        yield from islice(batches_of(data), count)
+    elif yields_batches(data):
         batches = data
         if is_dataset(data):
             count = data.num_batches if hasattr(data, "num_batches") else len(data)
             batches = (data[index] for index in range(count))
         for batch in batches:
-            yield batch[0] if isinstance(batch, tuple) else batch
+            is_pair = isinstance(batch, tuple) and len(batch) > 0 and not np.isscalar(batch[0])
+            yield batch[0] if is_pair else batch
     elif isinstance(data, (list, tuple)) and data and all(getattr(x, "ndim", 0) > 1 for x in data):
         yield from data
     else:

@@ -9,11 +9,16 @@ from .._errors import short_repr
 from .._serialization import find_class
 from . import (
     activation,
+    categories,
     dense,
+    discretization,
     embedding,
+    hashing,
     input_layer,
+    lookup,
     merging,
     normalization,
+    operation,
     preprocessing,
     regularization,
     shape,
@@ -53,14 +58,16 @@ def deserialize(
     <Dense name=top, built=False>
     """
     modules = (
-        *(activation, dense, embedding, input_layer, merging, normalization, preprocessing),
-        *(regularization, shape),
+        *(activation, categories, dense, discretization, embedding, hashing, input_layer, lookup),
+        *(merging, normalization, operation, preprocessing, regularization, shape),
     )
     known = {name: getattr(module, name) for module in modules for name in module.__all__}
     layers = {
         name: value
         for name, value in known.items()
-        if isinstance(value, type) and issubclass(value, Layer)
+        if isinstance(value, type)
+        and issubclass(value, Layer)
+        and value is not categories.CategoryLayer
     }
     cls, arguments = find_class(config, layers, custom_objects, "layers.deserialize")
     layer: Layer = cls.from_config(arguments)
