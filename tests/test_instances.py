@@ -32,7 +32,9 @@ ONE_VALUE = {
     "optional": (layers.InputLayer,),
     "renorm": (layers.BatchNormalization,),
     "renorm_momentum": (layers.BatchNormalization,),
+    "sparse": (layers.Layer,),
     "synchronized": (layers.BatchNormalization,),
+    "vocabulary_dtype": (layers.IntegerLookup,),
 }
 # Arguments that all classes of a family have; tests of the whole family set them.
 COMMON = {"name", "trainable"}

@@ -64,7 +64,9 @@ NOT_ATTRIBUTES = {
     "shape",
     "batch_shape",
 }
-NOT_ATTRIBUTES.add("num_labels")  # which has another condition
+NOT_ATTRIBUTES |= {"vocabulary", "idf_weights"}
+# Those that have another condition.
+NOT_ATTRIBUTES |= {"num_labels", "pad_to_max_tokens", "salt"}
 
 
 def named(maker: partial[Any]) -> Any:

@@ -2,7 +2,7 @@
 
 An entry is a `functools.partial` of the class; calling it makes an instance, and further arguments may be
 given. The first entry of a class has as few arguments as possible, the others set every argument to another
-value than its default: test_instances.py checks that nothing is missing. All layers accept 4 features.
+value than its default: test_instances.py checks that nothing is missing. All layers but `CATEGORY_LAYERS` accept 4 features.
 """
 
 from __future__ import annotations
@@ -17,7 +17,43 @@ from cnet.optimizers import schedules as s
 
 Maker = partial[Any]
 
+# Layers for data of any dtype, without a gradient.
+CATEGORY_LAYERS: list[Maker] = [
+    partial(layers.CategoryEncoding, 4),
+    partial(layers.CategoryEncoding, num_tokens=5, output_mode="count"),
+    partial(layers.Discretization, num_bins=3),
+    partial(layers.Discretization, num_bins=4, epsilon=0.1, dtype="float64"),
+    partial(layers.Discretization, [0.0, 0.5], output_mode="one_hot"),
+    partial(layers.HashedCrossing, 7),
+    partial(layers.HashedCrossing, 8, output_mode="one_hot", dtype="float64"),
+    partial(layers.Hashing, 7),
+    partial(layers.Hashing, 8, mask_value="a", salt=[1, 2], output_mode="count"),
+    partial(layers.IntegerLookup),
+    partial(layers.IntegerLookup, 9, 2, mask_token=3, oov_token=-5, invert=True),
+    partial(layers.IntegerLookup, vocabulary=[5, 1], oov_method="farmhash", salt=[1, 2]),
+    partial(
+        layers.IntegerLookup,
+        max_tokens=9,
+        vocabulary=[5, 1],
+        idf_weights=[0.5, 0.25],
+        output_mode="tf_idf",
+        pad_to_max_tokens=True,
+    ),
+    partial(layers.StringLookup),
+    partial(layers.StringLookup, 9, 2, mask_token="", oov_token="?", invert=True),
+    partial(layers.StringLookup, vocabulary=["a", "b"], encoding="latin-1", salt=[1, 2]),
+    partial(
+        layers.StringLookup,
+        max_tokens=9,
+        vocabulary=["a", "b"],
+        idf_weights=[0.5, 0.25],
+        output_mode="tf_idf",
+        pad_to_max_tokens=True,
+    ),
+]
+
 LAYERS: list[Maker] = [
+    *CATEGORY_LAYERS,
     partial(layers.Activation, "relu"),
     partial(layers.Activation, "log_softmax"),
     partial(layers.Activation, partial(activations.relu, max_value=0.5, negative_slope=0.25)),
@@ -284,7 +320,11 @@ CONSTRAINTS: list[Maker] = [
 # Layers that a config describes completely: users' functions have no description.
 SERIALIZABLE_LAYERS = [make for make in LAYERS if make.func is not layers.Lambda]
 # Layers that can follow other layers.
-INNER_LAYERS = [make for make in SERIALIZABLE_LAYERS if make.func is not layers.InputLayer]
+INNER_LAYERS = [
+    make
+    for make in SERIALIZABLE_LAYERS
+    if make.func is not layers.InputLayer and not make.func.takes_any_dtype
+]
 
 
 def name_of(make: Any) -> str:

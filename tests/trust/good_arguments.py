@@ -48,6 +48,14 @@ def unbuilt() -> Any:
     return made
 
 
+def categories(layer: Any) -> Any:
+    """Return values for a layer of categories."""
+    text = np.array(["a", "b", ""])
+    if isinstance(layer, layers.HashedCrossing):
+        return [text, text]
+    return text if isinstance(layer, layers.StringLookup) and not layer.invert else classes()
+
+
 #: Valid arguments by name.
 GOOD: dict[str, Callable[[], Any]] = {
     "x": rows,
@@ -118,6 +126,11 @@ GOOD: dict[str, Callable[[], Any]] = {
     "decay_rate": lambda: 0.5,
     "boundaries": lambda: [1, 2],
     "momentum": lambda: 0.5,
+    "vocabulary": lambda: ["a", "b"],
+    "idf_weights": lambda: [0.5, 0.25],
+    "num_tokens": lambda: CLASSES,
+    "num_bins": lambda: 5,
+    "salt": lambda: 3,
 }
 #: Exceptions for single calls.
 OWN: dict[str, dict[str, Callable[[], Any]]] = {
@@ -130,6 +143,8 @@ OWN: dict[str, dict[str, Callable[[], Any]]] = {
     "layers.serialize": {"layer": lambda: layers.Dense(2)},
     "layers.Weight": {"layer": lambda: layers.Dense(2), "shape": lambda: (3,)},
     "layers.Layer.__call__": {},
+    "layers.IntegerLookup": {"vocabulary": lambda: [1, 2]},
+    "layers.Discretization": {"bin_boundaries": lambda: [0.0, 1.0]},
     "initializers.Constant": {"value": lambda: 1.0},
     "initializers.constant": {"value": lambda: 1.0},
     "schedules.PiecewiseConstantDecay": {"values": lambda: [1.0, 0.5, 0.1]},

@@ -45,6 +45,7 @@ from .good_arguments import (
     GOOD,
     OWN,
     ROWS,
+    categories,
     classes,
     model,
     probabilities,
@@ -131,7 +132,14 @@ def use(thing: Any) -> None:
         return
     if isinstance(thing, layers.InputLayer) or type(thing) is layers.Layer:
         return
-    if isinstance(thing, layers.Layer):
+    if isinstance(thing, layers.Layer) and thing.takes_any_dtype:
+        if isinstance(thing, (layers.IntegerLookup, layers.StringLookup)):
+            thing.adapt(categories(type(thing)()))
+        if isinstance(thing, layers.Discretization):
+            thing.adapt(rows())
+        thing(categories(thing))
+        thing.get_config()
+    elif isinstance(thing, layers.Layer):
         net.add(thing)
         if isinstance(thing, layers.Normalization):
             thing.adapt(rows())
@@ -269,6 +277,19 @@ def _instances() -> list[Call]:
                 good,
             )
         )
+    for make in instances.CATEGORY_LAYERS:
+        good = {"x": lambda make=make: categories(make())}  # type: ignore[misc]
+        good |= {"data": good["x"], "values": good["x"]}
+        calls += [
+            Call(
+                f"{name_of(make)}.{method}",
+                lambda make=make, method=method: (getattr(make(), method), None),  # type: ignore[misc]
+                *parameters_of(getattr(make(), method)),
+                GOOD | good,
+            )
+            for method in ("__call__", "transform", "adapt", "update_state", "set_vocabulary")
+            if hasattr(make.func, method)
+        ]
     return calls
 
 

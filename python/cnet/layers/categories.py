@@ -210,7 +210,7 @@ class CategoryEncoding(CategoryLayer):
         wrong = np.flatnonzero((ids < 0) | (ids >= self.num_tokens))
         if wrong.size:
             raise ValueError(
-                f"{self._call}: {ids.flat[wrong[0]]}{place(ids.shape, wrong[0])} is outside "
+                f"{self._call}: {ids.reshape(-1)[wrong[0]]}{place(ids.shape, wrong[0])} is outside "
                 f"[0, {self.num_tokens}), the range of num_tokens"
             )
         return ids
@@ -285,5 +285,5 @@ def with_plain_dtype(config: Mapping[str, Any]) -> dict[str, Any]:
     dtype = plain.get("dtype")
     policy = dtype.get("config") if isinstance(dtype, Mapping) else None
     if isinstance(policy, Mapping):
-        plain["dtype"] = policy.get("name")
+        plain["dtype"] = policy.get("name", dtype)
     return plain

@@ -94,7 +94,7 @@ class Hashing(CategoryLayer):
             wrong = np.flatnonzero(~(np.abs(values.astype(np.float64)) < 2.0**63))
             if wrong.size:
                 raise ValueError(
-                    f"{self._call}: expected numbers in (-2**63, 2**63), got {values.flat[wrong[0]]}"
+                    f"{self._call}: expected numbers in (-2**63, 2**63), got {values.reshape(-1)[wrong[0]]}"
                     f"{place(values.shape, wrong[0])}"
                 )
         return values

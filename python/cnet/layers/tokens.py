@@ -40,13 +40,11 @@ def as_tokens(value: Any, argument: str) -> Array:
     ValueError
         If rows have different lengths.
     """
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (str, bytes, list, tuple)):
         array = _as_objects(value, argument)
-    elif isinstance(value, (str, bytes)) or (
-        hasattr(value, "__array__") and not isinstance(value, np.ma.MaskedArray)
-    ):
-        if not isinstance(value, (str, bytes)) and (what := describe_non_array(value)):
-            raise TypeError(f"{argument}: expected text or numbers, got {what}")
+    elif what := describe_non_array(value):
+        raise TypeError(f"{argument}: expected text or numbers, got {what}")
+    elif hasattr(value, "__array__") and not isinstance(value, np.ma.MaskedArray):
         array = np.asarray(value)
     else:
         return as_array(value, argument)
