@@ -16,7 +16,7 @@ __all__ = ["as_array_of_columns", "column_names", "is_frame"]
 # Hints for non-numeric columns, by the first letters of their dtype's name.
 _HINTS = {
     ("object", "str", "category", "String", "Categorical", "Enum", "large_string"): (
-        "encode it as numbers (scikit-learn's OneHotEncoder, pandas.get_dummies)"
+        "encode it as numbers (layers.StringLookup, pandas.get_dummies)"
     ),
     ("datetime", "timedelta", "Datetime", "Date", "Duration", "Time", "period"): (
         "convert it to numbers, such as days since a date"
