@@ -100,6 +100,12 @@ def test_state_by_hand() -> None:
     layer.reset_state()
     layer.finalize_state()
     assert layer.get_vocabulary(False) == ["b", "a", "c"]
+    layer.update_state(["e"])
+    layer.finalize_state()
+    assert layer.get_vocabulary(False) == ["e"], "counts are of one vocabulary"
+    layer.update_state(["f"])
+    layer.adapt(["g"])
+    assert layer.get_vocabulary(False) == ["g"]
 
 
 def test_a_failed_call_keeps_the_vocabulary() -> None:
@@ -151,6 +157,9 @@ def test_vocabularies_in_files(tmp_path: Path, text: str) -> None:
     for given in (path, str(path)):
         layer = layers.StringLookup(vocabulary=given)
         assert layer.get_vocabulary() == ["[UNK]", "b", "a"]
+    path.write_bytes(b"[UNK]\n" + text.encode())
+    special = layers.StringLookup(vocabulary=path)
+    assert special.get_vocabulary() == ["[UNK]", "[UNK]", "b", "a"], "as in Keras"
     path.unlink()
     assert layers.deserialize(layers.serialize(layer))(["a"]).tolist() == [2]
 
@@ -258,6 +267,51 @@ def test_options_of_a_layer_with_a_vocabulary(option: str, value: Any) -> None:
     setattr(fresh, option, value)
     fresh.adapt(WORDS)
     assert fresh.get_vocabulary() == adapted(**{option: value}).get_vocabulary()
+
+
+def test_a_layer_without_a_vocabulary() -> None:
+    layer = layers.StringLookup()
+    config = layer.get_config()
+    assert config["vocabulary"] is config["idf_weights"] is layer.idf_weights is None
+    assert adapted().idf_weights is None
+    assert "has_input_vocabulary" not in config
+    # After adapt, Keras writes the size alone.
+    copy = layers.StringLookup.from_config(config | {"vocabulary_size": 4})
+    copy.adapt(["a"])
+    assert copy.get_vocabulary(False) == ["a"]
+    assert layer.get_vocabulary() == ["[UNK]"]
+    assert layer.vocabulary_size() == 1
+
+
+def test_tf_idf() -> None:
+    layer = layers.StringLookup(vocabulary=["a", "b"], output_mode="tf_idf", idf_weights=[0.5, 2])
+    found = layer([["a", "a", "c"], ["b", "a", "a"]])
+    expected = np.array([[1.25, 1, 0], [0, 1, 2]], np.float32)
+    np.testing.assert_array_equal(found, expected, strict=True)
+
+
+def test_padding() -> None:
+    options: dict[str, Any] = {"max_tokens": 5, "pad_to_max_tokens": True}
+    layer = layers.StringLookup(output_mode="count", **options)
+    assert layer.compute_output_shape((None, 2)) == (None, 5), "also before adapt"
+    layer.adapt(["a", "b"])
+    assert layer([["a", "c"]]).tolist() == [[1, 0, 1, 0, 0]]
+    layer = layers.StringLookup(output_mode="tf_idf", **options)
+    layer.adapt(["a", "b"])
+    weight = np.log(1 + 2 / (1 + 1))
+    np.testing.assert_allclose(layer([["a", "c"]]), [[weight, 0, weight, 0, 0]], rtol=1e-6)
+
+
+def test_other_changes_of_a_vocabulary_in_a_model() -> None:
+    x = np.array([[3, 9]])
+    layer = layers.IntegerLookup(vocabulary=[1, 2])
+    model = cnet.Sequential([cnet.Input((2,)), layer])
+    layer.set_vocabulary([1, 2, 3])
+    assert model.predict(x, verbose=0).tolist() == [[3, 0]]
+    layer = layers.IntegerLookup(vocabulary=[1, 2], output_mode="count")
+    model = cnet.Sequential([layer])
+    layer.set_vocabulary([1, 2, 3])
+    assert model.predict(x, verbose=0).tolist() == [[1, 0, 0, 1]]
 
 
 def test_the_size_of_an_encoding_in_a_built_model() -> None:

@@ -58,6 +58,7 @@ def test_frames_of_text(frame: Any) -> None:
 def test_shapes() -> None:
     assert as_strings("a", "call").shape == ()
     assert as_strings([], "call").shape == (0,)
+    assert as_strings(np.empty((0, 2)), "call").shape == (0, 2)
     assert as_strings([["a", "b"]], "call").shape == (1, 2)
     assert as_strings(np.empty((0, 3), str), "call").shape == (0, 3)
     assert as_strings([np.array(["a", "b"]), np.array(["c", "d"])], "call").shape == (2, 2)
@@ -126,6 +127,7 @@ MISSING = r"a value is missing at row 1; .*fillna"
         (as_strings, np.array([1.5]), TypeError, r"expected text, got numbers of dtype float64"),
         (as_strings, [["a"], ["b", "c"]], ValueError, r"rows of different lengths"),
         (as_strings, ["a", ["b", "c"]], ValueError, r"rows of different lengths, got \['b', 'c'\]"),
+        (as_strings, [np.ones((2, 3)), np.ones((2, 4))], ValueError, r"rows of different lengths"),
         (as_strings, {"a": 1}, TypeError, r"got a dict"),
         (as_strings, {"a"}, TypeError, r"got a set, which has no order; pass a list"),
         (as_strings, None, TypeError, r"got None"),

@@ -403,3 +403,12 @@ def test_configs_of_keras(make: Any) -> None:
         "HashedCrossing": (words(9), integers(9)),
     }[type(ours).__name__]
     np.testing.assert_array_equal(ours(inputs), np.asarray(theirs(inputs)))
+
+
+def test_a_config_of_an_adapted_lookup() -> None:
+    """Keras writes the vocabulary to another file."""
+    theirs = adapted(keras.layers.StringLookup(), WORDS)
+    ours: Any = cnet.layers.deserialize(keras.layers.serialize(theirs))
+    assert ours.get_vocabulary() == ["[UNK]"]
+    ours.adapt(WORDS)
+    assert ours.get_vocabulary() == theirs.get_vocabulary()

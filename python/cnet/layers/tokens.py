@@ -118,9 +118,7 @@ def as_integers(value: Any, argument: str) -> Array:
     with np.errstate(invalid="ignore"):
         integers = array.astype(np.int64, copy=False)
         wrong = integers != array
-    if array.dtype.kind == "u":
-        wrong = integers < 0
-    elif array.dtype.kind == "f":
+    if array.dtype.kind == "f":  # some CPUs convert large numbers to the largest integer
         wrong |= ~(np.abs(array.astype(np.float64)) < 2.0**63)
     if wrong.any():
         at = int(np.flatnonzero(wrong)[0])
