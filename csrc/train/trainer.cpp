@@ -109,7 +109,8 @@ std::vector<Stage> Trainer<T>::epoch_stages(Index batch_size, int threads, const
 template <class T> BatchContext<T> Trainer<T>::batch_at(Index first, const Run& run, int rank) {
   const Index number = first / run.batch_size, rows = std::min(run.batch_size, run.data.rows - first);
   const Selection selection{run.order, first};
-  std::vector<double>& divisors = workspace_.divisors[static_cast<std::size_t>(rank)];
+  // A run without losses may have no workspace.
+  double* divisors = run.data.y.empty() ? nullptr : workspace_.divisors[static_cast<std::size_t>(rank)].data();
   for (std::size_t h = 0; h < run.data.y.size(); ++h) {
     divisors[h] = loss_divisor(heads_[h].loss, run.data.y[h], selection, rows);
   }
@@ -120,7 +121,7 @@ template <class T> BatchContext<T> Trainer<T>::batch_at(Index first, const Run& 
     if (!rates.empty()) optimizer.learning_rate = rates[static_cast<std::size_t>(number)];
   }
   const ops::Update<T> update(optimizer, run.steps_before + number + 1);
-  return {network_, workspace_, rows, number, rank, selection, divisors.data(), update};
+  return {network_, workspace_, rows, number, rank, selection, divisors, update};
 }
 
 template <class T> void Trainer<T>::perform(const Stage& stage, Run& run, const BatchContext<T>& batch, Block block) {

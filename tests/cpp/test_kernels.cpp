@@ -122,6 +122,15 @@ template <class T> void elementwise(Index size) {
     std::copy_n(grad.data(), size, out.data());
     table.regularize(size, param.data(), T(0.1), T(0.3), out.data());
   });
+  for (int merge = 0; merge < kernels::merge_count; ++merge) {
+    compare<T>("merge", size,
+               [&](const Table& table, Out& out) { table.merge[merge](size, x.data(), param.data(), out.data()); });
+    for (const int operand : {0, 1}) {
+      compare<T>("merge_backward", size, [&](const Table& table, Out& out) {
+        table.merge_backward[merge][operand](size, grad.data(), x.data(), param.data(), out.data());
+      });
+    }
+  }
   compare<T>("rescale", size,
              [&](const Table& table, Out& out) { table.rescale(size, x.data(), T(0.1), T(-0.3), out.data()); });
 

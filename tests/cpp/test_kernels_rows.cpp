@@ -21,6 +21,7 @@ template <class T> void softmaxes(Index rows, Index columns) {
   compare<T>("softmax_backward", size, [&](const Table& table, Out& out) {
     table.softmax_backward(probabilities, grad.data(), stride, out.data(), stride);
   });
+  compare<T>("dot", rows, [&](const Table& table, Out& out) { table.dot(input, grad.data(), stride, out.data()); });
   compare<T>("log_softmax", size, [&](const Table& table, Out& out) { table.log_softmax(input, out.data(), stride); });
   compare<T>("log_softmax_backward", size, [&](const Table& table, Out& out) {
     table.log_softmax_backward(input, grad.data(), stride, out.data(), stride);
