@@ -318,6 +318,22 @@ def test_files(tmp_path: Path) -> None:
         assert twin.evaluate(X, Y, verbose=0) == model.evaluate(X, Y, verbose=0)
 
 
+def test_summary() -> None:
+    lines: list[str] = []
+    two_heads().summary(print_fn=lines.append, show_trainable=True)
+    cells = {
+        row[0].split(" (")[0]: row
+        for row in ([cell.strip() for cell in line.strip("│").split("│")] for line in lines)
+    }
+    assert cells["Layer"][3:] == ["Connected to", "Trainable"]
+    assert cells["numbers"][1:4] == ["(None, 5)", "0", "-"]
+    assert cells["joined"][3] == "numbers[0][0], flat[0][0]"
+    assert cells["shared"][3:] == ["first[0][0], shared[0][0]", "yes"]
+    x, chain = Input((3,)), list[str]()
+    Model(x, layers.Dense(2)(x)).summary(print_fn=chain.append)
+    assert "Connected" not in chain[2]
+
+
 def test_configurations() -> None:
     model = two_heads()
     config = json.loads(model.to_json())

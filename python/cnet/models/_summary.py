@@ -1,4 +1,4 @@
-"""The table that `Sequential.summary` prints."""
+"""The table that `Model.summary` prints."""
 
 from __future__ import annotations
 
@@ -21,9 +21,15 @@ def print_summary(
     """Print a model's layers, their shapes and their numbers of parameters, in a table at least so wide."""
     print_line = _print_line if print_fn is None or print_fn is print else print_fn
     print_line(f'Model: "{model.name}"')
-    rows = [["Layer (type)", "Output Shape", "Param #", "Trainable"]]
-    rows += _rows(model, expand_nested=expand_nested)
-    columns = 4 if show_trainable else 3
+    titles = ["Layer (type)", "Output Shape", "Param #", "Connected to", "Trainable"]
+    rows = [titles, *_rows(model, expand_nested=expand_nested)]
+    shown = [
+        *range(3),
+        *([3] if any(len(row[3]) > 0 for row in rows[1:]) else []),
+        *([4] if show_trainable else []),
+    ]
+    rows = [[row[n] for n in shown] for row in rows]
+    columns = len(shown)
     widths = [max(len(row[n]) for row in rows) + 2 for n in range(columns)]
     widths[0] += max(0, least - sum(widths) - columns - 1)
     rules = ["─" * width for width in widths]
@@ -47,12 +53,14 @@ def print_summary(
 
 def _rows(model: Any, *, expand_nested: bool, indent: str = "") -> Iterator[list[str]]:
     """Yield the cells of each layer; those of a model within come after it, if wanted."""
+    connections = model.connections() if hasattr(model, "connections") else {}
     for layer in model.layers:
         within = getattr(layer, "layers", None)
         shape = str(layer.output_shape) if layer.built else "?"
         count = f"{layer.count_params():,}" if layer.built else "not built"
         trainable = ("yes" if layer.trainable else "no") if layer.weights else ""
-        yield [f"{indent}{layer.name} ({type(layer).__name__})", shape, count, trainable]
+        title = f"{indent}{layer.name} ({type(layer).__name__})"
+        yield [title, shape, count, ", ".join(connections.get(layer, [])), trainable]
         if expand_nested and within is not None:
             yield from _rows(layer, expand_nested=True, indent=f"{indent}  ")
 
