@@ -331,35 +331,40 @@ def _nested(structure: Any, leaves: Sequence[Any]) -> Any:
 
 
 def _in_order(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor]) -> list[Node]:
-    """Return the calls between inputs and outputs, each after those that it depends on."""
+    """Return the calls between inputs and outputs, those of `Input` as well, each after those that it depends on."""
     known = set(inputs)
     order: list[Node] = []
     done: set[Node] = set()
-    stack: list[tuple[Node, bool]] = [
-        (tensor.node, False) for tensor in reversed(outputs) if tensor not in known
-    ]
+
+    def wanted(tensors: Sequence[SymbolicTensor]) -> list[tuple[Node, bool]]:
+        return [
+            (tensor.node, False)
+            for tensor in reversed(tensors)
+            if tensor.node not in done and (tensor not in known or _is_of_input(tensor.node))
+        ]
+
+    stack = wanted(outputs)
     while stack:
         node, is_complete = stack.pop()
         if node in done:
             continue
-        if is_complete:
+        if is_complete or (_is_of_input(node) and node.outputs in known):
             done.add(node)
             order.append(node)
             continue
-        leaves = _leaves(node.arguments)
-        if not leaves:  # the node of an Input
+        if _is_of_input(node):
             names = ", ".join(f"'{tensor.name}'" for tensor in inputs)
             raise ValueError(
                 f"Model: the outputs depend on '{node.callee.name}', an Input of shape "
                 f"{shape_text(node.outputs.shape)}, which is not among the inputs, {names}"
             )
         stack.append((node, True))
-        stack += [
-            (tensor.node, False)
-            for tensor in reversed(leaves)
-            if tensor not in known and tensor.node not in done
-        ]
+        stack += wanted(_leaves(node.arguments))
     return order
+
+
+def _is_of_input(node: Node) -> bool:
+    return isinstance(node.callee, InputLayer)
 
 
 def _sorted(
@@ -367,24 +372,24 @@ def _sorted(
 ) -> tuple[list[Node], list[Any]]:
     """Return calls, given in topological order, and their layers by depth: the longest way to an output.
 
-    It is Keras's order of the layers. The first calls of the layers come in the order of the layers.
+    It is Keras's order of the layers. The first calls of the layers come in the order of the layers. The calls are
+    returned without those of `Input`.
     """
-    sources = [tensor.node for tensor in inputs if isinstance(tensor.node.callee, InputLayer)]
     known = set(inputs)
+    unused = [t.node for t in inputs if _is_of_input(t.node) and t.node not in nodes]
     depth: dict[Node, int] = {}
     depth_of_layer: dict[Any, int] = {}
-    for node in [*reversed(nodes), *sources]:
+    for node in [*reversed(nodes), *unused]:
         level = max(depth.get(node, 0), depth_of_layer.get(node.callee, 0))
         depth[node] = depth_of_layer[node.callee] = level
-        if node in sources:
-            continue
         for tensor in _leaves(node.arguments):
-            if tensor not in known or tensor.node in sources:
+            if tensor not in known or _is_of_input(tensor.node):
                 depth[tensor.node] = max(depth.get(tensor.node, 0), level + 1)
-    visits = {node.callee: n for n, node in reversed([*enumerate([*sources, *nodes])])}
+    visits = {node.callee: n for n, node in reversed([*enumerate([*unused, *nodes])])}
     layers = sorted(depth_of_layer, key=lambda layer: (-depth_of_layer[layer], visits[layer]))
     places = {layer: n for n, layer in enumerate(layers)}
-    return sorted(nodes, key=lambda node: (-depth[node], places[node.callee])), layers
+    calls = [node for node in nodes if not _is_of_input(node)]
+    return sorted(calls, key=lambda node: (-depth[node], places[node.callee])), layers
 
 
 def _unique(names: list[str]) -> list[str]:
