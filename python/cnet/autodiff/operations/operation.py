@@ -42,6 +42,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 # Types that are computed immediately.
 _PLAIN = frozenset({np.ndarray, np.float32, np.float64, np.int64, np.bool_, float, int, bool})
+# Without another input, Python's numbers have no type to take: they become arrays.
+_PLAIN_ALONE = _PLAIN - {float, int, bool}
 
 
 # Errors of NumPy and the core for invalid arguments.
@@ -132,6 +134,7 @@ def operation(
     several = each is not None or nondifferentiable == 0
     inputs = None if several else len(vjps)
     least = 0 if several else len(vjps)
+    plain = _PLAIN if inputs is not None and inputs > 1 else _PLAIN_ALONE
 
     def decorate(forward: Function) -> Function:
         made = Operation(
@@ -145,7 +148,7 @@ def operation(
             if len(arguments) < least:
                 arguments, parameters = made.bind(arguments, parameters)
             for value in arguments if len(arguments) == inputs else arguments[:inputs]:
-                if type(value) not in _PLAIN:
+                if type(value) not in plain:
                     return _dispatch(made, *made.bind(arguments, parameters))
             try:
                 return forward(*arguments, **parameters)
@@ -161,8 +164,9 @@ def operation(
 def _dispatch(made: Operation, inputs: Sequence[Any], parameters: dict[str, Any]) -> Any:
     """Call the `__apply__` of the inputs' class, or compute the operation."""
     values, chosen = [], None
+    plain = _PLAIN if len(inputs) > 1 else _PLAIN_ALONE
     for value in inputs:
-        if type(value) not in _PLAIN:
+        if type(value) not in plain:
             apply = getattr(type(value), "__apply__", None)
             if apply is None:
                 tensor = getattr(value, "__tensor__", None)
