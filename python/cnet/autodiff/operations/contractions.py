@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import math
 from itertools import chain
-from typing import Any
-
-import numpy as np
 
 from ..._data import Array
 from .matrices import product
 from .operation import Value, operation
 from .reductions import reduce_sum
-from .shapes import transpose
+from .shapes import known_shape, transpose
 
-__all__ = ["contract", "einsum", "number_of_axes"]
+__all__ = ["contract", "einsum"]
 
 
 @operation(
@@ -111,7 +108,7 @@ def _labels(subscripts: str, operands: tuple[Value, ...]) -> tuple[list[str], st
     hidden = ""
     for n, (labels, operand) in enumerate(zip(inputs, operands, strict=True)):
         if "..." in labels:
-            count = number_of_axes("einsum", operand) - len(labels) + len("...")
+            count = len(known_shape("einsum", operand)) - len(labels) + len("...")
             axes = "".join(free[len(free) - max(count, 0) :])
             hidden = max(hidden, axes, key=len)
             inputs[n] = labels.replace("...", axes)
@@ -135,11 +132,3 @@ def _check(subscripts: str, inputs: list[str], result: str) -> None:
             )
     if unknown := set(result).difference(*inputs):
         raise ValueError(f"einsum: subscripts: no operand has the label {min(unknown)!r}")
-
-
-def number_of_axes(call: str, x: Any) -> int:
-    """Return the number of axes of an array, list or tensor; raise `TypeError` for a node."""
-    ndim = getattr(getattr(x, "value", x), "ndim", None)
-    if ndim is None and hasattr(type(x), "__apply__"):
-        raise TypeError(f"{call}: the number of axes of a node is unknown before a Session runs it")
-    return int(np.ndim(x) if ndim is None else ndim)

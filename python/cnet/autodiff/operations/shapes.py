@@ -25,6 +25,7 @@ __all__ = [
     "full_like",
     "gather",
     "getitem",
+    "known_shape",
     "moveaxis",
     "reshape",
     "scatter_gather",
@@ -64,13 +65,14 @@ def broadcast_to(x: Value, shape: Sequence[int]) -> Value:
 @operation(nondifferentiable=1)
 def zeros_like(x: Value, dtype: npt.DTypeLike | None = None) -> Value:
     """Return zeros of the same shape, and of the same dtype unless another is given."""
-    return np.zeros_like(x, dtype)
+    return np.zeros_like(x, None if dtype is None else number_type("zeros_like", dtype))
 
 
 @operation(nondifferentiable=1)
 def full_like(x: Value, fill_value: float, dtype: npt.DTypeLike | None = None) -> Value:
     """Return an array of one number, of the shape of `x`, and of its dtype unless another is given."""
-    return np.full_like(x, fill_value, dtype)
+    kind = None if dtype is None else number_type("full_like", dtype)
+    return np.full_like(x, fill_value, kind)
 
 
 @operation(lambda grad, _, x, **__: _reshape_like(grad, x))
@@ -257,6 +259,14 @@ def stop_gradient(x: Value) -> Value:
     Tensor(3., dtype=float32)
     """
     return x
+
+
+def known_shape(call: str, x: Any) -> tuple[int, ...]:
+    """Return the shape of an array, list or tensor; raise `TypeError` for a node without one."""
+    shape = getattr(getattr(x, "value", x), "shape", None)
+    if shape is None and hasattr(type(x), "__apply__"):
+        raise TypeError(f"{call}: the shape of a node is unknown before a Session runs it")
+    return tuple(np.shape(x) if shape is None else shape)
 
 
 def _typed(x: Any, like: Any) -> Array:
