@@ -300,6 +300,19 @@ def test_gradients_have_the_dtypes_of_their_sources() -> None:
         assert [g.dtype for g in tape.gradient(result, [x, y])] == [np.float32, np.float64]
 
 
+def test_gradients_beside_numbers_of_python_are_as_precise_as_the_array() -> None:
+    x = autodiff.Variable(np.array(2.0))
+    for function, slope in (
+        (lambda x: 3**x, 9 * math.log(3)),
+        (lambda x: x**0.3, 0.3 * 2**-0.7),
+        (lambda x: autodiff.arctan2(0.3, x), -0.3 / 4.09),
+        (lambda x: autodiff.logaddexp(x, 0.3), 1 / (1 + math.exp(0.3 - 2))),
+    ):
+        with autodiff.GradientTape() as tape:
+            y = function(x)
+        assert float(tape.gradient(y, x)) == pytest.approx(slope, rel=relative_bound(30, "float64"))
+
+
 def test_numbers_and_lists_take_the_dtype_of_the_other_operand() -> None:
     x = autodiff.constant(np.ones((2, 2), np.float32))
     for result in (x * 2, 2.5 - x, x**2, 2**x, x / 3, autodiff.where([True, False], x, 0)):

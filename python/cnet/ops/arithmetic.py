@@ -201,7 +201,7 @@ def clip(x: Value, x_min: Value, x_max: Value) -> Value:
     return operations.clip(x, x_min, x_max)
 
 
-def where(condition: Value, x1: Value, x2: Value) -> Value:
+def where(condition: Value, x1: Value = None, x2: Value = None) -> Value:
     """Return x1 where a condition holds, else x2.
 
     If the side that isn't selected was computed with an infinite derivative, its gradient is NaN (0
@@ -213,4 +213,8 @@ def where(condition: Value, x1: Value, x2: Value) -> Value:
     >>> ops.where([True, False], [1.0, 2.0], 0.0)
     array([1., 0.], dtype=float32)
     """
+    if x1 is None or x2 is None:
+        raise TypeError(
+            "where: expected x1 and x2; numpy.nonzero returns the indices where a condition holds"
+        )
     return operations.where(condition, x1, x2)

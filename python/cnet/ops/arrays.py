@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from .._data import Array
 from ..autodiff import operations
-from ..autodiff.operations import cast, full_like, stop_gradient, zeros_like
+from ..autodiff.operations import cast, full_like, zeros_like
 from ..autodiff.operations.operation import Value, as_value, number_type
 from ..autodiff.operations.shapes import known_shape
 from ..config import floatx
@@ -69,9 +69,15 @@ def ones(shape: Shape, dtype: DType = None) -> Array:
     return np.ones(shape, _type("ones", dtype))
 
 
-def full(shape: Shape, fill_value: npt.ArrayLike, dtype: DType = None) -> Array:
+def full(shape: Shape, fill_value: Value, dtype: DType = None) -> Value:
     """Return an array of one number, or of an array that is repeated to the shape."""
+    if _is_recorded(fill_value):
+        return operations.broadcast_to(cast(fill_value, _type("full", dtype)), shape)
     return np.full(shape, as_value(fill_value, "full: fill_value"), _type("full", dtype))
+
+
+def _is_recorded(x: Any) -> bool:
+    return hasattr(type(x), "__tensor__") or hasattr(type(x), "__apply__")
 
 
 def empty(shape: Shape, dtype: DType = None) -> Array:
@@ -132,6 +138,8 @@ def arange(
     (array([0, 1, 2]), array([0.  , 0.25, 0.5 , 0.75], dtype=float32))
     """
     first, end = (0, start) if stop is None else (start, stop)
+    if step == 0:
+        raise ValueError("arange: step: expected another number than 0")
     numbers = np.arange(first, end, 1 if step is None else step)
     if dtype is None and numbers.dtype.kind != "f":
         return numbers
@@ -168,6 +176,8 @@ def linspace(
     >>> ops.linspace(0, 1, 3)
     array([0. , 0.5, 1. ], dtype=float32)
     """
+    if _is_recorded(start) or _is_recorded(stop):
+        raise TypeError("linspace: start and stop: expected arrays; tensors are not supported")
     numbers, step = np.linspace(
         as_value(start, "linspace: start"),
         as_value(stop, "linspace: stop"),
@@ -261,6 +271,21 @@ def dtype(x: Value) -> str:
     """
     known = getattr(x, "dtype", None)
     return str(np.dtype(as_value(x, "dtype").dtype if known is None else known))
+
+
+def stop_gradient(variable: Value) -> Value:
+    """Return the numbers as a constant, without a gradient.
+
+    Examples
+    --------
+    >>> from cnet import autodiff, ops
+    >>> x = autodiff.Variable(3.0)
+    >>> with autodiff.GradientTape() as tape:
+    ...     y = x * ops.stop_gradient(x)
+    >>> tape.gradient(y, x)
+    Tensor(3., dtype=float32)
+    """
+    return operations.stop_gradient(variable)
 
 
 def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from ..autodiff import operations
 from ..autodiff.operations.operation import Value
-from ..autodiff.operations.shapes import known_shape
+from ..autodiff.operations.shapes import known_shape, shape_of
 
 __all__ = [
     "binary_crossentropy",
@@ -178,23 +178,25 @@ def sparse_categorical_crossentropy(
     array([0.2877], dtype=float32)
     """
     call = "sparse_categorical_crossentropy"
-    shape, classes = known_shape(call, target), known_shape(call, output)
-    if axis not in (-1, len(classes) - 1):
+    if axis != -1 and axis != len(known_shape(call, output)) - 1:
         raise ValueError(f"{call}: axis: expected -1, the last, got {axis!r}")
-    ids = (
-        operations.squeeze(target, -1) if len(shape) == len(classes) and shape[-1] == 1 else target
-    )
-    if len(shape) != len(classes) - (ids is target):
-        raise ValueError(f"{call}: expected ids of shape {classes[:-1]}, got {shape}")
+    shape, expected = shape_of(target), shape_of(output)
+    ids = target
+    if shape is not None and expected is not None:
+        if len(shape) == len(expected) and shape[-1] == 1:
+            ids = operations.squeeze(target, -1)
+        elif len(shape) != len(expected) - 1:
+            raise ValueError(f"{call}: expected ids of shape {expected[:-1]}, got {shape}")
     if not from_logits:
         output = operations.log(operations.clip(output, _EPSILON, 1 - _EPSILON))
     return operations.softmax_cross_entropy(output, ids)
 
 
 def _expect_same_shapes(call: str, target: Value, output: Value) -> None:
-    first, second = known_shape(call, target), known_shape(call, output)
-    same = len(first) == len(second) and all(
+    first, second = shape_of(target), shape_of(output)
+    if first is None or second is None:
+        return
+    if len(first) != len(second) or not all(
         None in (a, b) or a == b for a, b in zip(first, second, strict=True)
-    )
-    if not same:
+    ):
         raise ValueError(f"{call}: target and output differ in shape: {first} and {second}")

@@ -202,12 +202,12 @@ def norm(
         axes = (axes,)
     if len(axes) == 2 and ord == "fro":
         return operations.sqrt(operations.reduce_sum(operations.square(x), axes, keepdims))
-    if isinstance(ord, str) or len(axes) not in (1, 2):
-        raise ValueError(f"norm: ord: expected a norm of {len(axes)} axes, got {ord!r}")
     sizes = operations.abs(x)
-    if len(axes) == 1:
+    if len(axes) == 1 and not isinstance(ord, str):
         return _vector_norm(sizes, ord, axes, keepdims)
-    if math.fabs(ord) not in (1, math.inf):
+    if len(axes) != 2:
+        raise ValueError(f"norm: ord: expected a norm of {len(axes)} axes, got {ord!r}")
+    if isinstance(ord, str) or math.fabs(ord) not in (1, math.inf):
         raise ValueError(f"norm: ord: expected None, 'fro', ±1 or ±inf for matrices, got {ord!r}")
     summed, other = axes if math.fabs(ord) == 1 else axes[::-1]
     sums = operations.reduce_sum(sizes, summed, keepdims=True)

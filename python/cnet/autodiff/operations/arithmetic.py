@@ -10,7 +10,7 @@ import numpy as np
 from .comparisons import equal, greater_equal, less_equal
 from .dtypes import both_floating, floating, matched
 from .operation import Value, operation
-from .shapes import unbroadcast, zeros_like
+from .shapes import broadcast_like, unbroadcast, zeros_like
 
 __all__ = [
     "abs",
@@ -76,7 +76,7 @@ def negative(x: Value) -> Value:
 
 @operation(
     lambda grad, _, x, y: unbroadcast(grad * y * power(x, _minus_one(y)), x),
-    lambda grad, result, x, y: unbroadcast(grad * result * log(where(equal(x, 0), 1, x)), y),
+    lambda grad, result, x, y: unbroadcast(grad * result * _log_of_base(x, result), y),
 )
 def power(x: Value, y: Value) -> Value:
     """Return xʸ.
@@ -87,10 +87,19 @@ def power(x: Value, y: Value) -> Value:
     return np.power(*matched(x, y))
 
 
-@operation(lambda grad, *_: grad)
 def _minus_one(y: Value) -> Value:
     """Return y − 1, but 0 for y = 0: the derivative of x⁰ is 0 even at x = 0, where x⁻¹ is infinite."""
+    return y - (y != 0) if isinstance(y, (int, float)) else _array_minus_one(y)
+
+
+@operation(lambda grad, *_: grad)
+def _array_minus_one(y: Value) -> Value:
     return np.where(y == 0, y, y - 1) if isinstance(y, np.ndarray) else y - (y != 0)
+
+
+def _log_of_base(x: Value, result: Value) -> Value:
+    """Return the logarithm of x, 0 for x = 0, in the type of the power."""
+    return log(broadcast_like(where(equal(x, 0), 1, x), result))
 
 
 @operation(lambda grad, _, x: grad * x * 2)

@@ -9,10 +9,11 @@ import math
 from itertools import chain
 
 from ..._data import Array
+from ..._errors import short_repr
 from .matrices import product
 from .operation import Value, operation
 from .reductions import reduce_sum
-from .shapes import known_shape, transpose
+from .shapes import known_shape, shape_of, transpose
 
 __all__ = ["contract", "einsum"]
 
@@ -97,6 +98,8 @@ def _without_sums(labels: str, value: Value, needed: set[str]) -> tuple[str, Val
 
 def _labels(subscripts: str, operands: tuple[Value, ...]) -> tuple[list[str], str]:
     """Return the labels of each input and of the result, with letters in place of ellipses."""
+    if not isinstance(subscripts, str):
+        raise TypeError(f"einsum: subscripts: expected text, got {short_repr(subscripts)}")
     given, arrow, result = subscripts.replace(" ", "").partition("->")
     inputs = given.split(",")
     if len(inputs) != len(operands):
@@ -112,6 +115,9 @@ def _labels(subscripts: str, operands: tuple[Value, ...]) -> tuple[list[str], st
             axes = "".join(free[len(free) - max(count, 0) :])
             hidden = max(hidden, axes, key=len)
             inputs[n] = labels.replace("...", axes)
+        shape = shape_of(operand)
+        if shape is not None and len(shape) != len(inputs[n]):
+            raise ValueError(f"einsum: subscripts: {labels!r} doesn't fit shape {shape}")
     if arrow:
         result = result.replace("...", hidden)
     else:

@@ -19,7 +19,16 @@ __all__ = ["all_matched", "both_floating", "floating", "matched"]
 def floating(x: Any) -> Any:
     """Return numbers as floats: other types and Python's numbers become `floatx()`."""
     dtype = getattr(x, "dtype", None)
-    return x if dtype is not None and dtype.kind == "f" else np.asarray(x, floatx())
+    if dtype is not None and dtype.kind == "f":
+        return x
+    return np.asarray(x if dtype is None else _number(x), floatx())
+
+
+def _number(x: Any) -> Any:
+    """Return an array of numbers; raise `TypeError` for complex numbers, text and so on."""
+    if x.dtype.kind not in "biuf":
+        raise TypeError(f"expected numbers, got an array of dtype {x.dtype}")
+    return x
 
 
 def matched(x: Any, y: Any) -> tuple[Any, Any]:
@@ -37,7 +46,7 @@ def matched(x: Any, y: Any) -> tuple[Any, Any]:
         return _with_number(y, x, first)[::-1]
     kinds = first.kind, second.kind
     if "f" in kinds and kinds != ("f", "f"):
-        return (x, y.astype(first)) if kinds[0] == "f" else (x.astype(second), y)
+        return (x, _number(y).astype(first)) if kinds[0] == "f" else (_number(x).astype(second), y)
     return x, y
 
 

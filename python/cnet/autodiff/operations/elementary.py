@@ -124,8 +124,8 @@ def arctan(x: Value) -> Value:
 
 
 @operation(
-    lambda grad, _, y, x: unbroadcast(grad * x / (square(x) + square(y)), y),
-    lambda grad, _, y, x: unbroadcast(-grad * y / (square(x) + square(y)), x),
+    lambda grad, _, y, x: unbroadcast(grad * x / (x * x + y * y), y),
+    lambda grad, _, y, x: unbroadcast(-grad * y / (x * x + y * y), x),
 )
 def arctan2(y: Value, x: Value) -> Value:
     """Return the angle of the point (x, y), from −π to π."""

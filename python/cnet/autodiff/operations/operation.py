@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..._data import Array, as_array
+from ..._errors import short_repr
 from ...config import floatx
 
 __all__ = [
@@ -47,7 +48,7 @@ _PLAIN_ALONE = _PLAIN - {float, int, bool}
 
 
 # Errors of NumPy and the core for invalid arguments.
-ARGUMENT_ERRORS = (TypeError, ValueError, IndexError)
+ARGUMENT_ERRORS = (TypeError, ValueError, IndexError, OverflowError)
 
 
 class Operation:
@@ -84,7 +85,8 @@ class Operation:
     def error_with_shapes(self, error: Exception, inputs: Sequence[Any]) -> Exception:
         """Return an error of `forward` with the name of the operation and the shapes added."""
         text = str(error).removeprefix(f"{self.name}: ")
-        kind = next(k for k in ARGUMENT_ERRORS if isinstance(error, k))
+        kinds = (TypeError, ValueError, IndexError)
+        kind = next((k for k in kinds if isinstance(error, k)), ValueError)  # for too large numbers
         shapes = " and ".join(str(np.shape(x)) for x in inputs)
         return kind(f"{self.name}: {text}; given shapes {shapes}")
 
@@ -201,7 +203,7 @@ def number_type(call: str, dtype: npt.DTypeLike) -> np.dtype[Any]:
     """Return a dtype; raise `TypeError` unless it is numeric, with at most 64 bits."""
     found = np.dtype(dtype)
     if found.kind not in "biuf" or found.itemsize > 8:
-        raise TypeError(f"{call}: dtype: expected a numeric type, got {dtype!r}")
+        raise TypeError(f"{call}: dtype: expected a numeric type, got {short_repr(dtype)}")
     return found
 
 

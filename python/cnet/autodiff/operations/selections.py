@@ -5,6 +5,7 @@ As in `shapes`, all differentiable ones are linear, and the VJP of each is its t
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -106,6 +107,8 @@ def pad(x: Value, pad_width: Any, mode: str = "constant", constant_values: float
     constant_values : float, default 0
         Of the mode "constant".
     """
+    if isinstance(pad_width, dict):
+        raise TypeError("pad_width: expected pairs of numbers, got a dict")
     if mode == "constant":
         return np.pad(x, pad_width, constant_values=constant_values)
     if mode not in ("reflect", "symmetric"):
@@ -129,7 +132,7 @@ def _unpad(x: Value, like: Value, pad_width: Any, mode: str) -> Value:
     None,
 )
 def _take_along_axis(x: Value, indices: Value, axis: int) -> Value:
-    return np.take_along_axis(x, indices, axis)
+    return np.take_along_axis(np.asarray(x), np.asarray(indices), axis)
 
 
 @operation(
@@ -167,7 +170,7 @@ def sort(x: Value, axis: int | None = -1) -> Value:
 @operation(nondifferentiable=1)
 def top_k_indices(x: Value, k: int) -> Value:
     """Return the indices of the k largest elements along the last axis, the largest first."""
-    if not 0 <= k <= x.shape[-1]:
+    if not x.ndim or not 0 <= k <= x.shape[-1]:
         raise ValueError(f"k: expected at most the size of the last axis, got {k}")
     return np.argsort(-x if x.dtype.kind == "f" else ~x, axis=-1, kind="stable")[..., :k]
 
@@ -214,13 +217,13 @@ def unstack(x: Value, num: int, axis: int = 0) -> list[Value]:
 @operation(lambda grad, _, __, k=0: tril(grad, k))
 def tril(x: Value, k: int = 0) -> Value:
     """Return matrices with zeros above diagonal k."""
-    return np.tril(x, k)
+    return np.tril(x, operator.index(k))
 
 
 @operation(lambda grad, _, __, k=0: triu(grad, k))
 def triu(x: Value, k: int = 0) -> Value:
     """Return matrices with zeros below diagonal k."""
-    return np.triu(x, k)
+    return np.triu(x, operator.index(k))
 
 
 @operation(nondifferentiable=1)

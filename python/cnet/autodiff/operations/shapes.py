@@ -29,6 +29,7 @@ __all__ = [
     "moveaxis",
     "reshape",
     "scatter_gather",
+    "shape_of",
     "squeeze",
     "stack",
     "stop_gradient",
@@ -57,7 +58,7 @@ def broadcast_like(x: Value, like: Value) -> Value:
 
 
 @operation(lambda grad, _, x, **__: unbroadcast(grad, x))
-def broadcast_to(x: Value, shape: Sequence[int]) -> Value:
+def broadcast_to(x: Value, shape: int | Sequence[int]) -> Value:
     """Return `x` repeated to a shape, by NumPy's broadcasting."""
     return np.broadcast_to(x, shape)
 
@@ -261,12 +262,20 @@ def stop_gradient(x: Value) -> Value:
     return x
 
 
+def shape_of(x: Any) -> tuple[int, ...] | None:
+    """Return the shape of an array, list or tensor, None for a node without one."""
+    shape = getattr(getattr(x, "value", x), "shape", None)
+    if shape is not None:
+        return tuple(shape)
+    return None if hasattr(type(x), "__apply__") else np.shape(x)
+
+
 def known_shape(call: str, x: Any) -> tuple[int, ...]:
     """Return the shape of an array, list or tensor; raise `TypeError` for a node without one."""
-    shape = getattr(getattr(x, "value", x), "shape", None)
-    if shape is None and hasattr(type(x), "__apply__"):
+    shape = shape_of(x)
+    if shape is None:
         raise TypeError(f"{call}: the shape of a node is unknown before a Session runs it")
-    return tuple(np.shape(x) if shape is None else shape)
+    return shape
 
 
 def _typed(x: Any, like: Any) -> Array:
