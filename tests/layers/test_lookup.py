@@ -283,6 +283,23 @@ def test_a_layer_without_a_vocabulary() -> None:
     assert layer.vocabulary_size() == 1
 
 
+def test_limits_of_sizes() -> None:
+    assert layers.StringLookup(vocabulary=["[UNK]"]).get_vocabulary() == ["[UNK]"]
+    assert layers.StringLookup(vocabulary=["a", "b"], max_tokens=3).vocabulary_size() == 3
+
+
+def test_samples_of_one_dimension() -> None:
+    """In data each token is a sample, in batches each batch, as in Keras."""
+    data = adapted(["a", "b", "b"], output_mode="tf_idf")
+    batches = adapted(iter([["a", "b"], ["b"]]), output_mode="tf_idf")
+    samples = (3, [2, 1]), (2, [2, 1])
+    for layer, (count, found) in zip((data, batches), samples, strict=True):
+        assert layer.get_vocabulary(False) == ["b", "a"]
+        weights = np.log(1 + count / (1 + np.array(found)))
+        assert layer.idf_weights is not None
+        np.testing.assert_allclose(layer.idf_weights[1:], weights, rtol=1e-6)
+
+
 def test_tf_idf() -> None:
     layer = layers.StringLookup(vocabulary=["a", "b"], output_mode="tf_idf", idf_weights=[0.5, 2])
     found = layer([["a", "a", "c"], ["b", "a", "a"]])
@@ -312,6 +329,10 @@ def test_other_changes_of_a_vocabulary_in_a_model() -> None:
     model = cnet.Sequential([layer])
     layer.set_vocabulary([1, 2, 3])
     assert model.predict(x, verbose=0).tolist() == [[1, 0, 0, 1]]
+    layer = layers.IntegerLookup(5, vocabulary=[1], output_mode="count", pad_to_max_tokens=True)
+    model = cnet.Sequential([cnet.Input((2,)), layer])
+    layer.set_vocabulary([1, 2, 3])
+    assert model.predict(x, verbose=0).tolist() == [[1, 0, 0, 1, 0]]
 
 
 def test_the_size_of_an_encoding_in_a_built_model() -> None:
@@ -335,6 +356,18 @@ def test_tokens_out_of_the_vocabulary() -> None:
         layer([["a", "a"], ["z", "a"]])
     many = layers.IntegerLookup(vocabulary=[7], num_oov_indices=3)
     assert many([7, 0, 1, -1, 5]).tolist() == [3, 0, 1, 2, 2]
+
+
+def test_the_example_of_keras_for_farmhash() -> None:
+    layer = layers.IntegerLookup(vocabulary=[10, 20, 30], num_oov_indices=4, oov_method="farmhash")
+    assert layer([100, 300, 700, 1100, 1700, 2000]).tolist() == [3, 3, 2, 2, 0, 1]
+
+
+@pytest.mark.parametrize("mode", ["int", "tf_idf"])
+def test_nothing_but_masked_tokens(mode: str) -> None:
+    layer = adapted([["", "[UNK]"]], mask_token="", output_mode=mode)
+    assert layer.get_vocabulary(False) == []
+    assert layer([["", "a"]]).tolist() == ([[0, 1]] if mode == "int" else [[0]])
 
 
 def test_inverted() -> None:

@@ -171,6 +171,16 @@ def test_adapt(
         check_equal(ours, theirs, draw(20, 2))
 
 
+@pytest.mark.parametrize("batched", [False, True])
+def test_samples_of_one_dimension_in_adapt(batched: bool) -> None:
+    x = words(30)
+    ours, theirs = both("StringLookup", output_mode="tf_idf")
+    for layer in (ours, theirs):
+        layer.adapt((batch for batch in np.array_split(x, 4)) if batched else x)
+    assert ours.get_vocabulary() == theirs.get_vocabulary()
+    np.testing.assert_allclose(ours.idf_weights, theirs.idf_weights_const.numpy(), rtol=3e-7)
+
+
 @pytest.mark.parametrize("with_special", [False, True])
 @pytest.mark.parametrize("pad", [False, True])
 @pytest.mark.parametrize("name", LOOKUPS)
