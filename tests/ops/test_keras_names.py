@@ -11,6 +11,8 @@ from support.keras_operations import ARRAYS, CALLS, NAMES, NUMPY, UNSET, Call, p
 from support.tolerances import ELEMENTARY_ROUNDINGS, relative_bound
 
 from cnet import autodiff, graph, layers, ops
+from cnet.autodiff.operations.operation import Operation
+from cnet.autodiff.operators import Operators
 
 EACH = [
     pytest.param(name, call, id=f"{name}-{number}")
@@ -95,6 +97,33 @@ def test_nodes_have_the_numbers_of_arrays(name: str, call: Call) -> None:
         found = graph.Session().run(made, feed)
     for ours, array in zip(found, expected, strict=True):
         np.testing.assert_array_equal(ours, array)
+
+
+class Symbolic(Operators):
+    """A tensor that knows its shape and type only."""
+
+    def __init__(self, array: Any) -> None:
+        self.shape, self.dtype = np.shape(array), np.asarray(array).dtype
+
+    @staticmethod
+    def __apply__(operation: Operation, inputs: list[Any], parameters: dict[str, Any]) -> Symbolic:
+        values = [
+            np.zeros(each.shape, each.dtype) if isinstance(each, Symbolic) else each
+            for each in inputs
+        ]
+        return Symbolic(operation.forward(*values, **parameters))
+
+
+@pytest.mark.parametrize(("name", "call"), EACH)
+def test_shapes_and_types_are_found_without_numbers(name: str, call: Call) -> None:
+    arrays = inputs_of(call)
+    if name in NOT_OF_NODES or not arrays:
+        return
+    expected = computed(call, *arrays)
+    found = computed(call, *map(Symbolic, arrays))
+    assert [(x.shape, x.dtype) for x in found] == [
+        (np.shape(x), np.asarray(x).dtype) for x in expected
+    ]
 
 
 @pytest.mark.parametrize(("name", "call"), EACH)

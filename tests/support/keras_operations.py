@@ -39,6 +39,7 @@ ARRAYS: dict[str, Array] = {
     "q": _distinct(4, 3, low=1.2, high=1.9),
     "unit": _distinct(4, 3, low=-0.9, high=0.9),
     "probabilities": _distinct(4, 3, low=0.1, high=0.9),
+    "hard": np.eye(3)[[0, 2, 1, 1]],
     "row": _distinct(3, low=-2, high=2),
     "column": _distinct(4, 1, low=-2, high=2),
     "cube": _distinct(2, 3, 4, low=-2, high=2),
@@ -295,6 +296,14 @@ for logits in (False, True):
             column_of_ids, probabilities, logits
         ),
     )
+add(
+    "binary_crossentropy", lambda m, probabilities, hard: m.binary_crossentropy(probabilities, hard)
+)
+add("categorical_crossentropy", lambda m, unit, hard: m.categorical_crossentropy(unit, hard))
+add(
+    "sparse_categorical_crossentropy",
+    lambda m, ids, hard: m.sparse_categorical_crossentropy(2 - ids, hard),
+)
 add("zeros", lambda m: m.zeros((2, 3)), lambda m: m.zeros(3, dtype="int32"))
 add("ones", lambda m: m.ones((2, 3)), lambda m: m.ones((), dtype="float64"))
 add("full", lambda m: m.full((2, 3), 7), lambda m: m.full((2, 2), [1.0, 2.0], dtype="float64"))
@@ -343,22 +352,25 @@ def _soft(log: bool) -> Call:
 
 
 def _binary_crossentropy(target: Array, output: Array, from_logits: bool = False) -> Array:
-    p = 1 / (1 + np.exp(-output)) if from_logits else output
+    p = 1 / (1 + np.exp(-output)) if from_logits else np.clip(output, 1e-7, 1 - 1e-7)
     return -target * np.log(p) - (1 - target) * np.log(1 - p)
 
 
 def _categorical_crossentropy(
     target: Array, output: Array, from_logits: bool = False, axis: int = -1
 ) -> Array:
-    p = np.exp(output) if from_logits else output
-    return -np.sum(target * np.log(p / p.sum(axis, keepdims=True)), axis)
+    if from_logits:
+        return -np.sum(target * (output - np.log(np.exp(output).sum(axis, keepdims=True))), axis)
+    p = np.clip(output / output.sum(axis, keepdims=True), 1e-7, 1 - 1e-7)
+    return -np.sum(target * np.log(p), axis)
 
 
 def _sparse_categorical_crossentropy(
     target: Array, output: Array, from_logits: bool = False
 ) -> Array:
     rows = np.eye(output.shape[-1])[target.reshape(-1)]
-    return _categorical_crossentropy(rows, output, from_logits)
+    logits = output if from_logits else np.log(np.clip(output, 1e-7, 1 - 1e-7))
+    return _categorical_crossentropy(rows, logits, from_logits=True)
 
 
 def _one_hot(x: Array, num_classes: int, axis: int = -1, dtype: str = "float32") -> Array:
