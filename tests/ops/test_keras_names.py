@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.keras_operations import ARRAYS, CALLS, NAMES, NUMPY, UNSET, Call, parameters_of
+from support.keras_operations import ARRAYS, CALLS, NAMES, UNSET, Call, parameters_of
+from support.numpy_operations import NUMPY
 from support.tolerances import ELEMENTARY_ROUNDINGS, relative_bound
 
 from cnet import autodiff, graph, layers, ops
