@@ -148,7 +148,18 @@ def test_counts_with_weights() -> None:
     layer = layers.CategoryEncoding(3, "count")
     found = layer([[0, 0, 2], [1, 1, 1]], [[0.5, 0.25, -1], [1, 2, 3]])
     np.testing.assert_array_equal(found, np.array([[0.75, 0, -1], [0, 6, 0]], np.float32))
+    assert layer.input_shape == (None, 3)
     np.testing.assert_array_equal(layer([0, 2], count_weights=[0.5, 2]), [0.5, 0, 2])
+
+
+def test_samples_without_ids() -> None:
+    np.testing.assert_array_equal(layers.CategoryEncoding(3)(np.empty((2, 0))), np.zeros((2, 3)))
+
+
+def test_a_dtype_as_keras_writes_it() -> None:
+    policy = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float64"}}
+    layer = layers.CategoryEncoding.from_config({"num_tokens": 3, "dtype": policy})
+    assert layer([1]).dtype == layer.dtype == "float64"
 
 
 def test_the_former_name_of_multi_hot() -> None:

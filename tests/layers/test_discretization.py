@@ -79,11 +79,13 @@ def test_forms_of_data() -> None:
     layer = layers.Discretization(num_bins=4)
     layer.adapt(iter([data, [9.0]]), steps=1)
     assert layer.bin_boundaries == expected
-    layer.reset_state()
+    layer = layers.Discretization(num_bins=4)
     for number in data:
         layer.update_state(number)
     layer.finalize_state()
     assert layer.bin_boundaries == expected
+    layer.adapt([7.0, 8.0, 9.0, 10.0])
+    assert layer.bin_boundaries == [7.0, 8.0, 9.0], "what was counted before is forgotten"
 
 
 def test_fewer_numbers_than_bins() -> None:
