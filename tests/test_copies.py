@@ -146,7 +146,7 @@ def test_clone_function() -> None:
 
 
 def test_objects_that_cannot_be_cloned() -> None:
-    with pytest.raises(TypeError, match="clone_model: expected a Sequential, got Dense"):
+    with pytest.raises(TypeError, match="clone_model: expected a model of layers, got Dense"):
         models.clone_model(layers.Dense(3))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="clone_model: input_tensors is not supported"):
         models.clone_model(make_model(), input_tensors=[1])  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from cnet.optimizers import schedules
 Family = tuple[ModuleType, list[Maker], type, set[str]]
 # A module, its instances, their common base class, and the base classes for users to derive from.
 FAMILIES: dict[str, Family] = {
-    "layers": (layers, instances.LAYERS, layers.Layer, set()),
+    "layers": (layers, [*instances.LAYERS, *instances.MERGES], layers.Layer, set()),
     "losses": (losses, instances.LOSSES, losses.Loss, {"LossFunctionWrapper", "PointwiseLoss"}),
     "metrics": (metrics, instances.METRICS, metrics.Metric, {"MeanMetricWrapper"}),
     "optimizers": (optimizers, instances.OPTIMIZERS, optimizers.Optimizer, set()),
@@ -29,6 +29,8 @@ FAMILIES: dict[str, Family] = {
 ONE_VALUE = {
     "axis": (constraints.Constraint, losses.Loss, metrics.Metric, layers.Layer),
     "dtype": (metrics.Metric, layers.InputLayer),
+    "mask_zero": (layers.Embedding,),
+    "normalize": (layers.Dot,),
     "optional": (layers.InputLayer,),
     "renorm": (layers.BatchNormalization,),
     "renorm_momentum": (layers.BatchNormalization,),

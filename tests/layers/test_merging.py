@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from support.instances import MERGES, Maker, name_of
 
 import cnet
 from cnet import Input, Model, autodiff, layers
@@ -164,6 +166,15 @@ def test_what_does_not_fit_is_refused(
 ) -> None:
     with pytest.raises(error, match=re.escape(message)):
         call()
+
+
+@pytest.mark.parametrize("make", MERGES, ids=name_of)
+def test_configs_make_the_same_layer(make: Maker) -> None:
+    layer = make(name="mine", trainable=False)
+    twin = layers.deserialize(json.loads(json.dumps(layers.serialize(layer))))
+    assert type(twin) is type(layer)
+    assert twin.get_config() == layer.get_config()
+    assert (twin.name, twin.trainable) == ("mine", False)
 
 
 def one_hot(ids: Array, size: int, dtype: str = "float32") -> Array:

@@ -178,7 +178,7 @@ def test_files_that_exist(tmp_path: Path, call: str) -> None:
     models.load_model(path)
     with pytest.raises(FileExistsError, match=str(path)):
         models.save_model(make_model(), path, overwrite=False)
-    with pytest.raises(TypeError, match="save_model: expected a Sequential, got str"):
+    with pytest.raises(TypeError, match="save_model: expected a model, got str"):
         models.save_model("model", path)  # type: ignore[arg-type] # wrong on purpose
     with pytest.raises(FileNotFoundError, match="nowhere"):
         save(tmp_path / "nowhere" / "model.safetensors")

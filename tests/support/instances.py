@@ -318,6 +318,32 @@ CONSTRAINTS: list[Maker] = [
 ]
 
 # Layers that a config describes completely: users' functions have no description.
+# Layers that take a list of inputs, or ids, or the steps of embeddings.
+MERGES: list[Maker] = [
+    partial(layers.Add),
+    partial(layers.Average),
+    partial(layers.Concatenate),
+    partial(layers.Concatenate, axis=1),
+    partial(layers.Dot, axes=1),
+    partial(layers.Embedding, 5, 3),
+    partial(
+        layers.Embedding,
+        input_dim=5,
+        output_dim=3,
+        embeddings_initializer="ones",
+        embeddings_regularizer="l2",
+        embeddings_constraint="max_norm",
+        input_length=4,
+    ),
+    partial(layers.GlobalAveragePooling1D),
+    partial(layers.GlobalAveragePooling1D, data_format="channels_last", keepdims=True),
+    partial(layers.GlobalMaxPooling1D),
+    partial(layers.GlobalMaxPooling1D, data_format="channels_last", keepdims=True),
+    partial(layers.Maximum),
+    partial(layers.Minimum),
+    partial(layers.Multiply),
+    partial(layers.Subtract),
+]
 SERIALIZABLE_LAYERS = [make for make in LAYERS if make.func is not layers.Lambda]
 # Layers that can follow other layers.
 INNER_LAYERS = [

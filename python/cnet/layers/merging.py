@@ -45,6 +45,9 @@ class Merge(Layer):
     #: Bounds of the number of inputs.
     least, most = 2, math.inf
 
+    def __init__(self, **options: Unpack[LayerOptions]) -> None:
+        super().__init__(**options)
+
     def build(self, input_shape: Any) -> None:
         """Check the shapes of the inputs."""
         self.compute_output_shape(input_shape)

@@ -29,7 +29,7 @@ from .._typing import ModelProtocol, Shape
 from ..layers.batch_shapes import sample_sizes
 from .setup import Output, Setup
 from .sources import Arrays, Batches, Data, DatasetBatches, Shuffles, Source
-from .structures import parts_of
+from .structures import is_dict, parts_of
 
 __all__ = ["Adapter", "check_feature_names", "split", "validation_parts"]
 
@@ -177,7 +177,7 @@ class Adapter:
         if len(outputs) == 1 and keys is None and not _is_keyed(y, [outputs[0].name]):
             return [(outputs[0], 0, y)]
         names = [output.name for output in outputs]
-        if isinstance(y, Mapping):  # needs no labels of outputs without a loss
+        if is_dict(y):  # needs no labels of outputs without a loss
             wanted = names if keys is None or not set(keys) & set(y) else keys
             parts = parts_of(argument, y, [wanted[n] for _, n in numbered], None)
             return [(output, n, part) for (output, n), part in zip(numbered, parts, strict=True)]
@@ -191,7 +191,7 @@ class Adapter:
         names = self.model.output_names
         if len(names) == 1 and not _is_keyed(sample_weight, names):
             return [sample_weight]
-        if isinstance(sample_weight, Mapping):
+        if is_dict(sample_weight):
             keys = _keys(self.model.output_structure)
             wanted = names if keys is None or not set(keys) & set(sample_weight) else keys
             return [sample_weight.get(name) for name in wanted]
@@ -244,7 +244,7 @@ def _keys(structure: Any) -> list[str] | None:
 
 def _is_keyed(value: Any, names: Sequence[str]) -> bool:
     """Return True for a dict with these keys."""
-    return isinstance(value, Mapping) and set(names) <= set(value)
+    return is_dict(value) and set(names) <= set(value)
 
 
 def check_feature_names(model: ModelProtocol, argument: str, x: Any) -> None:

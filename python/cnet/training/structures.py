@@ -7,7 +7,12 @@ from typing import Any
 
 from .._errors import short_repr
 
-__all__ = ["for_each_output", "parts_of"]
+__all__ = ["for_each_output", "is_dict", "parts_of"]
+
+
+def is_dict(value: Any) -> bool:
+    """Return True for a dict of arrays; some sparse arrays of SciPy are dicts as well."""
+    return isinstance(value, Mapping) and not hasattr(value, "shape")
 
 
 def parts_of(
@@ -30,7 +35,7 @@ def parts_of(
     TypeError, ValueError
         If there are not as many parts.
     """
-    if isinstance(value, Mapping) and not hasattr(value, "__array__"):
+    if is_dict(value):
         wanted = names if keys is None or not set(keys) <= set(value) else keys
         if missing := [name for name in wanted if name not in value]:
             raise ValueError(
