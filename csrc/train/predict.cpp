@@ -26,8 +26,8 @@ public:
     for (const Input<T>& input : network.inputs()) {
       if (!input.is_ids) continue;
       ids_.resize(network.inputs().size());
-      ids_[static_cast<std::size_t>(&input - network.inputs().data())].resize(
-          static_cast<std::size_t>(checked_product(rows, input.columns)));
+      ids_[static_cast<std::size_t>(&input - network.inputs().data())] =
+          AlignedBuffer<Index>(checked_product(rows, input.columns));
     }
   }
   PanelView<T> operator()(Index tensor, Index rows) const {
@@ -73,7 +73,7 @@ private:
   Index capacity_;
   AlignedBuffer<T> own_;
   T* data_;
-  std::vector<std::vector<Index>> ids_; ///< of each input, if any has ids
+  std::vector<AlignedBuffer<Index>> ids_; ///< of each input, if any has ids
 };
 
 /// Each thread repeatedly takes a few samples through all nodes.

@@ -72,7 +72,8 @@ public:
 
   Network<T> network() {
     for (int inputs = 1 + bytes_.choice(3); inputs > 0; --inputs) {
-      tensors_.push_back(bytes_.choice(4) == 0 ? network_.add_ids(bytes_.size()) : network_.add_input(bytes_.size()));
+      const bool is_ids = bytes_.choice(4) == 0; // not too many, as each is checked
+      tensors_.push_back(is_ids ? network_.add_ids(1 + bytes_.choice(200)) : network_.add_input(bytes_.size()));
     }
     for (int nodes = bytes_.choice(12); nodes > 0; --nodes) tensors_.push_back(add_node());
     std::vector<Index> outputs;
