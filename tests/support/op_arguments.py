@@ -52,7 +52,6 @@ ELEMENTWISE = [
 ]
 
 SCALARS = {
-    "axis": -1,
     "loss": "huber",
     "delta": 0.75,
     "positive_weight": 0.25,

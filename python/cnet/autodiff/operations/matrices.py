@@ -13,11 +13,10 @@ import numpy as np
 
 from ... import _core
 from ..._data import Array
-from .dtypes import matched
 from .operation import Value, operation
 from .shapes import unbroadcast
 
-__all__ = ["matmul", "product"]
+__all__ = ["matmul"]
 
 
 @operation(
@@ -36,13 +35,13 @@ def matmul(x: Value, y: Value) -> Value:
     >>> autodiff.matmul([[1.0, 2.0]], [[1.0], [10.0]])
     array([[21.]], dtype=float32)
     """
-    left, right = map(np.asarray, matched(x, y))
+    left, right = np.asarray(x), np.asarray(y)
     if left.ndim == 0 or right.ndim == 0:
         raise ValueError("expected at least one dimension of both")
-    result = product(_row(left), _column(right))
+    product = _product(_row(left), _column(right))
     if left.ndim == 1:
-        result = result[..., 0, :]
-    return result[..., 0] if right.ndim == 1 else result
+        product = product[..., 0, :]
+    return product[..., 0] if right.ndim == 1 else product
 
 
 @operation(
@@ -53,7 +52,7 @@ def matmul(x: Value, y: Value) -> Value:
 def _left_gradient(gradient: Value, y: Value, like: Value) -> Value:
     """Return the gradient of x from that of ``x @ y``; `like` is x."""
     gradient = _with_axes_of_vectors(gradient, like, y)
-    result = product(gradient, _column(y).swapaxes(-1, -2))
+    result = _product(gradient, _column(y).swapaxes(-1, -2))
     return unbroadcast(result, _row(like)).reshape(like.shape)
 
 
@@ -65,7 +64,7 @@ def _left_gradient(gradient: Value, y: Value, like: Value) -> Value:
 def _right_gradient(gradient: Value, x: Value, like: Value) -> Value:
     """Return the gradient of y from that of ``x @ y``; `like` is y."""
     gradient = _with_axes_of_vectors(gradient, x, like)
-    result = product(_row(x).swapaxes(-1, -2), gradient)
+    result = _product(_row(x).swapaxes(-1, -2), gradient)
     return unbroadcast(result, _column(like)).reshape(like.shape)
 
 
@@ -84,7 +83,7 @@ def _with_axes_of_vectors(product: Any, x: Array, y: Array) -> Array:
     return np.expand_dims(product, -2) if x.ndim == 1 else product
 
 
-def product(x: Array, y: Array) -> Array:
+def _product(x: Array, y: Array) -> Array:
     """Return the product of matrices or stacks of matrices."""
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
     floats = x.dtype == y.dtype and x.dtype.char in "fd"
