@@ -170,7 +170,8 @@ class Function:
     ) -> list[FloatArray]:
         """Return the outputs for samples; all are matrices with a row per sample."""
         samples = len(x[0])
-        size = samples if self.training else PREDICTION_BLOCK
+        # A network alone takes a few rows at a time itself.
+        size = samples if self.training or self.network is not None else PREDICTION_BLOCK
         blocks: list[list[FloatArray]] = []
         for first in range(0, samples, size) if samples else [0]:
             values: dict[int, Any] = {}

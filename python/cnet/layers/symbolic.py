@@ -113,16 +113,16 @@ class SymbolicTensor(Operators):
         )
 
 
-def has_symbolic(value: Any) -> bool:
-    """Return True if a value is a symbolic tensor, or lists, tuples and dicts that contain one."""
+def has_symbolic(value: Any, depth: int = 8) -> bool:
+    """Return True if a value is a symbolic tensor, or lists, tuples and dicts that begin with one."""
     kind = type(value)
     if kind is SymbolicTensor:
         return True
-    if kind is np.ndarray:
+    if kind is np.ndarray or depth == 0:  # lists may be endless
         return False
-    if isinstance(value, (list, tuple)):
-        return any(map(has_symbolic, value))
-    return isinstance(value, dict) and any(map(has_symbolic, value.values()))
+    if isinstance(value, dict):
+        value = list(value.values())
+    return isinstance(value, (list, tuple)) and any(has_symbolic(x, depth - 1) for x in value[:2])
 
 
 def record(callee: Callee, arguments: Any, outputs: Any) -> Any:
