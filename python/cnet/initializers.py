@@ -189,7 +189,8 @@ class VarianceScaling(_Random):
         seed: int | None = None,
     ) -> None:
         self.scale = as_number("VarianceScaling: scale", scale, above=0)
-        if not isinstance(mode, str) or mode not in ("fan_in", "fan_out", "fan_avg"):
+        given: Any = mode
+        if not isinstance(given, str) or given not in ("fan_in", "fan_out", "fan_avg"):
             raise ValueError(f"VarianceScaling: unknown mode {short_repr(mode)}")
         if distribution not in ("truncated_normal", "untruncated_normal", "uniform"):
             raise ValueError(f"VarianceScaling: unknown distribution {short_repr(distribution)}")
