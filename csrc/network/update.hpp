@@ -8,7 +8,7 @@
 
 namespace cnet {
 
-/// A value for each of a layer's variables, in the order of Node::variables.
+/// A value for each of a node's variables, in the order of Node::variables.
 template <class U> using PerVariable = std::array<U, 2>;
 
 /// The optimizer's slots for each variable, in the variable's layout.

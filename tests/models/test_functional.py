@@ -131,6 +131,16 @@ def test_an_output_without_a_loss_learns_nothing() -> None:
     assert (model.get_layer("size").kernel != two_heads().get_layer("size").kernel).any()
 
 
+@pytest.mark.parametrize("loss", ["mse", lambda y, predicted: (y - predicted) ** 2])
+def test_an_input_that_nothing_reads(loss: Any) -> None:
+    unused, x = Input((3,)), Input((5,))
+    model = Model([unused, x], layers.Dense(1)(x))
+    model.compile("sgd", loss)
+    model.fit([NUMBERS[:, :3], NUMBERS], TARGETS, verbose=0)
+    outputs = model.predict([NUMBERS[:, :3], NUMBERS], verbose=0)
+    np.testing.assert_array_equal(outputs, model([NUMBERS[:, 2:], NUMBERS]))
+
+
 def test_sample_weights_of_outputs() -> None:
     """A weight of zero for an output is as if it had no loss for the sample."""
     weights = np.ones(48)

@@ -6,7 +6,7 @@ A tape records one operation for each network, with the engine's gradient.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -145,19 +145,16 @@ class Function:
             others = [call.operands for n, call in resolved.items() if n not in numbers]
             wanted = {operand for operands in others for operand in operands} | set(self._outputs)
             piece = {number: resolved[number] for number in numbers}
-            self._pieces.append(_Network(dtype, self._shapes, piece, wanted, are_ids, trainable))
+            # The network of a model takes all inputs, also those that nothing reads.
+            taken = range(inputs) if training is None else ()
+            self._pieces.append(
+                _Network(dtype, self._shapes, piece, taken, wanted, are_ids, trainable)
+            )
 
     @property
     def network(self) -> Any:
         (piece,) = self._pieces if len(self._pieces) == 1 else [None]
         return piece.network if isinstance(piece, _Network) else None
-
-    @property
-    def weights(self) -> list[Weight]:
-        """The weights that are trained, in the engine's order, if there is a `network`."""
-        (piece,) = self._pieces
-        assert isinstance(piece, _Network)
-        return piece.weights
 
     def engine_arrays(self, x: Sequence[Array]) -> list[Array]:
         """Return the arrays that `network` takes, from a matrix for each input."""
@@ -231,6 +228,7 @@ class _Network:
         dtype: str,
         shapes: Sequence[Shape],
         calls: dict[int, Call],
+        taken: Iterable[int],
         wanted: AbstractSet[int],
         are_ids: Sequence[bool],
         trainable: AbstractSet[Computable],
@@ -238,7 +236,8 @@ class _Network:
         self._dtype = dtype
         self._outputs = [n for n in calls if n in wanted] + [n for n in wanted if n < 0]
         read = {operand for call in calls.values() for operand in call.operands}
-        self._inputs = sorted((read - set(calls)) | {~n for n in self._outputs if n < 0})
+        converted = {~number for number in self._outputs if number < 0}
+        self._inputs = sorted((read - set(calls)) | converted | set(taken))
         self._are_ids = [are_ids[number] for number in self._inputs]
         self.network = network = _core.Network[dtype]()
         tensors: dict[int, int] = {}
@@ -256,7 +255,7 @@ class _Network:
                 weights.update(dict.fromkeys(learnable))
             else:
                 self._frozen.extend(learnable)
-        self.weights = list(weights)
+        self._weights = list(weights)
         output_shapes = [shapes[max(number, ~number)] for number in self._outputs]
         self._shapes = [sample_sizes(shape) for shape in output_shapes]
         network.finish(
@@ -296,7 +295,7 @@ class _Network:
             from ..autodiff.network import NetworkOperation
 
             self._operation = NetworkOperation(
-                self.network, self.weights, self._dtype, self._shapes, self._name, self._are_ids
+                self.network, self._weights, self._dtype, self._shapes, self._name, self._are_ids
             )
         outputs = self._operation([values[number] for number in self._inputs])
         values.update(zip(self._outputs, outputs, strict=True))
