@@ -213,7 +213,14 @@ template <class T> void Network<T>::finish(std::vector<Index> outputs) {
   count_readers();
   assign_memory();
   assign_variables();
-  for (const Node<T>& node : nodes_) most_rows_ = std::max(most_rows_, node.shape.rows);
+  operands_before_ = {0};
+  for (const Node<T>& node : nodes_) {
+    operands_before_.push_back(operands_before_.back() + node.operands.size());
+    most_rows_ = std::max(most_rows_, node.shape.rows);
+    if (!node.template is<Dense>()) continue;
+    multiply_adds_ += static_cast<double>(node.kernel()->rows()) * static_cast<double>(node.shape.columns) *
+                      static_cast<double>(node.shape.rows);
+  }
   is_finished_ = true;
 }
 
@@ -297,8 +304,9 @@ template <class T> void Network<T>::assign_memory() {
     starts.push_back(memory_size_);
     if (__builtin_add_overflow(memory_size_, place.size, &memory_size_)) throw std::bad_alloc();
   }
-  memory_offsets_.clear();
-  for (const std::size_t place : place_of) memory_offsets_.push_back(starts[place]);
+  for (Index tensor = first; tensor < last; ++tensor) {
+    layouts_.push_back({shape(tensor), starts[place_of[position(tensor)]]});
+  }
 }
 
 template <class T> void Network<T>::assign_variables() {
@@ -327,16 +335,6 @@ template <class T> void Network<T>::assign_variables() {
     }
     uses_[static_cast<std::size_t>(owner - nodes_.begin())].push_back(static_cast<Index>(n));
   }
-}
-
-template <class T> double multiply_adds(const Network<T>& network) {
-  double count = 0;
-  for (const Node<T>& node : network.nodes()) {
-    if (!node.template is<Dense>()) continue;
-    count += static_cast<double>(node.kernel()->rows()) * static_cast<double>(node.shape.columns) *
-             static_cast<double>(node.shape.rows);
-  }
-  return count;
 }
 
 template <class T> void begin_random_steps(const Network<T>& network) {
@@ -376,7 +374,6 @@ void backward(const Network<T>& network, const Node<T>& node, const NodeView<T>&
 
 #define CNET_INSTANTIATE(T)                                                                                            \
   template class Network<T>;                                                                                           \
-  template double multiply_adds(const Network<T>&);                                                                    \
   template void begin_random_steps(const Network<T>&);                                                                 \
   template void set_random_steps(const Network<T>&, Index batches);                                                    \
   template void backward_fused_relu(const Node<T>&, PanelView<const T>, PanelView<T>, Block);                          \

@@ -91,15 +91,24 @@ public:
   }
   /// The nodes that share the variables of a node that owns them.
   const std::vector<Index>& uses(Index node) const { return uses_[static_cast<std::size_t>(node)]; }
+  /// Number of operands of the nodes before a node; of all nodes, given their number.
+  std::size_t operands_before(Index node) const { return operands_before_[static_cast<std::size_t>(node)]; }
   /// Largest number of rows of a sample.
   Index most_rows() const { return most_rows_; }
 
+  /// Number of multiply-adds of a forward pass of one sample.
+  double multiply_adds() const { return multiply_adds_; }
+
   // In prediction, tensors that are not needed at the same time share memory.
 
+  /// The numbers of a tensor for one sample.
+  struct Layout {
+    SampleShape shape;
+    Index offset; ///< of the first in the memory
+  };
+  const Layout& layout(Index tensor) const { return layouts_[position(tensor)]; }
   /// Elements of the memory for all tensors, per sample.
   Index memory_size() const { return memory_size_; }
-  /// Start of a tensor in the memory, per sample.
-  Index memory_offset(Index tensor) const { return memory_offsets_[position(tensor)]; }
 
   ReaderCount& reader_count() const { return *reader_count_; }
 
@@ -124,15 +133,14 @@ private:
   bool is_finished_ = false;
   // By position().
   std::vector<Index> fan_out_;
-  std::vector<Index> memory_offsets_;
+  std::vector<Layout> layouts_;
   Index memory_size_ = 0;
+  double multiply_adds_ = 0;
   Index most_rows_ = 1;
-  std::vector<std::vector<Index>> uses_; ///< by node
+  std::vector<std::vector<Index>> uses_;     ///< by node
+  std::vector<std::size_t> operands_before_; ///< by node, then of all
   std::shared_ptr<ReaderCount> reader_count_ = std::make_shared<ReaderCount>();
 };
-
-/// Number of multiply-adds of a forward pass of one sample.
-template <class T> double multiply_adds(const Network<T>&);
 
 /// Starts a run: batch n of it draws the random numbers of step `steps + n`.
 template <class T> void begin_random_steps(const Network<T>&);

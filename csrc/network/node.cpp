@@ -53,6 +53,10 @@ template <class T> ops::Moments<T> row_moments(const NodeView<T>& view, Index fi
   return {view.saved_for_backward + first, view.saved_for_backward + view.x.rows + first};
 }
 
+template <class T> ops::RandomStep random_step(const ops::RandomState& random, const NodeView<T>& view) {
+  return {random.seed, random.pass_start + static_cast<std::uint64_t>(*view.batch)};
+}
+
 /// Rows that a layer normalization predicts at a time: their moments are on the stack.
 constexpr Index rows_at_once = 64;
 
@@ -130,10 +134,10 @@ template <class T> void forward(const Node<T>& node, const NodeView<T>& view, Bl
       node,
       [&](const Dropout& dropout) {
         const PanelView<T> mask{view.saved_for_backward, view.x.rows, view.x.columns};
-        ops::dropout_forward<T>(view.x, dropout.rate, {dropout.random->seed, view.step}, rows, mask, view.out);
+        ops::dropout_forward<T>(view.x, dropout.rate, random_step(*dropout.random, view), rows, mask, view.out);
       },
       [&](const GaussianNoise& noise) {
-        ops::add_noise<T>(view.x, noise.deviation, {noise.random->seed, view.step}, rows, view.out);
+        ops::add_noise<T>(view.x, noise.deviation, random_step(*noise.random, view), rows, view.out);
       },
       [&](const BatchNormalization<T>& normalization) {
         if (!node.uses_batch_statistics()) return infer<T>(node, view, block);

@@ -122,7 +122,7 @@ template <class T> struct NodeView : ForwardView<T> {
   const ops::SortedIds* sorted_ids;
   T* saved_for_backward; ///< saved_size() numbers
   T* scratch;            ///< room for a transposed piece of a kernel
-  std::uint64_t step;    ///< number of batches before, for random numbers
+  const Index* batch;    ///< number of batches before it in the run, for random numbers
 };
 
 /// Number of elements that forward() saves for backward(), for some rows of the output.

@@ -60,7 +60,7 @@ template <class T> PanelView<const T> weights(const Node<T>&);
 /// A node and its part of a batch.
 template <class T> struct Use {
   const Node<T>& node;
-  NodeView<T> view;
+  const NodeView<T>& view;
 };
 /// The nodes that share variables. Their gradients are added in this order.
 template <class T> struct Uses {

@@ -31,8 +31,8 @@ public:
     }
   }
   PanelView<T> operator()(Index tensor, Index rows) const {
-    const SampleShape shape = network_.shape(tensor);
-    return {data_ + network_.memory_offset(tensor) * capacity_, rows * shape.rows, shape.columns};
+    const auto& [shape, offset] = network_.layout(tensor);
+    return {data_ + offset * capacity_, rows * shape.rows, shape.columns};
   }
   /// Reads samples [first, first + rows.last) of the arrays of all inputs.
   void gather_inputs(const Samples* x, Index first, Index rows) {
@@ -151,7 +151,7 @@ void predict_by_columns(const Network<T>& network, Index samples, const Samples*
 template <class T>
 void predict(const Network<T>& network, Index rows, const Samples* x, T* const* out, const Observer& observer) {
   const SharedLock lock(network.reader_count());
-  const int threads = threads_for(multiply_adds(network) * static_cast<double>(rows), worth_waking);
+  const int threads = threads_for(network.multiply_adds() * static_cast<double>(rows), worth_waking);
   if (threads > 1 && rows < threads * few_rows) return predict_by_columns(network, rows, x, out, threads);
   predict_by_rows(network, rows, x, out, threads, observer);
 }
@@ -162,7 +162,8 @@ template <class T> void forward_training(const Network<T>& network, Index rows, 
   locks.reserve_shared.clear(); // it may run between two batches of a call that trains the variables it reads
   const ScopedLockSet held(std::move(locks));
   Workspace<T> workspace(network, {}, rows, 1, false);
-  const BatchContext<T> batch{network, workspace, rows};
+  BatchContext<T> batch(network, workspace, 0, rows);
+  batch.make_views();
   begin_random_steps(network);
   for (std::size_t n = 0; n < network.inputs().size(); ++n) {
     const Input<T>& input = network.inputs()[n];

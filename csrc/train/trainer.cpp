@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace cnet {
 
@@ -68,7 +69,7 @@ template <class T> void Trainer<T>::reserve(Index rows, int threads, bool per_th
 
 template <class T> int Trainer<T>::threads_for_batch(Index rows, bool training) const {
   const double passes = training ? 3 : 1;
-  return threads_for(passes * multiply_adds(network_) * static_cast<double>(rows), worth_waiting);
+  return threads_for(passes * network_.multiply_adds() * static_cast<double>(rows), worth_waiting);
 }
 
 template <class T> PanelView<const T> Trainer<T>::outputs(std::size_t head) {
@@ -106,22 +107,22 @@ std::vector<Stage> Trainer<T>::epoch_stages(Index batch_size, int threads, const
   return plan.stages;
 }
 
-template <class T> BatchContext<T> Trainer<T>::batch_at(Index first, const Run& run, int rank) {
-  const Index number = first / run.batch_size, rows = std::min(run.batch_size, run.data.rows - first);
-  const Selection selection{run.order, first};
+template <class T> void Trainer<T>::begin_batch(Index first, const Run& run, BatchContext<T>& batch) {
+  batch.number = first / run.batch_size;
+  const Index rows = std::min(run.batch_size, run.data.rows - first);
+  if (std::exchange(batch.rows, rows) != rows) batch.make_views();
+  batch.selection = {run.order, first};
   // A run without losses may have no workspace.
-  double* divisors = run.data.y.empty() ? nullptr : workspace_.divisors[static_cast<std::size_t>(rank)].data();
+  double* divisors = run.data.y.empty() ? nullptr : workspace_.divisors[static_cast<std::size_t>(batch.rank)].data();
   for (std::size_t h = 0; h < run.data.y.size(); ++h) {
-    divisors[h] = loss_divisor(heads_[h].loss, run.data.y[h], selection, rows);
+    divisors[h] = loss_divisor(heads_[h].loss, run.data.y[h], batch.selection, batch.rows);
   }
-  ops::Optimizer optimizer;
-  if (run.training) {
-    optimizer = run.training->optimizer;
-    const std::vector<double>& rates = run.training->learning_rates;
-    if (!rates.empty()) optimizer.learning_rate = rates[static_cast<std::size_t>(number)];
-  }
-  const ops::Update<T> update(optimizer, run.steps_before + number + 1);
-  return {network_, workspace_, rows, number, rank, selection, divisors, update};
+  batch.divisors = divisors;
+  if (!run.training) return;
+  ops::Optimizer optimizer = run.training->optimizer;
+  const std::vector<double>& rates = run.training->learning_rates;
+  if (!rates.empty()) optimizer.learning_rate = rates[static_cast<std::size_t>(batch.number)];
+  batch.update = ops::Update<T>(optimizer, run.steps_before + batch.number + 1);
 }
 
 template <class T> void Trainer<T>::perform(const Stage& stage, Run& run, const BatchContext<T>& batch, Block block) {
@@ -145,7 +146,7 @@ template <class T> void Trainer<T>::perform(const Stage& stage, Run& run, const 
       if (run.training) {
         cnet::forward(node, batch.view(subject, k), block);
       } else {
-        infer(node, batch.forward_view(subject, k), block);
+        infer<T>(node, batch.view(subject, k), block);
       }
     }
     return;
@@ -247,7 +248,7 @@ void Trainer<T>::backward_node(Index n, const BatchContext<T>& batch, const Stag
   for (std::size_t k = 0; k < node.operands.size(); ++k) {
     const auto& part = workspace_.gradients.flow.of_operand(n, k);
     if (!part.is_needed) continue;
-    const NodeView<T> view = batch.view(n, k);
+    const NodeView<T>& view = batch.view(n, k);
     Block piece = block;
     if (stage.split == Split::rows) {
       const Index count = network_.shape(part.tensor).rows;
@@ -361,8 +362,9 @@ template <class T> void Trainer<T>::run_batches(Index begin, Run& run, const std
       if (forks.load() == forks_before || member.size == 1) return;
       throw std::runtime_error("the process was forked during a batch that other threads were working on");
     };
+    BatchContext<T> batch(network_, workspace_, member.rank);
     for (Index first = begin; first < run.data.rows; first += run.batch_size) {
-      const BatchContext<T> batch = batch_at(first, run, member.rank);
+      begin_batch(first, run, batch);
       worker.begin_round();
       bool has_input = !run.per_thread_input;
       const auto perform_stages = [&](auto stage, auto end, Block block) {

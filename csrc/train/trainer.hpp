@@ -163,8 +163,9 @@ private:
                     ScopedLockSet&);
   void run_apply(const ops::Optimizer&, double learning_rate, ScopedLockSet&);
 
-  BatchContext<T> batch_at(Index first, const Run&, int rank);
-  BatchContext<T> latest_batch() { return {network_, workspace_, latest_rows_}; }
+  /// Goes on to the batch of sample `first`.
+  void begin_batch(Index first, const Run&, BatchContext<T>&);
+  BatchContext<T> latest_batch() { return {network_, workspace_, 0, latest_rows_}; }
   void perform(const Stage&, Run&, const BatchContext<T>&, Block);
   void load_input(Index input, const Run&, const BatchContext<T>&, RowRange rows) const;
   void compute_head_gradient(std::size_t h, const Run&, const BatchContext<T>&, RowRange rows) const;

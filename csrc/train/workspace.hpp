@@ -63,6 +63,7 @@ template <class T> struct Workspace {
     for (int n = 0; n < threads; ++n) {
       scratch.emplace_back(scratch_size);
       divisors.emplace_back(heads_.size());
+      views.emplace_back(network.operands_before(static_cast<Index>(network.nodes().size())));
     }
     for (const Input<T>& input : network.inputs()) {
       const Index ids_size = input.is_ids ? checked_product(capacity, input.columns) : 0;
@@ -82,23 +83,37 @@ template <class T> struct Workspace {
   std::vector<ops::SortedIds> sorted_ids;
   std::vector<PanelMatrix<T>> outputs; ///< of each node
   std::vector<AlignedBuffer<T>> saved_for_backward;
-  std::vector<AlignedBuffer<T>> scratch;     ///< of each thread
-  std::vector<std::vector<double>> divisors; ///< of each thread, for each head
+  std::vector<AlignedBuffer<T>> scratch;       ///< of each thread
+  std::vector<std::vector<double>> divisors;   ///< of each thread, for each head
+  std::vector<std::vector<NodeView<T>>> views; ///< of each thread, for each operand of each node
   std::vector<HeadBuffers<T>> heads;
   GradientBuffers<T> gradients;
 };
 
-/// A batch as one thread sees it.
+/// The batches of a run as one thread sees them, one after the other.
 template <class T> struct BatchContext {
+  BatchContext(const Network<T>& network_, Workspace<T>& workspace_, int rank_, Index rows_ = 0)
+      : network(network_), workspace(workspace_), rank(rank_), rows(rows_) {}
+  BatchContext(const BatchContext&) = delete;
+  BatchContext& operator=(const BatchContext&) = delete;
+
   const Network<T>& network;
   Workspace<T>& workspace;
+  int rank; ///< of the thread
   Index rows;
   Index number = 0; ///< of batches before it in the run
-  int rank = 0;     ///< of the thread
   Selection selection{nullptr, 0};
   const double* divisors = nullptr; ///< of the sum of the losses of each head
   ops::Update<T> update{ops::Optimizer{}, 1};
 
+  /// Makes what view() returns, for the number of rows. A run that computes no nodes may have no workspace.
+  void make_views() {
+    if (workspace.views.empty()) return;
+    NodeView<T>* next = workspace.views[static_cast<std::size_t>(rank)].data();
+    for (Index n = 0; n < static_cast<Index>(network.nodes().size()); ++n) {
+      for (std::size_t k = 0; k < network.node(n).operands.size(); ++k) *next++ = make_view(n, k);
+    }
+  }
   Index rows_of(Index tensor) const { return tensor < 0 ? rows : rows * network.node(tensor).shape.rows; }
   /// The values of a tensor, which is not an input of ids.
   PanelView<T> tensor(Index t) const {
@@ -116,33 +131,34 @@ template <class T> struct BatchContext {
   }
   bool is_ids(Index t) const { return t < 0 && network.input(t).is_ids; }
 
-  ForwardView<T> forward_view(Index node, std::size_t operand) const {
+  /// See make_views().
+  const NodeView<T>& view(Index node, std::size_t operand = 0) const {
+    return workspace.views[static_cast<std::size_t>(rank)][network.operands_before(node) + operand];
+  }
+
+private:
+  NodeView<T> make_view(Index node, std::size_t operand) const {
+    NodeView<T> view{};
+    view.operand = operand;
+    view.out = tensor(node);
     const std::vector<Index>& operands = network.node(node).operands;
-    ForwardView<T> view{operand, {}, {}, nullptr, tensor(node)};
     const Index x = operands[operand];
     if (is_ids(x)) {
       view.ids = workspace.ids[static_cast<std::size_t>(-1 - x)].data();
+      view.sorted_ids = &workspace.sorted_ids[static_cast<std::size_t>(-1 - x)];
     } else {
       view.x = tensor(x);
     }
     if (operands.size() == 2) view.other = tensor(operands[1 - operand]);
-    return view;
-  }
-  NodeView<T> view(Index node, std::size_t operand = 0) const {
-    const auto n = static_cast<std::size_t>(node);
-    NodeView<T> view{forward_view(node, operand), {}, {}, nullptr, nullptr, nullptr, 0};
     const GradientFlow<T>& flow = workspace.gradients.flow;
     if (!workspace.gradients.tensors.empty()) {
       if (flow.needs(node)) view.grad = gradient(node);
       const auto& part = flow.of_operand(node, operand);
       if (part.is_needed) view.grad_input = gradient(part);
     }
-    const Index x = network.node(node).operands[operand];
-    if (is_ids(x)) view.sorted_ids = &workspace.sorted_ids[static_cast<std::size_t>(-1 - x)];
-    const ops::RandomState* random = network.node(node).random();
-    view.saved_for_backward = workspace.saved_for_backward[n].data();
+    view.saved_for_backward = workspace.saved_for_backward[static_cast<std::size_t>(node)].data();
     view.scratch = workspace.scratch[static_cast<std::size_t>(rank)].data();
-    view.step = random ? random->pass_start + static_cast<std::uint64_t>(number) : 0;
+    view.batch = &number;
     return view;
   }
 };
