@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
 from . import _core
 
-__all__ = ["parameters", "update_engine"]
+__all__ = ["engine_shape", "parameters", "update_engine"]
+
+
+def engine_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of an array in the engine, which has only vectors and matrices."""
+    if len(shape) in (1, 2):
+        return tuple(shape)
+    return (math.prod(shape[:-1]), shape[-1]) if shape else (1,)
 
 
 def parameters(variables: Iterable[Any], dtype: str) -> Any:

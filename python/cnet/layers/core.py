@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar, TypedDict
 
@@ -17,8 +18,8 @@ from .._data import (
     FloatArray,
     as_count,
     as_samples,
+    as_shape,
     as_text,
-    require_default,
     shape_text,
 )
 from .._errors import missing, reject_unknown_options
@@ -29,7 +30,9 @@ from .._tracebacks import brief_traceback
 from .._typing import Shape
 from ..config import standardize_dtype
 from .batch_shapes import as_batch_shape, check_shape, sample_size, sample_sizes
+from .calls import in_training
 from .function import Call, Function
+from .python_call import PythonCall, map_shapes, require_regularizer, shapes_of
 from .symbolic import Node, Spec, has_symbolic, operands_of, record
 from .weight import HasWeights, Weight
 
@@ -64,8 +67,11 @@ class LayerOptions(TypedDict, total=False):
     input_dim: int | None
 
 
-class Layer(Configurable, HasWeights):
+class Layer(PythonCall, Configurable, HasWeights):
     """Base of all layers.
+
+    A layer of one's own overrides `call`, and `build` if it has weights; both get their arguments as in Keras. Its
+    attributes may be layers. It runs on the tape inside any model, whose other layers the engine computes.
 
     Parameters
     ----------
@@ -77,15 +83,26 @@ class Layer(Configurable, HasWeights):
         Shape of one sample, for the first layer of a model; an alternative to `Input`.
     input_dim : int, optional
         ``input_shape=(input_dim,)``.
-    activity_regularizer
-        Not supported; must be None.
+    activity_regularizer : str, Regularizer or function, optional
+        Penalty of the output, divided by the number of samples and added to the loss. The layer is then computed on
+        a tape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import layers
+    >>> class Scale(layers.Layer):
+    ...     def build(self, input_shape):
+    ...         self.factor = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="factor")
+    ...     def call(self, x):
+    ...         return x * self.factor
+    >>> scale = Scale()
+    >>> scale(np.array([[1.0, 2.0]])), [weight.path for weight in scale.weights]
+    (array([[1., 2.]], dtype=float32), ['scale/factor'])
     """
 
-    _not_overridable: ClassVar = dict.fromkeys(
-        ("call", "__call__"),
-        "the engine computes cnet's layers; layers.Lambda takes a function instead",
-    )
-    #: True if the engine computes the layer.
+    _not_overridable: ClassVar = {"__call__": "override call(x), the output, instead"}
+    #: True if the engine computes layers of the class.
     in_engine = True
     #: True if the layer takes arrays of any dtype, such as text; it has a method `transform(values)`.
     takes_any_dtype = False
@@ -113,7 +130,7 @@ class Layer(Configurable, HasWeights):
         dtype: str | None = None,
         input_shape: tuple[int, ...] | None = None,
         input_dim: int | None = None,
-        activity_regularizer: None = None,
+        activity_regularizer: Any = None,
         **unknown: Any,
     ) -> None:
         reject_unknown_options(self, unknown)
@@ -122,9 +139,7 @@ class Layer(Configurable, HasWeights):
             if input_shape is not None:
                 raise ValueError(f"{call}: expected input_shape or input_dim, got both")
             input_shape = (as_count(f"{call}: input_dim", input_dim, least=1),)
-        self.activity_regularizer = require_default(
-            type(self).__name__, "activity_regularizer", activity_regularizer
-        )
+        self.activity_regularizer = require_regularizer(type(self).__name__, activity_regularizer)
         self.name = (
             auto_name(snake_case(type(self).__name__))
             if name is None
@@ -135,7 +150,11 @@ class Layer(Configurable, HasWeights):
         self.sample_shape = None if input_shape is None else check_shape(input_shape, self.name)
         # The first shape that it was built for; a list of them for a layer that takes a list.
         self.input_shape: Any = None
-        self.weights: list[Weight] = []
+        self._own_weights: list[Weight] = []
+        # Functions of the engine, by the shape, the mode and whether the layer trains.
+        self._functions: dict[Any, Function] = {}
+        # The layer, and its attribute, that this one is part of.
+        self._owner: tuple[Layer, str] | None = None
         self._parents: weakref.WeakSet[Any] = weakref.WeakSet()
         # Its calls with symbolic tensors.
         self._nodes: list[Node] = []
@@ -146,12 +165,31 @@ class Layer(Configurable, HasWeights):
 
     @property
     def _state(self) -> frozenset[str]:
-        return frozenset({"input_shape", "weights", "_parents", "_nodes"})
+        return frozenset(
+            {"input_shape", "_own_weights", "_functions", "_owner", "_parents", "_nodes"}
+        )
+
+    @property
+    def weights(self) -> list[Weight]:  # type: ignore[override] # not to be assigned
+        """The layer's own weights, then those of layers among its attributes."""
+        own = list(self._own_weights)
+        if self.has_own_call:
+            own += [weight for layer in self.sublayers() for weight in layer.weights]
+        return list(dict.fromkeys(own)) if self.has_own_call else own
+
+    @property
+    def path(self) -> str:
+        """The layer's name; of a layer that another one has as an attribute, that layer's and the attribute."""
+        return self.name if self._owner is None else f"{self._owner[0].path}/{self._owner[1]}"
 
     @property
     def built(self) -> bool:
         """True once the shape of the input is known."""
         return self.input_shape is not None
+
+    @built.setter
+    def built(self, value: bool) -> None:
+        """Do nothing: for code that sets it at the end of `build`, as Keras's guides do."""
 
     @brief_traceback
     def build(self, input_shape: Any) -> None:
@@ -163,13 +201,16 @@ class Layer(Configurable, HasWeights):
             If the layer doesn't support such inputs, or was built for others.
         """
         call = f"{type(self).__name__} '{self.name}'"
-        input_shape = (None, *as_batch_shape(call, input_shape)[1:])
+        input_shape = map_shapes(
+            lambda shape: (None, *as_batch_shape(call, shape)[1:]), input_shape
+        )
         with build_lock():
             if self.input_shape != input_shape and not (self.built and self.has_one_shape):
+                before = self._own_weights
                 try:
                     self._make_weights(input_shape)
                 except BaseException:
-                    self.weights = []
+                    self._own_weights = before
                     raise
                 self.input_shape = input_shape
         if self.input_shape != input_shape and not self._fits(input_shape):
@@ -201,20 +242,63 @@ class Layer(Configurable, HasWeights):
 
     def add_weight(
         self,
-        name: str,
-        shape: tuple[int, ...],
-        initializer: Any,
-        regularizer: regularizers.Regularizer | None = None,
-        constraint: constraints.Constraint | None = None,
-        *,
+        shape: Any = (),
+        initializer: Any = None,
+        dtype: str | None = None,
         trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        aggregation: str = "none",
+        overwrite_with_gradient: bool = False,
+        name: str | None = None,
     ) -> Weight:
-        """Create a weight of the layer with initial values."""
-        value = initializers.make(initializers.get(initializer), shape, self.dtype)
+        """Create a weight of the layer with initial values.
+
+        Parameters
+        ----------
+        shape : tuple or list of int, default ()
+        initializer : str or Initializer, default "glorot_uniform"
+        dtype : {"float32", "float64"}, default that of the layer
+            Others are not supported.
+        trainable : bool, default True
+            Whether training changes it.
+        regularizer : str or Regularizer, optional
+        constraint : str or Constraint, optional
+        name : str, default "variable", numbered
+        autocast, aggregation, overwrite_with_gradient
+            Ignored.
+
+        Returns
+        -------
+        Weight
+        """
+        del autocast, aggregation, overwrite_with_gradient
+        call = f"{type(self).__name__} '{self.name}': add_weight"
+        if isinstance(shape, str):
+            raise TypeError(
+                f"{call}: shape: expected a tuple of int, got '{shape}'; pass name='{shape}'"
+            )
+        if isinstance(shape, (int, np.integer)):
+            shape = (int(shape),)
+        if dtype is not None and standardize_dtype(dtype, call) != self.dtype:
+            raise ValueError(
+                f"{call}: dtype: expected that of the layer, {self.dtype}, got {dtype}"
+            )
+        shape = as_shape(f"{call}: shape", shape, least=1)
+        initializer = initializers.get("glorot_uniform" if initializer is None else initializer)
+        names = {weight.name for weight in self._own_weights}
+        if name is None:
+            name = next(
+                each
+                for n in itertools.count()
+                if (each := f"variable_{n}" if n else "variable") not in names
+            )
+        value = initializers.make(initializer, shape, self.dtype)
         weight = Weight(self, name, shape, trainable=trainable)
         weight.assign(value)
-        weight.regulate(regularizer, constraint)
-        self.weights = [*self.weights, weight]
+        weight.regulate(regularizers.get(regularizer), constraints.get(constraint))
+        self._own_weights = [*self._own_weights, weight]
         return weight
 
     @brief_traceback
@@ -226,13 +310,16 @@ class Layer(Configurable, HasWeights):
         x : array_like, (batch, …)
             Layers that keep the shape accept a single row (features,) too. `Flatten`, `Reshape` and
             `Lambda` take one dimension as samples of one number; `Dense` raises `ValueError`.
-        training : bool, default False
+        training : bool, optional
             Whether to run in training mode: `Dropout` and `GaussianNoise` change the input, and
-            `BatchNormalization` uses the batch's statistics and updates the moving ones.
+            `BatchNormalization` uses the batch's statistics and updates the moving ones. Default: the mode of the
+            layer or model whose `call` calls this one, else False.
         """
         if has_symbolic(x):
             return self._symbolic(x)
-        training = bool(training)
+        if self.is_in_python:
+            return self.python_call(x, training)
+        training = in_training(training)
         if self.takes_list:
             return self._merged(x, training=training)
         is_one_dimensional = _is_one_dimensional(x)
@@ -251,17 +338,34 @@ class Layer(Configurable, HasWeights):
             self.build(shape)
         if is_recorded(x):
             inputs = x.__tensor__() if hasattr(type(x), "__tensor__") else samples
-            return self._function(shape, training=training).record([inputs])[0]
+            return self._function([shape], training=training).record([inputs])[0]
         return self._outputs(samples, shape, training=training)
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
+        """Return the output for a batch of tensors, a tensor; a layer of one's own overrides it.
+
+        Parameters
+        ----------
+        x : Tensor, (batch, …)
+            Or lists and dicts of them, as the layer is called with.
+        training : bool, optional
+            An override need not take it. Default: see `__call__`.
+        """
+        function = self._function(
+            shapes_of(x if self.takes_list else [x]), training=in_training(training)
+        )
+        return function.record(list(x) if self.takes_list else [x])[0]
 
     def _symbolic(self, x: Any) -> Any:
         """Return the symbolic result for symbolic tensors."""
         call = f"{type(self).__name__} '{self.name}'"
         operands = operands_of(call, x)
-        if self.takes_list:
+        if self.has_own_call and isinstance(x, (list, tuple)):
+            shape: Any = [operand.shape for operand in operands]
+        elif self.takes_list:
             if not isinstance(x, (list, tuple)):
                 raise TypeError(f"{call}: expected a list of inputs, got one symbolic tensor")
-            shape: Any = [operand.shape for operand in operands]
+            shape = [operand.shape for operand in operands]
         else:
             if len(operands) != 1:
                 raise TypeError(f"{call}: expected one input, got {len(operands)}")
@@ -280,26 +384,17 @@ class Layer(Configurable, HasWeights):
             counts = ", ".join(str(len(array)) for array in arrays)
             raise ValueError(f"{call}: expected inputs with as many samples, got {counts}")
         self.build(shapes)
-        trainable = {self} if self.trainable else set()
-        calls = [Call(self, tuple(range(len(arrays))), takes_list=True)]
-        function = Function(
-            shapes, calls, [len(arrays)], trainable, self.dtype, training=training or None
-        )
         if any(map(is_recorded, x)):
-            function = Function(
-                shapes, calls, [len(arrays)], trainable, self.dtype, training=training
-            )
-            return function.record(
-                [
-                    each.__tensor__() if hasattr(type(each), "__tensor__") else array
-                    for each, array in zip(x, arrays, strict=True)
-                ]
-            )[0]
+            tensors = [
+                each.__tensor__() if hasattr(type(each), "__tensor__") else array
+                for each, array in zip(x, arrays, strict=True)
+            ]
+            return self._function(shapes, training=training).record(tensors)[0]
         rows = [
             array.reshape(len(array), sample_size(shape))
             for array, shape in zip(arrays, shapes, strict=True)
         ]
-        (outputs,) = function.predict(rows)
+        (outputs,) = self._function(shapes, training=training or None).predict(rows)
         return outputs.reshape(len(rows[0]), *sample_sizes(self.compute_output_shape(shapes)))
 
     @property
@@ -333,22 +428,35 @@ class Layer(Configurable, HasWeights):
         output_shape = (len(samples), *self.compute_output_shape(shape)[1:])
         rows = samples.reshape(len(samples), sample_size(shape))
         # In prediction the engine computes also what tapes compute in Python.
-        (outputs,) = self._function(shape, training=training or None).predict([rows])
+        (outputs,) = self._function([shape], training=training or None).predict([rows])
         return outputs.reshape([size or 0 for size in output_shape])
 
-    def _function(self, shape: Shape, *, training: bool | None) -> Function:
-        """Return the layer as a function of samples."""
-        trainable = {self} if self.trainable else set()
-        return Function([shape], [Call(self, (0,))], [1], trainable, self.dtype, training=training)
+    def _function(self, shapes: Sequence[Shape], *, training: bool | None) -> Function:
+        """Return the layer as a function of samples, without a user's `call`."""
+        key = (*shapes, training, self.trainable)
+        function = self._functions.get(key)
+        if function is None:
+            trainable = {self} if self.trainable else set()
+            operands = tuple(range(len(shapes)))
+            call = Call(self, operands, takes_list=self.takes_list, has_own=False)
+            function = Function(
+                shapes, [call], [len(shapes)], trainable, self.dtype, training=training
+            )
+            self._functions = {**self._functions, key: function}
+        return function
 
     def __getstate__(self) -> dict[str, Any]:
         # For pickle and copy: the weights, which are the engine's objects, as arrays.
-        state = {name: value for name, value in vars(self).items() if not isinstance(value, Weight)}
-        return state | {"weights": self.get_weights(), "_parents": None, "_nodes": []}
+        dropped: dict[str, Any] = {"_parents": None, "_nodes": [], "_functions": {}}
+        if self.has_own_call:  # its attributes may be weights
+            return vars(self) | dropped | {"_added_losses": (), "_added_in": None}
+        return vars(self) | dropped | {"_own_weights": self.get_weights()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, _parents=weakref.WeakSet())
-        shape, arrays = state["input_shape"], state["weights"]
+        if self.has_own_call:
+            return
+        shape, arrays = state["input_shape"], state["_own_weights"]
         self.unbuild()
         if shape is not None:
             with initializers.override(np.zeros):
@@ -357,7 +465,7 @@ class Layer(Configurable, HasWeights):
 
     def unbuild(self) -> None:
         """Discard the input's shape and the weights."""
-        self.input_shape, self.weights = None, []
+        self.input_shape, self._own_weights, self._functions = None, [], {}
 
     def add_to(self, network: Any, x: Any, shape: Any, *, trainable: bool = True) -> int:
         """Add this layer to a network of the engine.
@@ -379,6 +487,12 @@ class Layer(Configurable, HasWeights):
         """
         raise NotImplementedError(missing(self, "add_to(network, x, shape, trainable)"))
 
+    def with_sublayers(self) -> Iterator[Any]:
+        """Yield the layer, and those among its attributes."""
+        yield self
+        for layer in self.sublayers():
+            yield from layer.with_sublayers()
+
     def occurrence(self, number: int) -> Layer:  # noqa: ARG002 # random layers do
         """Return the layer to compute at repetition `number` of this layer in a model."""
         return self
@@ -393,6 +507,8 @@ class Layer(Configurable, HasWeights):
     def _update_from(self, attribute: str, other: Any) -> None:
         if attribute == "trainable":  # training reads it when it begins
             super()._update_from(attribute, other)
+            for layer in self.sublayers():
+                layer.trainable = other.trainable
             return
         if attribute == "name":
             self._check_name_is_free(other.name)
@@ -404,6 +520,7 @@ class Layer(Configurable, HasWeights):
                 other.build(self.input_shape)
             self._update_weight_rules(attribute, other)
         super()._update_from(attribute, other)
+        self._functions = {}
         for model in ancestors:
             model._rebuild_network()
 

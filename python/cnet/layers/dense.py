@@ -37,7 +37,9 @@ class Dense(Layer):
         Penalties, added to the loss while the layer is trainable.
     kernel_constraint, bias_constraint : str or Constraint, optional
         Applied after each step.
-    activity_regularizer, lora_rank, lora_alpha, quantization_config
+    activity_regularizer : str, Regularizer or function, optional
+        Penalty of the output: see `Layer`.
+    lora_rank, lora_alpha, quantization_config
         Not supported; must be None.
     **options
         `name`, `trainable`, `dtype`, `input_shape`: see `Layer`.
@@ -69,7 +71,7 @@ class Dense(Layer):
         bias_initializer: Any = "zeros",
         kernel_regularizer: Any = None,
         bias_regularizer: Any = None,
-        activity_regularizer: None = None,
+        activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
         lora_rank: None = None,
@@ -97,19 +99,19 @@ class Dense(Layer):
     def _make_weights(self, input_shape: Shape) -> None:
         shape = (input_shape[-1] or 0, self.units)
         self.add_weight(
-            "kernel",
             shape,
             self.kernel_initializer,
-            self.kernel_regularizer,
-            self.kernel_constraint,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+            name="kernel",
         )
         if self.use_bias:
             self.add_weight(
-                "bias",
                 shape[1:],
                 self.bias_initializer,
-                self.bias_regularizer,
-                self.bias_constraint,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+                name="bias",
             )
 
     @property

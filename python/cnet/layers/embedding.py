@@ -105,11 +105,11 @@ class Embedding(Layer):
         if self.weights:
             return
         self.add_weight(
-            "embeddings",
             (self.input_dim, self.output_dim),
             self.embeddings_initializer,
-            self.embeddings_regularizer,
-            self.embeddings_constraint,
+            regularizer=self.embeddings_regularizer,
+            constraint=self.embeddings_constraint,
+            name="embeddings",
         )
 
     @property

@@ -34,12 +34,21 @@ class Computable(Protocol):
 
     name: str
     dtype: str
-    weights: list[Weight]
     only_in_training: bool
     takes_ids: bool
     passes_ids: bool
 
+    @property
+    def is_in_python(self) -> bool: ...
+
+    @property
+    def weights(self) -> list[Weight]: ...
+
     def compute_output_shape(self, input_shape: Any) -> Shape: ...
+
+    def engine_output_shape(self, input_shape: Any) -> Shape: ...
+
+    def own_function(self, *, training: bool) -> Callable[[Any], Any] | None: ...
 
     def python_function(self, *, training: bool) -> Callable[[Any], Any] | None: ...
 
@@ -56,11 +65,26 @@ class Call(NamedTuple):
         The values that it takes: the inputs of the function are the first, the results of the calls follow.
     takes_list : bool
         Whether the layer takes its operands as a list.
+    has_own : bool
+        Whether a user's `call` of the layer is meant, if it has one.
     """
 
     layer: Computable
     operands: tuple[int, ...]
     takes_list: bool = False
+    has_own: bool = True
+
+    def output_shape(self, shapes: Sequence[Shape]) -> Shape:
+        """Return the shape of the result, given those of all values."""
+        arguments = self.arguments(shapes)
+        if not self.has_own:
+            return self.layer.engine_output_shape(arguments)
+        return self.layer.compute_output_shape(arguments)
+
+    def python_function(self, *, training: bool) -> Callable[[Any], Any] | None:
+        """Return a function that computes the call, None if the engine does."""
+        own = self.layer.own_function(training=training) if self.has_own else None
+        return own or self.layer.python_function(training=training)
 
     def arguments(self, values: Any) -> Any:
         """Return the layer's argument, given all values."""
@@ -113,13 +137,13 @@ class Function:
         functions: dict[int, Callable[[Any], Any]] = {}
         for number, call in enumerate(calls, inputs):
             layer = call.layer
-            self._shapes.append(layer.compute_output_shape(call.arguments(self._shapes)))
+            self._shapes.append(call.output_shape(self._shapes))
             call = call._replace(operands=tuple(same[operand] for operand in call.operands))
             function = None
             if training is not None:
-                function = layer.python_function(training=training)
+                function = call.python_function(training=training)
             level.append(max(level[operand] for operand in call.operands) + (function is not None))
-            if training is False and layer.only_in_training:
+            if training is False and layer.only_in_training and function is None:
                 same.append(call.operands[0])
                 continue
             same.append(number)
@@ -307,10 +331,17 @@ class _PythonCall:
     def __init__(self, call: Call, number: int, function: Callable[[Any], Any]) -> None:
         self._call, self._number, self._function = call, number, function
 
+    def _converts(self, dtype: Any) -> bool:
+        """Whether an operand is converted: a user's `call` gets integers as they are."""
+        is_kept = self._call.layer.is_in_python and dtype.kind != "f"
+        return dtype != self._call.layer.dtype and not is_kept
+
     def predict(self, values: dict[int, Any], *, training: bool) -> None:  # noqa: ARG002 # as _Network
         """Add the result to the values."""
-        dtype = self._call.layer.dtype
-        arrays = {n: np.asarray(values[n]).astype(dtype, copy=False) for n in self._call.operands}
+        arrays = {n: np.asarray(values[n]) for n in self._call.operands}
+        for number, array in arrays.items():
+            if self._converts(array.dtype):
+                arrays[number] = array.astype(self._call.layer.dtype)
         values[self._number] = self._function(self._call.arguments(arrays))
 
     def record(self, values: dict[int, Any]) -> None:
@@ -322,7 +353,7 @@ class _PythonCall:
         for number in self._call.operands:
             x = values[number]
             tensors[number] = x if type(x) is Tensor else Tensor(x)
-            if tensors[number].dtype != self._call.layer.dtype:
+            if self._converts(tensors[number].dtype):
                 tensors[number] = cast(tensors[number], self._call.layer.dtype)
         values[self._number] = self._function(self._call.arguments(tensors))
 

@@ -70,18 +70,15 @@ class _Affine(Layer):
 
     def _make_weights(self, input_shape: Shape) -> None:
         shape = (input_shape[-1] or 0,)
-        if self.scale:
-            self.add_weight(
-                "gamma",
-                shape,
-                self.gamma_initializer,
-                self.gamma_regularizer,
-                self.gamma_constraint,
-            )
-        if self.center:
-            self.add_weight(
-                "beta", shape, self.beta_initializer, self.beta_regularizer, self.beta_constraint
-            )
+        for name, is_wanted in (("gamma", self.scale), ("beta", self.center)):
+            if is_wanted:
+                initializer, regularizer, constraint = (
+                    getattr(self, f"{name}_{rule}")
+                    for rule in ("initializer", "regularizer", "constraint")
+                )
+                self.add_weight(
+                    shape, initializer, regularizer=regularizer, constraint=constraint, name=name
+                )
 
     def _variables(self, *names: str) -> list[Any]:
         """Return the engine's variables by name, None for those that don't exist."""
@@ -186,8 +183,10 @@ class BatchNormalization(_Affine):
     def _make_weights(self, input_shape: Shape) -> None:
         super()._make_weights(input_shape)
         shape = (input_shape[-1] or 0,)
-        self.add_weight("moving_mean", shape, self.moving_mean_initializer, trainable=False)
-        self.add_weight("moving_variance", shape, self.moving_variance_initializer, trainable=False)
+        self.add_weight(shape, self.moving_mean_initializer, trainable=False, name="moving_mean")
+        self.add_weight(
+            shape, self.moving_variance_initializer, trainable=False, name="moving_variance"
+        )
 
     @property
     def moving_mean(self) -> Weight:

@@ -219,8 +219,8 @@ class Normalization(Layer):
         self._sizes = sample_sizes(input_shape)
         count = math.prod(self._sizes)
         # The engine's mean and variance; NaN until they are known.
-        self.add_weight("mean", (count,), _all_nan, trainable=False)
-        self.add_weight("variance", (count,), "ones", trainable=False)
+        self.add_weight((count,), _all_nan, trainable=False, name="mean")
+        self.add_weight((count,), "ones", trainable=False, name="variance")
         if self._given_mean is not None and self._given_variance is not None:
             self._set_statistics(self._given_mean, self._given_variance)
 

@@ -13,6 +13,8 @@ from .. import _core, constraints, regularizers
 from .._data import FloatArray, as_array, as_shape, as_text, as_type
 from .._errors import short_repr
 from .._tracebacks import brief_traceback
+from .._updates import engine_shape
+from ..autodiff.operators import Operators
 
 __all__ = ["HasWeights", "Weight", "assign_all", "read_all"]
 
@@ -20,15 +22,18 @@ __all__ = ["HasWeights", "Weight", "assign_all", "read_all"]
 class Owner(Protocol):
     """The part of `Layer` that a weight uses."""
 
-    name: str
     dtype: str
     trainable: bool
 
+    @property
+    def path(self) -> str: ...
 
-class Weight:
+
+class Weight(Operators):
     """An array of numbers of a layer, owned by the engine.
 
-    ``numpy()`` and ``np.asarray(weight)`` return copies, ``assign(value)`` sets the numbers.
+    ``numpy()`` and ``np.asarray(weight)`` return copies, ``assign(value)`` sets the numbers. Python's operators
+    and the operations of `cnet.ops` and `cnet.autodiff` take it, and return tensors.
 
     Attributes
     ----------
@@ -52,16 +57,21 @@ class Weight:
         self.name = as_text("Weight: name", name)
         self.shape = as_shape("Weight: shape", shape, least=1)
         self.dtype = layer.dtype
-        self.variable = _core.Variable[layer.dtype](list(shape))
+        self.variable = _core.Variable[layer.dtype](list(engine_shape(self.shape)))
         self.learnable = trainable
         self.regularizer: regularizers.Regularizer | None = None
         self.constraint: constraints.Constraint | None = None
         self._layer = layer
 
     @property
+    def layer(self) -> Any:
+        """The layer that has added the weight."""
+        return self._layer
+
+    @property
     def path(self) -> str:
         """The names of the layer and the weight: "dense/kernel"."""
-        return f"{self._layer.name}/{self.name}"
+        return f"{self._layer.path}/{self.name}"
 
     @property
     def trainable(self) -> bool:
@@ -84,7 +94,17 @@ class Weight:
 
     def numpy(self) -> FloatArray:
         """Return a copy of the numbers."""
-        return self.variable.numpy()
+        return self.variable.numpy().reshape(self.shape)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def value(self) -> FloatArray:
+        """A copy of the numbers."""
+        return self.numpy()
 
     def checked(self, value: npt.ArrayLike) -> FloatArray:
         """Return `value` in the weight's dtype; raise `ValueError` unless it has the weight's shape."""
@@ -99,7 +119,7 @@ class Weight:
     @brief_traceback
     def assign(self, value: npt.ArrayLike) -> None:
         """Set the numbers to an array of the same shape, rounded to the weight's dtype."""
-        self.variable.assign(self.checked(value))
+        self.variable.assign(self.checked(value).reshape(engine_shape(self.shape)))
 
     def assign_add(self, delta: npt.ArrayLike) -> None:
         """Add an array of the weight's shape."""
@@ -125,19 +145,34 @@ class Weight:
             raise ValueError(f"{self.path}: the engine's numbers can't be shared, only copied")
         return self.numpy().astype(dtype or self.dtype, copy=False)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # For pickle and copy: the engine's numbers as an array.
+        return (
+            vars(self)
+            | {"variable": self.numpy(), "regularizer": None, "constraint": None}
+            | {"_rules": (self.regularizer, self.constraint)}
+        )
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        rules = state.pop("_rules")
+        vars(self).update(state)
+        value: Any = self.variable
+        self.variable = _core.Variable[self.dtype](list(engine_shape(self.shape)))
+        self.assign(value)
+        self.regulate(*rules)
+
     def __repr__(self) -> str:
         return f"<Weight {self.path}, shape={self.shape}, dtype={self.dtype}>"
 
 
 class HasWeights:
-    """Common base of layers and models.
+    """Common base of layers and models."""
 
-    Attributes
-    ----------
-    weights : list of Weight
-    """
+    @property
+    def weights(self) -> list[Weight]:
+        """All weights, in order."""
+        raise NotImplementedError
 
-    weights: list[Weight]
     # The models that contain this object.
     _parents: weakref.WeakSet[Any]
 
@@ -180,14 +215,6 @@ class HasWeights:
         """Keras's other name for `non_trainable_weights`."""
         return self.non_trainable_weights
 
-    @property
-    def losses(self) -> list[Any]:
-        """The penalties of the regularizers: tensors on a tape, else numbers.
-
-        `fit` adds them to the loss.
-        """
-        return [w.regularizer(w) for w in self.trainable_weights if w.regularizer is not None]
-
     def get_weights(self) -> list[FloatArray]:
         """Return copies of all weights, layer by layer: [kernel, bias, kernel, …]."""
         return read_all(self.weights)
@@ -207,7 +234,8 @@ def read_all(weights: list[Weight]) -> list[FloatArray]:
     if not weights:
         return []
     variables = [weight.variable for weight in weights]
-    return _core.Variable[weights[0].dtype].all_numpy(variables)
+    arrays = _core.Variable[weights[0].dtype].all_numpy(variables)
+    return [array.reshape(weight.shape) for array, weight in zip(arrays, weights, strict=True)]
 
 
 def assign_all(weights: list[Weight], values: Iterable[npt.ArrayLike], call: str) -> None:
@@ -220,4 +248,5 @@ def assign_all(weights: list[Weight], values: Iterable[npt.ArrayLike], call: str
     checked = [weight.checked(value) for weight, value in zip(weights, values, strict=True)]
     if weights:
         variables = [weight.variable for weight in weights]
-        _core.Variable[weights[0].dtype].assign_all(variables, checked)
+        arrays = [array.reshape(engine_shape(array.shape)) for array in checked]
+        _core.Variable[weights[0].dtype].assign_all(variables, arrays)

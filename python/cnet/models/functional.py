@@ -137,7 +137,7 @@ class Functional(GraphModel):
         return self._output_structure
 
     @property
-    def weights(self) -> list[Weight]:  # type: ignore[override] # not to be assigned
+    def weights(self) -> list[Weight]:
         """The weights of all layers, in order."""
         return list(dict.fromkeys(weight for layer in self._layers for weight in layer.weights))
 

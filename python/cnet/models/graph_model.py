@@ -65,6 +65,19 @@ class GraphModel(Model):
             else:
                 yield layer
 
+    def with_sublayers(self) -> Iterator[Any]:
+        """Yield all layers, and those among their attributes."""
+        for layer in self._flat_layers():
+            yield from layer.with_sublayers()
+
+    @property
+    def losses(self) -> list[Any]:
+        """The penalties of the layers, and what they added in the latest call: tensors on a tape, else numbers.
+
+        `fit` adds them to the loss.
+        """
+        return [loss for layer in self._flat_layers() for loss in layer.losses]
+
     def _models(self) -> Iterator[GraphModel]:
         """Yield the model and all nested models."""
         yield self
@@ -87,7 +100,10 @@ class GraphModel(Model):
     @property
     def in_engine(self) -> bool:
         """Whether the engine computes all layers."""
-        return all(layer.in_engine for layer in self._flat_layers())
+        return all(
+            layer.in_engine and (isinstance(layer, GraphModel) or not layer.is_in_python)
+            for layer in self.layers
+        )
 
     @property
     def takes_ids(self) -> bool:
@@ -162,7 +178,12 @@ class GraphModel(Model):
         return record(self, x, self._nested(specs))
 
     def _not_trainable(self) -> set[Layer]:
-        return {layer for layer in self._flat_layers() if not layer.trainable}
+        return {
+            each
+            for layer in self._flat_layers()
+            for each in layer.with_sublayers()
+            if not each.trainable
+        }
 
     def _freeze(self) -> None:
         """Fix the set of layers that do not train until the next `compile`."""

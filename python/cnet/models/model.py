@@ -35,6 +35,7 @@ from .._typing import ModelProtocol
 from ..callbacks import Callback, CallbackList, History
 from ..layers import Layer
 from ..layers.batch_shapes import sample_sizes
+from ..layers.calls import in_training
 from ..layers.symbolic import has_symbolic
 from ..layers.weight import HasWeights
 from ..metrics import Metric
@@ -487,7 +488,7 @@ class Model(HasWeights, RejectsOverrides, Interface):
         Parameters
         ----------
         x : array_like, (batch, …)
-        training : bool, default False
+        training : bool, optional
             Whether layers behave as in training: see `Layer.__call__`.
 
         Returns
@@ -501,7 +502,7 @@ class Model(HasWeights, RejectsOverrides, Interface):
         it on to everything computed from the output, and cost 2 % of each call of a small model.)
         """
         if is_recorded(x):
-            return self._recorded(x, training=bool(training))
+            return self._recorded(x, training=in_training(training))
         if training:
             return self._outputs(x, training=True)
         # Control loops call this with one row at a time: microseconds count.

@@ -255,7 +255,7 @@ class Sequential(GraphModel):
         return self._output_shape
 
     @property
-    def weights(self) -> list[Weight]:  # type: ignore[override] # not to be assigned
+    def weights(self) -> list[Weight]:
         """The weights of all layers, in order."""
         return list(dict.fromkeys(weight for layer in self._layers for weight in layer.weights))
 

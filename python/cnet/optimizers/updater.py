@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import weakref
 from collections.abc import Sequence
 from functools import partial
@@ -13,7 +12,7 @@ import numpy as np
 from .. import _core
 from .._data import FloatArray, as_array, as_type, shape_text
 from .._errors import short_repr
-from .._updates import update_engine
+from .._updates import engine_shape, update_engine
 
 __all__ = ["Updater"]
 
@@ -46,7 +45,7 @@ class Updater:
             if list(map(id, variables)) != list(map(id, known)):
                 self._set_variables(rule, variables)
         for variable, stand_in in self._stand_ins:
-            stand_in.assign(variable.value.reshape(_engine_shape(variable.shape)))
+            stand_in.assign(variable.value.reshape(engine_shape(variable.shape)))
         self._engine.apply(gradients, rule, learning_rate)
         self._write_back()
         return self.batches
@@ -101,7 +100,7 @@ class Updater:
         for variable in variables:
             own = getattr(variable, "variable", None)
             if own is None:
-                shape = _engine_shape(variable.shape)
+                shape = engine_shape(variable.shape)
                 own = _core.Variable[dtype](list(shape))
                 own.assign(variable.value.reshape(shape))
                 stand_ins.append((variable, own))
@@ -116,7 +115,7 @@ class Updater:
         engine.set_slots(rule, batches, slots)
         self._engine, self._stand_ins = engine, stand_ins
         self._expected = [
-            (variable, _engine_shape(variable.shape), np.dtype(dtype)) for variable in variables
+            (variable, engine_shape(variable.shape), np.dtype(dtype)) for variable in variables
         ]
 
     def _save_slots(self) -> None:
@@ -139,14 +138,7 @@ def _gradient(gradient: Any, variable: Any) -> FloatArray:
             f"{getattr(variable, 'path', variable.name)}, got {shape_text(array.shape)}"
         )
     array = as_type(array, variable.dtype)
-    return array if array.ndim in (1, 2) else array.reshape(_engine_shape(array.shape))
-
-
-def _engine_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape of an array in the engine, which has only vectors and matrices."""
-    if len(shape) in (1, 2):
-        return tuple(shape)
-    return (math.prod(shape[:-1]), shape[-1]) if shape else (1,)
+    return array if array.ndim in (1, 2) else array.reshape(engine_shape(array.shape))
 
 
 def _pairs(given: Sequence[Any]) -> list[tuple[Any, Any]]:

@@ -173,7 +173,7 @@ def _paths(layers: list[Any], prefix: str) -> Iterator[tuple[str, Weight]]:
             yield from _paths(layer.layers, f"{prefix}{layer.name}/")
             continue
         for weight in layer.weights:
-            yield f"{prefix}{layer.name}/{weight.name}", weight
+            yield f"{prefix}{weight.path}", weight
 
 
 def _arrays(weights: Mapping[str, Weight]) -> dict[str, Array]:

@@ -10,6 +10,7 @@ import numpy as np
 from .._data import Array, FloatArray
 from .._tracebacks import warn
 from .._typing import ModelProtocol
+from .._updates import engine_shape
 from ..callbacks import History
 from ..layers import Weight
 from ..training.setup import OptimizerState, Setup
@@ -166,7 +167,7 @@ def _read_optimizer(
         file.refuse("its optimizer slots are not those of the optimizer for these weights")
     for name in names:
         weight = weights[name.split("/", 2)[2]]
-        file.check(name, weight.dtype, weight.shape)
+        file.check(name, weight.dtype, engine_shape(weight.shape))
     slots = setup.optimizer.rule().slot_names
     return OptimizerState(batches, slots, [file.read(name) for name in names])
 

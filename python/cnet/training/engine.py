@@ -11,8 +11,9 @@ import numpy as np
 from .. import _core, losses
 from .._data import Array, FloatArray, as_type
 from .._typing import ModelProtocol
-from .._updates import update_engine
+from .._updates import engine_shape, update_engine
 from ..layers.batch_shapes import sample_sizes
+from ..layers.calls import entered
 from .sources import Data, Weights
 
 __all__ = ["Engine", "TapeEngine"]
@@ -91,7 +92,12 @@ class TapeEngine:
         self._model, self._heads, self._frozen = model, heads, frozen
         self._names = " + ".join(f"'{loss.name}'" for _, loss, _ in heads)
         learning = (layer for layer in model._flat_layers() if layer not in frozen)
-        weights = (weight for layer in learning for weight in layer.weights if weight.learnable)
+        weights = (
+            weight
+            for layer in learning
+            for weight in layer.weights
+            if weight.learnable and weight.layer not in frozen
+        )
         self._weights = list(dict.fromkeys(weights))
         self._updates = update_engine((weight.variable for weight in self._weights), model.dtype)
         self._outputs: Any = None
@@ -143,7 +149,9 @@ class TapeEngine:
                 with GradientTape(watch_accessed_variables=False) as tape:
                     tape.watch(self._weights)
                     function = self._model.function(training=True, frozen=self._frozen)
-                    loss, parts = self._loss_of(batch, function.record(self._inputs(batch)))
+                    with entered(True) as call:
+                        outputs = function.record(self._inputs(batch))
+                    loss, parts = self._loss_of(batch, outputs, call.losses)
                 if not math.isfinite(loss):
                     raise FloatingPointError(
                         f"the loss is not finite at batch {first_batch + number + 1}: "
@@ -177,7 +185,9 @@ class TapeEngine:
         for number, rows in enumerate(_batches(len(data), batch_size)):
             batch = data[rows]
             with paused():
-                loss, parts = self._loss_of(batch, self._shaped(function.predict(batch.x)))
+                with entered(False) as call:
+                    outputs = self._shaped(function.predict(batch.x))
+                loss, parts = self._loss_of(batch, outputs, call.losses)
             seen += len(batch)
             total += float(loss) * len(batch)
             sums = [each + part * len(batch) for each, part in zip(sums, parts, strict=True)]
@@ -194,6 +204,7 @@ class TapeEngine:
         gradients = []
         for gradient, weight in zip(found, self._weights, strict=True):
             value = np.zeros(weight.shape, weight.dtype) if gradient is None else gradient.value
+            value = value.reshape(engine_shape(weight.shape))
             if not np.isfinite(value).all():
                 raise FloatingPointError(
                     f"the gradient is not finite at batch {number}: that of {self._names} by {weight.path}"
@@ -222,8 +233,10 @@ class TapeEngine:
             for rows, shape in zip(outputs, self._model.output_shapes, strict=True)
         ]
 
-    def _loss_of(self, batch: Data, predictions: Sequence[Any]) -> tuple[Any, list[float]]:
-        """Return the loss of a batch with the penalties of regularizers, and the loss of each head.
+    def _loss_of(
+        self, batch: Data, predictions: Sequence[Any], added: Sequence[Any]
+    ) -> tuple[Any, list[float]]:
+        """Return the loss of a batch with what layers added and regularizers' penalties, and the loss of each head.
 
         Keeps the predictions.
         """
@@ -241,7 +254,7 @@ class TapeEngine:
             for part, (_, _, factor) in zip(parts, self._heads, strict=True)
         ]
         penalties = [w.regularizer(w) for w in self._weights if w.regularizer is not None]
-        first, *others = [*weighted, *penalties]
+        first, *others = [*weighted, *added, *penalties]
         return sum(others, first), [float(part) for part in parts]
 
 

@@ -1,0 +1,289 @@
+"""Layers that are computed in Python: a user's own `call`, and penalties of outputs."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from .._data import as_array, as_type, shape_text
+from .._tapes import is_recorded
+from ..autodiff.nested import leaves_of, map_leaves
+from .batch_shapes import as_batch_shape
+from .calls import current_call, entered
+
+if TYPE_CHECKING:
+    from .weight import Weight
+
+__all__ = [
+    "PythonCall",
+    "build_once",
+    "map_shapes",
+    "require_regularizer",
+    "samples_as_tensors",
+    "shapes_of",
+    "sublayers_in",
+]
+
+
+def map_shapes(function: Callable[[Any], Any], shapes: Any) -> Any:
+    """Return nested lists and dicts of shapes, which are tuples, with a function applied to each."""
+    if isinstance(shapes, Mapping):
+        return {key: map_shapes(function, shape) for key, shape in shapes.items()}
+    if isinstance(shapes, list) and any(isinstance(each, (tuple, list, dict)) for each in shapes):
+        return [map_shapes(function, shape) for shape in shapes]
+    return function(shapes)
+
+
+def shapes_of(tensors: Any) -> Any:
+    """Return the shape, (None, …), of each of nested tensors, in lists and dicts."""
+    if isinstance(tensors, dict):
+        return {key: shapes_of(tensor) for key, tensor in tensors.items()}
+    if isinstance(tensors, (list, tuple)):
+        return [shapes_of(tensor) for tensor in tensors]
+    return (None, *tensors.shape[1:])
+
+
+def samples_as_tensors(x: Any, argument: str, dtype: str) -> Any:
+    """Return nested arrays as tensors: floats in a dtype, integers as they are."""
+    from ..autodiff.tensor import Tensor
+
+    def tensor(leaf: Any) -> Any:
+        if hasattr(type(leaf), "__tensor__"):
+            return leaf.__tensor__()
+        array = as_array(leaf, argument)
+        return Tensor(as_type(array, dtype) if array.dtype.kind == "f" else array)
+
+    is_rows = isinstance(x, (list, tuple)) and not any(
+        hasattr(leaf, "ndim") or hasattr(type(leaf), "__tensor__") for leaf in leaves_of(x)
+    )
+    return tensor(x) if is_rows else map_leaves(tensor, x)
+
+
+def sublayers_in(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the layers and models among attributes, and in their lists and dicts, with their names."""
+    for name, value in attributes.items():
+        if name not in _NOT_SEARCHED:
+            yield from _layers_in(name, value)
+
+
+_NOT_SEARCHED = frozenset({"_nodes", "_own_weights", "_functions", "_owner"})
+
+
+def _layers_in(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if hasattr(value, "_nodes"):
+        yield name, value
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            yield from _layers_in(f"{name}/{key}", each)
+    elif isinstance(value, (list, tuple)):
+        for number, each in enumerate(value):
+            yield from _layers_in(f"{name}/{number}", each)
+
+
+def build_once(build: Callable[..., None]) -> Callable[..., None]:
+    """Return a user's `build` that does nothing once the layer is built, and undoes a failed attempt."""
+
+    @functools.wraps(build)
+    def wrapper(self: Any, input_shape: Any = None) -> None:
+        from .core import build_lock
+
+        with build_lock():
+            if self.built:
+                return
+            before = self._own_weights
+            try:
+                build(self, input_shape)
+            except BaseException:
+                self._own_weights, self.input_shape = before, None
+                raise
+            if self.input_shape is None:
+                self.input_shape = map_shapes(tuple, input_shape)
+
+    return wrapper
+
+
+class PythonCall:
+    """The part of `Layer` that computes a layer in Python, if a subclass overrides `call`."""
+
+    name: str
+    dtype: str
+    activity_regularizer: Any
+    weights: list[Weight]
+    #: Whether a user's class overrides `call`.
+    has_own_call: ClassVar[bool] = False
+    _call_takes_training: ClassVar[bool] = True
+    _own_weights: list[Weight]
+    # Of the latest call in which it added some.
+    _added_losses: Sequence[Any] = ()
+    _added_in: Any = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.__module__.startswith("cnet."):
+            return
+        if "build" in vars(cls):
+            cls.build = build_once(vars(cls)["build"])  # type: ignore[attr-defined] # of Layer
+        cls.has_own_call = not _is_of_cnet(cls, "call")
+        if cls.has_own_call:
+            parameters = inspect.signature(cls.call).parameters.values()  # type: ignore[attr-defined] # as above
+            cls._call_takes_training = any(
+                parameter.name == "training" or parameter.kind is parameter.VAR_KEYWORD
+                for parameter in parameters
+            )
+            if _is_of_cnet(cls, "compute_output_shape"):
+                cls.compute_output_shape = PythonCall._inferred_output_shape  # type: ignore[attr-defined] # as above
+
+    @property
+    def is_in_python(self) -> bool:
+        """Whether a user's `call`, or a penalty of the output, is computed."""
+        return self.has_own_call or self.activity_regularizer is not None
+
+    def sublayers(self) -> list[Any]:
+        """Return the layers and models that the attributes hold."""
+        if not self.has_own_call:
+            return []
+        found: dict[Any, None] = {}
+        for attribute, layer in sublayers_in(vars(self)):
+            if layer not in found and layer is not self:
+                found[layer] = None
+                if getattr(layer, "_owner", self) is None:
+                    layer._owner = self, attribute
+        return list(found)
+
+    def add_loss(self, loss: Any) -> None:
+        """Add a term to the model's loss, from within `call`.
+
+        Parameters
+        ----------
+        loss : Tensor or float, or a list of them
+            A single number each, computed from the inputs and weights.
+        """
+        call = current_call()
+        if self._added_in is not call or call is None:
+            self._added_losses, self._added_in = [], call
+        terms = loss if isinstance(loss, (list, tuple)) else [loss]
+        for term in terms:
+            shape = np.shape(getattr(term, "value", term))  # type: ignore[arg-type] # any number
+            if shape:
+                raise ValueError(
+                    f"{type(self).__name__} '{self.name}': add_loss: expected a single number, got shape "
+                    f"{shape_text(shape)}"
+                )
+        self._added_losses = [*self._added_losses, *terms]
+        if call is not None:
+            call.losses.extend(terms)
+
+    @property
+    def losses(self) -> list[Any]:
+        """The penalties of the regularizers, and what the latest call added: tensors on a tape, else numbers."""
+        weights = [weight for weight in self.weights if weight.trainable]
+        penalties = [w.regularizer(w) for w in weights if w.regularizer is not None]
+        added = [loss for layer in self.sublayers() for loss in layer._added_losses]
+        return [*penalties, *self._added_losses, *added]
+
+    def engine_output_shape(self, input_shape: Any) -> Any:
+        """Return the shape of the output without a user's `call`."""
+        owners = (base for base in type(self).__mro__ if base.__module__.startswith("cnet."))
+        owner: Any = next(base for base in owners if "compute_output_shape" in vars(base))
+        return owner.compute_output_shape(self, input_shape)
+
+    def own_function(self, *, training: bool) -> Callable[[Any], Any] | None:
+        """Return a function of arrays or tensors that computes the layer, None if the engine may."""
+        if not self.is_in_python:
+            return None
+
+        def compute(x: Any) -> Any:
+            are_arrays = all(isinstance(leaf, np.ndarray) for leaf in leaves_of(x))
+            outputs = self._computed(samples_as_tensors(x, self.name, self.dtype), training)
+            return outputs.value if are_arrays else outputs
+
+        return compute
+
+    def python_call(self, x: Any, training: bool | None) -> Any:
+        """Return the output for samples, as `Layer.__call__`."""
+        is_taped = any(map(is_recorded, leaves_of(x))) if isinstance(x, (list, tuple, dict)) else (
+            is_recorded(x)
+        )  # fmt: skip
+        arguments = samples_as_tensors(x, f"{type(self).__name__} '{self.name}'", self.dtype)
+        layer: Any = self
+        if not layer.built:
+            layer.build(shapes_of(arguments))
+        outputs = self._computed(arguments, training)
+        return outputs if is_taped else outputs.value
+
+    def _computed(self, arguments: Any, training: bool | None) -> Any:
+        """Return the output for tensors, of the layer's dtype."""
+        from ..autodiff import cast
+        from ..autodiff.tensor import Tensor
+
+        where = f"{type(self).__name__} '{self.name}'"
+        layer: Any = self
+        with entered(training) as call:
+            options = {"training": call.training} if self._call_takes_training else {}
+            outputs = layer.call(arguments, **options)
+            if isinstance(outputs, (list, tuple, dict)) or outputs is None:
+                raise TypeError(
+                    f"{where}: call: expected one array or tensor (batch, …), got {type(outputs).__name__}"
+                )
+            outputs = outputs.__tensor__() if hasattr(type(outputs), "__tensor__") else Tensor(
+                as_array(outputs, f"{where}: call")
+            )  # fmt: skip
+            samples = len(leaves_of(arguments)[0])
+            if outputs.ndim < 1 or len(outputs) != samples:
+                raise ValueError(
+                    f"{where}: call: expected an output (batch, …) for each of {samples} samples, got shape "
+                    f"{shape_text(outputs.shape)}"
+                )
+            if outputs.dtype != self.dtype:
+                outputs = cast(outputs, self.dtype)
+            if self.activity_regularizer is not None:
+                self.add_loss(self.activity_regularizer(outputs) / max(samples, 1))
+        return outputs
+
+    def _inferred_output_shape(self, input_shape: Any) -> Any:
+        """Return the shape of the output, (None, …), by a call with zeros."""
+        from ..autodiff.recording import paused
+
+        samples = 2  # with 1, a mean over the batch would look like an output for each sample
+
+        def zeros(shape: Any) -> Any:
+            sizes = as_batch_shape("compute_output_shape", shape)[1:]
+            return np.zeros((samples, *(size or 1 for size in sizes)), self.dtype)
+
+        layer: Any = self
+        known = vars(self).setdefault("_output_shapes", {})
+        key = str(input_shape)
+        if key not in known:
+            if not layer.built:
+                layer.build(input_shape)
+            before = {weight: weight.numpy() for weight in self.weights}
+            with paused(), np.errstate(all="ignore"):
+                arguments = samples_as_tensors(
+                    map_shapes(zeros, input_shape), self.name, self.dtype
+                )
+                known[key] = (None, *self._computed(arguments, False).shape[1:])
+            for weight, value in before.items():
+                if not np.array_equal(weight.numpy(), value, equal_nan=True):
+                    weight.assign(value)  # `call` assigned it
+        return known[key]
+
+
+def _is_of_cnet(cls: type[Any], method: str) -> bool:
+    owner = next(base for base in cls.__mro__ if method in vars(base))
+    return owner.__module__.startswith("cnet.")
+
+
+def require_regularizer(call: str, value: Any) -> Any:
+    """Return a regularizer, or a function of the output."""
+    from .. import regularizers
+
+    if callable(value) and not isinstance(value, type):
+        return value
+    try:
+        return regularizers.get(value)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{call}: activity_regularizer: {error}") from None
