@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cnet import Sequential, layers
+from cnet import Input, Model, Sequential, layers
 
 SUMMARY = """\
 Model: "net"
@@ -106,3 +106,55 @@ def test_unsupported_options_are_named(option: str) -> None:
     options: dict[str, Any] = {option: 80}
     with pytest.raises(ValueError, match=f"^summary: {option} is not supported, got 80"):
         Sequential([layers.Dense(3)]).summary(**options)
+
+
+def connected_to(model: Any) -> dict[str, str] | None:
+    """Return the cells of the column "Connected to" by layers, None if there is no such column."""
+    lines: list[str] = []
+    model.summary(print_fn=lines.append)
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if line[0] == "│"]
+    if len(rows[0]) < 4:
+        return None
+    assert rows[0][3] == "Connected to"
+    return {row[0].split()[0]: row[3] for row in rows[1:]}
+
+
+def test_a_chain_needs_no_connections() -> None:
+    x = Input((4,), name="x")
+    again = layers.Dense(4)
+    assert connected_to(Model(x, again(layers.ReLU()(again(x))))) is None
+    assert connected_to(Sequential([Input((4,)), again, layers.ReLU(), again])) is None
+
+
+def test_connections_of_branches() -> None:
+    x = Input((4,), name="x")
+    h = layers.Dense(4, name="h")(x)
+    end = layers.Concatenate(name="end")([layers.ReLU(name="a")(h), layers.ELU(name="b")(h)])
+    expected = {"x": "-", "h": "x[0][0]", "a": "h[0][0]", "b": "h[0][0]", "end": "a[0][0], b[0][0]"}
+    assert connected_to(Model(x, end)) == expected
+    # Each result is read once, both of them by one call.
+    two = Model(x, [layers.Dense(4)(x), layers.Dense(4)(x)], name="two")
+    y = Input((4,), name="y")
+    model = Model(y, layers.Add(name="sum")(two(y)))
+    assert connected_to(model) == {"y": "-", "two": "y[0][0]", "sum": "two[0][0], two[0][1]"}
+    # A result is read twice, once by each call.
+    model = Model(y, layers.Add(name="sum")([again := layers.ReLU(name="a")(y), again]))
+    assert connected_to(model) == {"y": "-", "a": "y[0][0]", "sum": "a[0][0], a[0][0]"}
+
+
+def test_connections_name_the_call_and_the_result() -> None:
+    left, right = Input((4,), name="left"), Input((4,), name="right")
+    shared = layers.Dense(4, name="shared")
+    model = Model([left, right], layers.Subtract(name="end")([shared(right), shared(left)]))
+    assert connected_to(model) == {
+        "left": "-",
+        "right": "-",
+        "shared": "right[0][0], left[0][0]",
+        "end": "shared[0][0], shared[1][0]",
+    }
+    # A model that begins at the second result of a nested one.
+    x = Input((4,), name="x")
+    two = Model(x, [layers.Dense(4)(x), layers.Dense(4)(x)], name="two")
+    middle = two(left)
+    model = Model([middle[1], right], layers.Add(name="sum")([middle[1], right]))
+    assert connected_to(model) == {"right": "-", "sum": "two[0][1], right[0][0]"}

@@ -1,4 +1,4 @@
-"""The table that `Model.summary` prints."""
+"""The table that `Model.summary` prints, and what it shares with the picture of `utils.plot_model`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-__all__ = ["print_summary"]
+__all__ = ["output_shape_text", "print_summary", "trainable_text"]
 
 
 def print_summary(
@@ -53,16 +53,40 @@ def print_summary(
 
 def _rows(model: Any, *, expand_nested: bool, indent: str = "") -> Iterator[list[str]]:
     """Yield the cells of each layer; those of a model within come after it, if wanted."""
-    connections = model.connections() if hasattr(model, "connections") else {}
+    connected_to = _connected_to(model)
     for layer in model.layers:
         within = getattr(layer, "layers", None)
-        shape = str(layer.output_shape) if layer.built else "?"
         count = f"{layer.count_params():,}" if layer.built else "not built"
-        trainable = ("yes" if layer.trainable else "no") if layer.weights else ""
         title = f"{indent}{layer.name} ({type(layer).__name__})"
-        yield [title, shape, count, ", ".join(connections.get(layer, [])), trainable]
+        sources = ", ".join(connected_to.get(layer, []))
+        yield [title, output_shape_text(layer), count, sources, trainable_text(layer)]
         if expand_nested and within is not None:
             yield from _rows(layer, expand_nested=True, indent=f"{indent}  ")
+
+
+def output_shape_text(layer: Any) -> str:
+    """Return the shape of the output of a layer, "?" before it is built."""
+    return str(layer.output_shape) if layer.built else "?"
+
+
+def trainable_text(layer: Any) -> str:
+    """Return whether a layer is trainable; nothing for a layer without weights."""
+    return ("yes" if layer.trainable else "no") if layer.weights else ""
+
+
+def _connected_to(model: Any) -> dict[Any, list[str]]:
+    """Return the sources of each layer, ``name[call][result]``, or "-"; nothing for a mere chain."""
+    edges, outputs = model.connections()
+    if len(model.input_names) == len(outputs) == 1 and not any(edge.argument for edge in edges):
+        return {}
+    names: dict[Any, list[str]] = {layer: [] for layer in model.layers}
+    for (layer, call, result), reader, _ in edges:
+        if layer is None:
+            tensor = model.inputs[result]
+            names[reader].append(f"{tensor.name}[0][{tensor.index}]")
+        else:
+            names[reader].append(f"{layer.name}[{call}][{result}]")
+    return {layer: each or ["-"] for layer, each in names.items()}
 
 
 _ASCII = str.maketrans("┌┬┐├┼┤└┴┘─│", "+++++++++-|")

@@ -196,31 +196,6 @@ class Functional(GraphModel):
             values.update(zip(_leaves(node.outputs), results, strict=True))
         return [values[tensor] for tensor in self.outputs]
 
-    def connections(self) -> dict[Any, list[str]]:
-        """Return where the inputs of each layer come from, ``name[call][result]``; nothing for a mere chain."""
-        read = [tensor for node in self._nodes_in_order for tensor in _leaves(node.arguments)]
-        is_chain = len(self.inputs) == len(self.outputs) == 1
-        if is_chain and len(set(read)) == len(read) == len(self._nodes_in_order):
-            return {}
-        calls: dict[Any, list[Node]] = {}
-        for node in self._nodes_in_order:
-            calls.setdefault(node.callee, []).append(node)
-
-        def source(tensor: SymbolicTensor) -> str:
-            found = calls.get(tensor.node.callee, [])
-            number = found.index(tensor.node) if tensor.node in found else 0
-            return f"{tensor.name}[{number}][{tensor.index}]"
-
-        return {
-            layer: [
-                source(tensor)
-                for node in calls.get(layer, [])
-                for tensor in _leaves(node.arguments)
-            ]
-            or ["-"]
-            for layer in self._layers
-        }
-
     def remade(self, layers: Mapping[Any, Any]) -> Functional:
         """Return a model with the same calls of other layers, given one for each of its own."""
         made = {

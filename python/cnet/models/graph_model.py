@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from .._data import Array, shape_text
 from .._updates import parameters
@@ -13,7 +13,7 @@ from ..layers.function import Call, Function
 from ..layers.symbolic import Spec, operands_of, record
 from .model import Model
 
-__all__ = ["Calls", "GraphModel"]
+__all__ = ["Calls", "Edge", "GraphModel", "Source"]
 
 
 class Calls:
@@ -28,11 +28,48 @@ class Calls:
         """Add a call of a layer or a model; return the values of its results."""
         if isinstance(callee, GraphModel):
             return callee._add_calls(operands, self)
-        number = self._counts.get(callee, 0)
-        self._counts[callee] = number + 1
+        number = self._number_of_call(callee)
         layer = callee.occurrence(number) if number else callee
         self.calls.append(Call(layer, tuple(operands), takes_list))
         return [self._inputs + len(self.calls) - 1]
+
+    def _number_of_call(self, callee: Any) -> int:
+        """Count a call of a layer; return how many there were before."""
+        number = self._counts.get(callee, 0)
+        self._counts[callee] = number + 1
+        return number
+
+
+class Source(NamedTuple):
+    """A result of a call of a layer; without a layer, an input of the model."""
+
+    layer: Any
+    call: int
+    result: int
+
+
+class Edge(NamedTuple):
+    """What an argument of a call of a layer is."""
+
+    source: Source
+    layer: Any
+    argument: int
+
+
+class Edges(Calls):
+    """The connections between the layers of a model, where nested models stand for themselves."""
+
+    def __init__(self, inputs: int) -> None:
+        super().__init__(inputs)
+        self.edges: list[Edge] = []
+        self.sources = [Source(None, 0, n) for n in range(inputs)]
+
+    def add(self, callee: Any, operands: Sequence[int], *, takes_list: bool = False) -> list[int]:  # noqa: ARG002 # from Calls
+        call = self._number_of_call(callee)
+        self.edges += [Edge(self.sources[x], callee, n) for n, x in enumerate(operands)]
+        results = len(callee.output_names) if isinstance(callee, GraphModel) else 1
+        self.sources += [Source(callee, call, n) for n in range(results)]
+        return list(range(len(self.sources) - results, len(self.sources)))
 
 
 class GraphModel(Model):
@@ -56,6 +93,13 @@ class GraphModel(Model):
     def _add_calls(self, operands: Sequence[int], calls: Calls) -> list[int]:
         """Add the calls of the layers, given the values of the inputs; return those of the outputs."""
         raise NotImplementedError
+
+    def connections(self) -> tuple[list[Edge], list[Source]]:
+        """Return the connections between the layers, in the order of the calls, and where the outputs come from."""
+        inputs = len(self.input_names)
+        found = Edges(inputs)
+        outputs = self._add_calls(range(inputs), found)
+        return found.edges, [found.sources[x] for x in outputs]
 
     def _flat_layers(self) -> Iterator[Layer]:
         """Yield the layers, with nested models replaced by theirs."""
