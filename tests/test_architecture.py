@@ -17,12 +17,14 @@ FOLDERS = ["bind", "train", "network", "ops", "kernels", "core"]
 # A module may import modules of lower rows.
 MODULES = [
     {"__init__"},
+    {"backend"},
+    {"utils"},
     {"models"},
     {"saving"},
     {"training"},
-    {"backend", "plots"},
+    {"plots"},
     {"callbacks"},
-    {"layers", "_progress", "optimizers", "metrics", "utils", "datasets"},
+    {"layers", "_progress", "optimizers", "metrics", "datasets"},
     {"losses"},
     {"activations", "constraints", "initializers", "regularizers"},
     {"graph"},

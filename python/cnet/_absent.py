@@ -112,7 +112,7 @@ _ALTERNATIVES: dict[str, dict[str, str]] = {
             array_to_img audio_dataset_from_directory bounding_boxes image_dataset_from_directory img_to_array
             load_img pad_sequences save_img text_dataset_from_directory timeseries_dataset_from_array legacy""",
         "use pooch.retrieve": "get_file",
-        "use model.summary()": "model_to_dot plot_model get_source_inputs",
+        "use model.inputs": "get_source_inputs",
         _VERBOSE: """
             Progbar disable_interactive_logging enable_interactive_logging is_interactive_logging_enabled""",
         "load_model has custom_objects": """

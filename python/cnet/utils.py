@@ -1,4 +1,4 @@
-"""Utilities around training."""
+"""Utilities around models and training."""
 
 from __future__ import annotations
 
@@ -14,8 +14,17 @@ from ._absent import absent
 from ._data import as_array, as_count, as_ids
 from ._errors import missing, short_repr
 from .config import floatx
+from .models._dot import model_to_dot, plot_model
 
-__all__ = ["PyDataset", "Sequence", "clear_session", "set_random_seed", "to_categorical"]
+__all__ = [
+    "PyDataset",
+    "Sequence",
+    "clear_session",
+    "model_to_dot",
+    "plot_model",
+    "set_random_seed",
+    "to_categorical",
+]
 
 
 def __dir__() -> list[str]:

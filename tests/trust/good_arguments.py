@@ -106,6 +106,7 @@ GOOD: dict[str, Callable[[], Any]] = {
     "filename": lambda: "log.csv",
     "path": lambda: "file.idx",
     "backup_dir": lambda: "backup",
+    "to_file": lambda: "model.dot",
     "json_string": lambda: unbuilt().to_json(),
     "config": lambda: unbuilt().get_config(),
     "identifier": lambda: None,
