@@ -39,7 +39,7 @@ ONE_VALUE = {
     "vocabulary_dtype": (layers.IntegerLookup,),
 }
 # Arguments that all classes of a family have; tests of the whole family set them.
-COMMON = {"name", "trainable"}
+COMMON = {"name", "trainable", "activity_regularizer"}
 
 
 @pytest.mark.parametrize("family", FAMILIES)

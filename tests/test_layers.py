@@ -214,11 +214,16 @@ def test_unknown_options_are_refused_by_name(make: Maker, option: str) -> None:
 
 
 @pytest.mark.parametrize("make", first_of_each(INNER_LAYERS), ids=name_of)
-def test_activity_regularizers_are_refused_by_name(make: Maker) -> None:
+def test_activity_regularizers_penalize_the_output_of_each_sample(make: Maker) -> None:
     assert make(activity_regularizer=None).get_config()["activity_regularizer"] is None
-    message = r"^\w+: activity_regularizer is not supported, got 'l2'"
-    with pytest.raises(ValueError, match=message):
-        make(activity_regularizer="l2")
+    layer = make(activity_regularizer="l2")
+    x = np.linspace(0.5, 2.0, 12, dtype=np.float32).reshape(3, 4)
+    output = layer(x)
+    (penalty,) = layer.losses
+    np.testing.assert_allclose(float(penalty), 0.01 * np.square(output).sum() / 3, rtol=1e-6)
+    assert layer.get_config()["activity_regularizer"]["class_name"] == "L2"
+    with pytest.raises(ValueError, match=r"^\w+: activity_regularizer: .*got 'l5'"):
+        make(activity_regularizer="l5")
 
 
 LEFT_OUT: list[tuple[Callable[..., Any], str, dict[str, Any]]] = [

@@ -124,7 +124,7 @@ def test_an_assigned_option_is_converted_as_in_the_constructor(maker: partial[An
         (partial(layers.Dense, units=3), "kernel_initializer", "glorot"),
         (partial(layers.Dense, units=3), "bias_constraint", "none"),
         (partial(layers.Dense, units=3), "dtype", "int8"),
-        (partial(layers.Dense, units=3), "activity_regularizer", "l2"),
+        (partial(layers.Dense, units=3), "activity_regularizer", "l5"),
         (partial(layers.Dense, units=3), "name", 5),
         (partial(layers.Dropout, rate=0.5), "rate", 2),
         (partial(layers.Dropout, rate=0.5), "seed", -1),

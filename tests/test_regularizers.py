@@ -116,7 +116,6 @@ class Mine(regularizers.Regularizer):
         (lambda: regularizers.get(Mine()), TypeError),
         (lambda: regularizers.get(Mine), TypeError),
         (lambda: regularizers.get({"class_name": "os.system"}), ValueError),
-        (lambda: layers.Dense(3, activity_regularizer="l2"), ValueError),
     ],
 )
 def test_invalid_arguments_are_refused(make: Any, error: Any) -> None:

@@ -22,7 +22,14 @@ from ._overrides import RejectsOverrides
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Configurable", "HasOptions", "as_config", "find_class", "get_by_name"]
+__all__ = [
+    "Configurable",
+    "HasOptions",
+    "as_config",
+    "find_class",
+    "get_by_name",
+    "make_from_config",
+]
 
 
 class _Option:
@@ -182,6 +189,14 @@ def find_class(
     if not isinstance(arguments, Mapping):
         raise TypeError(f"{call}: config: expected a dict, got {short_repr(arguments)}")
     return classes[name], dict(arguments)
+
+
+def make_from_config(
+    cls: Any, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None
+) -> Any:
+    """Return the object that a class makes of a configuration; a user's `from_config` may take just that."""
+    takes_objects = "custom_objects" in inspect.signature(cls.from_config).parameters
+    return cls.from_config(config, custom_objects) if takes_objects else cls.from_config(config)
 
 
 def get_by_name(

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import os
-import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from typing import Any, ClassVar, TypedDict
 
 import numpy as np
@@ -29,6 +26,7 @@ from .._tapes import is_recorded
 from .._tracebacks import brief_traceback
 from .._typing import Shape
 from ..config import standardize_dtype
+from ._build_lock import build_lock
 from .batch_shapes import as_batch_shape, check_shape, sample_size, sample_sizes
 from .calls import in_training
 from .function import Call, Function
@@ -37,24 +35,6 @@ from .symbolic import Node, Spec, has_symbolic, operands_of, record
 from .weight import HasWeights, Weight
 
 __all__ = ["Layer", "LayerOptions"]
-
-
-# Two threads may call a layer that is not built.
-_build_lock = threading.RLock()
-
-
-def _new_lock() -> None:
-    """Replace the lock in a forked child: a thread of the parent may have held it."""
-    global _build_lock
-    _build_lock = threading.RLock()
-
-
-os.register_at_fork(after_in_child=_new_lock)
-
-
-def build_lock() -> AbstractContextManager[Any]:
-    """Return the lock that is held while layers are built."""
-    return _build_lock
 
 
 class LayerOptions(TypedDict, total=False):
@@ -153,8 +133,6 @@ class Layer(PythonCall, Configurable, HasWeights):
         self._own_weights: list[Weight] = []
         # Functions of the engine, by the shape, the mode and whether the layer trains.
         self._functions: dict[Any, Function] = {}
-        # The layer, and its attribute, that this one is part of.
-        self._owner: tuple[Layer, str] | None = None
         self._parents: weakref.WeakSet[Any] = weakref.WeakSet()
         # Its calls with symbolic tensors.
         self._nodes: list[Node] = []
@@ -176,11 +154,6 @@ class Layer(PythonCall, Configurable, HasWeights):
         if self.has_own_call:
             own += [weight for layer in self.sublayers() for weight in layer.weights]
         return list(dict.fromkeys(own)) if self.has_own_call else own
-
-    @property
-    def path(self) -> str:
-        """The layer's name; of a layer that another one has as an attribute, that layer's and the attribute."""
-        return self.name if self._owner is None else f"{self._owner[0].path}/{self._owner[1]}"
 
     @property
     def built(self) -> bool:

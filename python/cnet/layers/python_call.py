@@ -12,6 +12,7 @@ import numpy as np
 from .._data import as_array, as_type, shape_text
 from .._tapes import is_recorded
 from ..autodiff.nested import leaves_of, map_leaves
+from ._build_lock import build_lock
 from .batch_shapes import as_batch_shape
 from .calls import current_call, entered
 
@@ -89,8 +90,6 @@ def build_once(build: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(build)
     def wrapper(self: Any, input_shape: Any = None) -> None:
-        from .core import build_lock
-
         with build_lock():
             if self.built:
                 return
@@ -150,8 +149,7 @@ class PythonCall:
         for attribute, layer in sublayers_in(vars(self)):
             if layer not in found and layer is not self:
                 found[layer] = None
-                if getattr(layer, "_owner", self) is None:
-                    layer._owner = self, attribute
+                layer._owner = layer._owner or (self, attribute)
         return list(found)
 
     def add_loss(self, loss: Any) -> None:

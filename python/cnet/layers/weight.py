@@ -173,8 +173,19 @@ class HasWeights:
         """All weights, in order."""
         raise NotImplementedError
 
+    name: str
+    # The layer or model that has this one as an attribute, and the attribute.
+    _owner: tuple[Any, str] | None = None
     # The models that contain this object.
     _parents: weakref.WeakSet[Any]
+
+    @property
+    def path(self) -> str:
+        """The name that those of the weights begin with: the layer's; of an attribute, its name after the owner's."""
+        if self._owner is None:
+            return self.name
+        owner, attribute = self._owner
+        return attribute if hasattr(owner, "layers") else f"{owner.path}/{attribute}"
 
     def _ancestors(self) -> Iterator[Any]:
         """Yield the models that contain this object, directly or nested."""

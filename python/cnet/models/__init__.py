@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from .._absent import absent
 from .functional import Functional
 from .making import clone_model, load_model, model_from_json, save_model
-from .model import Model
 from .sequential import Sequential
+from .subclass import Model
 
 __all__ = [
     "Functional",

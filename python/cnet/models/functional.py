@@ -9,17 +9,18 @@ from .._data import shape_text
 from .._errors import short_repr
 from .._tracebacks import brief_traceback
 from .._typing import Shape
-from ..layers import Input, InputLayer, Weight
+from ..layers import Input, InputLayer
 from ..layers.batch_shapes import sample_sizes
 from ..layers.symbolic import Node, SymbolicTensor
 from .graph_config import describe, restore
 from .graph_model import Calls, GraphModel
-from .model import Model
+from .nesting import leaves_of, nested_as
+from .subclass import Model
 
 __all__ = ["Functional"]
 
 
-class Functional(GraphModel):
+class Functional(Model):
     """A model of symbolic tensors; ``Model(inputs, outputs)`` makes one.
 
     Parameters
@@ -54,7 +55,7 @@ class Functional(GraphModel):
     """
 
     def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None) -> None:
-        super().__init__(name)
+        GraphModel.__init__(self, name)
         self._input_structure, self._output_structure = inputs, outputs
         self.inputs = _tensors("inputs", inputs)
         self.outputs = _tensors("outputs", outputs)
@@ -99,12 +100,12 @@ class Functional(GraphModel):
     @property
     def input_shape(self) -> Any:
         """Shape of the data, (None, …), nested as the inputs."""
-        return _nested(self._input_structure, [tensor.shape for tensor in self.inputs])
+        return nested_as(self._input_structure, [tensor.shape for tensor in self.inputs])
 
     @property
     def output_shape(self) -> Any:
         """Shape of the output, (None, …), nested as the outputs."""
-        return _nested(self._output_structure, self.output_shapes)
+        return nested_as(self._output_structure, self.output_shapes)
 
     @property
     def input_names(self) -> list[str]:
@@ -136,21 +137,6 @@ class Functional(GraphModel):
         """The outputs, nested as they were given."""
         return self._output_structure
 
-    @property
-    def weights(self) -> list[Weight]:
-        """The weights of all layers, in order."""
-        return list(dict.fromkeys(weight for layer in self._layers for weight in layer.weights))
-
-    @property
-    def trainable(self) -> bool:
-        """Whether any layer is trainable; assignment sets all layers."""
-        return any(layer.trainable for layer in self._layers if not isinstance(layer, InputLayer))
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        for layer in self._layers:
-            layer.trainable = bool(value)
-
     @brief_traceback
     def build(self, input_shape: Any = None) -> None:
         """Do nothing: the layers are built."""
@@ -180,7 +166,7 @@ class Functional(GraphModel):
         return self.output_shape
 
     def _nested(self, outputs: Sequence[Any]) -> Any:
-        return _nested(self._output_structure, outputs)
+        return nested_as(self._output_structure, outputs)
 
     def _build_layers(self) -> None:
         for layer in self._layers:
@@ -190,10 +176,10 @@ class Functional(GraphModel):
     def _add_calls(self, operands: Sequence[int], calls: Calls) -> list[int]:
         values: dict[SymbolicTensor, int] = dict(zip(self.inputs, operands, strict=True))
         for node in self._nodes_in_order:
-            taken = [values[tensor] for tensor in _leaves(node.arguments)]
+            taken = [values[tensor] for tensor in leaves_of(node.arguments)]
             several = isinstance(node.arguments, (list, tuple))
             results = calls.add(node.callee, taken, takes_list=several)
-            values.update(zip(_leaves(node.outputs), results, strict=True))
+            values.update(zip(leaves_of(node.outputs), results, strict=True))
         return [values[tensor] for tensor in self.outputs]
 
     def remade(self, layers: Mapping[Any, Any]) -> Functional:
@@ -205,15 +191,15 @@ class Functional(GraphModel):
             for tensor in self.inputs
         }
         for node in self._nodes_in_order:
-            arguments = _nested(node.arguments, [made[t] for t in _leaves(node.arguments)])
+            arguments = nested_as(node.arguments, [made[t] for t in leaves_of(node.arguments)])
             results = layers[node.callee](arguments)
-            made.update(zip(_leaves(node.outputs), _leaves(results), strict=True))
+            made.update(zip(leaves_of(node.outputs), leaves_of(results), strict=True))
         inputs, outputs = (
             [made[tensor] for tensor in tensors] for tensors in (self.inputs, self.outputs)
         )
         return Functional(
-            _nested(self._input_structure, inputs),
-            _nested(self._output_structure, outputs),
+            nested_as(self._input_structure, inputs),
+            nested_as(self._output_structure, outputs),
             self.name,
         )
 
@@ -268,7 +254,7 @@ class Functional(GraphModel):
 
 def _tensors(argument: str, structure: Any) -> list[SymbolicTensor]:
     """Return the symbolic tensors in a structure; raise `TypeError` for anything else."""
-    leaves = _leaves(structure)
+    leaves = leaves_of(structure)
     for leaf in leaves:
         if type(leaf) is not SymbolicTensor:
             raise TypeError(
@@ -278,31 +264,6 @@ def _tensors(argument: str, structure: Any) -> list[SymbolicTensor]:
     if not leaves:
         raise ValueError(f"Model: {argument}: expected at least one symbolic tensor")
     return leaves
-
-
-def _leaves(structure: Any) -> list[Any]:
-    """Return the leaves of nested lists, tuples and dicts, of a dict in the order of its keys, as in Keras."""
-    if isinstance(structure, dict):
-        return [leaf for key in sorted(structure) for leaf in _leaves(structure[key])]
-    if isinstance(structure, (list, tuple)):
-        return [leaf for each in structure for leaf in _leaves(each)]
-    return [structure]
-
-
-def _nested(structure: Any, leaves: Sequence[Any]) -> Any:
-    """Return leaves nested like a structure."""
-    remaining = iter(leaves)
-
-    def nest(part: Any) -> Any:
-        if isinstance(part, dict):
-            found = {key: nest(part[key]) for key in sorted(part)}
-            return {key: found[key] for key in part}
-        if isinstance(part, (list, tuple)):
-            items = [nest(each) for each in part]
-            return tuple(items) if isinstance(part, tuple) else items
-        return next(remaining)
-
-    return nest(structure)
 
 
 def _in_order(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor]) -> list[Node]:
@@ -334,7 +295,7 @@ def _in_order(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor
                 f"{shape_text(node.outputs.shape)}, which is not among the inputs, {names}"
             )
         stack.append((node, True))
-        stack += wanted(_leaves(node.arguments))
+        stack += wanted(leaves_of(node.arguments))
     return order
 
 
@@ -357,7 +318,7 @@ def _sorted(
     for node in [*reversed(nodes), *unused]:
         level = max(depth.get(node, 0), depth_of_layer.get(node.callee, 0))
         depth[node] = depth_of_layer[node.callee] = level
-        for tensor in _leaves(node.arguments):
+        for tensor in leaves_of(node.arguments):
             if tensor not in known or _is_of_input(tensor.node):
                 depth[tensor.node] = max(depth.get(tensor.node, 0), level + 1)
     visits = {node.callee: n for n, node in reversed([*enumerate([*unused, *nodes])])}
@@ -379,4 +340,4 @@ def _unique(names: list[str]) -> list[str]:
     return unique
 
 
-Model._functional = Model._by_name["Functional"] = Functional
+Model._kinds["functional"] = Model._by_name["Functional"] = Functional

@@ -8,7 +8,7 @@ from typing import Any
 from .._errors import short_repr
 from ..layers import deserialize, serialize
 from ..layers.symbolic import Node, SymbolicTensor
-from .model import Model
+from .subclass import Model
 
 __all__ = ["describe", "layer_from_config", "restore"]
 

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 from .._data import Array, shape_text
 from .._updates import parameters
 from ..config import floatx
-from ..layers import InputLayer, Layer
+from ..layers import InputLayer, Layer, Weight
 from ..layers.function import Call, Function
 from ..layers.symbolic import Spec, operands_of, record
-from .model import Model
+from .model import BaseModel
 
 __all__ = ["Calls", "Edge", "GraphModel", "Source"]
 
@@ -72,7 +72,7 @@ class Edges(Calls):
         return list(range(len(self.sources) - results, len(self.sources)))
 
 
-class GraphModel(Model):
+class GraphModel(BaseModel):
     """Base of the models whose layers are known: `Sequential` and `Functional`."""
 
     _network: Any = None
@@ -113,6 +113,24 @@ class GraphModel(Model):
         """Yield all layers, and those among their attributes."""
         for layer in self._flat_layers():
             yield from layer.with_sublayers()
+
+    @property
+    def weights(self) -> list[Weight]:
+        """The weights of all layers, in order."""
+        return list(dict.fromkeys(weight for layer in self.layers for weight in layer.weights))
+
+    @property
+    def trainable(self) -> bool:
+        """Whether any layer is trainable; assignment sets all layers."""
+        return any(layer.trainable for layer in self.layers if not isinstance(layer, InputLayer))
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self.layers:
+            layer.trainable = bool(value)
+
+    def _record_layers(self) -> None:
+        """Call the layers with symbolic tensors, so that they have an `input` and an `output`."""
 
     @property
     def losses(self) -> list[Any]:

@@ -9,13 +9,12 @@ from typing import Any
 from .._data import as_text
 from .._errors import short_repr
 from .._files import StrPath, as_path
-from .._serialization import find_class
+from .._serialization import find_class, make_from_config
 from ..layers import InputLayer
 from ..saving import read_model
 from .functional import Functional
-from .graph_model import GraphModel
-from .model import Model
 from .sequential import Sequential
+from .subclass import Model
 
 __all__ = ["clone_model", "load_model", "model_from_json", "save_model"]
 
@@ -46,7 +45,7 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
     except json.JSONDecodeError as error:
         raise ValueError(f"model_from_json: expected JSON: {error}") from None
     cls, arguments = find_class(config, _known(), custom_objects, "model_from_json")
-    return cls.from_config(arguments, custom_objects)
+    return make_from_config(cls, arguments, custom_objects)
 
 
 def load_model(
@@ -131,7 +130,7 @@ def clone_model(
     >>> copy.output_shape, bool((copy.layers[0].kernel == model.layers[0].kernel).any())
     ((None, 3), False)
     """
-    if not isinstance(model, GraphModel):
+    if not isinstance(model, (Functional, Sequential)):
         raise TypeError(f"clone_model: expected a model of layers, got {type(model).__name__}")
     if input_tensors is not None:
         raise ValueError(
@@ -139,7 +138,7 @@ def clone_model(
         )
 
     def clone(layer: Any) -> Any:
-        return clone_model(layer) if isinstance(layer, GraphModel) else _cloned(layer)
+        return clone_model(layer) if isinstance(layer, (Functional, Sequential)) else _cloned(layer)
 
     clones = {
         layer: clone(layer) if isinstance(layer, InputLayer) else (clone_function or clone)(layer)

@@ -22,6 +22,7 @@ from .._data import (
     as_text,
     is_integer,
     require_default,
+    unwrap_single_input,
 )
 from .._errors import short_repr
 from .._files import StrPath, as_model_path, as_path
@@ -45,7 +46,7 @@ from ..training.setup import Setup, Totals
 from ..training.sources import Chunk
 from ._summary import print_summary
 
-__all__ = ["Model"]
+__all__ = ["BaseModel"]
 
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ else:  # a Protocol would give models its metaclass, and make isinstance slow
     Interface = object
 
 
-class Model(HasWeights, RejectsOverrides, Interface):
-    """Base class of models, such as `Sequential`.
+class BaseModel(HasWeights, RejectsOverrides, Interface):
+    """Training, evaluation, prediction and files of models.
 
     Attributes
     ----------
@@ -68,12 +69,8 @@ class Model(HasWeights, RejectsOverrides, Interface):
     """
 
     _not_overridable: ClassVar = dict.fromkeys(
-        (
-            *("call", "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics"),
-            *("make_train_function", "make_test_function", "make_predict_function"),
-        ),
-        "the engine computes the layers; pass a function as the loss to compile, or write a training "
-        "loop with autodiff.GradientTape",
+        ("make_train_function", "make_test_function", "make_predict_function"),
+        "override train_step, test_step or predict_step instead",
     )
 
     history: History
@@ -86,15 +83,8 @@ class Model(HasWeights, RejectsOverrides, Interface):
     # The engine's network, if the user's samples are rows of numbers too.
     _rows_network: Any = None
 
-    #: What ``Model(inputs, outputs)`` makes; `functional` sets it, which is above this module.
-    _functional: ClassVar[type[Any]]
     #: The classes of models that a configuration may name.
     _by_name: ClassVar[dict[str, type[Any]]] = {}
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        if cls is Model and (args or kwargs):
-            return object.__new__(cls._functional)
-        return object.__new__(cls)
 
     def __init__(self, name: str | None = None) -> None:
         self._parents = weakref.WeakSet()
@@ -110,7 +100,7 @@ class Model(HasWeights, RejectsOverrides, Interface):
 
     @name.setter
     def name(self, value: str) -> None:
-        name = as_text("Sequential: name", value)
+        name = as_text(f"{type(self).__name__}: name", value)
         self._check_name_is_free(name)
         self._name = name
 
@@ -160,12 +150,19 @@ class Model(HasWeights, RejectsOverrides, Interface):
             If another call trains or evaluates the model.
         """
         del run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
-        setup = Setup.of(
-            self.output_names, optimizer, loss, loss_weights, metrics, weighted_metrics
-        )
-        self._use_setup(setup)
+        self._use_setup(self._new_setup(optimizer, loss, loss_weights, metrics, weighted_metrics))
+
+    def _new_setup(self, *arguments: Any) -> Setup:
+        """Return what `compile` was told."""
+        return Setup.of(self.output_names, *arguments)
+
+    @property
+    def has_own_steps(self) -> bool:
+        """Whether a subclass overrides a step of training or evaluation."""
+        return False
 
     def _use_setup(self, setup: Setup) -> None:
+        setup.has_steps = self.has_own_steps
         setup.native = self.in_engine and all(loss.in_engine for loss in setup.losses)
         with self._use:
             self._setup = setup
@@ -539,6 +536,11 @@ class Model(HasWeights, RejectsOverrides, Interface):
             return self._shaped(self.network.forward_training(samples))
         return self._shaped(self.function(training=True).predict(samples))
 
+    def _build_from(self, argument: str, x: Any) -> None:
+        """Build the model for samples."""
+        samples = as_samples(unwrap_single_input(x), argument)
+        self.build((None, *samples.shape[1:]))
+
     def _samples(self, x: Any) -> Any:
         return Adapter(self).samples(f"{type(self).__name__}: x", x)
 
@@ -593,9 +595,9 @@ class Model(HasWeights, RejectsOverrides, Interface):
         with self._exclusive("train_on_batch") as setup:
             adapter = Adapter(self, setup, class_weight)
             data = adapter.adapt("train_on_batch", x, y, sample_weight)
-            setup.reset()
-            batch = Chunk(data, len(data), setup.shuffles.passes)
             loop = self._loop("train_on_batch", setup)
+            loop.reset()
+            batch = Chunk(data, len(data), setup.shuffles.passes)
             setup.totals = loop.train("train_on_batch", batch, Totals())
             return _result(setup.logs(setup.totals), return_dict)
 
@@ -611,8 +613,8 @@ class Model(HasWeights, RejectsOverrides, Interface):
         return_dict = bool(return_dict)
         with self._exclusive("test_on_batch", nested=True) as setup:
             data = Adapter(self, setup).adapt("test_on_batch", x, y, sample_weight)
-            setup.reset()
             loop = self._loop("test_on_batch", setup)
+            loop.reset()
             setup.totals = loop.test(Chunk(data, len(data)), Totals())
             return _result(setup.logs(setup.totals), return_dict)
 
@@ -809,6 +811,14 @@ class Model(HasWeights, RejectsOverrides, Interface):
         """Restore this model and its callbacks from a file of `_back_up`."""
         saving.resume(self, filepath, callbacks)
 
+    def get_build_config(self) -> dict[str, Any] | None:
+        """Return what a file needs besides `get_config` to build the model: nothing, if layers know their shapes."""
+        return None
+
+    def build_from_config(self, config: Any) -> None:
+        """Build the model as `get_build_config` describes it."""
+        raise ValueError(f"'{self.name}' is built by its layers, got {short_repr(config)}")
+
     def _require_built(self, call: str) -> None:
         if not self.built:
             raise ValueError(
@@ -816,8 +826,8 @@ class Model(HasWeights, RejectsOverrides, Interface):
                 "give it an Input, or call build()"
             )
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Model:
-        twin: Model = type(self).__new__(type(self))
+    def __deepcopy__(self, memo: dict[int, Any]) -> BaseModel:
+        twin: BaseModel = type(self).__new__(type(self))
         memo[id(self)] = twin
         # A snapshot between two batches, if another thread is training; pickle reads layer by layer.
         with self.network.snapshot() if self.built else nullcontext():

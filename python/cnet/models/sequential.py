@@ -9,18 +9,18 @@ from .._data import shape_text
 from .._errors import short_repr
 from .._tracebacks import brief_traceback
 from .._typing import Shape
-from ..layers import InputLayer, Layer, Weight, serialize
+from ..layers import InputLayer, Layer, serialize
+from ..layers._build_lock import build_lock
 from ..layers.batch_shapes import as_batch_shape, sample_sizes
-from ..layers.core import build_lock
 from ..layers.symbolic import SymbolicTensor
 from .graph_config import layer_from_config
 from .graph_model import Calls, GraphModel
-from .model import Model
+from .subclass import Model
 
 __all__ = ["Sequential"]
 
 
-class Sequential(GraphModel):
+class Sequential(Model):
     """A model of layers in order: the output of each is the input of the next.
 
     Parameters
@@ -54,7 +54,11 @@ class Sequential(GraphModel):
 
     @brief_traceback
     def __init__(self, layers: Iterable[Any] | None = None, name: str | None = None) -> None:
-        super().__init__(name)
+        if type(self).call is not Model.call:
+            raise TypeError(
+                f"{type(self).__name__}: call(x) would never be called: derive from cnet.Model instead"
+            )
+        GraphModel.__init__(self, name)
         self._input: InputLayer | None = None
         self._layers: list[Any] = []
         self._output_shape: Shape | None = None
@@ -253,21 +257,6 @@ class Sequential(GraphModel):
                 )
             self._output_shape = self.compute_output_shape(self.input_shape)
         return self._output_shape
-
-    @property
-    def weights(self) -> list[Weight]:
-        """The weights of all layers, in order."""
-        return list(dict.fromkeys(weight for layer in self._layers for weight in layer.weights))
-
-    @property
-    def trainable(self) -> bool:
-        """Whether any layer is trainable; assignment sets all layers."""
-        return any(layer.trainable for layer in self._layers)
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        for layer in self._layers:
-            layer.trainable = bool(value)
 
     def _add_calls(self, operands: Sequence[int], calls: Calls) -> list[int]:
         for layer in self._layers:

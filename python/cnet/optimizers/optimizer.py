@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypedDict
 
 from .. import _core
@@ -117,7 +117,7 @@ class Optimizer(HasOptions):
     """
 
     _not_overridable: ClassVar[dict[str, str]] = dict.fromkeys(
-        ("update_step", "apply", "apply_gradients"),
+        ("update_step", "apply_gradients"),
         "the engine computes the steps; a loop with autodiff.GradientTape can compute others instead",
     )
     _stored_as: ClassVar[dict[str, str]] = {"learning_rate": "_learning_rate"}
@@ -253,11 +253,21 @@ class Optimizer(HasOptions):
         (array([ 0.125, -0.25 ], dtype=float32), 3)
         """
         pairs = list(grads_and_vars)
-        if self._updater is None:
-            self._updater = Updater()
+        self._updater = self._updater or Updater()
         rates = self.learning_rates(1, self._updater.batches)
         self.batches = self._updater.apply(self.rule(), rates[0] if rates else None, pairs)
         return self.iterations
+
+    def apply(self, grads: Iterable[Any], trainable_variables: Iterable[Any]) -> None:
+        """Take a step with a gradient for each variable: see `apply_gradients`."""
+        self.apply_gradients(zip(list(grads), list(trainable_variables), strict=True))
+
+    def updater_of(self, variables: Sequence[Any]) -> Updater:
+        """Return the state of `apply_gradients` for these variables."""
+        if self._updater is None:
+            self._updater = Updater()
+        self._updater.prepare(self.rule(), list(variables))
+        return self._updater
 
     def finalize_variable_values(self, trainable_variables: Any = None) -> None:  # noqa: ARG002 # Keras's
         """Replace the variables of `apply_gradients` by their running means, with `use_ema`."""

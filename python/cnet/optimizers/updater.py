@@ -50,6 +50,19 @@ class Updater:
         self._write_back()
         return self.batches
 
+    def prepare(self, rule: _core.Optimizer, variables: list[Any]) -> None:
+        """Make room for the state of these variables."""
+        if list(map(id, variables)) != [id(variable) for variable, _, _ in self._expected]:
+            self._set_variables(rule, variables)
+
+    def slots(self) -> tuple[list[str], list[FloatArray]]:
+        """Return the names of the slots, and those of the current variables."""
+        return self._engine.slots()  # type: ignore[no-any-return] # typed in _core.pyi
+
+    def set_slots(self, rule: _core.Optimizer, batches: int, arrays: list[FloatArray]) -> None:
+        """Continue from the slots of another one."""
+        self._engine.set_slots(rule, batches, arrays)
+
     @property
     def batches(self) -> int:
         """Number of gradients applied to each variable; several may be accumulated to a step."""

@@ -14,7 +14,7 @@ import numpy as np
 from .. import _core, initializers
 from .._data import Array
 from .._files import StrPath
-from .._serialization import find_class
+from .._serialization import find_class, make_from_config
 from .._typing import ModelProtocol
 from ..callbacks import Callback
 from ..layers.weight import Weight, assign_all, read_all
@@ -46,6 +46,8 @@ def save(
     document: dict[str, Any] = {
         "model": {"class_name": type(model).__name__, "config": model.get_config()}
     }
+    if (build_config := model.get_build_config()) is not None:
+        document["model"]["build_config"] = build_config
     if model._setup is not None:
         document["compile"] = model._setup.get_config()
     weights = weights_by_path(model)
@@ -134,7 +136,9 @@ def read_model(
             # The data in the file limits the size of the weights that its description asks for.
             with initializers.override(_bounded_zeros(file, document["weights"])), separate_seeds():
                 cls, config = find_class(document["model"], known, custom_objects, "model")
-                model: Model = cls.from_config(config, custom_objects)
+                model: Model = make_from_config(cls, config, custom_objects)
+                if (build_config := document["model"].get("build_config")) is not None:
+                    model.build_from_config(build_config)
                 if compile and document.get("compile") is not None:
                     model._use_setup(
                         Setup.from_config(model.output_names, document["compile"], custom_objects)
@@ -170,7 +174,7 @@ def weights_by_path(model: Any) -> dict[str, Weight]:
 def _paths(layers: list[Any], prefix: str) -> Iterator[tuple[str, Weight]]:
     for layer in layers:
         if hasattr(layer, "layers"):  # a nested model
-            yield from _paths(layer.layers, f"{prefix}{layer.name}/")
+            yield from _paths(layer.layers, f"{prefix}{layer.path}/")
             continue
         for weight in layer.weights:
             yield f"{prefix}{weight.path}", weight

@@ -125,9 +125,11 @@ def _random_states(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the random states of layers with the layers' paths."""
     for layer in dict.fromkeys(model.layers):
         if hasattr(layer, "layers"):  # a nested model
-            yield from _random_states(layer, f"{prefix}{layer.name}/")
-        elif hasattr(layer, "random_state"):
-            yield f"{prefix}{layer.name}", layer.random_state
+            yield from _random_states(layer, f"{prefix}{layer.path}/")
+        else:
+            for each in layer.with_sublayers():
+                if hasattr(each, "random_state"):
+                    yield f"{prefix}{each.path}", each.random_state
 
 
 def _read_random_states(

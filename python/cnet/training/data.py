@@ -17,6 +17,7 @@ from .._data import (
     as_class_weights,
     as_labels,
     as_samples,
+    as_type,
     as_weights,
     is_dataset,
     unwrap_single_input,
@@ -26,6 +27,7 @@ from .._errors import short_repr
 from .._frames import column_names
 from .._input_errors import describe_non_array
 from .._typing import ModelProtocol, Shape
+from ..autodiff.nested import leaves_of, map_leaves
 from ..layers.batch_shapes import sample_sizes
 from .setup import Output, Setup
 from .sources import Arrays, Batches, Data, DatasetBatches, Shuffles, Source
@@ -105,6 +107,8 @@ class Adapter:
         model, setup = self.model, self.setup
         if setup is None:
             return Data(self.samples(f"{call}: x", x))
+        if setup.has_steps:
+            return self._as_given(call, x, y, sample_weight)
         setup.require_loss(call)
         if y is None:
             _raise_without_labels(call, x)
@@ -139,6 +143,31 @@ class Adapter:
         model._feature_names = model._feature_names or column_names(x)
         return data
 
+    def _as_given(self, call: str, x: Any, y: Any, sample_weight: Any) -> Data:
+        """Return data for steps of the user: labels and weights are as they were given."""
+        samples = self.samples(f"{call}: x", x)
+        parts, nesting = [], []
+        for name, given in (("y", y), ("sample_weight", sample_weight)):
+            is_nested = is_dict(given) or (
+                isinstance(given, (list, tuple)) and all(hasattr(each, "ndim") for each in given)
+            )
+            leaves = [] if given is None else (leaves_of(given) if is_nested else [given])
+            arrays = tuple(np.atleast_1d(as_array(leaf, f"{call}: {name}")) for leaf in leaves)
+            for array in arrays:
+                if len(array) != len(samples[0]):
+                    raise ValueError(
+                        f"{call}: x has {len(samples[0])} samples, {name} has {len(array)}"
+                    )
+            parts.append(
+                tuple(as_type(a, self.model.dtype) if a.dtype.kind == "f" else a for a in arrays)
+            )
+            none = None if given is None else 0
+            nesting.append(map_leaves(lambda _: 0, given) if is_nested else none)
+        if len(samples[0]) == 0:
+            raise ValueError(f"{call}: x holds no samples")
+        labels, weights = parts
+        return Data(samples, labels, weights or None, tuple(nesting))
+
     def samples(self, argument: str, x: Any) -> tuple[Array, ...]:
         """Return samples as rows of numbers for each input of the engine, building the model if necessary."""
         arrays = [
@@ -159,8 +188,7 @@ class Adapter:
         model = self.model
         check_feature_names(model, argument, x)
         if not model.built:
-            x = as_samples(unwrap_single_input(x), argument)
-            model.build((None, *x.shape[1:]))
+            model._build_from(argument, x)
         names, shapes, keys = model.input_names, model.input_shapes, _keys(model.input_structure)
         if len(names) == 1 and keys is None and not _is_keyed(x, names):
             return [(argument, unwrap_single_input(x, len(shapes[0])), shapes[0])]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,7 +14,7 @@ from .._typing import ModelProtocol
 from .._updates import engine_shape, update_engine
 from ..layers.batch_shapes import sample_sizes
 from ..layers.calls import entered
-from .sources import Data, Weights
+from .sources import Data, Weights, batches_of
 
 __all__ = ["Engine", "TapeEngine"]
 
@@ -121,7 +121,7 @@ class TapeEngine:
     def check(self, x: Sequence[Array], y: Sequence[Array]) -> None:
         for (number, loss, _), of_head in zip(self._heads, y, strict=True):
             sizes = sample_sizes(self._model.output_shapes[number])
-            for rows in _batches(len(x[0]), 8192):
+            for rows in batches_of(len(x[0]), 8192):
                 labels = of_head[rows]
                 loss(labels, np.zeros((len(labels), *sizes), self._model.dtype))
 
@@ -143,7 +143,7 @@ class TapeEngine:
             order = _core.random_permutation(options.seed, options.epoch, len(data))
         first_batch, rates = options.first_batch, options.learning_rates
         seen, total, sums = 0, 0.0, [0.0] * len(self._heads)
-        for number, rows in enumerate(_batches(len(data), options.batch_size)):
+        for number, rows in enumerate(batches_of(len(data), options.batch_size)):
             batch = data[rows if order is None else order[rows]]
             with paused():
                 with GradientTape(watch_accessed_variables=False) as tape:
@@ -182,7 +182,7 @@ class TapeEngine:
         data = Data(tuple(x), tuple(y), sample_weight)
         function = self._model.function(training=False)
         seen, total, sums = 0, 0.0, [0.0] * len(self._heads)
-        for number, rows in enumerate(_batches(len(data), batch_size)):
+        for number, rows in enumerate(batches_of(len(data), batch_size)):
             batch = data[rows]
             with paused():
                 with entered(False) as call:
@@ -256,8 +256,3 @@ class TapeEngine:
         penalties = [w.regularizer(w) for w in self._weights if w.regularizer is not None]
         first, *others = [*weighted, *added, *penalties]
         return sum(others, first), [float(part) for part in parts]
-
-
-def _batches(samples: int, batch_size: int) -> Iterator[slice]:
-    for first in range(0, samples, batch_size):
-        yield slice(first, min(first + batch_size, samples))

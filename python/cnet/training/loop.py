@@ -14,9 +14,10 @@ from .._data import Array, FloatArray
 from .._progress import Progress
 from .._typing import ModelProtocol
 from ..callbacks import CallbackList, History
-from .engine import Heads
+from .engine import Engine, Heads
 from .setup import Setup, Totals
 from .sources import Chunk, Source, warn_of_end
+from .step_engine import StepEngine
 
 __all__ = ["Loop", "predict"]
 
@@ -90,7 +91,7 @@ class Loop:
 
     def _train_epoch(self, call: str, source: Source, steps: int | None) -> Totals:
         """Train for one epoch; return its totals."""
-        self.setup.reset()
+        self.reset()
         totals = Totals()
         for chunk in source.epoch(call, steps):
             if self.callbacks.wants_batches("train"):
@@ -101,10 +102,22 @@ class Loop:
         self.setup.totals = totals
         return totals
 
+    def reset(self) -> None:
+        self.setup.reset()
+        if self.setup.has_steps:
+            for metric in self.model.metrics:
+                metric.reset_state()
+
+    def _engine_for(self, chunk: Chunk) -> Engine:
+        engine = self.setup.engine_for(self.model)
+        if isinstance(engine, StepEngine):
+            engine.nesting = chunk.data.nesting
+        return engine
+
     def train(self, call: str, chunk: Chunk, before: Totals) -> Totals:
         """Train on a chunk, whose first batch has begun; return the totals so far."""
         model, setup, callbacks, progress = self.model, self.setup, self.callbacks, self.progress
-        engine, data, size = setup.engine_for(model), chunk.data, chunk.batch_size
+        engine, data, size = self._engine_for(chunk), chunk.data, chunk.batch_size
         has_hooks, has_metrics = callbacks.wants_batches("train"), bool(setup.python_metrics)
         every_batch = has_hooks or has_metrics
         order: Array | None = None
@@ -183,7 +196,7 @@ class Loop:
         has_hooks = callbacks.wants_batches("test")
         totals = Totals()
         callbacks.call("on_test_begin", {})
-        setup.reset()
+        self.reset()
         progress.begin("Evaluate")
         try:
             for chunk in source.epoch(call, steps, one_by_one=has_hooks):
@@ -205,7 +218,7 @@ class Loop:
     def test(self, chunk: Chunk, before: Totals) -> Totals:
         """Evaluate a chunk; return the totals so far."""
         setup, progress, data = self.setup, self.progress, chunk.data
-        engine = setup.engine_for(self.model)
+        engine = self._engine_for(chunk)
         has_metrics, size = bool(setup.python_metrics), chunk.batch_size
         updated_rows, pending_outputs = 0, list[list[FloatArray]]()
 

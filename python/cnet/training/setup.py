@@ -19,6 +19,7 @@ from ..metrics.metric import MeanMetricWrapper
 from ..optimizers import schedules
 from .engine import Engine, Heads, TapeEngine
 from .sources import Data, Shuffles
+from .step_engine import StepEngine
 from .structures import for_each_output
 
 __all__ = ["OptimizerState", "Output", "Setup", "Totals"]
@@ -157,6 +158,12 @@ class Setup:
         The optimizer's state while there is no engine: the next one takes it over.
     nested : bool
         Whether it is for an evaluation in a callback of `fit`.
+    has_steps : bool
+        Whether the model has steps of its own, such as `train_step`, which return the figures.
+    step_logs : dict of str to float
+        The figures that the latest such step returned.
+    loss_tracker : Metric
+        The mean of the losses of such steps.
     """
 
     optimizer: Any
@@ -165,6 +172,9 @@ class Setup:
     engine: Engine | None = None
     pending_state: OptimizerState | None = None
     nested: bool = False
+    has_steps: bool = False
+    step_logs: dict[str, Any] = field(default_factory=dict)
+    loss_tracker: metrics.Mean = field(default_factory=lambda: metrics.Mean("loss"))
     shuffles: Shuffles = field(default_factory=Shuffles)
     totals: Totals = field(default_factory=Totals)
     _loss_changes: tuple[int, ...] = ()  # of each loss's `changes`, those that the engine knows
@@ -313,7 +323,7 @@ class Setup:
 
     def require_loss(self, call: str) -> None:
         """Raise `ValueError` if there is no loss."""
-        if not self.heads:
+        if not self.heads and not self.has_steps:
             raise ValueError(f"{call}: the model was compiled without a loss")
 
     # The engine, and the state of the optimizer in it.
@@ -339,7 +349,7 @@ class Setup:
             self.drop_engine()
         if self.engine is None:
             for output, shape in zip(self.outputs, model.output_shapes, strict=True):
-                if output.loss is not None and len(shape) != 2:
+                if output.loss is not None and len(shape) != 2 and not self.has_steps:
                     raise ValueError(
                         f"{type(model).__name__}: expected an output of shape (batch, classes) for "
                         f"'{output.loss.name}', got {shape}; add layers.Flatten()"
@@ -350,6 +360,8 @@ class Setup:
         return self.engine
 
     def _new_engine(self, model: ModelProtocol) -> Engine:
+        if self.has_steps:
+            return StepEngine(model, self)
         if not self.native:
             tape_heads = [
                 (number, output.loss, output.loss_weight)
@@ -389,6 +401,8 @@ class Setup:
     @property
     def python_metrics(self) -> list[Metric]:
         """The metrics that need predictions, as the engine does not count them."""
+        if self.has_steps:  # which update them
+            return []
         return [
             metric
             for output in self.outputs
@@ -429,9 +443,10 @@ class Setup:
 
     def reset(self) -> None:
         """Forget the figures of all samples seen."""
-        self.totals = Totals()
-        for metric in self.python_metrics:
+        self.totals, self.step_logs = Totals(), {}
+        for metric in self.metrics if self.has_steps else self.python_metrics:
             metric.reset_state()
+        self.loss_tracker.reset_state()
 
     def logs(self, totals: Totals) -> dict[str, Any]:
         """Return the loss and the metrics by name.
@@ -439,6 +454,8 @@ class Setup:
         Several outputs have names of their own, "output_loss" and "output_metric". The losses come first, then, as
         in Keras, the metrics in alphabetical order.
         """
+        if self.has_steps:
+            return dict(self.step_logs)
         rows = max(totals.rows, 1)
         logs: dict[str, Any] = {"loss": totals.loss / rows}
         sums = totals.heads or [(0.0, 0.0)] * len(self.heads)

@@ -23,6 +23,7 @@ __all__ = [
     "DatasetBatches",
     "Shuffles",
     "Source",
+    "batches_of",
     "warn_of_end",
 ]
 
@@ -30,6 +31,12 @@ _END = object()
 
 
 Weights = tuple[FloatArray | None, ...]
+
+
+def batches_of(samples: int, batch_size: int) -> Iterator[slice]:
+    """Yield the rows of each batch."""
+    for first in range(0, samples, batch_size):
+        yield slice(first, min(first + batch_size, samples))
 
 
 @dataclass(frozen=True)
@@ -44,11 +51,14 @@ class Data:
         Labels for each output with a loss.
     sample_weight : tuple of array or None, optional
         Weights for each of these.
+    nesting : tuple, optional
+        How labels and weights were nested, for steps of the user.
     """
 
     x: tuple[Array, ...]
     y: tuple[Array, ...] = ()
     sample_weight: Weights | None = None
+    nesting: Any = None
 
     def __len__(self) -> int:
         return len(self.x[0])
@@ -57,7 +67,8 @@ class Data:
         weights = self.sample_weight
         if weights is not None:
             weights = tuple(None if each is None else each[rows] for each in weights)
-        return Data(tuple(x[rows] for x in self.x), tuple(y[rows] for y in self.y), weights)
+        x, y = (tuple(array[rows] for array in arrays) for arrays in (self.x, self.y))
+        return Data(x, y, weights, self.nesting)
 
 
 @dataclass

@@ -1,0 +1,281 @@
+"""Models of one's own: `call`, and steps such as `train_step`."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cnet
+from cnet import Input, Model, Sequential, autodiff, layers, metrics, optimizers
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(48, 5)).astype(np.float32)
+Y = RNG.normal(size=(48, 1)).astype(np.float32)
+
+
+class Twice(Model):
+    """Uses a layer twice."""
+
+    def __init__(self, units: int = 1, **options: Any) -> None:
+        super().__init__(**options)
+        self.units = units
+        self.dense = layers.Dense(units)
+        self.dropout = layers.Dropout(0.3, seed=1)
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
+        return self.dense(self.dropout(x, training=training)) + self.dense(2 * x)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"units": self.units}
+
+
+class Parts(Model):
+    """Dicts in and out, and ids."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = layers.Embedding(10, 4)
+        self.flatten = layers.Flatten()
+        self.heads = {"value": layers.Dense(1), "kind": layers.Dense(2, "softmax")}
+
+    def call(self, inputs: Any) -> Any:
+        ids = self.flatten(self.embedding(inputs["ids"]))
+        hidden = autodiff.concatenate([ids, inputs["x"]], axis=1)
+        return {name: head(hidden) for name, head in self.heads.items()}
+
+
+class OwnStep(Model):
+    """The training step of Keras's guide."""
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        x, y = data
+        with autodiff.GradientTape() as tape:
+            y_pred = self(x, training=True)
+            loss = self.compute_loss(y=y, y_pred=y_pred)
+        variables = self.trainable_variables
+        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        for metric in self.metrics:
+            if metric.name == "loss":
+                metric.update_state([float(loss)])
+            else:
+                metric.update_state(y, y_pred)
+        return {metric.name: metric.result() for metric in self.metrics}
+
+
+def functional(cls: Any) -> Any:
+    cnet.utils.set_random_seed(3)
+    x = Input((5,))
+    model = cls(x, layers.Dense(1)(layers.Dense(8, "relu")(x)))
+    model.compile(optimizers.Adam(0.01), "mse", metrics=["mae"])
+    return model
+
+
+def test_a_call_trains_as_the_graph_of_its_layers() -> None:
+    class Chain(Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.hidden, self.top = layers.Dense(8, "relu"), layers.Dense(1)
+
+        def call(self, x: Any) -> Any:
+            return self.top(self.hidden(x))
+
+    graph = functional(Model)
+    mine = Chain()
+    mine.compile(optimizers.Adam(0.01), "mse", metrics=["mae"])
+    mine.build((None, 5))
+    mine.set_weights(graph.get_weights())
+    histories = [m.fit(X, Y, epochs=3, shuffle=False, verbose=0).history for m in (mine, graph)]
+    np.testing.assert_allclose(histories[0]["loss"], histories[1]["loss"], rtol=1e-6)
+    for one, other in zip(mine.get_weights(), graph.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-6)
+
+
+def test_methods_of_a_model_with_a_call() -> None:
+    model = Twice()
+    assert not model.built
+    model.compile("adam", "mse", metrics=["mae"])
+    history = model.fit(X, Y, epochs=2, validation_data=(X, Y), verbose=0).history
+    assert set(history) == {"loss", "mae", "val_loss", "val_mae"}
+    assert model.predict(X, verbose=0).shape == (48, 1)
+    np.testing.assert_array_equal(model(X), model.predict(X, verbose=0))
+    assert not np.array_equal(model(X, training=True), model(X))
+    assert [layer.name for layer in model.layers] == [model.dense.name, model.dropout.name]
+    assert model.count_params() == 6
+    assert isinstance(model.evaluate(X, Y, verbose=0), list)
+    model.train_on_batch(X, Y)
+    lines: list[str] = []
+    model.summary(print_fn=lines.append)
+    assert "Dropout" in "".join(lines)
+
+
+def test_dicts_of_inputs_and_outputs() -> None:
+    data = {"ids": np.arange(96).reshape(48, 2) % 10, "x": X}
+    model = Parts()
+    model.compile(
+        "sgd",
+        {"value": "mse", "kind": "sparse_categorical_crossentropy"},
+        metrics={"kind": ["accuracy"]},
+    )
+    history = model.fit(data, {"value": Y, "kind": np.arange(48) % 2}, verbose=0).history
+    assert list(history) == ["loss", "kind_loss", "value_loss", "kind_accuracy"]
+    outputs = model.predict(data, verbose=0)
+    assert {name: array.shape for name, array in outputs.items()} == {
+        "value": (48, 1),
+        "kind": (48, 2),
+    }
+
+
+def test_as_a_layer_of_other_models() -> None:
+    model = Sequential([Input((5,)), layers.Dense(5), Twice(3), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    before = model.get_weights()
+    model.fit(X, Y, verbose=0)
+    after = model.get_weights()
+    assert all(not np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+    x = Input((5,))
+    assert Model(x, Twice(2)(x)).output_shape == (None, 2)
+
+
+@pytest.mark.parametrize("make", [Twice, lambda: functional(OwnStep)])
+def test_copies_and_files(make: Any, tmp_path: Path) -> None:
+    model = make()
+    model.compile(optimizers.Adam(0.01), "mse")
+    model.fit(X, Y, epochs=2, verbose=0)
+    file = tmp_path / "model.safetensors"
+    model.save(file)
+    loaded = cnet.models.load_model(file, custom_objects={"Twice": Twice, "OwnStep": OwnStep})
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model)), loaded):
+        assert isinstance(other, (Twice, OwnStep))
+        np.testing.assert_array_equal(other.predict(X, verbose=0), model.predict(X, verbose=0))
+    for each in (model, loaded):
+        each.fit(X, Y, shuffle=False, verbose=0)
+    for a, b in zip(model.get_weights(), loaded.get_weights(), strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_a_step_of_one_s_own_has_the_bits_of_fit() -> None:
+    mine, plain = functional(OwnStep), functional(Model)
+    histories = [
+        m.fit(X, Y, 16, 3, verbose=0, validation_data=(X, Y)).history for m in (mine, plain)
+    ]
+    assert list(histories[0]) == ["loss", "mae", "val_loss", "val_mae"]
+    for name, values in histories[1].items():
+        np.testing.assert_allclose(histories[0][name], values, rtol=1e-6)
+    for a, b in zip(mine.get_weights(), plain.get_weights(), strict=True):
+        assert np.array_equal(a, b)
+    assert isinstance(mine, OwnStep)
+    assert isinstance(mine, cnet.models.Functional)
+
+
+def test_parts_of_a_step() -> None:
+    class Halved(Model):
+        def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None,
+                         sample_weight: Any = None, training: bool = True) -> Any:  # fmt: skip
+            return super().compute_loss(x, y, y_pred, sample_weight, training) * 0.5
+
+        def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+            return super().compute_metrics(x, y, y_pred, sample_weight) | {"mine": 7.0}
+
+        def predict_step(self, data: Any) -> Any:
+            return super().predict_step(data) + 100
+
+    model, plain = functional(Halved), functional(Model)
+    one, other = (m.evaluate(X, Y, verbose=0, return_dict=True) for m in (model, plain))
+    np.testing.assert_allclose(one["loss"], other["loss"] / 2, rtol=1e-6)
+    assert one["mine"] == 7.0
+    np.testing.assert_allclose(one["mae"], other["mae"], rtol=1e-6)
+    np.testing.assert_allclose(
+        model.predict(X, verbose=0), plain.predict(X, verbose=0) + 100, rtol=1e-6
+    )
+    assert set(model.fit(X, Y, verbose=0).history) == {"loss", "mae", "mine"}
+
+
+def test_an_autoencoder_without_labels() -> None:
+    class Autoencoder(Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder, self.decoder = layers.Dense(2), layers.Dense(5)
+            self.error = metrics.Mean("error")
+
+        def call(self, x: Any) -> Any:
+            return self.decoder(self.encoder(x))
+
+        @property
+        def metrics(self) -> list[Any]:
+            return [self.error]
+
+        def train_step(self, data: Any) -> dict[str, Any]:
+            (x,) = data
+            with autodiff.GradientTape() as tape:
+                loss = autodiff.reduce_mean(autodiff.square(self(x, training=True) - x))
+            weights = self.trainable_weights
+            self.optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+            self.error.update_state([float(loss)])
+            return {"error": self.error.result()}
+
+    model = Autoencoder()
+    model.compile(optimizers.Adam(0.05))
+    errors = model.fit(X, epochs=5, verbose=0).history["error"]
+    assert errors[-1] < errors[0]
+
+
+def test_steps_get_data_as_it_was_given() -> None:
+    seen: list[Any] = []
+
+    class Watching(Model):
+        def train_step(self, data: Any) -> dict[str, Any]:
+            seen.append(data)
+            return {"loss": 0.0}
+
+    model = functional(Watching)
+    model.fit(X, Y[:, 0], sample_weight=np.ones(48), batch_size=24, shuffle=False, verbose=0)
+    x, y, weights = seen[0]
+    assert (x.shape, y.shape, weights.shape) == ((24, 5), (24,), (24,))
+    np.testing.assert_array_equal(x, X[:24])
+
+
+def test_subclasses_that_make_their_graph() -> None:
+    class Inside(Model):
+        def __init__(self, units: int) -> None:
+            x = Input((5,))
+            super().__init__(inputs=x, outputs=layers.Dense(units)(x), name="inside")
+            self.units = units
+
+    model = Inside(4)
+    assert model.predict(X, verbose=0).shape == (48, 4)
+    assert isinstance(model, Inside)
+
+
+class Empty(Model):
+    """Has neither."""
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Empty(), "^Model: inputs: expected symbolic tensors"),
+        (lambda: Twice().output_shape, "is not built"),
+        (lambda: type("Both", (Sequential,), {"call": Twice.call})(), "derive from cnet.Model"),
+        (lambda: Twice(1, name=5), "^Twice: name: expected"),
+        (lambda: Parts().get_config(), r"define get_config\(\)"),
+        (lambda: Twice().fit(X, Y, verbose=0), r"fit: call compile\(\) first"),
+    ],
+)
+def test_refusals(make: Any, message: str) -> None:
+    with pytest.raises((TypeError, ValueError, AttributeError), match=message):
+        make()
+
+
+def test_a_step_that_returns_no_figures_or_no_finite_loss() -> None:
+    for value, error, message in (
+        (None, TypeError, "train_step: expected a dict of figures"),
+        ({"loss": float("nan")}, FloatingPointError, "the loss is not finite at batch 1"),
+    ):
+        cls = type("Wrong", (Model,), {"train_step": lambda _, __, value=value: value})
+        with pytest.raises(error, match=message):
+            functional(cls).fit(X, Y, verbose=0)
