@@ -425,3 +425,22 @@ def test_what_does_not_fit_is_refused(
 ) -> None:
     with pytest.raises(error, match=None if message is None else re.escape(message)):
         call()
+
+
+def test_outputs_in_any_order() -> None:
+    """An output that another one is computed from comes after it, and one occurs twice."""
+    x = Input((5,), name="x")
+    h = layers.Dense(3, name="h")(x)
+    top = layers.Dense(3, name="top")
+    model = Model(x, [top(h), h, x, h])
+    expected_h = model.get_layer("h")(NUMBERS)
+    expected = [top(expected_h), expected_h, NUMBERS, expected_h]
+    for outputs in (model.predict(NUMBERS, verbose=0), model(NUMBERS)):
+        for output, other in zip(outputs, expected, strict=True):
+            np.testing.assert_array_equal(output, other)
+    model.compile("sgd", ["mse", "mae", "mse", "mae"])
+    labels = [np.full(output.shape, n, np.float32) for n, output in enumerate(expected)]
+    figures = model.evaluate(NUMBERS, labels, verbose=0)[1:]
+    for n, figure in enumerate(figures):
+        error = abs(expected[n] - labels[n])
+        assert figure == pytest.approx((error if n % 2 else error**2).mean(), rel=1e-5)

@@ -167,7 +167,9 @@ class Function:
                 self._pieces += [_PythonCall(resolved[n], n, functions[n]) for n in numbers]
                 continue
             others = [call.operands for n, call in resolved.items() if n not in numbers]
-            wanted = {operand for operands in others for operand in operands} | set(self._outputs)
+            # The function's outputs in their order, as heads have their numbers, even if one occurs twice.
+            read = dict.fromkeys(operand for operands in others for operand in operands)
+            wanted = [*self._outputs, *(operand for operand in read if operand not in self._outputs)]
             piece = {number: resolved[number] for number in numbers}
             # The network of a model takes all inputs, also those that nothing reads.
             taken = range(inputs) if training is None else ()
@@ -253,12 +255,12 @@ class _Network:
         shapes: Sequence[Shape],
         calls: dict[int, Call],
         taken: Iterable[int],
-        wanted: AbstractSet[int],
+        wanted: Sequence[int],
         are_ids: Sequence[bool],
         trainable: AbstractSet[Computable],
     ) -> None:
         self._dtype = dtype
-        self._outputs = [n for n in calls if n in wanted] + [n for n in wanted if n < 0]
+        self._outputs = [n for n in wanted if n in calls or n < 0]
         read = {operand for call in calls.values() for operand in call.operands}
         converted = {~number for number in self._outputs if number < 0}
         self._inputs = sorted((read - set(calls)) | converted | set(taken))
