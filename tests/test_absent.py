@@ -20,7 +20,6 @@ NAMES = [
 def test_each_module_names_the_alternative_to_a_missing_name(module: str) -> None:
     for of, name, reason in NAMES:
         loaded = vars(importlib.import_module(module))
-        # cnet.saving is an attribute once it has been imported.
         if of == module and name not in loaded:
             message = f"module '{module}' has no attribute '{name}': {reason}"
             with pytest.raises(AttributeError) as raised:

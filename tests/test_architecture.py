@@ -32,10 +32,20 @@ MODULES = [
     {"ops"},
     {"random"},
     {"_elementwise"},
+    {"_objects"},
     {"_data", "_files", "_serialization", "_updates"},
-    {"config", "_frames", "_input_errors"},
+    {"config", "_frames", "_input_errors", "_registry"},
     {"_core"},
-    {"_absent", "_errors", "_names", "_overrides", "_tapes", "_tracebacks", "_typing", "reference"},
+    {
+        "_absent",
+        "_errors",
+        "_names",
+        "_overrides",
+        "_tapes",
+        "_tracebacks",
+        "_typing",
+        "reference",
+    },
 ]
 RANK = {module: rank for rank, row in enumerate(MODULES) for module in row}
 

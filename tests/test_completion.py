@@ -10,7 +10,7 @@ import pytest
 import cnet
 
 ROOT = Path(cnet.__file__).parent
-PRIVATE = {"saving", "training"}
+PRIVATE = {"training"}
 MODULES = sorted(
     {
         f"cnet.{path.stem if path.is_file() else path.name}"

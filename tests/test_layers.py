@@ -215,7 +215,7 @@ def test_unknown_options_are_refused_by_name(make: Maker, option: str) -> None:
 
 @pytest.mark.parametrize("make", first_of_each(INNER_LAYERS), ids=name_of)
 def test_activity_regularizers_penalize_the_output_of_each_sample(make: Maker) -> None:
-    assert make(activity_regularizer=None).get_config()["activity_regularizer"] is None
+    assert "activity_regularizer" not in make(activity_regularizer=None).get_config()
     layer = make(activity_regularizer="l2")
     x = np.linspace(0.5, 2.0, 12, dtype=np.float32).reshape(3, 4)
     output = layer(x)

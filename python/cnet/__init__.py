@@ -38,16 +38,22 @@ if TYPE_CHECKING:
         random,
         reference,
         regularizers,
+        saving,
         utils,
     )
     from .layers import Input
     from .models import Model, Sequential
-    from .saving import FormatError
+    from .saving.tensor_file import FormatError
 
 __version__: str = build_info()["version"]
 
 # Where the names that are no modules come from.
-_ORIGINS = {"FormatError": "saving", "Input": "layers", "Model": "models", "Sequential": "models"}
+_ORIGINS = {
+    "FormatError": "saving.tensor_file",
+    "Input": "layers",
+    "Model": "models",
+    "Sequential": "models",
+}
 
 
 if not TYPE_CHECKING:  # which would take every name for one of cnet's
@@ -99,6 +105,7 @@ __all__ = [
     "random",
     "reference",
     "regularizers",
+    "saving",
     "set_num_threads",
     "utils",
 ]

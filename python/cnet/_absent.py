@@ -25,7 +25,7 @@ _ALTERNATIVES: dict[str, dict[str, str]] = {
         "it is in cnet.metrics": "Metric",
         "it is in cnet.optimizers": "Optimizer",
         "it is in cnet.regularizers": "Regularizer",
-        "use cnet.models.load_model and model.save": "saving export",
+        "use model.save": "export",
         "dtype is float32 or float64": """
             DTypePolicy FloatDTypePolicy dtype_policies mixed_precision quantizers Quantizer""",
         _BACKEND: """
@@ -115,12 +115,8 @@ _ALTERNATIVES: dict[str, dict[str, str]] = {
         "use model.inputs": "get_source_inputs",
         _VERBOSE: """
             Progbar disable_interactive_logging enable_interactive_logging is_interactive_logging_enabled""",
-        "load_model has custom_objects": """
-            CustomObjectScope custom_object_scope deserialize_keras_object get_custom_objects
-            get_registered_name get_registered_object register_keras_serializable serialize_keras_object""",
         "cnet.config has the defaults": "Config",
         "cnet.autodiff has the tensors": "is_keras_tensor",
-        "use a tuple (x, y, sample_weight)": "pack_x_y_sample_weight unpack_x_y_sample_weight",
         "cnet.config has floatx": "standardize_dtype",
     },
     "cnet.datasets": {
@@ -151,6 +147,11 @@ _ALTERNATIVES: dict[str, dict[str, str]] = {
         "names are numbered automatically": "get_uid",
         "cnet.autodiff has the tensors": "is_keras_tensor",
         "cnet.config has floatx": "standardize_dtype",
+    },
+    "cnet.saving": {
+        "it is in cnet.models": "load_model save_model",
+        "models have it as a method": "load_weights save_weights",
+        "the files are safetensors, which other programs read": "KerasFileEditor",
     },
     "cnet.optimizers.schedules": {_NOT_NEEDED: "deserialize serialize"},
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Mapping
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,6 +19,7 @@ import numpy as np
 from ._errors import short_repr
 from ._names import snake_case
 from ._overrides import RejectsOverrides
+from ._registry import get_registered_name, get_registered_object
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -26,10 +28,20 @@ __all__ = [
     "Configurable",
     "HasOptions",
     "as_config",
+    "described",
     "find_class",
     "get_by_name",
-    "make_from_config",
+    "named_object",
+    "named_options",
+    "of_function",
 ]
+
+# Where Keras has classes that are not in the module of their family.
+_KERAS_MODULES = {
+    "Functional": "keras.src.models.functional",
+    "LossFunctionWrapper": "keras.src.losses.losses",
+    "Sequential": "keras",
+}
 
 
 class _Option:
@@ -119,6 +131,11 @@ class HasOptions(RejectsOverrides):
 class Configurable(HasOptions):
     """Base of classes that can be described by the arguments of their constructor."""
 
+    #: Options that a config has only if they have other values than these.
+    _optional_in_config: ClassVar[dict[str, Any]] = {}
+    #: Options that only Keras has, with their defaults: configs may have these, and no other values.
+    _of_keras_alone: ClassVar[dict[str, Any]] = {}
+
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments as numbers, text, lists and dicts, without weights.
 
@@ -131,25 +148,27 @@ class Configurable(HasOptions):
         seen = set()
         for name in _parameters(type(self)):
             attribute = self._stored_as.get(name, name)
-            if attribute not in seen:
-                config[name] = as_config(getattr(self, attribute), f"{type(self).__name__}: {name}")
+            value = getattr(self, attribute)
+            is_left_out = value is self._optional_in_config.get(name, ...)
+            if attribute not in seen and not is_left_out:
+                config[name] = as_config(value, f"{type(self).__name__}: {name}")
             seen.add(attribute)
         return config
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """Return an object made from the result of `get_config`.
+        """Return an object made from the result of `get_config`, of cnet or Keras.
 
         Raises
         ------
         TypeError, ValueError
             If the constructor rejects the arguments.
         """
-        return cls(**config)
+        return cls(**named_options(cls, config))
 
 
 def as_config(value: Any, argument: str) -> Any:
-    """Return an argument as plain values; an object becomes a dict of "class_name" and "config"."""
+    """Return an argument as plain values; an object as `described`."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, (np.generic, np.ndarray)):
@@ -159,44 +178,110 @@ def as_config(value: Any, argument: str) -> Any:
     if isinstance(value, dict):
         return {str(key): as_config(each, argument) for key, each in value.items()}
     if isinstance(value, Configurable):
-        return {"class_name": type(value).__name__, "config": value.get_config()}
-    if inspect.isfunction(value) and value.__module__.startswith("cnet."):
-        return value.__name__
+        return described(value, value.get_config())
+    if inspect.isfunction(value):
+        if value.__module__.startswith("cnet."):
+            return value.__name__
+        if (name := get_registered_name(value)) != value.__name__:
+            return of_function(name)
     if isinstance(value, partial) and not value.args:
-        described = {"function": value.func, **value.keywords}
-        return {"class_name": "partial", "config": as_config(described, argument)}
+        options = {"function": value.func, **value.keywords}
+        return {"class_name": "partial", "config": as_config(options, argument)}
     raise TypeError(f"{argument}: {short_repr(value)} can't be described in a config")
 
 
-def find_class(
-    config: Any, known: Mapping[str, Any], custom_objects: Mapping[str, Any] | None, call: str
-) -> tuple[Any, dict[str, Any]]:
+def described(thing: Any, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an object with its config in Keras's form: its class by name, and what it is built for, if it is."""
+    cls = getattr(type(thing), "subclass", type(thing))
+    name, module, registered = cls.__name__, cls.__module__, None
+    if family := re.match(r"cnet\.(optimizers\.schedules|\w+)", module):
+        is_public = name in sys.modules[family[0]].__all__
+        module = _KERAS_MODULES.get(name, ("keras." if is_public else "cnet.") + family[1])
+    else:
+        registered = get_registered_name(cls)
+    entry = {"module": module, "class_name": name, "config": config, "registered_name": registered}
+    built_for = thing.get_build_config() if hasattr(thing, "get_build_config") else None
+    return entry if built_for is None else entry | {"build_config": built_for}
+
+
+def of_function(name: str) -> dict[str, Any]:
+    """Return a function in Keras's form, by the name that it is registered by."""
+    return {
+        "module": "builtins",
+        "class_name": "function",
+        "config": name,
+        "registered_name": "function",
+    }
+
+
+def find_class(config: Any, known: Mapping[str, Any], call: str) -> tuple[Any, dict[str, Any]]:
     """Return the class that ``{"class_name": …, "config": …}`` names, and its config.
+
+    The class is the user's, by its registered name or its own (see `_registry`), or one of `known`. The latter are
+    not meant if the dict has the module of another package, or names a registered class.
 
     Raises
     ------
     ValueError
-        If `config` isn't such a dict, or its class is not in `known` or `custom_objects`.
+        If `config` isn't such a dict, or its class is not known.
     """
-    classes = {**known, **(custom_objects or {})}
-    name = config.get("class_name") if isinstance(config, Mapping) else None
-    if not isinstance(name, str) or name not in classes:
+    given = config if isinstance(config, Mapping) else {}
+    name, registered = given.get("class_name"), given.get("registered_name")
+    names = [each for each in (registered, name) if isinstance(each, str)]
+    found = next(filter(None, map(get_registered_object, names)), None)
+    if found is None and isinstance(name, str) and registered in (None, name) and _is_own(given):
+        found = known.get(name)
+    if not isinstance(found, type) or not hasattr(found, "from_config"):
         raise ValueError(
-            f"{call}: expected a dict with 'class_name' and 'config', got {short_repr(config)}; known "
-            f"classes: {', '.join(classes)}"
+            f"{call}: expected a dict with 'class_name' and 'config', got {short_repr(config)}; known classes: "
+            f"{', '.join(known)}, and those that are registered or among the custom_objects"
         )
-    arguments = config.get("config") or {}
+    arguments = given.get("config") or {}
     if not isinstance(arguments, Mapping):
         raise TypeError(f"{call}: config: expected a dict, got {short_repr(arguments)}")
-    return classes[name], dict(arguments)
+    return found, dict(arguments)
 
 
-def make_from_config(
-    cls: Any, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None
-) -> Any:
-    """Return the object that a class makes of a configuration; a user's `from_config` may take just that."""
-    takes_objects = "custom_objects" in inspect.signature(cls.from_config).parameters
-    return cls.from_config(config, custom_objects) if takes_objects else cls.from_config(config)
+def _is_own(config: Mapping[str, Any]) -> bool:
+    """Whether a config is, by its module, of a class of Keras or cnet; older ones have no module."""
+    module = config.get("module")
+    return module is None or (
+        isinstance(module, str) and module.split(".")[0] in ("keras", "cnet", "builtins")
+    )
+
+
+def named_object(identifier: Any) -> Any:
+    """Return the user's object that a name, or a function in Keras's form, stands for; else the name.
+
+    Anything else is returned unchanged.
+    """
+    name = identifier
+    if isinstance(identifier, Mapping) and identifier.get("class_name") == "function":
+        name = identifier.get("config")
+    if not isinstance(name, str):
+        return identifier
+    found = get_registered_object(name)
+    return name if found is None else found
+
+
+def named_options(cls: type[Configurable], config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a constructor in a config, without those that only Keras has.
+
+    Raises
+    ------
+    ValueError
+        If such an option has another value than its default.
+    """
+    options = {**config}
+    for name, default in cls._of_keras_alone.items():
+        value = options.pop(name, default)
+        if type(value) is not type(default) or value != default:
+            raise ValueError(f"{cls.__name__}: {name} is not supported, got {short_repr(value)}")
+    dtype = options.get("dtype")
+    policy = dtype.get("config") if isinstance(dtype, Mapping) else None
+    if isinstance(policy, Mapping) and dtype.get("class_name") == "DTypePolicy":  # type: ignore[union-attr] # a Mapping
+        options["dtype"] = policy.get("name", dtype)
+    return options
 
 
 def get_by_name(
@@ -221,13 +306,14 @@ def get_by_name(
     TypeError
         If `identifier` has another type.
     """
+    identifier = named_object(identifier)
     if isinstance(identifier, base):
         return identifier
     if isinstance(identifier, str):
         if identifier in known:
             return known[identifier]()
     elif isinstance(identifier, Mapping):
-        cls, config = find_class(identifier, known, None, family)
+        cls, config = find_class(identifier, known, family)
         return cls.from_config(config)
     elif isinstance(identifier, type) and issubclass(identifier, base):
         return identifier()

@@ -24,7 +24,7 @@ from ._absent import absent, alternatives_of
 from ._data import FloatArray, as_floats, is_integer
 from ._elementwise import NAMES, engine_layer
 from ._errors import short_repr
-from ._serialization import find_class
+from ._serialization import find_class, named_object
 
 __all__ = [
     "elu",
@@ -389,6 +389,14 @@ _FUNCTIONS: dict[str, ActivationFunction] = {
 }
 
 
+class _Partial:
+    """A partial of a function of this module, as configs describe it."""
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> partial[Any]:
+        return partial(get(config.pop("function", None)), **config)
+
+
 def get(identifier: str | ActivationFunction | dict[str, Any] | None) -> ActivationFunction:
     """Return an activation function by its name, the function itself, or `linear` for None.
 
@@ -411,6 +419,7 @@ def get(identifier: str | ActivationFunction | dict[str, Any] | None) -> Activat
     >>> activations.get("relu") is activations.relu
     True
     """
+    identifier = named_object(identifier)
     if identifier is None:
         return linear
     if isinstance(identifier, str) and identifier in _FUNCTIONS:
@@ -421,8 +430,8 @@ def get(identifier: str | ActivationFunction | dict[str, Any] | None) -> Activat
         engine_layer(identifier)  # checks the parameters
         return identifier
     if isinstance(identifier, dict):
-        cls, parameters = find_class(identifier, {"partial": partial}, None, "activation")
-        return get(cls(get(parameters.pop("function", None)), **parameters))
+        cls, parameters = find_class(identifier, {"partial": _Partial}, "activation")
+        return get(cls.from_config(parameters))
     if isinstance(identifier, str) and identifier in (unsupported := alternatives_of(__name__)):
         raise ValueError(
             f"activation: Keras's {short_repr(identifier)} is not supported; {unsupported[identifier]}"

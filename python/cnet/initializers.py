@@ -14,7 +14,7 @@ from . import ops, random
 from ._absent import absent
 from ._data import FloatArray, as_array, as_number, as_shape, as_type
 from ._errors import missing, short_repr
-from ._serialization import Configurable, get_by_name
+from ._serialization import Configurable, get_by_name, named_object
 from .config import standardize_dtype
 
 __all__ = [
@@ -180,6 +180,8 @@ class VarianceScaling(_Random):
     >>> bool(abs(kernel).max() <= (6 / 150) ** 0.5)
     True
     """
+
+    _of_keras_alone: ClassVar = {"input_axes": None, "output_axes": None}
 
     def __init__(
         self,
@@ -396,6 +398,7 @@ def get(identifier: Any) -> Any:
     TypeError
         If `identifier` has another type.
     """
+    identifier = named_object(identifier)
     if callable(identifier) and not isinstance(identifier, type):
         return identifier
     return get_by_name("initializer", Initializer, _CLASSES, identifier)

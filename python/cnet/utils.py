@@ -13,17 +13,37 @@ from . import _names, random
 from ._absent import absent
 from ._data import as_array, as_count, as_ids
 from ._errors import missing, short_repr
+from ._objects import deserialize_keras_object, serialize_keras_object
+from ._registry import (
+    CustomObjectScope,
+    custom_object_scope,
+    get_custom_objects,
+    get_registered_name,
+    get_registered_object,
+    register_keras_serializable,
+)
 from .config import floatx
 from .models._dot import model_to_dot, plot_model
+from .training.step_engine import pack_x_y_sample_weight, unpack_x_y_sample_weight
 
 __all__ = [
+    "CustomObjectScope",
     "PyDataset",
     "Sequence",
     "clear_session",
+    "custom_object_scope",
+    "deserialize_keras_object",
+    "get_custom_objects",
+    "get_registered_name",
+    "get_registered_object",
     "model_to_dot",
+    "pack_x_y_sample_weight",
     "plot_model",
+    "register_keras_serializable",
+    "serialize_keras_object",
     "set_random_seed",
     "to_categorical",
+    "unpack_x_y_sample_weight",
 ]
 
 

@@ -70,7 +70,7 @@ CHANGES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "input": lambda d: d["model"]["config"]["layers"][0]["config"].update(shape=[2**40, 2**40]),
     "compile": lambda d: d.update(compile=[]),
     "an argument less": lambda d: d["compile"].pop("metrics"),
-    "an argument more": lambda d: d["compile"].update(run_eagerly=True),
+    "an argument more": lambda d: d["compile"].update(what=True),
     "optimizer": lambda d: d["compile"].update(optimizer="sgd"),
     "optimizer's class": lambda d: d["compile"]["optimizer"].update(class_name="Optimizer"),
     "rate": lambda d: d["compile"]["optimizer"]["config"].update(learning_rate=10**400),

@@ -9,7 +9,7 @@ from .._data import as_count, as_shape
 from .._errors import short_repr
 from .._typing import Shape
 
-__all__ = ["as_batch_shape", "check_shape", "sample_size", "sample_sizes"]
+__all__ = ["as_batch_shape", "as_data_format", "check_shape", "sample_size", "sample_sizes"]
 
 
 def check_shape(shape: Any, layer: str) -> tuple[int, ...]:
@@ -18,6 +18,13 @@ def check_shape(shape: Any, layer: str) -> tuple[int, ...]:
     if not sizes:
         raise ValueError(f"'{layer}': expected a shape of positive sizes, got {sizes}")
     return sizes
+
+
+def as_data_format(call: str, data_format: Any) -> str:
+    """Return "channels_last", the only order of axes; raise for other values than this and None."""
+    if data_format is not None and data_format != "channels_last":
+        raise ValueError(f"{call}: data_format is not supported, got {short_repr(data_format)}")
+    return "channels_last"
 
 
 def as_batch_shape(call: str, shape: Any) -> Shape:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
@@ -17,7 +17,7 @@ from .core import Layer, LayerOptions
 from .tokens import as_integers, place
 
 if TYPE_CHECKING:
-    from typing_extensions import Self, Unpack
+    from typing_extensions import Unpack
 
 __all__ = [
     "CategoryEncoding",
@@ -116,10 +116,6 @@ class CategoryLayer(Layer):
     @property
     def _call(self) -> str:
         return f"{type(self).__name__} '{self.name}'"
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Self:
-        return cls(**with_plain_dtype(config))
 
 
 class CategoryEncoding(CategoryLayer):
@@ -277,13 +273,3 @@ def float_dtype(dtype: Any, output_mode: Any) -> Any:
     name = getattr(dtype, "name", None) or getattr(dtype, "__name__", dtype)
     is_integer = isinstance(name, str) and name in ("int32", "int64")
     return None if is_integer and output_mode == "int" else dtype
-
-
-def with_plain_dtype(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a config with a dtype's name in place of Keras's dtype policy."""
-    plain = {**config}
-    dtype = plain.get("dtype")
-    policy = dtype.get("config") if isinstance(dtype, Mapping) else None
-    if isinstance(policy, Mapping):
-        plain["dtype"] = policy.get("name", dtype)
-    return plain

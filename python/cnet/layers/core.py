@@ -28,6 +28,7 @@ from .._typing import Shape
 from ..config import standardize_dtype
 from ._build_lock import build_lock
 from .batch_shapes import as_batch_shape, check_shape, sample_size, sample_sizes
+from .build_config import HasBuildConfig
 from .calls import in_training
 from .function import Call, Function
 from .python_call import PythonCall, map_shapes, require_regularizer, shapes_of
@@ -47,7 +48,7 @@ class LayerOptions(TypedDict, total=False):
     input_dim: int | None
 
 
-class Layer(PythonCall, Configurable, HasWeights):
+class Layer(PythonCall, Configurable, HasBuildConfig, HasWeights):
     """Base of all layers.
 
     A layer of one's own overrides `call`, and `build` if it has weights; both get their arguments as in Keras. Its
@@ -98,6 +99,8 @@ class Layer(PythonCall, Configurable, HasWeights):
     passes_ids = False
     #: True if the output has the input's shape. One-dimensional input is then a single row, as in Keras.
     keeps_shape = False
+    _optional_in_config: ClassVar = {"activity_regularizer": None, "input_shape": None}
+    _of_keras_alone: ClassVar = {"autocast": True}
     _stored_as: ClassVar = dict.fromkeys(
         ("shape", "input_shape", "input_dim", "batch_shape"), "sample_shape"
     )

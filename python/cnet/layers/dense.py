@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy.typing as npt
 
@@ -61,6 +61,11 @@ class Dense(Layer):
     """
 
     has_one_shape = True
+    _optional_in_config: ClassVar = {
+        **Layer._optional_in_config,
+        "lora_alpha": None,
+        "lora_rank": None,
+    }
 
     def __init__(
         self,

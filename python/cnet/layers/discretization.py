@@ -19,8 +19,9 @@ from .._data import (
     require_default,
 )
 from .._errors import short_repr
+from .._serialization import named_options
 from .._tracebacks import brief_traceback
-from .categories import CategoryLayer, OtherOptions, as_output_mode, with_plain_dtype
+from .categories import CategoryLayer, OtherOptions, as_output_mode
 from .core import Layer
 from .preprocessing import batches_of
 from .tokens import place
@@ -68,6 +69,7 @@ class Discretization(CategoryLayer):
     """
 
     _stored_as: ClassVar = {**Layer._stored_as, "bin_boundaries": "_given_boundaries"}
+    _optional_in_config: ClassVar = {**Layer._optional_in_config, "trainable": True}
 
     def __init__(
         self,
@@ -203,7 +205,7 @@ class Discretization(CategoryLayer):
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        plain = with_plain_dtype(config)
+        plain = named_options(cls, config)
         if plain.get("num_bins") is None or plain.get("bin_boundaries") is None:
             return cls(**plain)
         learned = _as_boundaries(plain.pop("bin_boundaries"))

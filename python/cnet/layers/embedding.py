@@ -9,7 +9,7 @@ import numpy.typing as npt
 from .. import constraints, initializers, regularizers
 from .._data import FloatArray, as_count, require_default, shape_text
 from .._typing import Shape
-from .batch_shapes import as_batch_shape, sample_sizes
+from .batch_shapes import as_batch_shape, as_data_format, sample_sizes
 from .core import Layer, LayerOptions
 from .function import with_shape
 from .weight import Weight
@@ -66,6 +66,10 @@ class Embedding(Layer):
         **Layer._stored_as,
         "input_dim": "input_dim",
         "weights": "given_weights",
+    }
+    _optional_in_config: ClassVar = {
+        **Layer._optional_in_config,
+        **dict.fromkeys(("input_length", "lora_alpha", "lora_rank", "weights")),
     }
 
     def __init__(  # type: ignore[misc] # its input_dim means another thing than the option of other layers
@@ -140,15 +144,12 @@ class _GlobalPooling1D(Layer):
 
     def __init__(
         self,
-        data_format: None = None,
+        data_format: str | None = None,
         keepdims: bool = False,
         **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**options)
-        name = type(self).__name__
-        if data_format != "channels_last":
-            require_default(name, "data_format", data_format)
-        self.data_format = data_format
+        self.data_format = as_data_format(type(self).__name__, data_format)
         self.keepdims = bool(keepdims)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

@@ -169,7 +169,10 @@ class Function:
             others = [call.operands for n, call in resolved.items() if n not in numbers]
             # The function's outputs in their order, as heads have their numbers, even if one occurs twice.
             read = dict.fromkeys(operand for operands in others for operand in operands)
-            wanted = [*self._outputs, *(operand for operand in read if operand not in self._outputs)]
+            wanted = [
+                *self._outputs,
+                *(operand for operand in read if operand not in self._outputs),
+            ]
             piece = {number: resolved[number] for number in numbers}
             # The network of a model takes all inputs, also those that nothing reads.
             taken = range(inputs) if training is None else ()

@@ -82,6 +82,12 @@ class Hashing(CategoryLayer):
         self.output_mode = as_output_mode("Hashing", output_mode)
         self.sparse = require_default("Hashing", "sparse", sparse, default=False)
 
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        if self.output_mode == "int" and self.dtype == "float32":
+            config["dtype"] = "int64"  # that of the ids, which Keras insists on
+        return config
+
     def _read(self, x: Any) -> Array:
         values = as_tokens(x, self._call)
         mask = self.mask_value

@@ -17,13 +17,13 @@ from .._data import (
     yields_batches,
 )
 from .._errors import missing, short_repr
+from .._serialization import named_options
 from .._tracebacks import brief_traceback
 from .categories import (
     MODES,
     CategoryLayer,
     as_output_mode,
     encode,
-    with_plain_dtype,
 )
 from .core import Layer
 from .hashing import as_salt
@@ -392,7 +392,7 @@ class IndexLookup(CategoryLayer):
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        plain = with_plain_dtype(config)
+        plain = named_options(cls, config)
         size = plain.pop("vocabulary_size", None)
         is_given = plain.pop("has_input_vocabulary", True)
         vocabulary, weights = plain.pop("vocabulary", None), plain.pop("idf_weights", None)

@@ -59,6 +59,19 @@ class InputLayer(Layer):
         self.build((None, *sample_shape))
         record(self, [], Spec((None, *sample_shape), self.dtype))
 
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "batch_shape": [None, *(self.sample_shape or ())],
+            "dtype": self.dtype,
+            "sparse": False,
+            "ragged": False,
+            "name": self.name,
+            "optional": False,
+        }
+
+    def get_build_config(self) -> None:
+        """Return None: the config has the shape."""
+
     def add_to(self, network: Any, x: Any, shape: Any, *, trainable: bool = True) -> int:  # noqa: ARG002 # from Layer
         return x  # type: ignore[no-any-return] # an int
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -42,9 +42,12 @@ class _Affine(Layer):
     ) -> None:
         super().__init__(**options)
         name = type(self).__name__
-        if axis not in (-1, 1) or isinstance(axis, bool):
+        given: Any = axis
+        if isinstance(given, (list, tuple)) and len(given) == 1:
+            (given,) = given
+        if not isinstance(given, int) or given not in (-1, 1) or isinstance(given, bool):
             raise ValueError(f"{name}: expected axis=-1, the features, got {short_repr(axis)}")
-        self.axis = axis
+        self.axis = given
         self.epsilon = as_number(f"{name}: epsilon", epsilon, least=0)
         self.center = bool(center)
         self.scale = bool(scale)
@@ -269,6 +272,8 @@ class LayerNormalization(_Affine):
     array([[-1.,  1.],
            [-1.,  1.]], dtype=float32)
     """
+
+    _of_keras_alone: ClassVar = {**Layer._of_keras_alone, "rms_scaling": False}
 
     def __init__(
         self,

@@ -124,6 +124,9 @@ class Normalization(Layer):
             self._given_mean = _statistic(mean, "mean")
             self._given_variance = _statistic(variance, "variance", least=0)
 
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"axis": list(self._axes)}  # as in Keras
+
     def _update_from(self, attribute: str, other: Any) -> None:
         if self.built and attribute in ("axis", "invert"):
             raise ValueError(

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._errors import short_repr
-from .._serialization import find_class
+from .._registry import with_custom_objects
+from .._serialization import described, find_class
 from . import (
     activation,
     categories,
@@ -29,16 +30,20 @@ __all__ = ["deserialize", "serialize"]
 
 
 def serialize(layer: Any) -> dict[str, Any]:
-    """Return a layer, or a model, as ``{"class_name": …, "config": …}``, without its weights."""
+    """Return a layer, or a model, without its weights, as plain values in Keras's form.
+
+    These are a dict of "module", "class_name", "config" and "registered_name", and, of a layer that is built,
+    "build_config" with the shape of its input.
+    """
     if not hasattr(layer, "get_config"):
         raise TypeError(f"layers.serialize: expected a layer, got {short_repr(layer)}")
-    return {"class_name": type(layer).__name__, "config": layer.get_config()}
+    return described(layer, layer.get_config())
 
 
 def deserialize(
     config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
 ) -> Layer:
-    """Return a new layer from the result of `serialize`.
+    """Return a new layer from the result of `serialize`, of cnet or Keras, built as that was.
 
     Parameters
     ----------
@@ -48,8 +53,8 @@ def deserialize(
 
     Raises
     ------
-    ValueError
-        If the class is unknown.
+    TypeError, ValueError
+        If the class is unknown, or rejects its config.
 
     Examples
     --------
@@ -69,6 +74,9 @@ def deserialize(
         and issubclass(value, Layer)
         and value is not categories.CategoryLayer
     }
-    cls, arguments = find_class(config, layers, custom_objects, "layers.deserialize")
-    layer: Layer = cls.from_config(arguments)
+    with with_custom_objects(custom_objects):
+        cls, arguments = find_class(config, layers, "layers.deserialize")
+        layer: Layer = cls.from_config(arguments)
+    if config.get("build_config") and not layer.built:
+        layer.build_from_config(config["build_config"])
     return layer

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from .._data import require_default, shape_text
+from .._data import shape_text
 from .._typing import Shape
-from .batch_shapes import as_batch_shape, check_shape, sample_size
+from .batch_shapes import as_batch_shape, as_data_format, check_shape, sample_size
 from .core import Layer, LayerOptions
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class Flatten(Layer):
     Parameters
     ----------
     data_format
-        Not supported; must be None. Numbers keep their order in memory.
+        "channels_last" or None, which are the same: numbers keep their order in memory.
     **options
         See `Layer`.
 
@@ -35,9 +35,9 @@ class Flatten(Layer):
 
     passes_ids = True
 
-    def __init__(self, data_format: None = None, **options: Unpack[LayerOptions]) -> None:
+    def __init__(self, data_format: str | None = None, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
-        self.data_format = require_default("Flatten", "data_format", data_format)
+        self.data_format = as_data_format("Flatten", data_format)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch_shape = as_batch_shape("compute_output_shape", input_shape)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._absent import absent
-from .._serialization import get_by_name
+from .._serialization import get_by_name, named_object
 from .binary import (
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
@@ -145,6 +145,7 @@ def get(identifier: Any) -> Loss:
     >>> losses.get("mse").name, losses.get(losses.log_cosh).name
     ('mean_squared_error', 'log_cosh')
     """
+    identifier = named_object(identifier)
     for cls, function in _FUNCTIONS.items():
         if identifier is function:
             return cls()

@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import losses
 from .._absent import absent
-from .._serialization import get_by_name
+from .._serialization import get_by_name, named_object
 from .accuracy import (
     Accuracy,
     AccuracyByShape,
@@ -146,6 +146,7 @@ def get(identifier: Any) -> Metric:
     >>> metrics.get("mse")
     MeanSquaredError()
     """
+    identifier = named_object(identifier)
     if callable(identifier) and not isinstance(identifier, (type, Metric)):
         for function in _ACCURACIES:
             if identifier is function:

@@ -7,6 +7,7 @@ from typing import Any
 
 from .._data import shape_text
 from .._errors import short_repr
+from .._registry import with_custom_objects
 from .._tracebacks import brief_traceback
 from .._typing import Shape
 from ..layers import Input, InputLayer
@@ -223,6 +224,7 @@ class Functional(Model):
         """
         return describe(
             self.name,
+            self.trainable,
             self._layers,
             self._nodes_in_order,
             self._input_structure,
@@ -246,7 +248,11 @@ class Functional(Model):
         ValueError
             If the configuration is malformed, or names an unknown layer.
         """
-        return cls(*restore(config, custom_objects))
+        with with_custom_objects(custom_objects):
+            model = cls(*restore(config))
+        if config.get("trainable", True) is False:
+            model.trainable = False
+        return model
 
     def __repr__(self) -> str:
         return f"<Functional name={self.name}, built=True>"

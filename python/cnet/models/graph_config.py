@@ -6,21 +6,29 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._errors import short_repr
+from .._serialization import find_class
 from ..layers import deserialize, serialize
 from ..layers.symbolic import Node, SymbolicTensor
+from .keras_operations import KerasOperation, is_operation, plain_argument
 from .subclass import Model
 
-__all__ = ["describe", "layer_from_config", "restore"]
+__all__ = ["describe", "layer_from_config", "model_class", "restore"]
 
 
 def describe(
-    name: str, layers: Sequence[Any], nodes: Sequence[Node], inputs: Any, outputs: Any
+    name: str,
+    trainable: bool,
+    layers: Sequence[Any],
+    nodes: Sequence[Node],
+    inputs: Any,
+    outputs: Any,
 ) -> dict[str, Any]:
     """Return the configuration of a model.
 
     Parameters
     ----------
     name : str
+    trainable : bool
     layers : sequence of Layer and Model
     nodes : sequence of Node
         The calls, in topological order, without those of the inputs.
@@ -43,8 +51,13 @@ def describe(
         }
         return {"class_name": "__keras_tensor__", "config": config}
 
+    def end(tensor: SymbolicTensor) -> list[Any]:
+        layer, number, index = address(tensor)
+        return [layer, number + _first_call(tensor.node.callee), index]
+
     return {
         "name": name,
+        "trainable": trainable,
         "layers": [
             serialize(layer)
             | {
@@ -55,17 +68,17 @@ def describe(
             }
             for layer, found in calls.items()
         ],
-        "input_layers": _mapped(address, inputs),
-        "output_layers": _mapped(address, outputs),
+        "input_layers": _mapped(end, inputs),
+        "output_layers": _mapped(end, outputs),
     }
 
 
-def restore(config: Any, custom_objects: Mapping[str, Any] | None) -> tuple[Any, Any, str]:
+def restore(config: Any) -> tuple[Any, Any, str]:
     """Return the inputs, the outputs and the name of the model that a configuration describes, of new layers.
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If the configuration is malformed, names an unknown layer, or a call depends on itself.
     """
     expected = {"name", "layers", "input_layers", "output_layers"}
@@ -73,25 +86,17 @@ def restore(config: Any, custom_objects: Mapping[str, Any] | None) -> tuple[Any,
         raise ValueError(
             f"from_config: expected a dict with {', '.join(sorted(expected))}, got {short_repr(config)}"
         )
-    if not isinstance(config["layers"], (list, tuple)):
-        raise ValueError(  # noqa: TRY004 # of a file
-            f"from_config: layers: expected a list, got {short_repr(config['layers'])}"
-        )
     layers: dict[str, Any] = {}
     waiting: list[tuple[str, int, Any]] = []
-    for described in config["layers"]:
-        layer = layer_from_config(described, custom_objects)
+    for described in _list_in(config, "layers", "from_config"):
+        layer = layer_from_config(described)
         name = described.get("name", layer.name)
         if layer.name in layers or name != layer.name:
             raise ValueError(
                 f"from_config: the layer '{layer.name}' is described twice, or as {short_repr(name)}"
             )
         layers[layer.name] = layer
-        nodes = described.get("inbound_nodes", [])
-        if not isinstance(nodes, (list, tuple)):
-            raise ValueError(  # noqa: TRY004 # of a file
-                f"from_config: '{layer.name}': inbound_nodes: expected a list, got {short_repr(nodes)}"
-            )
+        nodes = _list_in(described, "inbound_nodes", f"from_config: '{layer.name}'")
         waiting += [(layer.name, number, node) for number, node in enumerate(nodes)]
     results: dict[tuple[str, int], Any] = {
         (name, 0): layer.output for name, layer in layers.items() if hasattr(layer, "batch_size")
@@ -108,15 +113,13 @@ def restore(config: Any, custom_objects: Mapping[str, Any] | None) -> tuple[Any,
     while waiting:
         left = []
         for name, number, node in waiting:
-            addresses = _addresses(f"from_config: '{name}'", node)
-            if any((place[0], place[1]) not in results for place in addresses):
+            call = f"from_config: '{name}': inbound_nodes"
+            arguments = _arguments(call, node)
+            places = _places(call, arguments)
+            if any((place[0], place[1]) not in results for place in places):
                 left.append((name, number, node))
                 continue
-            tensors = iter([tensor_at(place) for place in addresses])
-            arguments = _mapped(
-                lambda _, tensors=tensors: next(tensors), node["args"][0], _is_tensor
-            )
-            results[name, number] = layers[name](arguments)
+            results[name, number] = _called(call, layers[name], arguments, tensor_at)
         if len(left) == len(waiting):
             names = ", ".join(sorted({f"'{name}'" for name, _, _ in left}))
             raise ValueError(
@@ -126,40 +129,99 @@ def restore(config: Any, custom_objects: Mapping[str, Any] | None) -> tuple[Any,
 
     def tensors_of(kind: str) -> Any:
         def tensor(place: Any) -> SymbolicTensor:
-            if (place[0], place[1]) not in results:
+            if not _is_address(place):
+                raise ValueError(
+                    f"from_config: {kind}: expected [layer, call, result], got {short_repr(place)}"
+                )
+            name, number, index = place
+            number -= _first_call(layers.get(name))
+            if (name, number) not in results:
                 raise ValueError(f"from_config: {kind}: there is no {short_repr(place)}")
-            return tensor_at(place)
+            return tensor_at((name, number, index))
 
         return _mapped(tensor, config[kind], _is_address)
 
     return tensors_of("input_layers"), tensors_of("output_layers"), config["name"]
 
 
-def layer_from_config(config: Any, custom_objects: Mapping[str, Any] | None) -> Any:
-    """Return the layer or the model that ``{"class_name": …, "config": …}`` describes."""
+def layer_from_config(config: Any) -> Any:
+    """Return the layer, the model or the operation that ``{"class_name": …, "config": …}`` describes."""
+    if is_operation(config):
+        return KerasOperation(config)
     name = config.get("class_name") if isinstance(config, Mapping) else None
     if isinstance(name, str) and name in Model._by_name:
-        return Model._by_name[name].from_config(config.get("config"), custom_objects)
-    return deserialize(config, custom_objects)
+        cls, arguments = model_class(config, "from_config")
+        return cls.from_config(arguments)
+    return deserialize(config)
 
 
-def _addresses(call: str, node: Any) -> list[Any]:
-    """Return the layer, call and result of each tensor among the arguments of a described call."""
+def model_class(config: Any, call: str) -> tuple[Any, dict[str, Any]]:
+    """Return the class of a described model, and its config; see `find_class`."""
+    return find_class(config, Model._by_name, call)
+
+
+def _first_call(layer: Any) -> int:
+    """Return the number of a layer's first call among inputs and outputs: Keras counts from 1 for graphs of layers."""
+    return int(isinstance(layer, Model._kinds["functional"]))
+
+
+def _list_in(config: Any, name: str, call: str) -> Sequence[Any]:
+    found = config.get(name, [])
+    if not isinstance(found, (list, tuple)):
+        raise ValueError(f"{call}: {name}: expected a list, got {short_repr(found)}")  # noqa: TRY004 # of a file
+    return found
+
+
+def _arguments(call: str, node: Any) -> Sequence[Any]:
+    """Return the arguments of a described call."""
     arguments = node.get("args") if isinstance(node, Mapping) else None
-    if not isinstance(arguments, (list, tuple)) or len(arguments) != 1 or node.get("kwargs"):
-        raise ValueError(
-            f"{call}: inbound_nodes: expected one argument in 'args', got {short_repr(node)}"
-        )
+    if not isinstance(arguments, (list, tuple)):
+        raise ValueError(f"{call}: expected arguments in 'args', got {short_repr(node)}")  # noqa: TRY004 # of a file
+    options = node.get("kwargs") or {}
+    if not isinstance(options, Mapping):
+        raise ValueError(f"{call}: kwargs: expected a dict, got {short_repr(options)}")  # noqa: TRY004 # of a file
+    for name, value in options.items():
+        is_ignored = name == "training" and isinstance(value, bool)  # Keras overrides it as well
+        if not is_ignored and any(each is not None for each in _leaves(value)):
+            raise ValueError(f"{call}: kwargs: {name} is not supported, got {short_repr(value)}")
+    return arguments
+
+
+def _places(call: str, arguments: Any) -> list[Any]:
+    """Return the layer, call and result of each tensor among the arguments of a described call."""
     places: list[Any] = []
 
     def add(leaf: Any) -> None:
-        place = leaf["config"].get("keras_history") if _is_tensor(leaf) else None
-        if not _is_address(place):
-            raise ValueError(f"{call}: inbound_nodes: expected a tensor, got {short_repr(leaf)}")
+        if not _is_tensor(leaf):
+            return
+        if not _is_address(place := leaf["config"].get("keras_history")):
+            raise ValueError(f"{call}: expected a tensor, got {short_repr(leaf)}")
         places.append(place)
 
-    _mapped(add, arguments[0], _is_tensor)
+    _mapped(add, arguments, _is_tensor)
     return places
+
+
+def _called(call: str, layer: Any, arguments: Sequence[Any], tensor_at: Any) -> Any:
+    """Return the result of a described call of a layer, with the tensor at each place."""
+
+    def value_of(leaf: Any) -> Any:
+        if _is_tensor(leaf):
+            return tensor_at(leaf["config"]["keras_history"])
+        return plain_argument(leaf)
+
+    try:
+        if isinstance(layer, KerasOperation):
+            return layer(*_mapped(value_of, arguments, _is_described))
+        if len(arguments) != 1:
+            raise ValueError(f"expected one argument in 'args', got {short_repr(arguments)}")
+        return layer(_mapped(value_of, arguments[0], _is_described))
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{call}: {error}") from None
+
+
+def _is_described(value: Any) -> bool:
+    return isinstance(value, Mapping) and "class_name" in value
 
 
 def _is_tensor(value: Any) -> bool:

@@ -9,10 +9,11 @@ from typing import Any
 from .._data import as_text
 from .._errors import short_repr
 from .._files import StrPath, as_path
-from .._serialization import find_class, make_from_config
+from .._registry import with_custom_objects
 from ..layers import InputLayer
-from ..saving import read_model
+from ..saving.model_file import read_model
 from .functional import Functional
+from .graph_config import model_class
 from .sequential import Sequential
 from .subclass import Model
 
@@ -20,7 +21,9 @@ __all__ = ["clone_model", "load_model", "model_from_json", "save_model"]
 
 
 def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """Return a new model for the JSON text of `Model.to_json`, with new initial weights.
+    """Return a new model for the JSON text of `to_json` of cnet or Keras, with new initial weights.
+
+    It is compiled if the model of the text was.
 
     Parameters
     ----------
@@ -42,10 +45,19 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
     """
     try:
         config = json.loads(as_text("model_from_json: json_string", json_string))
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"model_from_json: expected JSON: {error}") from None
-    cls, arguments = find_class(config, _known(), custom_objects, "model_from_json")
-    return make_from_config(cls, arguments, custom_objects)
+    with with_custom_objects(custom_objects):
+        return model_from_config(config, "model_from_json")
+
+
+def model_from_config(config: Any, call: str = "model_from_config") -> Any:
+    """Return a new model for a description, compiled if the described one was."""
+    cls, arguments = model_class(config, call)
+    model = cls.from_config(arguments)
+    if config.get("compile_config"):
+        model.compile_from_config(config["compile_config"])
+    return model
 
 
 def load_model(
@@ -89,9 +101,9 @@ def load_model(
     'mean_squared_error'
     """
     del safe_mode
-    return read_model(
-        as_path("load_model: filepath", filepath), _known(), custom_objects, compile=compile
-    )
+    path = as_path("load_model: filepath", filepath)
+    with with_custom_objects(custom_objects):
+        return read_model(path, model_class, compile=compile)
 
 
 def save_model(model: Model, filepath: StrPath, overwrite: bool = True) -> None:
@@ -153,8 +165,3 @@ def clone_model(
 
 def _cloned(layer: Any) -> Any:
     return type(layer).from_config(layer.get_config())
-
-
-def _known() -> dict[str, type[Any]]:
-    """Return the model classes that a file may name."""
-    return Model._by_name

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from .. import _core, saving
+from .. import _core
 from .._data import (
     Array,
     FloatArray,
@@ -28,6 +28,7 @@ from .._errors import short_repr
 from .._files import StrPath, as_model_path, as_path
 from .._frames import column_names
 from .._names import auto_name, snake_case
+from .._objects import serialize_keras_object
 from .._overrides import RejectsOverrides
 from .._progress import Progress
 from .._tapes import is_recorded
@@ -40,6 +41,7 @@ from ..layers.calls import in_training
 from ..layers.symbolic import has_symbolic
 from ..layers.weight import HasWeights
 from ..metrics import Metric
+from ..saving import model_file
 from ..training.data import Adapter, check_feature_names, split, validation_parts
 from ..training.loop import Loop, predict
 from ..training.setup import Setup, Totals
@@ -674,15 +676,40 @@ class BaseModel(HasWeights, RejectsOverrides, Interface):
     # Files and copies.
 
     def to_json(self, **kwargs: Any) -> str:
-        """Return the configuration as JSON; `model_from_json` reads it.
+        """Return the configuration as JSON, with the arguments of `compile`; `model_from_json` reads it.
+
+        Keras's `model_from_json` reads it, if the model is of layers that Keras has.
 
         Parameters
         ----------
         **kwargs
             For `json.dumps`: ``indent=2``.
         """
-        config = {"class_name": type(self).__name__, "config": self.get_config()}
-        return json.dumps(config, **kwargs)
+        return json.dumps(serialize_keras_object(self), **kwargs)
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """Return the arguments of `compile` as plain values, an empty dict before it.
+
+        Raises
+        ------
+        TypeError
+            If one of them has no such form.
+        """
+        return self._setup.get_config() if self._setup else {}
+
+    def compile_from_config(self, config: Mapping[str, Any]) -> None:
+        """Compile the model with the result of `get_compile_config`, of cnet or Keras.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the configuration is malformed, or names an unknown class.
+        """
+        try:
+            setup = Setup.from_config(self.output_names, config)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"compile_from_config: {error}") from None
+        self._use_setup(setup)
 
     def save(self, filepath: StrPath, overwrite: bool = True, zipped: None = None) -> None:
         """Save the model to a file: layers, weights, compile arguments, and the state of training.
@@ -743,7 +770,7 @@ class BaseModel(HasWeights, RejectsOverrides, Interface):
         path = as_model_path("save", filepath)
         if not self.built:
             warn(f"save: the model '{self.name}' is not built: it has no weights yet")
-        saving.save(self, path, overwrite=overwrite)
+        model_file.save(self, path, overwrite=overwrite)
 
     def save_weights(self, filepath: StrPath, overwrite: bool = True) -> None:
         """Save the weights only; `load_weights` loads them into a model with the same layers.
@@ -772,7 +799,7 @@ class BaseModel(HasWeights, RejectsOverrides, Interface):
         True
         """
         self._require_built("save_weights")
-        saving.save_weights(self, as_model_path("save_weights", filepath), overwrite=overwrite)
+        model_file.save_weights(self, as_model_path("save_weights", filepath), overwrite=overwrite)
 
     def load_weights(self, filepath: StrPath, skip_mismatch: bool = False) -> None:
         """Load the weights of a file: all of them or, on an error, none.
@@ -801,15 +828,15 @@ class BaseModel(HasWeights, RejectsOverrides, Interface):
                 f"load_weights: skip_mismatch is not supported, got {short_repr(skip_mismatch)}"
             )
         self._require_built("load_weights")
-        saving.load_weights(self, as_path("load_weights: filepath", filepath))
+        model_file.load_weights(self, as_path("load_weights: filepath", filepath))
 
     def _back_up(self, filepath: StrPath, callbacks: Sequence[Callback]) -> None:
         """Save the model with the state of the callbacks of its training."""
-        saving.save(self, filepath, callbacks=callbacks)
+        model_file.save(self, filepath, callbacks=callbacks)
 
     def _resume(self, filepath: StrPath, callbacks: Sequence[Callback]) -> None:
         """Restore this model and its callbacks from a file of `_back_up`."""
-        saving.resume(self, filepath, callbacks)
+        model_file.resume(self, filepath, callbacks)
 
     def get_build_config(self) -> dict[str, Any] | None:
         """Return what a file needs besides `get_config` to build the model: nothing, if layers know their shapes."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from .._data import shape_text
 from .._errors import short_repr
+from .._registry import with_custom_objects
 from .._tracebacks import brief_traceback
 from .._typing import Shape
 from ..layers import InputLayer, Layer, serialize
@@ -355,17 +356,16 @@ class Sequential(Model):
                 f"from_config: expected a dict with 'name' and 'layers', got {short_repr(config)}"
             )
 
-        layers: list[Layer | GraphModel] = []
-        made: dict[str, tuple[Any, Layer | GraphModel]] = {}
-        for described in config["layers"]:
-            first, layer = made.get(_name_in(described), (None, None))
-            if (
-                layer is None or not _name_in(described) or described != first
-            ):  # not a repeated layer
-                layer = layer_from_config(described, custom_objects)
-                made[_name_in(described)] = described, layer
-            layers.append(layer)
-        return cls(layers, name=config["name"])
+        if not isinstance(config["layers"], (list, tuple)):
+            raise ValueError(  # noqa: TRY004 # of a file
+                f"from_config: layers: expected a list, got {short_repr(config['layers'])}"
+            )
+        with with_custom_objects(custom_objects):
+            model = cls(_restored(config["layers"]), name=config["name"])
+        shape = config.get("build_input_shape")
+        if shape is not None and not model.built and not model._is_empty():
+            model.build(tuple(shape) if isinstance(shape, list) else shape)
+        return model
 
     def __repr__(self) -> str:
         return f"<Sequential name={self.name}, built={self.built}>"
@@ -374,6 +374,20 @@ class Sequential(Model):
         super()._rebuild_network()
         self._output_shape = None
         self._symbolic_output = None
+
+
+def _restored(config: Iterable[Any]) -> list[Layer | GraphModel]:
+    """Return the layers that a configuration describes; the same one for equal descriptions of one name."""
+    layers: list[Layer | GraphModel] = []
+    made: dict[str, tuple[Any, Layer | GraphModel]] = {}
+    for described in config:
+        name = _name_in(described)
+        first, layer = made.get(name, (None, None))
+        if layer is None or not name or described != first:  # not a repeated layer
+            layer = layer_from_config(described)
+            made[name] = described, layer
+        layers.append(layer)
+    return layers
 
 
 def _name_in(described: Any) -> str:

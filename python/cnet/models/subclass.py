@@ -119,9 +119,9 @@ class Model(Steps):
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         cls = type(self)
-        if "_subclass" not in vars(cls):
+        if "subclass" not in vars(cls):
             return super().__reduce_ex__(protocol)
-        return _new_model, cls._subclass, self.__getstate__()  # type: ignore[attr-defined] # set below
+        return _new_model, (cls.subclass, cls.kind), self.__getstate__()  # type: ignore[attr-defined] # set below
 
 
 class CallModel(Model):
@@ -451,7 +451,7 @@ def _as_kind(cls: Any, kind: Any) -> type[Any]:
         return kind  # type: ignore[no-any-return] # a class
     if issubclass(cls, kind):
         return cls  # type: ignore[no-any-return] # a class
-    body = {"__module__": cls.__module__, "__doc__": cls.__doc__, "_subclass": (cls, kind)}
+    body = {"__module__": cls.__module__, "__doc__": cls.__doc__, "subclass": cls, "kind": kind}
     return type(cls.__name__, (cls, kind), body)
 
 

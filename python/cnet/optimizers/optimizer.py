@@ -10,7 +10,7 @@ from .. import _core
 from .._data import as_count, as_number, as_text, require_default
 from .._errors import missing, reject_unknown_options, short_repr
 from .._names import auto_name, snake_case
-from .._serialization import HasOptions
+from .._serialization import HasOptions, described, find_class, named_object
 from .._tracebacks import brief_traceback
 from . import schedules
 from .schedules import LearningRateSchedule
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["BELOW_1", "BaseOptions", "LearningRate", "Optimizer", "Options", "in_range"]
 
 LearningRate: TypeAlias = float | LearningRateSchedule | Callable[[], float]
+
+_SCHEDULES = {name: getattr(schedules, name) for name in schedules.__all__}
 
 # The largest number below 1.
 BELOW_1 = math.nextafter(1.0, 0.0)
@@ -286,7 +288,7 @@ class Optimizer(HasOptions):
         """Return the constructor's arguments, without counts and state."""
         rate: Any = self._learning_rate
         if isinstance(rate, LearningRateSchedule):
-            rate = {"class_name": type(rate).__name__, "config": rate.get_config()}
+            rate = described(rate, rate.get_config())
         options = {key: value for key, value in vars(self).items() if not key.startswith("_")}
         del options["batches"]
         return {"learning_rate": rate} | options
@@ -298,17 +300,17 @@ class Optimizer(HasOptions):
         Raises
         ------
         ValueError
-            If the learning-rate schedule is not one of `schedules`.
+            If the learning-rate schedule is not one of `schedules`, or its function is not known.
         """
         config = dict(config)
-        rate = config.get("learning_rate")
+        rate = config["learning_rate"] = named_object(config.get("learning_rate"))
+        if isinstance(rate, str):
+            raise ValueError(  # noqa: TRY004 # of a file
+                f"learning_rate: the function {short_repr(rate)} is not registered or among the custom_objects"
+            )
         if isinstance(rate, dict):
-            name = rate.get("class_name")
-            if name not in schedules.__all__:
-                raise ValueError(
-                    f"learning_rate: expected one of {schedules.__all__}, got {short_repr(name)}"
-                )
-            config["learning_rate"] = getattr(schedules, name).from_config(rate["config"])
+            cls_of_rate, options = find_class(rate, _SCHEDULES, "learning_rate")
+            config["learning_rate"] = cls_of_rate.from_config(options)
         return cls(**config)
 
     def _rule(self, name: str, **numbers: Any) -> _core.Optimizer:

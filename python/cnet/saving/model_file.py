@@ -7,14 +7,14 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from .. import _core, initializers
 from .._data import Array
 from .._files import StrPath
-from .._serialization import find_class, make_from_config
+from .._serialization import described
 from .._typing import ModelProtocol
 from ..callbacks import Callback
 from ..layers.weight import Weight, assign_all, read_all
@@ -32,9 +32,6 @@ VERSION = 1
 _GROUPS = ("weights", "optimizer", "history", "callbacks")
 
 
-Model = TypeVar("Model", bound=ModelProtocol)
-
-
 def save(
     model: ModelProtocol,
     path: StrPath,
@@ -44,10 +41,8 @@ def save(
 ) -> None:
     """Save a model; with `callbacks`, also their state, for `resume`. See `Model.save`."""
     document: dict[str, Any] = {
-        "model": {"class_name": type(model).__name__, "config": model.get_config()}
+        "model": described(model, model.get_config()),
     }
-    if (build_config := model.get_build_config()) is not None:
-        document["model"]["build_config"] = build_config
     if model._setup is not None:
         document["compile"] = model._setup.get_config()
     weights = weights_by_path(model)
@@ -122,12 +117,14 @@ def _build(model: ModelProtocol, file: TensorFile, document: Mapping[str, Any]) 
 
 def read_model(
     filepath: StrPath,
-    known: Mapping[str, type[Model]],
-    custom_objects: Mapping[str, Any] | None,
+    find: Callable[[Any, str], tuple[Any, dict[str, Any]]],
     *,
     compile: bool,
-) -> Model:
-    """Return the model in a file, of one of the classes `known`; see `cnet.models.load_model`."""
+) -> Any:
+    """Return the model in a file; see `cnet.models.load_model`.
+
+    `find` returns the class of a described model, and its config.
+    """
     with TensorFile(filepath) as file:
         document = _header(file)
         if "model" not in document:
@@ -135,14 +132,12 @@ def read_model(
         try:
             # The data in the file limits the size of the weights that its description asks for.
             with initializers.override(_bounded_zeros(file, document["weights"])), separate_seeds():
-                cls, config = find_class(document["model"], known, custom_objects, "model")
-                model: Model = make_from_config(cls, config, custom_objects)
-                if (build_config := document["model"].get("build_config")) is not None:
-                    model.build_from_config(build_config)
+                cls, config = find(document["model"], "model")
+                model: ModelProtocol = cls.from_config(config)
+                if not model.built and document["model"].get("build_config") is not None:
+                    model.build_from_config(document["model"]["build_config"])
                 if compile and document.get("compile") is not None:
-                    model._use_setup(
-                        Setup.from_config(model.output_names, document["compile"], custom_objects)
-                    )
+                    model._use_setup(Setup.from_config(model.output_names, document["compile"]))
             weights = weights_by_path(model)
         except MemoryError:
             raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,12 +11,12 @@ from typing import Any
 from .. import _core, losses, metrics, optimizers
 from .._data import Array, FloatArray, as_number
 from .._errors import short_repr
-from .._serialization import as_config, find_class
+from .._registry import get_registered_name
+from .._serialization import as_config, described, find_class, named_object, of_function
 from .._typing import ModelProtocol
 from ..metrics import Metric
 from ..metrics.accuracy import AccuracyByShape
 from ..metrics.metric import MeanMetricWrapper
-from ..optimizers import schedules
 from .engine import Engine, Heads, TapeEngine
 from .sources import Data, Shuffles
 from .step_engine import StepEngine
@@ -37,7 +37,10 @@ _COUNTED_BY_ENGINE: dict[type[Any], type[Metric]] = {
 _OPTIMIZERS = {cls.__name__: cls for cls in optimizers._CLASSES.values()}
 _LOSSES = {cls.__name__: cls for cls in (*losses._CLASSES.values(), losses.LossFunctionWrapper)}
 _METRICS = {cls.__name__: cls for cls in (*metrics._CLASSES.values(), MeanMetricWrapper)}
-_SCHEDULES = {name: getattr(schedules, name) for name in schedules.__all__}
+# What Keras's configuration has besides them: `loss_weights`, and arguments that cnet ignores.
+_OTHERS = frozenset(
+    {"loss_weights", "run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss"}
+)
 # The options of the classes that wrap a function.
 _WRAPPERS: dict[type[Any], tuple[str, ...]] = {
     MeanMetricWrapper: ("name", "dtype"),
@@ -238,7 +241,7 @@ class Setup:
         ]
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments of `compile`, each as its "class_name" and "config".
+        """Return the arguments of `compile` in the form of Keras's `get_compile_config`.
 
         Raises
         ------
@@ -262,13 +265,8 @@ class Setup:
         return config if set(weights) == {1.0} else config | {"loss_weights": weights}
 
     @classmethod
-    def from_config(
-        cls,
-        output_names: Sequence[str],
-        config: Any,
-        custom_objects: Mapping[str, Any] | None = None,
-    ) -> Setup:
-        """Return the setup that `get_config` described.
+    def from_config(cls, output_names: Sequence[str], config: Any) -> Setup:
+        """Return the setup that `get_config`, or Keras's `get_compile_config`, described.
 
         Raises
         ------
@@ -276,33 +274,20 @@ class Setup:
             If the configuration is malformed, or names an unknown class.
         """
         expected = {"optimizer", "loss", "metrics", "weighted_metrics"}
-        if not isinstance(config, Mapping) or set(config) - {"loss_weights"} != expected:
+        if not isinstance(config, Mapping) or not expected <= set(config) <= expected | _OTHERS:
             raise ValueError(f"expected {', '.join(sorted(expected))}, got {short_repr(config)}")
-
-        def loss_of(described: Any) -> Any:
-            if described is None:
-                return None
-            return _of_config(described, _LOSSES, custom_objects, "loss")
-
-        def metrics_of(described: Any) -> Any:
-            return [
-                _of_config(each, _METRICS, custom_objects, "metric")
-                for each in _list_in(described, "metrics")
-            ]
-
-        def several(name: str, of: Callable[[Any], Any]) -> Any:
-            if len(output_names) == 1:
-                return of(config[name])
-            return [of(each) for each in _list_in(config[name], name)]
-
-        return cls.of(
-            output_names,
-            _optimizer_of(config["optimizer"], custom_objects),
-            several("loss", loss_of),
-            config.get("loss_weights"),
-            several("metrics", metrics_of),
-            several("weighted_metrics", metrics_of),
+        identity, options = find_class(config["optimizer"], _OPTIMIZERS, "optimizer")
+        several = (
+            _restored(config[name], known, name)
+            for name, known in (
+                ("loss", _LOSSES),
+                ("metrics", _METRICS),
+                ("weighted_metrics", _METRICS),
+            )
         )
+        loss, *figures = several
+        optimizer = identity.from_config(options)
+        return cls.of(output_names, optimizer, loss, config.get("loss_weights"), *figures)
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"engine": None, "pending_state": self.optimizer_state()}
@@ -478,13 +463,6 @@ class Setup:
         return logs | (dict(sorted(figures.items())) if several else figures)
 
 
-def _list_in(config: Any, name: str) -> list[Any]:
-    """Return a list in a configuration; raise `ValueError` for anything else."""
-    if not isinstance(config, list):
-        raise ValueError(f"{name}: expected a list, got {short_repr(config)}")  # noqa: TRY004 # of a file
-    return config
-
-
 def _metric(identifier: Any, sparse: bool | None) -> Metric:
     return metrics.for_model(identifier, sparse=sparse)
 
@@ -502,45 +480,47 @@ def _serialized(thing: Any) -> Any:
     if isinstance(thing, AccuracyByShape):
         return thing.name  # not resolved yet
     if type(thing) in _WRAPPERS:
-        function = getattr(thing.fn, "__name__", type(thing.fn).__name__)
         options = {name: getattr(thing, name) for name in _WRAPPERS[type(thing)]}
-        config = {"fn": function, **options, **thing.fn_kwargs}
+        config = {"fn": _named(thing.fn), **options, **thing.fn_kwargs}
     else:
         config = thing.get_config()
         if inspect.isfunction(config.get("learning_rate")):
-            config["learning_rate"] = config["learning_rate"].__name__
-    name = type(thing).__name__
-    return {"class_name": name, "config": as_config(config, name)}
+            config["learning_rate"] = _named(config["learning_rate"])
+    return described(thing, as_config(config, type(thing).__name__))
 
 
-def _optimizer_of(config: Any, custom_objects: Mapping[str, Any] | None) -> Any:
-    cls, arguments = find_class(config, _OPTIMIZERS, custom_objects, "optimizer")
-    rate = arguments.get("learning_rate")
-    if isinstance(rate, str):
-        arguments["learning_rate"] = _function(rate, custom_objects, "learning_rate")
-    if isinstance(rate, Mapping):
-        schedule, options = find_class(rate, _SCHEDULES, custom_objects, "learning_rate")
-        arguments["learning_rate"] = schedule.from_config(options)
-    return cls.from_config(arguments)
+def _named(function: Any) -> dict[str, Any]:
+    name = getattr(function, "__name__", type(function).__name__)
+    return of_function(get_registered_name(function) if inspect.isfunction(function) else name)
 
 
-def _of_config(
-    config: Any, known: Mapping[str, Any], custom_objects: Mapping[str, Any] | None, kind: str
-) -> Any:
-    """Return a loss or a metric, which may wrap a function."""
-    if isinstance(config, str):
+def _restored(config: Any, known: Mapping[str, Any], argument: str) -> Any:
+    """Return losses or metrics, which may be names, nested in lists and dicts by the outputs' names."""
+    if config is None or isinstance(config, str):
         return config
-    cls, arguments = find_class(config, known, custom_objects, kind)
+    if isinstance(config, (list, tuple)):
+        return [_restored(each, known, argument) for each in config]
+    if isinstance(config, Mapping) and "class_name" not in config:
+        return {name: _restored(each, known, argument) for name, each in config.items()}
+    if not isinstance(config, Mapping):
+        raise ValueError(  # noqa: TRY004 # of a file
+            f"{argument}: expected names, and dicts with 'class_name' and 'config', got {short_repr(config)}"
+        )
+    if config["class_name"] == "function":
+        return named_object(config)
+    cls, arguments = find_class(config, known, argument)
     if cls in _WRAPPERS:
-        arguments["fn"] = _function(arguments.get("fn"), custom_objects, kind)
+        arguments["fn"] = _function(arguments.get("fn"), argument)
     return cls.from_config(arguments)
 
 
-def _function(name: Any, custom_objects: Mapping[str, Any] | None, kind: str) -> Any:
-    functions = {
-        **(metrics._LOSS_FUNCTIONS if kind == "metric" else {}),
-        **(custom_objects or {}),
-    }
-    if name not in functions:
-        raise ValueError(f"{kind}: the function {short_repr(name)} is not among the custom_objects")
-    return functions[name]
+def _function(config: Any, argument: str) -> Any:
+    """Return the user's function, or, for metrics, a function of `losses`, that a config names."""
+    function = named_object(config)
+    if isinstance(function, str) and argument != "loss":
+        function = metrics._LOSS_FUNCTIONS.get(function, function)
+    if not callable(function):
+        raise ValueError(  # noqa: TRY004 # of a file
+            f"{argument}: the function {short_repr(function)} is not registered or among the custom_objects"
+        )
+    return function
