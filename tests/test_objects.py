@@ -93,7 +93,11 @@ def test_refused(config: Any, message: str) -> None:
         utils.deserialize_keras_object(config)
 
 
-@pytest.mark.parametrize("thing", [lambda x: x, object(), layers.Dense, {"a": object()}], ids=str)
+@pytest.mark.parametrize(
+    "thing",
+    [lambda x: x, object(), layers.Dense, {"a": object()}],
+    ids=lambda thing: type(thing).__name__,
+)
 def test_what_has_no_form(thing: Any) -> None:
     with pytest.raises(TypeError, match=r"serialize_keras_object: .*get_config"):
         utils.serialize_keras_object(thing)

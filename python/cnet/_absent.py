@@ -10,14 +10,14 @@ __all__ = ["absent", "alternatives_of"]
 _KERAS = "Keras and PyTorch have it"
 _SCIKIT_LEARN = "scikit-learn has it"
 _NOT_NEEDED = "cnet finds its classes by name, and saves them, without it"
-_MODELS = "cnet has Sequential models, and graphs of operations in cnet.graph"
+_MODELS = "Input returns symbolic tensors, and cnet.Model makes models of them"
 _BACKEND = "cnet is its own backend"
 _VERBOSE = "fit(verbose=...) controls the output"
 
 # The names that each module lacks, by their alternatives.
 _ALTERNATIVES: dict[str, dict[str, str]] = {
     "cnet": {
-        _MODELS: "Function KerasTensor Model InputSpec Operation",
+        _MODELS: "Function KerasTensor InputSpec Operation",
         "it is in cnet.autodiff": "Variable",
         "it is in cnet.initializers": "Initializer",
         "it is in cnet.layers": "Layer",
@@ -42,10 +42,10 @@ _ALTERNATIVES: dict[str, dict[str, str]] = {
             CenterCrop ContrastLimitedAdaptiveHistogramEqualization Conv1D Conv1DTranspose Conv2D Conv2DTranspose
             Conv3D Conv3DTranspose ConvLSTM1D ConvLSTM2D ConvLSTM3D Convolution1D Convolution1DTranspose
             Convolution2D Convolution2DTranspose Convolution3D Convolution3DTranspose Cropping1D Cropping2D
-            Cropping3D CutMix DepthwiseConv1D DepthwiseConv2D EinsumDense Embedding Equalization FlaxLayer GRU
-            GRUCell GaussianDropout GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D
+            Cropping3D CutMix DepthwiseConv1D DepthwiseConv2D EinsumDense Equalization FlaxLayer GRU
+            GRUCell GaussianDropout GlobalAveragePooling2D GlobalAveragePooling3D
             GlobalAvgPool1D GlobalAvgPool2D GlobalAvgPool3D GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPool3D
-            GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D GroupNormalization GroupQueryAttention
+            GlobalMaxPooling2D GlobalMaxPooling3D GroupNormalization GroupQueryAttention
             JaxLayer LSTM LSTMCell Masking MaxNumBoundingBoxes MaxPool1D MaxPool2D MaxPool3D MaxPooling1D
             MaxPooling2D MaxPooling3D MelSpectrogram MixUp MultiHeadAttention PReLU RMSNormalization RNN
             RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop
@@ -56,9 +56,7 @@ _ALTERNATIVES: dict[str, dict[str, str]] = {
             SpatialDropout1D SpatialDropout2D SpatialDropout3D SpectralNormalization StackedRNNCells TFSMLayer
             TextVectorization TimeDistributed TorchModuleWrapper UpSampling1D UpSampling2D UpSampling3D Wrapper
             ZeroPadding1D ZeroPadding2D ZeroPadding3D""",
-        "cnet's models are sequential; Keras and PyTorch have branches": """
-            Add Average Concatenate Dot Maximum Minimum Multiply Subtract add average concatenate dot maximum
-            minimum multiply subtract Pipeline InputSpec""",
+        "layers.Lambda and cnet.Sequential have what these are for": "InputSpec Pipeline",
         "use layers.Lambda with a function": "Identity Permute RepeatVector UnitNormalization",
         "layers have kernel_regularizer and bias_regularizer": "ActivityRegularization",
     },
@@ -123,7 +121,6 @@ _ALTERNATIVES: dict[str, dict[str, str]] = {
         _SCIKIT_LEARN: "boston_housing california_housing",
         _KERAS: "cifar10 cifar100 imdb reuters",
     },
-    "cnet.models": {_MODELS: "Model"},
     "cnet.random": {
         "use numpy.random.Generator; layers have a seed": """
             SeedGenerator beta binomial categorical dropout gamma randint shuffle"""

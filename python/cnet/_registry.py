@@ -81,9 +81,9 @@ def get_custom_objects() -> dict[str, Any]:
 
     Examples
     --------
-    >>> from cnet import utils
+    >>> from cnet import losses, utils
     >>> utils.get_custom_objects()["swap"] = lambda y_true, y_pred: y_true - y_pred
-    >>> cnet.losses.get("swap").name
+    >>> losses.get("swap").name
     '<lambda>'
     >>> utils.get_custom_objects().clear()
     """

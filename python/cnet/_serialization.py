@@ -193,12 +193,13 @@ def as_config(value: Any, argument: str) -> Any:
 def described(thing: Any, config: Mapping[str, Any]) -> dict[str, Any]:
     """Return an object with its config in Keras's form: its class by name, and what it is built for, if it is."""
     cls = getattr(type(thing), "subclass", type(thing))
-    name, module, registered = cls.__name__, cls.__module__, None
-    if family := re.match(r"cnet\.(optimizers\.schedules|\w+)", module):
+    name, module = cls.__name__, cls.__module__
+    registered: str | None = get_registered_name(cls)
+    family = re.match(r"cnet\.(optimizers\.schedules|\w+)", module)
+    if family and registered == name:
         is_public = name in sys.modules[family[0]].__all__
         module = _KERAS_MODULES.get(name, ("keras." if is_public else "cnet.") + family[1])
-    else:
-        registered = get_registered_name(cls)
+        registered = None
     entry = {"module": module, "class_name": name, "config": config, "registered_name": registered}
     built_for = thing.get_build_config() if hasattr(thing, "get_build_config") else None
     return entry if built_for is None else entry | {"build_config": built_for}

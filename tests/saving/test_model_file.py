@@ -124,7 +124,7 @@ def test_nested_models() -> None:
     """Names in files include all models on the path to the weight."""
 
     class Inner:
-        name, layers = "inner", make_model(first="dense", last="top").layers
+        path, layers = "inner", make_model(first="dense", last="top").layers
 
     class Outer:
         layers = (Inner(), *make_model(first="dense", last="top").layers)
@@ -137,7 +137,7 @@ def test_nested_models() -> None:
 
 def test_two_weights_of_the_same_name() -> None:
     class Inner:
-        name, layers = "a", make_model(first="b").layers
+        path, layers = "a", make_model(first="b").layers
 
     class Outer:
         layers = (Inner(), *make_model(first="a/b").layers)
