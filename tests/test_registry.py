@@ -158,3 +158,8 @@ def test_custom_objects_of_another_type(call: Any) -> None:
 def test_a_class_without_a_config() -> None:
     with pytest.raises(ValueError, match=r"a method get_config\(\)"):
         register()(Iterator)
+
+
+def test_what_has_no_name() -> None:
+    with pytest.raises(TypeError, match="expected a class or a function, got 3"):
+        utils.get_registered_name(3)

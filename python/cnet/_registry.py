@@ -135,14 +135,23 @@ def register_keras_serializable(
 def get_registered_name(obj: Any) -> str:
     """Return the name that a class or function is registered by, else its own.
 
+    Raises
+    ------
+    TypeError
+        If it has no name.
+
     Examples
     --------
     >>> from cnet import layers, utils
     >>> utils.get_registered_name(layers.Dense)
     'Dense'
     """
-    registered = _names.get(obj)
-    return obj.__name__ if registered is None else registered
+    name: Any = _names.get(obj) or getattr(obj, "__name__", None)
+    if not isinstance(name, str):
+        raise TypeError(
+            f"get_registered_name: expected a class or a function, got {short_repr(obj)}"
+        )
+    return name
 
 
 def get_registered_object(

@@ -17,7 +17,8 @@ keras = pytest.importorskip("keras", reason="Keras is not installed")
 
 MODULES = (
     *("activations", "callbacks", "config", "constraints", "initializers", "layers", "losses"),
-    *("metrics", "models", "optimizers", "optimizers.schedules", "regularizers", "utils"),
+    *("metrics", "models", "optimizers", "optimizers.schedules", "regularizers", "saving"),
+    "utils",
 )
 OURS_ALONE = {
     "config.register_threadpoolctl": "cnet has threads of its own",
