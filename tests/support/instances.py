@@ -90,6 +90,7 @@ LAYERS: list[Maker] = [
     partial(layers.ELU),
     partial(layers.ELU, alpha=0.5),
     partial(layers.Flatten),
+    partial(layers.Flatten, data_format="channels_last"),
     partial(layers.GaussianNoise, 0.5),
     partial(layers.GaussianNoise, 0.25, seed=7),
     partial(layers.InputLayer, (4,)),
