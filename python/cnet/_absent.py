@@ -98,7 +98,7 @@ _ALTERNATIVES: dict[str, dict[str, str]] = {
     },
     "cnet.constraints": {_NOT_NEEDED: "deserialize serialize"},
     "cnet.activations": {
-        "use layers.Lambda with operations of cnet.autodiff": """
+        "use layers.Lambda with operations of cnet.ops": """
             celu glu hard_shrink hard_silu hard_swish hard_tanh log_sigmoid soft_shrink sparse_plus
             sparse_sigmoid sparsemax squareplus tanh_shrink threshold""",
         _NOT_NEEDED: "deserialize serialize",
@@ -149,6 +149,47 @@ _ALTERNATIVES: dict[str, dict[str, str]] = {
         "it is in cnet.models": "load_model save_model",
         "models have it as a method": "load_weights save_weights",
         "the files are safetensors, which other programs read": "KerasFileEditor",
+    },
+    "cnet.ops": {
+        _KERAS: """
+            adaptive_average_pool adaptive_max_pool average_pool max_pool conv conv_transpose depthwise_conv
+            separable_conv ctc_decode ctc_loss dot_product_attention depth_to_space space_to_depth fold unfold
+            image extract_sequences fft fft2 ifft2 irfft rfft stft istft sparse_plus sparse_sigmoid sparsemax
+            segment_max segment_min segment_prod""",
+        "numpy.linalg has it, without gradients": """
+            cholesky cholesky_inverse det eig eigh inv linalg logdet lstsq lu_factor matrix_rank pinv qr slogdet
+            solve solve_triangular svd""",
+        "scipy.special has it, without gradients": "erf erfc erfinv i0",
+        "numpy has it, without gradients": """
+            angle append argpartition array_split average bartlett bincount blackman cbrt conj conjugate
+            corrcoef correlate cross cumprod deg2rad rad2deg diagflat diff digitize fmax fmin fmod gcd geomspace
+            hamming hanning heaviside histogram hypot imag isin isneginf isposinf isreal kaiser kron lcm ldexp
+            left_shift right_shift logaddexp2 logspace median meshgrid nanargmax nanargmin nancumprod nancumsum
+            nanmax nanmean nanmedian nanmin nanpercentile nanprod nanquantile nanstd nansum nanvar nextafter
+            nonzero numpy percentile polar ptp quantile real rot90 searchsorted select signbit sinc trapezoid
+            unique unravel_index vander vectorize bitwise_and bitwise_invert bitwise_left_shift bitwise_not
+            bitwise_or bitwise_right_shift bitwise_xor view_as_complex view_as_real""",
+        "use abs": "fabs",
+        "use matmul with one_hot": "segment_sum",
+        "use flip": "fliplr flipud",
+        "use concatenate or stack": "dstack hstack vstack",
+        "use split": "dsplit hsplit vsplit",
+        "use reshape and transpose": "rearrange",
+        "multiply by eye": "diag diagonal trace",
+        "use all and isclose": "allclose",
+        "use clip and cast": "saturate_cast",
+        "use where or one_hot": "scatter scatter_update slice_update",
+        "use top_k or argsort": "in_top_k",
+        "use sum and square": "cdist psnr",
+        "use Python's loops and ifs": """
+            associative_scan fori_loop map scan switch vectorized_map while_loop""",
+        "cnet.layers has it": "batch_normalization layer_normalization",
+        "use mean, square and rsqrt": "rms_normalization",
+        "it is in cnet.autodiff": "custom_gradient",
+        "use nested tapes of cnet.autodiff": "jvp",
+        "use isinstance(x, cnet.autodiff.Tensor)": "is_tensor",
+        "use numpy's copy or view": "copy view",
+        "all are in cnet.ops": "nn",
     },
     "cnet.optimizers.schedules": {_NOT_NEEDED: "deserialize serialize"},
 }

@@ -71,7 +71,9 @@ class Case:
         return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
-def reductions(function: Callable[..., Any], name: str, steepness: float) -> list[Case]:
+def reductions(
+    function: Callable[..., Any], name: str, steepness: float, *, positive: bool = False
+) -> list[Case]:
     """Return the cases of a reduction."""
 
     def case(axis: Any, least_rank: int, **keepdims: bool) -> Case:
@@ -79,13 +81,14 @@ def reductions(function: Callable[..., Any], name: str, steepness: float) -> lis
             (shape,)
             for (shape,) in UNARY
             if len(shape) >= least_rank
-            # An empty array has a sum, but no mean and no maximum.
+            # An empty array has a sum and a product, but no mean, no maximum and no logarithm of 0.
             and (
-                name == "reduce_sum"
+                name in ("reduce_sum", "reduce_prod")
                 or np.take(shape, range(len(shape)) if axis is None else axis).all()
             )
         ]
-        return Case(name, partial(function, axis=axis, **keepdims), shapes, steepness)
+        reduced = partial(function, axis=axis, **keepdims)
+        return Case(name, reduced, shapes, steepness, positive)
 
     return [
         *(case(None, 0, keepdims=keepdims) for keepdims in (False, True)),
@@ -130,6 +133,28 @@ CASES: list[Case] = [
     Case("exp", a.exp, UNARY, math.exp(2)),
     # 24 / x⁵
     Case("log", a.log, UNARY, 24, positive=True),
+    Case("expm1", a.expm1, UNARY, math.exp(2)),
+    Case("exp2", a.exp2, UNARY, 4),
+    Case("log1p", a.log1p, UNARY, 1.1, positive=True),
+    Case("log2", a.log2, UNARY, 24 / math.log(2), positive=True),
+    Case("log10", a.log10, UNARY, 24 / math.log(10), positive=True),
+    Case("logaddexp", a.logaddexp, BINARY, 2 + math.log(2)),
+    # 945 / 32 x^(-11/2)
+    Case("rsqrt", a.rsqrt, UNARY, 945 / 32, positive=True),
+    *(Case(f.__name__, f, UNARY, 1) for f in (a.sin, a.cos)),
+    *(Case(f.__name__, f, UNARY, math.cosh(2)) for f in (a.sinh, a.cosh)),
+    # By mpmath where no formula is obvious, and away from the poles.
+    Case("tan", lambda x: a.tan(x / 2), UNARY, 109),
+    Case("arcsin", lambda x: a.arcsin(x / 4), UNARY, 1),
+    Case("arccos", lambda x: a.arccos(x / 4), UNARY, 2.1),
+    Case("arctan", a.arctan, UNARY, 24),
+    Case("arcsinh", a.arcsinh, UNARY, 9),
+    Case("arccosh", lambda x: a.arccosh(x + 1), UNARY, 5, positive=True),
+    Case("arctanh", lambda x: a.arctanh(x / 4), UNARY, 1),
+    # It is the imaginary part of log(x + iy): 24 / |x + iy|⁵.
+    Case("arctan2", a.arctan2, BINARY, 24 / 2**2.5, positive=True),
+    Case("mod", a.mod, BINARY, 2, positive=True),
+    Case("nan_to_num", a.nan_to_num, UNARY, 2),
     Case("abs", a.abs, UNARY, 2),
     Case("maximum", a.maximum, BINARY, 2),
     Case("minimum", a.minimum, BINARY, 2),
@@ -141,6 +166,16 @@ CASES: list[Case] = [
     Case("tanh", a.tanh, UNARY, 16),
     Case("softplus", a.softplus, UNARY, 3),
     Case("activation", lambda x: a.activation(x, "relu", negative_slope=0.3), UNARY, 2),
+    # Found by evaluating the derivatives with mpmath where no formula is obvious.
+    *(
+        Case("activation", partial(a.activation, name=name, **parameters), UNARY, steepness)
+        for name, parameters, steepness in (
+            *[("relu6", {}, 2), ("elu", {"alpha": 0.5}, 2), ("selu", {}, 2.2)],
+            *[("gelu", {}, 3), ("gelu", {"approximate": True}, 3), ("silu", {}, 2)],
+            *[("mish", {}, 2.3), ("hard_sigmoid", {}, 1), ("softsign", {}, 120)],
+            ("exponential", {}, math.exp(2)),
+        )
+    ),
     *(Case("softmax", partial(a.softmax, axis=axis), ROWS, 24) for axis in (-1, 0)),
     *(Case("log_softmax", partial(a.log_softmax, axis=axis), ROWS, 24) for axis in (-1, 0)),
     *(
@@ -158,6 +193,16 @@ CASES: list[Case] = [
     *reductions(a.reduce_sum, "reduce_sum", 2),
     *reductions(a.reduce_mean, "reduce_mean", 2),
     *reductions(a.reduce_max, "reduce_max", 2),
+    *reductions(a.reduce_min, "reduce_min", 2),
+    Case("reduce_max", lambda x: a.reduce_max(x, -1, initial=0.5), [((4,),), ((2, 3),)], 2),
+    Case("reduce_min", lambda x: a.reduce_min(x, initial=-5.0), [((4,),), ((0,),)], 2),
+    # A product of n factors i/n + 1, at most 2ⁿ n!⁻¹ (2n)!/(n! nⁿ) < (4/e)ⁿ √2: 103 for 12 factors.
+    *reductions(a.reduce_prod, "reduce_prod", 103 * math.sqrt(2), positive=True),
+    Case("reduce_prod", a.reduce_prod, [((3,),), ((2, 3),)], 2**6),
+    # Its derivatives are those of the logistic function or smaller.
+    *reductions(a.reduce_logsumexp, "reduce_logsumexp", 2 + math.log(12)),
+    Case("cumsum", lambda x: a.cumsum(x, 0), [s for s in UNARY if s[0]], 2),
+    Case("cumsum", lambda x: a.cumsum(x, -1, reverse=True), [((5,),), ((2, 3),)], 2),
     Case("reshape", lambda x: a.reshape(x, (-1, 3)), [((3,),), ((2, 3),), ((2, 0, 3),)], 2),
     Case("reshape", lambda x: a.reshape(x, 6), [((6,),), ((2, 1, 3),)], 2),
     Case("reshape", lambda x: a.reshape(x, ()), [((),), ((1, 1),)], 2),
@@ -169,6 +214,56 @@ CASES: list[Case] = [
         lambda *x: a.concatenate(x, axis=-1),
         [((2, 3), (2, 1)), ((1, 2, 1, 3), (1, 2, 1, 0), (1, 2, 1, 2))],
         2,
+    ),
+    Case("broadcast_to", lambda x: a.broadcast_to(x, (2, 3)), [((),), ((3,),), ((2, 1),)], 2),
+    Case("expand_dims", lambda x: a.expand_dims(x, -1), UNARY, 2),
+    Case("expand_dims", lambda x: a.expand_dims(x, (0, 2)), UNARY[3:], 2),
+    Case("squeeze", a.squeeze, UNARY, 2),
+    Case("squeeze", lambda x: a.squeeze(x, (0, -1)), [((1, 3, 1),), ((1, 0, 1),)], 2),
+    Case("swapaxes", lambda x: a.swapaxes(x, 0, -1), [((2, 3),), ((2, 3, 4),), ((0, 2),)], 2),
+    Case("moveaxis", lambda x: a.moveaxis(x, (0, 1), (1, 2)), [((2, 3, 4),)], 2),
+    Case("moveaxis", lambda x: a.moveaxis(x, 0, -1), [((2, 3, 4),), ((2, 0),)], 2),
+    Case("stack", lambda *x: a.stack(x), [((),), ((2, 3), (2, 3)), ((0,), (0,), (0,))], 2),
+    Case("stack", lambda *x: a.stack(x, axis=-1), [((2, 3), (2, 3))], 2),
+    Case("unstack", lambda x: a.unstack(x, 3, axis=-1)[1], [((3,),), ((2, 3),)], 2),
+    *(Case("flip", partial(a.flip, axis=axis), UNARY[4:], 2) for axis in (None, 0, (0, -1))),
+    Case("roll", lambda x: a.roll(x, 2), UNARY, 2),
+    Case("roll", lambda x: a.roll(x, (1, -2), (0, 1)), [((2, 3),), ((3, 2, 1),)], 2),
+    *(Case("tile", partial(a.tile, repeats=n), UNARY, 2) for n in (3, (2, 1), (2, 1, 3))),
+    Case("repeat", lambda x: a.repeat(x, 2), UNARY, 2),
+    Case("repeat", lambda x: a.repeat(x, [2, 0, 3], axis=-1), [((3,),), ((2, 3),)], 2),
+    Case("pad", lambda x: a.pad(x, 2, constant_values=3), UNARY[1:], 2),
+    *(
+        Case("pad", partial(a.pad, pad_width=((1, 2), (0, 1)), mode=mode), [((3, 2),)], 2)
+        for mode in ("constant", "reflect", "symmetric")
+    ),
+    Case(
+        "take_along_axis",
+        lambda x: a.take_along_axis(x, np.array([[1, 0, 1], [0, 0, 0]]), 0),
+        [((2, 3),), ((3, 3),)],
+        2,
+    ),
+    Case("take_along_axis", lambda x: a.take_along_axis(x, [1, 1, 0], None), [((2, 3),)], 2),
+    *(Case("sort", partial(a.sort, axis=axis), UNARY[3:], 2) for axis in (-1, 0, None)),
+    *(Case(f.__name__, f, [((3, 4),), ((2, 3, 2),)], 2) for f in (a.tril, a.triu)),
+    *(
+        Case("einsum", partial(a.einsum, labels), shapes, 2 ** len(shapes[0]), terms=lambda *_: 60)
+        for labels, shapes in (
+            ("ij->ji", [((2, 3),), ((0, 3),)]),
+            ("ij->", [((2, 3),)]),
+            ("ij,jk", [((2, 3), (3, 4)), ((2, 0), (0, 3))]),
+            ("bij,bkj->ikb", [((2, 3, 4), (2, 5, 4))]),
+            ("i,j->ij", [((2,), (3,))]),
+            ("ija,jb->i", [((2, 3, 2), (3, 5))]),
+            ("ij,jk,k->i", [((2, 3), (3, 4), (4,))]),
+        )
+    ),
+    Case(
+        "einsum",
+        lambda *x: a.einsum("...ij,jk->...ik", *x),
+        [((2, 3), (3, 4)), ((5, 2, 3), (3, 4))],
+        4,
+        needs_shapes=True,
     ),
     Case("getitem", lambda x: x[0], [((3,),), ((2, 3),), ((1, 0),)], 2),
     Case("getitem", lambda x: x[..., ::-2, None], [((3,),), ((2, 3),), ((2, 1, 3, 2),)], 2),

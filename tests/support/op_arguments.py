@@ -52,6 +52,7 @@ ELEMENTWISE = [
 ]
 
 SCALARS = {
+    "axis": -1,
     "loss": "huber",
     "delta": 0.75,
     "positive_weight": 0.25,

@@ -59,13 +59,13 @@ def bounds(name: str, arguments: Arguments, dtype: npt.DTypeLike) -> tuple[Any, 
         case "rescaling_backward":
             return (rounding_bound(a["grad"] * a["scale"], 2, dtype),)
         case "softmax":
-            return (softmax_bound(arguments["logits"], dtype),)
+            return (softmax_bound(arguments["x"], dtype),)
         case "softmax_backward":
             grad, p = a.values()
             total = (grad * p).sum(axis=1, keepdims=True)
             return (rounding_bound(p * (grad + total), p.shape[1] + 2, dtype),)
         case "log_softmax":
-            return (log_softmax_bound(arguments["logits"], dtype),)
+            return (log_softmax_bound(arguments["x"], dtype),)
         case "log_softmax_backward":
             grad, log_p = a.values()
             total = grad.sum(axis=1, keepdims=True)

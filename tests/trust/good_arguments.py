@@ -61,8 +61,6 @@ GOOD: dict[str, Callable[[], Any]] = {
     "x": rows,
     "y": classes,
     "w": rows,
-    "inputs": lambda: [rows(), rows()],
-    "axes": lambda: 1,
     "input_dim": lambda: 4,
     "output_dim": lambda: 3,
     "logits": probabilities,
@@ -136,9 +134,44 @@ GOOD: dict[str, Callable[[], Any]] = {
     "num_tokens": lambda: CLASSES,
     "num_bins": lambda: 5,
     "salt": lambda: 3,
+    # Of Keras's operations.
+    **dict.fromkeys(("x1", "x2", "variable"), rows),
+    **dict.fromkeys(("target", "output"), probabilities),
+    **dict.fromkeys(("inputs", "indices"), classes),
+    "condition": lambda: rows() > 0,
+    "xs": lambda: [rows(), rows()],
+    **dict.fromkeys(("x_min", "start", "fill_value", "default_value"), lambda: 0.0),
+    **dict.fromkeys(("x_max", "stop", "threshold"), lambda: 1.0),
+    **dict.fromkeys(("axis", "axis1", "source"), lambda: 0),
+    **dict.fromkeys(("axis2", "destination", "shift", "pad_width"), lambda: 1),
+    **dict.fromkeys(("N", "n", "k", "repeats", "indices_or_sections", "axes"), lambda: 2),
+    "num_classes": lambda: CLASSES,
+    "newshape": lambda: (FEATURES, ROWS),
+    "start_indices": lambda: (1, 1),
+    "key": lambda: 0,
+    "dtype": lambda: "float32",
+    "subscripts": lambda: "ij->ji",
+    "pred": lambda: True,
+    **dict.fromkeys(("true_fn", "false_fn"), lambda: rows),
 }
 #: Exceptions for single calls.
 OWN: dict[str, dict[str, Callable[[], Any]]] = {
+    **{
+        f"layers.{name}": {"inputs": lambda: [rows(), rows()]}
+        for name in (
+            *("add", "average", "concatenate", "dot", "maximum", "minimum", "multiply"),
+            "subtract",
+        )
+    },
+    "layers.Dot": {"axes": lambda: 1},
+    "ops.matmul": {"x2": lambda: np.ones((FEATURES, CLASSES), np.float32)},
+    "ops.dot": {"x2": lambda: np.ones((FEATURES, CLASSES), np.float32)},
+    "ops.moments": {"axes": lambda: [0]},
+    "ops.slice": {"inputs": rows, "shape": lambda: (2, 3)},
+    "ops.sparse_categorical_crossentropy": {"target": classes},
+    "ops.squeeze": {"axis": lambda: None},
+    "ops.stack": {"x": lambda: [rows(), rows()]},
+    "ops.take_along_axis": {"axis": lambda: None},
     "ops.dense_backward": {"grad": probabilities},
     "ops.softmax_backward": {"grad": probabilities},
     "ops.log_softmax_backward": {"grad": probabilities},

@@ -25,7 +25,7 @@ import numpy as np
 import cnet
 
 from .hostile_values import Hostile, UserError, hostile
-from .public_calls import CALLS, Call, write_files
+from .public_calls import CALLS, NUMPY, Call, write_files
 
 MEMORY = 4 << 30
 SECONDS = 5
@@ -51,7 +51,7 @@ def draw(call: Call, rng: Random) -> tuple[dict[str, Any], list[Hostile], str]:
     count = min(1 + (rng.random() < 0.3) + (rng.random() < 0.1), len(call.parameters))
     spoiled: dict[str, Hostile] = {}
     for name in rng.sample(call.parameters, count):
-        spoiled[name] = bad(name, arguments, rng)
+        spoiled[name] = bad(name, arguments, rng, huge=call.name not in NUMPY)
     # A valid argument more, which may not fit the invalid one.
     for name in call.parameters:
         if name not in arguments and name in call.good and rng.random() < 0.1:
@@ -61,14 +61,14 @@ def draw(call: Call, rng: Random) -> tuple[dict[str, Any], list[Hostile], str]:
     return arguments, list(spoiled.values()), f"{call.name}({text})"
 
 
-def bad(name: str, arguments: dict[str, Any], rng: Random) -> Hostile:
+def bad(name: str, arguments: dict[str, Any], rng: Random, *, huge: bool) -> Hostile:
     """Return an invalid value for an argument; for `out` often memory of another argument."""
     arrays = {key: each for key, each in arguments.items() if isinstance(each, np.ndarray)}
     if name == "out" and arrays and rng.random() < 0.5:
         key = rng.choice(list(arrays))
         shifted = arrays[key].reshape(-1)[rng.choice([0, 0, 1, -1]) :]
         return Hostile(f"memory of {key}", rng.choice([arrays[key], shifted, (shifted,) * 3]))
-    return hostile(rng, huge=name not in TIMES)
+    return hostile(rng, huge=huge and name not in TIMES)
 
 
 def state_of(thing: Any) -> Any:

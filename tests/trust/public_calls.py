@@ -33,6 +33,7 @@ from cnet import (
     ops,
     optimizers,
     random,
+    reference,
     regularizers,
     utils,
 )
@@ -93,7 +94,14 @@ MODULES = {
     "utils": utils,
 }
 # For a large class id; for pictures without Graphviz.
-RAISES = {"utils.to_categorical": (MemoryError,), "utils.plot_model": (ImportError,)}
+RAISES: dict[str, tuple[type[Exception], ...]] = {
+    "utils.to_categorical": (MemoryError,),
+    "utils.plot_model": (ImportError,),
+}
+# Calls whose work NumPy does, however long it takes, and which raise what NumPy raises.
+NUMPY = {f"ops.{name}" for name in ops.__all__ if name not in reference.__all__}
+NUMPY |= {"ops.softmax", "ops.log_softmax"}  # of several axes
+RAISES |= dict.fromkeys(NUMPY, (IndexError, OverflowError, MemoryError, RuntimeError))
 # Calls with an effect on the whole process.
 LEFT_OUT = {"config.register_threadpoolctl"}
 

@@ -10,17 +10,19 @@ from ._arrays import FloatArray, floats, into
 __all__ = ["log_softmax", "log_softmax_backward", "softmax", "softmax_backward"]
 
 
-def softmax(logits: npt.ArrayLike, *, out: FloatArray | None = None) -> FloatArray:
-    """Return ``exp(logits) / sum(exp(logits))`` for each row of logits (batch, classes).
+def softmax(
+    x: npt.ArrayLike, axis: int | tuple[int, ...] = -1, *, out: FloatArray | None = None
+) -> FloatArray:
+    """Return ``exp(x) / sum(exp(x))``, the sum along an axis.
 
-    The maximum of the row is subtracted first: it cancels, and no exponential overflows.
+    The maximum is subtracted first: it cancels, and no exponential overflows.
 
     Blanchard, Higham and Higham, "Accurately computing the log-sum-exp and softmax functions",
     IMA Journal of Numerical Analysis 41(4), 2021.
     """
-    (logits,) = floats(logits)
-    exp = np.exp(minus_maximum(logits))
-    return into(out, exp / exp.sum(axis=-1, keepdims=True))
+    (x,) = floats(x)
+    exp = np.exp(minus_maximum(x, axis))
+    return into(out, exp / exp.sum(axis, keepdims=True))
 
 
 def softmax_backward(
@@ -37,14 +39,16 @@ def softmax_backward(
     return into(out, p * (grad - (grad * p).sum(axis=-1, keepdims=True)))
 
 
-def log_softmax(logits: npt.ArrayLike, *, out: FloatArray | None = None) -> FloatArray:
-    """Return ``logits - log(sum(exp(logits)))`` for each row of logits (batch, classes).
+def log_softmax(
+    x: npt.ArrayLike, axis: int | tuple[int, ...] = -1, *, out: FloatArray | None = None
+) -> FloatArray:
+    """Return ``x - log(sum(exp(x)))``, the sum along an axis.
 
-    The maximum of the row is subtracted first, as in `softmax`.
+    The maximum is subtracted first, as in `softmax`.
     """
-    (logits,) = floats(logits)
-    z = minus_maximum(logits)
-    return into(out, z - np.log(np.exp(z).sum(axis=-1, keepdims=True)))
+    (x,) = floats(x)
+    z = minus_maximum(x, axis)
+    return into(out, z - np.log(np.exp(z).sum(axis, keepdims=True)))
 
 
 def log_softmax_backward(
@@ -58,7 +62,7 @@ def log_softmax_backward(
     return into(out, grad - np.exp(log_p) * grad.sum(axis=-1, keepdims=True))
 
 
-def minus_maximum(logits: FloatArray) -> FloatArray:
-    """Subtract the maximum of each row; the initial value is for rows without classes."""
-    maximum: FloatArray = logits.max(axis=-1, keepdims=True, initial=-np.inf)
-    return logits - maximum
+def minus_maximum(x: FloatArray, axis: int | tuple[int, ...] = -1) -> FloatArray:
+    """Subtract the maximum along an axis; the initial value is for rows without classes."""
+    maximum: FloatArray = x.max(axis, keepdims=True, initial=-np.inf)
+    return x - maximum

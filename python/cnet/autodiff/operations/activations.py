@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,10 +11,11 @@ import numpy as np
 from ... import _core
 from ..._data import Array, FloatArray, as_floats, as_ids
 from ..._elementwise import specification
-from .arithmetic import exp
+from .arithmetic import abs, exp, power, sign, square
+from .comparisons import less
 from .operation import Value, operation
 from .reductions import reduce_sum
-from .shapes import unbroadcast, zeros_like
+from .shapes import unbroadcast
 
 __all__ = [
     "activation",
@@ -85,11 +87,11 @@ def _activation(x: Value, function: str, values: dict[str, float]) -> Value:
 
 @operation(
     lambda grad, _, __, x, y, function, values: _activation_backward(grad, x, y, function, values),
-    lambda grad, _, gradient, x, __, function, values: _second_derivative(
-        "x", grad * gradient, x, function, values
+    lambda grad, _, gradient, x, __, function, **___: _second_derivative(
+        "x", grad * gradient, x, function
     ),
-    lambda grad, _, gradient, __, y, function, values: _second_derivative(
-        "y", grad * gradient, y, function, values
+    lambda grad, _, gradient, __, y, function, **___: _second_derivative(
+        "y", grad * gradient, y, function
     ),
 )
 def _activation_backward(
@@ -100,26 +102,40 @@ def _activation_backward(
     )
 
 
+def _gelu_tanh_bend(x: Value) -> Value:
+    """Return the second derivative of x/2 (1 + tanh u), u = c (x + a x³)."""
+    c, a = math.sqrt(2 / math.pi), 0.044715
+    t = tanh(x * (square(x) * (a * c) + c))
+    slope = square(x) * (3 * a * c) + c
+    return (1 - square(t)) * (slope + x * (x * (3 * a * c) - t * square(slope)))
+
+
+def _mish_bend(x: Value) -> Value:
+    """Return the second derivative of x tanh(softplus x)."""
+    t, s = tanh(softplus(x)), sigmoid(x)
+    return (1 - square(t)) * s * (x * (1 - s - t * s * 2) + 2)
+
+
 # Derivatives of the first derivative: by the result y if that is computed from it, else by x.
-_SECOND_DERIVATIVES: dict[str, tuple[str, Callable[[Value, Value], Value]]] = {
-    "relu": ("x", lambda _, x: zeros_like(x)),
-    "sigmoid": ("y", lambda grad, y: grad * (1 - y * 2)),
-    "tanh": ("y", lambda grad, y: grad * y * -2),
-    "softplus": ("x", lambda grad, x: grad * sigmoid(x) * sigmoid(-x)),
+_SECOND_DERIVATIVES: dict[str, tuple[str, Callable[[Value], Value]]] = {
+    "elu": ("y", lambda y: less(y, 0)),
+    "exponential": ("y", lambda _: 1),
+    "gelu": ("x", lambda x: exp(square(x) / -2) * (2 - square(x)) / math.sqrt(2 * math.pi)),
+    "gelu_tanh": ("x", _gelu_tanh_bend),
+    "hard_sigmoid": ("x", lambda _: 0),
+    "mish": ("x", _mish_bend),
+    "relu": ("x", lambda _: 0),
+    "sigmoid": ("y", lambda y: 1 - y * 2),
+    "silu": ("x", lambda x: sigmoid(x) * sigmoid(-x) * (x * (1 - sigmoid(x) * 2) + 2)),
+    "softplus": ("x", lambda x: sigmoid(x) * sigmoid(-x)),
+    "softsign": ("x", lambda x: sign(x) * -2 / power(abs(x) + 1, 3)),
+    "tanh": ("y", lambda y: y * -2),
 }
 
 
-def _second_derivative(
-    by: str, grad: Value, value: Value, function: str, values: dict[str, float]
-) -> Value:
-    if function not in _SECOND_DERIVATIVES or values.keys() - {
-        "negative_slope",
-        "max_value",
-        "threshold",
-    }:
-        raise NotImplementedError(f"{function}: its second derivative is not supported")
+def _second_derivative(by: str, grad: Value, value: Value, function: str) -> Value:
     argument, derivative = _SECOND_DERIVATIVES[function]
-    return derivative(grad, value) if argument == by else None
+    return grad * derivative(value) if argument == by else None
 
 
 @operation(lambda grad, y, _, axis=-1: _softmax_backward(grad, y, axis))

@@ -7,26 +7,22 @@ from __future__ import annotations
 
 import numpy as np
 
+from .comparisons import equal, greater_equal, less_equal
+from .dtypes import both_floating, floating, matched
 from .operation import Value, operation
-from .shapes import unbroadcast, zeros_like
+from .shapes import broadcast_like, unbroadcast, zeros_like
 
 __all__ = [
     "abs",
     "add",
     "clip",
     "divide",
-    "equal",
     "exp",
-    "greater",
-    "greater_equal",
-    "less",
-    "less_equal",
     "log",
     "maximum",
     "minimum",
     "multiply",
     "negative",
-    "not_equal",
     "power",
     "sign",
     "sqrt",
@@ -42,7 +38,7 @@ __all__ = [
 )
 def add(x: Value, y: Value) -> Value:
     """Return x + y."""
-    return np.add(x, y)
+    return np.add(*matched(x, y))
 
 
 @operation(
@@ -51,7 +47,7 @@ def add(x: Value, y: Value) -> Value:
 )
 def subtract(x: Value, y: Value) -> Value:
     """Return x − y."""
-    return np.subtract(x, y)
+    return np.subtract(*matched(x, y))
 
 
 @operation(
@@ -60,7 +56,7 @@ def subtract(x: Value, y: Value) -> Value:
 )
 def multiply(x: Value, y: Value) -> Value:
     """Return x times y, elementwise."""
-    return np.multiply(x, y)
+    return np.multiply(*matched(x, y))
 
 
 @operation(
@@ -69,7 +65,7 @@ def multiply(x: Value, y: Value) -> Value:
 )
 def divide(x: Value, y: Value) -> Value:
     """Return x / y."""
-    return np.true_divide(x, y)
+    return np.true_divide(*both_floating(x, y))
 
 
 @operation(lambda grad, *_: -grad)
@@ -80,7 +76,7 @@ def negative(x: Value) -> Value:
 
 @operation(
     lambda grad, _, x, y: unbroadcast(grad * y * power(x, _minus_one(y)), x),
-    lambda grad, result, x, y: unbroadcast(grad * result * log(where(equal(x, 0), 1, x)), y),
+    lambda grad, result, x, y: unbroadcast(grad * result * _log_of_base(x, result), y),
 )
 def power(x: Value, y: Value) -> Value:
     """Return xʸ.
@@ -88,13 +84,22 @@ def power(x: Value, y: Value) -> Value:
     At x = 0 the gradient of `y` is 0; for y = 0 the gradient of `x` is 0. For negative `x` the gradient
     of `y` is NaN.
     """
-    return np.power(x, y)
+    return np.power(*matched(x, y))
+
+
+def _minus_one(y: Value) -> Value:
+    """Return y − 1, but 0 for y = 0: the derivative of x⁰ is 0 even at x = 0, where x⁻¹ is infinite."""
+    return y - (y != 0) if isinstance(y, (int, float)) else _array_minus_one(y)
 
 
 @operation(lambda grad, *_: grad)
-def _minus_one(y: Value) -> Value:
-    """Return y − 1, but 0 for y = 0: the derivative of x⁰ is 0 even at x = 0, where x⁻¹ is infinite."""
+def _array_minus_one(y: Value) -> Value:
     return np.where(y == 0, y, y - 1) if isinstance(y, np.ndarray) else y - (y != 0)
+
+
+def _log_of_base(x: Value, result: Value) -> Value:
+    """Return the logarithm of x, 0 for x = 0, in the type of the power."""
+    return log(broadcast_like(where(equal(x, 0), 1, x), result))
 
 
 @operation(lambda grad, _, x: grad * x * 2)
@@ -106,19 +111,19 @@ def square(x: Value) -> Value:
 @operation(lambda grad, result, _: grad / result / 2)
 def sqrt(x: Value) -> Value:
     """Return √x; the gradient at 0 is infinite."""
-    return np.sqrt(x)
+    return np.sqrt(floating(x))
 
 
 @operation(lambda grad, result, _: grad * result)
 def exp(x: Value) -> Value:
     """Return eˣ."""
-    return np.exp(x)
+    return np.exp(floating(x))
 
 
 @operation(lambda grad, _, x: grad / x)
 def log(x: Value) -> Value:
     """Return the natural logarithm of x."""
-    return np.log(x)
+    return np.log(floating(x))
 
 
 @operation(lambda grad, _, x: grad * sign(x))
@@ -133,7 +138,7 @@ def abs(x: Value) -> Value:
 )
 def maximum(x: Value, y: Value) -> Value:
     """Return the larger of x and y, NaN if one is; ties share the gradient equally."""
-    return np.maximum(x, y)
+    return np.maximum(*matched(x, y))
 
 
 @operation(
@@ -142,7 +147,7 @@ def maximum(x: Value, y: Value) -> Value:
 )
 def minimum(x: Value, y: Value) -> Value:
     """Return the smaller of x and y, NaN if one is; ties share the gradient equally."""
-    return np.minimum(x, y)
+    return np.minimum(*matched(x, y))
 
 
 @operation(nondifferentiable=2)
@@ -163,7 +168,7 @@ def where(condition: Value, x: Value, y: Value) -> Value:
     If the side that isn't selected was computed with an infinite derivative, its gradient is NaN (0
     times infinity). Replace the inputs of that computation by safe numbers to avoid this.
     """
-    return np.where(condition, x, y)
+    return np.where(condition, *matched(x, y))
 
 
 @operation(
@@ -182,6 +187,8 @@ def clip(x: Value, low: Value, high: Value) -> Value:
     >>> autodiff.clip([-2.0, 0.5, 2.0], 0.0, 1.0)
     array([0. , 0.5, 1. ], dtype=float32)
     """
+    x, low = matched(x, low)
+    x, high = matched(x, high)
     return np.clip(x, low, high)
 
 
@@ -189,39 +196,3 @@ def clip(x: Value, low: Value, high: Value) -> Value:
 def sign(x: Value) -> Value:
     """Return the sign of x: −1, 0 or 1."""
     return np.sign(x)
-
-
-@operation(nondifferentiable=2)
-def equal(x: Value, y: Value) -> Value:
-    """Return whether x = y."""
-    return np.equal(x, y)
-
-
-@operation(nondifferentiable=2)
-def not_equal(x: Value, y: Value) -> Value:
-    """Return whether x ≠ y."""
-    return np.not_equal(x, y)
-
-
-@operation(nondifferentiable=2)
-def less(x: Value, y: Value) -> Value:
-    """Return whether x < y."""
-    return np.less(x, y)
-
-
-@operation(nondifferentiable=2)
-def less_equal(x: Value, y: Value) -> Value:
-    """Return whether x ≤ y."""
-    return np.less_equal(x, y)
-
-
-@operation(nondifferentiable=2)
-def greater(x: Value, y: Value) -> Value:
-    """Return whether x > y."""
-    return np.greater(x, y)
-
-
-@operation(nondifferentiable=2)
-def greater_equal(x: Value, y: Value) -> Value:
-    """Return whether x ≥ y."""
-    return np.greater_equal(x, y)

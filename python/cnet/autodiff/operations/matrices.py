@@ -13,10 +13,11 @@ import numpy as np
 
 from ... import _core
 from ..._data import Array
+from .dtypes import matched
 from .operation import Value, operation
 from .shapes import unbroadcast
 
-__all__ = ["matmul"]
+__all__ = ["matmul", "product"]
 
 
 @operation(
@@ -35,13 +36,13 @@ def matmul(x: Value, y: Value) -> Value:
     >>> autodiff.matmul([[1.0, 2.0]], [[1.0], [10.0]])
     array([[21.]], dtype=float32)
     """
-    left, right = np.asarray(x), np.asarray(y)
+    left, right = map(np.asarray, matched(x, y))
     if left.ndim == 0 or right.ndim == 0:
         raise ValueError("expected at least one dimension of both")
-    product = _product(_row(left), _column(right))
+    result = product(_row(left), _column(right))
     if left.ndim == 1:
-        product = product[..., 0, :]
-    return product[..., 0] if right.ndim == 1 else product
+        result = result[..., 0, :]
+    return result[..., 0] if right.ndim == 1 else result
 
 
 @operation(
@@ -52,7 +53,7 @@ def matmul(x: Value, y: Value) -> Value:
 def _left_gradient(gradient: Value, y: Value, like: Value) -> Value:
     """Return the gradient of x from that of ``x @ y``; `like` is x."""
     gradient = _with_axes_of_vectors(gradient, like, y)
-    result = _product(gradient, _column(y).swapaxes(-1, -2))
+    result = product(gradient, _column(y).swapaxes(-1, -2))
     return unbroadcast(result, _row(like)).reshape(like.shape)
 
 
@@ -64,7 +65,7 @@ def _left_gradient(gradient: Value, y: Value, like: Value) -> Value:
 def _right_gradient(gradient: Value, x: Value, like: Value) -> Value:
     """Return the gradient of y from that of ``x @ y``; `like` is y."""
     gradient = _with_axes_of_vectors(gradient, x, like)
-    result = _product(_row(x).swapaxes(-1, -2), gradient)
+    result = product(_row(x).swapaxes(-1, -2), gradient)
     return unbroadcast(result, _column(like)).reshape(like.shape)
 
 
@@ -83,7 +84,7 @@ def _with_axes_of_vectors(product: Any, x: Array, y: Array) -> Array:
     return np.expand_dims(product, -2) if x.ndim == 1 else product
 
 
-def _product(x: Array, y: Array) -> Array:
+def product(x: Array, y: Array) -> Array:
     """Return the product of matrices or stacks of matrices."""
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
     floats = x.dtype == y.dtype and x.dtype.char in "fd"

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..._data import Array, as_array
+from ..._errors import short_repr
 from ...config import floatx
 
 __all__ = [
@@ -42,10 +43,12 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 # Types that are computed immediately.
 _PLAIN = frozenset({np.ndarray, np.float32, np.float64, np.int64, np.bool_, float, int, bool})
+# Without another input, Python's numbers have no type to take: they become arrays.
+_PLAIN_ALONE = _PLAIN - {float, int, bool}
 
 
 # Errors of NumPy and the core for invalid arguments.
-ARGUMENT_ERRORS = (TypeError, ValueError, IndexError)
+ARGUMENT_ERRORS = (TypeError, ValueError, IndexError, OverflowError)
 
 
 class Operation:
@@ -82,7 +85,8 @@ class Operation:
     def error_with_shapes(self, error: Exception, inputs: Sequence[Any]) -> Exception:
         """Return an error of `forward` with the name of the operation and the shapes added."""
         text = str(error).removeprefix(f"{self.name}: ")
-        kind = next(k for k in ARGUMENT_ERRORS if isinstance(error, k))
+        kinds = (TypeError, ValueError, IndexError)
+        kind = next((k for k in kinds if isinstance(error, k)), ValueError)  # for too large numbers
         shapes = " and ".join(str(np.shape(x)) for x in inputs)
         return kind(f"{self.name}: {text}; given shapes {shapes}")
 
@@ -132,6 +136,7 @@ def operation(
     several = each is not None or nondifferentiable == 0
     inputs = None if several else len(vjps)
     least = 0 if several else len(vjps)
+    plain = _PLAIN if inputs is not None and inputs > 1 else _PLAIN_ALONE
 
     def decorate(forward: Function) -> Function:
         made = Operation(
@@ -145,7 +150,7 @@ def operation(
             if len(arguments) < least:
                 arguments, parameters = made.bind(arguments, parameters)
             for value in arguments if len(arguments) == inputs else arguments[:inputs]:
-                if type(value) not in _PLAIN:
+                if type(value) not in plain:
                     return _dispatch(made, *made.bind(arguments, parameters))
             try:
                 return forward(*arguments, **parameters)
@@ -161,8 +166,9 @@ def operation(
 def _dispatch(made: Operation, inputs: Sequence[Any], parameters: dict[str, Any]) -> Any:
     """Call the `__apply__` of the inputs' class, or compute the operation."""
     values, chosen = [], None
+    plain = _PLAIN if len(inputs) > 1 else _PLAIN_ALONE
     for value in inputs:
-        if type(value) not in _PLAIN:
+        if type(value) not in plain:
             apply = getattr(type(value), "__apply__", None)
             if apply is None:
                 tensor = getattr(value, "__tensor__", None)
@@ -197,7 +203,7 @@ def number_type(call: str, dtype: npt.DTypeLike) -> np.dtype[Any]:
     """Return a dtype; raise `TypeError` unless it is numeric, with at most 64 bits."""
     found = np.dtype(dtype)
     if found.kind not in "biuf" or found.itemsize > 8:
-        raise TypeError(f"{call}: dtype: expected a numeric type, got {dtype!r}")
+        raise TypeError(f"{call}: dtype: expected a numeric type, got {short_repr(dtype)}")
     return found
 
 

@@ -13,16 +13,27 @@ import numpy as np
 import numpy.typing as npt
 
 from ..._data import Array
+from .dtypes import all_matched
 from .operation import Value, number_type, operation
 
 __all__ = [
     "broadcast_like",
+    "broadcast_to",
     "cast",
     "concatenate",
+    "expand_dims",
+    "full_like",
     "gather",
     "getitem",
+    "known_shape",
+    "moveaxis",
     "reshape",
+    "scatter_gather",
+    "shape_of",
+    "squeeze",
+    "stack",
     "stop_gradient",
+    "swapaxes",
     "transpose",
     "unbroadcast",
     "zeros_like",
@@ -46,10 +57,23 @@ def broadcast_like(x: Value, like: Value) -> Value:
     return _typed(np.broadcast_to(x, np.shape(like)), like)
 
 
+@operation(lambda grad, _, x, **__: unbroadcast(grad, x))
+def broadcast_to(x: Value, shape: int | Sequence[int]) -> Value:
+    """Return `x` repeated to a shape, by NumPy's broadcasting."""
+    return np.broadcast_to(x, shape)
+
+
 @operation(nondifferentiable=1)
-def zeros_like(x: Value) -> Value:
-    """Return zeros of the same shape and dtype."""
-    return np.zeros_like(x)
+def zeros_like(x: Value, dtype: npt.DTypeLike | None = None) -> Value:
+    """Return zeros of the same shape, and of the same dtype unless another is given."""
+    return np.zeros_like(x, None if dtype is None else number_type("zeros_like", dtype))
+
+
+@operation(nondifferentiable=1)
+def full_like(x: Value, fill_value: float, dtype: npt.DTypeLike | None = None) -> Value:
+    """Return an array of one number, of the shape of `x`, and of its dtype unless another is given."""
+    kind = None if dtype is None else number_type("full_like", dtype)
+    return np.full_like(x, fill_value, kind)
 
 
 @operation(lambda grad, _, x, **__: _reshape_like(grad, x))
@@ -77,6 +101,30 @@ def transpose(x: Value, axes: Sequence[int] | None = None) -> Value:
     return np.transpose(x, axes)
 
 
+@operation(lambda grad, _, __, axis1, axis2: swapaxes(grad, axis1, axis2))
+def swapaxes(x: Value, axis1: int, axis2: int) -> Value:
+    """Return `x` with two axes interchanged."""
+    return np.swapaxes(x, axis1, axis2)
+
+
+@operation(lambda grad, _, __, source, destination: moveaxis(grad, destination, source))
+def moveaxis(x: Value, source: int | Sequence[int], destination: int | Sequence[int]) -> Value:
+    """Return `x` with axes moved to other positions; the others stay in their order."""
+    return np.moveaxis(x, source, destination)
+
+
+@operation(lambda grad, _, x, **__: _reshape_like(grad, x))
+def expand_dims(x: Value, axis: int | Sequence[int]) -> Value:
+    """Return `x` with new axes of size 1 at positions of the result."""
+    return np.expand_dims(x, axis)
+
+
+@operation(lambda grad, _, x, **__: _reshape_like(grad, x))
+def squeeze(x: Value, axis: int | Sequence[int] | None = None) -> Value:
+    """Return `x` without axes of size 1, by default without all of them."""
+    return np.squeeze(x, axis)
+
+
 def _inverse(axes: Sequence[int] | None) -> Sequence[int] | None:
     return None if axes is None else np.argsort([axis % len(axes) for axis in axes]).tolist()
 
@@ -95,7 +143,7 @@ def _scatter_getitem(x: Value, like: Value, key: Any) -> Value:
     return result
 
 
-@operation(lambda grad, _, x, indices, axis=0: _scatter_gather(grad, indices, x, axis), None)
+@operation(lambda grad, _, x, indices, axis=0: scatter_gather(grad, indices, x, axis), None)
 def gather(x: Value, indices: Value, axis: int = 0) -> Value:
     """Return the elements at integer `indices` along an axis of `x`.
 
@@ -109,7 +157,7 @@ def gather(x: Value, indices: Value, axis: int = 0) -> Value:
 
 
 @operation(lambda grad, _, __, indices, ___, axis: gather(grad, indices, axis), None, None)
-def _scatter_gather(x: Value, indices: Value, like: Value, axis: int) -> Value:
+def scatter_gather(x: Value, indices: Value, like: Value, axis: int) -> Value:
     """Return zeros of the shape of `like` with `x` added at `indices` along an axis."""
     result = np.zeros(np.shape(like), x.dtype)
     key: Any = (slice(None),) * (axis % result.ndim) + (np.asarray(indices),)
@@ -131,13 +179,28 @@ def concatenate(values: Sequence[Value], axis: int = 0) -> Value:
     return _concatenate(*values, axis=axis)
 
 
+def stack(values: Sequence[Value], axis: int = 0) -> Value:
+    """Return arrays of one shape joined along a new axis.
+
+    Examples
+    --------
+    >>> from cnet import autodiff
+    >>> autodiff.stack([[1.0, 2.0], [3.0, 4.0]], axis=1)
+    array([[1., 3.],
+           [2., 4.]], dtype=float32)
+    """
+    if not isinstance(values, (list, tuple)):
+        raise TypeError(f"stack: values: expected a list, got {type(values).__name__}")
+    return _concatenate(*(expand_dims(value, axis) for value in values), axis=axis)
+
+
 @operation(
     each=lambda index, grad, _, *values, axis: unbroadcast(
         _section(grad, _sizes(*values, axis=axis), index, axis), values[index]
     )
 )
 def _concatenate(*values: Value, axis: int) -> Value:
-    return np.concatenate(values, axis=axis)
+    return np.concatenate(all_matched(values), axis=axis)
 
 
 @operation(nondifferentiable=0)
@@ -197,6 +260,22 @@ def stop_gradient(x: Value) -> Value:
     Tensor(3., dtype=float32)
     """
     return x
+
+
+def shape_of(x: Any) -> tuple[int, ...] | None:
+    """Return the shape of an array, list or tensor, None for a node without one."""
+    shape = getattr(getattr(x, "value", x), "shape", None)
+    if shape is not None:
+        return tuple(shape)
+    return None if hasattr(type(x), "__apply__") else np.shape(x)
+
+
+def known_shape(call: str, x: Any) -> tuple[int, ...]:
+    """Return the shape of an array, list or tensor; raise `TypeError` for a node without one."""
+    shape = shape_of(x)
+    if shape is None:
+        raise TypeError(f"{call}: the shape of a node is unknown before a Session runs it")
+    return shape
 
 
 def _typed(x: Any, like: Any) -> Array:
