@@ -44,7 +44,7 @@ _ALTERNATIVES: dict[str, dict[str, str]] = {
             Convolution2D Convolution2DTranspose Convolution3D Convolution3DTranspose Cropping1D Cropping2D
             Cropping3D CutMix DepthwiseConv1D DepthwiseConv2D EinsumDense Equalization FlaxLayer GRU
             GRUCell GaussianDropout GlobalAveragePooling2D GlobalAveragePooling3D
-            GlobalAvgPool1D GlobalAvgPool2D GlobalAvgPool3D GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPool3D
+            GlobalAvgPool2D GlobalAvgPool3D GlobalMaxPool2D GlobalMaxPool3D
             GlobalMaxPooling2D GlobalMaxPooling3D GroupNormalization GroupQueryAttention
             JaxLayer LSTM LSTMCell Masking MaxNumBoundingBoxes MaxPool1D MaxPool2D MaxPool3D MaxPooling1D
             MaxPooling2D MaxPooling3D MelSpectrogram MixUp MultiHeadAttention PReLU RMSNormalization RNN
@@ -56,7 +56,10 @@ _ALTERNATIVES: dict[str, dict[str, str]] = {
             SpatialDropout1D SpatialDropout2D SpatialDropout3D SpectralNormalization StackedRNNCells TFSMLayer
             TextVectorization TimeDistributed TorchModuleWrapper UpSampling1D UpSampling2D UpSampling3D Wrapper
             ZeroPadding1D ZeroPadding2D ZeroPadding3D""",
-        "layers.Lambda and cnet.Sequential have what these are for": "InputSpec Pipeline",
+        "use GlobalAveragePooling1D": "GlobalAvgPool1D",
+        "use GlobalMaxPooling1D": "GlobalMaxPool1D",
+        "use Sequential": "Pipeline",
+        "layers check their inputs": "InputSpec",
         "use layers.Lambda with a function": "Identity Permute RepeatVector UnitNormalization",
         "layers have kernel_regularizer and bias_regularizer": "ActivityRegularization",
     },
@@ -104,7 +107,7 @@ _ALTERNATIVES: dict[str, dict[str, str]] = {
         _NOT_NEEDED: "deserialize serialize",
     },
     "cnet.utils": {
-        "divide by numpy.linalg.norm": "normalize",
+        "use cnet.ops.normalize": "normalize",
         _SCIKIT_LEARN: "split_dataset FeatureSpace",
         _KERAS: """
             array_to_img audio_dataset_from_directory bounding_boxes image_dataset_from_directory img_to_array
