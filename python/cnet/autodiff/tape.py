@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from .._float_errors import ignore_float_errors, restore_float_errors
 from .._tapes import running
 from .nested import leaves_of, map_leaves, pairs_of
 from .operations.operation import Record, as_value, backpropagate
@@ -156,7 +157,11 @@ class GradientTape:
         nested = bool(running.tapes)
         if nested:
             seeds = {key: Tensor(seed) for key, seed in seeds.items()}
-        gradients = backpropagate(records, seeds, watched, None if nested else Tensor)
+        before = ignore_float_errors()
+        try:
+            gradients = backpropagate(records, seeds, watched, None if nested else Tensor)
+        finally:
+            restore_float_errors(before)
         if not self.persistent:
             self._used, self.watched, self.records = True, {}, []
 

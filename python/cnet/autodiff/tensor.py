@@ -11,7 +11,7 @@ import numpy.typing as npt
 from .._data import Array
 from .._tapes import running
 from . import operations, recording
-from .operations.operation import ARGUMENT_ERRORS, Operation, as_value
+from .operations.operation import Operation, as_value
 from .operators import Operators
 
 __all__ = ["Tensor", "Variable", "constant"]
@@ -132,10 +132,7 @@ class Tensor(_Numbers):
     def __apply__(operation: Operation, inputs: list[Any], parameters: dict[str, Any]) -> Any:
         """Compute an operation, and record it on the tapes that watch an input."""
         values = [x.value if type(x) is Tensor else x for x in inputs]
-        try:
-            value = operation.forward(*values, **parameters)
-        except ARGUMENT_ERRORS as error:
-            raise operation.error_with_shapes(error, values) from None
+        value = operation.compute(*values, **parameters)
         if operation.nondifferentiable:
             return value
         result = Tensor(value)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from .._float_errors import ignore_float_errors, restore_float_errors
 from ..autodiff.nested import map_leaves
 from ..autodiff.operations.operation import ARGUMENT_ERRORS, as_value
 from .node import Node, Placeholder, nodes_of
@@ -54,19 +55,12 @@ class Session:
         """
         nodes = nodes_of("Session.run: fetches", fetches)
         values = _checked({} if feed_dict is None else feed_dict)
-        for node in in_order(nodes, values):
-            inputs = [values[each] for each in node.input_nodes]
-            try:
-                values[node] = node.compute(*inputs)
-            except ARGUMENT_ERRORS as error:
-                if not inputs:
-                    raise
-                kind = TypeError if isinstance(error, TypeError) else ValueError
-                given = ", ".join(
-                    f"{each.name} of shape {np.shape(value)}"
-                    for each, value in zip(node.input_nodes, inputs, strict=True)
-                )
-                raise kind(f"{node.name}: {error}; its inputs: {given}") from error
+        before = ignore_float_errors()
+        try:
+            for node in in_order(nodes, values):
+                values[node] = _value_of(node, [values[each] for each in node.input_nodes])
+        finally:
+            restore_float_errors(before)
         return map_leaves(values.__getitem__, fetches)
 
     def __enter__(self) -> Self:
@@ -74,6 +68,20 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         pass
+
+
+def _value_of(node: Node, inputs: list[Any]) -> Any:
+    try:
+        return node.compute(*inputs)
+    except ARGUMENT_ERRORS as error:
+        if not inputs:
+            raise
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        given = ", ".join(
+            f"{each.name} of shape {np.shape(value)}"
+            for each, value in zip(node.input_nodes, inputs, strict=True)
+        )
+        raise kind(f"{node.name}: {error}; its inputs: {given}") from error
 
 
 def in_order(targets: Iterable[Node], known: Container[Node] = ()) -> list[Node]:

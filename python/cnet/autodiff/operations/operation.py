@@ -15,6 +15,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import count
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -23,9 +24,11 @@ import numpy.typing as npt
 
 from ..._data import Array, as_array
 from ..._errors import short_repr
+from ..._float_errors import IGNORED, float_errors, ignore_float_errors, restore_float_errors
 from ...config import floatx
 
 __all__ = [
+    "OPERATIONS",
     "Operation",
     "Record",
     "Value",
@@ -41,14 +44,21 @@ Value: TypeAlias = Any
 Gradient: TypeAlias = Callable[..., Any]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-# Types that are computed immediately.
-_PLAIN = frozenset({np.ndarray, np.float32, np.float64, np.int64, np.bool_, float, int, bool})
+# Types of numbers that are computed immediately.
+_PLAIN = frozenset({np.float32, np.float64, np.int64, np.bool_, float, int, bool})
 # Without another input, Python's numbers have no type to take: they become arrays.
 _PLAIN_ALONE = _PLAIN - {float, int, bool}
 
 
-# Errors of NumPy and the core for invalid arguments.
-ARGUMENT_ERRORS = (TypeError, ValueError, IndexError, OverflowError)
+# Arrays of these types are computed as they are; others are converted, or are no numbers.
+_NUMERIC = frozenset(map(np.dtype, "?bBhHiIlLqQefd"))
+
+# What NumPy and the core raise for invalid arguments.
+ARGUMENT_ERRORS = (TypeError, ValueError, IndexError, OverflowError, RecursionError)
+
+
+# All operations by their names, such as those that the layers of a saved model have.
+OPERATIONS: dict[str, Callable[..., Any]] = {}
 
 
 class Operation:
@@ -65,7 +75,7 @@ class Operation:
         Whether the result never has a gradient, such as a mask or an index.
     """
 
-    __slots__ = ("forward", "name", "names", "nondifferentiable", "vjps")
+    __slots__ = ("count", "forward", "name", "names", "nondifferentiable", "vjps")
     joint_vjp: None = None
 
     def __init__(
@@ -78,25 +88,36 @@ class Operation:
         self.name = forward.__name__.strip("_")
         self.forward = forward
         self.vjps = vjps
+        self.count = None if isinstance(vjps, VariadicVJPs) else len(tuple(vjps))
         self.nondifferentiable = nondifferentiable
         code = forward.__code__
         self.names = code.co_varnames[: code.co_argcount]
 
-    def error_with_shapes(self, error: Exception, inputs: Sequence[Any]) -> Exception:
+    def compute(self, *inputs: Any, **parameters: Any) -> Any:
+        """Return the result for arrays, without floating-point warnings; errors are of arguments."""
+        before = ignore_float_errors()
+        try:
+            return self.forward(*inputs, **parameters)
+        except ARGUMENT_ERRORS as error:
+            raise self.argument_error(error, inputs) from None
+        finally:
+            restore_float_errors(before)
+
+    def argument_error(self, error: Exception, inputs: Sequence[Any]) -> Exception:
         """Return an error of `forward` with the name of the operation and the shapes added."""
         text = str(error).removeprefix(f"{self.name}: ")
+        shapes = " and ".join(str(np.shape(x)) for x in inputs[: self.count])
         kinds = (TypeError, ValueError, IndexError)
         kind = next((k for k in kinds if isinstance(error, k)), ValueError)  # for too large numbers
-        shapes = " and ".join(str(np.shape(x)) for x in inputs)
         return kind(f"{self.name}: {text}; given shapes {shapes}")
 
     def bind(
         self, arguments: tuple[Any, ...], parameters: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Split arguments into inputs and parameters; raise `TypeError` as for any call."""
-        if isinstance(self.vjps, VariadicVJPs):
+        inputs = self.count
+        if inputs is None:
             return arguments, parameters
-        inputs = len(self.vjps)  # type: ignore[arg-type] # all but VariadicVJPs are tuples
         if len(arguments) == inputs:
             return arguments, parameters
         if len(arguments) < inputs or len(arguments) > len(self.names):
@@ -134,9 +155,6 @@ def operation(
     if nondifferentiable is not None:
         vjps = (None,) * nondifferentiable
     several = each is not None or nondifferentiable == 0
-    inputs = None if several else len(vjps)
-    least = 0 if several else len(vjps)
-    plain = _PLAIN if inputs is not None and inputs > 1 else _PLAIN_ALONE
 
     def decorate(forward: Function) -> Function:
         made = Operation(
@@ -144,20 +162,26 @@ def operation(
             VariadicVJPs(each) if several else vjps,
             nondifferentiable=nondifferentiable is not None,
         )
+        inputs, least = made.count, made.count or 0
+        plain = _PLAIN if least > 1 else _PLAIN_ALONE
 
         @functools.wraps(forward)
         def call(*arguments: Any, **parameters: Any) -> Any:
             if len(arguments) < least:
                 arguments, parameters = made.bind(arguments, parameters)
             for value in arguments if len(arguments) == inputs else arguments[:inputs]:
-                if type(value) not in plain:
+                kind = type(value)
+                if value.dtype not in _NUMERIC if kind is np.ndarray else kind not in plain:
                     return _dispatch(made, *made.bind(arguments, parameters))
+            if float_errors() is not IGNORED:
+                return made.compute(*arguments, **parameters)
             try:
                 return forward(*arguments, **parameters)
             except ARGUMENT_ERRORS as error:
-                raise made.error_with_shapes(error, arguments[:inputs]) from None
+                raise made.argument_error(error, arguments) from None
 
         call.operation = made  # type: ignore[attr-defined] # read by networks and tests
+        OPERATIONS[made.name] = call
         return call  # type: ignore[return-value] # same signature
 
     return decorate
@@ -168,7 +192,8 @@ def _dispatch(made: Operation, inputs: Sequence[Any], parameters: dict[str, Any]
     values, chosen = [], None
     plain = _PLAIN if len(inputs) > 1 else _PLAIN_ALONE
     for value in inputs:
-        if type(value) not in plain:
+        kind = type(value)
+        if value.dtype not in _NUMERIC if kind is np.ndarray else kind not in plain:
             apply = getattr(type(value), "__apply__", None)
             if apply is None:
                 tensor = getattr(value, "__tensor__", None)
@@ -184,25 +209,31 @@ def _dispatch(made: Operation, inputs: Sequence[Any], parameters: dict[str, Any]
         values.append(value)
     if chosen is not None:
         return chosen(made, values, parameters)
-    try:
-        return made.forward(*values, **parameters)
-    except ARGUMENT_ERRORS as error:
-        raise made.error_with_shapes(error, values) from None
+    return made.compute(*values, **parameters)
 
 
 def as_value(value: Any, argument: str, dtype: npt.DTypeLike | None = None) -> Array:
     """Return numbers as an array; float32 and float64 keep their type, other floats become `floatx()`."""
     array = as_array(value, argument)
-    if dtype is not None:
-        return array.astype(number_type(argument, dtype), copy=False)
-    typed = hasattr(value, "dtype") and array.dtype in (np.float32, np.float64)
-    return array.astype(floatx(), copy=False) if array.dtype.kind == "f" and not typed else array
+    if dtype is None:
+        typed = hasattr(value, "dtype") and array.dtype in (np.float32, np.float64)
+        kind = array.dtype if typed or array.dtype.kind != "f" else floatx()
+    else:
+        kind = number_type(argument, dtype)
+    with np.errstate(all="ignore"):
+        return array.astype(kind, copy=False)
 
 
-def number_type(call: str, dtype: npt.DTypeLike) -> np.dtype[Any]:
+def number_type(call: str, dtype: Any) -> np.dtype[Any]:
     """Return a dtype; raise `TypeError` unless it is numeric, with at most 64 bits."""
-    found = np.dtype(dtype)
-    if found.kind not in "biuf" or found.itemsize > 8:
+    found: np.dtype[Any] | None = None
+    # NumPy also takes fields, and warns of "a" for bytes.
+    if isinstance(dtype, (type, np.dtype)) or (
+        isinstance(dtype, str) and dtype.isalnum() and dtype[0] != "a"
+    ):
+        with suppress(TypeError, ValueError):
+            found = np.dtype(dtype).newbyteorder("=")
+    if found is None or found.kind not in "biuf" or found.itemsize > 8:
         raise TypeError(f"{call}: dtype: expected a numeric type, got {short_repr(dtype)}")
     return found
 

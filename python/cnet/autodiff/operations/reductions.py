@@ -26,7 +26,7 @@ __all__ = [
     "reduce_sum",
 ]
 
-Axis: TypeAlias = "int | tuple[int, ...] | None"
+Axis: TypeAlias = Any  # an integer, a tuple of them, or None
 
 
 @operation(
@@ -56,7 +56,10 @@ def reduce_sum(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
 )
 def reduce_mean(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
     """Return the mean along axes, by default of all; see `reduce_sum`."""
-    return np.mean(floating(x), axis=axis, keepdims=keepdims)
+    x = floating(x)
+    if x.size == 0:  # where NumPy warns
+        return np.sum(x, axis=axis, keepdims=keepdims) + math.nan
+    return np.mean(x, axis=axis, keepdims=keepdims)
 
 
 @operation(
@@ -116,8 +119,7 @@ def reduce_logsumexp(x: Value, axis: Axis = None, keepdims: bool = False) -> Val
     x = floating(x)
     most = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     most = np.where(np.isfinite(most), most, most.dtype.type(0))
-    with np.errstate(divide="ignore"):  # −inf for zeros only
-        result = np.log(np.sum(np.exp(x - most), axis=axis, keepdims=True)) + most
+    result = np.log(np.sum(np.exp(x - most), axis=axis, keepdims=True)) + most
     return result if keepdims else np.squeeze(result, axis)
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ..._data import Array
 from ...config import floatx
 from .operation import Value, number_type, operation
-from .shapes import gather, reshape, scatter_gather
+from .shapes import gather, positions, reshape, scatter_gather
 
 __all__ = [
     "argsort",
@@ -132,7 +132,7 @@ def _unpad(x: Value, like: Value, pad_width: Any, mode: str) -> Value:
     None,
 )
 def _take_along_axis(x: Value, indices: Value, axis: int) -> Value:
-    return np.take_along_axis(np.asarray(x), np.asarray(indices), axis)
+    return np.take_along_axis(np.asarray(x), positions(indices), axis)
 
 
 @operation(
@@ -142,7 +142,7 @@ def _scatter_along_axis(x: Value, indices: Value, like: Value, axis: int) -> Val
     """Return zeros of the shape of `like` with `x` added at the indices of `_take_along_axis`."""
     result = np.zeros(like.shape, x.dtype)
     sources = np.arange(result.size).reshape(result.shape)
-    np.add.at(result.reshape(-1), np.take_along_axis(sources, np.asarray(indices), axis), x)
+    np.add.at(result.reshape(-1), np.take_along_axis(sources, positions(indices), axis), x)
     return result
 
 

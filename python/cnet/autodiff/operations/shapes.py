@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..._data import Array
+from ..._data import Array, as_ids
 from .dtypes import all_matched
-from .operation import Value, number_type, operation
+from .operation import Value, as_value, number_type, operation
 
 __all__ = [
     "broadcast_like",
@@ -27,6 +27,7 @@ __all__ = [
     "getitem",
     "known_shape",
     "moveaxis",
+    "positions",
     "reshape",
     "scatter_gather",
     "shape_of",
@@ -73,7 +74,7 @@ def zeros_like(x: Value, dtype: npt.DTypeLike | None = None) -> Value:
 def full_like(x: Value, fill_value: float, dtype: npt.DTypeLike | None = None) -> Value:
     """Return an array of one number, of the shape of `x`, and of its dtype unless another is given."""
     kind = None if dtype is None else number_type("full_like", dtype)
-    return np.full_like(x, fill_value, kind)
+    return np.full_like(x, as_value(fill_value, "full_like: fill_value"), kind)
 
 
 @operation(lambda grad, _, x, **__: _reshape_like(grad, x))
@@ -153,16 +154,21 @@ def gather(x: Value, indices: Value, axis: int = 0) -> Value:
     >>> autodiff.gather([10.0, 20.0, 30.0], [2, 0])
     array([30., 10.], dtype=float32)
     """
-    return np.take(x, indices, axis=axis)
+    return np.take(x, positions(indices), axis=axis)
 
 
 @operation(lambda grad, _, __, indices, ___, axis: gather(grad, indices, axis), None, None)
 def scatter_gather(x: Value, indices: Value, like: Value, axis: int) -> Value:
     """Return zeros of the shape of `like` with `x` added at `indices` along an axis."""
     result = np.zeros(np.shape(like), x.dtype)
-    key: Any = (slice(None),) * (axis % result.ndim) + (np.asarray(indices),)
+    key: Any = (slice(None),) * (axis % result.ndim) + (positions(indices),)
     np.add.at(result, key, x)
     return result
+
+
+def positions(indices: Any) -> Array:
+    """Return indices as integers; floats, as which models have them, must be whole numbers."""
+    return as_ids(np.asarray(indices), "indices")
 
 
 def concatenate(values: Sequence[Value], axis: int = 0) -> Value:
