@@ -22,9 +22,7 @@ from ..autodiff.operations import (
     log1p,
     log2,
     log10,
-    nan_to_num,
     negative,
-    round,
     rsqrt,
     sign,
     sin,
@@ -35,6 +33,7 @@ from ..autodiff.operations import (
     trunc,
 )
 from ..autodiff.operations.operation import Value
+from ._arguments import checked
 
 __all__ = [
     "abs",
@@ -85,6 +84,9 @@ __all__ = [
     "where",
 ]
 
+nan_to_num = checked(operations.nan_to_num)
+round = checked(operations.round)
+
 
 def add(x1: Value, x2: Value) -> Value:
     """Return x1 + x2.
@@ -114,11 +116,13 @@ def divide(x1: Value, x2: Value) -> Value:
     return operations.divide(x1, x2)
 
 
+@checked
 def true_divide(x1: Value, x2: Value) -> Value:
     """Return x1 / x2; the same as `divide`."""
     return operations.divide(x1, x2)
 
 
+@checked
 def divide_no_nan(x1: Value, x2: Value) -> Value:
     """Return x1 / x2, and 0 where x2 is 0.
 
@@ -179,11 +183,13 @@ def arctan2(x1: Value, x2: Value) -> Value:
     return operations.arctan2(x1, x2)
 
 
+@checked
 def absolute(x: Value) -> Value:
     """Return |x|; the same as `abs`."""
     return operations.abs(x)
 
 
+@checked
 def reciprocal(x: Value) -> Value:
     """Return 1 / x."""
     return operations.divide(1, x)

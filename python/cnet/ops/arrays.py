@@ -5,6 +5,7 @@ Where a docstring doesn't describe it, `dtype` is that of the result, by default
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -13,10 +14,10 @@ import numpy.typing as npt
 
 from .._data import Array
 from ..autodiff import operations
-from ..autodiff.operations import cast, full_like, zeros_like
 from ..autodiff.operations.operation import Value, as_value, number_type
 from ..autodiff.operations.shapes import known_shape
 from ..config import floatx
+from ._arguments import checked, real
 
 __all__ = [
     "arange",
@@ -44,6 +45,10 @@ __all__ = [
     "zeros_like",
 ]
 
+cast = checked(operations.cast)
+full_like = checked(operations.full_like)
+zeros_like = checked(operations.zeros_like)
+
 Shape: TypeAlias = "int | Sequence[int]"
 DType: TypeAlias = "npt.DTypeLike | None"
 
@@ -52,6 +57,7 @@ def _type(call: str, dtype: DType) -> np.dtype[Any]:
     return number_type(call, floatx() if dtype is None else dtype)
 
 
+@checked
 def zeros(shape: Shape, dtype: DType = None) -> Array:
     """Return an array of zeros.
 
@@ -64,11 +70,13 @@ def zeros(shape: Shape, dtype: DType = None) -> Array:
     return np.zeros(shape, _type("zeros", dtype))
 
 
+@checked
 def ones(shape: Shape, dtype: DType = None) -> Array:
     """Return an array of ones."""
     return np.ones(shape, _type("ones", dtype))
 
 
+@checked
 def full(shape: Shape, fill_value: Value, dtype: DType = None) -> Value:
     """Return an array of one number, or of an array that is repeated to the shape."""
     if _is_recorded(fill_value):
@@ -80,21 +88,25 @@ def _is_recorded(x: Any) -> bool:
     return hasattr(type(x), "__tensor__") or hasattr(type(x), "__apply__")
 
 
+@checked
 def empty(shape: Shape, dtype: DType = None) -> Array:
     """Return an array whose numbers aren't set."""
     return np.empty(shape, _type("empty", dtype))
 
 
+@checked
 def ones_like(x: Value, dtype: DType = None) -> Value:
     """Return ones of the shape of `x`, and of its dtype unless another is given."""
     return operations.full_like(x, 1, dtype)
 
 
+@checked
 def empty_like(x: Value, dtype: DType = None) -> Value:
     """Return an array of the shape of `x` to be filled, and of its dtype unless another is given."""
     return operations.zeros_like(x, dtype)
 
 
+@checked
 def eye(N: int, M: int | None = None, k: int = 0, dtype: DType = None) -> Array:
     """Return a matrix (N, M), by default (N, N), with ones on diagonal k.
 
@@ -108,16 +120,19 @@ def eye(N: int, M: int | None = None, k: int = 0, dtype: DType = None) -> Array:
     return np.eye(N, M, k, _type("eye", dtype))
 
 
+@checked
 def identity(n: int, dtype: DType = None) -> Array:
     """Return the identity matrix (n, n)."""
     return np.eye(n, dtype=_type("identity", dtype))
 
 
+@checked
 def tri(N: int, M: int | None = None, k: int = 0, dtype: DType = None) -> Array:
     """Return a matrix (N, M), by default (N, N), with ones on and below diagonal k."""
     return np.tri(N, M, k, _type("tri", dtype))
 
 
+@checked
 def arange(
     start: float, stop: float | None = None, step: float | None = None, dtype: DType = None
 ) -> Array:
@@ -138,14 +153,17 @@ def arange(
     (array([0, 1, 2]), array([0.  , 0.25, 0.5 , 0.75], dtype=float32))
     """
     first, end = (0, start) if stop is None else (start, stop)
-    if step == 0:
+    stride = real("arange: step", 1 if step is None else step)
+    if stride == 0:
         raise ValueError("arange: step: expected another number than 0")
-    numbers = np.arange(first, end, 1 if step is None else step)
+    bounds = real("arange: start", first), real("arange: stop", end)
+    numbers = np.arange(*bounds, stride)
     if dtype is None and numbers.dtype.kind != "f":
         return numbers
     return numbers.astype(_type("arange", dtype))
 
 
+@checked
 def linspace(
     start: npt.ArrayLike,
     stop: npt.ArrayLike,
@@ -190,6 +208,7 @@ def linspace(
     return (numbers, step) if retstep else numbers
 
 
+@checked
 def convert_to_tensor(
     x: Value, dtype: DType = None, sparse: bool | None = None, ragged: bool | None = None
 ) -> Value:
@@ -221,6 +240,7 @@ def convert_to_tensor(
     return as_value(x, "convert_to_tensor", dtype)
 
 
+@checked
 def array(x: Value, dtype: DType = None) -> Value:
     """Return numbers as an array, a variable as its tensor; see `convert_to_tensor`."""
     return convert_to_tensor(x, dtype)
@@ -257,7 +277,10 @@ def ndim(x: Value) -> int:
 
 def size(x: Value) -> int:
     """Return the number of elements."""
-    return int(np.prod(known_shape("size", x), dtype=np.int64))
+    sizes = known_shape("size", x)
+    if None in sizes:
+        raise TypeError("size: the size of the batch of a symbolic tensor is not known")
+    return math.prod(sizes)
 
 
 def dtype(x: Value) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..autodiff import operations
 from ..autodiff.operations import isfinite, isinf, isnan
 from ..autodiff.operations.operation import Value
+from ._arguments import checked
 
 __all__ = [
     "equal",
@@ -81,6 +82,7 @@ def logical_not(x: Value) -> Value:
     return operations.logical_not(x)
 
 
+@checked
 def isclose(
     x1: Value, x2: Value, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> Value:

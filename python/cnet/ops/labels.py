@@ -9,6 +9,7 @@ import numpy.typing as npt
 from ..autodiff import operations
 from ..autodiff.operations.operation import Value
 from ..autodiff.operations.shapes import known_shape, shape_of
+from ._arguments import checked
 
 __all__ = [
     "binary_crossentropy",
@@ -22,6 +23,7 @@ __all__ = [
 _EPSILON = 1e-7
 
 
+@checked
 def one_hot(
     x: Value,
     num_classes: int,
@@ -53,6 +55,7 @@ def one_hot(
     return operations.one_hot(x, num_classes, axis, dtype)
 
 
+@checked
 def multi_hot(
     inputs: Value,
     num_classes: int | None = None,
@@ -92,6 +95,7 @@ def _refuse_sparse(call: str, sparse: Any) -> None:
         raise ValueError(f"{call}: sparse: expected False; cnet has no sparse arrays")
 
 
+@checked
 def binary_crossentropy(target: Value, output: Value, from_logits: bool = False) -> Value:
     """Return −y log p − (1 − y) log(1 − p) for each target y and probability p.
 
@@ -118,6 +122,7 @@ def binary_crossentropy(target: Value, output: Value, from_logits: bool = False)
     return operations.negative(operations.add(ones, zeros))
 
 
+@checked
 def categorical_crossentropy(
     target: Value, output: Value, from_logits: bool = False, axis: int = -1
 ) -> Value:
@@ -151,6 +156,7 @@ def categorical_crossentropy(
     return operations.negative(operations.reduce_sum(operations.multiply(target, logs), axis))
 
 
+@checked
 def sparse_categorical_crossentropy(
     target: Value, output: Value, from_logits: bool = False, axis: int = -1
 ) -> Value:

@@ -12,6 +12,7 @@ from ..autodiff.operations import einsum
 from ..autodiff.operations.contractions import contract
 from ..autodiff.operations.operation import Value
 from ..autodiff.operations.shapes import known_shape
+from ._arguments import checked
 
 __all__ = ["dot", "einsum", "inner", "matmul", "outer", "tensordot", "vdot"]
 
@@ -33,6 +34,7 @@ def matmul(x1: Value, x2: Value) -> Value:
     return operations.matmul(x1, x2)
 
 
+@checked
 def dot(x1: Value, x2: Value) -> Value:
     """Return the sum of products over the last axis of `x1` and the last but one of `x2`.
 
@@ -46,6 +48,7 @@ def dot(x1: Value, x2: Value) -> Value:
     return tensordot(x1, x2, (-1, -2 if second > 1 else -1))
 
 
+@checked
 def inner(x1: Value, x2: Value) -> Value:
     """Return the sum of products over the last axes; with a number it is the product."""
     if not known_shape("inner", x1) or not known_shape("inner", x2):
@@ -53,11 +56,13 @@ def inner(x1: Value, x2: Value) -> Value:
     return tensordot(x1, x2, (-1, -1))
 
 
+@checked
 def vdot(x1: Value, x2: Value) -> Value:
     """Return the sum of products of the elements in order."""
     return operations.matmul(operations.reshape(x1, (-1,)), operations.reshape(x2, (-1,)))
 
 
+@checked
 def outer(x1: Value, x2: Value) -> Value:
     """Return the matrix of products of each element of `x1` with each of `x2`.
 
@@ -71,6 +76,7 @@ def outer(x1: Value, x2: Value) -> Value:
     return operations.multiply(operations.reshape(x1, (-1, 1)), operations.reshape(x2, (1, -1)))
 
 
+@checked
 def tensordot(x1: Value, x2: Value, axes: Axes = 2) -> Value:
     """Return the sum of products over axes of both arrays; their other axes follow each other.
 

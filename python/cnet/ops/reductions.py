@@ -13,10 +13,10 @@ from typing import Any, TypeAlias
 import numpy.typing as npt
 
 from ..autodiff import operations
-from ..autodiff.operations import argmax, argmin, argsort, sort
 from ..autodiff.operations.operation import Value
 from ..autodiff.operations.selections import top_k_indices
 from ..autodiff.operations.shapes import known_shape
+from ._arguments import checked, real
 
 __all__ = [
     "all",
@@ -43,13 +43,15 @@ __all__ = [
     "var",
 ]
 
+argmax = checked(operations.argmax)
+argmin = checked(operations.argmin)
+argsort = checked(operations.argsort)
+sort = checked(operations.sort)
+
 Axis: TypeAlias = "int | Sequence[int] | None"
 
 
-def _axes(axis: Axis) -> Any:
-    return tuple(axis) if isinstance(axis, list) else axis
-
-
+@checked
 def sum(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
     """Return the sum along axes.
 
@@ -68,42 +70,49 @@ def sum(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
     array([[3.],
            [7.]], dtype=float32)
     """
-    return operations.reduce_sum(x, _axes(axis), keepdims)
+    return operations.reduce_sum(x, axis, keepdims)
 
 
+@checked
 def mean(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
     """Return the mean along axes, a float."""
-    return operations.reduce_mean(x, _axes(axis), keepdims)
+    return operations.reduce_mean(x, axis, keepdims)
 
 
+@checked
 def prod(
     x: Value, axis: Axis = None, keepdims: bool = False, dtype: npt.DTypeLike | None = None
 ) -> Value:
     """Return the product along axes, by default in the type of `x`."""
     typed = x if dtype is None else operations.cast(x, dtype)
-    return operations.reduce_prod(typed, _axes(axis), keepdims)
+    return operations.reduce_prod(typed, axis, keepdims)
 
 
+@checked
 def max(x: Value, axis: Axis = None, keepdims: bool = False, initial: float | None = None) -> Value:
     """Return the maximum along axes, at least `initial`; ties share the gradient equally."""
-    return operations.reduce_max(x, _axes(axis), keepdims, initial)
+    return operations.reduce_max(x, axis, keepdims, initial)
 
 
+@checked
 def min(x: Value, axis: Axis = None, keepdims: bool = False, initial: float | None = None) -> Value:
     """Return the minimum along axes, at most `initial`; ties share the gradient equally."""
-    return operations.reduce_min(x, _axes(axis), keepdims, initial)
+    return operations.reduce_min(x, axis, keepdims, initial)
 
 
+@checked
 def amax(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
     """Return the maximum along axes; see `max`."""
-    return operations.reduce_max(x, _axes(axis), keepdims)
+    return operations.reduce_max(x, axis, keepdims)
 
 
+@checked
 def amin(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
     """Return the minimum along axes; see `min`."""
-    return operations.reduce_min(x, _axes(axis), keepdims)
+    return operations.reduce_min(x, axis, keepdims)
 
 
+@checked
 def var(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
     """Return the mean squared distance from the mean along axes.
 
@@ -113,16 +122,18 @@ def var(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
     >>> ops.var([[1.0, 3.0], [0.0, 4.0]], axis=1)
     array([1., 4.], dtype=float32)
     """
-    axes = _axes(axis)
+    axes = axis
     centered = operations.subtract(x, operations.reduce_mean(x, axes, keepdims=True))
     return operations.reduce_mean(operations.square(centered), axes, keepdims)
 
 
+@checked
 def std(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
     """Return the square root of the variance along axes; see `var`."""
     return operations.sqrt(var(x, axis, keepdims))
 
 
+@checked
 def moments(
     x: Value, axes: Axis, keepdims: bool = False, synchronized: bool = False
 ) -> tuple[Value, Value]:
@@ -135,26 +146,31 @@ def moments(
     return mean(x, axes, keepdims), var(x, axes, keepdims)
 
 
+@checked
 def all(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
     """Return whether all elements along axes are true."""
-    return operations.reduce_all(x, _axes(axis), keepdims)
+    return operations.reduce_all(x, axis, keepdims)
 
 
+@checked
 def any(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
     """Return whether any element along axes is true."""
-    return operations.reduce_any(x, _axes(axis), keepdims)
+    return operations.reduce_any(x, axis, keepdims)
 
 
+@checked
 def count_nonzero(x: Value, axis: Axis = None) -> Value:
     """Return the number of elements along axes that aren't 0."""
-    return operations.count_nonzero(x, _axes(axis))
+    return operations.count_nonzero(x, axis)
 
 
+@checked
 def logsumexp(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
     """Return the logarithm of the sum of exp(x) along axes, without overflow."""
-    return operations.reduce_logsumexp(x, _axes(axis), keepdims)
+    return operations.reduce_logsumexp(x, axis, keepdims)
 
 
+@checked
 def cumsum(x: Value, axis: int | None = None, dtype: npt.DTypeLike | None = None) -> Value:
     """Return the sums of the elements up to each along an axis, by default of the flattened `x`.
 
@@ -171,6 +187,7 @@ def cumsum(x: Value, axis: int | None = None, dtype: npt.DTypeLike | None = None
     return operations.cumsum(typed, axis)
 
 
+@checked
 def norm(
     x: Value, ord: float | str | None = None, axis: Axis = None, keepdims: bool = False
 ) -> Value:
@@ -193,7 +210,9 @@ def norm(
     >>> ops.norm([[3.0, 4.0], [0.0, 2.0]], axis=-1)
     array([5., 2.], dtype=float32)
     """
-    axes = _axes(axis)
+    axes: Any = axis
+    if ord is not None and not isinstance(ord, str):
+        ord = real("norm: ord", ord)
     if ord is None:
         return operations.sqrt(operations.reduce_sum(operations.square(x), axes, keepdims))
     if axes is None:
@@ -230,6 +249,7 @@ def _vector_norm(sizes: Value, ord: float, axes: tuple[int], keepdims: bool) -> 
     return operations.power(operations.reduce_sum(powers, axes, keepdims), 1 / ord)
 
 
+@checked
 def normalize(x: Value, axis: Axis = -1, order: Any = 2, epsilon: float | None = None) -> Value:
     """Return `x` divided by its norm along an axis, which is at least epsilon.
 
@@ -252,11 +272,12 @@ def normalize(x: Value, axis: Axis = -1, order: Any = 2, epsilon: float | None =
         raise ValueError(f"normalize: order: expected an integer of at least 1, got {order!r}")
     least = 1e-7 if epsilon is None else epsilon
     if order == 2:  # the root of the larger number has a gradient at 0, unlike the norm
-        squares = operations.reduce_sum(operations.square(x), _axes(axis), keepdims=True)
+        squares = operations.reduce_sum(operations.square(x), axis, keepdims=True)
         return operations.multiply(x, operations.rsqrt(operations.maximum(squares, least**2)))
     return operations.divide(x, operations.maximum(norm(x, order, axis, keepdims=True), least))
 
 
+@checked
 def top_k(x: Value, k: int, sorted: bool = True) -> tuple[Value, Value]:
     """Return the k largest elements along the last axis, the largest first, and their indices.
 

@@ -8,21 +8,10 @@ from typing import Any, TypeAlias
 
 from .._data import is_integer
 from ..autodiff import operations
-from ..autodiff.operations import (
-    broadcast_to,
-    flip,
-    moveaxis,
-    repeat,
-    roll,
-    swapaxes,
-    tile,
-    transpose,
-    tril,
-    triu,
-)
 from ..autodiff.operations.operation import Value
 from ..autodiff.operations.selections import part
 from ..autodiff.operations.shapes import known_shape
+from ._arguments import checked
 
 __all__ = [
     "broadcast_to",
@@ -50,9 +39,21 @@ __all__ = [
     "unstack",
 ]
 
+broadcast_to = checked(operations.broadcast_to)
+flip = checked(operations.flip)
+moveaxis = checked(operations.moveaxis)
+repeat = checked(operations.repeat)
+roll = checked(operations.roll)
+swapaxes = checked(operations.swapaxes)
+tile = checked(operations.tile)
+transpose = checked(operations.transpose)
+tril = checked(operations.tril)
+triu = checked(operations.triu)
+
 Axis: TypeAlias = "int | Sequence[int] | None"
 
 
+@checked
 def reshape(x: Value, newshape: int | Sequence[int]) -> Value:
     """Return `x` in another shape, in C order; one size may be −1, which is inferred.
 
@@ -66,11 +67,13 @@ def reshape(x: Value, newshape: int | Sequence[int]) -> Value:
     return operations.reshape(x, newshape)
 
 
+@checked
 def ravel(x: Value) -> Value:
     """Return `x` flattened to one axis, in C order."""
     return operations.reshape(x, (-1,))
 
 
+@checked
 def expand_dims(x: Value, axis: int | Sequence[int]) -> Value:
     """Return `x` with new axes of size 1, at these positions of the result.
 
@@ -84,11 +87,13 @@ def expand_dims(x: Value, axis: int | Sequence[int]) -> Value:
     return operations.expand_dims(x, axis)
 
 
+@checked
 def squeeze(x: Value, axis: Axis = None) -> Value:
     """Return `x` without axes of size 1, by default without all of them."""
-    return operations.squeeze(x, tuple(axis) if isinstance(axis, list) else axis)
+    return operations.squeeze(x, axis)
 
 
+@checked
 def concatenate(xs: Sequence[Value], axis: int = 0) -> Value:
     """Return arrays joined along an existing axis.
 
@@ -101,6 +106,7 @@ def concatenate(xs: Sequence[Value], axis: int = 0) -> Value:
     return operations.concatenate(xs, axis)
 
 
+@checked
 def stack(x: Sequence[Value], axis: int = 0) -> Value:
     """Return arrays of one shape joined along a new axis.
 
@@ -114,6 +120,7 @@ def stack(x: Sequence[Value], axis: int = 0) -> Value:
     return operations.stack(x, axis)
 
 
+@checked
 def unstack(x: Value, num: int | None = None, axis: int = 0) -> list[Value]:
     """Return the parts of `x` along an axis, without that axis.
 
@@ -135,9 +142,12 @@ def unstack(x: Value, num: int | None = None, axis: int = 0) -> list[Value]:
         if not -len(shape) <= axis < len(shape):
             raise ValueError(f"unstack: axis: got {axis} for shape {shape}")
         num = shape[axis]
+        if num is None:
+            raise ValueError(f"unstack: num: expected the size of axis {axis}, which is not known")
     return operations.unstack(x, num, axis)
 
 
+@checked
 def split(x: Value, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Value]:
     """Return the parts of `x` along an axis.
 
@@ -159,11 +169,13 @@ def split(x: Value, indices_or_sections: int | Sequence[int], axis: int = 0) -> 
     return [part(x, n, sections, axis) for n in range(count)]
 
 
+@checked
 def get_item(x: Value, key: Any) -> Value:
     """Return ``x[key]``; gradients of elements selected twice are summed."""
     return operations.getitem(x, key)
 
 
+@checked
 def slice(inputs: Value, start_indices: Sequence[int], shape: Sequence[int]) -> Value:
     """Return the part of `inputs` that begins at an index of each axis and has a shape.
 
@@ -183,6 +195,7 @@ def slice(inputs: Value, start_indices: Sequence[int], shape: Sequence[int]) -> 
     return operations.getitem(inputs, key)
 
 
+@checked
 def take(x: Value, indices: Value, axis: int | None = None) -> Value:
     """Return the elements at integer indices along an axis, by default of the flattened `x`.
 
@@ -197,6 +210,7 @@ def take(x: Value, indices: Value, axis: int | None = None) -> Value:
     return operations.gather(x, indices, axis)
 
 
+@checked
 def take_along_axis(x: Value, indices: Value, axis: int | None = None) -> Value:
     """Return the elements of `x` at indices along an axis, by default of the flattened `x`.
 
@@ -205,6 +219,7 @@ def take_along_axis(x: Value, indices: Value, axis: int | None = None) -> Value:
     return operations.take_along_axis(x, indices, axis)
 
 
+@checked
 def pad(
     x: Value, pad_width: Any, mode: str = "constant", constant_values: float | None = None
 ) -> Value:

@@ -10,10 +10,12 @@ import numpy.typing as npt
 from .. import _core
 from .._data import FloatArray, as_floats
 from ..autodiff import operations
+from ._arguments import checked
 
 __all__ = ["log_softmax", "log_softmax_backward", "softmax", "softmax_backward"]
 
 
+@checked
 def softmax(
     x: npt.ArrayLike, axis: int | tuple[int, ...] = -1, *, out: FloatArray | None = None
 ) -> FloatArray:
@@ -56,6 +58,7 @@ def softmax_backward(
     return _core.softmax_backward(grad, probabilities, out)
 
 
+@checked
 def log_softmax(
     x: npt.ArrayLike, axis: int | tuple[int, ...] = -1, *, out: FloatArray | None = None
 ) -> FloatArray:
