@@ -22,6 +22,7 @@ __all__ = [
     "Add",
     "Average",
     "Concatenate",
+    "Divide",
     "Dot",
     "Maximum",
     "Minimum",

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import activations, autodiff
+from .. import activations
 from .._data import as_text, shape_text
 from .._errors import short_repr
 from .._typing import Shape
+from ..autodiff.operations.operation import OPERATIONS, number_type
 from .activation import Activation
 from .batch_shapes import sample_sizes
 from .core import Layer, LayerOptions
@@ -46,12 +47,12 @@ _ACTIVATIONS = ("relu", "sigmoid", "softplus", "tanh", "softmax", "log_softmax")
 
 
 class Operation(Layer):
-    """An operation of `cnet.autodiff` that the engine does not compute, in a model.
+    """An operation of `cnet.ops` or `cnet.autodiff` that the engine does not compute, in a model.
 
     Parameters
     ----------
     operation : str
-        Its name in `cnet.autodiff`.
+        Its name in the table of operations.
     constants : list
         Its arguments: None stands for each input of the layer, in order.
     parameters : dict, optional
@@ -70,10 +71,8 @@ class Operation(Layer):
         **options: Unpack[LayerOptions],
     ) -> None:
         name = as_text("Operation: operation", operation)
-        if not hasattr(getattr(autodiff, name, None), "operation"):
-            raise ValueError(
-                f"Operation: expected an operation of cnet.autodiff, got {short_repr(name)}"
-            )
+        if name not in OPERATIONS:
+            raise ValueError(f"Operation: expected an operation of cnet, got {short_repr(name)}")
         super().__init__(**options)
         self.operation = name
         self.constants = list(constants)
@@ -109,29 +108,70 @@ class Operation(Layer):
     def _compute(self, x: Any) -> Any:
         inputs = iter(x if self.takes_list else [x])
         arguments = [next(inputs) if constant is None else constant for constant in self.constants]
-        return getattr(autodiff, self.operation)(*arguments, **self.parameters)
+        parameters = {
+            name: _key(value) if name == "key" else _tuple(value)
+            for name, value in self.parameters.items()
+        }
+        return OPERATIONS[self.operation](*arguments, **parameters)
+
+
+def _tuple(value: Any) -> Any:
+    """Return lists, as which JSON stores tuples, as tuples."""
+    return tuple(map(_tuple, value)) if isinstance(value, list) else value
+
+
+def _key(items: Sequence[Any]) -> tuple[Any, ...]:
+    """Return a key of `getitem` from its description."""
+    return tuple(
+        ... if item == "..." else slice(*item["slice"]) if isinstance(item, dict) else item
+        for item in items
+    )
+
+
+def _described_key(key: Any) -> list[Any]:
+    """Return a key of `getitem` as numbers, text, lists and dicts."""
+    return [
+        "..."
+        if item is ...
+        else {"slice": [item.start, item.stop, item.step]}
+        if isinstance(item, slice)
+        else item
+        for item in (key if isinstance(key, tuple) else (key,))
+    ]
+
+
+def _described(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters of an operation as they are saved."""
+    found = dict(parameters)
+    if "key" in found:
+        found["key"] = _described_key(found["key"])
+    if found.get("dtype") is not None:
+        found["dtype"] = number_type("cast", found["dtype"]).name
+    return found
 
 
 def apply(operation: Any, inputs: list[Any], parameters: dict[str, Any]) -> Any:
     """Return the result of an operation on symbolic tensors, by a layer of the engine if there is one."""
     symbolic = [x for x in inputs if type(x) is SymbolicTensor]
     name = operation.name
+    floats = [x.dtype for x in symbolic if np.dtype(x.dtype).kind == "f"]
+    dtype = floats[0] if floats else None
     if len(inputs) == len(symbolic) == 2 and name in _MERGES and inputs[0].ndim == inputs[1].ndim:
-        return _MERGES[name](dtype=inputs[0].dtype)(inputs)
+        return _MERGES[name](dtype=dtype)(inputs)
     if len(inputs) == 2 and len(symbolic) == 1:
         is_first = symbolic[0] is inputs[1]
         number = inputs[0] if is_first else inputs[1]
         rescaling = _RESCALINGS.get((name, is_first))
         if rescaling is not None and np.ndim(number) == 0 and (name != "divide" or number != 0):
-            return Rescaling(*rescaling(float(number)), dtype=symbolic[0].dtype)(symbolic[0])
+            return Rescaling(*rescaling(float(number)), dtype=dtype)(symbolic[0])
     if len(inputs) == 1 and name == "negative":
-        return Rescaling(-1.0, dtype=inputs[0].dtype)(inputs[0])
+        return Rescaling(-1.0, dtype=dtype)(inputs[0])
     if len(inputs) == 1 and name in _ACTIVATIONS and parameters.get("axis", -1) == -1:
-        return Activation(getattr(activations, name), dtype=inputs[0].dtype)(inputs[0])
+        return Activation(getattr(activations, name), dtype=dtype)(inputs[0])
     if name == "concatenate" and len(symbolic) == len(inputs) and parameters.get("axis", 0) != 0:
-        return Concatenate(parameters["axis"], dtype=inputs[0].dtype)(inputs)
+        return Concatenate(parameters["axis"], dtype=dtype)(inputs)
     constants = [None if type(x) is SymbolicTensor else x for x in inputs]
-    layer = Operation(name, constants, parameters, dtype=symbolic[0].dtype)
+    layer = Operation(name, constants, _described(parameters), dtype=dtype)
     return layer(symbolic if len(symbolic) > 1 else symbolic[0])
 
 
