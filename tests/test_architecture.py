@@ -38,6 +38,7 @@ MODULES = [
     {
         "_absent",
         "_errors",
+        "_float_errors",
         "_names",
         "_overrides",
         "_tapes",
