@@ -24,11 +24,8 @@ def overriding(base: type[Any], name: str) -> type[Any]:
 
 IGNORED = [
     *((base, "__call__") for base in (layers.Dense, layers.Dropout, layers.Layer)),
-    *(
-        (cnet.Sequential, name)
-        for name in ("call", "train_step", "test_step", "predict_step", "compute_loss")
-    ),
-    *((optimizers.Adam, name) for name in ("update_step", "apply", "apply_gradients")),
+    *((cnet.Sequential, name) for name in ("call", "make_train_function")),
+    *((optimizers.Adam, name) for name in ("update_step", "apply_gradients")),
     (constraints.MaxNorm, "__call__"),
     (regularizers.L2, "__call__"),
     (losses.Huber, "__call__"),

@@ -423,7 +423,7 @@ def test_configs_restore_optimizers(name: str) -> None:
 def test_a_config_with_an_unknown_schedule_is_refused() -> None:
     config = {"learning_rate": {"class_name": "Mine", "config": {}}}
     with pytest.raises(
-        ValueError, match=r"learning_rate: expected one of .*CosineDecay.*got 'Mine'"
+        ValueError, match=r"learning_rate: .*got .*'Mine'.*known classes: CosineDecay"
     ):
         optimizers.SGD.from_config(config)
 

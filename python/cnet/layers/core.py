@@ -317,16 +317,8 @@ class Layer(PythonCall, Configurable, HasBuildConfig, HasWeights):
             return self._function([shape], training=training).record([inputs])[0]
         return self._outputs(samples, shape, training=training)
 
-    def call(self, x: Any, training: bool | None = None) -> Any:
-        """Return the output for a batch of tensors, a tensor; a layer of one's own overrides it.
-
-        Parameters
-        ----------
-        x : Tensor, (batch, …)
-            Or lists and dicts of them, as the layer is called with.
-        training : bool, optional
-            An override need not take it. Default: see `__call__`.
-        """
+    def engine_call(self, x: Any, training: bool | None = None) -> Any:
+        """Return the output for tensors without a user's `call`."""
         function = self._function(
             shapes_of(x if self.takes_list else [x]), training=in_training(training)
         )

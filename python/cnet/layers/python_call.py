@@ -122,19 +122,30 @@ class PythonCall:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if cls.__module__.startswith("cnet."):
-            return
-        if "build" in vars(cls):
-            cls.build = build_once(vars(cls)["build"])  # type: ignore[attr-defined] # of Layer
-        cls.has_own_call = not _is_of_cnet(cls, "call")
+        cls.has_own_call = cls.call is not PythonCall.call
         if cls.has_own_call:
-            parameters = inspect.signature(cls.call).parameters.values()  # type: ignore[attr-defined] # as above
+            if "build" in vars(cls):
+                cls.build = build_once(vars(cls)["build"])  # type: ignore[attr-defined] # of Layer
+            parameters = inspect.signature(cls.call).parameters.values()
             cls._call_takes_training = any(
                 parameter.name == "training" or parameter.kind is parameter.VAR_KEYWORD
                 for parameter in parameters
             )
             if _is_of_cnet(cls, "compute_output_shape"):
                 cls.compute_output_shape = PythonCall._inferred_output_shape  # type: ignore[attr-defined] # as above
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
+        """Return the output for a batch of tensors, a tensor; a layer of one's own overrides it.
+
+        Parameters
+        ----------
+        x : Tensor, (batch, …)
+            Or lists and dicts of them, as the layer is called with.
+        training : bool, optional
+            An override need not take it. Default: see `Layer.__call__`.
+        """
+        layer: Any = self
+        return layer.engine_call(x, training)
 
     @property
     def is_in_python(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from .._data import shape_text
 from .._errors import short_repr
@@ -53,12 +53,13 @@ class Sequential(Model):
     array([0, 0, 0, 1])
     """
 
+    _not_overridable: ClassVar = {
+        **Model._not_overridable,
+        "call": "the layers are in order; derive from cnet.Model instead",
+    }
+
     @brief_traceback
     def __init__(self, layers: Iterable[Any] | None = None, name: str | None = None) -> None:
-        if type(self).call is not Model.call:
-            raise TypeError(
-                f"{type(self).__name__}: call(x) would never be called: derive from cnet.Model instead"
-            )
         GraphModel.__init__(self, name)
         self._input: InputLayer | None = None
         self._layers: list[Any] = []
