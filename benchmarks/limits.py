@@ -289,7 +289,7 @@ def tape(rounds: int = 25) -> list[Figure]:
 
     def staged() -> None:
         labels = y[:, np.newaxis]
-        engine.train_epoch(x, labels, options, None, None, False)
+        engine.train_epoch([x], [labels], options, None, None, False)
 
     def taped() -> None:
         for first in range(0, len(x), batch):

@@ -18,6 +18,7 @@ register = saving.register_keras_serializable
 
 @pytest.fixture(autouse=True)
 def _nothing_registered() -> Iterator[None]:
+    saving.get_custom_objects().clear()  # what examples of docstrings have registered
     yield
     saving.get_custom_objects().clear()
 

@@ -101,7 +101,7 @@ class _AtThresholds(Metric):
         sample_weight: npt.ArrayLike | None = None,
     ) -> None:
         call = type(self).__name__
-        one_row = np.ndim(y_pred) == 1 and self.top_k is not None
+        one_row = np.ndim(y_pred) == 1 == np.ndim(y_true) and self.top_k is not None
         if one_row:  # as in Keras, the k largest of all predictions
             y_true, y_pred = np.asarray(y_true)[np.newaxis], np.asarray(y_pred)[np.newaxis]
             if sample_weight is not None and np.ndim(sample_weight) == 1:
