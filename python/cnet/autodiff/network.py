@@ -54,7 +54,7 @@ class NetworkOperation:
         self._sources = {id(weight): weight for weight in weights}
         self._output_shapes = output_shapes
         self._name = name
-        self._are_ids = are_ids
+        self._of_ids = [number for number, is_of_ids in enumerate(are_ids) if is_of_ids]
         self._heads = [
             _core.Head(output, _core.Loss("external")) for output in range(len(output_shapes))
         ]
@@ -72,13 +72,10 @@ class NetworkOperation:
         except IndexError:
             engine = _core.Trainer[self._dtype](self._network, self._heads)
         rows = [each if each.ndim == 2 else each.reshape(len(each), -1) for each in samples]
-        for number, are_ids in enumerate(self._are_ids):
-            if are_ids:
-                rows[number] = as_ids(rows[number], self._name)
+        watched = [is_watched(each) for each in x]
+        for number in self._of_ids:
+            rows[number], watched[number] = as_ids(rows[number], self._name), False
         arrays = engine.forward(rows)
-        watched = [
-            not are_ids and is_watched(each) for each, are_ids in zip(x, self._are_ids, strict=True)
-        ]
         backward = _BackwardPass(engine, self._free, samples, watched, self._splits)
         # An operation has one result: several outputs are its columns.
         joined = arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=1)

@@ -243,7 +243,7 @@ class GraphModel(BaseModel):
         return {
             each
             for layer in self._flat_layers()
-            for each in layer.with_sublayers()
+            for each in (layer.with_sublayers() if layer.has_own_call else (layer,))
             if not each.trainable
         }
 
