@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, ClassVar, TypedDict
 
 import numpy as np
@@ -177,9 +178,10 @@ class Layer(PythonCall, Configurable, HasBuildConfig, HasWeights):
             If the layer doesn't support such inputs, or was built for others.
         """
         call = f"{type(self).__name__} '{self.name}'"
-        input_shape = map_shapes(
-            lambda shape: (None, *as_batch_shape(call, shape)[1:]), input_shape
-        )
+        if self.has_own_call:
+            input_shape = map_shapes(partial(_without_batch, call), input_shape)
+        else:
+            input_shape = _without_batch(call, input_shape)
         with build_lock():
             if self.input_shape != input_shape and not (self.built and self.has_one_shape):
                 before = self._own_weights
@@ -510,6 +512,10 @@ class Layer(PythonCall, Configurable, HasBuildConfig, HasWeights):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def _without_batch(call: str, shape: Any) -> Shape:
+    return (None, *as_batch_shape(call, shape)[1:])
 
 
 def _is_one_dimensional(x: Any) -> bool:

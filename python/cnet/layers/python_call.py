@@ -30,12 +30,14 @@ __all__ = [
 ]
 
 
-def map_shapes(function: Callable[[Any], Any], shapes: Any) -> Any:
+def map_shapes(function: Callable[[Any], Any], shapes: Any, depth: int = 8) -> Any:
     """Return nested lists and dicts of shapes, which are tuples, with a function applied to each."""
+    if depth == 0:  # lists may be endless
+        return function(shapes)
     if isinstance(shapes, Mapping):
-        return {key: map_shapes(function, shape) for key, shape in shapes.items()}
+        return {key: map_shapes(function, shape, depth - 1) for key, shape in shapes.items()}
     if isinstance(shapes, list) and any(isinstance(each, (tuple, list, dict)) for each in shapes):
-        return [map_shapes(function, shape) for shape in shapes]
+        return [map_shapes(function, shape, depth - 1) for shape in shapes]
     return function(shapes)
 
 

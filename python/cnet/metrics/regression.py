@@ -148,8 +148,9 @@ class R2Score(Metric):
         labels, predictions = as_pair("R2Score", y_true, y_pred, self.dtype)
         y, p = labels.astype(np.float64), predictions.astype(np.float64)
         weights = as_weights("R2Score", sample_weight, y.shape)
-        terms = (weights, weights * y, weights * y * y, weights * np.square(y - p))
-        sums = np.stack([term.sum(axis=0) for term in terms])
+        with np.errstate(over="ignore", invalid="ignore"):
+            terms = (weights, weights * y, weights * y * y, weights * np.square(y - p))
+            sums = np.stack([term.sum(axis=0) for term in terms])
         if self._sums is not None and self._sums.shape != sums.shape:
             raise ValueError(
                 f"R2Score: y_pred: expected {self._sums.shape[1]} outputs as before, "
