@@ -14,6 +14,7 @@ from .._tracebacks import brief_traceback
 from .._typing import Shape
 from .batch_shapes import as_batch_shape
 from .core import Layer, LayerOptions
+from .symbolic import has_symbolic
 from .tokens import as_integers, place
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ class CategoryLayer(Layer):
         training
             Ignored.
         """
+        if has_symbolic(x):
+            return self._symbolic(x)  # type: ignore[no-any-return] # a symbolic tensor
         values = self._read(x)
         shape = getattr(values, "shape", ())
         if len(shape) > 1 and all(shape[1:]):
@@ -106,12 +109,19 @@ class CategoryLayer(Layer):
     def python_function(self, *, training: bool) -> Callable[[Any], Any]:  # noqa: ARG002 # from Layer
         return self._compute
 
+    @property
+    def output_dtype(self) -> str:
+        """The dtype of the result: "int64" for ids."""
+        return "int64" if self.output_mode == "int" else self.dtype
+
     def _compute(self, x: Any) -> Any:
-        """Return the result for an array or a tensor as floats, of the same type."""
+        """Return the result for arrays or tensors, of the same type."""
         from ..autodiff.tensor import Tensor
 
-        outputs = self.transform(np.asarray(x)).astype(self.dtype, copy=False)
-        return outputs if isinstance(x, np.ndarray) else Tensor(outputs)
+        leaves = list(x) if isinstance(x, (list, tuple)) else [x]
+        arrays = [getattr(leaf, "value", leaf) for leaf in leaves]
+        outputs = self.transform(arrays if isinstance(x, (list, tuple)) else arrays[0])
+        return outputs if all(isinstance(leaf, np.ndarray) for leaf in leaves) else Tensor(outputs)
 
     @property
     def _call(self) -> str:

@@ -341,7 +341,12 @@ class Layer(PythonCall, Configurable, HasBuildConfig, HasWeights):
                 raise TypeError(f"{call}: expected one input, got {len(operands)}")
             x, shape = operands[0], operands[0].shape
         self.build(shape)
-        return record(self, x, Spec(self.compute_output_shape(shape), self.dtype))
+        return record(self, x, Spec(self.compute_output_shape(shape), self.output_dtype))
+
+    @property
+    def output_dtype(self) -> str:
+        """The dtype of the output."""
+        return self.dtype
 
     def _merged(self, x: Any, *, training: bool) -> Any:
         """Return the output for a list of samples."""

@@ -35,6 +35,7 @@ class Computable(Protocol):
     name: str
     dtype: str
     only_in_training: bool
+    takes_any_dtype: bool
     takes_ids: bool
     passes_ids: bool
 
@@ -115,7 +116,7 @@ class Function:
     Attributes
     ----------
     network
-        The network of the engine, if that computes everything, else None.
+        The network of the engine, if that computes everything but the layers of categories before it, else None.
     """
 
     def __init__(
@@ -140,9 +141,12 @@ class Function:
             self._shapes.append(call.output_shape(self._shapes))
             call = call._replace(operands=tuple(same[operand] for operand in call.operands))
             function = None
-            if training is not None:
-                function = call.python_function(training=training)
-            level.append(max(level[operand] for operand in call.operands) + (function is not None))
+            if training is not None or layer.takes_any_dtype:
+                function = call.python_function(training=bool(training))
+            # A network for both modes is one piece, after the layers of categories.
+            is_after_all = training is None and function is None
+            deepest = max(level[operand] for operand in call.operands)
+            level.append(len(calls) if is_after_all else deepest + (function is not None))
             if training is False and layer.only_in_training and function is None:
                 same.append(call.operands[0])
                 continue
@@ -175,21 +179,42 @@ class Function:
             ]
             piece = {number: resolved[number] for number in numbers}
             # The network of a model takes all inputs, also those that nothing reads.
-            taken = range(inputs) if training is None else ()
+            taken = [n for n in range(inputs) if not any(n in o for o in others)]
             self._pieces.append(
-                _Network(dtype, self._shapes, piece, taken, wanted, are_ids, trainable)
+                _Network(
+                    dtype,
+                    self._shapes,
+                    piece,
+                    taken if training is None else (),
+                    wanted,
+                    are_ids,
+                    trainable,
+                )
             )
 
     @property
     def network(self) -> Any:
-        (piece,) = self._pieces if len(self._pieces) == 1 else [None]
-        return piece.network if isinstance(piece, _Network) else None
+        piece = self._pieces[-1]
+        is_all = len(self._pieces) == 1 or self.training is None
+        return piece.network if is_all and isinstance(piece, _Network) else None
+
+    @property
+    def has_preprocessing(self) -> bool:
+        """Whether layers of categories come before the network."""
+        return len(self._pieces) > 1
 
     def engine_arrays(self, x: Sequence[Array]) -> list[Array]:
-        """Return the arrays that `network` takes, from a matrix for each input."""
-        (piece,) = self._pieces
-        assert isinstance(piece, _Network)
-        return piece.arrays(dict(enumerate(x)))
+        """Return the arrays that `network` takes, from a matrix for each input: ids and encodings for categories."""
+        *before, network = self._pieces
+        assert isinstance(network, _Network)
+        if not before:
+            return network.arrays(dict(enumerate(x)))
+        values: dict[int, Any] = {
+            n: rows.reshape(len(rows), *sample_sizes(self._shapes[n])) for n, rows in enumerate(x)
+        }
+        for piece in before:
+            piece.predict(values, training=False)
+        return network.arrays(values)
 
     def predict(
         self, x: Sequence[Array], on_progress: Callable[..., Any] | None = None
@@ -338,8 +363,9 @@ class _PythonCall:
 
     def _converts(self, dtype: Any) -> bool:
         """Whether an operand is converted: a user's `call` gets integers as they are."""
-        is_kept = self._call.layer.is_in_python and dtype.kind != "f"
-        return dtype != self._call.layer.dtype and not is_kept
+        layer = self._call.layer
+        is_kept = layer.takes_any_dtype or (layer.is_in_python and dtype.kind != "f")
+        return dtype != layer.dtype and not is_kept
 
     def predict(self, values: dict[int, Any], *, training: bool) -> None:  # noqa: ARG002 # as _Network
         """Add the result to the values."""

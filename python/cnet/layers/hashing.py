@@ -153,6 +153,8 @@ class HashedCrossing(CategoryLayer):
     array([1, 4, 1, 1, 3])
     """
 
+    takes_list = True
+
     def __init__(
         self,
         num_bins: int,
@@ -166,6 +168,11 @@ class HashedCrossing(CategoryLayer):
         self.num_bins = as_count("HashedCrossing: num_bins", num_bins, least=1)
         self.output_mode = as_output_mode("HashedCrossing", output_mode, ("int", "one_hot"))
         self.sparse = require_default("HashedCrossing", "sparse", sparse, default=False)
+
+    def build(self, input_shape: Any) -> None:
+        """Check the shapes of the inputs."""
+        self.compute_output_shape(input_shape)
+        self.input_shape = input_shape
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         """Return the shape of the output for a list with the shape of each input."""

@@ -27,7 +27,7 @@ class InputLayer(Layer):
     passes_ids = True
 
     def _checked_dtype(self, dtype: Any) -> str:
-        if isinstance(dtype, str) and dtype in _INTEGERS:
+        if isinstance(dtype, str) and (dtype in _INTEGERS or dtype == "string"):
             return dtype
         return super()._checked_dtype(dtype)
 
@@ -96,7 +96,8 @@ def Input(
     batch_shape : tuple, optional
         The same with a leading None, such as (None, 4).
     dtype : str, optional
-        Default: `cnet.config.floatx()`. Also "int32" and the like, for ids: see `Embedding`.
+        Default: `cnet.config.floatx()`. Also "int32" and the like, for ids (see `Embedding`), and "string", for
+        `StringLookup` and the like.
     name : str, optional
         See `Layer`.
     batch_size, sparse, ragged, tensor, optional

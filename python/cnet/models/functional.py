@@ -119,6 +119,11 @@ class Functional(Model):
         return _unique([tensor.name for tensor in self.outputs])
 
     @property
+    def input_dtypes(self) -> list[str]:
+        """The dtype of the data of each input."""
+        return [tensor.dtype for tensor in self.inputs]
+
+    @property
     def input_shapes(self) -> list[Shape]:
         """Shape of the data of each input, (None, …)."""
         return [tensor.shape for tensor in self.inputs]

@@ -76,6 +76,7 @@ class GraphModel(BaseModel):
     """Base of the models whose layers are known: `Sequential` and `Functional`."""
 
     _network: Any = None
+    _in_engine: bool | None = None  # None: not known
     # What the network was made of: the function, and the layers that are not trained.
     _native: Function | None = None
     _network_frozen: set[Layer] | None = None
@@ -161,11 +162,28 @@ class GraphModel(BaseModel):
 
     @property
     def in_engine(self) -> bool:
-        """Whether the engine computes all layers."""
-        return all(
-            layer.in_engine and (isinstance(layer, GraphModel) or not layer.is_in_python)
-            for layer in self.layers
-        )
+        """Whether the engine computes all layers but those of categories that come first."""
+        if self._in_engine is None:
+            self._in_engine = self._is_engine_enough()
+        return self._in_engine
+
+    def _is_engine_enough(self) -> bool:
+        count = len(self.input_names)
+        calls = Calls(count)
+        outputs = self._add_calls(range(count), calls)
+        categories = set(range(count))  # values that the engine does not compute
+        for number, call in enumerate(calls.calls, count):
+            layer: Any = call.layer
+            if layer.takes_any_dtype and set(call.operands) <= categories:
+                categories.add(number)
+            elif layer.is_in_python or not layer.in_engine:
+                return False
+        return categories.isdisjoint(outputs) or len(categories) == count
+
+    @property
+    def input_dtypes(self) -> list[str]:
+        """The dtype of the data of each input."""
+        return [self.dtype] * len(self.input_names)
 
     @property
     def takes_ids(self) -> bool:
@@ -196,8 +214,11 @@ class GraphModel(BaseModel):
         """Whether the user's samples, and the outputs, are rows of numbers as in the engine."""
         shapes = self.input_shapes, self.output_shapes
         structures = self.input_structure, self.output_structure
-        return all(len(each) == 1 and len(each[0]) == 2 for each in shapes) and not any(
-            isinstance(structure, (list, tuple, dict)) for structure in structures
+        has_preprocessing = self._native is not None and self._native.has_preprocessing
+        return (
+            not has_preprocessing
+            and all(len(each) == 1 and len(each[0]) == 2 for each in shapes)
+            and not any(isinstance(structure, (list, tuple, dict)) for structure in structures)
         )
 
     def _engine_inputs(self, x: Sequence[Array]) -> tuple[Array, ...]:
@@ -256,7 +277,7 @@ class GraphModel(BaseModel):
 
     def _rebuild_network(self) -> None:
         """Discard the engine's network; the next call makes it again."""
-        self._network = self._native = self._rows_network = None
+        self._network = self._native = self._rows_network = self._in_engine = None
         self._functions = {}
         if self._setup:
             self._setup.drop_engine()

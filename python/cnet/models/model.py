@@ -42,7 +42,7 @@ from ..layers.symbolic import has_symbolic
 from ..layers.weight import HasWeights
 from ..metrics import Metric
 from ..saving import model_file
-from ..training.data import Adapter, check_feature_names, split, validation_parts
+from ..training.data import Adapter, as_rows, check_feature_names, split, validation_parts
 from ..training.loop import Loop, predict
 from ..training.setup import Setup, Totals
 from ..training.sources import Chunk
@@ -520,11 +520,12 @@ class BaseModel(HasWeights, RejectsOverrides, Interface):
         if is_plain and self._rows_network is not None and x.shape[1] == self.input_shape[1]:
             return self.function(training=training).record([x])[0]  # microseconds count
         inputs = []
-        for argument, part, shape in Adapter(self).parts(f"{type(self).__name__}: x", x):
+        parts = Adapter(self).parts(f"{type(self).__name__}: x", x)
+        for (argument, part, shape), dtype in zip(parts, self.input_dtypes, strict=True):
             tensor = part.__tensor__() if hasattr(type(part), "__tensor__") else None
-            sizes = sample_sizes(shape)
-            samples = as_samples(part if tensor is None else tensor.value, argument, sizes)
-            inputs.append(samples.reshape(len(samples), *sizes) if tensor is None else tensor)
+            rows = as_rows(part if tensor is None else tensor.value, argument, shape, dtype)
+            shaped = rows.reshape(len(rows), *sample_sizes(shape))
+            inputs.append(shaped if tensor is None else tensor)
         return self._nested(self.function(training=training).record(inputs))
 
     @brief_traceback

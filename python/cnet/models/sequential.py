@@ -14,6 +14,7 @@ from ..layers import InputLayer, Layer, serialize
 from ..layers._build_lock import build_lock
 from ..layers.batch_shapes import as_batch_shape, sample_sizes
 from ..layers.symbolic import SymbolicTensor
+from ..layers.tokens import as_tokens, is_text
 from .graph_config import layer_from_config
 from .graph_model import Calls, GraphModel
 from .subclass import Model
@@ -206,6 +207,21 @@ class Sequential(Model):
         if self._input is not None:
             return self._input.sample_shape
         return self._layers[0].sample_shape if self._layers else None
+
+    @property
+    def input_dtypes(self) -> list[str]:
+        """The dtype of the data."""
+        return [self._input.dtype if self._input else self.dtype]
+
+    def _build_from(self, argument: str, x: Any) -> None:
+        if self._input is None and self._layers and self._layers[0].takes_any_dtype:
+            array = as_tokens(x, argument)
+            if is_text(array):
+                sizes = array.shape[1:] or (1,)
+                self._input = InputLayer(sizes, dtype="string")
+                self.build((None, *sizes))
+                return
+        super()._build_from(argument, x)
 
     @property
     def input_shapes(self) -> list[Shape]:

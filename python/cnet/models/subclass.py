@@ -416,7 +416,7 @@ class _CallFunction:
 class _ModelLayer:
     """A model with a `call`, as a layer of a function."""
 
-    only_in_training = takes_ids = passes_ids = False
+    only_in_training = takes_any_dtype = takes_ids = passes_ids = in_engine = False
     is_in_python = True
 
     def __init__(self, model: CallModel) -> None:

@@ -29,11 +29,12 @@ from .._input_errors import describe_non_array
 from .._typing import ModelProtocol, Shape
 from ..autodiff.nested import leaves_of, map_leaves
 from ..layers.batch_shapes import sample_sizes
+from ..layers.tokens import as_text_samples
 from .setup import Output, Setup
 from .sources import Arrays, Batches, Data, DatasetBatches, Shuffles, Source
 from .structures import is_dict, parts_of
 
-__all__ = ["Adapter", "check_feature_names", "split", "validation_parts"]
+__all__ = ["Adapter", "as_rows", "check_feature_names", "split", "validation_parts"]
 
 DEFAULT_BATCH_SIZE = 32
 
@@ -170,15 +171,23 @@ class Adapter:
 
     def samples(self, argument: str, x: Any) -> tuple[Array, ...]:
         """Return samples as rows of numbers for each input of the engine, building the model if necessary."""
+        parts = self.parts(argument, x)
         arrays = [
-            as_samples(part, name, sample_sizes(shape))
-            for name, part, shape in self.parts(argument, x)
+            as_rows(part, name, shape, dtype)
+            for (name, part, shape), dtype in zip(parts, self.model.input_dtypes, strict=True)
         ]
         if len({len(array) for array in arrays}) > 1:
             names = self.model.input_names
             counts = ", ".join(f"'{name}' {len(a)}" for name, a in zip(names, arrays, strict=True))
             raise ValueError(f"{argument}: expected as many samples in each input, got {counts}")
+        if self._takes_inputs_as_given:
+            return tuple(arrays)
         return self.model._engine_inputs(arrays)
+
+    @property
+    def _takes_inputs_as_given(self) -> bool:
+        """Whether a tape, or a step of the user, takes the model's inputs, not those of the engine's network."""
+        return self.setup is not None and (not self.setup.native or self.setup.has_steps)
 
     def parts(self, argument: str, x: Any) -> list[tuple[str, Any, Shape]]:
         """Return the name for errors, the data as given and the shape, (None, …), of each input.
@@ -263,6 +272,12 @@ class Adapter:
             )
             weights = by_class if weights is None else by_class * weights
         return weights
+
+
+def as_rows(value: Any, argument: str, shape: Shape, dtype: str) -> Array:
+    """Return the samples of an input, numbers or text, as a matrix with a row for each."""
+    convert = as_text_samples if dtype == "string" else as_samples
+    return convert(value, argument, sample_sizes(shape))
 
 
 def _keys(structure: Any) -> list[str] | None:

@@ -417,9 +417,10 @@ class Setup:
         if self._metrics_tried or not self.python_metrics:
             return
         self.engine_for(model)  # checks the shape of the output
+        x = data.x if self.native else model._engine_inputs(data.x)
         predictions = [
             rows
-            for output, rows in zip(self.outputs, model._predict(data.x), strict=True)
+            for output, rows in zip(self.outputs, model._predict(x), strict=True)
             if output.loss is not None
         ]
         self.update_metrics(data, slice(len(data)), predictions)
