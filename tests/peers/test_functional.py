@@ -12,12 +12,14 @@ from support.tolerances import ELEMENTARY_ROUNDINGS, training_bound
 import cnet
 
 keras = pytest.importorskip("keras", reason="Keras is not installed")
+tensorflow = pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 
 ROWS, STEPS, RATE = 24, 50, 0.01
 RNG = np.random.default_rng(0)
 WIDE, DEEP, OTHER = (RNG.normal(size=(ROWS, size)) for size in (7, 5, 5))
-# Each id once: Keras's Adam squares the parts of the gradient of a repeated id before it adds them.
+# Each id, and each word, once: Keras's Adam squares the parts of the gradient of a repeated id before it adds them.
 ONCE = RNG.permutation(3 * ROWS).reshape(ROWS, 3)
+WORDS = np.array([f"word {n}" for n in range(2 * ROWS)])
 CLASSES, TARGETS = RNG.integers(3, size=ROWS), RNG.normal(size=(ROWS, 1))
 # Sums over at most 100 terms in a dozen layers, forward and backward, and over the batch.
 BOUND = 2 * training_bound(STEPS, RATE, 2 * 12 * 100 + ROWS + ELEMENTARY_ROUNDINGS, np.float64)
@@ -101,6 +103,27 @@ def shared(k: Any) -> Any:
     return k.Model(x, k.layers.Dense(1, name="top")((h * 2.0 + 1.0 - x) / 4.0))
 
 
+def text(k: Any) -> Any:
+    word, number = k.Input((2,), name="word", dtype="string"), k.Input((5,), name="number")
+    ids = k.layers.StringLookup(vocabulary=WORDS.tolist(), name="ids")(word)
+    bins = k.layers.Discretization([-1.0, 0.0, 1.0], output_mode="multi_hot", name="bins")(number)
+    parts = [
+        k.layers.Flatten(name="flat")(k.layers.Embedding(2 * ROWS + 1, 3, name="table")(ids)),
+        k.layers.Hashing(5, output_mode="count", name="hash")(word),
+        bins,
+        number,
+    ]
+    x = k.layers.Dense(8, activation="tanh", name="h")(k.layers.Concatenate(name="all")(parts))
+    return k.Model([word, number], k.layers.Dense(1, name="top")(x))
+
+
+def given(library: Any, x: Any) -> Any:
+    """Return data as a library takes it: Keras takes text as tensors only."""
+    if library is keras and isinstance(x, list) and x[0].dtype.kind == "U":
+        return [tensorflow.constant(x[0]), *x[1:]]
+    return x
+
+
 CASES: dict[Callable[[Any], Any], tuple[Any, Any, Any]] = {
     wide_and_deep: ([WIDE, DEEP], CLASSES, "sparse_categorical_crossentropy"),
     two_heads: (
@@ -112,6 +135,7 @@ CASES: dict[Callable[[Any], Any], tuple[Any, Any, Any]] = {
     categories: ({"numbers": DEEP, "ids": ONCE}, CLASSES, "sparse_categorical_crossentropy"),
     siamese: ([DEEP, OTHER], TARGETS, "mse"),
     shared: (DEEP, TARGETS, "mse"),
+    text: ([RNG.permutation(WORDS).reshape(ROWS, 2), DEEP], TARGETS, "mse"),
 }
 
 
@@ -129,6 +153,7 @@ def test_training(build: Callable[[Any], Any], optimizer: str) -> None:
     ours.set_weights(theirs.get_weights())
     figures = []
     for library, model in ((cnet, ours), (keras, theirs)):
+        data = given(library, x)
         options: dict[str, Any] = {"loss": loss}
         if build is two_heads:
             options |= {
@@ -138,9 +163,11 @@ def test_training(build: Callable[[Any], Any], optimizer: str) -> None:
         # Keras rounds Adam's betas to float32: these are exact.
         betas = {"beta_1": 0.875, "beta_2": 1 - 2**-10} if optimizer == "Adam" else {}
         model.compile(getattr(library.optimizers, optimizer)(RATE, **betas), **options)
-        history = model.fit(x, y, batch_size=ROWS, epochs=STEPS, shuffle=False, verbose=0).history
-        evaluated = model.evaluate(x, y, verbose=0, return_dict=True)
-        figures.append((history, evaluated, flat(model.predict(x, verbose=0))))
+        history = model.fit(
+            data, y, batch_size=ROWS, epochs=STEPS, shuffle=False, verbose=0
+        ).history
+        evaluated = model.evaluate(data, y, verbose=0, return_dict=True)
+        figures.append((history, evaluated, flat(model.predict(data, verbose=0))))
     for weight, other, path in zip(ours.get_weights(), theirs.get_weights(), paths, strict=True):
         assert abs(weight - other).max() <= BOUND * max(1, abs(other).max()), path
     (history, evaluated, outputs), (expected, other_figures, other_outputs) = figures
