@@ -195,6 +195,19 @@ def test_parts_of_a_step() -> None:
     assert set(model.fit(X, Y, verbose=0).history) == {"loss", "mae", "mine"}
 
 
+def test_a_prediction_step_of_several_inputs() -> None:
+    class Raised(Model):
+        def predict_step(self, data: Any) -> Any:
+            return super().predict_step(data) + 1
+
+    one, other = Input((5,), name="one"), Input((5,), name="other")
+    model = Raised({"one": one, "other": other}, layers.Dense(1)(one + other))
+    data = {"one": X, "other": X}
+    expected = model(data)
+    for predicted in (model.predict(data, verbose=0), model.predict_on_batch(data)):
+        np.testing.assert_allclose(predicted, expected + 1, rtol=1e-6)
+
+
 def test_an_autoencoder_without_labels() -> None:
     class Autoencoder(Model):
         def __init__(self) -> None:

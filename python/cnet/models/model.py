@@ -555,6 +555,12 @@ class BaseModel(HasWeights, RejectsOverrides, Interface):
             return self.network.predict(x, on_progress)  # type: ignore[no-any-return] # typed in _core.pyi
         return self.function(training=False).predict(x, on_progress)  # type: ignore[no-any-return] # as above
 
+    def _predict_by_step(
+        self, x: Sequence[Array], on_progress: Callable[..., Any] | None = None
+    ) -> list[FloatArray]:
+        """Return the outputs for samples, by the model's `predict_step` if it has one of its own."""
+        return self._predict(x, on_progress)
+
     def _shaped(self, outputs: Sequence[FloatArray]) -> Any:
         """Return the outputs as `predict` does, from matrices with a row per sample."""
         return self._nested(
@@ -576,7 +582,8 @@ class BaseModel(HasWeights, RejectsOverrides, Interface):
     @brief_traceback
     def predict_on_batch(self, x: Any) -> Any:
         """Return the model's output for a batch."""
-        return self._shaped(self._predict(Adapter(self).samples("predict_on_batch: x", x)))
+        samples = Adapter(self).samples("predict_on_batch: x", x)
+        return self._shaped(self._predict_by_step(samples))
 
     @brief_traceback
     def train_on_batch(

@@ -214,7 +214,11 @@ class Sequential(Model):
         return [self._input.dtype if self._input else self.dtype]
 
     def _build_from(self, argument: str, x: Any) -> None:
-        if self._input is None and self._layers and self._layers[0].takes_any_dtype:
+        if (
+            self._input is None
+            and self._layers
+            and getattr(self._layers[0], "takes_any_dtype", False)
+        ):
             array = as_tokens(x, argument)
             if is_text(array):
                 sizes = array.shape[1:] or (1,)

@@ -132,11 +132,11 @@ class Steps(GraphModel):
         setup = self._require_setup("train_step")
         setup.loss_tracker.update_state([float(loss)], sample_weight=[len(leaves_of(x)[0])])
 
-    def _predict(
+    def _predict_by_step(
         self, x: Sequence[Array], on_progress: Callable[..., Any] | None = None
     ) -> list[FloatArray]:
         if type(self).predict_step is Steps.predict_step:
-            return super()._predict(x, on_progress)
+            return super()._predict_by_step(x, on_progress)
         blocks = []
         for first in range(0, max(len(x[0]), 1), PREDICTION_BLOCK):
             rows = [each[first : first + PREDICTION_BLOCK] for each in x]

@@ -280,7 +280,8 @@ def predict(
 
             if has_hooks:
                 callbacks.call("on_predict_batch_begin", batches, {})
-            outputs.append(model._predict(chunk.data.x, on_progress if progress.live else None))
+            on_rows = on_progress if progress.live else None
+            outputs.append(model._predict_by_step(chunk.data.x, on_rows))
             batches += chunk.batches
             if has_hooks:
                 shaped = model._shaped(outputs[-1])
