@@ -21,6 +21,7 @@ MODULES = (
     "utils",
 )
 OURS_ALONE = {
+    "models.Functional": "Keras has it, but does not export it",
     "config.register_threadpoolctl": "cnet has threads of its own",
     "layers.Weight": "Keras's Variable, without a graph",
     "losses.LossFunctionWrapper": "Keras has it, and keeps it to itself",
@@ -42,7 +43,9 @@ DIFFERENCES: dict[str, dict[str, str]] = {
     "callbacks.CallbackList": {"": "made by fit alone, from what fit knows"},
     "layers.InputLayer": dict.fromkeys(("input_shape", "trainable"), "all layers have it"),
     "layers.Layer": {"": "Keras's are behind **kwargs"},
+    "layers.Embedding": {"input_length": "Keras's is behind **kwargs"},
     "layers.LeakyReLU": {"alpha": "Keras's is behind **kwargs"},
+    "models.Model": {"": "Keras's are behind *args"},
     "models.Sequential": {"": "Keras's are behind **kwargs"},
     "models.clone_model": {
         "call_function": "of functional models",
@@ -54,9 +57,11 @@ DIFFERENCES: dict[str, dict[str, str]] = {
     "Sequential.pop": {"rebuild": "the network is put together when it is needed"},
     "Sequential.save_weights": {"max_shard_size": "there is one file"},
     "Layer.add_weight": {"": "Keras's are behind *args"},
+    "Layer.call": {"": "Keras's are behind *args"},
     "Layer.__call__": {"": "Keras's are behind *args"},
     "Layer.compute_output_shape": {"": "Keras's are behind *args"},
     "Metric.update_state": {"": "Keras's are behind *args"},
+    "Sequential.call": {"": "a model of one's own has its arguments, of any names"},
     "Sequential.__call__": {"": "Keras's are behind *args"},
 }
 Arguments = list[tuple[str, Any]]
