@@ -317,11 +317,11 @@ def build_time() -> list[Figure]:
     return [
         Figure("the yardstick, CPU", build.yardstick, "s"),
         *(
-            Figure(f"compile {name}", build.files[name], "s", 4 * build.yardstick)
+            Figure(f"compile {name}", build.files[name], "s", 4.5 * build.yardstick)
             for name in slowest
         ),
         Figure("pip install ., clock", build.wall, "s"),
-        Figure("pip install ., CPU", build.cpu, "s", 25 * build.yardstick),
+        Figure("pip install ., CPU", build.cpu, "s", 30 * build.yardstick),
     ]
 
 
