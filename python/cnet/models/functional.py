@@ -229,7 +229,7 @@ class Functional(Model):
         """
         return describe(
             self.name,
-            self.trainable,
+            self._assigned_trainable,
             self._layers,
             self._nodes_in_order,
             self._input_structure,

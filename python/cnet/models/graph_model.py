@@ -77,6 +77,8 @@ class GraphModel(BaseModel):
 
     _network: Any = None
     _in_engine: bool | None = None  # None: not known
+    # What a configuration says besides the flags of the layers, as in Keras.
+    _assigned_trainable = True
     # What the network was made of: the function, and the layers that are not trained.
     _native: Function | None = None
     _network_frozen: set[Layer] | None = None
@@ -127,6 +129,7 @@ class GraphModel(BaseModel):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
+        self._assigned_trainable = bool(value)
         for layer in self.layers:
             layer.trainable = bool(value)
 
