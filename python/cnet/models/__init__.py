@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._absent import absent
+from .call_model import CallModel as _CallModel  # noqa: F401 # what models with a call become
 from .functional import Functional
 from .making import clone_model, load_model, model_from_json, save_model
 from .sequential import Sequential

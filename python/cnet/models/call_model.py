@@ -1,0 +1,354 @@
+"""Models with a user's `call`, whose layers are its attributes."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from .._data import Array, FloatArray, as_array, as_samples, shape_text
+from .._tracebacks import brief_traceback
+from .._typing import Shape
+from ..autodiff import cast
+from ..autodiff.recording import paused
+from ..autodiff.tensor import Tensor
+from ..layers import InputLayer, Layer
+from ..layers.batch_shapes import as_batch_shape, sample_sizes
+from ..layers.calls import entered
+from ..layers.function import PREDICTION_BLOCK
+from ..layers.python_call import map_shapes, samples_as_tensors, sublayers_in
+from .graph_model import Calls, GraphModel
+from .nesting import leaves_of, nested_as
+from .subclass import Model
+
+__all__ = ["CallModel"]
+
+
+class CallModel(Model):
+    """A model with a user's `call`."""
+
+    def __init__(self, name: str | None = None, dtype: str | None = None) -> None:
+        GraphModel.__init__(self, name)
+        self._shapes: tuple[list[Shape], list[Shape]] | None = None
+        self._structures: tuple[Any, Any] = None, None
+        self._told_names = ["output"]
+        self._wanted_dtype = dtype
+
+    # The layers.
+
+    @property
+    def layers(self) -> list[Any]:
+        """The layers and models among the attributes."""
+        found: dict[Any, None] = {}
+        for attribute, layer in sublayers_in(vars(self)):
+            if layer is not self and not isinstance(layer, InputLayer):
+                found[layer] = None
+                layer._parents.add(self)
+                layer._owner = layer._owner or (self, attribute)
+        return list(found)
+
+    @property
+    def in_engine(self) -> bool:
+        """False: `call` is Python code."""
+        return False
+
+    @property
+    def takes_ids(self) -> bool:
+        """False: what `call` reads as ids is not known."""
+        return False
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the weights and outputs."""
+        return self._wanted_dtype or super().dtype
+
+    # The shapes of inputs and outputs.
+
+    @property
+    def built(self) -> bool:
+        """True once the shapes of the inputs are known."""
+        return self._shapes is not None
+
+    @built.setter
+    def built(self, value: bool) -> None:
+        """Do nothing: for code that sets it, as Keras's guides do."""
+
+    @property
+    def _known_shapes(self) -> tuple[list[Shape], list[Shape]]:
+        if self._shapes is None:
+            raise AttributeError(f"the model '{self.name}' is not built: its input is not known")
+        return self._shapes
+
+    @property
+    def input_shapes(self) -> list[Shape]:
+        """Shape of the data of each input, (None, …)."""
+        return self._known_shapes[0]
+
+    @property
+    def output_shapes(self) -> list[Shape]:
+        """Shape of each output, (None, …)."""
+        return self._known_shapes[1]
+
+    @property
+    def input_shape(self) -> Any:
+        """Shape of the data, (None, …), nested as the inputs."""
+        return nested_as(self._structures[0], self.input_shapes)
+
+    @property
+    def output_shape(self) -> Any:
+        """Shape of the output, (None, …), nested as the outputs."""
+        return nested_as(self._structures[1], self.output_shapes)
+
+    @property
+    def sample_shape(self) -> tuple[int, ...] | None:
+        """Shape of one sample of the first input, None if unknown."""
+        return None if self._shapes is None else sample_sizes(self._shapes[0][0])
+
+    @property
+    def input_names(self) -> list[str]:
+        """The keys of the inputs, if they are a dict."""
+        structure = self._structures[0]
+        count = 1 if self._shapes is None else len(self._shapes[0])
+        return sorted(structure) if isinstance(structure, dict) else _numbered("input", count)
+
+    @property
+    def output_names(self) -> list[str]:
+        """The keys of the outputs, if they are a dict."""
+        structure = self._structures[1]
+        if isinstance(structure, dict):
+            return sorted(structure)
+        return (
+            self._told_names if self._shapes is None else _numbered("output", len(self._shapes[1]))
+        )
+
+    @property
+    def input_structure(self) -> Any:
+        """The inputs as they are nested."""
+        return self._structures[0]
+
+    @property
+    def output_structure(self) -> Any:
+        """The outputs as they are nested."""
+        return self._structures[1]
+
+    def _nested(self, outputs: Sequence[Any]) -> Any:
+        return nested_as(self._structures[1], outputs)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the shape of the output, (None, …), for inputs of `input_shape`."""
+        if self._shapes is None:
+            self.build(input_shape)
+        return self.output_shape
+
+    def _new_setup(self, *arguments: Any) -> Any:
+        if self._shapes is None:
+            loss = arguments[1]
+            if isinstance(loss, dict):
+                self._told_names = sorted(loss)
+            else:
+                self._told_names = _numbered(
+                    "output", len(loss) if isinstance(loss, (list, tuple)) else 1
+                )
+        return super()._new_setup(*arguments)
+
+    @brief_traceback
+    def build(self, input_shape: Any = None) -> None:
+        """Find the shapes of the outputs by a call with zeros, which creates the weights.
+
+        Parameters
+        ----------
+        input_shape : tuple, or lists and dicts of them
+            (None, …) for each input.
+        """
+        if self._shapes is not None or input_shape is None:
+            return
+        shapes = map_shapes(lambda shape: as_batch_shape("build", shape), input_shape)
+        # Leaves are wrapped, as shapes are tuples themselves.
+        structure = map_shapes(lambda _: 0, shapes)
+        flat: list[Shape] = []
+        in_order: Callable[[Any], Any] = lambda part: (
+            [in_order(part[key]) for key in sorted(part)]
+            if isinstance(part, dict)
+            else (
+                [in_order(each) for each in part] if isinstance(part, list) else flat.append(part)
+            )
+        )
+        in_order(shapes)
+        flat = [(None, *shape[1:]) for shape in flat]
+        samples = 2  # with 1, a mean over the batch would look like an output for each sample
+        zeros = [
+            np.zeros((samples, *(size or 1 for size in shape[1:])), self.dtype) for shape in flat
+        ]
+        self._structures = structure, None
+        try:
+            before = {weight: weight.numpy() for weight in self.weights}
+            with paused(), np.errstate(all="ignore"):
+                outputs = self._call_own(zeros, training=False)
+            for weight, value in before.items():
+                if not np.array_equal(weight.numpy(), value, equal_nan=True):
+                    weight.assign(value)  # `call` assigned it
+        except BaseException:
+            self._structures = None, None
+            raise
+        output_shapes: list[Shape] = [(None, *output.shape[1:]) for output in leaves_of(outputs)]
+        self._structures = structure, nested_as(outputs, [0] * len(output_shapes))
+        self._shapes = flat, output_shapes
+        for layer in self.layers:
+            layer._parents.add(self)
+
+    def _build_from(self, argument: str, x: Any) -> None:
+        is_nested = isinstance(x, dict) or (
+            isinstance(x, (list, tuple)) and all(hasattr(each, "ndim") for each in x) and x
+        )
+        if not is_nested:
+            return super()._build_from(argument, x)
+        arrays = [as_samples(leaf, argument) for leaf in leaves_of(x)]
+        shapes = nested_as(x, [(None, *array.shape[1:]) for array in arrays])
+        return self.build(list(shapes) if isinstance(shapes, tuple) else shapes)
+
+    @brief_traceback
+    def _symbolic(self, x: Any) -> Any:
+        if self._shapes is None:
+            shapes = nested_as(x, [tensor.shape for tensor in leaves_of(x)])
+            self.build(list(shapes) if isinstance(x, tuple) else shapes)
+        return super()._symbolic(x)
+
+    def _build_layers(self) -> None:
+        if self._shapes is None:
+            raise ValueError(f"the model '{self.name}' is not built: call it with data first")
+
+    # The computation.
+
+    def _call_own(self, x: Sequence[Any], training: bool | None) -> Any:
+        """Return the outputs of `call` as tensors, for the inputs one by one."""
+        where = f"{type(self).__name__}.call"
+        arguments = samples_as_tensors(nested_as(self._structures[0], x), where, self.dtype)
+        with entered(training) as call:
+            options = {"training": call.training} if _takes_training(type(self)) else {}
+            outputs = self.call(arguments, **options)
+        samples = len(x[0])
+        results = []
+        for output in leaves_of(outputs):
+            is_tensor = hasattr(type(output), "__tensor__")
+            result = output.__tensor__() if is_tensor else Tensor(as_array(output, where))
+            if result.ndim < 1 or len(result) != samples:
+                raise ValueError(
+                    f"{where}: expected an output (batch, …) for each of {samples} samples, got shape "
+                    f"{shape_text(result.shape)}"
+                )
+            results.append(result if result.dtype == self.dtype else cast(result, self.dtype))
+        return nested_as(outputs, results)
+
+    def _new_function(self, frozen: set[Layer], *, training: bool | None) -> Any:
+        del frozen  # the layers that `call` calls know it
+        return _CallFunction(self, training=bool(training))
+
+    def _add_calls(self, operands: Sequence[int], calls: Calls) -> list[int]:
+        if len(self.output_shapes) != 1:
+            raise ValueError(
+                f"the model '{self.name}': its several outputs can't be used in another model"
+            )
+        return calls.add(_ModelLayer(self), operands, takes_list=len(operands) > 1)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments; a subclass with a `call` defines it.
+
+        Raises
+        ------
+        TypeError
+            If it doesn't.
+        """
+        raise TypeError(
+            f"{type(self).__name__}: define get_config(), which returns the constructor's arguments, to save the "
+            "model; save_weights() saves its weights"
+        )
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """Return what a file holds besides `get_config`: the shapes of the inputs, and how they are nested."""
+        if self._shapes is None:
+            return None
+        structure = self._structures[0]
+        keys = sorted(structure) if isinstance(structure, dict) else None
+        shapes = [list(shape) for shape in self._shapes[0]]
+        return {"input_shapes": shapes, "keys": keys, "nested": isinstance(structure, (dict, list))}
+
+    def build_from_config(self, config: Any) -> None:
+        """Build the model as `get_build_config` describes it."""
+        shapes: Any = [tuple(shape) for shape in config["input_shapes"]]
+        if config["keys"] is not None:
+            shapes = dict(zip(config["keys"], shapes, strict=True))
+        self.build(shapes if config["nested"] else shapes[0])
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+class _CallFunction:
+    """A model's `call`, with the interface of `Function`."""
+
+    network = None
+
+    def __init__(self, model: CallModel, *, training: bool) -> None:
+        self._model, self.training = model, training
+
+    def predict(
+        self, x: Sequence[Array], on_progress: Callable[..., Any] | None = None
+    ) -> list[FloatArray]:
+        """Return the outputs for samples; all are matrices with a row per sample."""
+        samples = len(x[0])
+        size = samples if self.training else PREDICTION_BLOCK
+        shapes = [sample_sizes(shape) for shape in self._model.input_shapes]
+        blocks = []
+        for first in range(0, samples, size) if samples else [0]:
+            rows = [each[first : first + size] for each in x]
+            shaped = [r.reshape(len(r), *shape) for r, shape in zip(rows, shapes, strict=True)]
+            outputs = leaves_of(self._model._call_own(shaped, self.training))
+            blocks.append([tensor.value.reshape(len(tensor), -1) for tensor in outputs])
+            if on_progress is not None:
+                on_progress(min(first + size, samples))
+        return [np.concatenate(each) for each in zip(*blocks, strict=True)]
+
+    def record(self, x: Sequence[Any]) -> list[Any]:
+        """Return the outputs for samples (batch, …) as tensors, recorded on the running tapes."""
+        return leaves_of(self._model._call_own(x, self.training))
+
+
+class _ModelLayer:
+    """A model with a `call`, as a layer of a function."""
+
+    only_in_training = takes_any_dtype = takes_ids = passes_ids = in_engine = False
+    is_in_python = True
+
+    def __init__(self, model: CallModel) -> None:
+        self.model, self.name, self.dtype = model, model.name, model.dtype
+        self.weights = model.weights
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return self.model.compute_output_shape(input_shape)
+
+    def own_function(self, *, training: bool) -> Callable[[Any], Any]:
+        def compute(x: Any) -> Any:
+            inputs = leaves_of(x)
+            (output,) = leaves_of(self.model._call_own(inputs, training))
+            return output.value if all(isinstance(each, np.ndarray) for each in inputs) else output
+
+        return compute
+
+    def occurrence(self, number: int) -> _ModelLayer:  # noqa: ARG002 # from Layer
+        return self
+
+
+@lru_cache(maxsize=256)
+def _takes_training(cls: type[Any]) -> bool:
+    parameters = inspect.signature(cls.call).parameters.values()
+    return any(each.name == "training" or each.kind is each.VAR_KEYWORD for each in parameters)
+
+
+def _numbered(name: str, count: int) -> list[str]:
+    return [name] if count == 1 else [f"{name}_{n + 1}" for n in range(count)]
+
+
+Model._kinds["call"] = CallModel
