@@ -24,11 +24,12 @@ BOUND = 2 * training_bound(STEPS, RATE, 2 * 12 * 100 + ROWS + ELEMENTARY_ROUNDIN
 
 @pytest.fixture(autouse=True)
 def _in_float64() -> Iterator[None]:
-    for library in (cnet, keras):
-        library.config.set_floatx("float64")
-    yield
-    for library in (cnet, keras):
-        library.config.set_floatx("float32")
+    for dtype in ("float64", "float32"):
+        for library in (cnet, keras):
+            library.config.set_floatx(dtype)
+        keras.config.set_dtype_policy(dtype)  # which another test may have set
+        if dtype == "float64":
+            yield
 
 
 def classes_over(k: Any, tape: Any) -> dict[str, Any]:
