@@ -128,6 +128,19 @@ def test_a_python_loss_and_steps_of_one_s_own() -> None:
     own.fit({"shop": SHOPS}, Y, verbose=0)
 
 
+def test_a_prediction_step_of_one_s_own_gets_text() -> None:
+    class Own(Model):
+        def predict_step(self, data: Any) -> Any:
+            assert data[0].dtype.kind == "U"
+            return super().predict_step(data) + 1
+
+    shop = Input((1,), name="shop", dtype="string")
+    one_hot = layers.StringLookup(vocabulary=["north"], output_mode="one_hot")(shop)
+    own = Own(shop, layers.Dense(1)(one_hot))
+    for predicted in (own.predict(SHOPS, verbose=0), own.predict_on_batch(SHOPS)):
+        np.testing.assert_allclose(predicted, own(SHOPS) + 1, rtol=1e-6)
+
+
 def test_sequences() -> None:
     model = Sequential(
         [layers.StringLookup(vocabulary=["north", "south"], output_mode="one_hot"), layers.Dense(1)]

@@ -163,6 +163,11 @@ class BaseModel(HasWeights, RejectsOverrides, Interface):
         """Whether a subclass overrides a step of training or evaluation."""
         return False
 
+    @property
+    def has_own_prediction(self) -> bool:
+        """Whether a subclass overrides `predict_step`."""
+        return False
+
     def _use_setup(self, setup: Setup) -> None:
         setup.has_steps = self.has_own_steps
         setup.native = self.in_engine and all(loss.in_engine for loss in setup.losses)
@@ -475,7 +480,8 @@ class BaseModel(HasWeights, RejectsOverrides, Interface):
         """
         batch_size = _count("predict: batch_size", batch_size)
         steps = _count("predict: steps", steps)
-        source = Adapter(self).source("predict", x, batch_size=batch_size, steps=steps)
+        adapter = Adapter(self, has_own_step=self.has_own_prediction)
+        source = adapter.source("predict", x, batch_size=batch_size, steps=steps)
         progress = Progress(steps or source.batches, verbose, "predict")
         params = {"steps": progress.steps, "verbose": progress.verbose}
         hooks = CallbackList(callbacks, self, params, "predict")
@@ -582,7 +588,8 @@ class BaseModel(HasWeights, RejectsOverrides, Interface):
     @brief_traceback
     def predict_on_batch(self, x: Any) -> Any:
         """Return the model's output for a batch."""
-        samples = Adapter(self).samples("predict_on_batch: x", x)
+        adapter = Adapter(self, has_own_step=self.has_own_prediction)
+        samples = adapter.samples("predict_on_batch: x", x)
         return self._shaped(self._predict_by_step(samples))
 
     @brief_traceback

@@ -30,6 +30,11 @@ class Steps(GraphModel):
         return any(getattr(type(self), name) is not getattr(Steps, name) for name in _STEPS)
 
     @property
+    def has_own_prediction(self) -> bool:
+        """Whether a subclass overrides `predict_step`."""
+        return type(self).predict_step is not Steps.predict_step
+
+    @property
     def metrics(self) -> list[Metric]:
         """The metrics, none before `compile`; with steps of its own, also the mean loss and metrics as attributes."""
         found = super().metrics
@@ -135,7 +140,7 @@ class Steps(GraphModel):
     def _predict_by_step(
         self, x: Sequence[Array], on_progress: Callable[..., Any] | None = None
     ) -> list[FloatArray]:
-        if type(self).predict_step is Steps.predict_step:
+        if not self.has_own_prediction:
             return super()._predict_by_step(x, on_progress)
         blocks = []
         for first in range(0, max(len(x[0]), 1), PREDICTION_BLOCK):

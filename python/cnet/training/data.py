@@ -50,11 +50,14 @@ class Adapter:
     setup : Setup, optional
         Its loss says what labels are. Without one the data is samples alone.
     class_weight : dict of int to float, optional
+    has_own_step : bool, default False
+        Whether a step of the user predicts, which takes the model's inputs as they are given.
     """
 
     model: ModelProtocol
     setup: Setup | None = None
     class_weight: Mapping[int, float] | None = None
+    has_own_step: bool = False
 
     def source(
         self,
@@ -187,7 +190,9 @@ class Adapter:
     @property
     def _takes_inputs_as_given(self) -> bool:
         """Whether a tape, or a step of the user, takes the model's inputs, not those of the engine's network."""
-        return self.setup is not None and (not self.setup.native or self.setup.has_steps)
+        if self.setup is None:
+            return self.has_own_step
+        return not self.setup.native or self.setup.has_steps
 
     def parts(self, argument: str, x: Any) -> list[tuple[str, Any, Shape]]:
         """Return the name for errors, the data as given and the shape, (None, …), of each input.
