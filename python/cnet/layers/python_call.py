@@ -172,6 +172,11 @@ class PythonCall:
         ----------
         loss : Tensor or float, or a list of them
             A single number each, computed from the inputs and weights.
+
+        Raises
+        ------
+        ValueError
+            If one is not a single number.
         """
         call = current_call()
         if self._added_in is not call or call is None:
