@@ -221,9 +221,7 @@ class PythonCall:
 
     def python_call(self, x: Any, training: bool | None) -> Any:
         """Return the output for samples, as `Layer.__call__`."""
-        is_taped = any(map(is_recorded, leaves_of(x))) if isinstance(x, (list, tuple, dict)) else (
-            is_recorded(x)
-        )  # fmt: skip
+        is_taped = any(map(is_recorded, leaves_of(x)))
         arguments = samples_as_tensors(x, f"{type(self).__name__} '{self.name}'", self.dtype)
         layer: Any = self
         if not layer.built:
@@ -245,9 +243,10 @@ class PythonCall:
                 raise TypeError(
                     f"{where}: call: expected one array or tensor (batch, …), got {type(outputs).__name__}"
                 )
-            outputs = outputs.__tensor__() if hasattr(type(outputs), "__tensor__") else Tensor(
-                as_array(outputs, f"{where}: call")
-            )  # fmt: skip
+            if hasattr(type(outputs), "__tensor__"):
+                outputs = outputs.__tensor__()
+            else:
+                outputs = Tensor(as_array(outputs, f"{where}: call"))
             samples = len(leaves_of(arguments)[0])
             if outputs.ndim < 1 or len(outputs) != samples:
                 raise ValueError(
