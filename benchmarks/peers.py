@@ -12,12 +12,13 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from itertools import pairwise
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from workloads import WORKLOADS, Workload
+from networks import chain_weights, jax_network, keras_model, torch_module
+from workloads import ID_COLUMNS, TABLE, WORKLOADS, Workload
 
 Array = npt.NDArray[Any]
 Prepared = tuple[Callable[[], Any], int]
@@ -25,42 +26,31 @@ LEARNING_RATE = 1e-3
 MEASURED_SECONDS = 0.25
 
 
-def data(workload: Workload) -> tuple[Array, Array, int]:
-    """Return samples, class ids, and the number of batches: about 16 MiB, 8 to 2,048 batches."""
+def data(workload: Workload) -> tuple[list[Array], Array, int]:
+    """Return inputs, class ids, and the number of batches: about 16 MiB, 8 to 2,048 batches."""
     sample_bytes = workload.widths[0] * np.dtype(workload.dtype).itemsize
     batches = min(max(8, 2**24 // (sample_bytes * workload.batch)), 2048)
     if workload.task == "predict":
         batches = 1
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(batches * workload.batch, workload.widths[0])).astype(workload.dtype)
-    return x, rng.integers(workload.widths[-1], size=len(x)), batches
+    rng, rows = np.random.default_rng(0), batches * workload.batch
+    x = [rng.normal(size=(rows, workload.widths[0])).astype(workload.dtype)]
+    if workload.network == "wide and deep":
+        x.append(rng.integers(TABLE[0], size=(rows, ID_COLUMNS), dtype=np.int32))
+    return x, rng.integers(workload.widths[-1], size=rows), batches
 
 
-def weights(workload: Workload) -> list[tuple[Array, Array]]:
-    """Return a kernel and a bias for each layer, from Glorot's uniform distribution."""
-    rng = np.random.default_rng(1)
-    made = []
-    for inputs, outputs in pairwise(workload.widths):
-        limit = (6 / (inputs + outputs)) ** 0.5
-        kernel = rng.uniform(-limit, limit, (inputs, outputs)).astype(workload.dtype)
-        made.append((kernel, np.zeros(outputs, workload.dtype)))
-    return made
+def chain_data(workload: Workload) -> tuple[Array, Array, int]:
+    """Return the data of a chain, which has one input."""
+    if workload.network != "chain":
+        raise KeyError(workload.network)
+    (x,), y, batches = data(workload)
+    return x, y, batches
 
 
-def cnet_model(workload: Workload) -> Any:
-    """Return the network, compiled."""
-    import cnet
-
-    *hidden, classes = workload.widths[1:]
-    options: Any = {"dtype": workload.dtype}
-    model = cnet.Sequential(
-        [
-            cnet.Input(workload.widths[:1]),
-            *[cnet.layers.Dense(width, activation="relu", **options) for width in hidden],
-            cnet.layers.Dense(classes, activation="softmax", **options),
-        ]
-    )
-    optimizer = cnet.optimizers.get(workload.optimizer)
+def compiled_model(k: Any, workload: Workload) -> Any:
+    """Return the network in Keras's words, compiled, where `k` is cnet or Keras."""
+    k.config.set_floatx(workload.dtype)
+    model, optimizer = keras_model(k, workload), k.optimizers.get(workload.optimizer)
     optimizer.learning_rate = LEARNING_RATE
     model.compile(optimizer, "sparse_categorical_crossentropy")
     return model
@@ -68,20 +58,23 @@ def cnet_model(workload: Workload) -> Any:
 
 def cnet(workload: Workload) -> Prepared:
     """`fit(verbose=0)` with its shuffling; `model(x)` and `predict`."""
-    (x, y, batches), model = data(workload), cnet_model(workload)
+    import cnet
+
+    (x, y, batches), model = data(workload), compiled_model(cnet, workload)
     if workload.task == "predict":
-        return (lambda: model(x)) if workload.batch == 1 else (lambda: model.predict(x)), 1
+        return (lambda: model(*x)) if workload.batch == 1 else (lambda: model.predict(x)), 1
     return lambda: model.fit(x, y, batch_size=workload.batch, verbose=0), batches
 
 
 def cnet_tape(workload: Workload) -> Prepared:
     """Loop by hand, in the order of the data: a tape over the model, `apply_gradients`."""
+    import cnet
     from cnet.autodiff import GradientTape
     from cnet.losses import SparseCategoricalCrossentropy
 
     if workload.task != "train":
         raise KeyError(workload.task)
-    (x, y, batches), model = data(workload), cnet_model(workload)
+    (x, y, batches), model = chain_data(workload), compiled_model(cnet, workload)
     loss, optimizer, weights = SparseCategoricalCrossentropy(), model.optimizer, model.weights
 
     def run() -> None:
@@ -102,8 +95,8 @@ def cnet_avx2(workload: Workload) -> Prepared:
 
 def numpy(workload: Workload) -> Prepared:
     """By hand: every product has its own buffer, and updates are in place."""
-    x, y, batches = data(workload)
-    layers = weights(workload)
+    x, y, batches = chain_data(workload)
+    layers = chain_weights(workload)
     batch = workload.batch
     outputs = [np.empty((batch, len(bias)), workload.dtype) for _, bias in layers]
     gradients = [np.empty_like(output) for output in outputs]
@@ -151,36 +144,31 @@ def pytorch(workload: Workload, *, compiled: bool = False) -> Prepared:
     """PyTorch, eager: modules, CrossEntropyLoss, torch.optim."""
     import torch
 
-    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-    x, y, batches = (
-        torch.from_numpy(a) if isinstance(a, np.ndarray) else a for a in data(workload)
+    x, y, batches = data(workload)
+    inputs, labels, model = (
+        [torch.from_numpy(a) for a in x],
+        torch.from_numpy(y),
+        torch_module(workload),
     )
-    modules: list[Any] = []
-    for kernel, bias in weights(workload):
-        linear = torch.nn.Linear(*kernel.shape, dtype=getattr(torch, workload.dtype))
-        with torch.no_grad():
-            linear.weight.copy_(torch.from_numpy(kernel.T))
-            linear.bias.copy_(torch.from_numpy(bias))
-        modules += [linear, torch.nn.ReLU()]
-    model = torch.nn.Sequential(*modules[:-1])
     if workload.task == "predict":
         model.append(torch.nn.Softmax(dim=1))
-        run = torch.inference_mode()(lambda: model(x))
+        run = torch.inference_mode()(lambda: model(*inputs))
         return run, 1
     kinds = {"sgd": torch.optim.SGD, "rmsprop": torch.optim.RMSprop, "adam": torch.optim.Adam}
     optimizer = kinds[workload.optimizer](model.parameters(), lr=LEARNING_RATE)
     loss_function = torch.nn.CrossEntropyLoss()
 
-    def loss_of(inputs: Any, labels: Any) -> Any:
-        return loss_function(model(inputs), labels)
+    def loss_of(batch: list[Any], labels: Any) -> Any:
+        return loss_function(model(*batch), labels)
 
     if compiled:
         loss_of = torch.compile(loss_of)
 
     def epoch() -> None:
-        for start in range(0, len(x), workload.batch):
+        for start in range(0, len(labels), workload.batch):
+            rows = slice(start, start + workload.batch)
             optimizer.zero_grad()
-            loss_of(x[start : start + workload.batch], y[start : start + workload.batch]).backward()
+            loss_of([a[rows] for a in inputs], labels[rows]).backward()
             optimizer.step()
 
     return epoch, batches
@@ -198,15 +186,10 @@ def jax(workload: Workload, *, scan: bool = False) -> Prepared:
     import jax.numpy as jnp
 
     x, y, batches = data(workload)
-    params = [(jnp.asarray(kernel), jnp.asarray(bias)) for kernel, bias in weights(workload)]
-
-    def logits_of(params: Any, a: Any) -> Any:
-        for kernel, bias in params[:-1]:
-            a = jax.nn.relu(a @ kernel + bias)
-        return a @ params[-1][0] + params[-1][1]
+    params, logits_of = jax_network(workload)
 
     def loss(params: Any, inputs: Any, labels: Any) -> Any:
-        log_p = jax.nn.log_softmax(logits_of(params, inputs))
+        log_p = jax.nn.log_softmax(logits_of(params, *inputs))
         return -jnp.take_along_axis(log_p, labels[:, None], axis=1).mean()
 
     def step(params: Any, batch: Any) -> Any:
@@ -216,9 +199,9 @@ def jax(workload: Workload, *, scan: bool = False) -> Prepared:
 
     if workload.task == "predict":
         predict = jax.jit(lambda a: jax.nn.softmax(logits_of(params, a)))
-        return lambda: np.asarray(predict(x)), 1
+        return lambda: np.asarray(predict(*x)), 1
     stacked = (
-        jnp.asarray(x.reshape(batches, workload.batch, -1)),
+        [jnp.asarray(a.reshape(batches, workload.batch, -1)) for a in x],
         jnp.asarray(y.reshape(batches, -1)),
     )
     if scan:
@@ -230,7 +213,7 @@ def jax(workload: Workload, *, scan: bool = False) -> Prepared:
 
         return epoch, batches
     one = jax.jit(lambda params, batch: step(params, batch)[0])
-    pieces = list(zip(*stacked, strict=True))
+    pieces = [jax.tree.map(itemgetter(n), stacked) for n in range(batches)]
 
     def steps() -> None:
         nonlocal params
@@ -254,19 +237,7 @@ def keras(workload: Workload) -> Prepared:
 
     threads = int(os.environ["OMP_NUM_THREADS"])
     tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
-    keras.config.set_floatx(workload.dtype)
-    x, y, batches = data(workload)
-    *hidden, classes = workload.widths[1:]
-    model = keras.Sequential(
-        [
-            keras.Input(workload.widths[:1]),
-            *[keras.layers.Dense(width, activation="relu") for width in hidden],
-            keras.layers.Dense(classes, activation="softmax"),
-        ]
-    )
-    optimizer = keras.optimizers.get(workload.optimizer)
-    optimizer.learning_rate = LEARNING_RATE
-    model.compile(optimizer, "sparse_categorical_crossentropy")
+    (x, y, batches), model = data(workload), compiled_model(keras, workload)
     if workload.task == "predict":
         return lambda: model.predict(x, batch_size=1024, verbose=0), 1
     return lambda: model.fit(x, y, batch_size=workload.batch, verbose=0), batches
@@ -276,7 +247,7 @@ def scikit_learn(workload: Workload) -> Prepared:
     """MLPClassifier, an epoch of `partial_fit`."""
     from sklearn.neural_network import MLPClassifier
 
-    x, y, batches = data(workload)
+    x, y, batches = chain_data(workload)
     solver = {"sgd": "sgd", "adam": "adam"}[workload.optimizer]
     model = MLPClassifier(
         workload.widths[1:-1],
@@ -302,9 +273,9 @@ def onnx_runtime(workload: Workload) -> Prepared:
 
     if workload.task != "predict":
         raise KeyError(workload.task)
-    x, _, _ = data(workload)
+    x, _, _ = chain_data(workload)
     nodes, constants, name = [], [], "x"
-    for n, (kernel, bias) in enumerate(weights(workload)):
+    for n, (kernel, bias) in enumerate(chain_weights(workload)):
         constants += [
             numpy_helper.from_array(kernel, f"k{n}"),
             numpy_helper.from_array(bias, f"b{n}"),
