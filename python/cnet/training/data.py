@@ -30,7 +30,8 @@ from .._typing import ModelProtocol, Shape
 from ..autodiff.nested import leaves_of, map_leaves
 from ..layers.batch_shapes import sample_sizes
 from ..layers.tokens import as_text_samples
-from .setup import Output, Setup
+from .output import Output
+from .setup import Setup
 from .sources import Arrays, Batches, Data, DatasetBatches, Shuffles, Source
 from .structures import is_dict, parts_of
 

@@ -2,50 +2,23 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .. import _core, losses, metrics, optimizers
-from .._data import Array, FloatArray, as_number
-from .._errors import short_repr
-from .._registry import get_registered_name
-from .._serialization import as_config, described, find_class, named_object, of_function
+from .._data import Array, FloatArray
 from .._typing import ModelProtocol
 from ..metrics import Metric
-from ..metrics.accuracy import AccuracyByShape
-from ..metrics.metric import MeanMetricWrapper
 from .engine import Engine, Heads, TapeEngine
+from .output import Output
+from .setup_config import compile_arguments, describe_setup
 from .sources import Data, Shuffles
 from .step_engine import StepEngine
 from .structures import for_each_output
 
-__all__ = ["OptimizerState", "Output", "Setup", "Totals"]
-
-# The accuracy that the engine counts with each loss; all other metrics need the predictions.
-_COUNTED_BY_ENGINE: dict[type[Any], type[Metric]] = {
-    losses.SparseCategoricalCrossentropy: metrics.SparseCategoricalAccuracy,
-    losses.CategoricalCrossentropy: metrics.CategoricalAccuracy,
-    losses.CategoricalFocalCrossentropy: metrics.CategoricalAccuracy,
-    losses.BinaryCrossentropy: metrics.BinaryAccuracy,
-    losses.BinaryFocalCrossentropy: metrics.BinaryAccuracy,
-}
-
-# The classes that a configuration may name.
-_OPTIMIZERS = {cls.__name__: cls for cls in optimizers._CLASSES.values()}
-_LOSSES = {cls.__name__: cls for cls in (*losses._CLASSES.values(), losses.LossFunctionWrapper)}
-_METRICS = {cls.__name__: cls for cls in (*metrics._CLASSES.values(), MeanMetricWrapper)}
-# What Keras's configuration has besides them: `loss_weights`, and arguments that cnet ignores.
-_OTHERS = frozenset(
-    {"loss_weights", "run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss"}
-)
-# The options of the classes that wrap a function.
-_WRAPPERS: dict[type[Any], tuple[str, ...]] = {
-    MeanMetricWrapper: ("name", "dtype"),
-    losses.LossFunctionWrapper: ("name", "reduction"),
-}
+__all__ = ["OptimizerState", "Setup", "Totals"]
 
 
 @dataclass(frozen=True)
@@ -90,59 +63,6 @@ class OptimizerState:
     batches: int
     names: list[str]
     slots: list[FloatArray]
-
-
-@dataclass
-class Output:
-    """The arguments of `compile` for one output of the model.
-
-    Attributes
-    ----------
-    name : str
-        Begins the names of its figures, if the model has several outputs.
-    loss : Loss or None
-    loss_weight : float
-        Factor of the loss in the model's loss.
-    metrics, weighted_metrics : list of Metric
-    """
-
-    name: str
-    loss: losses.Loss | None
-    loss_weight: float
-    metrics: list[Metric]
-    weighted_metrics: list[Metric]
-
-    @classmethod
-    def of(
-        cls, name: str, loss: Any, loss_weight: Any, metrics: Any, weighted_metrics: Any
-    ) -> Output:
-        """Return the output for arguments of `compile`."""
-        for several in (metrics, weighted_metrics):
-            if isinstance(several, str) or not isinstance(several or [], Iterable):
-                raise TypeError(f"expected a list of metrics, got {short_repr(several)}")
-        chosen = None if loss is None else losses.get(loss)
-        sparse: bool | None = False
-        if chosen is not None:  # a function's labels may be either
-            sparse = chosen.sparse if chosen.in_engine else None
-        unweighted, weighted = (
-            [_metric(metric, sparse) for metric in several or []]
-            for several in (metrics, weighted_metrics)
-        )
-        weight = 1.0 if loss_weight is None else as_number("loss_weights", loss_weight)
-        return cls(name, chosen, weight, unweighted, weighted)
-
-    def resolve_metrics(self, labels: tuple[int, ...], outputs: tuple[int | None, ...]) -> None:
-        """Replace each "accuracy" by the one for these shapes of labels and outputs."""
-        for several in (self.metrics, self.weighted_metrics):
-            several[:] = [
-                metric.resolve(labels, outputs) if isinstance(metric, AccuracyByShape) else metric
-                for metric in several
-            ]
-
-    def is_counted_by_engine(self, metric: Metric) -> bool:
-        """Whether the native engine counts this unweighted metric: the accuracy of the loss, with threshold 0.5."""
-        matches_loss = type(metric) is _COUNTED_BY_ENGINE.get(type(self.loss))
-        return matches_loss and getattr(metric, "threshold", 0.5) == 0.5
 
 
 @dataclass
@@ -248,21 +168,7 @@ class Setup:
         TypeError
             If one cannot be described by plain values.
         """
-        outputs = [
-            {
-                "loss": None if output.loss is None else _serialized(output.loss),
-                "metrics": [_serialized(metric) for metric in output.metrics],
-                "weighted_metrics": [_serialized(metric) for metric in output.weighted_metrics],
-            }
-            for output in self.outputs
-        ]
-        config: dict[str, Any] = {"optimizer": _serialized(self.optimizer)}
-        if len(outputs) == 1:
-            config |= outputs[0]
-        else:
-            config |= {name: [output[name] for output in outputs] for name in outputs[0]}
-        weights = [output.loss_weight for output in self.outputs]
-        return config if set(weights) == {1.0} else config | {"loss_weights": weights}
+        return describe_setup(self.optimizer, self.outputs)
 
     @classmethod
     def from_config(cls, output_names: Sequence[str], config: Any) -> Setup:
@@ -273,21 +179,7 @@ class Setup:
         ValueError
             If the configuration is malformed, or names an unknown class.
         """
-        expected = {"optimizer", "loss", "metrics", "weighted_metrics"}
-        if not isinstance(config, Mapping) or not expected <= set(config) <= expected | _OTHERS:
-            raise ValueError(f"expected {', '.join(sorted(expected))}, got {short_repr(config)}")
-        identity, options = find_class(config["optimizer"], _OPTIMIZERS, "optimizer")
-        several = (
-            _restored(config[name], known, name)
-            for name, known in (
-                ("loss", _LOSSES),
-                ("metrics", _METRICS),
-                ("weighted_metrics", _METRICS),
-            )
-        )
-        loss, *figures = several
-        optimizer = identity.from_config(options)
-        return cls.of(output_names, optimizer, loss, config.get("loss_weights"), *figures)
+        return cls.of(output_names, *compile_arguments(config))
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"engine": None, "pending_state": self.optimizer_state()}
@@ -464,10 +356,6 @@ class Setup:
         return logs | (dict(sorted(figures.items())) if several else figures)
 
 
-def _metric(identifier: Any, sparse: bool | None) -> Metric:
-    return metrics.for_model(identifier, sparse=sparse)
-
-
 def _unused(name: str, logs: Mapping[str, Any]) -> str:
     """Return the name, numbered if it is in use."""
     unused, number = name, 0
@@ -475,53 +363,3 @@ def _unused(name: str, logs: Mapping[str, Any]) -> str:
         number += 1
         unused = f"{name}_{number}"
     return unused
-
-
-def _serialized(thing: Any) -> Any:
-    if isinstance(thing, AccuracyByShape):
-        return thing.name  # not resolved yet
-    if type(thing) in _WRAPPERS:
-        options = {name: getattr(thing, name) for name in _WRAPPERS[type(thing)]}
-        config = {"fn": _named(thing.fn), **options, **thing.fn_kwargs}
-    else:
-        config = thing.get_config()
-        if inspect.isfunction(config.get("learning_rate")):
-            config["learning_rate"] = _named(config["learning_rate"])
-    return described(thing, as_config(config, type(thing).__name__))
-
-
-def _named(function: Any) -> dict[str, Any]:
-    name = getattr(function, "__name__", type(function).__name__)
-    return of_function(get_registered_name(function) if inspect.isfunction(function) else name)
-
-
-def _restored(config: Any, known: Mapping[str, Any], argument: str) -> Any:
-    """Return losses or metrics, which may be names, nested in lists and dicts by the outputs' names."""
-    if config is None or isinstance(config, str):
-        return config
-    if isinstance(config, (list, tuple)):
-        return [_restored(each, known, argument) for each in config]
-    if isinstance(config, Mapping) and "class_name" not in config:
-        return {name: _restored(each, known, argument) for name, each in config.items()}
-    if not isinstance(config, Mapping):
-        raise ValueError(  # noqa: TRY004 # of a file
-            f"{argument}: expected names, and dicts with 'class_name' and 'config', got {short_repr(config)}"
-        )
-    if config["class_name"] == "function":
-        return named_object(config)
-    cls, arguments = find_class(config, known, argument)
-    if cls in _WRAPPERS:
-        arguments["fn"] = _function(arguments.get("fn"), argument)
-    return cls.from_config(arguments)
-
-
-def _function(config: Any, argument: str) -> Any:
-    """Return the user's function, or, for metrics, a function of `losses`, that a config names."""
-    function = named_object(config)
-    if isinstance(function, str) and argument != "loss":
-        function = metrics._LOSS_FUNCTIONS.get(function, function)
-    if not callable(function):
-        raise ValueError(  # noqa: TRY004 # of a file
-            f"{argument}: the function {short_repr(function)} is not registered or among the custom_objects"
-        )
-    return function
