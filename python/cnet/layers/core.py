@@ -4,36 +4,27 @@ from __future__ import annotations
 
 import itertools
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, ClassVar, TypedDict
 
 import numpy as np
 
 from .. import constraints, initializers, regularizers
-from .._data import (
-    Array,
-    FloatArray,
-    as_count,
-    as_samples,
-    as_shape,
-    as_text,
-    shape_text,
-)
+from .._data import as_count, as_shape, as_text, shape_text
 from .._errors import missing, reject_unknown_options
 from .._names import auto_name, snake_case
 from .._serialization import Configurable
-from .._tapes import is_recorded
 from .._tracebacks import brief_traceback
 from .._typing import Shape
 from ..config import standardize_dtype
 from ._build_lock import build_lock
-from .batch_shapes import as_batch_shape, check_shape, sample_size, sample_sizes
+from .batch_shapes import as_batch_shape, check_shape
 from .build_config import HasBuildConfig
-from .calls import in_training
-from .function import Call, Function
-from .python_call import PythonCall, map_shapes, require_regularizer, shapes_of
-from .symbolic import Node, Spec, has_symbolic, operands_of, record
+from .function import Function
+from .layer_calls import LayerCalls
+from .python_call import map_shapes, require_regularizer
+from .symbolic import Node
 from .weight import HasWeights, Weight
 
 __all__ = ["Layer", "LayerOptions"]
@@ -49,7 +40,7 @@ class LayerOptions(TypedDict, total=False):
     input_dim: int | None
 
 
-class Layer(PythonCall, Configurable, HasBuildConfig, HasWeights):
+class Layer(LayerCalls, Configurable, HasBuildConfig, HasWeights):
     """Base of all layers.
 
     A layer of one's own overrides `call`, and `build` if it has weights; both get their arguments as in Keras. Its
@@ -90,16 +81,10 @@ class Layer(PythonCall, Configurable, HasBuildConfig, HasWeights):
     takes_any_dtype = False
     #: True if the layer is the identity outside of training.
     only_in_training = False
-    #: True if the layer, once built, accepts only inputs of that shape, as layers with weights do.
-    has_one_shape = False
-    #: True if the layer takes a list of inputs.
-    takes_list = False
     #: True if the layer reads ids: integers that name rows of a table.
     takes_ids = False
     #: True if the layer returns its numbers unchanged, so that they may be ids.
     passes_ids = False
-    #: True if the output has the input's shape. One-dimensional input is then a single row, as in Keras.
-    keeps_shape = False
     _optional_in_config: ClassVar = {"activity_regularizer": None, "input_shape": None}
     _of_keras_alone: ClassVar = {"autocast": True}
     _stored_as: ClassVar = dict.fromkeys(
@@ -279,147 +264,6 @@ class Layer(PythonCall, Configurable, HasBuildConfig, HasWeights):
         self._own_weights = [*self._own_weights, weight]
         return weight
 
-    @brief_traceback
-    def __call__(self, x: Any, training: bool | None = None) -> Any:
-        """Return the output for samples `x`, building the layer first if necessary.
-
-        Parameters
-        ----------
-        x : array_like, (batch, …)
-            Layers that keep the shape accept a single row (features,) too. `Flatten`, `Reshape` and
-            `Lambda` take one dimension as samples of one number; `Dense` raises `ValueError`.
-        training : bool, optional
-            Whether to run in training mode: `Dropout` and `GaussianNoise` change the input, and
-            `BatchNormalization` uses the batch's statistics and updates the moving ones. Default: the mode of the
-            layer or model whose `call` calls this one, else False.
-        """
-        if has_symbolic(x):
-            return self._symbolic(x)
-        if self.is_in_python:
-            return self.python_call(x, training)
-        training = in_training(training)
-        if self.takes_list:
-            return self._merged(x, training=training)
-        is_one_dimensional = _is_one_dimensional(x)
-        if is_one_dimensional and self.keeps_shape:
-            from ..autodiff import reshape  # for arrays and tensors
-
-            return reshape(self(reshape(x, (1, -1)), training), -1)
-        call = f"{type(self).__name__} '{self.name}'"
-        samples = as_samples(x, call)
-        if is_one_dimensional and self.has_one_shape:
-            raise ValueError(
-                f"{call}: expected input of shape (batch, …), got {np.shape(x)}; for one sample pass x[None]"
-            )
-        shape = (None, *samples.shape[1:])
-        if self.input_shape != shape:
-            self.build(shape)
-        if is_recorded(x):
-            inputs = x.__tensor__() if hasattr(type(x), "__tensor__") else samples
-            return self._function([shape], training=training).record([inputs])[0]
-        return self._outputs(samples, shape, training=training)
-
-    def engine_call(self, x: Any, training: bool | None = None) -> Any:
-        """Return the output for tensors without a user's `call`."""
-        function = self._function(
-            shapes_of(x if self.takes_list else [x]), training=in_training(training)
-        )
-        return function.record(list(x) if self.takes_list else [x])[0]
-
-    def _symbolic(self, x: Any) -> Any:
-        """Return the symbolic result for symbolic tensors."""
-        call = f"{type(self).__name__} '{self.name}'"
-        operands = operands_of(call, x)
-        if self.has_own_call and isinstance(x, (list, tuple)):
-            shape: Any = [operand.shape for operand in operands]
-        elif self.takes_list:
-            if not isinstance(x, (list, tuple)):
-                raise TypeError(f"{call}: expected a list of inputs, got one symbolic tensor")
-            shape = [operand.shape for operand in operands]
-        else:
-            if len(operands) != 1:
-                raise TypeError(f"{call}: expected one input, got {len(operands)}")
-            x, shape = operands[0], operands[0].shape
-        self.build(shape)
-        return record(self, x, Spec(self.compute_output_shape(shape), self.output_dtype))
-
-    @property
-    def output_dtype(self) -> str:
-        """The dtype of the output."""
-        return self.dtype
-
-    def _merged(self, x: Any, *, training: bool) -> Any:
-        """Return the output for a list of samples."""
-        call = f"{type(self).__name__} '{self.name}'"
-        if not isinstance(x, (list, tuple)):
-            raise TypeError(f"{call}: expected a list of inputs, got {type(x).__name__}")
-        arrays = [as_samples(each, f"{call}: input {n}") for n, each in enumerate(x)]
-        shapes = [(None, *array.shape[1:]) for array in arrays]
-        if len({len(array) for array in arrays}) > 1:
-            counts = ", ".join(str(len(array)) for array in arrays)
-            raise ValueError(f"{call}: expected inputs with as many samples, got {counts}")
-        self.build(shapes)
-        if any(map(is_recorded, x)):
-            tensors = [
-                each.__tensor__() if hasattr(type(each), "__tensor__") else array
-                for each, array in zip(x, arrays, strict=True)
-            ]
-            return self._function(shapes, training=training).record(tensors)[0]
-        rows = [
-            array.reshape(len(array), sample_size(shape))
-            for array, shape in zip(arrays, shapes, strict=True)
-        ]
-        (outputs,) = self._function(shapes, training=training or None).predict(rows)
-        return outputs.reshape(len(rows[0]), *sample_sizes(self.compute_output_shape(shapes)))
-
-    @property
-    def input(self) -> Any:
-        """The symbolic tensors that the layer was called with.
-
-        Raises
-        ------
-        AttributeError
-            If it was called with none, or several times.
-        """
-        return self._only_node("input").arguments
-
-    @property
-    def output(self) -> Any:
-        """The symbolic result of the layer; raises as `input`."""
-        return self._only_node("output").outputs
-
-    def _only_node(self, attribute: str) -> Node:
-        if not self._nodes:
-            for parent in list(self._parents):
-                parent._record_layers()
-        if len(self._nodes) != 1:
-            raise AttributeError(
-                f"{type(self).__name__} '{self.name}': {attribute}: the layer was called with symbolic tensors "
-                f"{len(self._nodes)} times; keep the result of the call that is meant"
-            )
-        return self._nodes[0]
-
-    def _outputs(self, samples: Array, shape: Shape, *, training: bool) -> FloatArray:
-        output_shape = (len(samples), *self.compute_output_shape(shape)[1:])
-        rows = samples.reshape(len(samples), sample_size(shape))
-        # In prediction the engine computes also what tapes compute in Python.
-        (outputs,) = self._function([shape], training=training or None).predict([rows])
-        return outputs.reshape([size or 0 for size in output_shape])
-
-    def _function(self, shapes: Sequence[Shape], *, training: bool | None) -> Function:
-        """Return the layer as a function of samples, without a user's `call`."""
-        key = (*shapes, training, self.trainable)
-        function = self._functions.get(key)
-        if function is None:
-            trainable = {self} if self.trainable else set()
-            operands = tuple(range(len(shapes)))
-            call = Call(self, operands, takes_list=self.takes_list, has_own=False)
-            function = Function(
-                shapes, [call], [len(shapes)], trainable, self.dtype, training=training
-            )
-            self._functions = {**self._functions, key: function}
-        return function
-
     def __getstate__(self) -> dict[str, Any]:
         # For pickle and copy: the weights, which are the engine's objects, as arrays.
         dropped: dict[str, Any] = {"_parents": None, "_nodes": [], "_functions": {}}
@@ -521,9 +365,3 @@ class Layer(PythonCall, Configurable, HasBuildConfig, HasWeights):
 
 def _without_batch(call: str, shape: Any) -> Shape:
     return (None, *as_batch_shape(call, shape)[1:])
-
-
-def _is_one_dimensional(x: Any) -> bool:
-    if isinstance(x, (list, tuple)):
-        return len(x) > 0 and np.isscalar(x[0])
-    return getattr(x, "ndim", 0) == 1 and len(x) > 0
