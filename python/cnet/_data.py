@@ -310,6 +310,11 @@ def as_count(argument: str, value: Any, *, least: int = 0) -> int:
     return int(value)
 
 
+def as_optional_count(argument: str, value: Any, *, least: int = 1) -> int | None:
+    """Return None for None, else `value` as an integer in [least, 2⁶³)."""
+    return None if value is None else as_count(argument, value, least=least)
+
+
 def as_text(argument: str, value: Any) -> str:
     """Return `value` if it is text that UTF-8 can encode; raise otherwise."""
     if not isinstance(value, str):

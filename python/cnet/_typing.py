@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Array", "FloatArray", "ModelProtocol"]
+__all__ = ["Array", "FloatArray", "ModelInterface", "ModelProtocol"]
 
 Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.floating[Any]]
@@ -103,3 +103,9 @@ class ModelProtocol(Protocol):
         self, x: Sequence[Array], on_progress: Callable[..., Any] | None = None
     ) -> list[FloatArray]: ...
     def _shaped(self, outputs: Sequence[FloatArray]) -> Any: ...
+
+
+if TYPE_CHECKING:
+    ModelInterface = ModelProtocol
+else:  # a Protocol would give models its metaclass, and make isinstance slow
+    ModelInterface = object

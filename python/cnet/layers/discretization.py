@@ -13,9 +13,9 @@ from .._data import (
     Array,
     FloatArray,
     as_array,
-    as_count,
     as_number,
     as_numbers,
+    as_optional_count,
     require_default,
 )
 from .._errors import short_repr
@@ -89,9 +89,7 @@ class Discretization(CategoryLayer):
                 f"bin_boundaries={short_repr(bin_boundaries)}, num_bins={short_repr(num_bins)}"
             )
         self._given_boundaries = None if bin_boundaries is None else _as_boundaries(bin_boundaries)
-        self.num_bins = (
-            None if num_bins is None else as_count("Discretization: num_bins", num_bins, least=1)
-        )
+        self.num_bins = as_optional_count("Discretization: num_bins", num_bins)
         self.epsilon = as_number("Discretization: epsilon", epsilon, above=0, most=1)
         self.output_mode = as_output_mode("Discretization", output_mode)
         self.sparse = require_default("Discretization", "sparse", sparse, default=False)

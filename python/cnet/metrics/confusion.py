@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from .._data import Array, as_count, as_number, as_numbers
+from .._data import Array, as_number, as_numbers, as_optional_count
 from .._errors import short_repr
 from .._tracebacks import brief_traceback
 from .metric import Float64Array, Metric, as_pair, as_weights
@@ -85,8 +85,8 @@ class _AtThresholds(Metric):
         self.thresholds = thresholds
         self._order = np.argsort(values, kind="stable")
         self._ascending = np.asarray(values, np.float64)[self._order]
-        self.top_k = None if top_k is None else as_count(f"{call}: top_k", top_k, least=1)
-        self.class_id = None if class_id is None else as_count(f"{call}: class_id", class_id)
+        self.top_k = as_optional_count(f"{call}: top_k", top_k)
+        self.class_id = as_optional_count(f"{call}: class_id", class_id, least=0)
         super().__init__(name=name, dtype=dtype)
 
     def reset_state(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypedDict
 
 from .. import _core
-from .._data import as_count, as_number, as_text, require_default
+from .._data import as_number, as_optional_count, as_text, require_default
 from .._errors import missing, reject_unknown_options, short_repr
 from .._names import auto_name, snake_case
 from .._serialization import HasOptions, described, find_class, named_object
@@ -166,11 +166,11 @@ class Optimizer(HasOptions):
         self.global_clipnorm = _above_0("global_clipnorm", global_clipnorm)
         self.use_ema = bool(use_ema)
         self.ema_momentum = in_range("ema_momentum", ema_momentum, 0.0, 1.0)
-        self.ema_overwrite_frequency = _count_or_none(
-            "ema_overwrite_frequency", ema_overwrite_frequency, 1
+        self.ema_overwrite_frequency = as_optional_count(
+            "ema_overwrite_frequency", ema_overwrite_frequency
         )
-        self.gradient_accumulation_steps = _count_or_none(
-            "gradient_accumulation_steps", gradient_accumulation_steps, 2
+        self.gradient_accumulation_steps = as_optional_count(
+            "gradient_accumulation_steps", gradient_accumulation_steps, least=2
         )
 
     @property
@@ -338,7 +338,3 @@ def in_range(name: str, value: Any, low: float, high: float) -> float:
 
 def _above_0(name: str, value: Any) -> float | None:
     return None if value is None else as_number(name, value, above=0)
-
-
-def _count_or_none(name: str, value: Any, least: int) -> int | None:
-    return None if value is None else as_count(name, value, least=least)
