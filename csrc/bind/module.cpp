@@ -13,6 +13,7 @@ void register_optimizers(py::module_&);
 void register_normalization(py::module_&);
 void register_dropout(py::module_&);
 void register_random(py::module_&);
+void register_variables(py::module_&);
 void register_network(py::module_&);
 void register_trainer(py::module_&);
 } // namespace cnet::bind
@@ -62,6 +63,7 @@ PYBIND11_MODULE(core, m) {
   cnet::bind::register_normalization(m);
   cnet::bind::register_dropout(m);
   cnet::bind::register_random(m);
+  cnet::bind::register_variables(m);
   cnet::bind::register_network(m);
   cnet::bind::register_trainer(m);
 }

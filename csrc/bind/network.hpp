@@ -6,6 +6,7 @@
 #include "network/network.hpp"
 #include "train/observer.hpp"
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,11 @@ py::list heads_of(const Totals& totals);
 /// An observer that handles signals and calls on_progress(rows, batches, loss, heads), which may return True to stop.
 /// To be called without the GIL.
 Observer observer_of(const py::object& on_progress, FloatMode& mode, bool every_batch = false);
+
+template <class T> using NetworkClass = py::class_<Network<T>, std::shared_ptr<Network<T>>>;
+
+/// Defines the methods that add inputs and nodes.
+template <class T> void define_nodes(NetworkClass<T>&);
 
 /// Adds a class for elements of T to the module's dict `name`, by dtype.
 template <class T, class Class> void enter(py::module_& m, const char* name, const Class& bound) {

@@ -1,21 +1,13 @@
 #include "train/trainer.hpp"
 
-#include "core/errors.hpp"
-#include "ops/random.hpp"
-
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 #include <utility>
 
 namespace cnet {
 
 namespace {
-
-/// Batches of more rows store their gradients, so that Ctrl-C can end the batch without changing the weights.
-constexpr Index staged_rows = 2048;
-
-/// Multiply-adds that take as long as the update of a parameter, which is bound by memory.
-constexpr double multiply_adds_per_update = 8;
 
 template <class T> void clear_row(PanelView<T> x, Index i) {
   for (Index p = 0; p < x.panels(); ++p) std::fill_n(x.panel(p) + i * panel_width<T>, panel_width<T>, T(0));
@@ -56,6 +48,12 @@ template <class T> void Trainer<T>::prepare(const ops::Optimizer& optimizer) {
   optimizer_ = optimizer;
 }
 
+template <class T> void Trainer<T>::finish() {
+  if (!slots_.has_averages) return; // needs no lock: another call may have begun to train a shared layer
+  const ScopedLockSet locks(reserving(lock_, training_locks(network_)));
+  overwrite_with_averages(network_, slots_);
+}
+
 template <class T> void Trainer<T>::reserve(Index rows, int threads, bool per_thread_input) {
   const bool fits = rows <= workspace_.capacity && static_cast<std::size_t>(threads) <= workspace_.scratch.size();
   if (fits && workspace_.per_thread_input == per_thread_input) return;
@@ -81,31 +79,6 @@ template <class T> PanelView<const T> Trainer<T>::outputs(std::size_t head) {
 }
 
 // -- The stages of a batch -------------------------------------------------------------------------
-
-template <class T>
-std::vector<Stage> Trainer<T>::epoch_stages(Index batch_size, int threads, const EpochOptions* training) const {
-  using Kind = Stage::Kind;
-  Plan<T> plan = this->plan(batch_size, threads, training);
-  plan.add_forward(true);
-  plan.add_heads(Kind::labels, heads_.size());
-  plan.add_heads(Kind::loss, heads_.size());
-  if (training) plan.add_backward(heads_.size());
-  const bool staged =
-      training && (training->staged || batch_size > staged_rows || training->optimizer.needs_whole_gradient());
-  if (staged) plan.add_trainable(Kind::compute_gradient);
-  plan.add_nodes(Kind::penalize, Split::weight_panels, is_regularized<T>);
-  plan.add(Kind::accumulate_metrics, 0, Split::whole);
-  if (!training) return plan.stages;
-  plan.add_gradient_transformations(training->optimizer);
-  if (staged) {
-    plan.add_trainable(Kind::apply_gradient);
-  } else {
-    plan.add_updates(training->optimizer);
-  }
-  plan.add_constraints();
-  plan.add_moving_statistics();
-  return plan.stages;
-}
 
 template <class T> void Trainer<T>::begin_batch(Index first, const Run& run, BatchContext<T>& batch) {
   batch.number = first / run.batch_size;
@@ -293,62 +266,7 @@ template <class T> void Trainer<T>::accumulate_metrics(Run& run, const BatchCont
   }
 }
 
-// -- Runs ------------------------------------------------------------------------------------------
-
-template <class T>
-Totals Trainer<T>::train_epoch(const Dataset<T>& data, const EpochOptions& options, const Observer& observer) {
-  ScopedLockSet locks(reserving(lock_, training_locks(network_)));
-  const Index batch_size = std::min(options.batch_size, data.rows);
-  const Index batch_count = batch_size == 0 ? 0 : (data.rows + batch_size - 1) / batch_size;
-  const auto batches = static_cast<std::size_t>(batch_count);
-  if (!options.learning_rates.empty() && options.learning_rates.size() < batches) {
-    throw std::invalid_argument("train_epoch: learning_rates: expected one for each of " + std::to_string(batches) +
-                                " batches, got " + std::to_string(options.learning_rates.size()));
-  }
-  prepare(options.optimizer);
-  std::vector<std::uint32_t> order;
-  if (options.shuffle) {
-    order.resize(static_cast<std::size_t>(data.rows));
-    random::permutation({options.seed, options.epoch}, data.rows, order.data());
-  }
-  begin_random_steps(network_);
-  Run run{data, options.shuffle ? order.data() : nullptr, batch_size, &options, observer, locks, steps_};
-  return execute(run);
-}
-
-template <class T> Totals Trainer<T>::evaluate(const Dataset<T>& data, Index batch_size, const Observer& observer) {
-  ScopedLockSet locks(reserving(lock_, evaluation_locks(network_)));
-  Index rows = std::min(batch_size, data.rows);
-  // Larger batches would take memory and change nothing.
-  if (!depends_on_batch()) rows = std::min(rows, block_rows * thread_limit());
-  Run run{data, nullptr, rows, nullptr, observer, locks, steps_};
-  return execute(run);
-}
-
-template <class T> Totals Trainer<T>::execute(Run& run) {
-  run.totals.heads.resize(heads_.size());
-  const int threads = threads_for_batch(run.batch_size, run.training);
-  const std::vector<Stage> stages = epoch_stages(run.batch_size, threads, run.training);
-  run.per_thread_input = stages[0].kind != Stage::Kind::input;
-  reserve(run.batch_size, threads, run.per_thread_input);
-  const auto is_staged = [](const Stage& stage) { return stage.kind == Stage::Kind::compute_gradient; };
-  if (gradients_.nodes.empty() && std::any_of(stages.begin(), stages.end(), is_staged)) {
-    gradients_ = Gradients<T>(network_);
-  }
-  if (penalties_.empty()) penalties_ = make_penalties(network_);
-
-  for (Index first = 0; first < run.data.rows && !run.ended && !run.is_aborted();) {
-    run.yields = false;
-    run_batches(first, run, stages, threads);
-    first = run.totals.batches * run.batch_size;
-    if (run.yields) run.exception.capture([&] { run.locks.yield(); });
-  }
-
-  run.exception.rethrow();
-  if (run.nonfinite.empty()) return run.totals;
-  throw NonFinite("the loss is not finite at batch " + std::to_string(run.training->first_batch + run.totals.batches) +
-                  ": " + run.nonfinite);
-}
+// -- The batches of a run --------------------------------------------------------------------------
 
 template <class T> void Trainer<T>::run_batches(Index begin, Run& run, const std::vector<Stage>& stages, int threads) {
   const bool every_batch = run.observer.every_batch;
@@ -398,91 +316,7 @@ template <class T> void Trainer<T>::run_batches(Index begin, Run& run, const std
   });
 }
 
-// -- A step in parts -------------------------------------------------------------------------------
-
-template <class T> void Trainer<T>::forward(const std::vector<Samples>& x, const Observer& observer) {
-  ScopedLockSet locks(reserving(lock_, forward_locks(network_)));
-  const Index rows = x[0].rows;
-  const int threads = threads_for_batch(rows, true);
-  Plan<T> plan = this->plan(rows, threads, true);
-  plan.add_forward(false);
-  plan.add_moving_statistics();
-  reserve(rows, threads, false);
-  begin_random_steps(network_);
-  const Dataset<T> data{rows, x, {}};
-  const EpochOptions options{rows, false, 0, 0, {}};
-  Run run{data, nullptr, rows, &options, observer, locks, steps_};
-  run_batches(0, run, plan.stages, threads);
-  run.exception.rethrow();
-  set_random_steps(network_, 1);
-  latest_rows_ = rows;
-  forward_write_count_ = write_count();
-}
-
-template <class T> std::uint64_t Trainer<T>::write_count() const {
-  std::uint64_t count = 0;
-  for (const Node<T>& node : network_.nodes()) {
-    if (node.uses_batch_statistics()) { // other forward passes write its moving statistics, which it does not use
-      for (const SharedVariable<T>& variable : node.variables) count += variable ? variable->lock.write_count() : 0;
-    } else {
-      for (const Variable<T>* variable : node.all_variables()) count += variable->lock.write_count();
-    }
-  }
-  return count;
-}
-
-template <class T>
-void Trainer<T>::run_backward(const std::vector<Samples>& output_gradients, const std::vector<bool>& of_inputs,
-                              const Observer& observer, ScopedLockSet& locks) {
-  if (write_count() != forward_write_count_) {
-    throw std::runtime_error("weights have changed since the forward pass: compute gradients before updating them");
-  }
-  const Index rows = latest_rows_;
-  if (gradients_.nodes.empty()) gradients_ = Gradients<T>(network_);
-  if (of_inputs != of_inputs_) {
-    GradientFlow<T> flow(network_, head_tensors_, of_inputs);
-    workspace_.gradients = GradientBuffers<T>(network_, std::move(flow), workspace_.capacity);
-    of_inputs_ = of_inputs;
-  }
-  // The thread limit may have grown since the workspace was made.
-  const int threads = std::min(threads_for_batch(rows, true), static_cast<int>(workspace_.scratch.size()));
-  Plan<T> plan = this->plan(rows, threads, true);
-  plan.add_backward(heads_.size());
-  plan.add_trainable(Stage::Kind::compute_gradient);
-  const Dataset<T> data{rows, {}, {}};
-  const EpochOptions options{rows, false, 0, 0, {}};
-  Run run{data, nullptr, rows, &options, observer, locks, steps_, &output_gradients};
-  run_batches(0, run, plan.stages, threads);
-  run.exception.rethrow();
-}
-
-template <class T>
-void Trainer<T>::run_apply(const ops::Optimizer& optimizer, double learning_rate, ScopedLockSet& locks) {
-  prepare(optimizer);
-  double parameters = 0;
-  for_each_trainable([&](const Variable<T>& variable, std::size_t, std::size_t) {
-    parameters += static_cast<double>(variable.rows() * variable.columns());
-  });
-  const int threads = threads_for(parameters * multiply_adds_per_update, worth_waiting);
-  Plan<T> plan = this->plan(1, threads, true);
-  plan.add_gradient_transformations(optimizer);
-  plan.add_trainable(Stage::Kind::apply_gradient);
-  plan.add_constraints();
-  const Dataset<T> data{1, {}, {}};
-  const EpochOptions options{1, false, 0, 0, optimizer, true, {learning_rate}};
-  const Observer observer{[](const Totals&) { return true; }};
-  Run run{data, nullptr, 1, &options, observer, locks, steps_};
-  run_batches(0, run, plan.stages, threads);
-  run.exception.rethrow();
-  ++steps_;
-}
-
-template <class T> void Trainer<T>::finish() {
-  if (!slots_.has_averages) return; // needs no lock: another call may have begun to train a shared layer
-  const ScopedLockSet locks(reserving(lock_, training_locks(network_)));
-  overwrite_with_averages(network_, slots_);
-}
-
+// Members that other files define are instantiated there.
 template class Trainer<float>;
 template class Trainer<double>;
 
