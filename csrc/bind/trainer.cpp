@@ -359,10 +359,11 @@ void register_trainer(py::module_& m) {
       arg("name"), py::kw_only(), arg("delta") = 1.0, arg("gamma") = 2.0, arg("positive_weight") = 1.0,
       arg("negative_weight") = 1.0, arg("target_scale") = 1.0, arg("target_offset") = 0.0,
       arg("reduction") = "sum_over_batch_size", arg("ignored_class") = py::none());
-  py::class_<BoundHead>(m, "Head").def(py::init([](std::size_t output, const Loss& loss, double weight, bool sparse) {
-                                         return BoundHead{{output, loss, weight}, sparse};
-                                       }),
-                                       arg("output"), arg("loss"), arg("weight") = 1.0, arg("sparse") = false);
+  py::class_<BoundHead>(m, "Head").def(
+      py::init([](std::size_t output, const Loss& loss, double weight, bool sparse, bool counts_correct) {
+        return BoundHead{{output, loss, weight, counts_correct}, sparse};
+      }),
+      arg("output"), arg("loss"), arg("weight") = 1.0, arg("sparse") = false, arg("counts_correct") = true);
   register_trainer_of<float>(m, "Float32");
   register_trainer_of<double>(m, "Float64");
 }

@@ -3,6 +3,9 @@
 #include "core/aligned_buffer.hpp"
 #include "core/matrix.hpp"
 
+#include <cstring>
+#include <type_traits>
+
 namespace cnet {
 
 template <class T> constexpr Index panel_count(Index columns) {
@@ -56,6 +59,22 @@ template <class T> void pack(MatrixView<const T> from, PanelView<T> to);
 
 /// Copies panels into a row-major matrix.
 template <class T> void unpack(PanelView<const T> from, MatrixView<T> to);
+
+/// Copies part of a row of a panel. Unlike std::copy_n it is inlined where the count is a constant.
+template <class T, class Count> void copy_lanes(const T* from, Count count, T* to) {
+  std::memcpy(to, from, static_cast<std::size_t>(count) * sizeof(T));
+}
+
+/// Calls f(count), as a constant if it is a panel's width or a simple part of it.
+template <class T, class F> void with_lane_count(Index count, F f) {
+  constexpr Index width = panel_width<T>;
+  switch (count) {
+  case width: return f(std::integral_constant<Index, width>());
+  case width / 2: return f(std::integral_constant<Index, width / 2>());
+  case width / 4: return f(std::integral_constant<Index, width / 4>());
+  default: return f(count);
+  }
+}
 
 /// Rows [first, last) and panels [first_panel, last_panel) of a matrix.
 struct Block {

@@ -219,6 +219,24 @@ template <class T> void bias_gradient(Index rows, Index panels, const T* grad, I
   }
 }
 
+template <class T> void row_sums(const RowSums<T>& task) {
+  constexpr Index width = panel_width<T>;
+  for (Index n = task.first; n < task.last; ++n) {
+    for (Index p = 0; p < task.panels; ++p) {
+      const T* x = task.x + p * task.x_stride;
+      Lanes<T> sum = broadcast(T(0));
+      for (Index i = task.starts[n]; i < task.starts[n + 1];) {
+        const Index end = (task.rows[i] / k_block_size + 1) * k_block_size;
+        Lanes<T> block = broadcast(T(0));
+        for (; i < task.starts[n + 1] && task.rows[i] < end; ++i) block = block + load(x + task.rows[i] * width);
+        sum = sum + block;
+      }
+      T* out = task.out + p * task.out_stride + (task.to_rows[n] - task.first_row) * width;
+      store(out, task.fused_sgd ? fma(broadcast(task.minus_learning_rate), sum, load(out)) : sum);
+    }
+  }
+}
+
 /// Interleaving row i with row i + width/2 is one step of a perfect shuffle; log2(width) steps transpose.
 template <class T> void transpose(const T* from, T* to) {
   constexpr int width = Lanes<T>::width;
@@ -237,7 +255,7 @@ template <class T> void transpose(const T* from, T* to) {
 }
 
 template <class T> constexpr ProductKernels<T> products_members() {
-  return {product<T>, kernel_gradient<T>, bias_gradient<T>, transpose<T>};
+  return {product<T>, kernel_gradient<T>, bias_gradient<T>, row_sums<T>, transpose<T>};
 }
 
 } // namespace

@@ -61,6 +61,24 @@ template <class T> struct KernelGradient {
   T minus_learning_rate;
 };
 
+/// Sums of some rows of x: row to_rows[n] of the result is Σ x[rows[i]] over i in [starts[n], starts[n + 1]), for
+/// n in [first, last), in k-blocks of the rows of x.
+template <class T> struct RowSums {
+  Index first;
+  Index last;
+  const unsigned* starts;
+  const unsigned* rows; ///< increasing within a sum
+  Index panels;         ///< of x and out
+  const T* x;
+  Index x_stride;
+  const unsigned* to_rows;
+  T* out; ///< row `first_row` of the result
+  Index first_row;
+  Index out_stride;
+  bool fused_sgd; ///< out −= learning_rate · sum in place of out = sum
+  T minus_learning_rate;
+};
+
 /// Rows of a matrix, such as logits or probabilities.
 template <class T> struct Rows {
   Index rows;
@@ -205,6 +223,7 @@ template <class T> struct ProductKernels {
   void (*kernel_gradient)(const KernelGradient<T>&);
   /// out[j] = Σᵢ grad[i, j], added in increasing i.
   void (*bias_gradient)(Index rows, Index panels, const T* grad, Index grad_stride, T* out);
+  void (*row_sums)(const RowSums<T>&);
 
   /// to[j, i] = from[i, j] for a contiguous width × width block.
   void (*transpose)(const T* from, T* to);

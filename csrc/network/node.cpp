@@ -217,7 +217,7 @@ void variable_gradient(const Node<T>& node, const NodeView<T>& view, std::size_t
       [&](const LayerNormalization&) {
         ops::layer_normalization_gradient<T>(grad, view.x, row_moments(view), first, last, out);
       },
-      [&](const Embedding&) { ops::embedding_backward<T>(grad, *view.sorted_ids, block, out, stride); },
+      [&](const Embedding&) { ops::embedding_backward<T>(grad, *view.rows_of_ids, block, out, stride); },
       [](const auto&) {});
 }
 

@@ -119,7 +119,7 @@ template <class T> struct ForwardView {
 template <class T> struct NodeView : ForwardView<T> {
   PanelView<T> grad;
   PanelView<T> grad_input;
-  const ops::SortedIds* sorted_ids;
+  const ops::RowsOfIds* rows_of_ids;
   T* saved_for_backward; ///< saved_size() numbers
   T* scratch;            ///< room for a transposed piece of a kernel
   const Index* batch;    ///< number of batches before it in the run, for random numbers

@@ -159,7 +159,7 @@ template <class T> bool updates_named_rows(const Node<T>& node, std::size_t uses
 
 template <class T> void update_rows(const Use<T>& use, Index first, Index last, const ops::Update<T>& update) {
   const NodeView<T>& view = use.view;
-  ops::embedding_fused_sgd<T>(view.grad, *view.sorted_ids, first, last, update.learning_rate(),
+  ops::embedding_fused_sgd<T>(view.grad, *view.rows_of_ids, first, last, update.learning_rate(),
                               use.node.kernel()->values());
 }
 

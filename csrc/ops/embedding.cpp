@@ -4,48 +4,37 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 
 namespace cnet::ops {
 
 namespace {
 
-constexpr int row_bits = 32;
+constexpr int digit_bits = 8;
 
-Index id_of(std::uint64_t entry) {
-  return static_cast<Index>(entry >> row_bits);
-}
-Index row_of(std::uint64_t entry) {
-  return static_cast<Index>(entry & ((std::uint64_t(1) << row_bits) - 1));
-}
-
-/// The end of the entries of the id that begins at `first`.
-std::size_t end_of_id(const SortedIds& sorted, std::size_t first) {
-  std::size_t end = first;
-  while (end < sorted.size() && id_of(sorted[end]) == id_of(sorted[first])) ++end;
-  return end;
-}
-
-template <class T> using Lanes = std::array<T, panel_width<T>>;
-
-template <class T> void add(const T* x, Lanes<T>& sum) {
-  for (std::size_t lane = 0; lane < sum.size(); ++lane) sum[lane] += x[lane];
+template <class T>
+kernels::RowSums<T> row_sums(PanelView<const T> grad, const RowsOfIds& grouped, Index first, Index last) {
+  kernels::RowSums<T> task{};
+  task.first = first;
+  task.last = last;
+  task.starts = grouped.starts.data();
+  task.rows = grouped.rows.data();
+  task.panels = grad.panels();
+  task.x = grad.data;
+  task.x_stride = grad.stride();
+  task.to_rows = grouped.ids.data();
+  return task;
 }
 
-/// The sum of the rows of a panel that the entries [first, last) name.
-template <class T> Lanes<T> sum_rows(const T* panel, const SortedIds& sorted, std::size_t first, std::size_t last) {
-  alignas(cache_line) Lanes<T> total{}, block{};
-  Index number = row_of(sorted[first]) / kernels::k_block_size;
-  for (std::size_t n = first; n < last; ++n) {
-    const Index row = row_of(sorted[n]);
-    if (row / kernels::k_block_size != number) {
-      number = row / kernels::k_block_size;
-      add(block.data(), total);
-      block = {};
-    }
-    add(panel + row * panel_width<T>, block);
-  }
-  add(block.data(), total);
-  return total;
+/// Sorts rows by a digit of their ids; rows of the same digit stay in order.
+void sort_by_digit(const Index* ids, int shift, const std::vector<std::uint32_t>& rows,
+                   std::vector<std::uint32_t>& sorted) {
+  constexpr std::size_t digits = std::size_t(1) << digit_bits;
+  const auto digit_of = [&](std::uint32_t row) { return static_cast<std::size_t>(ids[row] >> shift) % digits; };
+  std::array<std::uint32_t, digits> next{};
+  for (const std::uint32_t row : rows) ++next[digit_of(row)];
+  std::exclusive_scan(next.begin(), next.end(), next.begin(), 0U);
+  for (const std::uint32_t row : rows) sorted[next[digit_of(row)]++] = row;
 }
 
 } // namespace
@@ -55,61 +44,62 @@ template <class T> void embedding_forward(PanelView<const T> table, const Index*
     const T* from = table.panel(p);
     T* to = out.panel(p);
     for (Index i = rows.first; i < rows.last; ++i) {
-      std::copy_n(from + ids[i] * panel_width<T>, panel_width<T>, to + i * panel_width<T>);
+      copy_lanes(from + ids[i] * panel_width<T>, panel_width<T>, to + i * panel_width<T>);
     }
   }
 }
 
-void sort_ids(const Index* ids, Index rows, SortedIds& sorted) {
-  sorted.resize(static_cast<std::size_t>(rows));
-  for (Index i = 0; i < rows; ++i) {
-    sorted[static_cast<std::size_t>(i)] =
-        static_cast<std::uint64_t>(ids[i]) << row_bits | static_cast<std::uint64_t>(i);
+void group_rows(const Index* ids, Index rows, RowsOfIds& grouped) {
+  grouped.ids.clear();
+  grouped.starts.clear();
+  grouped.rows.resize(static_cast<std::size_t>(rows));
+  std::iota(grouped.rows.begin(), grouped.rows.end(), 0U);
+  const Index largest = rows == 0 ? 0 : *std::max_element(ids, ids + rows);
+  std::vector<std::uint32_t> sorted(grouped.rows.size());
+  for (int shift = 0; largest >> shift > 0; shift += digit_bits) {
+    sort_by_digit(ids, shift, grouped.rows, sorted);
+    std::swap(grouped.rows, sorted);
   }
-  std::sort(sorted.begin(), sorted.end());
+  for (std::size_t i = 0; i < grouped.rows.size(); ++i) {
+    const auto id = static_cast<std::uint32_t>(ids[grouped.rows[i]]);
+    if (i > 0 && id == grouped.ids.back()) continue;
+    grouped.ids.push_back(id);
+    grouped.starts.push_back(static_cast<std::uint32_t>(i));
+  }
+  grouped.starts.push_back(static_cast<std::uint32_t>(rows));
 }
 
 template <class T>
-void embedding_backward(PanelView<const T> grad, const SortedIds& sorted, Block block, T* out, Index stride) {
-  const auto begin =
-      std::lower_bound(sorted.begin(), sorted.end(), static_cast<std::uint64_t>(block.first) << row_bits);
-  for (Index p = block.first_panel; p < block.last_panel; ++p, out += stride) {
-    std::fill_n(out, (block.last - block.first) * panel_width<T>, T(0));
-    for (auto n = static_cast<std::size_t>(begin - sorted.begin()); n < sorted.size();) {
-      const Index id = id_of(sorted[n]);
-      if (id >= block.last) break;
-      const std::size_t end = end_of_id(sorted, n);
-      const Lanes<T> sum = sum_rows(grad.panel(p), sorted, n, end);
-      std::copy(sum.begin(), sum.end(), out + (id - block.first) * panel_width<T>);
-      n = end;
-    }
+void embedding_backward(PanelView<const T> grad, const RowsOfIds& grouped, Block block, T* out, Index stride) {
+  const auto number_of = [&](Index id) {
+    return std::lower_bound(grouped.ids.begin(), grouped.ids.end(), id) - grouped.ids.begin();
+  };
+  for (Index p = 0; p < block.last_panel - block.first_panel; ++p) {
+    std::fill_n(out + p * stride, (block.last - block.first) * panel_width<T>, T(0));
   }
+  const PanelView<const T> some = panels_of(grad, block.first_panel, block.last_panel);
+  kernels::RowSums<T> task = row_sums(some, grouped, number_of(block.first), number_of(block.last));
+  task.out = out;
+  task.first_row = block.first;
+  task.out_stride = stride;
+  kernels::table<T>().row_sums(task);
 }
 
 template <class T>
-void embedding_fused_sgd(PanelView<const T> grad, const SortedIds& sorted, Index first, Index last, T learning_rate,
+void embedding_fused_sgd(PanelView<const T> grad, const RowsOfIds& grouped, Index first, Index last, T learning_rate,
                          PanelView<T> table) {
-  auto n = static_cast<std::size_t>(first);
-  while (n > 0 && n < static_cast<std::size_t>(last) && id_of(sorted[n]) == id_of(sorted[n - 1])) ++n;
-  while (n < static_cast<std::size_t>(last)) {
-    const std::size_t end = end_of_id(sorted, n);
-    for (Index p = 0; p < grad.panels(); ++p) {
-      alignas(cache_line) const Lanes<T> sum = sum_rows(grad.panel(p), sorted, n, end);
-      kernels::Step<T> step{};
-      step.size = panel_width<T>;
-      step.param = table.panel(p) + id_of(sorted[n]) * panel_width<T>;
-      step.grad = sum.data();
-      step.learning_rate = learning_rate;
-      kernels::table<T>().sgd_update(step);
-    }
-    n = end;
-  }
+  kernels::RowSums<T> task = row_sums(grad, grouped, first, last);
+  task.out = table.data;
+  task.out_stride = table.stride();
+  task.fused_sgd = true;
+  task.minus_learning_rate = -learning_rate;
+  kernels::table<T>().row_sums(task);
 }
 
 #define CNET_INSTANTIATE(T)                                                                                            \
   template void embedding_forward(PanelView<const T>, const Index*, RowRange, PanelView<T>);                           \
-  template void embedding_backward(PanelView<const T>, const SortedIds&, Block, T*, Index);                            \
-  template void embedding_fused_sgd(PanelView<const T>, const SortedIds&, Index, Index, T, PanelView<T>);
+  template void embedding_backward(PanelView<const T>, const RowsOfIds&, Block, T*, Index);                            \
+  template void embedding_fused_sgd(PanelView<const T>, const RowsOfIds&, Index, Index, T, PanelView<T>);
 CNET_INSTANTIATE(float)
 CNET_INSTANTIATE(double)
 #undef CNET_INSTANTIATE

@@ -20,9 +20,11 @@ template <class T, class F> void for_each_part(Index first, Index columns, F f) 
 }
 
 /// Copies some lanes of each row of a panel to lanes of another.
-template <class T> void copy_lanes(const T* from, Index count, RowRange rows, T* to) {
+template <class T> void copy_columns(const T* from, Index count, RowRange rows, T* to) {
   constexpr Index width = panel_width<T>;
-  for (Index i = rows.first * width; i < rows.last * width; i += width) std::copy_n(from + i, count, to + i);
+  with_lane_count<T>(count, [&](auto lanes) {
+    for (Index i = rows.first * width; i < rows.last * width; i += width) copy_lanes(from + i, lanes, to + i);
+  });
 }
 
 } // namespace
@@ -68,13 +70,13 @@ void dot_backward(PanelView<const T> grad, PanelView<const T> other, RowRange ro
 
 template <class T> void write_columns(PanelView<const T> x, Index first, RowRange rows, PanelView<T> out) {
   for_each_part<T>(first, x.columns, [&](Index panel, Index lane, Index from_panel, Index from_lane, Index count) {
-    copy_lanes(x.panel(from_panel) + from_lane, count, rows, out.panel(panel) + lane);
+    copy_columns(x.panel(from_panel) + from_lane, count, rows, out.panel(panel) + lane);
   });
 }
 
 template <class T> void read_columns(PanelView<const T> x, Index first, RowRange rows, PanelView<T> out) {
   for_each_part<T>(first, out.columns, [&](Index panel, Index lane, Index to_panel, Index to_lane, Index count) {
-    copy_lanes(x.panel(panel) + lane, count, rows, out.panel(to_panel) + to_lane);
+    copy_columns(x.panel(panel) + lane, count, rows, out.panel(to_panel) + to_lane);
   });
 }
 

@@ -39,16 +39,14 @@ Rearrangement<T>::Rearrangement(const std::vector<Index>& source, SampleShape fr
 
 template <class T> void Rearrangement<T>::forward(PanelView<const T> x, RowRange samples, PanelView<T> out) const {
   constexpr Index width = panel_width<T>;
-  for (Index i = samples.first; i < samples.last; ++i) {
-    for (const Run& run : runs_) {
-      const T* from = x.panel(run.panel) + (i * from_.rows + run.row) * width + run.lane;
-      T* to = out.panel(run.to_panel) + (i * to_.rows + run.to_row) * width + run.to_lane;
-      if (run.count == width) {
-        std::copy_n(from, width, to); // of a constant size, which is much faster
-      } else {
-        std::copy_n(from, run.count, to);
+  for (const Run& run : runs_) {
+    const T* from = x.panel(run.panel) + run.row * width + run.lane;
+    T* to = out.panel(run.to_panel) + run.to_row * width + run.to_lane;
+    with_lane_count<T>(run.count, [&](auto count) {
+      for (Index i = samples.first; i < samples.last; ++i) {
+        copy_lanes(from + i * from_.rows * width, count, to + i * to_.rows * width);
       }
-    }
+    });
   }
 }
 
@@ -60,16 +58,18 @@ template <class T> void Rearrangement<T>::backward(PanelView<const T> grad, RowR
       std::fill(out.panel(p) + first, out.panel(p) + last, T(0));
     }
   }
-  for (Index i = samples.first; i < samples.last; ++i) {
-    for (const Run& run : runs_) {
-      const T* from = grad.panel(run.to_panel) + (i * to_.rows + run.to_row) * width + run.to_lane;
-      T* to = out.panel(run.panel) + (i * from_.rows + run.row) * width + run.lane;
-      if (!is_bijective_) {
-        std::transform(from, from + run.count, to, to, [](T g, T sum) { return sum + g; });
-      } else {
-        std::copy_n(from, run.count, to);
+  for (const Run& run : runs_) {
+    with_lane_count<T>(run.count, [&](auto count) {
+      for (Index i = samples.first; i < samples.last; ++i) {
+        const T* from = grad.panel(run.to_panel) + (i * to_.rows + run.to_row) * width + run.to_lane;
+        T* to = out.panel(run.panel) + (i * from_.rows + run.row) * width + run.lane;
+        if (is_bijective_) {
+          copy_lanes(from, count, to);
+        } else {
+          std::transform(from, from + Index(count), to, to, [](T g, T sum) { return sum + g; });
+        }
       }
-    }
+    });
   }
 }
 

@@ -93,6 +93,7 @@ void compute_losses(const Head& head, std::size_t h, const Labels<T>& labels, co
       losses[i] = weight == 0 ? T(0) : losses[i] * weight; // the loss of a sample without weight may be NaN
     }
   }
+  if (!head.counts_correct) return;
   T* correct = buffers.correct.data();
   switch (loss.accuracy()) {
   case ops::Accuracy::none: return;

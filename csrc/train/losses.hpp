@@ -40,6 +40,7 @@ struct Head {
   std::size_t output; ///< its number
   Loss loss;
   double weight = 1; ///< factor of the loss
+  bool counts_correct = true;
 
   /// Return true if the loss includes the softmax that ends the output.
   template <class T> bool fuses_softmax(const Network<T>& network) const {

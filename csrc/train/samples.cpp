@@ -67,20 +67,22 @@ template <class Id> std::string out_of_range(Id id, Index row, Index column, con
          " is outside [0, " + std::to_string(range.bound) + ")";
 }
 
-/// Calls f(row of the batch, column, id) for some rows.
+/// Calls f(id) for some rows, column by column.
 template <class F>
 void for_each_id(const Samples& samples, Selection selection, const IdRange& range, RowRange rows, F f) {
   with_integer(samples.type, [&](auto source) {
     using Source = decltype(source);
+    const auto bound = static_cast<std::uint64_t>(range.bound);
     for (Index i = rows.first; i < rows.last; ++i) {
       const Index row = selection[i];
-      for (Index j = 0; j < samples.features; ++j) {
-        const auto id = read<Source>(samples.data + row * samples.row_stride + j * samples.feature_stride);
-        const bool inside = id >= 0 && static_cast<std::uint64_t>(id) < static_cast<std::uint64_t>(range.bound);
+      const std::byte* from = samples.data + row * samples.row_stride;
+      for (Index j = 0; j < samples.features; ++j, from += samples.feature_stride) {
+        const auto id = read<Source>(from);
+        const bool inside = static_cast<std::uint64_t>(id) < bound; // a negative id is larger than any bound
         if (!inside && static_cast<Index>(id) != range.ignored) {
           throw std::invalid_argument(out_of_range(id, row, j, range));
         }
-        f(i, j, static_cast<Index>(id));
+        f(static_cast<Index>(id));
       }
     }
   });
@@ -89,11 +91,12 @@ void for_each_id(const Samples& samples, Selection selection, const IdRange& ran
 } // namespace
 
 void gather_ids(const Samples& samples, Selection selection, const IdRange& range, RowRange rows, Index* out) {
-  for_each_id(samples, selection, range, rows, [&](Index i, Index j, Index id) { out[i * samples.features + j] = id; });
+  Index* next = out + rows.first * samples.features;
+  for_each_id(samples, selection, range, rows, [&](Index id) { *next++ = id; });
 }
 
 void check_ids(const Samples& samples, const IdRange& range) {
-  for_each_id(samples, {nullptr, 0}, range, {0, samples.rows}, [](Index, Index, Index) {});
+  for_each_id(samples, {nullptr, 0}, range, {0, samples.rows}, [](Index) {});
 }
 
 bool is_of_class(const Samples& samples, Index row, Index id) {

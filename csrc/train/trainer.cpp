@@ -106,10 +106,10 @@ template <class T> void Trainer<T>::perform(const Stage& stage, Run& run, const 
   const auto n = static_cast<std::size_t>(subject);
   switch (stage.kind) {
   case Kind::input: return load_input(subject, run, batch, rows);
-  case Kind::sort_ids: {
+  case Kind::group_rows: {
     const auto input = static_cast<std::size_t>(-1 - subject);
-    return ops::sort_ids(workspace_.ids[input].data(), batch.rows * network_.input(subject).columns,
-                         workspace_.sorted_ids[input]);
+    return ops::group_rows(workspace_.ids[input].data(), batch.rows * network_.input(subject).columns,
+                           workspace_.rows_of_ids[input]);
   }
   case Kind::forward: {
     const Node<T>& node = network_.node(subject);
@@ -244,7 +244,7 @@ template <class T> void Trainer<T>::accumulate_metrics(Run& run, const BatchCont
     Totals::Head& head = totals.heads[h];
     for (Index i = 0; i < batch.rows; ++i) {
       head.loss += scale * static_cast<double>(workspace_.heads[h].losses.data()[i]);
-      head.correct += static_cast<double>(workspace_.heads[h].correct.data()[i]);
+      if (heads_[h].counts_correct) head.correct += static_cast<double>(workspace_.heads[h].correct.data()[i]);
     }
     totals.data_loss += heads_[h].weight * head.loss;
   }

@@ -68,7 +68,7 @@ template <class T> struct Workspace {
     for (const Input<T>& input : network.inputs()) {
       const Index ids_size = input.is_ids ? checked_product(capacity, input.columns) : 0;
       ids.emplace_back(ids_size);
-      sorted_ids.emplace_back();
+      rows_of_ids.emplace_back();
       for (int n = 0; n < (per_thread_input ? threads : 1); ++n) {
         inputs.push_back(input.is_ids ? PanelMatrix<T>() : PanelMatrix<T>(capacity, input.columns));
       }
@@ -78,10 +78,10 @@ template <class T> struct Workspace {
 
   Index capacity = 0;
   bool per_thread_input = false;
-  std::vector<PanelMatrix<T>> inputs;    ///< of each input or, with per_thread_input, of the only one for each thread
-  std::vector<AlignedBuffer<Index>> ids; ///< of each input
-  std::vector<ops::SortedIds> sorted_ids;
-  std::vector<PanelMatrix<T>> outputs; ///< of each node
+  std::vector<PanelMatrix<T>> inputs;      ///< of each input or, with per_thread_input, of the only one for each thread
+  std::vector<AlignedBuffer<Index>> ids;   ///< of each input
+  std::vector<ops::RowsOfIds> rows_of_ids; ///< the same
+  std::vector<PanelMatrix<T>> outputs;     ///< of each node
   std::vector<AlignedBuffer<T>> saved_for_backward;
   std::vector<AlignedBuffer<T>> scratch;       ///< of each thread
   std::vector<std::vector<double>> divisors;   ///< of each thread, for each head
@@ -145,7 +145,7 @@ private:
     const Index x = operands[operand];
     if (is_ids(x)) {
       view.ids = workspace.ids[static_cast<std::size_t>(-1 - x)].data();
-      view.sorted_ids = &workspace.sorted_ids[static_cast<std::size_t>(-1 - x)];
+      view.rows_of_ids = &workspace.rows_of_ids[static_cast<std::size_t>(-1 - x)];
     } else {
       view.x = tensor(x);
     }

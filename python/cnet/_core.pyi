@@ -195,7 +195,12 @@ class NetworkFloat32:
 
 class Head:
     def __init__(
-        self, output: int, loss: Loss, weight: float = 1.0, sparse: bool = False
+        self,
+        output: int,
+        loss: Loss,
+        weight: float = 1.0,
+        sparse: bool = False,
+        counts_correct: bool = True,
     ) -> None: ...
 
 class TrainerFloat32:

@@ -92,6 +92,49 @@ template <class T> void k_blocks(Index size) {
   });
 }
 
+/// Sums of rows, which are the gradient of the kernel that one-hot rows multiply.
+template <class T> void row_sums(Index rows, Index columns) {
+  constexpr Index width = panel_width<T>, depth = width; // row i names kernel row i · i modulo 7
+  const Index panels = panel_count<T>(columns);
+  Numbers<T> grad(rows * padded<T>(columns), 26), kernel(depth * padded<T>(columns), 27);
+  std::vector<T> one_hot(static_cast<std::size_t>(rows * width));
+  for (Index i = 0; i < rows; ++i) one_hot[static_cast<std::size_t>(i * width + i * i % 7)] = 1;
+  std::vector<unsigned> starts{0}, named, to_rows;
+  for (unsigned id = 0; id < 7; ++id) {
+    for (Index i = 0; i < rows; ++i) {
+      if (i * i % 7 == id) named.push_back(static_cast<unsigned>(i));
+    }
+    if (named.size() == starts.back()) continue;
+    to_rows.push_back(id);
+    starts.push_back(static_cast<unsigned>(named.size()));
+  }
+  for (const bool fused_sgd : {false, true}) {
+    if (fused_sgd && rows > kernels::k_block_size) continue;
+    compare<T>("row_sums", depth * padded<T>(columns), [&](const kernels::Table<T>& table, std::vector<T>& out) {
+      std::copy_n(kernel.data(), out.size(), out.begin());
+      if (!fused_sgd) std::fill(out.begin(), out.end(), T(0));
+      std::vector<T> expected = out;
+      table.row_sums({0, static_cast<Index>(to_rows.size()), starts.data(), named.data(), panels, grad.data(),
+                      rows * width, to_rows.data(), out.data(), 0, depth * width, fused_sgd, T(-0.1)});
+      table.kernel_gradient({rows,
+                             0,
+                             depth,
+                             panels,
+                             one_hot.data(),
+                             rows * width,
+                             grad.data(),
+                             rows * width,
+                             expected.data(),
+                             depth * width,
+                             {},
+                             0,
+                             fused_sgd,
+                             T(-0.1)});
+      CHECK(std::memcmp(out.data(), expected.data(), out.size() * sizeof(T)) == 0, "row_sums of %td rows", rows);
+    });
+  }
+}
+
 template <class T> void sums(Index rows) {
   constexpr Index width = panel_width<T>;
   Numbers<T> x(rows * width, 25);
@@ -248,11 +291,13 @@ template <class T> void all() {
     elementwise<T>(rows);
     activations<T>(rows);
     sums<T>(rows);
+    for (const Index columns : {Index(1), Index(20)}) row_sums<T>(rows, columns);
     products<T>(rows, 0, 17);
   }
   constexpr Index block = kernels::k_block_size;
   for (const Index size : {block - 1, block, block + 1, 2 * block, 2 * block + 17}) {
     k_blocks<T>(size);
+    row_sums<T>(size, 20);
     products<T>(9, size, 33);
     products<T>(1, size, 33);
     products<T>(size, 17, 33);

@@ -75,3 +75,11 @@ class Output:
         """Whether the native engine counts this unweighted metric: the accuracy of the loss, with threshold 0.5."""
         matches_loss = type(metric) is _COUNTED_BY_ENGINE.get(type(self.loss))
         return matches_loss and getattr(metric, "threshold", 0.5) == 0.5
+
+    @property
+    def counts_correct(self) -> bool:
+        """Whether the native engine counts right predictions, or may have to once "accuracy" is resolved."""
+        return any(
+            isinstance(metric, AccuracyByShape) or self.is_counted_by_engine(metric)
+            for metric in self.metrics
+        )

@@ -247,7 +247,13 @@ class Setup:
             ]
             return TapeEngine(model, tape_heads, model._frozen)
         heads = [
-            _core.Head(number, loss.engine_loss(shape[1] or 0), output.loss_weight, loss.sparse)
+            _core.Head(
+                number,
+                loss.engine_loss(shape[1] or 0),
+                output.loss_weight,
+                loss.sparse,
+                output.counts_correct,
+            )
             for number, (output, shape) in enumerate(
                 zip(self.outputs, model.output_shapes, strict=True)
             )
