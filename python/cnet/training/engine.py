@@ -1,4 +1,4 @@
-"""The interface of an engine, which trains and evaluates, and the engine for what needs a tape."""
+"""The interface of an engine, which trains and evaluates; the base of those that call Python, and that for tapes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from .. import _core, losses
 from .._data import Array, FloatArray, as_type
 from .._typing import ModelProtocol
 from .._updates import engine_shape, update_engine
+from ..autodiff import GradientTape
+from ..autodiff.recording import paused
 from ..layers.batch_shapes import sample_sizes
 from ..layers.calls import entered
 from .sources import Data, Weights, batches_of
 
-__all__ = ["Engine", "TapeEngine"]
+__all__ = ["BatchEngine", "Engine", "TapeEngine"]
 
 # The sums of the losses and right predictions of each output with a loss.
 Heads = list[tuple[float, float]]
@@ -25,7 +27,7 @@ Progress = Callable[[int, int, float, Heads], Any]
 
 
 class Engine(Protocol):
-    """Trains and evaluates the weights of one model on arrays: ``_core.Trainer`` or `TapeEngine`."""
+    """Trains and evaluates the weights of one model on arrays: ``_core.Trainer`` or a `BatchEngine`."""
 
     @property
     def depends_on_batch(self) -> bool:
@@ -73,13 +75,91 @@ class Engine(Protocol):
         """Evaluate without training; return the samples seen and the sums of `Progress`."""
 
 
-class TapeEngine:
+class BatchEngine:
+    """Base of engines that compute batch by batch in Python.
+
+    Attributes
+    ----------
+    nesting
+        How labels and weights were nested, for steps of the user.
+    """
+
+    depends_on_batch = True  # possibly
+    nesting: Any = None
+    # The outputs with a loss; none where the user's step computes it.
+    _heads: Sequence[Any] = ()
+
+    def _train_on(
+        self, batch: Data, number: int, options: _core.EpochOptions
+    ) -> tuple[float, list[float]]:
+        """Take a step with the batch of a number in the call; return the loss before it, and that of each head."""
+        raise NotImplementedError
+
+    def _test_on(self, batch: Data) -> tuple[float, list[float]]:
+        """Return the loss of a batch, and that of each head."""
+        raise NotImplementedError
+
+    def train_epoch(
+        self,
+        x: Sequence[Array],
+        y: Sequence[Array],
+        options: _core.EpochOptions,
+        on_progress: Progress | None,
+        sample_weight: Weights | None,
+        every_batch: bool,  # noqa: ARG002 # always
+    ) -> tuple[int, float, Heads]:
+        data = Data(tuple(x), tuple(y), sample_weight, self.nesting)
+        order = None
+        if options.shuffle:
+            order = _core.random_permutation(options.seed, options.epoch, len(data))
+
+        def train(batch: Data, number: int) -> tuple[float, list[float]]:
+            return self._train_on(batch, number, options)
+
+        return self._run(train, data, order, options.batch_size, on_progress)
+
+    def evaluate(
+        self,
+        x: Sequence[Array],
+        y: Sequence[Array],
+        batch_size: int,
+        on_progress: Progress | None,
+        sample_weight: Weights | None,
+        every_batch: bool,  # noqa: ARG002 # always
+    ) -> tuple[int, float, Heads]:
+        data = Data(tuple(x), tuple(y), sample_weight, self.nesting)
+        return self._run(lambda batch, _: self._test_on(batch), data, None, batch_size, on_progress)
+
+    def _run(
+        self,
+        step: Callable[[Data, int], tuple[float, list[float]]],
+        data: Data,
+        order: Array | None,
+        batch_size: int,
+        on_progress: Progress | None,
+    ) -> tuple[int, float, Heads]:
+        """Call a step with each batch and its number; return the samples seen and the sums of `Progress`."""
+        seen, total, heads = 0, 0.0, [(0.0, 0.0)] * len(self._heads)
+        for number, rows in enumerate(batches_of(len(data), batch_size)):
+            batch = data[rows if order is None else order[rows]]
+            with paused():
+                loss, parts = step(batch, number)
+            seen += len(batch)
+            total += loss * len(batch)
+            heads = [
+                (each + part * len(batch), 0.0)
+                for (each, _), part in zip(heads, parts, strict=True)
+            ]
+            if on_progress is not None and on_progress(seen, number + 1, total, heads) is True:
+                break
+        return seen, total, heads
+
+
+class TapeEngine(BatchEngine):
     """Trains on a tape, batch by batch, where loss or layers are Python functions.
 
     The native engine still computes cnet's own layers, their gradients, and the update.
     """
-
-    depends_on_batch = True  # possibly
 
     def __init__(
         self,
@@ -125,76 +205,31 @@ class TapeEngine:
                 labels = of_head[rows]
                 loss(labels, np.zeros((len(labels), *sizes), self._model.dtype))
 
-    def train_epoch(
-        self,
-        x: Sequence[Array],
-        y: Sequence[Array],
-        options: _core.EpochOptions,
-        on_progress: Progress | None,
-        sample_weight: Weights | None,
-        every_batch: bool,  # noqa: ARG002 # always
-    ) -> tuple[int, float, Heads]:
-        from ..autodiff import GradientTape
-        from ..autodiff.recording import paused
+    def _train_on(
+        self, batch: Data, number: int, options: _core.EpochOptions
+    ) -> tuple[float, list[float]]:
+        with GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(self._weights)
+            function = self._model.function(training=True, frozen=self._frozen)
+            with entered(True) as call:
+                outputs = function.record(self._inputs(batch))
+            loss, parts = self._loss_of(batch, outputs, call.losses)
+        number_in_epoch = options.first_batch + number + 1
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"the loss is not finite at batch {number_in_epoch}: {self._names} gave {float(loss)}"
+            )
+        gradients = self._gradients(tape, loss, number_in_epoch)
+        rates = options.learning_rates
+        self._updates.apply(gradients, options.optimizer, rates[number] if rates else None)
+        return float(loss), parts
 
-        data = Data(tuple(x), tuple(y), sample_weight)
-        order = None
-        if options.shuffle:
-            order = _core.random_permutation(options.seed, options.epoch, len(data))
-        first_batch, rates = options.first_batch, options.learning_rates
-        seen, total, sums = 0, 0.0, [0.0] * len(self._heads)
-        for number, rows in enumerate(batches_of(len(data), options.batch_size)):
-            batch = data[rows if order is None else order[rows]]
-            with paused():
-                with GradientTape(watch_accessed_variables=False) as tape:
-                    tape.watch(self._weights)
-                    function = self._model.function(training=True, frozen=self._frozen)
-                    with entered(True) as call:
-                        outputs = function.record(self._inputs(batch))
-                    loss, parts = self._loss_of(batch, outputs, call.losses)
-                if not math.isfinite(loss):
-                    raise FloatingPointError(
-                        f"the loss is not finite at batch {first_batch + number + 1}: "
-                        f"{self._names} gave {float(loss)}"
-                    )
-                gradients = self._gradients(tape, loss, first_batch + number + 1)
-            rate = rates[number] if rates else None
-            self._updates.apply(gradients, options.optimizer, rate)
-            seen += len(batch)
-            total += float(loss) * len(batch)
-            sums = [each + part * len(batch) for each, part in zip(sums, parts, strict=True)]
-            heads = [(each, 0.0) for each in sums]
-            if on_progress is not None and on_progress(seen, number + 1, total, heads) is True:
-                break
-        return seen, total, [(each, 0.0) for each in sums]
-
-    def evaluate(
-        self,
-        x: Sequence[Array],
-        y: Sequence[Array],
-        batch_size: int,
-        on_progress: Progress | None,
-        sample_weight: Weights | None,
-        every_batch: bool,  # noqa: ARG002 # always
-    ) -> tuple[int, float, Heads]:
-        from ..autodiff.recording import paused
-
-        data = Data(tuple(x), tuple(y), sample_weight)
+    def _test_on(self, batch: Data) -> tuple[float, list[float]]:
         function = self._model.function(training=False)
-        seen, total, sums = 0, 0.0, [0.0] * len(self._heads)
-        for number, rows in enumerate(batches_of(len(data), batch_size)):
-            batch = data[rows]
-            with paused():
-                with entered(False) as call:
-                    outputs = self._shaped(function.predict(batch.x))
-                loss, parts = self._loss_of(batch, outputs, call.losses)
-            seen += len(batch)
-            total += float(loss) * len(batch)
-            sums = [each + part * len(batch) for each, part in zip(sums, parts, strict=True)]
-            heads = [(each, 0.0) for each in sums]
-            if on_progress is not None and on_progress(seen, number + 1, total, heads) is True:
-                break
-        return seen, total, [(each, 0.0) for each in sums]
+        with entered(False) as call:
+            outputs = self._shaped(function.predict(batch.x))
+        loss, parts = self._loss_of(batch, outputs, call.losses)
+        return float(loss), parts
 
     def _gradients(self, tape: Any, loss: Any, number: int) -> list[FloatArray]:
         """Return the gradients of the weights; raise if one is not finite."""

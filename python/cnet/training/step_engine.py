@@ -12,8 +12,8 @@ from .. import _core
 from .._data import Array, FloatArray
 from .._typing import ModelProtocol
 from ..autodiff.nested import map_leaves
-from .engine import Heads, Progress
-from .sources import Data, Weights, batches_of
+from .engine import BatchEngine
+from .sources import Data
 
 __all__ = ["StepEngine", "pack_x_y_sample_weight", "unpack_x_y_sample_weight"]
 
@@ -58,19 +58,15 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
     return x, y, sample_weight
 
 
-class StepEngine:
+class StepEngine(BatchEngine):
     """Trains and evaluates batch by batch, by a model's `train_step` and `test_step`.
 
     The optimizer's state is that of its `apply_gradients` for the trainable weights.
     """
 
-    depends_on_batch = True  # possibly
-
     def __init__(self, model: ModelProtocol, setup: Any) -> None:
         self._model, self._setup = model, setup
         self._batches = 0
-        #: How labels and weights were nested.
-        self.nesting: Any = None
 
     @property
     def steps(self) -> int:
@@ -94,70 +90,31 @@ class StepEngine:
     def check(self, x: Sequence[Array], y: Sequence[Array]) -> None:
         """Do nothing: what labels mean is up to the step."""
 
-    def train_epoch(
-        self,
-        x: Sequence[Array],
-        y: Sequence[Array],
-        options: _core.EpochOptions,
-        on_progress: Progress | None,
-        sample_weight: Weights | None,
-        every_batch: bool,  # noqa: ARG002 # always
-    ) -> tuple[int, float, Heads]:
-        data = Data(tuple(x), tuple(y), sample_weight, self.nesting)
-        order = None
-        if options.shuffle:
-            order = _core.random_permutation(options.seed, options.epoch, len(data))
-        return self._run(
-            "train_step", data, order, options.batch_size, on_progress, options.first_batch
-        )
+    def _train_on(
+        self, batch: Data, number: int, options: _core.EpochOptions
+    ) -> tuple[float, list[float]]:
+        loss = self._loss_of("train_step", batch)
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"the loss is not finite at batch {options.first_batch + number + 1}: train_step gave {loss}"
+            )
+        self._batches += 1
+        return loss, []
 
-    def evaluate(
-        self,
-        x: Sequence[Array],
-        y: Sequence[Array],
-        batch_size: int,
-        on_progress: Progress | None,
-        sample_weight: Weights | None,
-        every_batch: bool,  # noqa: ARG002 # always
-    ) -> tuple[int, float, Heads]:
-        data = Data(tuple(x), tuple(y), sample_weight, self.nesting)
-        return self._run("test_step", data, None, batch_size, on_progress)
+    def _test_on(self, batch: Data) -> tuple[float, list[float]]:
+        return self._loss_of("test_step", batch), []
 
-    def _run(
-        self,
-        name: str,
-        data: Data,
-        order: Array | None,
-        batch_size: int,
-        on_progress: Progress | None,
-        first_batch: int = 0,
-    ) -> tuple[int, float, Heads]:
-        """Call a step with each batch."""
-        from ..autodiff.recording import paused
-
+    def _loss_of(self, name: str, batch: Data) -> float:
+        """Call a step; return the loss among its figures, 0 if there is none."""
         step: Callable[[Any], Any] = getattr(self._model, name)
-        training = name == "train_step"
-        seen, total = 0, 0.0
-        for number, rows in enumerate(batches_of(len(data), batch_size)):
-            batch = data[rows if order is None else order[rows]]
-            with paused():
-                logs = step(self._given(batch))
-            if not isinstance(logs, dict):
-                raise TypeError(
-                    f"{name}: expected a dict of figures by name, got {type(logs).__name__}"
-                )
-            self._setup.step_logs = {key: _number(value) for key, value in logs.items()}
-            loss = self._setup.step_logs.get("loss", 0.0)
-            if training and not math.isfinite(loss):
-                raise FloatingPointError(
-                    f"the loss is not finite at batch {first_batch + number + 1}: train_step gave {loss}"
-                )
-            self._batches += training
-            seen += len(batch)
-            total += loss * len(batch)
-            if on_progress is not None and on_progress(seen, number + 1, total, []) is True:
-                break
-        return seen, total, []
+        logs = step(self._given(batch))
+        if not isinstance(logs, dict):
+            raise TypeError(
+                f"{name}: expected a dict of figures by name, got {type(logs).__name__}"
+            )
+        self._setup.step_logs = {key: _number(value) for key, value in logs.items()}
+        loss: float = self._setup.step_logs.get("loss", 0.0)
+        return loss
 
     def _given(self, batch: Data) -> tuple[Any, ...]:
         """Return a batch as a step takes it, nested as the user's data."""
