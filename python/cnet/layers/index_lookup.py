@@ -9,22 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from .._data import (
-    Array,
-    FloatArray,
-    as_count,
-    require_default,
-    yields_batches,
-)
+from .._data import Array, FloatArray, as_count, as_optional_count, require_default, yields_batches
 from .._errors import missing, short_repr
 from .._serialization import named_options
 from .._tracebacks import brief_traceback
-from .categories import (
-    MODES,
-    CategoryLayer,
-    as_output_mode,
-    encode,
-)
+from .categories import MODES, CategoryLayer, as_output_mode, encode
 from .core import Layer
 from .hashing import as_salt
 from .preprocessing import batches_of
@@ -81,10 +70,8 @@ class IndexLookup(CategoryLayer):
         self.output_mode = as_output_mode(call, output_mode, (*MODES, "tf_idf"))
         self.sparse = require_default(call, "sparse", sparse, default=False)
         self.salt = as_salt(call, salt)
-        self.max_tokens = (
-            None
-            if max_tokens is None
-            else as_count(f"{call}: max_tokens", max_tokens, least=max(2, self._first_id + 1))
+        self.max_tokens = as_optional_count(
+            f"{call}: max_tokens", max_tokens, least=max(2, self._first_id + 1)
         )
         self.pad_to_max_tokens = bool(pad_to_max_tokens)
         if self.pad_to_max_tokens and self.max_tokens is None:

@@ -1,8 +1,8 @@
-"""Configurations of functional models, in Keras's form: each layer with the calls that it takes part in."""
+"""Configurations of the layers of models, in Keras's form: of functional ones, with the calls that each takes part in."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .._errors import short_repr
@@ -12,7 +12,7 @@ from ..layers.symbolic import Node, SymbolicTensor
 from .keras_operations import KerasOperation, is_operation, plain_argument
 from .subclass import Model
 
-__all__ = ["describe", "layer_from_config", "model_class", "restore"]
+__all__ = ["describe", "layer_from_config", "layers_from_config", "model_class", "restore"]
 
 
 def describe(
@@ -153,6 +153,27 @@ def layer_from_config(config: Any) -> Any:
         cls, arguments = model_class(config, "from_config")
         return cls.from_config(arguments)
     return deserialize(config)
+
+
+def layers_from_config(config: Iterable[Any]) -> list[Any]:
+    """Return the layers that a configuration describes; the same one for equal descriptions of one name."""
+    layers: list[Any] = []
+    made: dict[str, tuple[Any, Any]] = {}
+    for described in config:
+        name = _name_in(described)
+        first, layer = made.get(name, (None, None))
+        if layer is None or not name or described != first:  # not a repeated layer
+            layer = layer_from_config(described)
+            made[name] = described, layer
+        layers.append(layer)
+    return layers
+
+
+def _name_in(described: Any) -> str:
+    """Return the name in a layer's configuration, "" if it has none."""
+    config = described.get("config") if isinstance(described, Mapping) else None
+    name = config.get("name") if isinstance(config, Mapping) else None
+    return name if isinstance(name, str) else ""
 
 
 def model_class(config: Any, call: str) -> tuple[Any, dict[str, Any]]:

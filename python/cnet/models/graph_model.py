@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from .._data import Array, shape_text
@@ -13,7 +13,7 @@ from ..layers.function import Call, Function
 from ..layers.symbolic import Spec, operands_of, record
 from .model import BaseModel
 
-__all__ = ["Calls", "Edge", "GraphModel", "Source"]
+__all__ = ["Calls", "Edge", "GraphModel", "Source", "flat_layers"]
 
 
 class Calls:
@@ -105,12 +105,8 @@ class GraphModel(BaseModel):
         return found.edges, [found.sources[x] for x in outputs]
 
     def _flat_layers(self) -> Iterator[Layer]:
-        """Yield the layers, with nested models replaced by theirs."""
-        for layer in self.layers:
-            if isinstance(layer, GraphModel):
-                yield from layer._flat_layers()
-            else:
-                yield layer
+        """Return the layers, with nested models replaced by theirs."""
+        return flat_layers(self.layers)
 
     def with_sublayers(self) -> Iterator[Any]:
         """Yield all layers, and those among their attributes."""
@@ -297,3 +293,12 @@ class GraphModel(BaseModel):
         self._rebuild_network()
         for parent in list(self._parents):
             parent._changed()
+
+
+def flat_layers(layers: Iterable[Any]) -> Iterator[Layer]:
+    """Yield layers, with models replaced by their layers."""
+    for layer in layers:
+        if isinstance(layer, GraphModel):
+            yield from layer._flat_layers()
+        else:
+            yield layer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from .._data import shape_text
@@ -15,8 +15,8 @@ from ..layers._build_lock import build_lock
 from ..layers.batch_shapes import as_batch_shape, sample_sizes
 from ..layers.symbolic import SymbolicTensor
 from ..layers.tokens import as_tokens, is_text
-from .graph_config import layer_from_config
-from .graph_model import Calls, GraphModel
+from .graph_config import layers_from_config
+from .graph_model import Calls, GraphModel, flat_layers
 from .subclass import Model
 
 __all__ = ["Sequential"]
@@ -98,7 +98,7 @@ class Sequential(Model):
             if self in layer._models():
                 raise ValueError(f"add: the model '{self.name}' can't be a layer of itself")
             others = (other for other in self._layers if other is not layer)
-            known = set().union(*(_flat([other]) for other in others))
+            known = set().union(*(flat_layers([other]) for other in others))
             if twice := known & set(layer._flat_layers()):
                 raise ValueError(
                     f"add: the layer '{twice.pop().name}' is part of the model already"
@@ -110,7 +110,7 @@ class Sequential(Model):
             return
         if any(layer.name == other.name and layer is not other for other in self._layers):
             raise ValueError(f"add: there is a layer named '{layer.name}' already")
-        if any(self._flat_layers()) and any(_flat([layer])) and layer.dtype != self.dtype:
+        if any(self._flat_layers()) and any(flat_layers([layer])) and layer.dtype != self.dtype:
             raise ValueError(
                 f"add: expected a layer of dtype {self.dtype}, got {layer.dtype} ('{layer.name}')"
             )
@@ -382,7 +382,7 @@ class Sequential(Model):
                 f"from_config: layers: expected a list, got {short_repr(config['layers'])}"
             )
         with with_custom_objects(custom_objects):
-            model = cls(_restored(config["layers"]), name=config["name"])
+            model = cls(layers_from_config(config["layers"]), name=config["name"])
         shape = config.get("build_input_shape")
         if shape is not None and not model.built and not model._is_empty():
             model.build(tuple(shape) if isinstance(shape, list) else shape)
@@ -395,36 +395,6 @@ class Sequential(Model):
         super()._rebuild_network()
         self._output_shape = None
         self._symbolic_output = None
-
-
-def _restored(config: Iterable[Any]) -> list[Layer | GraphModel]:
-    """Return the layers that a configuration describes; the same one for equal descriptions of one name."""
-    layers: list[Layer | GraphModel] = []
-    made: dict[str, tuple[Any, Layer | GraphModel]] = {}
-    for described in config:
-        name = _name_in(described)
-        first, layer = made.get(name, (None, None))
-        if layer is None or not name or described != first:  # not a repeated layer
-            layer = layer_from_config(described)
-            made[name] = described, layer
-        layers.append(layer)
-    return layers
-
-
-def _name_in(described: Any) -> str:
-    """Return the name in a layer's configuration, "" if it has none."""
-    config = described.get("config") if isinstance(described, Mapping) else None
-    name = config.get("name") if isinstance(config, Mapping) else None
-    return name if isinstance(name, str) else ""
-
-
-def _flat(layers: Iterable[Any]) -> Iterator[Layer]:
-    """Yield layers, with models replaced by their layers."""
-    for layer in layers:
-        if isinstance(layer, GraphModel):
-            yield from layer._flat_layers()
-        else:
-            yield layer
 
 
 Model._by_name["Sequential"] = Sequential
