@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["leaves_of", "map_leaves", "pairs_of"]
+__all__ = ["copy_of", "leaves_of", "map_leaves", "pairs_of"]
 
 
 def map_leaves(function: Callable[[Any], Any], structure: Any) -> Any:
@@ -21,6 +21,11 @@ def map_leaves(function: Callable[[Any], Any], structure: Any) -> Any:
         ]
         return tuple(mapped) if isinstance(structure, tuple) else mapped
     return function(structure)
+
+
+def copy_of(structure: Any) -> Any:
+    """Return the same nesting of the same leaves, which later changes of the lists and dicts don't affect."""
+    return map_leaves(lambda leaf: leaf, structure)
 
 
 def leaves_of(structure: Any) -> list[Any]:

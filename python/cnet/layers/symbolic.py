@@ -10,7 +10,7 @@ import numpy as np
 
 from .._data import shape_text
 from .._typing import Shape
-from ..autodiff.nested import leaves_of, map_leaves
+from ..autodiff.nested import copy_of, leaves_of, map_leaves
 from ..autodiff.operators import Operators
 
 __all__ = ["Node", "Spec", "SymbolicTensor", "has_symbolic", "operands_of", "record"]
@@ -46,7 +46,7 @@ class Node:
     __slots__ = ("arguments", "callee", "outputs")
 
     def __init__(self, callee: Callee, arguments: Any, outputs: Any) -> None:
-        self.callee, self.arguments = callee, arguments
+        self.callee, self.arguments = callee, copy_of(arguments)
         self.outputs = map_leaves(lambda spec: SymbolicTensor(self, spec), outputs)
 
     @property

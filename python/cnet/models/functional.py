@@ -10,6 +10,7 @@ from .._errors import short_repr
 from .._registry import with_custom_objects
 from .._tracebacks import brief_traceback
 from .._typing import Shape
+from ..autodiff.nested import copy_of
 from ..layers import Input, InputLayer
 from ..layers.batch_shapes import sample_sizes
 from ..layers.symbolic import Node, SymbolicTensor
@@ -57,9 +58,9 @@ class Functional(Model):
 
     def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None) -> None:
         GraphModel.__init__(self, name)
-        self._input_structure, self._output_structure = inputs, outputs
         self.inputs = _tensors("inputs", inputs)
         self.outputs = _tensors("outputs", outputs)
+        self._input_structure, self._output_structure = copy_of(inputs), copy_of(outputs)
         if twice := [t for n, t in enumerate(self.inputs) if t in self.inputs[:n]]:
             raise ValueError(f"Model: inputs: '{twice[0].name}' occurs twice")
         nodes = _in_order(self.inputs, self.outputs)
