@@ -1,13 +1,15 @@
 """A table of numbers and words: each word gets a vector that is learned, and months form a year.
 
 The sales of ice cream at kiosks on a lake depend on the kiosk, the weather and the month, which are text, and on
-hour and price. `StringLookup` turns text into ids, `Embedding` ids into vectors. The sales are made by a formula, so
-that one can see how close the network comes to it, and what it misses without the words.
+hour and price. `StringLookup` turns text into ids, `Embedding` ids into vectors, both within the model: it takes the
+columns of the table as they are, also when it is loaded from its file. The sales are made by a formula, so that one
+can see how close the network comes to it, and what it misses without the words.
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from shared import folder, positive, run
 
-from cnet import Input, Model, layers, utils
+from cnet import Input, Model, layers, models, utils
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,57 +63,63 @@ def main(args: argparse.Namespace) -> None:
     """Train with and without the words, and draw the vectors of the months."""
     table, sales, levels = make_sales(args.rows, args.seed)
     print(table.head(3).to_string(index=False))
-    lookups = {name: layers.StringLookup() for name in CATEGORIES}
-    for name, lookup in lookups.items():
-        lookup.adapt(table[name])
-        print(f"{name}: {lookup.vocabulary_size()} ids, such as {lookup.get_vocabulary()[:3]}")
-    data: dict[str, Any] = {name: lookup(table[name])[:, None] for name, lookup in lookups.items()}
-    data["numbers"] = table[NUMBERS].to_numpy(np.float32)
     is_test = np.arange(args.rows) % 5 == 0
+    known, unknown = table[~is_test], table[is_test]
 
     for title, words in {"numbers only": [], "numbers and words": CATEGORIES}.items():
         utils.set_random_seed(args.seed)
-        model = make_model(
-            data["numbers"], {name: lookups[name].vocabulary_size() for name in words}
-        )
+        model = make_model(known, words)
         model.compile("adam", "mse", metrics=["root_mean_squared_error"])
-        known, unknown = (
-            {name: data[name][rows] for name in model.input_names} for rows in (~is_test, is_test)
-        )
-        model.fit(known, sales[~is_test], batch_size=64, epochs=args.epochs, verbose=0)
-        error = model.evaluate(unknown, sales[is_test], verbose=0)[1]
+        x = columns_for(model, known)
+        model.fit(x, sales[~is_test], batch_size=64, epochs=args.epochs, verbose=0)
+        x = columns_for(model, unknown)
+        error = model.evaluate(x, sales[is_test], verbose=0)[1]
         print(f"{title}: test error {error:.3f}")
     print(f"noise in the sales: {NOISE:.3f}")
 
-    vectors = {
-        name: dict(
-            zip(
-                lookup.get_vocabulary(),
-                model.get_layer(f"{name}_vector").get_weights()[0],
-                strict=True,
-            )
-        )
-        for name, lookup in lookups.items()
-    }
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory, "sales.safetensors")
+        model.save(file)
+        loaded = models.load_model(file)
+    sold, predicted = (np.exp(each) for each in (sales[0], loaded.predict(x, verbose=0)[0, 0]))
+    print(f"the first row, by the model from its file: sold {sold:.2f}, predicted {predicted:.2f}")
+
+    vectors = {name: vectors_of(model, name) for name in CATEGORIES}
     print("around the year:", *around(vectors["month"]))
     if args.plots:
         plot(args.plots / "tabular_categories.png", vectors, levels)
 
 
-def make_model(numbers: Floats, sizes: dict[str, int]) -> Any:
-    """Return a network of numbers, and of columns of ids: as many in each as `sizes` says."""
-    inputs = [Input((len(NUMBERS),), name="numbers")]
+def make_model(table: pd.DataFrame, words: list[str]) -> Any:
+    """Return a network of the numbers, and of some columns of words, each an input by its name."""
+    inputs = [Input((1,), name=name) for name in NUMBERS]
     scale = layers.Normalization()
-    scale.adapt(numbers)
-    parts = [scale(inputs[0])]
-    for name, size in sizes.items():
-        ids = Input((1,), name=name, dtype="int64")
-        inputs.append(ids)
-        parts.append(layers.Flatten()(layers.Embedding(size, VECTOR, name=f"{name}_vector")(ids)))
-    x = layers.Concatenate()(parts) if sizes else parts[0]
+    scale.adapt(table[NUMBERS].to_numpy())
+    parts = [scale(layers.Concatenate()(inputs))]
+    for name in words:
+        lookup = layers.StringLookup(name=f"{name}_id")
+        lookup.adapt(table[name])
+        size = lookup.vocabulary_size()
+        print(f"{name}: {size} ids, such as {lookup.get_vocabulary()[:3]}")
+        inputs.append(Input((1,), name=name, dtype="string"))
+        vector = layers.Embedding(size, VECTOR, name=f"{name}_vector")(lookup(inputs[-1]))
+        parts.append(layers.Flatten()(vector))
+    x = layers.Concatenate()(parts) if words else parts[0]
     for _ in range(2):
         x = layers.Dense(64, activation="relu")(x)
     return Model(inputs, layers.Dense(1)(x))
+
+
+def columns_for(model: Any, table: pd.DataFrame) -> dict[str, Any]:
+    """Return the columns of a table that a model takes."""
+    return {name: table[name] for name in model.input_names}
+
+
+def vectors_of(model: Any, name: str) -> dict[str, Floats]:
+    """Return the vector of each word of a column."""
+    words = model.get_layer(f"{name}_id").get_vocabulary()
+    vectors = model.get_layer(f"{name}_vector").get_weights()[0]
+    return dict(zip(words, vectors, strict=True))
 
 
 def around(vectors: dict[str, Floats]) -> list[str]:
@@ -139,7 +147,7 @@ def plot(path: Path, vectors: dict[str, dict[str, Floats]], levels: Floats) -> N
     )
     center = year.mean(axis=0)
     for month, place in zip(MONTHS, year, strict=True):
-        outwards = 14 * (place - center) / np.linalg.norm(place - center)
+        outwards = (20, 14) * (place - center) / np.linalg.norm(place - center)
         left.annotate(month, place, outwards, textcoords="offset points", ha="center", va="center")
     left.set_title("The vectors of the months", fontsize=10, fontweight="bold", loc="left")
 

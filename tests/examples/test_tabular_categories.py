@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.example_scripts import assert_pictures, output_of, run_example
 from support.forms import in_ci
@@ -21,6 +22,9 @@ def test_output_and_plots(tmp_path: Path, seed: str) -> None:
     # The standard deviation of the effects of the words is about 0.9.
     assert float(errors["numbers only"]) > 0.8
     assert noise < float(errors["numbers and words"]) < 1.1 * noise
+    # Of the file's model, which takes the words.
+    sold, predicted = map(float, re.findall(r"sold ([\d.]+), predicted ([\d.]+)", text)[0])
+    assert abs(np.log(predicted / sold)) < 4 * noise
     assert text.endswith("around the year: Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec\n")
     assert_pictures(tmp_path, "tabular_categories.png")
 
