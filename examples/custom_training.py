@@ -1,7 +1,8 @@
-"""Layers, a model and its training, from variables and a gradient tape.
+"""Layers, a model and its training, from variables and a gradient tape; then layers of one's own for `fit`.
 
 This is what `Sequential` and `fit` do, written out as in a Keras course: a dense layer is a product and
 a sum, a model is a list of layers, and a training step subtracts the gradient times a learning rate.
+A subclass of `Layer` needs only its own computation, and `Sequential` and `fit` do the rest.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import numpy as np
 import numpy.typing as npt
 from shared import Classes, add_data_options, load_data, positive, run
 
-from cnet import activations, autodiff, losses, optimizers
+from cnet import Sequential, activations, autodiff, layers, losses, ops, optimizers, utils
 from cnet.autodiff import GradientTape, Tensor, Variable
 
 EPOCHS, LEARNING_RATE = 10, 1e-3
+ANSWERS = 20  # of a network with dropout, for each image
 
 Floats = npt.NDArray[np.float32]
 Update = Callable[[Sequence[Tensor], Sequence[Variable]], Any]
@@ -47,8 +49,8 @@ class NaiveDense:
 class NaiveSequential:
     """Layers that are applied one after the other."""
 
-    def __init__(self, layers: Sequence[NaiveDense]) -> None:
-        self.layers = layers
+    def __init__(self, parts: Sequence[NaiveDense]) -> None:
+        self.layers = parts
 
     def __call__(self, inputs: Any) -> Any:
         x = inputs
@@ -121,9 +123,69 @@ def fit(
         print(f"epoch {epoch}: loss {total / batches.num_batches:.4f}")
 
 
+class OwnDense(layers.Layer):
+    """activation(inputs @ w + b) with a penalty on large outputs: a layer for any model."""
+
+    def __init__(
+        self, units: int, activation: Callable[..., Any], penalty: float = 1e-3, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self.units, self.activation, self.penalty = units, activation, penalty
+
+    def build(self, input_shape: Any = None) -> None:
+        """Add the weights, as soon as the size of the inputs is known."""
+        shape = (input_shape[-1], self.units)
+        self.w = self.add_weight(shape=shape, initializer="glorot_uniform", name="w")
+        self.b = self.add_weight(shape=(self.units,), initializer="zeros", name="b")
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
+        """Compute the outputs; in training, add the penalty to the loss."""
+        outputs = self.activation(ops.matmul(x, self.w) + self.b)
+        if training:
+            self.add_loss(self.penalty * ops.mean(ops.square(outputs)))
+        return outputs
+
+
+class MonteCarloDropout(layers.Dropout):
+    """Dropout in predictions, too: where their answers differ, the network is not sure."""
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
+        """Drop as in training."""
+        del training
+        return super().call(x, training=True)
+
+
+def train_own_layers(images: Floats, labels: Classes, seed: int) -> Sequential:
+    """Return a network with layers of one's own, trained by `fit`."""
+    utils.set_random_seed(seed)
+    model = Sequential(
+        [
+            OwnDense(512, activations.relu),
+            MonteCarloDropout(0.5),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+    model.compile(optimizers.Adam(LEARNING_RATE), "sparse_categorical_crossentropy")
+    history = model.fit(images, labels, epochs=EPOCHS, verbose=0)
+    for epoch, loss in enumerate(history.history["loss"], 1):
+        print(f"epoch {epoch}: loss {loss:.4f}")
+    return model
+
+
+def compare_answers(model: Sequential, images: Floats, labels: Classes) -> None:
+    """Compare the answers of a network that drops other outputs each time."""
+    answers = np.stack([model.predict(images, verbose=0) for _ in range(ANSWERS)])
+    is_right = answers.mean(axis=0).argmax(axis=1) == labels
+    classes = answers.argmax(axis=2)
+    agree = (classes == classes[0]).all(axis=0)
+    print(f"{ANSWERS} answers agree on {agree.mean():.1%} of the digits")
+    print(f"accuracy on these {is_right[agree].mean():.4f}, on all {is_right.mean():.4f}")
+
+
 def main(args: argparse.Namespace) -> None:
-    """Train a network of two layers on digits, by hand and with an optimizer, and test it."""
+    """Train a network of two layers on digits: by hand, with an optimizer, and with layers of one's own; test it."""
     (train_images, train_labels), (test_images, test_labels), _ = load_data(args)
+    train_pixels, test_pixels = pixels(train_images), pixels(test_images)
     for name, update in {
         "by hand": update_weights,
         "with Adam": update_by(optimizers.Adam(LEARNING_RATE)),
@@ -135,9 +197,12 @@ def main(args: argparse.Namespace) -> None:
             ]
         )
         print(f"{name}:")
-        fit(model, pixels(train_images), train_labels, EPOCHS, args.batch_size, update)
-        predicted = np.argmax(model(pixels(test_images)), axis=1)
+        fit(model, train_pixels, train_labels, EPOCHS, args.batch_size, update)
+        predicted = np.argmax(model(test_pixels), axis=1)
         print(f"test accuracy {np.mean(predicted == test_labels):.4f}")
+    print("with layers of one's own:")
+    own = train_own_layers(train_pixels, train_labels, args.seed)
+    compare_answers(own, test_pixels, test_labels)
 
 
 def pixels(images: npt.NDArray[np.uint8]) -> Floats:

@@ -12,7 +12,7 @@ import pytest
 from support.example_scripts import EXAMPLES, output_of, run_example, write_digits
 from support.tolerances import relative_bound
 
-from cnet import activations, ops
+from cnet import Input, Sequential, activations, autodiff, ops
 
 
 @pytest.fixture
@@ -21,31 +21,44 @@ def example(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return runpy.run_path(str(EXAMPLES / "custom_training.py"))
 
 
-def losses_and_accuracy(text: str) -> tuple[list[float], float]:
-    losses = [float(loss) for loss in re.findall(r"epoch \d+: loss (\d\.\d+)", text)]
-    return losses, float(text.split()[-1])
+def parts_of(text: str) -> list[tuple[list[float], float]]:
+    """Return the losses and the accuracy of each part."""
+    found = []
+    for part in re.split("with Adam:|with layers of one's own:", text):
+        losses = [float(loss) for loss in re.findall(r"epoch \d+: loss (\d\.\d+)", part)]
+        assert len(losses) == 10
+        found.append((losses, float(part.split()[-1])))
+    return found
+
+
+def accuracy_where_answers_agree(text: str) -> float:
+    return float(re.findall(r"accuracy on these (\d\.\d+)", text)[0])
 
 
 @pytest.mark.ci
 def test_accuracy_with_defaults() -> None:
-    by_hand, with_adam = output_of("custom_training.py").split("with Adam:")
+    text = output_of("custom_training.py")
     # The course, with 60,000 digits in batches of 128, by hand: loss 0.7, accuracy 82 %.
-    for text, greatest_loss, least_accuracy in ((by_hand, 1, 0.7), (with_adam, 0.2, 0.88)):
-        losses, accuracy = losses_and_accuracy(text)
-        assert len(losses) == 10
+    bounds = [(1, 0.7), (0.2, 0.88), (0.2, 0.9)]
+    for (losses, accuracy), (greatest_loss, least_accuracy) in zip(
+        parts_of(text), bounds, strict=True
+    ):
         assert losses == sorted(losses, reverse=True)
         assert losses[-1] < greatest_loss
         assert accuracy > least_accuracy
+    assert accuracy_where_answers_agree(text) > 0.97
 
 
 def test_accuracy_on_few_digits(tmp_path: Path) -> None:
     write_digits(tmp_path, 500)
     text = output_of("custom_training.py", "--data", tmp_path, "--batch-size", "25")
-    by_hand, with_adam = map(losses_and_accuracy, text.split("with Adam:"))
+    by_hand, with_adam, own_layers = parts_of(text)
     for losses, _ in (by_hand, with_adam):
-        assert len(losses) == 10
         assert losses == sorted(losses, reverse=True)
+    losses, accuracy = own_layers
+    assert losses[-1] < 0.2 * losses[0]
     assert with_adam[1] > 0.6 > by_hand[1]
+    assert accuracy_where_answers_agree(text) > accuracy > 0.75
 
 
 def test_a_step_by_hand(example: dict[str, Any]) -> None:
@@ -70,6 +83,30 @@ def test_a_step_by_hand(example: dict[str, Any]) -> None:
     ):
         assert (np.abs(weight.numpy() - (before - 1e-3 * gradient)) <= bound).all()
         assert (weight.numpy() != before).any()
+
+
+def test_a_layer_of_ones_own(example: dict[str, Any]) -> None:
+    x = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
+    layer = example["OwnDense"](3, activations.tanh, penalty=0.5)
+    outputs = np.asarray(layer(x))
+    w, b = layer.get_weights()
+    bound = relative_bound(60, np.float32)  # all numbers are at most about one
+    np.testing.assert_allclose(outputs, np.tanh(x @ w + b), rtol=0, atol=bound)
+    assert layer.losses == []
+    with autodiff.GradientTape():
+        layer(x, training=True)
+        (penalty,) = layer.losses
+    assert float(penalty) == pytest.approx(0.5 * np.mean(outputs**2), rel=bound)
+
+
+def test_dropout_in_predictions(example: dict[str, Any]) -> None:
+    model = Sequential([Input((1000,)), example["MonteCarloDropout"](0.25)])
+    first, second = (model.predict(np.ones((1, 1000)), verbose=0) for _ in range(2))
+    for outputs in (first, second):
+        assert set(np.unique(outputs)) == {0, np.float32(1) / np.float32(0.75)}
+        # Five standard deviations of the share.
+        assert abs(np.mean(outputs == 0) - 0.25) < 5 * np.sqrt(0.25 * 0.75 / 1000)
+    assert (first != second).any()
 
 
 def test_batches_cover_all_samples_in_order(example: dict[str, Any]) -> None:
