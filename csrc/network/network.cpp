@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <unordered_map>
 
 namespace cnet {
 
@@ -311,29 +312,29 @@ template <class T> void Network<T>::assign_memory() {
 
 template <class T> void Network<T>::assign_variables() {
   uses_.resize(nodes_.size());
+  std::unordered_map<const Variable<T>*, std::size_t> owner_of;
   for (std::size_t n = 0; n < nodes_.size(); ++n) {
-    const std::vector<Variable<T>*> variables = nodes_[n].all_variables();
-    const auto shares = [&](const Node<T>& other) {
-      const std::vector<Variable<T>*> others = other.all_variables();
-      return std::any_of(variables.begin(), variables.end(), [&](const Variable<T>* variable) {
-        return std::find(others.begin(), others.end(), variable) != others.end();
-      });
-    };
-    const auto end = nodes_.begin() + static_cast<std::ptrdiff_t>(n);
-    const auto owner = std::find_if(nodes_.begin(), end, shares);
-    if (owner != end) {
-      const bool is_same_layer = owner->all_variables() == variables && owner->variables == nodes_[n].variables &&
-                                 owner->function.index() == nodes_[n].function.index() &&
-                                 owner->trainable == nodes_[n].trainable;
-      if (!is_same_layer) {
-        refuse("finish",
-               "'" + owner->name + "' and '" + nodes_[n].name + "' share some variables, but are not one layer");
-      }
-      nodes_[n].owns_variables = false;
-    } else {
-      for (Variable<T>* variable : variables) variable->lock.add(reader_count_);
+    Node<T>& node = nodes_[n];
+    const std::vector<Variable<T>*> variables = node.all_variables();
+    std::size_t owner = n;
+    for (const Variable<T>* variable : variables) {
+      if (const auto found = owner_of.find(variable); found != owner_of.end()) owner = std::min(owner, found->second);
     }
-    uses_[static_cast<std::size_t>(owner - nodes_.begin())].push_back(static_cast<Index>(n));
+    if (owner != n) {
+      const Node<T>& other = nodes_[owner];
+      const bool is_same_layer = other.all_variables() == variables && other.variables == node.variables &&
+                                 other.function.index() == node.function.index() && other.trainable == node.trainable;
+      if (!is_same_layer) {
+        refuse("finish", "'" + other.name + "' and '" + node.name + "' share some variables, but are not one layer");
+      }
+      node.owns_variables = false;
+    } else {
+      for (Variable<T>* variable : variables) {
+        variable->lock.add(reader_count_);
+        owner_of.emplace(variable, n);
+      }
+    }
+    uses_[owner].push_back(static_cast<Index>(n));
   }
 }
 

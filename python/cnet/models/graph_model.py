@@ -15,6 +15,9 @@ from .model import BaseModel
 
 __all__ = ["Calls", "Edge", "GraphModel", "Source", "flat_layers"]
 
+# Calls in a model. A few lines describe models that call nested ones twice, and these others: each level doubles them.
+MOST_CALLS = 2**16
+
 
 class Calls:
     """The calls of layers of a function with some inputs; models stand for the calls of their layers."""
@@ -23,9 +26,22 @@ class Calls:
         self.calls: list[Call] = []
         self._inputs = inputs
         self._counts: dict[Any, int] = {}
+        self._left = MOST_CALLS
 
     def add(self, callee: Any, operands: Sequence[int], *, takes_list: bool = False) -> list[int]:
-        """Add a call of a layer or a model; return the values of its results."""
+        """Add a call of a layer or a model; return the values of its results.
+
+        Raises
+        ------
+        ValueError
+            If there are too many.
+        """
+        self._left -= 1
+        if self._left < 0:
+            raise ValueError(
+                f"'{callee.name}': expected at most {MOST_CALLS} calls of layers and nested models, all those within "
+                "nested models included"
+            )
         if isinstance(callee, GraphModel):
             return callee._add_calls(operands, self)
         number = self._number_of_call(callee)
