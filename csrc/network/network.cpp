@@ -152,7 +152,10 @@ Index Network<T>::add_embedding(std::string name, Index ids, SharedVariable<T> t
     refuse("add_embedding", "expected a table of at most 2³² rows, got " + text({table->rows(), table->columns()}));
   }
   Input<T>& input = inputs_[static_cast<std::size_t>(-1 - ids)];
-  input.id_bound = std::min(input.id_bound, table->rows());
+  if (input.id_reader.empty() || table->rows() < input.id_bound) {
+    input.id_bound = table->rows();
+    input.id_reader = name;
+  }
   const Index columns = table->columns();
   return add(std::move(name), {ids}, {count, columns}, Embedding{}, std::move(table), nullptr, trainable);
 }

@@ -16,6 +16,7 @@ template <class T> struct Input {
   Index columns;
   bool is_ids = false;
   Index id_bound = max_ids; ///< ids are in [0, id_bound)
+  std::string id_reader;    ///< the embedding with this bound
   // The network reads numbers · scale + offset: a rescaling that is applied while they are gathered.
   T scale = 1;
   T offset = 0;

@@ -33,7 +33,7 @@ template <class T> void check_labels(const Loss& loss, const Labels<T>& labels, 
 template <class T> void check_ids(const Network<T>& network, const std::vector<Samples>& x) {
   for (std::size_t n = 0; n < x.size(); ++n) {
     const Input<T>& input = network.inputs()[n];
-    if (input.is_ids) check_ids(x[n], {input.id_bound, {}, false});
+    if (input.is_ids) check_ids(x[n], {input.id_bound, {}, input.id_reader.c_str()});
   }
 }
 

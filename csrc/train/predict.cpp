@@ -39,7 +39,7 @@ public:
     for (std::size_t n = 0; n < network_.inputs().size(); ++n) {
       const Input<T>& input = network_.inputs()[n];
       if (input.is_ids) {
-        gather_ids(x[n], {nullptr, first}, {input.id_bound, {}, false}, {0, rows}, ids_[n].data());
+        gather_ids(x[n], {nullptr, first}, {input.id_bound, {}, input.id_reader.c_str()}, {0, rows}, ids_[n].data());
       } else {
         const PanelView<T> view = (*this)(-1 - static_cast<Index>(n), rows);
         gather(x[n], {nullptr, first}, input.scale, input.offset, {0, rows}, view);
@@ -168,7 +168,7 @@ template <class T> void forward_training(const Network<T>& network, Index rows, 
   for (std::size_t n = 0; n < network.inputs().size(); ++n) {
     const Input<T>& input = network.inputs()[n];
     if (input.is_ids) {
-      gather_ids(x[n], {nullptr, 0}, {input.id_bound, {}, false}, {0, rows}, workspace.ids[n].data());
+      gather_ids(x[n], {nullptr, 0}, {input.id_bound, {}, input.id_reader.c_str()}, {0, rows}, workspace.ids[n].data());
     } else {
       gather(x[n], {nullptr, 0}, input.scale, input.offset, {0, rows}, batch.tensor(-1 - static_cast<Index>(n)));
     }

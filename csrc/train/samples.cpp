@@ -62,9 +62,10 @@ void gather(const Samples& samples, Selection selection, T scale, T offset, RowR
 namespace {
 
 template <class Id> std::string out_of_range(Id id, Index row, Index column, const IdRange& range) {
-  const std::string place = range.are_labels ? "" : ", column " + std::to_string(column);
-  return (range.are_labels ? "labels: " : "ids: ") + std::to_string(id) + " at row " + std::to_string(row) + place +
-         " is outside [0, " + std::to_string(range.bound) + ")";
+  const std::string what = range.reader ? "ids of '" + std::string(range.reader) + "': " : "labels: ",
+                    place = range.reader ? ", column " + std::to_string(column) : "";
+  return what + std::to_string(id) + " at row " + std::to_string(row) + place + " is outside [0, " +
+         std::to_string(range.bound) + ")";
 }
 
 /// Calls f(id) for some rows, column by column.

@@ -36,7 +36,7 @@ void gather(const Samples& samples, Selection selection, T scale, T offset, RowR
 struct IdRange {
   Index bound;
   std::optional<Index> ignored = {};
-  bool are_labels = true; ///< in error messages
+  const char* reader = nullptr; ///< in error messages: the embedding that reads ids; null for labels
 };
 
 /// Writes the ids of sample selection[i] to out[i · features], …, for some rows. Throws std::invalid_argument if an id

@@ -158,7 +158,7 @@ void Trainer<T>::load_input(Index input, const Run& run, const BatchContext<T>& 
   const auto number = static_cast<std::size_t>(-1 - input);
   const Input<T>& info = network_.input(input);
   if (info.is_ids) {
-    return gather_ids(run.data.x[number], batch.selection, {info.id_bound, {}, false}, rows,
+    return gather_ids(run.data.x[number], batch.selection, {info.id_bound, {}, info.id_reader.c_str()}, rows,
                       batch.workspace.ids[number].data());
   }
   const PanelView<T> x = batch.tensor(input);

@@ -156,17 +156,30 @@ def as_labels(
     return array
 
 
-def as_ids(array: Array, argument: str) -> Array:
-    """Return class ids as integers; floats must be whole numbers."""
-    if array.dtype.kind != "f":
-        return array
-    with np.errstate(invalid="ignore"):
-        ids = array.astype(np.int64)
-    wrong = np.flatnonzero(ids != array)
-    if wrong.size:
-        row = wrong[0]
-        raise ValueError(f"{argument}: {array.reshape(-1)[row]} at row {row} is not a class id")
+def as_ids(
+    array: Array, argument: str, kind: str = "a class id", bound: int | None = None
+) -> Array:
+    """Return ids as integers; floats must be whole numbers. With a bound, check that they are in [0, bound)."""
+    ids = array
+    if array.dtype.kind == "b":
+        ids = array.view(np.uint8)
+    elif array.dtype.kind == "f":
+        with np.errstate(invalid="ignore"):
+            ids = array.astype(np.int64)
+        _refuse(array, ids != array, argument, f"is not {kind}")
+    if bound is not None:
+        _refuse(array, (ids < 0) | (ids >= bound), argument, f"is outside [0, {bound})")
     return ids
+
+
+def _refuse(array: Array, are_wrong: Array, argument: str, what: str) -> None:
+    """Raise `ValueError` for the first number that is wrong."""
+    wrong = np.flatnonzero(are_wrong)
+    if wrong.size:
+        columns = math.prod(array.shape[1:])
+        row, column = divmod(wrong[0], columns)
+        place = f"row {row}, column {column}" if columns > 1 else f"row {row}"
+        raise ValueError(f"{argument}: {array.reshape(-1)[wrong[0]]} at {place} {what}")
 
 
 def as_weights(value: Any, argument: str, samples: int, dtype: str) -> FloatArray:

@@ -149,14 +149,14 @@ def test_equal_maxima_share_the_gradient_as_in_tensorflow() -> None:
         (lambda: layers.Embedding(3, 2.5), TypeError, "output_dim"),
         (lambda: layers.Embedding(3, 2, mask_zero=True), ValueError, "mask_zero"),
         (
-            lambda: layers.Embedding(3, 2)([[1, 3]]),
+            lambda: layers.Embedding(3, 2, name="table")([[1, 3]]),
             ValueError,
-            "ids: 3 at row 0, column 1 is outside",
+            "ids of 'table': 3 at row 0, column 1 is outside",
         ),
         (
-            lambda: layers.Embedding(3, 2)([[-1]]),
+            lambda: layers.Embedding(3, 2, name="table")([[-1]]),
             ValueError,
-            "ids: -1 at row 0, column 0 is outside",
+            "ids of 'table': -1 at row 0, column 0 is outside",
         ),
         (lambda: layers.Embedding(3, 2)([[0.5]]), ValueError, "0.5 at row 0 is not"),
     ],
@@ -217,7 +217,7 @@ def test_an_embedding_has_the_bits_of_a_dense_layer_on_one_hot_rows(
 
 def test_an_embedding_of_many_ids() -> None:
     """The rows that no batch names stay as they are; repeated ids add up."""
-    table = layers.Embedding(100_000, 8)
+    table = layers.Embedding(100_000, 8, name="table")
     ids = Input((3,), dtype="int32")
     model = Model(ids, layers.GlobalAveragePooling1D()(table(ids)))
     before = table.embeddings
@@ -233,6 +233,6 @@ def test_an_embedding_of_many_ids() -> None:
         for each in row:
             gradient[each] += 2 * sample / 8 / 2 / 3
     np.testing.assert_allclose(after, before - gradient, rtol=1e-5, atol=1e-7)
-    with pytest.raises(ValueError, match=r"fit: x: ids: 100000 at row 1, column 0 is outside"):
+    with pytest.raises(ValueError, match=r"fit: x: ids of 'table': 100000 at row 1, column 0"):
         model.fit(np.array([[0, 1, 2], [100_000, 1, 2]]), np.zeros((2, 8)), verbose=0)
     np.testing.assert_array_equal(table.embeddings, after)

@@ -74,7 +74,7 @@ class NetworkOperation:
         rows = [each if each.ndim == 2 else each.reshape(len(each), -1) for each in samples]
         watched = [is_watched(each) for each in x]
         for number in self._of_ids:
-            rows[number], watched[number] = as_ids(rows[number], self._name), False
+            rows[number], watched[number] = as_ids(rows[number], self._name, "an id"), False
         arrays = engine.forward(rows)
         backward = _BackwardPass(engine, self._free, samples, watched, self._splits)
         # An operation has one result: several outputs are its columns.

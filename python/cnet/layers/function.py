@@ -6,9 +6,9 @@ A tape records one operation for each network, with the engine's gradient.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
 import numpy as np
 
@@ -178,14 +178,11 @@ class Function:
                 *(operand for operand in read if operand not in self._outputs),
             ]
             piece = {number: resolved[number] for number in numbers}
-            # The network of a model takes all inputs, also those that nothing reads.
-            taken = [n for n in range(inputs) if not any(n in o for o in others)]
             self._pieces.append(
                 _Network(
                     dtype,
                     self._shapes,
                     piece,
-                    taken if training is None else (),
                     wanted,
                     are_ids,
                     trainable,
@@ -203,18 +200,24 @@ class Function:
         """Whether layers of categories come before the network."""
         return len(self._pieces) > 1
 
-    def engine_arrays(self, x: Sequence[Array]) -> list[Array]:
+    def engine_arrays(self, x: Sequence[Array], argument: str = "x") -> list[Array]:
         """Return the arrays that `network` takes, from a matrix for each input: ids and encodings for categories."""
         *before, network = self._pieces
         assert isinstance(network, _Network)
         if not before:
-            return network.arrays(dict(enumerate(x)))
+            return network.arrays(dict(enumerate(x)), argument)
         values: dict[int, Any] = {
             n: rows.reshape(len(rows), *sample_sizes(self._shapes[n])) for n, rows in enumerate(x)
         }
         for piece in before:
             piece.predict(values, training=False)
-        return network.arrays(values)
+        return network.arrays(values, argument)
+
+    def check_ids(self, x: Sequence[Array], argument: str) -> None:
+        """Raise `ValueError` if an id among the inputs names no row of the table that reads it."""
+        for piece in self._pieces:
+            if isinstance(piece, _Network):
+                piece.check_ids(dict(enumerate(x)), argument)
 
     def predict(
         self, x: Sequence[Array], on_progress: Callable[..., Any] | None = None
@@ -282,7 +285,6 @@ class _Network:
         dtype: str,
         shapes: Sequence[Shape],
         calls: dict[int, Call],
-        taken: Iterable[int],
         wanted: Sequence[int],
         are_ids: Sequence[bool],
         trainable: AbstractSet[Computable],
@@ -291,7 +293,7 @@ class _Network:
         self._outputs = [n for n in wanted if n in calls or n < 0]
         read = {operand for call in calls.values() for operand in call.operands}
         converted = {~number for number in self._outputs if number < 0}
-        self._inputs = sorted((read - set(calls)) | converted | set(taken))
+        self._inputs = sorted((read - set(calls)) | converted)
         self._are_ids = [are_ids[number] for number in self._inputs]
         self.network = network = _core.Network[dtype]()
         tensors: dict[int, int] = {}
@@ -300,9 +302,14 @@ class _Network:
             tensors[number] = tensors[~number] = add(sample_size(shapes[number]))
         weights: dict[Weight, None] = {}
         self._frozen: list[Weight] = []
+        reader_of: dict[int, Any] = {}  # of ids
         for number, call in calls.items():
             learns = call.layer in trainable
             x, shape = call.arguments(tensors), call.arguments(shapes)
+            if call.layer.takes_ids:
+                if x >= 0:
+                    _refuse_results_as_ids(call, calls)
+                reader_of.setdefault(x, call.layer)
             tensors[number] = call.layer.add_to(network, x, shape, trainable=learns)
             learnable = [weight for weight in call.layer.weights if weight.learnable]
             if learns:
@@ -310,6 +317,7 @@ class _Network:
             else:
                 self._frozen.extend(learnable)
         self._weights = list(weights)
+        self._id_readers = [reader_of.get(tensors[number]) for number in self._inputs]
         output_shapes = [shapes[max(number, ~number)] for number in self._outputs]
         self._shapes = [sample_sizes(shape) for shape in output_shapes]
         network.finish(
@@ -321,15 +329,24 @@ class _Network:
         self._name = " → ".join(dict.fromkeys(call.layer.name for call in calls.values()))
         self._operation: NetworkOperation | None = None
 
-    def arrays(self, values: dict[int, Any]) -> list[Array]:
+    def arrays(self, values: dict[int, Any], argument: str = "x") -> list[Array]:
         """Return the inputs as matrices, ids as integers."""
         arrays = []
-        for number, are_ids in zip(self._inputs, self._are_ids, strict=True):
+        for number, reader in zip(self._inputs, self._id_readers, strict=True):
             array = np.asarray(values[number])
             if array.ndim != 2:
                 array = array.reshape(len(array), math.prod(array.shape[1:]))
-            arrays.append(as_ids(array, "x") if are_ids else array)
+            if reader is not None:
+                array = as_ids(array, f"{argument}: ids of '{reader.name}'", "an id")
+            arrays.append(array)
         return arrays
+
+    def check_ids(self, values: dict[int, Any], argument: str) -> None:
+        """Raise `ValueError` if an id among these values names no row of the table that reads it."""
+        for number, reader in zip(self._inputs, self._id_readers, strict=True):
+            if reader is not None and number in values:
+                called = f"{argument}: ids of '{reader.name}'"
+                as_ids(values[number], called, "an id", reader.input_dim)
 
     def predict(self, values: dict[int, Any], *, training: bool) -> None:
         """Add the outputs to the values."""
@@ -353,6 +370,17 @@ class _Network:
             )
         outputs = self._operation([values[number] for number in self._inputs])
         values.update(zip(self._outputs, outputs, strict=True))
+
+
+def _refuse_results_as_ids(call: Call, calls: dict[int, Call]) -> NoReturn:
+    """Raise, as ids can't be the result of a layer that the engine computes."""
+    names = [
+        f"{type(layer).__name__} '{layer.name}'"
+        for layer in (call.layer, calls[call.operands[0]].layer)
+    ]
+    raise ValueError(
+        f"{names[0]}: expected ids, from an Input or from a layer of categories, got the numbers of {names[1]}"
+    )
 
 
 class _PythonCall:

@@ -236,10 +236,14 @@ class GraphModel(BaseModel):
             and not any(isinstance(structure, (list, tuple, dict)) for structure in structures)
         )
 
-    def _engine_inputs(self, x: Sequence[Array]) -> tuple[Array, ...]:
+    def _engine_inputs(self, x: Sequence[Array], argument: str = "x") -> tuple[Array, ...]:
         """Return the arrays that the network takes, from a matrix for each input of the model."""
         self.network  # noqa: B018 # makes the function
-        return tuple(x) if self._native is None else tuple(self._native.engine_arrays(x))
+        return tuple(x if self._native is None else self._native.engine_arrays(x, argument))
+
+    def _check_ids(self, x: Sequence[Array], argument: str) -> None:
+        if self.takes_ids:
+            self.function(training=True).check_ids(x, argument)
 
     def function(self, *, training: bool, frozen: set[Layer] | None = None) -> Function:
         """Return the layers for a tape; `frozen` ones, by default those not trainable, do not train."""

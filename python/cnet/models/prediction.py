@@ -148,6 +148,9 @@ class Predictor(ModelInterface):
     def _samples(self, x: Any) -> Any:
         return Adapter(self).samples(f"{type(self).__name__}: x", x)
 
+    def _check_ids(self, x: Sequence[Array], argument: str) -> None:
+        """Raise `ValueError` if an id names no row of the table that reads it."""
+
     def _predict(
         self, x: Sequence[Array], on_progress: Callable[..., Any] | None = None
     ) -> list[FloatArray]:

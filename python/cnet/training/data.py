@@ -142,7 +142,7 @@ class Adapter:
             try:
                 engine.check(data.x, data.y)
             except ValueError as error:
-                argument = "x" if str(error).startswith("ids: ") else "y"
+                argument = "x" if str(error).startswith("ids ") else "y"
                 raise ValueError(f"{call}: {argument}: {error}") from None
         setup.try_metrics(model, data[:DEFAULT_BATCH_SIZE])
         model._feature_names = model._feature_names or column_names(x)
@@ -185,8 +185,9 @@ class Adapter:
             counts = ", ".join(f"'{name}' {len(a)}" for name, a in zip(names, arrays, strict=True))
             raise ValueError(f"{argument}: expected as many samples in each input, got {counts}")
         if self._takes_inputs_as_given:
+            self.model._check_ids(arrays, argument)
             return tuple(arrays)
-        return self.model._engine_inputs(arrays)
+        return self.model._engine_inputs(arrays, argument)
 
     @property
     def _takes_inputs_as_given(self) -> bool:
