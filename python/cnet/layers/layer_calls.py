@@ -94,7 +94,8 @@ class LayerCalls(PythonCall):
     def _symbolic(self, x: Any) -> Any:
         """Return the symbolic result for symbolic tensors."""
         call = f"{type(self).__name__} '{self.name}'"
-        operands = operands_of(call, x)
+        takes_text = self.takes_any_dtype or self.has_own_call
+        operands = operands_of(call, x, takes_text=takes_text)
         if self.has_own_call and isinstance(x, (list, tuple)):
             shape: Any = [operand.shape for operand in operands]
         elif self.takes_list:

@@ -121,6 +121,11 @@ class StringLookup(IndexLookup):
         )
         self._give(vocabulary, idf_weights)
 
+    @property
+    def output_dtype(self) -> str:
+        """The dtype of the result: "int64" for ids, "string" with `invert`."""
+        return "string" if self.invert else super().output_dtype
+
     def _as_token(self, argument: str, value: Any) -> Any:
         return None if value is None else as_text(argument, value)
 

@@ -17,7 +17,7 @@ from .batch_shapes import sample_sizes
 from .core import Layer, LayerOptions
 from .merging import Add, Concatenate, Divide, Maximum, Minimum, Multiply, Subtract
 from .preprocessing import Rescaling
-from .symbolic import SymbolicTensor
+from .symbolic import SymbolicTensor, operands_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -152,8 +152,8 @@ def _described(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 def apply(operation: Any, inputs: list[Any], parameters: dict[str, Any]) -> Any:
     """Return the result of an operation on symbolic tensors, by a layer of the engine if there is one."""
-    symbolic = [x for x in inputs if type(x) is SymbolicTensor]
     name = operation.name
+    symbolic = operands_of(name, [x for x in inputs if type(x) is SymbolicTensor])
     floats = [x.dtype for x in symbolic if np.dtype(x.dtype).kind == "f"]
     dtype = floats[0] if floats else None
     if len(inputs) == len(symbolic) == 2 and name in _MERGES and inputs[0].ndim == inputs[1].ndim:

@@ -132,8 +132,8 @@ def record(callee: Callee, arguments: Any, outputs: Any) -> Any:
     return node.outputs
 
 
-def operands_of(call: str, arguments: Any) -> list[SymbolicTensor]:
-    """Return the symbolic tensors among arguments; raise `TypeError` if there is anything else."""
+def operands_of(call: str, arguments: Any, *, takes_text: bool = False) -> list[SymbolicTensor]:
+    """Return the symbolic tensors among arguments; raise `TypeError` if there is anything else, or unwanted text."""
     leaves = leaves_of(arguments)
     for leaf in leaves:
         if type(leaf) is not SymbolicTensor:
@@ -141,4 +141,6 @@ def operands_of(call: str, arguments: Any) -> list[SymbolicTensor]:
                 f"{call}: expected symbolic tensors, got {type(leaf).__name__} among them; layers take arrays or "
                 "symbolic tensors, not both"
             )
+        if leaf.dtype == "string" and not takes_text:
+            raise TypeError(f"{call}: expected numbers, got the text of '{leaf.name}'")
     return leaves
