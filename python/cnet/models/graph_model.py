@@ -11,7 +11,9 @@ from ..config import floatx
 from ..layers import InputLayer, Layer, Weight
 from ..layers.function import Call, Function
 from ..layers.symbolic import Spec, operands_of, record
+from ..training.structures import is_dict, keys_of, parts_of
 from .model import BaseModel
+from .nesting import nested_as
 
 __all__ = ["Calls", "Edge", "GraphModel", "Source", "flat_layers"]
 
@@ -266,7 +268,10 @@ class GraphModel(BaseModel):
     def _symbolic(self, x: Any) -> Any:
         """Return the symbolic results for symbolic tensors."""
         call = f"{type(self).__name__} '{self.name}'"
-        operands = operands_of(call, x)
+        if is_dict(x):  # by the names of the inputs, as arrays are
+            parts = parts_of(call, x, self.input_names, keys_of(self.input_structure))
+            x = nested_as(self.input_structure, parts)
+        operands = operands_of(call, x, takes_text="string" in self.input_dtypes)
         if not self.built:
             self.build(operands[0].shape)
         shapes = self.input_shapes

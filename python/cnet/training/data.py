@@ -33,7 +33,7 @@ from ..layers.tokens import as_text_samples
 from .output import Output
 from .setup import Setup
 from .sources import Arrays, Batches, Data, DatasetBatches, Shuffles, Source
-from .structures import is_dict, parts_of
+from .structures import is_dict, keys_of, parts_of
 
 __all__ = ["Adapter", "as_rows", "check_feature_names", "split", "validation_parts"]
 
@@ -205,7 +205,7 @@ class Adapter:
         check_feature_names(model, argument, x)
         if not model.built:
             model._build_from(argument, x)
-        names, shapes, keys = model.input_names, model.input_shapes, _keys(model.input_structure)
+        names, shapes, keys = model.input_names, model.input_shapes, keys_of(model.input_structure)
         if len(names) == 1 and keys is None and not _is_keyed(x, names):
             return [(argument, unwrap_single_input(x, len(shapes[0])), shapes[0])]
         parts = parts_of(argument, x, names, keys)
@@ -217,7 +217,7 @@ class Adapter:
         assert self.setup is not None
         outputs = self.setup.outputs
         numbered = [(output, n) for n, output in enumerate(outputs) if output.loss is not None]
-        keys = _keys(self.model.output_structure)
+        keys = keys_of(self.model.output_structure)
         if len(outputs) == 1 and keys is None and not _is_keyed(y, [outputs[0].name]):
             return [(outputs[0], 0, y)]
         names = [output.name for output in outputs]
@@ -236,7 +236,7 @@ class Adapter:
         if len(names) == 1 and not _is_keyed(sample_weight, names):
             return [sample_weight]
         if is_dict(sample_weight):
-            keys = _keys(self.model.output_structure)
+            keys = keys_of(self.model.output_structure)
             wanted = names if keys is None or not set(keys) & set(sample_weight) else keys
             return [sample_weight.get(name) for name in wanted]
         if isinstance(sample_weight, (list, tuple)):
@@ -285,11 +285,6 @@ def as_rows(value: Any, argument: str, shape: Shape, dtype: str) -> Array:
     """Return the samples of an input, numbers or text, as a matrix with a row for each."""
     convert = as_text_samples if dtype == "string" else as_samples
     return convert(value, argument, sample_sizes(shape))
-
-
-def _keys(structure: Any) -> list[str] | None:
-    """Return the keys of a dict in the order of the tensors, None for another structure."""
-    return sorted(structure) if isinstance(structure, dict) else None
 
 
 def _is_keyed(value: Any, names: Sequence[str]) -> bool:

@@ -7,12 +7,17 @@ from typing import Any
 
 from .._errors import short_repr
 
-__all__ = ["for_each_output", "is_dict", "parts_of"]
+__all__ = ["for_each_output", "is_dict", "keys_of", "parts_of"]
 
 
 def is_dict(value: Any) -> bool:
     """Return True for a dict of arrays; some sparse arrays of SciPy are dicts as well."""
     return isinstance(value, Mapping) and not hasattr(value, "shape")
+
+
+def keys_of(structure: Any) -> list[str] | None:
+    """Return the keys of a dict in the order of the tensors, None for another structure."""
+    return sorted(structure) if isinstance(structure, dict) else None
 
 
 def parts_of(
