@@ -179,6 +179,16 @@ class Functional(Model):
         for layer in self._layers:
             if isinstance(layer, GraphModel):
                 layer._build_layers()
+        for node in self._nodes_in_order:
+            shapes = [tensor.shape for tensor in leaves_of(node.outputs)]
+            if isinstance(node.callee, GraphModel) and node.callee.output_shapes != shapes:
+                before, now = (
+                    ", ".join(map(shape_text, each)) for each in (shapes, node.callee.output_shapes)
+                )
+                raise ValueError(
+                    f"the model '{self.name}': the layers of '{node.callee.name}' have changed since it was called: "
+                    f"its output had shape {before}, now {now}"
+                )
 
     def _add_calls(self, operands: Sequence[int], calls: Calls) -> list[int]:
         values: dict[SymbolicTensor, int] = dict(zip(self.inputs, operands, strict=True))
