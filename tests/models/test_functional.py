@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import pickle
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -356,75 +355,6 @@ def test_configurations() -> None:
     copied.set_weights(model.get_weights())
     for one, twin in zip(copied(X), model(X), strict=True):
         np.testing.assert_array_equal(one, twin)
-
-
-X5, X3 = Input((5,), name="five"), Input((3,), name="three")
-
-
-@pytest.mark.parametrize(
-    ("call", "error", "message"),
-    [
-        (lambda: Model(X5, X3), ValueError, "the outputs depend on 'three'"),
-        (lambda: Model(X5, layers.Dense(2)(X3)), ValueError, "not among the inputs, 'five'"),
-        (lambda: Model(X5, 3), TypeError, "outputs: expected symbolic tensors"),
-        (lambda: Model([], layers.Dense(2)(X5)), ValueError, "inputs: expected at least one"),
-        (lambda: Model([X5, X5], X5), ValueError, "'five' occurs twice"),
-        (
-            lambda: Model(X5, layers.Dense(2, name="d")(layers.Dense(2, name="d")(X5))),
-            ValueError,
-            "two layers named 'd'",
-        ),
-        (
-            lambda: Model(X5, layers.Dense(2, dtype="float64")(layers.Dense(2)(X5))),
-            ValueError,
-            "expected layers of one dtype",
-        ),
-        (lambda: np.sin(X5), TypeError, None),
-        (lambda: np.asarray(X5), TypeError, "symbolic tensor, which has no numbers"),
-        (lambda: bool(X5), TypeError, "no numbers to decide by"),
-        (lambda: len(X5), TypeError, "the size of its batch is not known"),
-        (lambda: list(X5), TypeError, "can't be iterated over"),
-        (
-            lambda: two_heads()(X5),
-            ValueError,
-            "expected inputs of shape (batch, 5), (batch, 3), got",
-        ),
-        (lambda: two_heads()([X5, X5]), ValueError, "expected inputs of shape"),
-        (
-            lambda: two_heads().predict(NUMBERS, verbose=0),
-            TypeError,
-            "a list of 2 arrays, or a dict",
-        ),
-        (lambda: two_heads().predict([NUMBERS], verbose=0), ValueError, "expected 2 arrays"),
-        (lambda: two_heads().predict({"ids": IDS}, verbose=0), ValueError, "without 'numbers'"),
-        (lambda: two_heads().predict([NUMBERS, IDS[:5]], verbose=0), ValueError, "as many samples"),
-        (
-            lambda: two_heads().predict([NUMBERS, IDS[:, :2]], verbose=0),
-            ValueError,
-            "predict: x['ids']: expected shape (batch, 3)",
-        ),
-        (lambda: compiled().fit(X, [CLASSES], verbose=0), ValueError, "fit: y: expected 2 arrays"),
-        (lambda: compiled().fit(X, {"kind": CLASSES}, verbose=0), ValueError, "without 'size'"),
-        (
-            lambda: compiled().fit(X, [CLASSES, TARGETS[:9]], verbose=0),
-            ValueError,
-            "y['size'] has 9",
-        ),
-        (
-            lambda: compiled().fit(X, [CLASSES + 9, TARGETS], verbose=0),
-            ValueError,
-            "outside [0, 4)",
-        ),
-        (lambda: compiled().compile("sgd", ["mse"]), ValueError, "one for each of 2 outputs"),
-        (lambda: compiled().compile("sgd", {"other": "mse"}), ValueError, "got 'other'"),
-        (lambda: compiled().compile("sgd", "mse", metrics="mae"), TypeError, "a list or a dict"),
-    ],
-)
-def test_what_does_not_fit_is_refused(
-    call: Callable[[], Any], error: type[Exception], message: str | None
-) -> None:
-    with pytest.raises(error, match=None if message is None else re.escape(message)):
-        call()
 
 
 def test_outputs_in_any_order() -> None:
