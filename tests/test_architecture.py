@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,7 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts) or "__init__"
 
 
+@cache
 def imports() -> Edges:
     """Return what each module of cnet imports: at its head, in functions and for type checkers."""
     paths = {module_name(path): path for path in [*PYTHON.rglob("*.py"), PYTHON / "_core.pyi"]}
