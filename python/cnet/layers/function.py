@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..autodiff.network import NetworkOperation
     from .weight import Weight
 
-__all__ = ["Call", "Function", "features", "with_shape"]
+__all__ = ["Call", "Function", "features", "find_ids", "with_shape"]
 
 
 # Samples per block in prediction.
@@ -34,6 +34,7 @@ class Computable(Protocol):
 
     name: str
     dtype: str
+    in_engine: bool
     only_in_training: bool
     takes_any_dtype: bool
     takes_ids: bool
@@ -158,7 +159,7 @@ class Function:
         self._outputs = [
             same[output] if same[output] >= inputs else ~same[output] for output in outputs
         ]
-        are_ids = _ids(len(same), resolved, set(self._outputs))
+        are_ids = find_ids(len(same), resolved, set(self._outputs))
 
         pieces: dict[tuple[int, bool], list[int]] = {}
         for number in resolved:
@@ -254,8 +255,17 @@ class Function:
         return [values[output] for output in self._outputs]
 
 
-def _ids(count: int, calls: dict[int, Call], outputs: AbstractSet[int]) -> list[bool]:
-    """Return which values are ids: those that only layers like `Embedding` read."""
+def find_ids(count: int, calls: dict[int, Call], outputs: AbstractSet[int]) -> list[bool]:
+    """Return which values are ids: those that only layers like `Embedding` read.
+
+    Raises
+    ------
+    ValueError
+        If others read them as well, or they are the result of a layer that the engine computes.
+    """
+    for call in calls.values():
+        if call.layer.takes_ids:
+            _require_source_of_ids(call.layer, call.operands[0], calls)
     readers: list[list[int]] = [[] for _ in range(count)]
     for number, call in calls.items():
         for operand in call.operands:
@@ -275,6 +285,17 @@ def _ids(count: int, calls: dict[int, Call], outputs: AbstractSet[int]) -> list[
                 "its own"
             )
     return are_ids
+
+
+def _require_source_of_ids(reader: Computable, value: int, calls: dict[int, Call]) -> None:
+    while value in calls and calls[value].layer.passes_ids:
+        value = calls[value].operands[0]
+    source = calls[value].layer if value in calls else None
+    if source is not None and source.in_engine and not source.is_in_python:
+        raise ValueError(
+            f"{type(reader).__name__} '{reader.name}': expected ids, from an Input or from a layer of categories, got "
+            f"the numbers of {type(source).__name__} '{source.name}'"
+        )
 
 
 class _Network:
@@ -307,8 +328,6 @@ class _Network:
             learns = call.layer in trainable
             x, shape = call.arguments(tensors), call.arguments(shapes)
             if call.layer.takes_ids:
-                if x >= 0:
-                    _refuse_results_as_ids(call, calls)
                 reader_of.setdefault(x, call.layer)
             tensors[number] = call.layer.add_to(network, x, shape, trainable=learns)
             learnable = [weight for weight in call.layer.weights if weight.learnable]
@@ -370,17 +389,6 @@ class _Network:
             )
         outputs = self._operation([values[number] for number in self._inputs])
         values.update(zip(self._outputs, outputs, strict=True))
-
-
-def _refuse_results_as_ids(call: Call, calls: dict[int, Call]) -> NoReturn:
-    """Raise, as ids can't be the result of a layer that the engine computes."""
-    names = [
-        f"{type(layer).__name__} '{layer.name}'"
-        for layer in (call.layer, calls[call.operands[0]].layer)
-    ]
-    raise ValueError(
-        f"{names[0]}: expected ids, from an Input or from a layer of categories, got the numbers of {names[1]}"
-    )
 
 
 class _PythonCall:

@@ -13,6 +13,7 @@ from .._typing import Shape
 from ..autodiff.nested import copy_of
 from ..layers import Input, InputLayer
 from ..layers.batch_shapes import sample_sizes
+from ..layers.function import find_ids
 from ..layers.symbolic import Node, SymbolicTensor
 from .graph_config import describe, restore
 from .graph_model import Calls, GraphModel
@@ -44,7 +45,8 @@ class Functional(Model):
     TypeError
         If anything else is among the inputs or outputs.
     ValueError
-        If an output depends on an `Input` that is not among the inputs, or two layers have the same name.
+        If an output depends on an `Input` that is not among the inputs, two layers have the same name, their dtypes
+        differ, or the ids of an `Embedding` are no ids, or are numbers for another layer.
 
     Examples
     --------
@@ -71,6 +73,10 @@ class Functional(Model):
                 raise ValueError(f"Model: there are two layers named '{layer.name}'")
         for layer in self._layers:
             layer._parents.add(self)
+        calls = Calls(len(self.inputs))
+        outputs = self._add_calls(range(len(self.inputs)), calls)
+        numbered = dict(enumerate(calls.calls, len(self.inputs)))
+        find_ids(len(self.inputs) + len(numbered), numbered, set(outputs))
         dtypes = {layer.dtype for layer in self._flat_layers() if not isinstance(layer, InputLayer)}
         if len(dtypes) > 1:
             by_dtype = {layer.dtype: layer.name for layer in self._flat_layers()}
