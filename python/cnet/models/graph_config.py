@@ -87,7 +87,7 @@ def restore(config: Any) -> tuple[Any, Any, str]:
             f"from_config: expected a dict with {', '.join(sorted(expected))}, got {short_repr(config)}"
         )
     layers: dict[str, Any] = {}
-    waiting: list[tuple[str, int, Any]] = []
+    waiting: list[tuple[str, int, Any, list[Any]]] = []
     for described in _list_in(config, "layers", "from_config"):
         layer = layer_from_config(described)
         name = described.get("name", layer.name)
@@ -97,7 +97,10 @@ def restore(config: Any) -> tuple[Any, Any, str]:
             )
         layers[layer.name] = layer
         nodes = _list_in(described, "inbound_nodes", f"from_config: '{layer.name}'")
-        waiting += [(layer.name, number, node) for number, node in enumerate(nodes)]
+        for number, node in enumerate(nodes):
+            call = f"from_config: '{layer.name}': inbound_nodes"
+            arguments = _arguments(call, node)
+            waiting.append((layer.name, number, arguments, _places(call, arguments)))
     results: dict[tuple[str, int], Any] = {
         (name, 0): layer.output for name, layer in layers.items() if hasattr(layer, "batch_size")
     }
@@ -112,16 +115,15 @@ def restore(config: Any) -> tuple[Any, Any, str]:
 
     while waiting:
         left = []
-        for name, number, node in waiting:
-            call = f"from_config: '{name}': inbound_nodes"
-            arguments = _arguments(call, node)
-            places = _places(call, arguments)
+        for described in waiting:
+            name, number, arguments, places = described
             if any((place[0], place[1]) not in results for place in places):
-                left.append((name, number, node))
+                left.append(described)
                 continue
+            call = f"from_config: '{name}': inbound_nodes"
             results[name, number] = _called(call, layers[name], arguments, tensor_at)
         if len(left) == len(waiting):
-            names = ", ".join(sorted({f"'{name}'" for name, _, _ in left}))
+            names = ", ".join(sorted({f"'{name}'" for name, *_ in left}))
             raise ValueError(
                 f"from_config: the calls of {names} depend on themselves, or on missing layers"
             )
