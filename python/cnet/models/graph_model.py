@@ -11,7 +11,7 @@ from ..config import floatx
 from ..layers import InputLayer, Layer, Weight
 from ..layers.function import Call, Function
 from ..layers.symbolic import Spec, operands_of, record
-from ..training.structures import is_dict, keys_of, parts_of
+from ..training.structures import is_dict, keys_of, parts_of, unnested
 from .model import BaseModel
 from .nesting import nested_as
 
@@ -268,6 +268,7 @@ class GraphModel(BaseModel):
     def _symbolic(self, x: Any) -> Any:
         """Return the symbolic results for symbolic tensors."""
         call = f"{type(self).__name__} '{self.name}'"
+        x = unnested(self.input_structure, x)
         if is_dict(x):  # by the names of the inputs, as arrays are
             parts = parts_of(call, x, self.input_names, keys_of(self.input_structure))
             x = nested_as(self.input_structure, parts)

@@ -33,7 +33,7 @@ from ..layers.tokens import as_text_samples
 from .output import Output
 from .setup import Setup
 from .sources import Arrays, Batches, Data, DatasetBatches, Shuffles, Source
-from .structures import is_dict, keys_of, parts_of
+from .structures import is_dict, keys_of, parts_of, unnested
 
 __all__ = ["Adapter", "as_rows", "check_feature_names", "split", "validation_parts"]
 
@@ -206,6 +206,7 @@ class Adapter:
         if not model.built:
             model._build_from(argument, x)
         names, shapes, keys = model.input_names, model.input_shapes, keys_of(model.input_structure)
+        x = unnested(model.input_structure, x)
         if len(names) == 1 and keys is None and not _is_keyed(x, names):
             return [(argument, unwrap_single_input(x, len(shapes[0])), shapes[0])]
         parts = parts_of(argument, x, names, keys)
@@ -218,6 +219,7 @@ class Adapter:
         outputs = self.setup.outputs
         numbered = [(output, n) for n, output in enumerate(outputs) if output.loss is not None]
         keys = keys_of(self.model.output_structure)
+        y = unnested(self.model.output_structure, y)
         if len(outputs) == 1 and keys is None and not _is_keyed(y, [outputs[0].name]):
             return [(outputs[0], 0, y)]
         names = [output.name for output in outputs]
@@ -233,6 +235,7 @@ class Adapter:
     def _weights_of_outputs(self, argument: str, sample_weight: Any) -> list[Any]:
         """Return the weights of the samples for each output: one array is for all."""
         names = self.model.output_names
+        sample_weight = unnested(self.model.output_structure, sample_weight)
         if len(names) == 1 and not _is_keyed(sample_weight, names):
             return [sample_weight]
         if is_dict(sample_weight):

@@ -7,7 +7,7 @@ from typing import Any
 
 from .._errors import short_repr
 
-__all__ = ["for_each_output", "is_dict", "keys_of", "parts_of"]
+__all__ = ["for_each_output", "is_dict", "keys_of", "parts_of", "unnested"]
 
 
 def is_dict(value: Any) -> bool:
@@ -17,7 +17,40 @@ def is_dict(value: Any) -> bool:
 
 def keys_of(structure: Any) -> list[str] | None:
     """Return the keys of a dict in the order of the tensors, None for another structure."""
-    return sorted(structure) if isinstance(structure, dict) else None
+    return sorted(structure) if isinstance(structure, dict) and not _is_nested(structure) else None
+
+
+def unnested(structure: Any, value: Any) -> Any:
+    """Return the parts of data that is nested as a structure of several levels; any other data as it is."""
+    found = _leaves_as(structure, value) if _is_nested(structure) else None
+    return value if found is None else found
+
+
+def _is_nested(structure: Any) -> bool:
+    children = structure.values() if isinstance(structure, dict) else structure
+    is_one = not isinstance(structure, (list, tuple, dict))
+    return not is_one and any(isinstance(child, (list, tuple, dict)) for child in children)
+
+
+def _leaves_as(structure: Any, value: Any) -> list[Any] | None:
+    """Return the parts of data that is nested as a structure, None if it is not."""
+    if isinstance(structure, dict):
+        if not is_dict(value) or not set(structure) <= set(value):
+            return None
+        pairs = [(structure[key], value[key]) for key in sorted(structure)]
+    elif isinstance(structure, (list, tuple)):
+        if not isinstance(value, (list, tuple)) or len(structure) != len(value):
+            return None
+        pairs = list(zip(structure, value, strict=True))
+    else:
+        return [value]
+    leaves: list[Any] = []
+    for pair in pairs:
+        part = _leaves_as(*pair)
+        if part is None:
+            return None
+        leaves += part
+    return leaves
 
 
 def parts_of(
