@@ -1,8 +1,8 @@
 """Open hostile files in a process of its own: ``python hostile_files.py KIND SEED COUNT FILE``.
 
 Each is a changed file of the corpus: bytes are flipped, cut, repeated, moved or taken from another file, or
-the content is changed and all checksums and sizes are corrected. If the process dies, the file that it had
-open remains.
+the content is changed and all checksums and sizes are corrected, or a graph is connected otherwise. If the process
+dies, the file that it had open remains.
 """
 
 from __future__ import annotations
@@ -30,8 +30,12 @@ import numpy as np
 
 import cnet
 from cnet.datasets.idx import read_idx
+from cnet.models.nesting import leaves_of, nested_as
 
-CORPUS = Path(__file__).parent / "corpus"
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from support.graphs import CUSTOM_OBJECTS
+from trust.make_corpus import CORPUS, inputs
+
 MEMORY = 64 << 20  # no small file may take as much
 SECONDS = 1.0  # CPU time, for each file
 
@@ -59,6 +63,7 @@ VALUES: list[Any] = [
 ]
 
 
+DOES_NOT_FIT = r"is outside|is not an id|expected (numbers|text|integers)"
 LARGE = [2**17, 2**20, 2**24, 2**28, 2**31, 2**40, 2**62]  # candidates for sizes
 
 
@@ -148,6 +153,39 @@ def change(chance: random.Random, tree: Any, others: list[tuple[Any, Any]]) -> N
         container[key] = copied(chance.choice(VALUES))
 
 
+def reconnect(chance: random.Random, document: Any) -> None:
+    """Change a graph: what calls take, how many there are, the names of layers, or the model's ends."""
+    places = nodes(document, [])
+    tensors = [holder for holder, key in places if key == "keras_history"]
+    layers = [holder for holder, key in places if key == "inbound_nodes"]
+    if not tensors:
+        return
+    layer, other = chance.choice(layers), chance.choice(layers)
+    history = chance.choice(tensors)["keras_history"]
+    graph = document["model"]["config"]
+    kind = chance.randrange(9)
+    if kind == 0:  # anything, also what depends on the layer itself
+        history[0] = other["name"]
+    elif kind == 1:
+        history[chance.choice((1, 2))] = chance.choice((0, 1, 2, -1, 2**40, 0.0, None))
+    elif kind == 2 and layer["inbound_nodes"]:
+        del layer["inbound_nodes"][-1]
+    elif kind == 3:
+        layer["inbound_nodes"] = copied(layer["inbound_nodes"]) * chance.choice((2, 3, 50))
+    elif kind == 4:
+        layer["inbound_nodes"] = copied(other["inbound_nodes"])
+    elif kind == 5:
+        layer["name"] = layer["config"]["name"] = other["name"]
+    elif kind == 6:
+        end = chance.choice(("input_layers", "output_layers"))
+        address = [other["name"], chance.choice((0, 0, 1)), 0]
+        graph[end] = chance.choice((address, [address, graph[end]], [address] * 2, [], {}))
+    elif kind == 7:
+        layer["config"]["dtype"] = chance.choice(("float64", "int32", "string"))
+    elif len(graph["layers"]) < 40:  # a model within itself, called in place of a layer
+        layer |= copied(document["model"]) | {"name": graph["name"]}
+
+
 class ModelFile:
     """The parsed content of a model file."""
 
@@ -161,13 +199,19 @@ class ModelFile:
         self.text = json.dumps([self.header, self.document, self.checksums])
         self.places, self.header_places = nodes(self.document, []), nodes(self.header, [])
 
-    def changed(self, chance: random.Random, others: list[ModelFile]) -> bytes:
+    def changed(
+        self, chance: random.Random, others: list[ModelFile], *, reconnects: bool = False
+    ) -> bytes:
         """Return a file with changed content, and valid checksums and lengths."""
         header, document, checksums = json.loads(self.text)
         data = self.data
-        for _ in range(chance.choice((1, 1, 2, 4))):
-            which = chance.randrange(20)
-            if which == 0:
+        kinds = [chance.randrange(20) for _ in range(chance.choice((1, 1, 2, 4)))]
+        for which in (
+            sorted(kinds) if reconnects else kinds
+        ):  # graphs are connected before other damage
+            if reconnects and which < 16:
+                reconnect(chance, document)
+            elif which == 0:
                 change(chance, checksums, others[0].places)
             elif which <= 2:
                 change(chance, header, chance.choice(others).header_places)
@@ -198,27 +242,41 @@ def refused(error: Exception, path: str) -> str:
 def try_model(path: str) -> str:
     """Load a model; it must predict, and train or refuse to if it was compiled."""
     try:
-        model = cnet.models.load_model(path)
+        model = cnet.models.load_model(path, CUSTOM_OBJECTS)
     except (cnet.FormatError, OSError) as error:
         return refused(error, path)
-    if not model.built or math.prod(size or 1 for size in model.input_shape) > 2**16:
+    if not model.built or size(model) > 2**16:
         return "loaded"
-    x = np.ones((2, *(size or 0 for size in model.input_shape[1:])))
-    y = model.predict(x, verbose=0)
-    if model.loss is None or y.size > 2**16:
-        return "predicted"
+    x = inputs(model, ids=1)
     try:
-        model.train_on_batch(x, np.abs(y).clip(0, 1))
+        y = model.predict(x, verbose=0)
+    except (TypeError, ValueError) as error:  # what layers of categories make is not always an id
+        if not re.search(DOES_NOT_FIT, str(error)):
+            raise
+        return "loaded"
+    if model.loss is None:
+        return "predicted"
+    labels = [np.abs(rows).clip(0, 1) for rows in leaves_of(y)]
+    try:
+        model.train_on_batch(x, nested_as(y, labels))
     except (TypeError, ValueError, FloatingPointError):  # unusual arguments of metric functions
         return "predicted"
     return "trained"
 
 
-def forget(model: cnet.Sequential) -> None:
+def size(model: Any) -> int:
+    """Return how many numbers a model computes for a sample, or more."""
+    tensors = [t for node in getattr(model, "_nodes_in_order", ()) for t in leaves_of(node.outputs)]
+    shapes = [tensor.shape for tensor in tensors] + model.input_shapes + model.output_shapes
+    own = sum(math.prod(each or 1 for each in shape) for shape in shapes)
+    return own + sum(size(layer) for layer in model.layers if hasattr(layer, "layers"))
+
+
+def forget(model: Any) -> None:
     model.set_weights([np.zeros_like(weight) for weight in model.get_weights()])
 
 
-def try_weights(path: str, model: cnet.Sequential) -> str:
+def try_weights(path: str, model: Any) -> str:
     """Load weights into a model with cleared weights; refused weights must change nothing."""
     try:
         model.load_weights(path)
@@ -242,12 +300,13 @@ Attempt = tuple[bytes, Callable[[str], str]]
 
 
 def attempts_of_models(chance: random.Random, kind: str) -> Callable[[], Attempt]:
-    """Return a function that makes model files with changed "bytes", content ("model") or "weights"."""
+    """Return a function that makes model files with changed "bytes", content ("model"), "graph" or "weights"."""
     paths = sorted(CORPUS.glob("*/*.safetensors"))
     contents = [path.read_bytes() for path in paths]
     files = [ModelFile(content) for content in contents]
     whole = [n for n, file in enumerate(files) if "model" in file.document]
-    models = {n: cnet.models.load_model(paths[n]) for n in whole}
+    graphs = [n for n in whole if "keras_history" in files[n].text]
+    models = {n: cnet.models.load_model(paths[n], CUSTOM_OBJECTS) for n in whole}
     for each in models.values():
         forget(each)
 
@@ -257,6 +316,9 @@ def attempts_of_models(chance: random.Random, kind: str) -> Callable[[], Attempt
     def model() -> Attempt:
         return files[chance.choice(whole)].changed(chance, files), try_model
 
+    def graph() -> Attempt:
+        return files[chance.choice(graphs)].changed(chance, files, reconnects=True), try_model
+
     def weights() -> Attempt:
         n = chance.choice(whole)
         if chance.random() < 0.5:
@@ -265,7 +327,7 @@ def attempts_of_models(chance: random.Random, kind: str) -> Callable[[], Attempt
             content = changed_bytes(chance, contents[n], contents)
         return content, lambda path: try_weights(path, models[n])
 
-    return {"bytes": bytes_, "model": model, "weights": weights}[kind]
+    return {"bytes": bytes_, "model": model, "graph": graph, "weights": weights}[kind]
 
 
 def attempts_of_idx(chance: random.Random) -> Callable[[], Attempt]:

@@ -1,21 +1,28 @@
 """Make the model files that tests/trust/test_fuzzed_files.py starts from: ``python make_corpus.py``.
 
-Keep the files of a version of the format when there is a new version: every later cnet must read them and
-give the same predictions.
+It makes the folders that are missing. Keep the files of a version of the format when there is a new version: every
+later cnet must read them and give the same predictions.
 """
 
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import cnet
 from cnet import activations, constraints, layers, losses, metrics, optimizers
+from cnet.models.nesting import leaves_of, nested_as
 from cnet.optimizers import schedules
 from cnet.saving.model_file import VERSION
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from support.graphs import GRAPHS, make_graph
 
 CORPUS = Path(__file__).parent / "corpus"
 
@@ -94,33 +101,88 @@ def make_models() -> dict[str, cnet.Sequential]:
     return found
 
 
-def inputs(model: cnet.Sequential) -> np.ndarray:
-    """Return two samples for a model."""
-    shape = (2, *(size or 0 for size in model.input_shape[1:]))
-    return np.linspace(-1, 1, int(np.prod(shape))).reshape(shape)
+def make_graphs() -> dict[str, Any]:
+    """Return models with several inputs and outputs, with layers of categories and of one's own."""
+    found = {name: make_graph(name, 8).model for name in GRAPHS}
+    cnet.utils.clear_session()
+    number, code, rows = (
+        cnet.Input((1,), name="number"),
+        cnet.Input((1,), name="code", dtype="int64"),
+        cnet.Input((4, 3), name="rows"),
+    )
+    encoded = [
+        layers.Discretization([0.0, 0.5], output_mode="one_hot")(number),
+        layers.CategoryEncoding(5, "multi_hot")(layers.IntegerLookup(vocabulary=[2, 1])(code)),
+        layers.Flatten()(layers.Embedding(7, 2)(layers.Hashing(7)(code))),
+    ]
+    inner = cnet.Input((4, 3), name="inner")
+    pooled = layers.GlobalMaxPooling1D(keepdims=True)(layers.Dense(3, "relu")(inner))
+    nested = cnet.Model(
+        inner, {"pooled": pooled, "flat": layers.Flatten()(inner)}, name="nested_model"
+    )
+    result = nested(rows * 2.0 - 1.0)
+    steps = layers.Add()([layers.Concatenate(axis=1)([rows, result["pooled"]]), result["pooled"]])
+    top = layers.Concatenate()([*encoded, layers.Reshape((-1,))(steps), result["flat"]])
+    graph = cnet.Model(
+        {"number": number, "code": code, "rows": rows},
+        [layers.Dense(2)(top), layers.Dense(1, "sigmoid")(top)],
+        name="nested_graph",
+    )
+    graph.compile("adagrad", ["mse", "binary_crossentropy"], loss_weights=[1.0, 0.5])
+    return {**found, "nested_graph": graph}
 
 
-def train(model: cnet.Sequential) -> None:
+FOLDERS: dict[str, Callable[[], dict[str, Any]]] = {
+    f"version-{VERSION}": make_models,
+    f"version-{VERSION}-graphs": make_graphs,
+}
+
+
+def inputs(model: Any, ids: int = 3) -> Any:
+    """Return two samples for a model, with integers below a bound where it takes these."""
+
+    def values(shape: tuple[int | None, ...], dtype: str) -> Any:
+        sizes = (2, *(size or 0 for size in shape[1:]))
+        count = int(np.prod(sizes))
+        if dtype == "string":
+            return np.resize(["red", "blue", ""], sizes)
+        if dtype.startswith("int"):
+            return np.arange(count).reshape(sizes) % ids
+        return np.linspace(-1, 1, count).reshape(sizes)
+
+    each = map(values, model.input_shapes, model.input_dtypes)
+    return nested_as(model.input_structure, list(each))
+
+
+def train(model: Any) -> None:
     """Train a model a little, so that it has training state."""
+    if model.loss is None:
+        return
     x = inputs(model)
-    labels = np.abs(model.predict(x, verbose=0)).clip(0, 1).round(2)
-    if model.loss is not None:
-        sparse = model.loss.name == "sparse_categorical_crossentropy"
-        model.fit(x, labels.argmax(axis=1) if sparse else labels, epochs=2, verbose=0)
+    outputs = model.predict(x, verbose=0)
+    labels = [
+        rows.argmax(axis=1) if loss.sparse else np.abs(rows).clip(0, 1).round(2)
+        for rows, loss in zip(leaves_of(outputs), model._setup.losses, strict=True)
+    ]
+    model.fit(x, nested_as(outputs, labels), epochs=2, verbose=0)
 
 
 def main() -> None:
     """Write the files of this version, and the predictions of the models as hexadecimal bytes."""
-    folder = CORPUS / f"version-{VERSION}"
-    folder.mkdir(parents=True)
-    cnet.utils.set_random_seed(1)
-    predictions = {}
-    for name, model in make_models().items():
-        train(model)
-        model.save(folder / f"{name}.safetensors")
-        predictions[name] = model.predict(inputs(model), verbose=0).tobytes().hex()
-    model.save_weights(folder / "weights.safetensors")
-    (folder / "predictions.json").write_text(json.dumps(predictions, indent=1) + "\n")
+    for name, make in FOLDERS.items():
+        folder = CORPUS / name
+        if folder.exists():
+            continue
+        folder.mkdir(parents=True)
+        cnet.utils.set_random_seed(1)
+        predictions = {}
+        for kind, model in make().items():
+            train(model)
+            model.save(folder / f"{kind}.safetensors")
+            outputs = leaves_of(model.predict(inputs(model), verbose=0))
+            predictions[kind] = b"".join(rows.tobytes() for rows in outputs).hex()
+        model.save_weights(folder / "weights.safetensors")
+        (folder / "predictions.json").write_text(json.dumps(predictions, indent=1) + "\n")
 
 
 if __name__ == "__main__":

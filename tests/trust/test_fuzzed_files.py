@@ -16,18 +16,21 @@ from typing import Any
 import numpy as np
 import pytest
 from support.forms import in_ci
+from support.graphs import CUSTOM_OBJECTS
 from trust import hostile_files
+from trust.make_corpus import CORPUS, inputs
 
 import cnet
+from cnet.models.nesting import leaves_of
 from cnet.saving.tensor_file import TensorFile, write_tensor_file
 
-CORPUS = hostile_files.CORPUS
 MEMORY = Path("/dev/shm")  # in memory, where such a folder exists
 
 # Files of each kind: by default, with --ci, and with --long, which takes an hour and a half on two cores.
 KINDS = {
     "bytes": (6_000, 40_000, 97_000_000),
     "model": (1_200, 8_000, 2_000_000),
+    "graph": (800, 8_000, 2_000_000),
     "weights": (1_500, 10_000, 1_000_000),
     "idx": (1_500, 10_000, 10_000_000),
 }
@@ -87,16 +90,14 @@ def test_hostile_files(
 def test_files_of_all_versions_are_read(version: Path) -> None:
     predictions = json.loads((version / "predictions.json").read_text())
     for name, expected in predictions.items():
-        model = cnet.models.load_model(version / f"{name}.safetensors")
-        shape = (2, *(size or 0 for size in model.input_shape[1:]))
-        x = np.linspace(-1, 1, int(np.prod(shape))).reshape(shape)
-        assert model.predict(x, verbose=0).tobytes().hex() == expected, name
+        model = cnet.models.load_model(version / f"{name}.safetensors", CUSTOM_OBJECTS)
+        outputs = leaves_of(model.predict(inputs(model), verbose=0))
+        assert b"".join(rows.tobytes() for rows in outputs).hex() == expected, name
         assert model.optimizer is not None
-    plain = cnet.models.load_model(version / "plain.safetensors")
-    before = [weight.tobytes() for weight in plain.get_weights()]
-    plain.set_weights([np.zeros_like(weight) for weight in plain.get_weights()])
-    plain.load_weights(version / "weights.safetensors")
-    assert [weight.tobytes() for weight in plain.get_weights()] == before
+    before = [weight.tobytes() for weight in model.get_weights()]
+    model.set_weights([np.zeros_like(weight) for weight in model.get_weights()])
+    model.load_weights(version / "weights.safetensors")
+    assert [weight.tobytes() for weight in model.get_weights()] == before
 
 
 # Small files that require much: as many metrics, layers or models as a description may contain.
@@ -135,3 +136,67 @@ def test_descriptions_at_their_limits(tmp_path: Path, what: str) -> None:
         assert tracemalloc.get_traced_memory()[1] < 2**20 + 200 * path.stat().st_size
     finally:
         tracemalloc.stop()
+
+
+def layer(config: dict[str, Any], *sources: tuple[str, int]) -> dict[str, Any]:
+    """Return a described layer with a call of the result of each source, a call of another layer."""
+    calls = [
+        {"class_name": "__keras_tensor__", "config": {"keras_history": [*source, 0]}}
+        for source in sources
+    ]
+    name = config["config"]["name"]
+    return config | {"name": name, "inbound_nodes": [{"args": [call]} for call in calls]}
+
+
+def relu(name: str) -> dict[str, Any]:
+    return {"class_name": "ReLU", "config": {"name": name}}
+
+
+def graph(name: str, output: list[Any], *inner: dict[str, Any]) -> dict[str, Any]:
+    """Return a described functional model of an input `x` and other layers."""
+    x = {"class_name": "InputLayer", "config": {"name": "x", "batch_shape": [None, 2]}}
+    layers = [*inner, layer(x)]
+    config = {"name": name, "layers": layers, "input_layers": ["x", 0, 0], "output_layers": output}
+    return {"class_name": "Functional", "config": config}
+
+
+def backwards(size: int) -> dict[str, Any]:
+    """Return a chain whose layers are described last first."""
+    layers = [layer(relu(f"r{n}"), (f"r{n - 1}" if n else "x", 0)) for n in range(size)]
+    return graph("chain", [f"r{size - 1}", 0, 0], *reversed(layers))
+
+
+def nested_calls(depth: int, calls: int) -> dict[str, Any]:
+    """Return a model that calls a nested one several times, which does so as well."""
+    model, first = (
+        relu("m"),
+        0,
+    )  # the first call of a nested model has the number 1 in "output_layers"
+    for level in range(depth):
+        name = model["config"]["name"]
+        sources = [("x", 0), *((name, n) for n in range(calls - 1))]
+        output = [name, first + calls - 1, 0]
+        model, first = graph(f"m{level}", output, layer(model, *sources)), 1
+    return model
+
+
+@pytest.mark.parametrize(
+    ("model", "refused"),
+    [
+        (backwards(800), None),
+        (nested_calls(12, 2), None),
+        (nested_calls(12, 8), "at most 65536 calls"),
+    ],
+    ids=["backwards", "nested", "many"],
+)
+def test_graphs_at_their_limits(tmp_path: Path, model: Any, refused: str | None) -> None:
+    path = tmp_path / "graph.safetensors"
+    write_tensor_file(path, {}, {"version": 1, "weights": [], "model": model}, overwrite=True)
+    begin = time.process_time()
+    if refused:
+        with pytest.raises(cnet.FormatError, match=refused):
+            cnet.models.load_model(path)
+    else:
+        loaded = cnet.models.load_model(path)
+        assert loaded.predict([[-1.0, 1.0]], verbose=0).tolist() == [[0, 1]]
+    assert time.process_time() - begin < 10
