@@ -77,8 +77,6 @@ class Layer(LayerCalls, Configurable, HasBuildConfig, HasWeights):
     _not_overridable: ClassVar = {"__call__": "override call(x), the output, instead"}
     #: True if the engine computes layers of the class.
     in_engine = True
-    #: True if the layer takes arrays of any dtype, such as text; it has a method `transform(values)`.
-    takes_any_dtype = False
     #: True if the layer is the identity outside of training.
     only_in_training = False
     #: True if the layer reads ids: integers that name rows of a table.

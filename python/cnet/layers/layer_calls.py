@@ -31,6 +31,8 @@ class LayerCalls(PythonCall):
     _nodes: list[Node]
     #: True if the layer, once built, accepts only inputs of that shape, as layers with weights do.
     has_one_shape = False
+    #: True if the layer takes arrays of any dtype, such as text; it has a method `transform(values)`.
+    takes_any_dtype = False
     #: True if the layer takes a list of inputs.
     takes_list = False
     #: True if the output has the input's shape. One-dimensional input is then a single row, as in Keras.
