@@ -89,7 +89,7 @@ def test_get(name: str) -> None:
         (lambda: constraints.UnitNorm(axis=[0, 1]), ValueError),
         (lambda: constraints.MinMaxNorm("low"), TypeError),
         (lambda: constraints.get("small"), ValueError),
-        (lambda: constraints.get(np.abs), TypeError),
+        (lambda: constraints.get(np.ndarray), TypeError),
         (lambda: constraints.get(type("Mine", (constraints.Constraint,), {})()), TypeError),
         (lambda: layers.Dense(3, kernel_constraint=3), TypeError),
         (lambda: constraints.MinMaxNorm(2, 1), ValueError),

@@ -34,6 +34,7 @@ __all__ = [
     "named_object",
     "named_options",
     "of_function",
+    "parameters_of",
 ]
 
 # Where Keras has classes that are not in the module of their family.
@@ -119,7 +120,7 @@ class HasOptions(RejectsOverrides):
     def __repr__(self) -> str:
         kind = type(self).__name__
         options = []
-        for name, default in _parameters(type(self)).items():
+        for name, default in parameters_of(type(self)).items():
             value = vars(self).get(self._stored_as.get(name, name), default)
             is_default = isinstance(value, (int, float, str)) and value == default
             is_automatic = name == "name" and _is_default_name(type(self), str(value))
@@ -146,7 +147,7 @@ class Configurable(HasOptions):
         """
         config: dict[str, Any] = {}
         seen = set()
-        for name in _parameters(type(self)):
+        for name in parameters_of(type(self)):
             attribute = self._stored_as.get(name, name)
             value = getattr(self, attribute)
             is_left_out = value is self._optional_in_config.get(name, ...)
@@ -346,12 +347,12 @@ def _constructor(cls: Any) -> Any:
 def _options(cls: Any) -> dict[str, str]:
     """Return the attributes that store arguments of cnet's constructor, with the arguments' names."""
     options: dict[str, str] = {}
-    for name in _parameters(_constructor(cls)):
+    for name in parameters_of(_constructor(cls)):
         options.setdefault(cls._stored_as.get(name, name), name)
     return options
 
 
-def _parameters(cls: type[Any]) -> dict[str, Any]:
+def parameters_of(cls: type[Any]) -> dict[str, Any]:
     """Return a constructor's parameters and defaults; ``**options`` stands for those of the base."""
     own = [base for base in cls.__mro__ if "__init__" in vars(base) and base is not object]
     defaults: dict[str, Any] = {}

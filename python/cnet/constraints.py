@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ._absent import absent
 from ._data import FloatArray, as_array, as_number
 from ._errors import missing, short_repr
-from ._serialization import Configurable, get_by_name
+from ._serialization import Configurable, get_by_name, named_object
 
 __all__ = [
     "Constraint",
@@ -34,22 +34,41 @@ _EPSILON = 1e-7
 
 
 class Constraint(Configurable):
-    """A projection of a weight after each step; called with an array, it returns a new one."""
+    """Base of all constraints: projections of weights after each step.
 
-    _not_overridable: ClassVar[dict[str, str]] = {
-        "__call__": "the engine supports only cnet's constraints; a callback can assign weights instead"
-    }
+    A constraint of one's own overrides ``__call__(w)``, which returns the weight's new numbers, and `get_config` as
+    `Regularizer` says. The model then trains on a tape; the engine still computes its layers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import constraints, layers, ops, optimizers
+    >>> class Box(constraints.Constraint):
+    ...     def __init__(self, limit=1.0):
+    ...         self.limit = limit
+    ...     def __call__(self, w):
+    ...         return ops.clip(w, -self.limit, self.limit)
+    >>> layer = layers.Dense(1, kernel_constraint=Box(0.25))
+    >>> layer.build((None, 3))
+    >>> optimizers.SGD(1.0).apply([np.full((3, 1), -9)], layer.trainable_weights[:1])
+    >>> layer.kernel.ravel()
+    array([0.25, 0.25, 0.25], dtype=float32)
+    """
+
+    def __call__(self, w: Any) -> Any:
+        """Return the constrained numbers of a weight."""
+        raise NotImplementedError(missing(self, "__call__(w)"))
+
+
+class _OfEngine(Constraint):
+    """A constraint that the engine computes; called with an array, it returns a new one."""
 
     def engine_constraint(self) -> tuple[str, float, float, float]:
         """Return the engine's name of the constraint, smallest norm, largest norm and rate."""
         raise NotImplementedError(missing(self, "engine_constraint()"))
 
-    def __call__(self, w: npt.ArrayLike) -> FloatArray:
-        """Return the constrained array."""
-        raise NotImplementedError(missing(self, "__call__(w)"))
 
-
-class NonNeg(Constraint):
+class NonNeg(_OfEngine):
     """``max(w, 0)``.
 
     Examples
@@ -67,7 +86,7 @@ class NonNeg(Constraint):
         return np.where(array < 0, array.dtype.type(0), array)
 
 
-class _Norm(Constraint):
+class _Norm(_OfEngine):
     """``w * (rate * clip(n, least, most) + (1 - rate) * n) / (n + 1e-7)``, with n the norm along axis 0."""
 
     def __init__(self, axis: int) -> None:
@@ -205,26 +224,42 @@ _CLASSES: dict[str, type[Constraint]] = {
 }
 
 
-def get(identifier: Any) -> Constraint | None:
+def get(identifier: Any) -> Any:
     """Return a constraint by its name, class or configuration, or the object itself; None stays None.
+
+    A function of a weight that returns its new numbers is a constraint too.
 
     Raises
     ------
     ValueError
         If the name is unknown.
     TypeError
-        If `identifier` has another type. Custom functions and formulas are not accepted: the engine
-        computes the constraints.
+        If `identifier` has another type, or is a constraint that doesn't define `__call__`.
     """
+    identifier = named_object(identifier)
     if identifier is None:
         return None
-    constraint: Constraint = get_by_name("constraint", Constraint, _CLASSES, identifier)
-    if not isinstance(constraint, (NonNeg, _Norm)):
-        raise TypeError(
-            f"constraint: {type(constraint).__name__} has a custom formula, which the engine does "
-            "not support"
-        )
+    is_function = callable(identifier) and not isinstance(identifier, (type, Constraint))
+    constraint = (
+        identifier if is_function else get_by_name("constraint", Constraint, _CLASSES, identifier)
+    )
+    if type(constraint).__call__ is Constraint.__call__:
+        raise TypeError(f"constraint: {missing(constraint, '__call__(w)')}")
     return constraint
+
+
+#: The engine's arguments for a weight without a constraint.
+NO_PROJECTION = "none", 0.0, 0.0, 1.0
+
+
+def engine_projection(constraint: Any) -> tuple[str, float, float, float] | None:
+    """Return the arguments of the engine's `constrain`, None for a constraint that it cannot compute."""
+    if constraint is None:
+        return NO_PROJECTION
+    known = NonNeg.__call__, _Norm.__call__
+    if isinstance(constraint, _OfEngine) and type(constraint).__call__ in known:
+        return constraint.engine_constraint()
+    return None
 
 
 if not TYPE_CHECKING:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ._absent import absent
 from ._data import as_array, as_number
-from ._serialization import Configurable, get_by_name
+from ._errors import missing
+from ._serialization import Configurable, get_by_name, named_object
 from ._tapes import running
 
 __all__ = [
@@ -29,16 +30,33 @@ def __dir__() -> list[str]:
 
 
 class Regularizer(Configurable):
-    """Penalty ``l1 * sum(abs(w)) + l2 * sum(w ** 2)``, which the engine adds to the loss of each batch.
+    """Base of all regularizers: penalties of weights, which are added to the loss of each batch.
 
-    Attributes
-    ----------
-    l1, l2 : float
+    A regularizer of one's own overrides ``__call__(x)``, which computes one number from a weight by operations of
+    `cnet.ops` and Python's operators, and `get_config` if its constructor takes arguments that it does not store in
+    attributes of their names. The model then trains on a tape; the engine still computes its layers.
+
+    Examples
+    --------
+    >>> from cnet import layers, ops, regularizers
+    >>> class Peak(regularizers.Regularizer):
+    ...     def __init__(self, factor=0.5):
+    ...         self.factor = factor
+    ...     def __call__(self, x):
+    ...         return self.factor * ops.max(ops.square(x))
+    >>> layer = layers.Dense(1, kernel_initializer="ones", kernel_regularizer=Peak())
+    >>> layer.build((None, 3))
+    >>> layer.losses, layer.get_config()["kernel_regularizer"]["config"]
+    ([0.5], {'factor': 0.5})
     """
 
-    _not_overridable: ClassVar[dict[str, str]] = {
-        "__call__": "the engine supports only L1 and L2; a custom loss can have further terms instead"
-    }
+    def __call__(self, x: Any) -> Any:
+        """Return the penalty of a weight: one number."""
+        raise NotImplementedError(missing(self, "__call__(x)"))
+
+
+class _Norms(Regularizer):
+    """``l1 * sum(abs(w)) + l2 * sum(w ** 2)``, which the engine computes."""
 
     l1: float = 0.0
     l2: float = 0.0
@@ -56,7 +74,7 @@ class Regularizer(Configurable):
             return float(self.l1 * np.abs(w).sum() + self.l2 * np.square(w).sum())
 
 
-class L1(Regularizer):
+class L1(_Norms):
     """``l1 * sum(abs(w))``, which drives weights to zero (Tibshirani, 1996).
 
     Parameters
@@ -79,7 +97,7 @@ class L1(Regularizer):
         self.l1 = as_number("L1: l1", l1, least=0)
 
 
-class L2(Regularizer):
+class L2(_Norms):
     """``l2 * sum(w ** 2)``, without the factor ½ of some definitions.
 
     Parameters
@@ -102,7 +120,7 @@ class L2(Regularizer):
         self.l2 = as_number("L2: l2", l2, least=0)
 
 
-class L1L2(Regularizer):
+class L1L2(_Norms):
     """``l1 * sum(abs(w)) + l2 * sum(w ** 2)`` (Zou and Hastie, 2005).
 
     Parameters
@@ -142,26 +160,41 @@ _CLASSES: dict[str, type[Regularizer]] = {
 }
 
 
-def get(identifier: Any) -> Regularizer | None:
+def get(identifier: Any) -> Any:
     """Return a regularizer by its name, class or configuration, or the object itself; None stays None.
+
+    A function of a weight that returns one number is a regularizer too.
 
     Raises
     ------
     ValueError
         If the name is unknown.
     TypeError
-        If `identifier` has another type. Custom functions and formulas are not accepted: the engine
-        computes the penalties.
+        If `identifier` has another type, or is a regularizer that doesn't define `__call__`.
     """
+    identifier = named_object(identifier)
     if identifier is None:
         return None
-    regularizer: Regularizer = get_by_name("regularizer", Regularizer, _CLASSES, identifier)
-    if type(regularizer).__call__ is not Regularizer.__call__:
-        raise TypeError(
-            f"regularizer: {type(regularizer).__name__} has a custom formula, which the engine does "
-            "not support"
-        )
+    is_function = callable(identifier) and not isinstance(identifier, (type, Regularizer))
+    regularizer = (
+        identifier if is_function else get_by_name("regularizer", Regularizer, _CLASSES, identifier)
+    )
+    if type(regularizer).__call__ is Regularizer.__call__:
+        raise TypeError(f"regularizer: {missing(regularizer, '__call__(x)')}")
     return regularizer
+
+
+#: The engine's factors of a weight without a regularizer.
+NO_PENALTY = 0.0, 0.0
+
+
+def engine_penalty(regularizer: Any) -> tuple[float, float] | None:
+    """Return the factors l1 and l2 for the engine, None for a regularizer that it cannot compute."""
+    if regularizer is None:
+        return NO_PENALTY
+    if isinstance(regularizer, _Norms) and type(regularizer).__call__ is _Norms.__call__:
+        return regularizer.l1, regularizer.l2
+    return None
 
 
 if not TYPE_CHECKING:

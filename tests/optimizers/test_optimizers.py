@@ -79,9 +79,7 @@ class Nothing(optimizers.Optimizer):
 @pytest.mark.parametrize("identifier", ["ftrl", "", None, 3, ["sgd"], Nothing(0.1, None)])
 def test_get_refuses_custom_optimizers(identifier: Any) -> None:
     error = ValueError if isinstance(identifier, str) else TypeError
-    message = (
-        r"optimizer: (expected one of adadelta, .*sgd, .*got |Nothing: expected a method rule)"
-    )
+    message = r"optimizer: (expected one of adadelta, .*sgd, .*got |Nothing: expected a method update_step)"
     with pytest.raises(error, match=message):
         optimizers.get(identifier)
 

@@ -15,6 +15,7 @@ from ..autodiff.nested import leaves_of, map_leaves
 from ._build_lock import build_lock
 from .batch_shapes import as_batch_shape
 from .calls import current_call, entered
+from .weight import penalties_of
 
 if TYPE_CHECKING:
     from .weight import Weight
@@ -197,9 +198,8 @@ class PythonCall:
     def losses(self) -> list[Any]:
         """The penalties of the regularizers, and what the latest call added: tensors on a tape, else numbers."""
         weights = [weight for weight in self.weights if weight.trainable]
-        penalties = [w.regularizer(w) for w in weights if w.regularizer is not None]
         added = [loss for layer in self.sublayers() for loss in layer._added_losses]
-        return [*penalties, *self._added_losses, *added]
+        return [*penalties_of(weights), *self._added_losses, *added]
 
     def engine_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the output without a user's `call`."""
@@ -296,8 +296,6 @@ def require_regularizer(call: str, value: Any) -> Any:
     """Return a regularizer, or a function of the output."""
     from .. import regularizers
 
-    if callable(value) and not isinstance(value, type):
-        return value
     try:
         return regularizers.get(value)
     except (TypeError, ValueError) as error:

@@ -10,13 +10,14 @@ from typing import Any, Protocol
 import numpy.typing as npt
 
 from .. import _core, constraints, regularizers
-from .._data import FloatArray, as_array, as_shape, as_text, as_type
+from .._data import FloatArray, as_array, as_shape, as_text, as_type, shape_text
 from .._errors import short_repr
+from .._tapes import running
 from .._tracebacks import brief_traceback
 from .._updates import engine_shape
 from ..autodiff.operators import Operators
 
-__all__ = ["HasWeights", "Weight", "assign_all", "read_all"]
+__all__ = ["HasWeights", "Weight", "assign_all", "penalties_of", "read_all"]
 
 
 class Owner(Protocol):
@@ -42,8 +43,10 @@ class Weight(Operators):
     dtype : str
     learnable : bool
         Whether training changes the weight if its layer is trainable.
-    regularizer : Regularizer or None
-    constraint : Constraint or None
+    regularizer : Regularizer, function or None
+    constraint : Constraint, function or None
+    in_engine : bool
+        Whether the engine computes the regularizer and the constraint, and not Python.
     variable
         The variable of the engine.
     """
@@ -59,8 +62,9 @@ class Weight(Operators):
         self.dtype = layer.dtype
         self.variable = _core.Variable[layer.dtype](list(engine_shape(self.shape)))
         self.learnable = trainable
-        self.regularizer: regularizers.Regularizer | None = None
-        self.constraint: constraints.Constraint | None = None
+        self.regularizer: Any = None
+        self.constraint: Any = None
+        self.in_engine = True
         self._layer = layer
 
     @property
@@ -78,19 +82,16 @@ class Weight(Operators):
         """True if training changes the weight: it is `learnable`, and its layer trainable."""
         return self.learnable and self._layer.trainable
 
-    def regulate(
-        self,
-        regularizer: regularizers.Regularizer | None,
-        constraint: constraints.Constraint | None,
-    ) -> None:
+    def regulate(self, regularizer: Any, constraint: Any) -> None:
         """Set the regularizer and the constraint."""
+        penalty = regularizers.engine_penalty(regularizer)
+        projection = constraints.engine_projection(constraint)
         if regularizer is not self.regularizer:
-            l1, l2 = (0.0, 0.0) if regularizer is None else (regularizer.l1, regularizer.l2)
-            self.variable.regularize(l1, l2)
+            self.variable.regularize(*(penalty or regularizers.NO_PENALTY))
         if constraint is not self.constraint:
-            none = ("none", 0.0, 0.0, 1.0)
-            self.variable.constrain(*(constraint.engine_constraint() if constraint else none))
+            self.variable.constrain(*(projection or constraints.NO_PROJECTION))
         self.regularizer, self.constraint = regularizer, constraint
+        self.in_engine = penalty is not None and projection is not None
 
     def numpy(self) -> FloatArray:
         """Return a copy of the numbers."""
@@ -238,6 +239,28 @@ class HasWeights:
     def count_params(self) -> int:
         """Return the number of elements of all weights."""
         return sum(math.prod(weight.shape) for weight in self.weights)
+
+
+def penalties_of(weights: Iterable[Weight]) -> list[Any]:
+    """Return the penalty of each weight that has a regularizer: numbers, on a tape tensors.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a penalty is not a single number.
+    """
+    penalties = []
+    for weight in weights:
+        if weight.regularizer is not None:
+            penalty = weight.regularizer(weight)
+            number = as_array(getattr(penalty, "value", penalty), f"{weight.path}: its penalty")
+            if number.shape:
+                raise ValueError(
+                    f"{weight.path}: its penalty: expected a single number, got shape "
+                    f"{shape_text(number.shape)}"
+                )
+            penalties.append(penalty if running.tapes else float(number))
+    return penalties
 
 
 def read_all(weights: list[Weight]) -> list[FloatArray]:

@@ -77,7 +77,6 @@ class Compiled(ModelInterface):
 
     def _use_setup(self, setup: Setup) -> None:
         setup.has_steps = self.has_own_steps
-        setup.native = self.in_engine and all(loss.in_engine for loss in setup.losses)
         with self._use:
             self._setup = setup
             self._rebuild_network()

@@ -94,7 +94,9 @@ class GraphModel(BaseModel):
     """Base of the models whose layers are known: `Sequential` and `Functional`."""
 
     _network: Any = None
-    _in_engine: bool | None = None  # None: not known
+    # None: not known
+    _in_engine: bool | None = None
+    _trains_in_engine: bool | None = None
     # What a configuration says besides the flags of the layers, as in Keras.
     _assigned_trainable = True
     # What the network was made of: the function, and the layers that are not trained.
@@ -183,6 +185,18 @@ class GraphModel(BaseModel):
         if self._in_engine is None:
             self._in_engine = self._is_engine_enough()
         return self._in_engine
+
+    @property
+    def trains_in_engine(self) -> bool:
+        """Whether the engine computes all of a training step: losses, penalties, steps of the optimizer, constraints."""
+        if self._trains_in_engine is None:
+            setup = self._require_setup("fit")
+            self._trains_in_engine = (
+                self.in_engine
+                and setup.in_engine
+                and all(weight.in_engine for weight in self.weights)
+            )
+        return self._trains_in_engine
 
     def _is_engine_enough(self) -> bool:
         count = len(self.input_names)
@@ -302,7 +316,8 @@ class GraphModel(BaseModel):
 
     def _rebuild_network(self) -> None:
         """Discard the engine's network; the next call makes it again."""
-        self._network = self._native = self._rows_network = self._in_engine = None
+        self._network = self._native = self._rows_network = None
+        self._in_engine = self._trains_in_engine = None
         self._functions = {}
         if self._setup:
             self._setup.drop_engine()

@@ -1,4 +1,4 @@
-"""Optimizers, by Keras's names. The engine computes the steps."""
+"""Optimizers, by Keras's names. The engine computes their steps, except of those of one's own."""
 
 from __future__ import annotations
 
@@ -48,13 +48,14 @@ def get(identifier: Any) -> Any:
     ValueError
         If the name is unknown.
     TypeError
-        If `identifier` has another type, or is an optimizer that doesn't define `rule`.
+        If `identifier` has another type, or is an optimizer that doesn't define `update_step`.
     """
     if isinstance(identifier, str):
         identifier = identifier.lower()
     optimizer = get_by_name("optimizer", Optimizer, _NAMES, identifier)
-    if type(optimizer).rule is Optimizer.rule:
-        raise TypeError(f"optimizer: {missing(optimizer, 'rule()')}")
+    if optimizer.in_engine and type(optimizer).rule is Optimizer.rule:
+        lacks = missing(optimizer, "update_step(gradient, variable, learning_rate)")
+        raise TypeError(f"optimizer: {lacks}")
     return optimizer
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypedDict
 
 from .. import _core
 from .._data import as_number, as_optional_count, as_text, require_default
 from .._errors import missing, reject_unknown_options, short_repr
 from .._names import auto_name, snake_case
-from .._serialization import HasOptions, described, find_class, named_object
+from .._serialization import HasOptions, described, find_class, named_object, parameters_of
 from .._tracebacks import brief_traceback
 from . import schedules
+from .own_steps import OwnSteps
 from .schedules import LearningRateSchedule
 from .updater import Updater
 
@@ -72,8 +73,12 @@ class Options(BaseOptions, total=False):
     weight_decay: float | None
 
 
-class Optimizer(HasOptions):
+class Optimizer(OwnSteps, HasOptions):
     """Base of all optimizers.
+
+    An optimizer of one's own overrides `update_step`, `build` if it has variables, and `get_config` if its constructor
+    takes arguments that it does not store in attributes of their names. The model then trains on a tape; the engine
+    still computes its layers.
 
     Parameters
     ----------
@@ -116,11 +121,27 @@ class Optimizer(HasOptions):
     ------
     TypeError, ValueError
         If an argument isn't a number, is out of range, or is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import autodiff, ops, optimizers
+    >>> class SignDescent(optimizers.Optimizer):
+    ...     def build(self, variables):
+    ...         super().build(variables)
+    ...         self.means = self.add_optimizer_variables(variables, "mean")
+    ...     def update_step(self, gradient, variable, learning_rate):
+    ...         mean = self.means[self._get_variable_index(variable)]
+    ...         self.assign(mean, 0.5 * mean + 0.5 * gradient)
+    ...         self.assign_sub(variable, learning_rate * ops.sign(mean))
+    >>> w, optimizer = autodiff.Variable([1.0, -2.0]), SignDescent(0.25)
+    >>> optimizer.apply([np.array([3.0, -0.5])], [w])
+    >>> w.numpy(), optimizer.variables[0].numpy()
+    (array([ 0.75, -1.75], dtype=float32), array([ 1.5 , -0.25], dtype=float32))
     """
 
     _not_overridable: ClassVar[dict[str, str]] = dict.fromkeys(
-        ("update_step", "apply_gradients"),
-        "the engine computes the steps; a loop with autodiff.GradientTape can compute others instead",
+        ("apply", "apply_gradients"), "override update_step instead"
     )
     _stored_as: ClassVar[dict[str, str]] = {"learning_rate": "_learning_rate"}
 
@@ -141,6 +162,7 @@ class Optimizer(HasOptions):
         **unknown: Any,
     ) -> None:
         reject_unknown_options(self, unknown)
+        vars(self).update(self._unbuilt())
         self.loss_scale_factor = require_default(
             type(self).__name__, "loss_scale_factor", loss_scale_factor
         )
@@ -175,7 +197,7 @@ class Optimizer(HasOptions):
 
     @property
     def _state(self) -> frozenset[str]:
-        return frozenset({"batches", "_updater"})
+        return frozenset({"batches", "_updater", *self._unbuilt()})
 
     @property
     def learning_rate(self) -> _Rate:
@@ -240,8 +262,9 @@ class Optimizer(HasOptions):
 
         Notes
         -----
-        The optimizer's state of the variables and its count of steps are separate from those of `fit`;
-        `iterations` is that of the latest call of either. Copies and files don't contain them.
+        The state of one of cnet's optimizers for the variables and its count of steps are separate from those of `fit`;
+        `iterations` is that of the latest call of either. Copies and files don't contain them. An optimizer of one's own
+        holds its state itself, as in Keras: it has one list of variables, and one count.
 
         Examples
         --------
@@ -256,8 +279,9 @@ class Optimizer(HasOptions):
         """
         pairs = list(grads_and_vars)
         self._updater = self._updater or Updater()
-        rates = self.learning_rates(1, self._updater.batches)
-        self.batches = self._updater.apply(self.rule(), rates[0] if rates else None, pairs)
+        first = self._updater.batches if self.in_engine else self.batches
+        rates = self.learning_rates(1, first)
+        self.batches = self._updater.apply(self, rates[0] if rates else None, pairs)
         return self.iterations
 
     def apply(self, grads: Iterable[Any], trainable_variables: Iterable[Any]) -> None:
@@ -268,7 +292,7 @@ class Optimizer(HasOptions):
         """Return the state of `apply_gradients` for these variables."""
         if self._updater is None:
             self._updater = Updater()
-        self._updater.prepare(self.rule(), list(variables))
+        self._updater.prepare(self, list(variables))
         return self._updater
 
     def finalize_variable_values(self, trainable_variables: Any = None) -> None:  # noqa: ARG002 # Keras's
@@ -277,21 +301,47 @@ class Optimizer(HasOptions):
             self._updater.finish()
 
     def __getstate__(self) -> dict[str, Any]:
-        # The state for variables of `apply_gradients` isn't copied.
-        return vars(self) | {"_updater": None}
+        # The engine's state for variables of `apply_gradients` isn't copied, and weights belong to their layers.
+        return vars(self) | {"_updater": None, "_trained": [], "_positions": {}}
 
     def rule(self) -> _core.Optimizer:
-        """Return the engine's rule for the next steps."""
-        raise NotImplementedError(missing(self, "rule()"))
+        """Return the engine's rule for the next steps; for an optimizer of one's own, its options alone."""
+        if self.in_engine:
+            raise NotImplementedError(
+                missing(self, "update_step(gradient, variable, learning_rate)")
+            )
+        return self._rule("sgd")
+
+    @property
+    def slot_names(self) -> list[str]:
+        """The names of the slots of each weight; for an optimizer of one's own, of all its variables."""
+        if self.in_engine:
+            return self.rule().slot_names
+        return [slot.name for slot in self._slots]
+
+    def slots_by_path(self, weights: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what has the shape and dtype of each slot, by its name in a file: "momentum/dense/kernel".
+
+        Parameters
+        ----------
+        weights : dict of str to Weight
+            The model's weights by their names in the file.
+        """
+        trained = {path: weight for path, weight in weights.items() if weight.trainable}
+        if self.in_engine:
+            names = self.slot_names
+            return {f"{slot}/{path}": weight for path, weight in trained.items() for slot in names}
+        self.prepare(list(trained.values()))
+        paths = {id(weight): path for path, weight in weights.items()}
+        return {self._path(slot, paths): slot.variable for slot in self._slots}
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, without counts and state."""
         rate: Any = self._learning_rate
         if isinstance(rate, LearningRateSchedule):
             rate = described(rate, rate.get_config())
-        options = {key: value for key, value in vars(self).items() if not key.startswith("_")}
-        del options["batches"]
-        return {"learning_rate": rate} | options
+        names = self._option_names | set(parameters_of(type(self))) - {"learning_rate"}
+        return {"learning_rate": rate} | {k: v for k, v in vars(self).items() if k in names}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,12 +13,16 @@ from .. import _core
 from .._data import FloatArray, as_array, as_type, shape_text
 from .._errors import short_repr
 from .._updates import engine_shape, update_engine
+from .python_updates import PythonUpdates, with_projections
+
+if TYPE_CHECKING:
+    from .optimizer import Optimizer
 
 __all__ = ["Updater"]
 
 
 class Updater:
-    """Applies gradients with the engine to one list of variables at a time."""
+    """Applies gradients to one list of variables at a time."""
 
     def __init__(self) -> None:
         # The current variables, with the shape and dtype of gradients that need no conversion.
@@ -31,11 +35,11 @@ class Updater:
 
     def apply(
         self,
-        rule: _core.Optimizer,
+        optimizer: Optimizer,
         learning_rate: float | None,
         given: Sequence[Any],
     ) -> int:
-        """Take a step and return the number of batches; `learning_rate` None means the rule's."""
+        """Take a step and return the number of batches; `learning_rate` None means the optimizer's."""
         gradients = self._known_gradients(given)
         if gradients is None or self._engine is None:
             pairs = _pairs(given)
@@ -43,17 +47,17 @@ class Updater:
             variables = [variable for _, variable in pairs]
             known = [variable for variable, _, _ in self._expected]
             if list(map(id, variables)) != list(map(id, known)):
-                self._set_variables(rule, variables)
+                self._set_variables(optimizer, variables)
         for variable, stand_in in self._stand_ins:
             stand_in.assign(variable.value.reshape(engine_shape(variable.shape)))
-        self._engine.apply(gradients, rule, learning_rate)
+        self._engine.apply(gradients, optimizer.rule(), learning_rate)
         self._write_back()
         return self.batches
 
-    def prepare(self, rule: _core.Optimizer, variables: list[Any]) -> None:
+    def prepare(self, optimizer: Optimizer, variables: list[Any]) -> None:
         """Make room for the state of these variables."""
         if list(map(id, variables)) != [id(variable) for variable, _, _ in self._expected]:
-            self._set_variables(rule, variables)
+            self._set_variables(optimizer, variables)
 
     def slots(self) -> tuple[list[str], list[FloatArray]]:
         """Return the names of the slots, and those of the current variables."""
@@ -98,7 +102,7 @@ class Updater:
         for variable, stand_in in self._stand_ins:
             variable.assign(stand_in.numpy().reshape(variable.shape))
 
-    def _set_variables(self, rule: _core.Optimizer, variables: list[Any]) -> None:
+    def _set_variables(self, optimizer: Optimizer, variables: list[Any]) -> None:
         """Create an engine for these variables, with the saved slots of previous ones."""
         dtypes = {str(variable.dtype) for variable in variables}
         if len(dtypes) > 1 or not dtypes <= set(_core.Variable):
@@ -107,8 +111,15 @@ class Updater:
                 f"{', '.join(sorted(dtypes))}"
             )
         (dtype,) = dtypes
-        batches = self.batches
-        self._save_slots()
+        self._expected, known = (
+            [(variable, engine_shape(variable.shape), np.dtype(dtype)) for variable in variables],
+            self._expected,
+        )
+        if not optimizer.in_engine:
+            self._engine = PythonUpdates(optimizer, variables)
+            return
+        rule, batches = optimizer.rule(), self.batches
+        self._save_slots(known)
         stand_ins, owned = [], []
         for variable in variables:
             own = getattr(variable, "variable", None)
@@ -118,7 +129,7 @@ class Updater:
                 own.assign(variable.value.reshape(shape))
                 stand_ins.append((variable, own))
             owned.append(own)
-        engine = update_engine(owned, dtype)
+        engine = with_projections(update_engine(owned, dtype), variables)
         engine.set_slots(rule, batches, [])
         names, slots = engine.slots()
         for index, variable in enumerate(variables):
@@ -127,16 +138,13 @@ class Updater:
                 slots[index * len(names) : (index + 1) * len(names)] = saved
         engine.set_slots(rule, batches, slots)
         self._engine, self._stand_ins = engine, stand_ins
-        self._expected = [
-            (variable, engine_shape(variable.shape), np.dtype(dtype)) for variable in variables
-        ]
 
-    def _save_slots(self) -> None:
-        """Save the engine's slots of the current variables."""
+    def _save_slots(self, known: Sequence[tuple[Any, ...]]) -> None:
+        """Save the engine's slots of its variables."""
         if self._engine is None:
             return
         names, slots = self._engine.slots()
-        for index, (variable, _, _) in enumerate(self._expected):
+        for index, (variable, *_) in enumerate(known):
             of_variable = slots[index * len(names) : (index + 1) * len(names)]
             forget = partial(self._saved_slots.pop, id(variable))
             self._saved_slots[id(variable)] = weakref.ref(variable, forget), of_variable

@@ -42,7 +42,7 @@ def describe_training(
         )
         state = None
     if setup is not None and state is not None:
-        names = setup.optimizer.rule().slot_names
+        names = setup.optimizer.slot_names
         if names != state.names:
             warn(
                 f"save: the optimizer has slots {state.names}, and its options now ask for {names}: "
@@ -64,7 +64,7 @@ def describe_training(
         }
     slots = {}
     if setup is not None and state is not None:
-        slots = dict(zip(_slot_names(setup, weights), state.slots, strict=True))
+        slots = dict(zip(_slots(setup, weights), state.slots, strict=True))
     return document, {"optimizer": slots, "history": _as_tensors(model)}
 
 
@@ -148,11 +148,10 @@ def _read_random_states(
     return list(zip(states, values, strict=False))  # type: ignore[arg-type] # there are two of each
 
 
-def _slot_names(setup: Setup, weights: Mapping[str, Weight]) -> list[str]:
-    """Return the names of the optimizer's slots in the engine's order."""
-    slots = setup.optimizer.rule().slot_names
-    trained = [path for path, weight in weights.items() if weight.trainable]
-    return [f"optimizer/{slot}/{path}" for path in trained for slot in slots]
+def _slots(setup: Setup, weights: Mapping[str, Weight]) -> dict[str, Any]:
+    """Return what has the shape and dtype of each slot of the optimizer, by its name, in the engine's order."""
+    slots = setup.optimizer.slots_by_path(weights)
+    return {f"optimizer/{path}": slot for path, slot in slots.items()}
 
 
 def _read_optimizer(
@@ -164,14 +163,13 @@ def _read_optimizer(
 ) -> OptimizerState | None:
     if batches == 0:
         return None
-    names = _slot_names(setup, weights)
-    if names != document.get("optimizer", []):
+    slots = _slots(setup, weights)
+    if list(slots) != document.get("optimizer", []):
         file.refuse("its optimizer slots are not those of the optimizer for these weights")
-    for name in names:
-        weight = weights[name.split("/", 2)[2]]
-        file.check(name, weight.dtype, engine_shape(weight.shape))
-    slots = setup.optimizer.rule().slot_names
-    return OptimizerState(batches, slots, [file.read(name) for name in names])
+    for name, slot in slots.items():
+        file.check(name, str(slot.dtype), engine_shape(slot.shape))
+    names = setup.optimizer.slot_names
+    return OptimizerState(batches, names, [file.read(name) for name in slots])
 
 
 def _as_tensors(model: ModelProtocol) -> dict[str, Array]:

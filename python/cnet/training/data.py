@@ -194,7 +194,7 @@ class Adapter:
         """Whether a tape, or a step of the user, takes the model's inputs, not those of the engine's network."""
         if self.setup is None:
             return self.has_own_step
-        return not self.setup.native or self.setup.has_steps
+        return self.setup.has_steps or not self.model.trains_in_engine
 
     def parts(self, argument: str, x: Any) -> list[tuple[str, Any, Shape]]:
         """Return the name for errors, the data as given and the shape, (None, …), of each input.

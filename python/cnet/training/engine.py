@@ -8,14 +8,16 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from .. import _core, losses
+from .. import _core, losses, optimizers
 from .._data import Array, FloatArray, as_type
 from .._typing import ModelProtocol
-from .._updates import engine_shape, update_engine
+from .._updates import engine_shape
 from ..autodiff import GradientTape
 from ..autodiff.recording import paused
 from ..layers.batch_shapes import sample_sizes
 from ..layers.calls import entered
+from ..layers.weight import penalties_of
+from ..optimizers.python_updates import updates_of
 from .sources import Data, Weights, batches_of
 
 __all__ = ["BatchEngine", "Engine", "TapeEngine"]
@@ -156,9 +158,9 @@ class BatchEngine:
 
 
 class TapeEngine(BatchEngine):
-    """Trains on a tape, batch by batch, where loss or layers are Python functions.
+    """Trains on a tape, batch by batch, where losses, layers, optimizer, regularizers or constraints are in Python.
 
-    The native engine still computes cnet's own layers, their gradients, and the update.
+    The native engine still computes cnet's own layers, their gradients, and the update by cnet's own optimizers.
     """
 
     def __init__(
@@ -166,6 +168,7 @@ class TapeEngine(BatchEngine):
         model: ModelProtocol,
         heads: Sequence[tuple[int, losses.Loss, float]],
         frozen: set[Any],
+        optimizer: optimizers.Optimizer,
     ) -> None:
         for _, loss, _ in heads:
             loss.training_reduction()  # raises if it has none
@@ -179,15 +182,15 @@ class TapeEngine(BatchEngine):
             if weight.learnable and weight.layer not in frozen
         )
         self._weights = list(dict.fromkeys(weights))
-        self._updates = update_engine((weight.variable for weight in self._weights), model.dtype)
+        self._updates = updates_of(optimizer, self._weights, model.dtype)
         self._outputs: Any = None
 
     @property
     def steps(self) -> int:
-        return self._updates.steps
+        return self._updates.steps  # type: ignore[no-any-return] # typed in each class
 
     def slots(self) -> tuple[list[str], list[FloatArray]]:
-        return self._updates.slots()
+        return self._updates.slots()  # type: ignore[no-any-return] # as above
 
     def set_slots(self, optimizer: _core.Optimizer, batches: int, arrays: list[FloatArray]) -> None:
         self._updates.set_slots(optimizer, batches, arrays)
@@ -288,6 +291,5 @@ class TapeEngine(BatchEngine):
             part if factor == 1 else part * factor
             for part, (_, _, factor) in zip(parts, self._heads, strict=True)
         ]
-        penalties = [w.regularizer(w) for w in self._weights if w.regularizer is not None]
-        first, *others = [*weighted, *added, *penalties]
+        first, *others = [*weighted, *added, *penalties_of(self._weights)]
         return sum(others, first), [float(part) for part in parts]

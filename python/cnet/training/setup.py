@@ -74,7 +74,7 @@ class Setup:
     outputs : list of Output
         What it was told about each output of the model.
     native : bool
-        Whether the native engine knows the losses and all layers; else a `TapeEngine` trains.
+        Whether the latest engine is the native one; see `Model.trains_in_engine`.
     engine : Engine or None
         Made by `engine_for` when first needed.
     pending_state : OptimizerState or None
@@ -134,6 +134,11 @@ class Setup:
             return cls(optimizers.get(optimizer), [Output.of(*each) for each in arguments])
         except (TypeError, ValueError) as error:
             raise type(error)(f"compile: {error}") from None
+
+    @property
+    def in_engine(self) -> bool:
+        """Whether the native engine knows the losses and the optimizer's rule."""
+        return self.optimizer.in_engine and all(loss.in_engine for loss in self.losses)
 
     @property
     def heads(self) -> list[Output]:
@@ -231,6 +236,7 @@ class Setup:
                         f"{type(model).__name__}: expected an output of shape (batch, classes) for "
                         f"'{output.loss.name}', got {shape}; add layers.Flatten()"
                     )
+            self.native = model.trains_in_engine
             self.engine = self._with_state(self._new_engine(model))
             self.pending_state = None
             self._loss_changes = changes
@@ -245,7 +251,7 @@ class Setup:
                 for number, output in enumerate(self.outputs)
                 if output.loss is not None
             ]
-            return TapeEngine(model, tape_heads, model._frozen)
+            return TapeEngine(model, tape_heads, model._frozen, self.optimizer)
         heads = [
             _core.Head(
                 number,
@@ -266,7 +272,7 @@ class Setup:
         if (state := self.pending_state) is not None:
             rule = self.optimizer.rule()
             # Options changed meanwhile may want other slots: those begin at their first values.
-            slots = state.slots if state.names == rule.slot_names else []
+            slots = state.slots if state.names == self.optimizer.slot_names else []
             engine.set_slots(rule, state.batches, slots)
             self.optimizer.batches = engine.steps
         return engine

@@ -70,7 +70,9 @@ class StepEngine(BatchEngine):
 
     @property
     def steps(self) -> int:
-        return self._batches
+        optimizer = self._setup.optimizer
+        # An optimizer of one's own counts its steps itself.
+        return self._batches if optimizer.in_engine else int(optimizer.batches)
 
     def slots(self) -> tuple[list[str], list[FloatArray]]:
         updater = self._setup.optimizer.updater_of(self._model.trainable_weights)
