@@ -95,7 +95,7 @@ _ALTERNATIVES: dict[str, dict[str, str]] = {
         _NOT_NEEDED: "deserialize serialize",
     },
     "cnet.regularizers": {
-        "a custom loss can include such a term": """
+        "kernel_regularizer takes a function that computes it": """
             OrthogonalRegularizer orthogonal_regularizer""",
         _NOT_NEEDED: "deserialize serialize",
     },

@@ -238,6 +238,46 @@ def test_training_continues_after_a_backup(tmp_path: Path) -> None:
     assert_same_weights(whole, resumed)
 
 
+class Halved(optimizers.Adam):
+    """Changes the gradients."""
+
+    def apply(self, grads: Any, trainable_variables: Any = None) -> None:
+        super().apply([0.5 * gradient for gradient in grads], trainable_variables)
+
+
+class HalvedMomentum(Momentum):
+    def apply_gradients(self, grads_and_vars: Any) -> int:
+        return super().apply_gradients([(0.5 * gradient, v) for gradient, v in grads_and_vars])
+
+
+@pytest.mark.parametrize(
+    ("own", "same"),
+    [
+        # Adam's steps do not depend on the scale of gradients, except for epsilon.
+        (lambda: Halved(RATE, epsilon=2**-21), lambda: optimizers.Adam(RATE, epsilon=2**-20)),
+        (lambda: HalvedMomentum(RATE), lambda: optimizers.SGD(RATE / 2, momentum=0.5)),
+    ],
+)
+def test_gradients_changed_by_apply(
+    own: Callable[[], Any], same: Callable[[], Any], tmp_path: Path
+) -> None:
+    ours, theirs = make_model(own()), make_model(same())
+    for model in (ours, theirs):
+        fit(model, 2)
+    ours.evaluate(X, CLASSES, verbose=0)
+    ours.save(tmp_path / "model.safetensors")
+    loaded = models.load_model(
+        tmp_path / "model.safetensors",
+        custom_objects={"Halved": Halved, "HalvedMomentum": HalvedMomentum},
+    )
+    twin = copy.deepcopy(ours)
+    for model in (ours, theirs, loaded, twin):
+        fit(model, 4, 2)
+    for other in (theirs, loaded, twin):
+        assert_same_weights(ours, other)
+    assert ours.optimizer.iterations == theirs.optimizer.iterations == 20
+
+
 class Fails(Momentum):
     """Raises in the update of the last weight of a batch."""
 

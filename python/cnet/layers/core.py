@@ -224,8 +224,8 @@ class Layer(LayerCalls, Configurable, HasBuildConfig, HasWeights):
             Others are not supported.
         trainable : bool, default True
             Whether training changes it.
-        regularizer : str or Regularizer, optional
-        constraint : str or Constraint, optional
+        regularizer : str, Regularizer or function, optional
+        constraint : str, Constraint or function, optional
         name : str, default "variable", numbered
         autocast, aggregation, overwrite_with_gradient
             Ignored.

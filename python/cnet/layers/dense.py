@@ -33,9 +33,9 @@ class Dense(Layer):
     use_bias : bool, default True
     kernel_initializer : str or Initializer, default "glorot_uniform"
     bias_initializer : str or Initializer, default "zeros"
-    kernel_regularizer, bias_regularizer : str or Regularizer, optional
+    kernel_regularizer, bias_regularizer : str, Regularizer or function, optional
         Penalties, added to the loss while the layer is trainable.
-    kernel_constraint, bias_constraint : str or Constraint, optional
+    kernel_constraint, bias_constraint : str, Constraint or function, optional
         Applied after each step.
     activity_regularizer : str, Regularizer or function, optional
         Penalty of the output: see `Layer`.

@@ -30,8 +30,8 @@ class Embedding(Layer):
     output_dim : int
         Number of columns.
     embeddings_initializer : str or Initializer, default "uniform"
-    embeddings_regularizer : str or Regularizer, optional
-    embeddings_constraint : str or Constraint, optional
+    embeddings_regularizer : str, Regularizer or function, optional
+    embeddings_constraint : str, Constraint or function, optional
     mask_zero, weights, lora_rank, lora_alpha, quantization_config
         Not supported; must have their defaults.
     input_length : int, optional

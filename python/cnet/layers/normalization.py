@@ -108,8 +108,8 @@ class BatchNormalization(_Affine):
     gamma_initializer : str or Initializer, default "ones"
     moving_mean_initializer : str or Initializer, default "zeros"
     moving_variance_initializer : str or Initializer, default "ones"
-    beta_regularizer, gamma_regularizer : str or Regularizer, optional
-    beta_constraint, gamma_constraint : str or Constraint, optional
+    beta_regularizer, gamma_regularizer : str, Regularizer or function, optional
+    beta_constraint, gamma_constraint : str, Constraint or function, optional
     renorm, renorm_clipping, renorm_momentum
         Not supported; must have their defaults.
     synchronized : bool, default False
@@ -251,8 +251,8 @@ class LayerNormalization(_Affine):
         Whether there are beta and gamma.
     beta_initializer : str or Initializer, default "zeros"
     gamma_initializer : str or Initializer, default "ones"
-    beta_regularizer, gamma_regularizer : str or Regularizer, optional
-    beta_constraint, gamma_constraint : str or Constraint, optional
+    beta_regularizer, gamma_regularizer : str, Regularizer or function, optional
+    beta_constraint, gamma_constraint : str, Constraint or function, optional
     **options
         See `Layer`.
 

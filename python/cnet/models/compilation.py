@@ -42,8 +42,9 @@ class Compiled(ModelInterface):
         optimizer : str or Optimizer, default "rmsprop"
         loss : str, Loss or function, optional
             The mean of a function (y_true, y_pred) is minimized: see `cnet.losses.LossFunctionWrapper`.
-            With a function, or a `Lambda` layer, the model trains on a tape, batch by batch. Without a
-            loss the model can only predict.
+            With a function, or anything else in Python (a `Lambda` layer, an optimizer, regularizer or
+            constraint of one's own), the model trains on a tape, batch by batch. Without a loss the model
+            can only predict.
         metrics : list of str, Metric or function, optional
             "accuracy" resolves to the accuracy that fits the shapes of labels and outputs. The values
             of a function (y_true, y_pred) are averaged over the samples. Sample weights are ignored.

@@ -115,8 +115,9 @@ class Trainer(Compiled):
         Notes
         -----
         Meanwhile other threads may predict, read and set weights, save, and fork: they wait for the end of
-        a batch, so they never see half a step. (If the loss or a layer is a Python function, they may run
-        in the middle of a batch.) A signal handler runs in the middle of a batch and cannot wait; it may
+        a batch, so they never see half a step. (If a part of the step is in Python, such as the loss or a
+        layer, they may run in the middle of a batch.) A signal handler runs in the middle of a batch and
+        cannot wait; it may
         set ``stop_training``.
 
         Warns

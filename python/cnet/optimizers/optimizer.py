@@ -77,8 +77,9 @@ class Optimizer(OwnSteps, HasOptions):
     """Base of all optimizers.
 
     An optimizer of one's own overrides `update_step`, `build` if it has variables, and `get_config` if its constructor
-    takes arguments that it does not store in attributes of their names. The model then trains on a tape; the engine
-    still computes its layers.
+    takes arguments that it does not store in attributes of their names. A subclass of any optimizer may override
+    `apply(grads, trainable_variables)`, to change the gradients first. The model then trains on a tape; the engine still
+    computes its layers.
 
     Parameters
     ----------
@@ -140,9 +141,6 @@ class Optimizer(OwnSteps, HasOptions):
     (array([ 0.75, -1.75], dtype=float32), array([ 1.5 , -0.25], dtype=float32))
     """
 
-    _not_overridable: ClassVar[dict[str, str]] = dict.fromkeys(
-        ("apply", "apply_gradients"), "override update_step instead"
-    )
     _stored_as: ClassVar[dict[str, str]] = {"learning_rate": "_learning_rate"}
 
     def __init__(
@@ -287,6 +285,13 @@ class Optimizer(OwnSteps, HasOptions):
     def apply(self, grads: Iterable[Any], trainable_variables: Iterable[Any]) -> None:
         """Take a step with a gradient for each variable: see `apply_gradients`."""
         self.apply_gradients(zip(list(grads), list(trainable_variables), strict=True))
+
+    @property
+    def has_own_apply(self) -> bool:
+        """Whether a subclass overrides `apply` or `apply_gradients`."""
+        cls = type(self)
+        own = Optimizer.apply, Optimizer.apply_gradients
+        return (cls.apply, cls.apply_gradients) != own
 
     def updater_of(self, variables: Sequence[Any]) -> Updater:
         """Return the state of `apply_gradients` for these variables."""

@@ -5,27 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .. import _core
 from .._data import FloatArray
-from .._updates import engine_shape, update_engine
+from .._updates import engine_shape
 from ..constraints import engine_projection
 
-if TYPE_CHECKING:
-    from .optimizer import Optimizer
-
-__all__ = ["ProjectedUpdates", "PythonUpdates", "updates_of", "with_projections"]
-
-
-def updates_of(optimizer: Optimizer, variables: Sequence[Any], dtype: str) -> Any:
-    """Return what takes an optimizer's steps for weights: an `update_engine`, or an object with its methods."""
-    if not optimizer.in_engine:
-        return PythonUpdates(optimizer, variables)
-    engine = update_engine((weight.variable for weight in variables), dtype)
-    return with_projections(engine, variables)
+__all__ = ["ProjectedUpdates", "PythonUpdates", "with_projections"]
 
 
 def with_projections(engine: Any, variables: Sequence[Any]) -> Any:
@@ -107,13 +96,13 @@ class ProjectedUpdates:
 class PythonUpdates:
     """Steps of an optimizer of one's own, whose variables hold its state."""
 
-    def __init__(self, optimizer: Optimizer, variables: Sequence[Any]) -> None:
+    def __init__(self, optimizer: Any, variables: Sequence[Any]) -> None:
         self._optimizer, self._variables = optimizer, list(variables)
 
     @property
     def steps(self) -> int:
         """Number of batches that the optimizer has seen."""
-        return self._optimizer.batches
+        return int(self._optimizer.batches)
 
     def slots(self) -> tuple[list[str], list[FloatArray]]:
         """Return the names of the optimizer's variables, and their numbers."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +14,6 @@ from .._data import FloatArray, as_array, as_type, shape_text
 from .._errors import short_repr
 from .._updates import engine_shape, update_engine
 from .python_updates import PythonUpdates, with_projections
-
-if TYPE_CHECKING:
-    from .optimizer import Optimizer
 
 __all__ = ["Updater"]
 
@@ -35,7 +32,7 @@ class Updater:
 
     def apply(
         self,
-        optimizer: Optimizer,
+        optimizer: Any,
         learning_rate: float | None,
         given: Sequence[Any],
     ) -> int:
@@ -54,7 +51,7 @@ class Updater:
         self._write_back()
         return self.batches
 
-    def prepare(self, optimizer: Optimizer, variables: list[Any]) -> None:
+    def prepare(self, optimizer: Any, variables: list[Any]) -> None:
         """Make room for the state of these variables."""
         if list(map(id, variables)) != [id(variable) for variable, _, _ in self._expected]:
             self._set_variables(optimizer, variables)
@@ -102,7 +99,7 @@ class Updater:
         for variable, stand_in in self._stand_ins:
             variable.assign(stand_in.numpy().reshape(variable.shape))
 
-    def _set_variables(self, optimizer: Optimizer, variables: list[Any]) -> None:
+    def _set_variables(self, optimizer: Any, variables: list[Any]) -> None:
         """Create an engine for these variables, with the saved slots of previous ones."""
         dtypes = {str(variable.dtype) for variable in variables}
         if len(dtypes) > 1 or not dtypes <= set(_core.Variable):

@@ -17,7 +17,7 @@ from ..autodiff.recording import paused
 from ..layers.batch_shapes import sample_sizes
 from ..layers.calls import entered
 from ..layers.weight import penalties_of
-from ..optimizers.python_updates import updates_of
+from ..optimizers.updates import updates_of
 from .sources import Data, Weights, batches_of
 
 __all__ = ["BatchEngine", "Engine", "TapeEngine"]

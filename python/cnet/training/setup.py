@@ -137,8 +137,9 @@ class Setup:
 
     @property
     def in_engine(self) -> bool:
-        """Whether the native engine knows the losses and the optimizer's rule."""
-        return self.optimizer.in_engine and all(loss.in_engine for loss in self.losses)
+        """Whether the native engine knows the losses and the optimizer's steps."""
+        has_own_steps = not self.optimizer.in_engine or self.optimizer.has_own_apply
+        return not has_own_steps and all(loss.in_engine for loss in self.losses)
 
     @property
     def heads(self) -> list[Output]:
