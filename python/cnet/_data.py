@@ -20,6 +20,7 @@ from ._frames import as_array_of_columns, is_frame
 from ._input_errors import describe_non_array, locate_non_number
 from ._typing import Array as Array  # noqa: PLC0414 # for others to import
 from ._typing import FloatArray as FloatArray  # noqa: PLC0414 # as above
+from ._typing import Shape
 from .config import floatx
 
 # The dtypes that the core reads directly.
@@ -104,23 +105,49 @@ def yields_batches(x: Any) -> bool:
     return isinstance(x, Iterable) and not isinstance(x, (Sequence, Mapping, AbstractSet))
 
 
-def as_samples(value: Any, argument: str, sample_shape: tuple[int, ...] | None = None) -> Array:
-    """Return `value` as (samples, …); with a sample shape, check it and flatten to two dimensions.
+def as_samples(value: Any, argument: str, sample_shape: Shape | None = None) -> Array:
+    """Return `value` as (samples, …); with a sample shape, as `samples_in_shape` does.
 
     A one-dimensional array holds samples of one feature, as in Keras.
     """
-    given = array = as_array(value, argument)
+    array = as_array(value, argument)
     if array.ndim == 0:
         raise ValueError(f"{argument}: expected an array of samples, got the single number {array}")
-    if array.ndim == 1:
+    if sample_shape is not None:
+        return samples_in_shape(array, argument, sample_shape)
+    return array[:, np.newaxis] if array.ndim == 1 else array
+
+
+def samples_in_shape(array: Array, argument: str, sample_shape: Shape) -> Array:
+    """Return samples as a matrix with a row for each; as they are, if sizes of the shape are None.
+
+    Samples of one number may be an array of one dimension or two.
+
+    Raises
+    ------
+    ValueError
+        If the samples have another shape.
+    """
+    given = array
+    if array.ndim == 1 and sample_shape == (1,):
         array = array[:, np.newaxis]
-    if sample_shape is None:
-        return array
-    if array.shape[1:] != sample_shape:
+    elif array.ndim == 2 and array.shape[1] == 1 and sample_shape == ():
+        array = array[:, 0]
+    fits = array.ndim == len(sample_shape) + 1 and all(
+        expected in (None, size)
+        for size, expected in zip(array.shape[1:], sample_shape, strict=True)
+    )
+    if not fits:
         expected = shape_text((None, *sample_shape))
-        hint = "; for one sample pass x[None]" if given.shape == sample_shape else ""
+        is_sample = given.ndim == len(sample_shape) and len(given.shape) > 0
+        is_sample = is_sample and all(
+            size in (None, n) for n, size in zip(given.shape, sample_shape, strict=True)
+        )
+        hint = "; for one sample pass x[None]" if is_sample else ""
         raise ValueError(f"{argument}: expected shape {expected}, got {given.shape}{hint}")
-    return array.reshape(len(array), int(np.prod(sample_shape)))
+    if None in sample_shape:
+        return array
+    return array.reshape(len(array), math.prod(array.shape[1:]))
 
 
 def unwrap_single_input(value: Any, ndim: int | None = None) -> Any:
@@ -366,6 +393,6 @@ def require_default(call: str, name: str, value: Any, default: Any = None) -> An
 
 
 def shape_text(shape: tuple[int | None, ...]) -> str:
-    """Return a shape as text, with "batch" for None."""
-    sizes = ["batch" if size is None else str(size) for size in shape]
+    """Return a shape as text, with "batch" for None in the first place."""
+    sizes = ["batch" if (size, n) == (None, 0) else str(size) for n, size in enumerate(shape)]
     return f"({', '.join(sizes)})" if len(sizes) != 1 else f"({sizes[0]},)"

@@ -217,11 +217,11 @@ def test_a_build_that_fails_can_be_repeated() -> None:
 
 @pytest.mark.parametrize(
     ("shape", "error"),
-    [(4, TypeError), ("ab", TypeError), ((4,), ValueError), ((None, None), ValueError)],
+    [(4, TypeError), ("ab", TypeError), ((), ValueError), ((None, 0), ValueError)],
 )
 def test_build_requires_the_shape_of_data(shape: Any, error: type[Exception]) -> None:
     model = Sequential([layers.Dense(3)])
-    with pytest.raises(error, match=r"^build: expected "):
+    with pytest.raises(error, match=r"^'?build: "):
         model.build(shape)
     assert not model.built
 

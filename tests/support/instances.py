@@ -96,6 +96,7 @@ LAYERS: list[Maker] = [
     partial(layers.InputLayer, (4,)),
     partial(layers.InputLayer, input_shape=(4,)),
     partial(layers.InputLayer, batch_shape=(None, 4)),
+    partial(layers.InputLayer, (4,), batch_size=8),
     partial(layers.Lambda, abs),
     partial(layers.Lambda, pow, output_shape=(4,), arguments={"exp": 2}),
     partial(layers.LayerNormalization),

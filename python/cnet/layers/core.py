@@ -19,7 +19,7 @@ from .._tracebacks import brief_traceback
 from .._typing import Shape
 from ..config import standardize_dtype
 from ._build_lock import build_lock
-from .batch_shapes import as_batch_shape, check_shape
+from .batch_shapes import as_batch_shape, check_input_shape
 from .build_config import HasBuildConfig
 from .function import Function
 from .layer_calls import LayerCalls
@@ -36,7 +36,7 @@ class LayerOptions(TypedDict, total=False):
     name: str | None
     trainable: bool
     dtype: str | None
-    input_shape: tuple[int, ...] | None
+    input_shape: Shape | None
     input_dim: int | None
 
 
@@ -52,7 +52,7 @@ class Layer(LayerCalls, Configurable, HasBuildConfig, HasWeights):
         Default: the name of the class in snake case, numbered.
     trainable : bool, default True
     dtype : {"float32", "float64"}, default `cnet.config.floatx()`
-    input_shape : tuple of int, optional
+    input_shape : tuple of int and None, optional
         Shape of one sample, for the first layer of a model; an alternative to `Input`.
     input_dim : int, optional
         ``input_shape=(input_dim,)``.
@@ -79,8 +79,6 @@ class Layer(LayerCalls, Configurable, HasBuildConfig, HasWeights):
     in_engine = True
     #: True if the layer is the identity outside of training.
     only_in_training = False
-    #: True if the layer reads ids: integers that name rows of a table.
-    takes_ids = False
     #: True if the layer returns its numbers unchanged, so that they may be ids.
     passes_ids = False
     _optional_in_config: ClassVar = {"activity_regularizer": None, "input_shape": None}
@@ -95,7 +93,7 @@ class Layer(LayerCalls, Configurable, HasBuildConfig, HasWeights):
         name: str | None = None,
         trainable: bool = True,
         dtype: str | None = None,
-        input_shape: tuple[int, ...] | None = None,
+        input_shape: Shape | None = None,
         input_dim: int | None = None,
         activity_regularizer: Any = None,
         **unknown: Any,
@@ -114,7 +112,9 @@ class Layer(LayerCalls, Configurable, HasBuildConfig, HasWeights):
         )
         self.trainable = bool(trainable)
         self.dtype = self._checked_dtype(dtype)
-        self.sample_shape = None if input_shape is None else check_shape(input_shape, self.name)
+        self.sample_shape = (
+            None if input_shape is None else check_input_shape(input_shape, self.name)
+        )
         # The first shape that it was built for; a list of them for a layer that takes a list.
         self.input_shape: Any = None
         self._own_weights: list[Weight] = []

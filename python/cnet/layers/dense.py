@@ -10,7 +10,7 @@ from .. import activations, constraints, initializers, regularizers
 from .._data import FloatArray, as_count, require_default
 from .._elementwise import add_activation
 from .._typing import Shape
-from .batch_shapes import as_batch_shape
+from .batch_shapes import as_batch_shape, feature_count
 from .core import Layer, LayerOptions
 from .function import features
 from .weight import Weight
@@ -102,7 +102,7 @@ class Dense(Layer):
         )
 
     def _make_weights(self, input_shape: Shape) -> None:
-        shape = (input_shape[-1] or 0, self.units)
+        shape = (feature_count(f"Dense '{self.name}'", input_shape), self.units)
         self.add_weight(
             shape,
             self.kernel_initializer,

@@ -197,6 +197,11 @@ class Function:
         return piece.network if is_all and isinstance(piece, _Network) else None
 
     @property
+    def output_shapes(self) -> list[Shape]:
+        """Shape of each output, (None, …)."""
+        return [self._shapes[max(output, ~output)] for output in self._outputs]
+
+    @property
     def has_preprocessing(self) -> bool:
         """Whether layers of categories come before the network."""
         return len(self._pieces) > 1

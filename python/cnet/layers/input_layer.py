@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._data import as_text, require_default
+from .._data import as_count, as_text, require_default
 from .._errors import short_repr
 from .._typing import Shape
-from .batch_shapes import check_shape
+from .batch_shapes import check_input_shape, matches
 from .core import Layer
 from .symbolic import Spec, SymbolicTensor, record
 
@@ -32,36 +32,37 @@ class InputLayer(Layer):
         return super()._checked_dtype(dtype)
 
     def _fits(self, input_shape: Shape) -> bool:
-        return bool(self.input_shape == input_shape)
+        return matches(self.input_shape, input_shape)
 
     def __init__(
         self,
-        shape: tuple[int, ...] | None = None,
-        batch_size: None = None,
+        shape: Shape | None = None,
+        batch_size: int | None = None,
         dtype: str | None = None,
         sparse: None = None,
         ragged: None = None,
-        batch_shape: tuple[int | None, ...] | None = None,
+        batch_shape: Shape | None = None,
         input_tensor: None = None,
         optional: bool = False,
         name: str | None = None,
         trainable: bool = True,
-        input_shape: tuple[int, ...] | None = None,
+        input_shape: Shape | None = None,
     ) -> None:
-        shape = _only_shape(shape, input_shape, batch_shape)
-        self.batch_size = require_default("Input", "batch_size", batch_size)
+        self.batch_size, shape = _batch_and_sample(shape, input_shape, batch_shape, batch_size)
         self.sparse = require_default("Input", "sparse", sparse)
         self.ragged = require_default("Input", "ragged", ragged)
         self.input_tensor = require_default("Input", "tensor", input_tensor)
         self.optional = require_default("Input", "optional", optional, default=False)
-        sample_shape = check_shape(shape, "Input" if name is None else as_text("Input: name", name))
+        sample_shape = check_input_shape(
+            shape, "Input" if name is None else as_text("Input: name", name)
+        )
         super().__init__(name=name, trainable=trainable, dtype=dtype, input_shape=sample_shape)
         self.build((None, *sample_shape))
-        record(self, [], Spec((None, *sample_shape), self.dtype))
+        record(self, [], Spec((self.batch_size, *sample_shape), self.dtype))
 
     def get_config(self) -> dict[str, Any]:
         return {
-            "batch_shape": [None, *(self.sample_shape or ())],
+            "batch_shape": [self.batch_size, *(self.sample_shape or ())],
             "dtype": self.dtype,
             "sparse": False,
             "ragged": False,
@@ -77,12 +78,12 @@ class InputLayer(Layer):
 
 
 def Input(
-    shape: tuple[int, ...] | None = None,
-    batch_size: None = None,
+    shape: Shape | None = None,
+    batch_size: int | None = None,
     dtype: str | None = None,
     sparse: None = None,
     ragged: None = None,
-    batch_shape: tuple[int | None, ...] | None = None,
+    batch_shape: Shape | None = None,
     name: str | None = None,
     tensor: None = None,
     optional: bool = False,
@@ -91,17 +92,20 @@ def Input(
 
     Parameters
     ----------
-    shape : tuple of int
-        Shape of one sample.
+    shape : tuple of int and None
+        Shape of one sample. None is a size that may differ from call to call, such as the number of words of a
+        text: (None,) before an `Embedding`. () stands for samples that are single values: data of shape (batch,).
+    batch_size : int, optional
+        Shown in shapes instead of None, as in Keras. Batches of any size are accepted.
     batch_shape : tuple, optional
-        The same with a leading None, such as (None, 4).
+        `batch_size` and `shape` in one, such as (None, 4).
     dtype : str, optional
         Default: `cnet.config.floatx()`. Also "int32" and the like, for ids (see `Embedding`), and "string", for
         `StringLookup` and the like.
     name : str, optional
         See `Layer`.
-    batch_size, sparse, ragged, tensor, optional
-        Not supported; must have their defaults. Models accept batches of any size.
+    sparse, ragged, tensor, optional
+        Not supported; must have their defaults.
 
     Raises
     ------
@@ -114,6 +118,10 @@ def Input(
     >>> model = Sequential([Input(shape=(4,)), layers.Dense(3)])
     >>> model.output_shape
     (None, 3)
+    >>> words = Input(shape=(None,), dtype="int32")
+    >>> vectors = layers.GlobalAveragePooling1D()(layers.Embedding(1000, 16)(words))
+    >>> words.shape, vectors.shape
+    ((None, None), (None, 16))
     """
     layer = InputLayer(
         shape, batch_size, dtype, sparse, ragged, batch_shape, tensor, optional, name
@@ -121,22 +129,24 @@ def Input(
     return layer.output  # type: ignore[no-any-return] # a symbolic tensor
 
 
-def _only_shape(shape: Any, input_shape: Any, batch_shape: Any) -> Any:
-    """Return the shape of a sample; exactly one of the arguments must be given."""
+def _batch_and_sample(
+    shape: Any, input_shape: Any, batch_shape: Any, batch_size: Any
+) -> tuple[int | None, Any]:
+    """Return the size of a batch, None if it is not given, and the shape of a sample, which one argument must give."""
     given = [each for each in (shape, input_shape, batch_shape) if each is not None]
     if len(given) != 1:
         raise ValueError(
             f"Input: expected a shape or a batch_shape, got {len(given) or 'none'} of them"
         )
-    if batch_shape is None:
-        return given[0]
-    if (
-        not isinstance(batch_shape, (tuple, list))
-        or len(batch_shape) < 2
-        or batch_shape[0] is not None
-    ):
-        raise ValueError(
-            "Input: batch_shape: expected (None, …), as models accept batches of any size, got "
-            f"{short_repr(batch_shape)}"
-        )
-    return tuple(batch_shape[1:])
+    sizes = given[0]
+    if batch_shape is not None:
+        if batch_size is not None:
+            raise ValueError("Input: expected batch_shape or batch_size, got both")
+        if not isinstance(batch_shape, (tuple, list)) or len(batch_shape) < 1:
+            raise ValueError(
+                f"Input: batch_shape: expected (None, …), got {short_repr(batch_shape)}"
+            )
+        batch_size, *sizes = batch_shape
+    if batch_size is not None:
+        batch_size = as_count("Input: batch_size", batch_size, least=1)
+    return batch_size, sizes

@@ -12,6 +12,7 @@ from .._errors import short_repr
 from .._typing import Shape
 from .batch_shapes import as_batch_shape, check_shape
 from .core import Layer, LayerOptions
+from .open_shapes import inferred_shape
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -84,8 +85,10 @@ class Lambda(Layer):
         shape = self.given_shape
         if shape is None:
             samples = 2  # with 1, a mean over the batch would look like an output for each sample
-            outputs = self._compute(np.zeros((samples, *input_shape[1:]), self.dtype))
-            shape = outputs.shape[1:]
+            shape = inferred_shape(
+                lambda known: self._compute(np.zeros((samples, *known[1:]), self.dtype)).shape,
+                input_shape,
+            )[1:]
         elif callable(shape):
             shape = check_shape(shape(input_shape), self.name)
         return (input_shape[0], *shape)

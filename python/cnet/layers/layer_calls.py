@@ -21,6 +21,10 @@ from .symbolic import Node, Spec, has_symbolic, operands_of, record
 __all__ = ["LayerCalls"]
 
 
+# Functions that a layer keeps, for as many shapes of data.
+_MOST_FUNCTIONS = 64
+
+
 class LayerCalls(PythonCall):
     """The part of `Layer` that is called."""
 
@@ -35,6 +39,8 @@ class LayerCalls(PythonCall):
     takes_any_dtype = False
     #: True if the layer takes a list of inputs.
     takes_list = False
+    #: True if the layer reads ids: integers that name rows of a table.
+    takes_ids = False
     #: True if the output has the input's shape. One-dimensional input is then a single row, as in Keras.
     keeps_shape = False
 
@@ -53,8 +59,8 @@ class LayerCalls(PythonCall):
         Parameters
         ----------
         x : array_like, (batch, …)
-            Layers that keep the shape accept a single row (features,) too. `Flatten`, `Reshape` and
-            `Lambda` take one dimension as samples of one number; `Dense` raises `ValueError`.
+            Layers that keep the shape accept a single row (features,) too. `Flatten`, `Reshape`, `Embedding`
+            and `Lambda` take one dimension as samples of one number; `Dense` raises `ValueError`.
         training : bool, optional
             Whether to run in training mode: `Dropout` and `GaussianNoise` change the input, and
             `BatchNormalization` uses the batch's statistics and updates the moving ones. Default: the mode of the
@@ -78,6 +84,8 @@ class LayerCalls(PythonCall):
             raise ValueError(
                 f"{call}: expected input of shape (batch, …), got {np.shape(x)}; for one sample pass x[None]"
             )
+        if is_one_dimensional and self.takes_ids:
+            samples = samples.reshape(len(samples))
         shape = (None, *samples.shape[1:])
         if self.input_shape != shape:
             self.build(shape)
@@ -186,7 +194,8 @@ class LayerCalls(PythonCall):
             function = Function(
                 shapes, [call], [len(shapes)], trainable, self.dtype, training=training
             )
-            self._functions = {**self._functions, key: function}
+            kept = list(self._functions.items())[1 - _MOST_FUNCTIONS :]
+            self._functions = dict([*kept, (key, function)])
         return function
 
 

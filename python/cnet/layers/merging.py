@@ -11,7 +11,7 @@ import numpy as np
 from .._data import is_integer, shape_text
 from .._errors import short_repr
 from .._typing import Shape
-from .batch_shapes import as_batch_shape, sample_size, sample_sizes
+from .batch_shapes import as_batch_shape, matches, sample_size, sample_sizes
 from .core import Layer, LayerOptions
 from .function import with_shape
 
@@ -75,17 +75,13 @@ class _Elementwise(Merge):
     def compute_output_shape(self, input_shape: Any) -> Shape:
         call = f"{type(self).__name__} '{self.name}'"
         shapes = self._shapes(call, input_shape)
-        try:
-            sizes = np.broadcast_shapes(*(sample_sizes(shape) for shape in shapes))
-        except ValueError:
-            given = " and ".join(map(shape_text, shapes))
-            raise ValueError(
-                f"{call}: expected inputs whose shapes broadcast, got {given}"
-            ) from None
+        given = " and ".join(map(shape_text, shapes))
         if len({len(shape) for shape in shapes}) > 1:
-            given = " and ".join(map(shape_text, shapes))
             raise ValueError(f"{call}: expected inputs of as many axes, got {given}")
-        return (None, *map(int, sizes))
+        sizes = [_broadcast_size(set(of_axis)) for of_axis in zip(*shapes, strict=True)][1:]
+        if 0 in sizes:
+            raise ValueError(f"{call}: expected inputs whose shapes broadcast, got {given}")
+        return (shapes[0][0], *sizes)
 
     def add_to(self, network: Any, x: Any, shape: Any, *, trainable: bool = True) -> int:  # noqa: ARG002 # from Layer
         sizes = sample_sizes(self.compute_output_shape(shape))
@@ -98,6 +94,14 @@ class _Elementwise(Merge):
             other = with_shape(network, other, *network.shape(result))
             result = network.add_merge(self.name, result, other, self._merge)
         return result
+
+
+def _broadcast_size(sizes: set[int | None]) -> int | None:
+    """Return the size of an axis of inputs that broadcast: 0 if they do not, None if it is not known."""
+    known = sizes - {1, None}
+    if len(known) > 1:
+        return 0
+    return None if None in sizes else next(iter(known), 1)
 
 
 def broadcast(network: Any, x: int, sizes: tuple[int, ...], to: tuple[int, ...]) -> int:
@@ -265,14 +269,17 @@ class Concatenate(Merge):
         call = f"{type(self).__name__} '{self.name}'"
         shapes = self._shapes(call, input_shape)
         axis = self._axis(shapes[0])
-        others = {shape[:axis] + shape[axis + 1 :] for shape in shapes} if axis > 0 else set()
-        if len(others) != 1 or len({len(shape) for shape in shapes}) > 1:
+        others = [shape[:axis] + shape[axis + 1 :] for shape in shapes]
+        same_axes = axis > 0 and len({len(shape) for shape in shapes}) == 1
+        if not same_axes or not all(matches(others[0], other) for other in others):
             given = " and ".join(map(shape_text, shapes))
             raise ValueError(
                 f"{call}: expected inputs whose shapes agree except for axis {self.axis}, got {given}"
             )
-        size = sum(shape[axis] or 0 for shape in shapes)
-        return (*shapes[0][:axis], size, *shapes[0][axis + 1 :])
+        sizes = [shape[axis] for shape in shapes]
+        joined = None if None in sizes else sum(size or 0 for size in sizes)
+        same = [None if None in of_axis else of_axis[0] for of_axis in zip(*others, strict=True)]
+        return (*same[:axis], joined, *same[axis:])
 
     def _axis(self, shape: Shape) -> int:
         """Return the axis, counted from the first; 0 if a shape has no such axis."""

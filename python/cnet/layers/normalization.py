@@ -11,6 +11,7 @@ from .. import constraints, initializers, regularizers
 from .._data import FloatArray, as_fraction, as_number, require_default
 from .._errors import short_repr
 from .._typing import Shape
+from .batch_shapes import feature_count
 from .core import Layer, LayerOptions
 from .function import features
 from .weight import Weight
@@ -72,7 +73,7 @@ class _Affine(Layer):
         return next((weight for weight in self.weights if weight.name == name), None)
 
     def _make_weights(self, input_shape: Shape) -> None:
-        shape = (input_shape[-1] or 0,)
+        shape = (feature_count(f"{type(self).__name__} '{self.name}'", input_shape),)
         for name, is_wanted in (("gamma", self.scale), ("beta", self.center)):
             if is_wanted:
                 initializer, regularizer, constraint = (

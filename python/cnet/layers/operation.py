@@ -16,6 +16,7 @@ from .activation import Activation
 from .batch_shapes import sample_sizes
 from .core import Layer, LayerOptions
 from .merging import Add, Concatenate, Divide, Maximum, Minimum, Multiply, Subtract
+from .open_shapes import inferred_shape
 from .preprocessing import Rescaling
 from .symbolic import SymbolicTensor, operands_of
 
@@ -91,10 +92,14 @@ class Operation(Layer):
     def compute_output_shape(self, input_shape: Any) -> Shape:
         samples = 2  # with 1, a result of the batch would look like one for each sample
         shapes = input_shape if self.takes_list else [input_shape]
-        zeros = [np.zeros((samples, *sample_sizes(shape)), self.dtype) for shape in shapes]
-        with np.errstate(all="ignore"):
-            result = np.shape(self._compute(zeros if self.takes_list else zeros[0]))
-        if len(result) < 2 or result[0] != samples:
+
+        def shape_for(known: Any) -> Any:
+            zeros = [np.zeros((samples, *sample_sizes(shape)), self.dtype) for shape in known]
+            with np.errstate(all="ignore"):
+                return np.shape(self._compute(zeros if self.takes_list else zeros[0]))
+
+        result = inferred_shape(shape_for, list(shapes))
+        if not result or result[0] != samples:
             given = " and ".join(map(shape_text, shapes))
             raise ValueError(
                 f"'{self.name}': {self.operation} of {given} gives no result for each sample: keep the axis of the "

@@ -25,7 +25,7 @@ from .._data import (
 from .._errors import short_repr
 from .._tracebacks import brief_traceback
 from .._typing import Shape
-from .batch_shapes import sample_size, sample_sizes
+from .batch_shapes import is_open, sample_size, sample_sizes
 from .core import Layer, LayerOptions
 from .function import with_shape
 
@@ -219,6 +219,10 @@ class Normalization(Layer):
 
     def _make_weights(self, input_shape: Shape) -> None:
         self._own_axes(input_shape)
+        if is_open(input_shape):
+            raise ValueError(
+                f"Normalization '{self.name}': expected input of known sizes, got {shape_text(input_shape)}"
+            )
         self._sizes = sample_sizes(input_shape)
         count = math.prod(self._sizes)
         # The engine's mean and variance; NaN until they are known.

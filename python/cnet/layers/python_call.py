@@ -15,6 +15,7 @@ from ..autodiff.nested import leaves_of, map_leaves
 from ._build_lock import build_lock
 from .batch_shapes import as_batch_shape
 from .calls import current_call, entered
+from .open_shapes import inferred_shape
 from .weight import penalties_of
 
 if TYPE_CHECKING:
@@ -267,7 +268,11 @@ class PythonCall:
 
         def zeros(shape: Any) -> Any:
             sizes = as_batch_shape("compute_output_shape", shape)[1:]
-            return np.zeros((samples, *(size or 1 for size in sizes)), self.dtype)
+            return np.zeros((samples, *sizes), self.dtype)
+
+        def result(shapes: Any) -> Any:
+            arguments = samples_as_tensors(map_shapes(zeros, shapes), self.name, self.dtype)
+            return (None, *self._computed(arguments, False).shape[1:])
 
         layer: Any = self
         known = vars(self).setdefault("_output_shapes", {})
@@ -277,10 +282,7 @@ class PythonCall:
                 layer.build(input_shape)
             before = {weight: weight.numpy() for weight in self.weights}
             with paused(), np.errstate(all="ignore"):
-                arguments = samples_as_tensors(
-                    map_shapes(zeros, input_shape), self.name, self.dtype
-                )
-                known[key] = (None, *self._computed(arguments, False).shape[1:])
+                known[key] = inferred_shape(result, input_shape)
             for weight, value in before.items():
                 if not np.array_equal(weight.numpy(), value, equal_nan=True):
                     weight.assign(value)  # `call` assigned it

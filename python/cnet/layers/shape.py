@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._data import shape_text
 from .._typing import Shape
-from .batch_shapes import as_batch_shape, as_data_format, check_shape, sample_size
+from .batch_shapes import as_batch_shape, as_data_format, check_shape, is_open, sample_size
 from .core import Layer, LayerOptions
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Flatten(Layer):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch_shape = as_batch_shape("compute_output_shape", input_shape)
-        return (batch_shape[0], sample_size(batch_shape))
+        return (batch_shape[0], None if is_open(batch_shape) else sample_size(batch_shape))
 
     def add_to(self, network: Any, x: Any, shape: Any, *, trainable: bool = True) -> int:  # noqa: ARG002 # from Layer
         return x  # type: ignore[no-any-return] # an int; numbers keep their order
@@ -79,6 +79,9 @@ class Reshape(Layer):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         input_shape = as_batch_shape("compute_output_shape", input_shape)
+        if is_open(input_shape):
+            sizes = (None if n == -1 else n for n in self.target_shape)
+            return (input_shape[0], *sizes)
         size = sample_size(input_shape)
         rest, remainder = divmod(size, abs(math.prod(self.target_shape)))
         if remainder or (rest != 1 and -1 not in self.target_shape):

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from .._data import Array, as_array, is_integer, shape_text
+from .._data import Array, as_array, is_integer, samples_in_shape
 from .._errors import short_repr
 from .._input_errors import describe_non_array, is_missing
+from .._typing import Shape
 
 __all__ = [
     "as_bytes",
@@ -99,15 +100,9 @@ def as_strings(value: Any, argument: str, encoding: str = "utf-8") -> Array:
     return texts.reshape(array.shape)
 
 
-def as_text_samples(value: Any, argument: str, sample_shape: tuple[int, ...]) -> Array:
-    """Return text as a matrix with a row per sample; an array of one dimension has samples of one text."""
-    array = as_tokens(value, argument)
-    if array.ndim == 1:
-        array = array[:, np.newaxis]
-    if array.ndim == 0 or array.shape[1:] != sample_shape:
-        expected = shape_text((None, *sample_shape))
-        raise ValueError(f"{argument}: expected shape {expected}, got {array.shape}")
-    return array.reshape(len(array), -1)
+def as_text_samples(value: Any, argument: str, sample_shape: Shape) -> Array:
+    """Return text as `samples_in_shape` returns numbers."""
+    return samples_in_shape(as_tokens(value, argument), argument, sample_shape)
 
 
 def as_bytes(texts: Sequence[str | bytes], argument: str) -> list[bytes]:

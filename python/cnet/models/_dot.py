@@ -16,7 +16,6 @@ from .._elementwise import unwrapped
 from .._errors import short_repr
 from .._files import as_path, write_atomically
 from ..layers import Input, InputLayer
-from ..layers.batch_shapes import sample_sizes
 from ..layers.symbolic import SymbolicTensor
 from ._summary import output_shape_text, trainable_text
 from .functional import Functional
@@ -284,7 +283,7 @@ class _Drawing:
         """Return the box of an input, which may be a result of a layer that is not of the model."""
         if isinstance(tensor.node.callee, InputLayer):
             return _source(parts[tensor.node.callee], 0)
-        stand_in = Input(sample_sizes(tensor.shape), dtype=tensor.dtype, name=tensor.name)
+        stand_in = Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name)
         return self._add_box(stand_in.node.callee, indent)
 
     def _add_box(self, layer: Any, indent: str) -> str:

@@ -12,7 +12,7 @@ from .._tracebacks import brief_traceback
 from .._typing import Shape
 from ..autodiff.nested import copy_of
 from ..layers import Input, InputLayer
-from ..layers.batch_shapes import sample_sizes
+from ..layers.batch_shapes import matches
 from ..layers.function import find_ids
 from ..layers.symbolic import Node, SymbolicTensor
 from .graph_config import describe, restore
@@ -156,9 +156,9 @@ class Functional(Model):
         del input_shape
 
     @property
-    def sample_shape(self) -> tuple[int, ...] | None:
+    def sample_shape(self) -> Shape | None:
         """Shape of one sample of the first input."""
-        return sample_sizes(self.input_shapes[0])
+        return self.input_shapes[0][1:]
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the output, (None, …), for inputs of `input_shape`.
@@ -169,14 +169,14 @@ class Functional(Model):
             If they are not the model's.
         """
         shapes = input_shape if isinstance(input_shape, list) else [input_shape]
-        if [tuple(shape[1:]) for shape in shapes] != [shape[1:] for shape in self.input_shapes]:
+        if len(shapes) != len(self.inputs) or not all(map(matches, self.input_shapes, shapes)):
             expected, given = (
                 ", ".join(map(shape_text, each)) for each in (self.input_shapes, shapes)
             )
             raise ValueError(
                 f"the model '{self.name}': expected data of shape {expected}, got {given}"
             )
-        return self.output_shape
+        return nested_as(self._output_structure, self._output_shapes_for(shapes))
 
     def _nested(self, outputs: Sequence[Any]) -> Any:
         return nested_as(self._output_structure, outputs)
@@ -210,7 +210,7 @@ class Functional(Model):
         made = {
             tensor: layers[tensor.node.callee].output
             if tensor.node.callee in layers
-            else Input(sample_sizes(tensor.shape), dtype=tensor.dtype, name=tensor.name)
+            else Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name)
             for tensor in self.inputs
         }
         for node in self._nodes_in_order:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from .._data import Array, shape_text
+from .._typing import Shape
 from .._updates import parameters
 from ..config import floatx
 from ..layers import InputLayer, Layer, Weight
+from ..layers.batch_shapes import is_open, matches
 from ..layers.function import Call, Function
+from ..layers.open_shapes import OpenFunction
 from ..layers.symbolic import Spec, operands_of, record
 from ..training.structures import is_dict, keys_of, parts_of, unnested
 from .model import BaseModel
@@ -106,10 +110,10 @@ class GraphModel(BaseModel):
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name)
         # Functions for tapes, by `training`, with the layers that were frozen then.
-        self._functions: dict[bool, tuple[set[Layer], Function]] = {}
+        self._functions: dict[bool | None, tuple[set[Layer], Function | OpenFunction]] = {}
 
     @property
-    def sample_shape(self) -> tuple[int, ...] | None:
+    def sample_shape(self) -> Shape | None:
         """Shape of one sample of the only input, None if unknown."""
         raise NotImplementedError
 
@@ -198,6 +202,16 @@ class GraphModel(BaseModel):
             )
         return self._trains_in_engine
 
+    @property
+    def is_open(self) -> bool:
+        """Whether sizes of inputs are not known: each shape of data has a network of its own."""
+        return any(map(is_open, self.input_shapes))
+
+    @property
+    def is_one_network(self) -> bool:
+        """Whether `network` computes the model, but for the layers of categories that come first."""
+        return self.in_engine and not self.is_open
+
     def _is_engine_enough(self) -> bool:
         count = len(self.input_names)
         calls = Calls(count)
@@ -229,9 +243,9 @@ class GraphModel(BaseModel):
         if self._network is None or frozen != self._network_frozen:
             self._build_layers()
             self._rows_network = None
-            if self.in_engine:
-                self._native = self._new_function(frozen, training=None)
-                self._network = self._native.network
+            if self.is_one_network:
+                self._native = native = self._function_for(self.input_shapes, frozen, training=None)
+                self._network = native.network
                 if self._takes_rows():
                     self._rows_network = self._network
             else:
@@ -261,8 +275,8 @@ class GraphModel(BaseModel):
         if self.takes_ids:
             self.function(training=True).check_ids(x, argument)
 
-    def function(self, *, training: bool, frozen: set[Layer] | None = None) -> Function:
-        """Return the layers for a tape; `frozen` ones, by default those not trainable, do not train."""
+    def function(self, *, training: bool | None, frozen: set[Layer] | None = None) -> Any:
+        """Return the layers as a `Function` or `OpenFunction`; `frozen` ones, by default those not trainable, don't train."""
         if self._network is None:
             self.network  # noqa: B018 # builds layers that a nested model has added
         frozen = self._not_trainable() if frozen is None else frozen
@@ -272,8 +286,16 @@ class GraphModel(BaseModel):
             self._functions[training] = frozen, function
         return function
 
-    def _new_function(self, frozen: set[Layer], *, training: bool | None) -> Function:
-        shapes = self.input_shapes
+    def _new_function(self, frozen: set[Layer], *, training: bool | None) -> Any:
+        if self.is_open:
+            make = partial(self._function_for, frozen=frozen, training=training)
+            return OpenFunction(self.input_shapes, make)
+        return self._function_for(self.input_shapes, frozen, training=training)
+
+    def _function_for(
+        self, shapes: Sequence[Shape], frozen: set[Layer], *, training: bool | None
+    ) -> Function:
+        """Return the layers for inputs of known shapes."""
         calls = Calls(len(shapes))
         outputs = self._add_calls(range(len(shapes)), calls)
         learning = {call.layer for call in calls.calls} - frozen
@@ -289,15 +311,23 @@ class GraphModel(BaseModel):
         operands = operands_of(call, x, takes_text="string" in self.input_dtypes)
         if not self.built:
             self.build(operands[0].shape)
-        shapes = self.input_shapes
-        if [operand.shape for operand in operands] != shapes:
-            expected, given = (
-                ", ".join(map(shape_text, each))
-                for each in (shapes, [operand.shape for operand in operands])
-            )
-            raise ValueError(f"{call}: expected inputs of shape {expected}, got {given}")
-        specs = [Spec(shape, self.dtype) for shape in self.output_shapes]
+        shapes, given = self.input_shapes, [operand.shape for operand in operands]
+        if len(given) != len(shapes) or not all(map(matches, shapes, given)):
+            expected, found = (", ".join(map(shape_text, each)) for each in (shapes, given))
+            raise ValueError(f"{call}: expected inputs of shape {expected}, got {found}")
+        specs = [Spec(shape, self.dtype) for shape in self._output_shapes_for(given)]
         return record(self, x, self._nested(specs))
+
+    def _output_shapes_for(self, input_shapes: Sequence[Shape]) -> list[Shape]:
+        """Return the shape of each output, (None, …), for inputs of shapes that match the model's."""
+        if not self.is_open:
+            return self.output_shapes
+        calls = Calls(len(input_shapes))
+        outputs = self._add_calls(range(len(input_shapes)), calls)
+        shapes = list(input_shapes)
+        for call in calls.calls:
+            shapes.append(call.output_shape(shapes))
+        return [shapes[output] for output in outputs]
 
     def _not_trainable(self) -> set[Layer]:
         return {

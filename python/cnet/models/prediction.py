@@ -13,7 +13,7 @@ from .._tapes import is_recorded
 from .._tracebacks import brief_traceback
 from .._typing import ModelInterface
 from ..callbacks import Callback, CallbackList
-from ..layers.batch_shapes import sample_sizes
+from ..layers.batch_shapes import as_shaped
 from ..layers.calls import in_training
 from ..layers.symbolic import has_symbolic
 from ..training.data import Adapter, as_rows
@@ -130,8 +130,7 @@ class Predictor(ModelInterface):
         for (argument, part, shape), dtype in zip(parts, self.input_dtypes, strict=True):
             tensor = part.__tensor__() if hasattr(type(part), "__tensor__") else None
             rows = as_rows(part if tensor is None else tensor.value, argument, shape, dtype)
-            shaped = rows.reshape(len(rows), *sample_sizes(shape))
-            inputs.append(shaped if tensor is None else tensor)
+            inputs.append(as_shaped(rows, shape) if tensor is None else tensor)
         return self._nested(self.function(training=training).record(inputs))
 
     @brief_traceback
@@ -141,7 +140,7 @@ class Predictor(ModelInterface):
         samples = self._samples(x)
         if not training:
             return self._shaped(self._predict(samples))
-        if self.in_engine:
+        if self.is_one_network:
             return self._shaped(self.network.forward_training(samples))
         return self._shaped(self.function(training=True).predict(samples))
 
@@ -155,7 +154,7 @@ class Predictor(ModelInterface):
         self, x: Sequence[Array], on_progress: Callable[..., Any] | None = None
     ) -> list[FloatArray]:
         """Return the outputs for samples, all as the engine takes them: matrices with a row per sample."""
-        if self.in_engine:
+        if self.is_one_network:
             return self.network.predict(x, on_progress)  # type: ignore[no-any-return] # typed in _core.pyi
         return self.function(training=False).predict(x, on_progress)  # type: ignore[no-any-return] # as above
 
@@ -169,7 +168,7 @@ class Predictor(ModelInterface):
         """Return the outputs as `predict` does, from matrices with a row per sample."""
         return self._nested(
             [
-                rows.reshape(len(rows), *sample_sizes(shape))
+                as_shaped(rows, shape)
                 for rows, shape in zip(outputs, self.output_shapes, strict=True)
             ]
         )

@@ -12,7 +12,7 @@ from .._tracebacks import brief_traceback
 from .._typing import Shape
 from ..layers import InputLayer, Layer, serialize
 from ..layers._build_lock import build_lock
-from ..layers.batch_shapes import as_batch_shape, sample_sizes
+from ..layers.batch_shapes import as_batch_shape, matches
 from ..layers.symbolic import SymbolicTensor
 from ..layers.tokens import as_tokens, is_text
 from .graph_config import layers_from_config
@@ -164,14 +164,14 @@ class Sequential(Model):
         shape = self._input.input_shape if self._input else None
         if input_shape is not None:
             wanted = (None, *as_batch_shape("build", input_shape)[1:])
-            if shape is not None and wanted != shape:
+            if shape is not None and not matches(shape, wanted):
                 raise ValueError(
                     f"build: expected data of shape {shape_text(shape)}, got {shape_text(wanted)}"
                 )
-            shape = wanted
+            shape = shape or wanted
         if shape is None:
             raise ValueError("build: expected an input_shape, (None, …)")
-        head = self._input or InputLayer(sample_sizes(shape))
+        head = self._input or InputLayer(shape[1:])
         with build_lock():
             unbuilt = [layer for layer in self._flat_layers() if not layer.built]
             try:
@@ -202,7 +202,7 @@ class Sequential(Model):
         return input_shape
 
     @property
-    def sample_shape(self) -> tuple[int, ...] | None:
+    def sample_shape(self) -> Shape | None:
         """Shape of one sample, None if unknown."""
         if self._input is not None:
             return self._input.sample_shape
@@ -262,10 +262,9 @@ class Sequential(Model):
         AttributeError
             Before the model has an `Input` or data.
         """
-        shape: Shape | None = None if self._input is None else self._input.input_shape
-        if shape is None:
+        if self._input is None:
             raise AttributeError(f"the model '{self.name}' is not built: its input is not known")
-        return shape
+        return (self._input.batch_size, *self._input.input_shape[1:])
 
     @property
     def output_shape(self) -> Shape:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._data import Array, FloatArray, as_array
 from ..autodiff import GradientTape
-from ..layers.batch_shapes import sample_sizes
+from ..layers.batch_shapes import as_shaped
 from ..layers.function import PREDICTION_BLOCK
 from ..metrics import Metric
 from ..training.step_engine import unpack_x_y_sample_weight
@@ -154,10 +154,7 @@ class Steps(GraphModel):
 
     def nested_inputs(self, x: Sequence[Array]) -> Any:
         """Return samples as they were given, from a matrix for each input."""
-        shaped = [
-            rows.reshape(len(rows), *sample_sizes(shape))
-            for rows, shape in zip(x, self.input_shapes, strict=True)
-        ]
+        shaped = [as_shaped(rows, shape) for rows, shape in zip(x, self.input_shapes, strict=True)]
         return (
             nested_as(self.input_structure, shaped)
             if self.input_structure is not None

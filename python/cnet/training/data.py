@@ -28,7 +28,6 @@ from .._frames import column_names
 from .._input_errors import describe_non_array
 from .._typing import ModelProtocol, Shape
 from ..autodiff.nested import leaves_of, map_leaves
-from ..layers.batch_shapes import sample_sizes
 from ..layers.tokens import as_text_samples
 from .output import Output
 from .setup import Setup
@@ -285,9 +284,9 @@ class Adapter:
 
 
 def as_rows(value: Any, argument: str, shape: Shape, dtype: str) -> Array:
-    """Return the samples of an input, numbers or text, as a matrix with a row for each."""
+    """Return the samples of an input, numbers or text, as `samples_in_shape` does."""
     convert = as_text_samples if dtype == "string" else as_samples
-    return convert(value, argument, sample_sizes(shape))
+    return convert(value, argument, shape[1:])
 
 
 def _is_keyed(value: Any, names: Sequence[str]) -> bool:

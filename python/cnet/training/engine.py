@@ -14,7 +14,7 @@ from .._typing import ModelProtocol
 from .._updates import engine_shape
 from ..autodiff import GradientTape
 from ..autodiff.recording import paused
-from ..layers.batch_shapes import sample_sizes
+from ..layers.batch_shapes import as_shaped, sample_sizes
 from ..layers.calls import entered
 from ..layers.weight import penalties_of
 from ..optimizers.updates import updates_of
@@ -259,15 +259,17 @@ class TapeEngine(BatchEngine):
                 x = as_type(x, self._model.dtype)
                 if weights is not None and all(each is not None for each in weights):
                     without = np.all([each == 0 for each in weights], axis=0)
-                    odd = without & ~np.isfinite(x).all(axis=1)
-                    x = np.where(odd[:, np.newaxis], x.dtype.type(0), x) if odd.any() else x
-            inputs.append(x.reshape(len(x), *sample_sizes(shape)))
+                    odd = without & ~np.isfinite(x.reshape(len(x), -1)).all(axis=1)
+                    if odd.any():
+                        x = x.copy()
+                        x[odd] = 0
+            inputs.append(as_shaped(x, shape))
         return inputs
 
     def _shaped(self, outputs: Sequence[FloatArray]) -> list[FloatArray]:
         """Return outputs in their shapes, from matrices."""
         return [
-            rows.reshape(len(rows), *sample_sizes(shape))
+            as_shaped(rows, shape)
             for rows, shape in zip(outputs, self._model.output_shapes, strict=True)
         ]
 

@@ -12,6 +12,7 @@ from .._data import Array, FloatArray
 from .._typing import ModelProtocol
 from ..metrics import Metric
 from .engine import Engine, Heads, TapeEngine
+from .open_engine import OpenEngine
 from .output import Output
 from .setup_config import compile_arguments, describe_setup
 from .sources import Data, Shuffles
@@ -253,20 +254,24 @@ class Setup:
                 if output.loss is not None
             ]
             return TapeEngine(model, tape_heads, model._frozen, self.optimizer)
-        heads = [
-            _core.Head(
-                number,
-                loss.engine_loss(shape[1] or 0),
-                output.loss_weight,
-                loss.sparse,
-                output.counts_correct,
-            )
-            for number, (output, shape) in enumerate(
-                zip(self.outputs, model.output_shapes, strict=True)
-            )
-            if (loss := output.loss) is not None
-        ]
-        return _core.Trainer[model.dtype](model.network, heads)
+        shapes = model.output_shapes
+
+        def heads() -> list[_core.Head]:
+            return [
+                _core.Head(
+                    number,
+                    loss.engine_loss(shape[1] or 0),
+                    output.loss_weight,
+                    loss.sparse,
+                    output.counts_correct,
+                )
+                for number, (output, shape) in enumerate(zip(self.outputs, shapes, strict=True))
+                if (loss := output.loss) is not None
+            ]
+
+        if model.is_open:
+            return OpenEngine(model, heads)
+        return _core.Trainer[model.dtype](model.network, heads())
 
     def _with_state(self, engine: Engine) -> Engine:
         """Give a new engine the state of the one before."""

@@ -46,7 +46,8 @@ class Data:
     Attributes
     ----------
     x : tuple of array
-        A matrix with a row per sample for each input of the model.
+        A matrix with a row per sample for each input of the model; where sizes of it are not known, an array in the
+        shape of the samples.
     y : tuple of array
         Labels for each output with a loss.
     sample_weight : tuple of array or None, optional
