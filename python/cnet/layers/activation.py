@@ -9,7 +9,7 @@ from .. import activations
 from .._data import as_number
 from .._elementwise import add_activation, is_rowwise
 from .core import Layer, LayerOptions
-from .function import features
+from .pieces import features
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -12,7 +12,7 @@ from .._elementwise import add_activation
 from .._typing import Shape
 from .batch_shapes import as_batch_shape, feature_count
 from .core import Layer, LayerOptions
-from .function import features
+from .pieces import features
 from .weight import Weight
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from .._data import FloatArray, as_count, require_default, shape_text
 from .._typing import Shape
 from .batch_shapes import as_batch_shape, as_data_format, sample_sizes
 from .core import Layer, LayerOptions
-from .function import with_shape
+from .pieces import with_shape
 from .weight import Weight
 
 if TYPE_CHECKING:

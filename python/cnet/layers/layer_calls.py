@@ -14,7 +14,8 @@ from .._tracebacks import brief_traceback
 from .._typing import Shape
 from .batch_shapes import sample_size, sample_sizes
 from .calls import in_training
-from .function import Call, Function
+from .function import Function
+from .pieces import Call
 from .python_call import PythonCall, shapes_of
 from .symbolic import Node, Spec, has_symbolic, operands_of, record
 

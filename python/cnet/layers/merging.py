@@ -13,7 +13,7 @@ from .._errors import short_repr
 from .._typing import Shape
 from .batch_shapes import as_batch_shape, matches, sample_size, sample_sizes
 from .core import Layer, LayerOptions
-from .function import with_shape
+from .pieces import with_shape
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -13,7 +13,7 @@ from .._errors import short_repr
 from .._typing import Shape
 from .batch_shapes import feature_count
 from .core import Layer, LayerOptions
-from .function import features
+from .pieces import features
 from .weight import Weight
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from .._tracebacks import brief_traceback
 from .._typing import Shape
 from .batch_shapes import is_open, sample_size, sample_sizes
 from .core import Layer, LayerOptions
-from .function import with_shape
+from .pieces import with_shape
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

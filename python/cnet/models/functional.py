@@ -13,7 +13,7 @@ from .._typing import Shape
 from ..autodiff.nested import copy_of
 from ..layers import Input, InputLayer
 from ..layers.batch_shapes import matches
-from ..layers.function import find_ids
+from ..layers.pieces import require_sources_of_ids
 from ..layers.symbolic import Node, SymbolicTensor
 from .graph_config import describe, restore
 from .graph_model import Calls, GraphModel
@@ -74,9 +74,8 @@ class Functional(Model):
         for layer in self._layers:
             layer._parents.add(self)
         calls = Calls(len(self.inputs))
-        outputs = self._add_calls(range(len(self.inputs)), calls)
-        numbered = dict(enumerate(calls.calls, len(self.inputs)))
-        find_ids(len(self.inputs) + len(numbered), numbered, set(outputs))
+        self._add_calls(range(len(self.inputs)), calls)
+        require_sources_of_ids(dict(enumerate(calls.calls, len(self.inputs))))
         dtypes = {layer.dtype for layer in self._flat_layers() if not isinstance(layer, InputLayer)}
         if len(dtypes) > 1:
             by_dtype = {layer.dtype: layer.name for layer in self._flat_layers()}

@@ -12,8 +12,9 @@ from .._updates import parameters
 from ..config import floatx
 from ..layers import InputLayer, Layer, Weight
 from ..layers.batch_shapes import is_open, matches
-from ..layers.function import Call, Function
+from ..layers.function import Function
 from ..layers.open_shapes import OpenFunction
+from ..layers.pieces import Call
 from ..layers.symbolic import Spec, operands_of, record
 from ..training.structures import is_dict, keys_of, parts_of, unnested
 from .model import BaseModel
@@ -259,9 +260,9 @@ class GraphModel(BaseModel):
         """Whether the user's samples, and the outputs, are rows of numbers as in the engine."""
         shapes = self.input_shapes, self.output_shapes
         structures = self.input_structure, self.output_structure
-        has_preprocessing = self._native is not None and self._native.has_preprocessing
+        takes_as_given = self._native is None or self._native.takes_inputs_as_given
         return (
-            not has_preprocessing
+            takes_as_given
             and all(len(each) == 1 and len(each[0]) == 2 for each in shapes)
             and not any(isinstance(structure, (list, tuple, dict)) for structure in structures)
         )
