@@ -147,7 +147,6 @@ def test_equal_maxima_share_the_gradient_as_in_tensorflow() -> None:
         (lambda: layers.Dense(3)([Input((3,))] * 2), TypeError, "expected one input, got 2"),
         (lambda: layers.Embedding(0, 3), ValueError, "input_dim"),
         (lambda: layers.Embedding(3, 2.5), TypeError, "output_dim"),
-        (lambda: layers.Embedding(3, 2, mask_zero=True), ValueError, "mask_zero"),
         (
             lambda: layers.Embedding(3, 2, name="table")([[1, 3]]),
             ValueError,

@@ -335,6 +335,7 @@ MERGES: list[Maker] = [
         embeddings_initializer="ones",
         embeddings_regularizer="l2",
         embeddings_constraint="max_norm",
+        mask_zero=True,
         input_length=4,
     ),
     partial(layers.GlobalAveragePooling1D),

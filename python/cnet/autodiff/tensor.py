@@ -102,10 +102,13 @@ class Tensor(_Numbers):
         The numbers. Don't change them, as a tape may need them.
     logits : Tensor
         Input of the softmax, if the numbers are a model's probabilities; losses use it.
+    mask : tuple of tensor or array, optional
+        Ids, in any of which a step has to be other than 0 to count; see ``Embedding(mask_zero=True)``.
     """
 
-    __slots__ = ("__weakref__", "logits", "value")
+    __slots__ = ("__weakref__", "logits", "mask", "value")
     logits: Tensor
+    mask: Any
 
     def __init__(self, value: Any) -> None:
         self.value = value

@@ -34,7 +34,7 @@ class Activation(Layer):
     array([[-0.5 ,  0.  ,  0.75]], dtype=float32)
     """
 
-    keeps_shape = True
+    keeps_shape = supports_masking = True
 
     def __init__(
         self,
@@ -169,6 +169,8 @@ class Softmax(Activation):
     >>> layers.Softmax()([[7.0, 7.0]])
     array([[0.5, 0.5]], dtype=float32)
     """
+
+    refuses_mask = True
 
     def __init__(self, axis: int = -1, **options: Unpack[LayerOptions]) -> None:
         super().__init__(partial(activations.softmax, axis=axis), **options)

@@ -79,6 +79,14 @@ class Layer(LayerCalls, Configurable, HasBuildConfig, HasWeights):
     in_engine = True
     #: True if the layer is the identity outside of training.
     only_in_training = False
+    #: True if steps that the input's mask leaves out are left out of the output, too.
+    supports_masking = False
+    #: True if the layer would need a mask to compute.
+    refuses_mask = False
+    #: True if the layer is the mean over the steps of a sample, of those that its mask leaves in.
+    averages_unmasked = False
+    #: True if id 0 is no step: the output has a mask.
+    mask_zero = False
     #: True if the layer returns its numbers unchanged, so that they may be ids.
     passes_ids = False
     _optional_in_config: ClassVar = {"activity_regularizer": None, "input_shape": None}

@@ -60,7 +60,7 @@ class Dense(Layer):
     array([[6., 6.]], dtype=float32)
     """
 
-    has_one_shape = True
+    has_one_shape = supports_masking = True
     _optional_in_config: ClassVar = {
         **Layer._optional_in_config,
         "lora_alpha": None,

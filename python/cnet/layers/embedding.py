@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy.typing as npt
 
 from .. import constraints, initializers, regularizers
-from .._data import FloatArray, as_count, require_default, shape_text
+from .._data import Array, FloatArray, as_array, as_count, as_samples, require_default, shape_text
+from .._tracebacks import brief_traceback
 from .._typing import Shape
 from .batch_shapes import as_batch_shape, as_data_format, sample_sizes
 from .core import Layer, LayerOptions
+from .masks import mask_of_ids, step_weights
 from .pieces import with_shape
+from .symbolic import has_symbolic
 from .weight import Weight
 
 if TYPE_CHECKING:
@@ -32,7 +35,11 @@ class Embedding(Layer):
     embeddings_initializer : str or Initializer, default "uniform"
     embeddings_regularizer : str, Regularizer or function, optional
     embeddings_constraint : str, Constraint or function, optional
-    mask_zero, weights, lora_rank, lora_alpha, quantization_config
+    mask_zero : bool, default False
+        Whether id 0 is padding: `GlobalAveragePooling1D` leaves it out, also after `Dense`, `Dropout` and other layers
+        that keep the steps. Other layers ignore it, or raise if they would have to compute with it. Arrays, that is
+        outside of models and of tensors, carry no mask: see `compute_mask`.
+    weights, lora_rank, lora_alpha, quantization_config
         Not supported; must have their defaults.
     input_length : int, optional
         Number of ids of a sample, for the first layer of a model: ``input_shape=(input_length,)``.
@@ -95,7 +102,7 @@ class Embedding(Layer):
         self.embeddings_initializer = initializers.get(embeddings_initializer)
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
         self.embeddings_constraint = constraints.get(embeddings_constraint)
-        self.mask_zero = require_default("Embedding", "mask_zero", mask_zero, default=False)
+        self.mask_zero = bool(mask_zero)
         self.given_weights = require_default("Embedding", "weights", weights)
         self.lora_rank = require_default("Embedding", "lora_rank", lora_rank)
         self.lora_alpha = require_default("Embedding", "lora_alpha", lora_alpha)
@@ -132,6 +139,11 @@ class Embedding(Layer):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*as_batch_shape("compute_output_shape", input_shape), self.output_dim)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Array | None:
+        """Return whether each id is not 0; None without `mask_zero`."""
+        del previous_mask
+        return mask_of_ids([inputs]) if self.mask_zero else None
 
     def add_to(self, network: Any, x: Any, shape: Any, *, trainable: bool = True) -> int:  # noqa: ARG002 # from Layer
         return network.add_embedding(self.name, x, self.weights[0].variable, trainable)  # type: ignore[no-any-return] # an int
@@ -183,11 +195,45 @@ class GlobalAveragePooling1D(_GlobalPooling1D):
     Examples
     --------
     >>> from cnet import layers
-    >>> layers.GlobalAveragePooling1D()([[[1.0, 10.0], [3.0, 30.0]]])
+    >>> mean = layers.GlobalAveragePooling1D()
+    >>> mean([[[1.0, 10.0], [3.0, 30.0]]])
     array([[ 2., 20.]], dtype=float32)
+    >>> mean([[[1.0, 10.0], [3.0, 30.0]]], mask=[[True, False]])
+    array([[ 1., 10.]], dtype=float32)
     """
 
+    averages_unmasked = True
     _pooling = "average"
+
+    @brief_traceback
+    def __call__(self, x: Any, mask: Any = None, training: bool | None = None) -> Any:  # type: ignore[override] # the order of Keras
+        """Return the mean over the steps.
+
+        Parameters
+        ----------
+        x : array_like, (batch, steps, features)
+        mask : array_like of bool, (batch, steps), optional
+            Which steps count. Default: all, or, in models and for tensors, those of the mask of an `Embedding`. The
+            mean of no steps is NaN, as in Keras.
+        training
+            Ignored.
+        """
+        if mask is None:
+            return super().__call__(x, training)
+        if has_symbolic([x, mask]):
+            raise ValueError(
+                f"GlobalAveragePooling1D '{self.name}': mask: expected None, as symbolic tensors carry the mask of "
+                "Embedding(mask_zero=True)"
+            )
+        where = f"GlobalAveragePooling1D '{self.name}'"
+        samples, steps = as_samples(x, where), as_array(mask, f"{where}: mask") != 0
+        if steps.shape != samples.shape[:2]:
+            raise ValueError(
+                f"{where}: mask: expected shape {samples.shape[:2]}, got {steps.shape}"
+            )
+        weights = step_weights(steps, self.dtype)
+        kept = x if hasattr(type(x), "__tensor__") else samples
+        return super().__call__(kept * weights, training)
 
 
 class GlobalMaxPooling1D(_GlobalPooling1D):

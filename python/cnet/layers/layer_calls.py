@@ -15,6 +15,7 @@ from .._typing import Shape
 from .batch_shapes import sample_size, sample_sizes
 from .calls import in_training
 from .function import Function
+from .masks import mask_of_ids, merged_mask, step_weights
 from .pieces import Call
 from .python_call import PythonCall, shapes_of
 from .symbolic import Node, Spec, has_symbolic, operands_of, record
@@ -92,15 +93,23 @@ class LayerCalls(PythonCall):
             self.build(shape)
         if is_recorded(x):
             inputs = x.__tensor__() if hasattr(type(x), "__tensor__") else samples
-            return self._function([shape], training=training).record([inputs])[0]
+            return self._recorded([shape], [inputs], training=training)
         return self._outputs(samples, shape, training=training)
 
     def engine_call(self, x: Any, training: bool | None = None) -> Any:
         """Return the output for tensors without a user's `call`."""
-        function = self._function(
-            shapes_of(x if self.takes_list else [x]), training=in_training(training)
-        )
-        return function.record(list(x) if self.takes_list else [x])[0]
+        inputs = list(x) if self.takes_list else [x]
+        return self._recorded(shapes_of(inputs), inputs, training=in_training(training))
+
+    def _recorded(self, shapes: Any, inputs: list[Any], *, training: bool) -> Any:
+        """Return the output for tensors, with its mask if it has one."""
+        layer: Any = self
+        masks = [getattr(x, "mask", None) for x in inputs]
+        if layer.averages_unmasked and masks[0] is not None:
+            inputs = [inputs[0] * step_weights(mask_of_ids(masks[0]), self.dtype)]
+        output = self._function(shapes, training=training).record(inputs)[0]
+        output.mask = (inputs[0],) if layer.mask_zero else merged_mask(layer, masks)
+        return output
 
     def _symbolic(self, x: Any) -> Any:
         """Return the symbolic result for symbolic tensors."""
@@ -141,7 +150,7 @@ class LayerCalls(PythonCall):
                 each.__tensor__() if hasattr(type(each), "__tensor__") else array
                 for each, array in zip(x, arrays, strict=True)
             ]
-            return self._function(shapes, training=training).record(tensors)[0]
+            return self._recorded(shapes, tensors, training=training)
         rows = [
             array.reshape(len(array), sample_size(shape))
             for array, shape in zip(arrays, shapes, strict=True)

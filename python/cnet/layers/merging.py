@@ -70,6 +70,7 @@ class Merge(Layer):
 class _Elementwise(Merge):
     """Base of the elementwise merges, of inputs whose shapes broadcast."""
 
+    supports_masking = True
     _merge: ClassVar[str]
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
@@ -172,6 +173,7 @@ class Multiply(_Elementwise):
     array([[10., 40.]], dtype=float32)
     """
 
+    refuses_mask = True
     _merge = "multiply"
 
 
@@ -256,6 +258,7 @@ class Concatenate(Merge):
     """
 
     least = 1
+    supports_masking = True
 
     def __init__(self, axis: int = -1, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
@@ -280,6 +283,11 @@ class Concatenate(Merge):
         joined = None if None in sizes else sum(size or 0 for size in sizes)
         same = [None if None in of_axis else of_axis[0] for of_axis in zip(*others, strict=True)]
         return (*same[:axis], joined, *same[axis:])
+
+    @property
+    def refuses_mask(self) -> bool:  # type: ignore[override] # depends on the axis
+        """Whether the steps of the inputs may be joined: not their features."""
+        return self.axis != -1
 
     def _axis(self, shape: Shape) -> int:
         """Return the axis, counted from the first; 0 if a shape has no such axis."""

@@ -25,7 +25,7 @@ __all__ = ["BatchNormalization", "LayerNormalization"]
 class _Affine(Layer):
     """Common base with gamma and beta for each feature."""
 
-    has_one_shape = keeps_shape = True
+    has_one_shape = keeps_shape = supports_masking = True
 
     def __init__(
         self,
@@ -138,6 +138,8 @@ class BatchNormalization(_Affine):
     >>> normalize.moving_mean.numpy(), normalize.moving_variance.numpy()
     (array([1.], dtype=float32), array([1.], dtype=float32))
     """
+
+    refuses_mask = True
 
     def __init__(
         self,

@@ -50,7 +50,7 @@ class Rescaling(Layer):
         See `Layer`.
     """
 
-    keeps_shape = True
+    keeps_shape = supports_masking = True
 
     def __init__(self, scale: float, offset: float = 0.0, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
@@ -90,7 +90,7 @@ class Normalization(Layer):
     array([[-1.,  1.]], dtype=float32)
     """
 
-    has_one_shape = keeps_shape = True
+    has_one_shape = keeps_shape = supports_masking = True
     _stored_as: ClassVar = {
         **Layer._stored_as,
         "mean": "_given_mean",

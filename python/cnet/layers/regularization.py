@@ -26,7 +26,7 @@ class _Random(Layer):
     """
 
     only_in_training = True
-    keeps_shape = True
+    keeps_shape = supports_masking = True
 
     _stored_as: ClassVar = {**Layer._stored_as, "seed": "_given_seed"}
 

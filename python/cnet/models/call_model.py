@@ -320,6 +320,7 @@ class _ModelLayer:
     """A model with a `call`, as a layer of a function."""
 
     only_in_training = takes_any_dtype = takes_ids = passes_ids = in_engine = False
+    supports_masking = refuses_mask = averages_unmasked = mask_zero = False
     is_in_python = True
 
     def __init__(self, model: CallModel) -> None:

@@ -88,7 +88,11 @@ def restore(config: Any) -> tuple[Any, Any, str]:
         )
     layers: dict[str, Any] = {}
     waiting: list[tuple[str, int, Any, list[Any]]] = []
-    for described in _list_in(config, "layers", "from_config"):
+    described_layers = _list_in(config, "layers", "from_config")
+    masks = _mask_operations(described_layers, config["output_layers"])
+    for described in described_layers:
+        if isinstance(described, Mapping) and described.get("name") in masks:
+            continue
         layer = layer_from_config(described)
         name = described.get("name", layer.name)
         if layer.name in layers or name != layer.name:
@@ -99,7 +103,7 @@ def restore(config: Any) -> tuple[Any, Any, str]:
         nodes = _list_in(described, "inbound_nodes", f"from_config: '{layer.name}'")
         for number, node in enumerate(nodes):
             call = f"from_config: '{layer.name}': inbound_nodes"
-            arguments = _arguments(call, node)
+            arguments = _arguments(call, node, masks)
             waiting.append((layer.name, number, arguments, _places(call, arguments)))
     results: dict[tuple[str, int], Any] = {
         (name, 0): layer.output for name, layer in layers.items() if hasattr(layer, "batch_size")
@@ -195,8 +199,35 @@ def _list_in(config: Any, name: str, call: str) -> Sequence[Any]:
     return found
 
 
-def _arguments(call: str, node: Any) -> Sequence[Any]:
-    """Return the arguments of a described call."""
+def _mask_operations(layers: Sequence[Any], outputs: Any) -> set[str]:
+    """Return the names of Keras's operations that only make masks, which layers pass on by themselves."""
+    read_by: dict[str, list[str]] = {}  # the layers that each one reads, but for masks
+    for described in layers:
+        nodes = described.get("inbound_nodes") if isinstance(described, Mapping) else None
+        nodes = [node for node in nodes if isinstance(node, Mapping)] if nodes else []
+        places: list[Any] = []
+        _mapped(
+            lambda leaf, into=places: into.append(leaf), [n.get("args") for n in nodes], _is_tensor
+        )
+        found = [leaf["config"].get("keras_history") for leaf in places if _is_tensor(leaf)]
+        if nodes and isinstance(described.get("name"), str):
+            read_by[described["name"]] = [place[0] for place in found if _is_address(place)]
+    ends: list[Any] = []
+    _mapped(ends.append, outputs, _is_address)
+    pending = [place[0] for place in ends if _is_address(place)]
+    reached: set[str] = set()
+    while pending:
+        name = pending.pop()
+        if name not in reached:
+            reached.add(name)
+            pending += read_by.get(name, [])
+    return {
+        layer["name"] for layer in layers if is_operation(layer) and layer.get("name") in read_by
+    } - reached
+
+
+def _arguments(call: str, node: Any, masks: set[str]) -> Sequence[Any]:
+    """Return the arguments of a described call, without a mask that an operation among `masks` makes."""
     arguments = node.get("args") if isinstance(node, Mapping) else None
     if not isinstance(arguments, (list, tuple)):
         raise ValueError(f"{call}: expected arguments in 'args', got {short_repr(node)}")  # noqa: TRY004 # of a file
@@ -205,6 +236,9 @@ def _arguments(call: str, node: Any) -> Sequence[Any]:
         raise ValueError(f"{call}: kwargs: expected a dict, got {short_repr(options)}")  # noqa: TRY004 # of a file
     for name, value in options.items():
         is_ignored = name == "training" and isinstance(value, bool)  # Keras overrides it as well
+        if name == "mask":
+            sources = [place[0] for place in _places(call, value)]
+            is_ignored = bool(sources) and masks.issuperset(sources)
         if not is_ignored and any(each is not None for each in _leaves(value)):
             raise ValueError(f"{call}: kwargs: {name} is not supported, got {short_repr(value)}")
     return arguments

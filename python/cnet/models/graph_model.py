@@ -10,9 +10,10 @@ from .._data import Array, shape_text
 from .._typing import Shape
 from .._updates import parameters
 from ..config import floatx
-from ..layers import InputLayer, Layer, Weight
+from ..layers import InputLayer, Layer, Multiply, Weight
 from ..layers.batch_shapes import is_open, matches
 from ..layers.function import Function
+from ..layers.masks import StepWeights, merged_mask
 from ..layers.open_shapes import OpenFunction
 from ..layers.pieces import Call
 from ..layers.symbolic import Spec, operands_of, record
@@ -34,6 +35,8 @@ class Calls:
         self._inputs = inputs
         self._counts: dict[Any, int] = {}
         self._left = MOST_CALLS
+        # The mask of each value that has one: the ids of the embeddings that it comes from.
+        self.masks: dict[int, tuple[int, ...]] = {}
 
     def add(self, callee: Any, operands: Sequence[int], *, takes_list: bool = False) -> list[int]:
         """Add a call of a layer or a model; return the values of its results.
@@ -53,8 +56,26 @@ class Calls:
             return callee._add_calls(operands, self)
         number = self._number_of_call(callee)
         layer = callee.occurrence(number) if number else callee
-        self.calls.append(Call(layer, tuple(operands), takes_list))
-        return [self._inputs + len(self.calls) - 1]
+        masks = [self.masks.get(operand) for operand in operands]
+        if layer.averages_unmasked and masks[0] is not None:
+            operands = [self._without_masked(layer, operands[0], masks[0])]
+        result = self._append(Call(layer, tuple(operands), takes_list))
+        mask = (operands[0],) if layer.mask_zero else merged_mask(layer, masks)
+        if mask is not None:
+            self.masks[result] = mask
+        return [result]
+
+    def _append(self, call: Call) -> int:
+        """Add a call; return its value."""
+        self.calls.append(call)
+        return self._inputs + len(self.calls) - 1
+
+    def _without_masked(self, layer: Layer, x: int, mask: tuple[int, ...]) -> int:
+        """Return a value times factors for its steps, with which its mean is that of the unmasked steps."""
+        weights: Any = StepWeights(f"mask of {layer.name}", layer.dtype)
+        factors = self._append(Call(weights, mask, takes_list=len(mask) > 1))
+        times = Multiply(name=f"masked {layer.name}", dtype=layer.dtype)
+        return self._append(Call(times, (x, factors), takes_list=True))
 
     def _number_of_call(self, callee: Any) -> int:
         """Count a call of a layer; return how many there were before."""
