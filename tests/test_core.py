@@ -149,14 +149,20 @@ def test_ids_are_checked_before_anything_is_computed() -> None:
     made = embedded()
     ids = np.array([[0, 9], [3, 10], [-1, 2]])
     assert made.predict([ids[:1]], None)[0].shape == (1, 3)
-    with pytest.raises(ValueError, match=r"ids: 10 at row 1, column 1 is outside \[0, 10\)"):
+    with pytest.raises(
+        ValueError, match=r"ids of 'embedding': 10 at row 1, column 1 is outside \[0, 10\)"
+    ):
         made.predict([ids], None)
-    with pytest.raises(ValueError, match=r"ids: -1 at row 0, column 0 is outside \[0, 10\)"):
+    with pytest.raises(
+        ValueError, match=r"ids of 'embedding': -1 at row 0, column 0 is outside \[0, 10\)"
+    ):
         made.forward_training([ids[2:]])
     with pytest.raises(TypeError, match="expected integer ids, got float64"):
         made.predict([ids[:1].astype(float)], None)
     trainer = Trainer(made, [_core.Head(0, _core.Loss("mean_squared_error"))])
-    with pytest.raises(ValueError, match=r"ids: 10 at row 1, column 1 is outside \[0, 10\)"):
+    with pytest.raises(
+        ValueError, match=r"ids of 'embedding': 10 at row 1, column 1 is outside \[0, 10\)"
+    ):
         trainer.check([ids], [np.zeros((3, 3), np.float32)])
 
 

@@ -37,7 +37,9 @@ def test_one_input_as_ids_and_as_numbers(tmp_path: Path) -> None:
     for each in (model, models.load_model(tmp_path / "model.safetensors")):
         assert (each(IDS) == apart([IDS, IDS])).all()
         assert (each.predict(IDS, verbose=0) == apart([IDS, IDS])).all()
-    with pytest.raises(ValueError, match=r"ids: 9 at row 0, column 1 is outside \[0, 9\)"):
+    with pytest.raises(
+        ValueError, match=r"ids of 'table': 9 at row 0, column 1 is outside \[0, 9\)"
+    ):
         model(np.array([[0, 9, 0]]))
 
 

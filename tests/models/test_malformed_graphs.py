@@ -106,16 +106,6 @@ def cycle() -> None:
             "Dense 'd': expected input of shape (batch, 5), got (batch, 3)",
         ),
         (
-            lambda: Model(IDS, [embedding()(IDS), layers.Dense(2)(IDS)]),
-            ValueError,
-            "Embedding 'table': its ids are read as numbers elsewhere",
-        ),
-        (
-            lambda: Model(IDS, [embedding()(IDS), IDS]),
-            ValueError,
-            "Embedding 'table': its ids are read as numbers elsewhere",
-        ),
-        (
             lambda: Model(X5, embedding()(HIDDEN)),
             ValueError,
             "'table': expected ids, from an Input or from a layer of categories, got the numbers of Dense 'hidden'",

@@ -282,7 +282,7 @@ def test_shapes_that_do_not_fit(make: Any, message: str) -> None:
     [
         (np.array([1, 2]), r"expected shape \(batch, None\), got \(2,\); for one sample pass"),
         (np.ones((2, 3, 4)), r"expected shape \(batch, None\), got \(2, 3, 4\)"),
-        (np.array([[1, 20]]), r"ids: 20 at row 0, column 1 is outside \[0, 20\)"),
+        (np.array([[1, 20]]), r"ids of 'table': 20 at row 0, column 1 is outside \[0, 20\)"),
     ],
 )
 def test_data_that_does_not_fit(x: Any, message: str) -> None:

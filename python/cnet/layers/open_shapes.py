@@ -63,6 +63,10 @@ class OpenFunction:
             )
         ]
 
+    def check_ids(self, x: Sequence[Array], argument: str) -> None:
+        """Raise `ValueError` if an id among the inputs names no row of the table that reads it."""
+        self.of(x).check_ids(x, argument)
+
     def record(self, x: Sequence[Any]) -> list[Any]:
         """Return the outputs for samples (batch, …) as tensors, recorded on the running tapes."""
         return self.of(x).record(x)
