@@ -29,7 +29,6 @@ FAMILIES: dict[str, Family] = {
 ONE_VALUE = {
     "axis": (constraints.Constraint, losses.Loss, metrics.Metric, layers.Layer),
     "dtype": (metrics.Metric, layers.InputLayer),
-    "normalize": (layers.Dot,),
     "optional": (layers.InputLayer,),
     "renorm": (layers.BatchNormalization,),
     "renorm_momentum": (layers.BatchNormalization,),

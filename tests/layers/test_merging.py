@@ -33,6 +33,11 @@ def over_steps(x: Array) -> Array:
     return result
 
 
+def norm(x: Array, axis: int) -> Array:
+    root: Array = np.sqrt((x * x).sum(axis, keepdims=True))
+    return root
+
+
 # A layer, its inputs, and its definition for real and complex numbers.
 CASES: list[tuple[Callable[[], layers.Layer], list[Array], Callable[..., Array]]] = [
     (lambda: layers.Add(), [X, Y], lambda x, y: x + y),
@@ -49,6 +54,31 @@ CASES: list[tuple[Callable[[], layers.Layer], list[Array], Callable[..., Array]]
     (lambda: layers.Concatenate(), [STEPS, STEPS[..., :2]], lambda *xs: np.concatenate(xs, -1)),
     (lambda: layers.Concatenate(axis=1), [STEPS, STEPS[:, :2]], lambda *xs: np.concatenate(xs, 1)),
     (lambda: layers.Dot(axes=1), [X, Y], lambda x, y: (x * y).sum(1, keepdims=True)),
+    (
+        lambda: layers.Dot(axes=2),
+        [STEPS, STEPS[:, :2]],
+        lambda x, y: np.einsum("bik,bjk->bij", x, y),
+    ),
+    (
+        lambda: layers.Dot(axes=1),
+        [STEPS, STEPS[..., :2]],
+        lambda x, y: np.einsum("bki,bkj->bij", x, y),
+    ),
+    (
+        lambda: layers.Dot(axes=(-1, 1)),
+        [STEPS[..., :5], X],
+        lambda x, y: np.einsum("bik,bk->bi", x, y),
+    ),
+    (
+        lambda: layers.Dot(axes=(1, 2), normalize=True),
+        [STEPS[:, :, :4], STEPS[:, :2, :3]],
+        lambda x, y: np.einsum("bki,bjk->bij", x / norm(x, 1), y / norm(y, 2)),
+    ),
+    (
+        lambda: layers.Dot(axes=-1, normalize=True),
+        [X, Y],
+        lambda x, y: (x / norm(x, 1) * y / norm(y, 1)).sum(1, keepdims=True),
+    ),
     (lambda: layers.GlobalAveragePooling1D(), [STEPS], lambda x: x.mean(1)),
     (lambda: layers.GlobalMaxPooling1D(keepdims=True), [STEPS], lambda x: over_steps(x)[:, None]),
 ]
@@ -138,9 +168,18 @@ def test_equal_maxima_share_the_gradient_as_in_tensorflow() -> None:
         (lambda: layers.Concatenate(axis=3)([X, Y]), ValueError, "agree except for axis 3"),
         (lambda: layers.Concatenate(axis=0), ValueError, "got 0, the batch"),
         (lambda: layers.Concatenate(axis=1.5), TypeError, "expected an integer, got 1.5"),
-        (lambda: layers.Dot(axes=2), ValueError, "expected 1 or -1"),
-        (lambda: layers.Dot(axes=1)([X, Y[:, :4]]), ValueError, "of the same shape"),
-        (lambda: layers.Dot(axes=1, normalize=True), ValueError, "normalize is not supported"),
+        (lambda: layers.Dot(axes=0), ValueError, "not 0, the batch, got 0"),
+        (lambda: layers.Dot(axes=(1, 1, 1)), TypeError, "expected an axis or two, got (1, 1, 1)"),
+        (
+            lambda: layers.Dot(axes=2, name="d")([X, Y]),
+            ValueError,
+            "Dot 'd': axes=2: expected axes",
+        ),
+        (
+            lambda: layers.Dot(axes=1, name="d")([X, Y[:, :4]]),
+            ValueError,
+            "Dot 'd': axes=1: expected as many numbers along them, got inputs of shape (batch, 5) and (batch, 4)",
+        ),
         (lambda: layers.GlobalAveragePooling1D()(X), ValueError, "(batch, steps, features)"),
         (lambda: layers.Add()(Input((3,))), TypeError, "got one symbolic tensor"),
         (lambda: layers.Add()([Input((3,)), X]), TypeError, "arrays or symbolic tensors"),

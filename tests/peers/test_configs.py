@@ -139,6 +139,7 @@ LAYERS: list[tuple[str, dict[str, Any], str]] = [
     ("Average", {}, "both"),
     ("Concatenate", {"axis": 1}, "both"),
     ("Dot", {"axes": 1}, "both"),
+    ("Dot", {"axes": (1, -1), "normalize": True}, "both"),
     ("Maximum", {}, "both"),
     ("Minimum", {}, "both"),
     ("Multiply", {}, "both"),

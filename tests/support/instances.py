@@ -327,6 +327,7 @@ MERGES: list[Maker] = [
     partial(layers.Concatenate),
     partial(layers.Concatenate, axis=1),
     partial(layers.Dot, axes=1),
+    partial(layers.Dot, axes=(1, -1), normalize=True),
     partial(layers.Embedding, 5, 3),
     partial(
         layers.Embedding,

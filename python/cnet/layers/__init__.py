@@ -10,6 +10,7 @@ from .categories import CategoryEncoding
 from .core import Layer
 from .dense import Dense
 from .discretization import Discretization
+from .dot_product import Dot, dot
 from .embedding import Embedding, GlobalAveragePooling1D, GlobalMaxPooling1D
 from .hashing import HashedCrossing, Hashing
 from .input_layer import Input, InputLayer
@@ -19,7 +20,6 @@ from .merging import (
     Add,
     Average,
     Concatenate,
-    Dot,
     Maximum,
     Minimum,
     Multiply,
@@ -27,7 +27,6 @@ from .merging import (
     add,
     average,
     concatenate,
-    dot,
     maximum,
     minimum,
     multiply,

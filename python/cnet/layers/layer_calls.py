@@ -39,6 +39,8 @@ class LayerCalls(PythonCall):
     has_one_shape = False
     #: True if the layer takes arrays of any dtype, such as text; it has a method `transform(values)`.
     takes_any_dtype = False
+    #: True if the engine computes layers of the class.
+    in_engine = True
     #: True if the layer takes a list of inputs.
     takes_list = False
     #: True if the layer reads ids: integers that name rows of a table.
@@ -155,7 +157,8 @@ class LayerCalls(PythonCall):
             array.reshape(len(array), sample_size(shape))
             for array, shape in zip(arrays, shapes, strict=True)
         ]
-        (outputs,) = self._function(shapes, training=training or None).predict(rows)
+        mode = training or (None if self.in_engine else False)
+        (outputs,) = self._function(shapes, training=mode).predict(rows)
         return outputs.reshape(len(rows[0]), *sample_sizes(self.compute_output_shape(shapes)))
 
     @property

@@ -23,7 +23,6 @@ __all__ = [
     "Average",
     "Concatenate",
     "Divide",
-    "Dot",
     "Maximum",
     "Minimum",
     "Multiply",
@@ -31,7 +30,6 @@ __all__ = [
     "add",
     "average",
     "concatenate",
-    "dot",
     "maximum",
     "minimum",
     "multiply",
@@ -304,64 +302,6 @@ class Concatenate(Merge):
         return network.add_concatenate(self.name, parts)  # type: ignore[no-any-return] # an int
 
 
-class Dot(Merge):
-    """The dot product of its two inputs, sample by sample.
-
-    Parameters
-    ----------
-    axes : int or tuple of two int
-        The axes to multiply along. Inputs of (batch, features) have the axis 1, or -1.
-    normalize : bool, default False
-        Not supported: must be False. Keras divides both inputs by their norms, for the cosine.
-    **options
-        See `Layer`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `axes` are not axes of the features or, when built, the inputs are not two of (batch, features).
-
-    Examples
-    --------
-    >>> from cnet import layers
-    >>> layers.Dot(axes=1)([[[1.0, 2.0]], [[3.0, 4.0]]])
-    array([[11.]], dtype=float32)
-    """
-
-    most = 2
-
-    def __init__(
-        self, axes: int | Sequence[int], normalize: bool = False, **options: Unpack[LayerOptions]
-    ) -> None:
-        super().__init__(**options)
-        several = axes if isinstance(axes, (list, tuple)) else (axes,)
-        if not all(map(is_integer, several)) or len(several) not in (1, 2):
-            raise TypeError(f"Dot: axes: expected an axis or two, got {short_repr(axes)}")
-        if not set(several) <= {1, -1}:
-            raise ValueError(f"Dot: axes: expected 1 or -1, the features, got {short_repr(axes)}")
-        if normalize is not False:
-            raise ValueError(f"Dot: normalize is not supported, got {short_repr(normalize)}")
-        self.axes = axes if isinstance(axes, int) else tuple(several)
-        self.normalize = normalize
-
-    def compute_output_shape(self, input_shape: Any) -> Shape:
-        call = f"{type(self).__name__} '{self.name}'"
-        x, y = self._shapes(call, input_shape)
-        if x != y or len(x) != 2:
-            raise ValueError(
-                f"{call}: expected two inputs of the same shape (batch, features), got {shape_text(x)} and "
-                f"{shape_text(y)}"
-            )
-        return (None, 1)
-
-    def add_to(self, network: Any, x: Any, shape: Any, *, trainable: bool = True) -> int:  # noqa: ARG002 # from Layer
-        x, y = (
-            with_shape(network, tensor, 1, sample_size(each))
-            for tensor, each in zip(x, shape, strict=True)
-        )
-        return network.add_dot(self.name, x, y)  # type: ignore[no-any-return] # an int
-
-
 def add(inputs: Sequence[Any], **kwargs: Any) -> Any:
     """Return ``Add(**kwargs)(inputs)``."""
     return Add(**kwargs)(inputs)
@@ -395,8 +335,3 @@ def minimum(inputs: Sequence[Any], **kwargs: Any) -> Any:
 def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> Any:
     """Return ``Concatenate(axis, **kwargs)(inputs)``."""
     return Concatenate(axis, **kwargs)(inputs)
-
-
-def dot(inputs: Sequence[Any], axes: int | Sequence[int] = -1, **kwargs: Any) -> Any:
-    """Return ``Dot(axes, **kwargs)(inputs)``."""
-    return Dot(axes, **kwargs)(inputs)

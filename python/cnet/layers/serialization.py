@@ -13,6 +13,7 @@ from . import (
     categories,
     dense,
     discretization,
+    dot_product,
     embedding,
     hashing,
     input_layer,
@@ -63,8 +64,17 @@ def deserialize(
     <Dense name=top, built=False>
     """
     modules = (
-        *(activation, categories, dense, discretization, embedding, hashing, input_layer, lookup),
-        *(merging, normalization, operation, preprocessing, regularization, shape),
+        *(activation, categories, dense, discretization, dot_product, embedding, hashing),
+        *(
+            input_layer,
+            lookup,
+            merging,
+            normalization,
+            operation,
+            preprocessing,
+            regularization,
+            shape,
+        ),
     )
     known = {name: getattr(module, name) for module in modules for name in module.__all__}
     layers = {
