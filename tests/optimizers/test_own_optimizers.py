@@ -109,7 +109,10 @@ def test_steps_have_the_bits_of_the_engine(
 ) -> None:
     y = CLASSES if loss.startswith("sparse") else TARGETS
     theirs, ours = make_model(make(), loss), make_model(own(), loss)
-    assert fit(theirs, y=y)["loss"] == pytest.approx(fit(ours, y=y)["loss"], rel=1e-6)
+    found, expected = fit(ours, y=y), fit(theirs, y=y)
+    assert list(found) == list(expected) == ["loss", "accuracy"]
+    assert found["accuracy"] == pytest.approx(expected["accuracy"], rel=1e-6)
+    assert found["loss"] == pytest.approx(expected["loss"], rel=1e-6)
     assert_same_weights(theirs, ours)
     assert ours.optimizer.iterations == theirs.optimizer.iterations == 20
     ours.train_on_batch(X, y)
@@ -371,6 +374,8 @@ def test_a_loop_of_ones_own() -> None:
     with pytest.raises(ValueError, match=r"Variable.* is none of the 2 variables"):
         optimizer.apply([1.0], [autodiff.Variable(1.0)])
     assert optimizer.iterations == 3
+    optimizer.apply([[0.0, 0.0], 0.0])  # of the variables before
+    assert variables[0].numpy().tolist() == [-0.25, 0.5]
 
 
 def test_a_training_step_of_ones_own(tmp_path: Path) -> None:
@@ -527,4 +532,8 @@ def test_the_engines_optimizers_can_be_built_ahead() -> None:
     optimizer.build([variable])
     optimizer.apply([[1.0]], [variable])
     assert variable.numpy().tolist() == [0.5]
+    optimizer.apply([[1.0]])
+    assert variable.numpy().tolist() == [-0.25]
     assert optimizer.variables == []
+    with pytest.raises(ValueError, match="a gradient for each of 0 variables, got 1"):
+        optimizers.SGD(0.5).apply([[1.0]])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypedDict
+from typing import Any, ClassVar, TypeAlias, TypedDict
 
 from .. import _core
 from .._data import as_number, as_optional_count, as_text, require_default
@@ -14,11 +14,9 @@ from .._serialization import HasOptions, described, find_class, named_object, pa
 from .._tracebacks import brief_traceback
 from . import schedules
 from .own_steps import OwnSteps
+from .rate import Rate
 from .schedules import LearningRateSchedule
 from .updater import Updater
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 __all__ = ["BELOW_1", "BaseOptions", "LearningRate", "Optimizer", "Options", "in_range"]
 
@@ -28,29 +26,6 @@ _SCHEDULES = {name: getattr(schedules, name) for name in schedules.__all__}
 
 # The largest number below 1.
 BELOW_1 = math.nextafter(1.0, 0.0)
-
-
-class _Rate(float):
-    """The current learning rate: a float with the `numpy` and `assign` of Keras's variable."""
-
-    _optimizer: Optimizer
-
-    def __new__(cls, optimizer: Optimizer, value: float) -> Self:
-        rate = super().__new__(cls, value)
-        rate._optimizer = optimizer
-        return rate
-
-    def numpy(self) -> float:
-        """Return a plain float."""
-        return float(self)
-
-    def assign(self, value: float) -> _Rate:
-        """Set the optimizer's learning rate and return it; this object doesn't change."""
-        self._optimizer.learning_rate = value
-        return self._optimizer.learning_rate
-
-    def __reduce__(self) -> Any:
-        return float, (float(self),)
 
 
 class BaseOptions(TypedDict, total=False):
@@ -198,12 +173,12 @@ class Optimizer(OwnSteps, HasOptions):
         return frozenset({"batches", "_updater", *self._unbuilt()})
 
     @property
-    def learning_rate(self) -> _Rate:
+    def learning_rate(self) -> Rate:
         """The learning rate: a float with the `assign` and `numpy` of Keras's variable."""
         rate = self._learning_rate
         if isinstance(rate, LearningRateSchedule):
-            return _Rate(self, rate.rate(self.batches))
-        return _Rate(self, self._checked(rate) if callable(rate) else rate)
+            return Rate(self, rate.rate(self.batches))
+        return Rate(self, self._checked(rate) if callable(rate) else rate)
 
     @learning_rate.setter
     def learning_rate(self, value: LearningRate) -> None:
@@ -282,9 +257,29 @@ class Optimizer(OwnSteps, HasOptions):
         self.batches = self._updater.apply(self, rates[0] if rates else None, pairs)
         return self.iterations
 
-    def apply(self, grads: Iterable[Any], trainable_variables: Iterable[Any]) -> None:
-        """Take a step with a gradient for each variable: see `apply_gradients`."""
-        self.apply_gradients(zip(list(grads), list(trainable_variables), strict=True))
+    def apply(self, grads: Iterable[Any], trainable_variables: Iterable[Any] | None = None) -> None:
+        """Take a step with a gradient for each variable: see `apply_gradients`.
+
+        Parameters
+        ----------
+        grads : iterable of Tensor, array or None
+        trainable_variables : iterable of Weight or Variable, optional
+            Default: those of `build`, or of the latest step.
+
+        Raises
+        ------
+        ValueError
+            Also if there are not as many gradients as variables.
+        """
+        if trainable_variables is None:
+            latest = [] if self._updater is None else self._updater.variables
+            trainable_variables = self._trained or latest
+        gradients, variables = list(grads), list(trainable_variables)
+        if len(gradients) != len(variables):
+            raise ValueError(
+                f"apply: expected a gradient for each of {len(variables)} variables, got {len(gradients)}"
+            )
+        self.apply_gradients(zip(gradients, variables, strict=True))
 
     @property
     def has_own_apply(self) -> bool:

@@ -65,6 +65,11 @@ class Updater:
         self._engine.set_slots(rule, batches, arrays)
 
     @property
+    def variables(self) -> list[Any]:
+        """The current variables."""
+        return [variable for variable, *_ in self._expected]
+
+    @property
     def batches(self) -> int:
         """Number of gradients applied to each variable; several may be accumulated to a step."""
         return self._engine.steps if self._engine else 0
