@@ -115,16 +115,19 @@ def test_an_own_constraint_has_the_bits_of_the_engines(own: Any, optimizer: str)
     assert (models_[0].layers[0].kernel == 0).any()
 
 
-def test_a_constraint_of_cnet_is_applied_once_beside_an_own_regularizer() -> None:
+def test_a_constraint_of_cnet_is_applied_once_beside_own_rules() -> None:
     """A MinMaxNorm with a rate below 1 is another one when it is applied twice."""
     norm = constraints.MinMaxNorm(0.5, 0.75, rate=0.5)
-    ours = make_model(
-        optimizers.SGD(0.0), kernel_regularizer=lambda w: 0.0 * ops.sum(w), kernel_constraint=norm
-    )
+    own: list[dict[str, Any]] = [
+        {"kernel_regularizer": lambda w: 0.0 * ops.sum(w)},
+        {"bias_constraint": lambda w: w},
+    ]
     theirs = make_model(optimizers.SGD(0.0), kernel_constraint=norm)
-    for model in (ours, theirs):
-        model.train_on_batch(X, Y)
-    assert_same_weights(ours, theirs)
+    theirs.train_on_batch(X, Y)
+    for options in own:
+        ours = make_model(optimizers.SGD(0.0), kernel_constraint=norm, **options)
+        ours.train_on_batch(X, Y)
+        assert_same_weights(ours, theirs)
 
 
 class Scale(layers.Layer):

@@ -410,6 +410,9 @@ def test_a_training_step_of_ones_own(tmp_path: Path) -> None:
     loaded.fit(X, TARGETS, 16, 4, initial_epoch=2, verbose=0, shuffle=False)
     assert_same_weights(whole, theirs)
     assert_same_weights(whole, loaded)
+    whole.compile(whole.optimizer, "mse")
+    whole.train_on_batch(X, TARGETS)
+    assert whole.optimizer.iterations == 21
 
 
 def test_other_threads_predict_meanwhile() -> None:
@@ -455,6 +458,18 @@ def test_compiling_with_a_used_optimizer_continues_its_state() -> None:
         np.testing.assert_array_equal(weight, old)
 
 
+def test_a_copied_optimizer_of_another_compile_ends_a_fit_with_its_averages() -> None:
+    model = make_model(Momentum(RATE, use_ema=True))
+    fit(model, 2)
+    averages = [variable.numpy() for variable in model.optimizer.variables[:6]]
+    model.compile(copy.deepcopy(model.optimizer), "sparse_categorical_crossentropy")
+    model.evaluate(X, CLASSES, verbose=0)
+    model.layers[0].set_weights([np.zeros((5, 7)), np.zeros(7)])
+    fit(model, 0)
+    for weight, average in zip(model.trainable_weights, averages, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), average)
+
+
 def test_configurations() -> None:
     model = make_model(Momentum(RATE, momentum=0.25, clipnorm=1.0))
     fit(model, 1)
@@ -480,8 +495,11 @@ def test_options_assigned_after_building() -> None:
         model.optimizer.clipvalue = 0.01
         fit(model, 2, 1)
     assert_same_weights(*models_)
-    models_[1].optimizer.use_ema = True
-    fit(models_[1], 3, 2)
+    for model in models_:
+        model.optimizer.ema_momentum = 0.5
+        model.optimizer.use_ema = True
+        fit(model, 3, 2)
+    assert_same_weights(*models_)
     assert [variable.name for variable in models_[1].optimizer.variables] == ["average"] * 6
 
 
@@ -493,11 +511,11 @@ class WithoutSuper(Descent):
 class FailsToBuild(Momentum):
     attempts = 0
 
-    def build(self, variables: Any) -> None:
-        super().build(variables)
-        FailsToBuild.attempts += 1
-        if FailsToBuild.attempts == 1:
+    def add_variable(self, *arguments: Any, **options: Any) -> Any:
+        self.attempts += 1
+        if self.attempts == 1:
             raise OSError("not yet")
+        return super().add_variable(*arguments, **options)
 
 
 def test_errors_in_build() -> None:
