@@ -110,7 +110,7 @@ class Dot(Merge):
             for each, axis, shape in zip(inputs, self._axes(shapes), shapes, strict=True)
         )
         products = ops.matmul(x, ops.transpose(y, (0, 2, 1)))
-        return ops.reshape(products, (-1, *self.compute_output_shape(shapes)[1:]))
+        return ops.reshape(products, (-1, *sample_sizes(self.compute_output_shape(shapes))))
 
     def add_to(self, network: Any, x: Any, shape: Any, *, trainable: bool = True) -> int:  # noqa: ARG002 # from Layer
         axes = self._axes(shape)

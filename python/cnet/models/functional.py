@@ -76,9 +76,9 @@ class Functional(Model):
         calls = Calls(len(self.inputs))
         self._add_calls(range(len(self.inputs)), calls)
         require_sources_of_ids(dict(enumerate(calls.calls, len(self.inputs))))
-        dtypes = {layer.dtype for layer in self._flat_layers() if not isinstance(layer, InputLayer)}
-        if len(dtypes) > 1:
-            by_dtype = {layer.dtype: layer.name for layer in self._flat_layers()}
+        layers = [each for each in self._flat_layers() if not isinstance(each, InputLayer)]
+        by_dtype = {layer.dtype: layer.name for layer in layers}
+        if len(by_dtype) > 1:
             raise ValueError(
                 "Model: expected layers of one dtype, got "
                 + " and ".join(f"{dtype} ('{name}')" for dtype, name in by_dtype.items())
