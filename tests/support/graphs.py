@@ -9,6 +9,7 @@ import numpy as np
 
 import cnet
 from cnet import Input, Model, Sequential, autodiff, layers, optimizers
+from cnet.models.nesting import leaves_of, nested_as
 
 WORDS = np.array(["red", "green", "blue", "other"])
 
@@ -47,6 +48,11 @@ class Graph(NamedTuple):
     model: Any
     x: Any
     y: Any
+
+
+def first_samples(data: Any, count: int) -> Any:
+    """Return some samples of the arrays in data, nested as they are."""
+    return nested_as(data, [array[:count] for array in leaves_of(data)])
 
 
 def _data(rows: int) -> tuple[Any, ...]:
