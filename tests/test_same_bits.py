@@ -20,8 +20,8 @@ import cnet
 TESTS = str(Path(__file__).parent)
 NETS, DTYPES = ("small", "tall", "activations", "decorated", "wide"), ("float32", "float64")
 
-# Trains each optimizer in the small net and in all others, or in one of them, evaluates and predicts. Prints
-# the SHA-256 of each result by name, as JSON.
+# Trains each optimizer in the small net and in all others, or in one of them, and random graphs; evaluates and predicts.
+# Prints the SHA-256 of each result by name, as JSON.
 PROGRAM = """
 import hashlib, json, os, sys
 import numpy as np, cnet
@@ -31,6 +31,7 @@ from cnet import activations, layers, regularizers
 sys.path.insert(0, sys.argv[1])
 is_each_in_one = sys.argv[2] == "one"  # besides the small net
 from support.instances import OPTIMIZERS, name_of
+from support.random_graphs import random_graph
 
 def tasks():
     folder = "/proc/self/task"
@@ -123,6 +124,24 @@ for number, (net, (samples, features, batch, make)) in enumerate(NETS.items()):
             record(f"{key}: predict {size}", *(model.predict(part, verbose=0) for part in parts))
             record(f"{key}: call {size}", *map(model, parts))
         record(f"{key}: call", model(x))
+# A step of every third is large enough for eight threads.
+for seed in range(8 if is_each_in_one else 40):
+    sizes = {"rows": 330, "width": 160} if seed % 3 == 0 else {"rows": 50, "width": 20}
+    for dtype in ("float32", "float64") if seed < 2 or not is_each_in_one else ("float32",):
+        key = f"graph {seed}, {dtype}"
+        batch = sizes["rows"] * 2 // 3
+        optimizer = OPTIMIZERS[seed % len(OPTIMIZERS)]()
+        model, x, y = random_graph(seed, dtype=dtype, optimizer=optimizer, **sizes)
+        history = model.fit(x, y, batch, epochs=2, verbose=0).history
+        record(f"{key}: weights", *model.get_weights())
+        record(f"{key}: history", *history.values())
+        for size in (7, batch, 1000):
+            record(f"{key}: evaluate by {size}", model.evaluate(x, y, size, verbose=0))
+        for size in (7, batch, 1000):
+            batches = [[a[n : n + size] for a in x] for n in range(0, sizes["rows"], size)]
+            for call in (model, lambda batch: model.predict(batch, verbose=0)):
+                parts = zip(*map(call, batches))
+                record(f"{key}: predict by {size}, {call is model}", *map(np.concatenate, parts))
 if tasks_before is not None:
     assert tasks() == tasks_before + threads - 1, (tasks_before, tasks())
 print(json.dumps(hashes))
@@ -181,7 +200,9 @@ def test_every_instruction_set_and_any_number_of_threads_give_the_same_bits(
 
 def test_the_batch_size_of_predictions_does_not_change_bits(nets: str) -> None:
     found = hashes(cnet.build_info()["instruction_set"], 2, nets)
-    for key in (f"{net}, {dtype}" for net in NETS for dtype in DTYPES):
+    keys = {name.rpartition(":")[0] for name in found if "evaluate by" in name}
+    assert len(keys) > len(NETS) * len(DTYPES)  # the graphs as well
+    for key in keys:
         evaluations = {found[name] for name in found if name.startswith(f"{key}: evaluate")}
         assert len(evaluations) == 1, key
         predictions = {
