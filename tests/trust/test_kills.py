@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.forms import in_ci
+from support.graphs import GRAPHS, Graph, first_samples, make_graph
 
 import cnet
 from cnet import callbacks, layers, optimizers
@@ -58,8 +59,10 @@ OPTIMIZERS: list[Callable[[], optimizers.Optimizer]] = [
 ]
 
 
-def train(number: int, folder: Path, *more: callbacks.Callback) -> cnet.Sequential:
-    """Train model `number` to its end, with a backup in the folder."""
+def make(kind: str, number: int) -> Graph:
+    """Return model `number` of a kind, which follows from them."""
+    if kind != "chain":
+        return make_graph(kind, 400, number)
     cnet.utils.clear_session()  # names in the files must be those of a new process
     cnet.utils.set_random_seed(number)
     model = cnet.Sequential(
@@ -78,51 +81,63 @@ def train(number: int, folder: Path, *more: callbacks.Callback) -> cnet.Sequenti
         "sparse_categorical_crossentropy",
         metrics=["accuracy", "sparse_top_k_categorical_accuracy"],
     )
+    return Graph(model, X, Y)
+
+
+def train(kind: str, number: int, folder: Path, *more: callbacks.Callback) -> Any:
+    """Train a model to its end, with a backup in the folder."""
+    model, x, y = make(kind, number)
     backup = callbacks.BackupAndRestore(folder, delete_checkpoint=False)
     decay = callbacks.LearningRateScheduler(lambda _, rate: rate * 0.9)
     reduce = callbacks.ReduceLROnPlateau(patience=2, min_delta=0.01, cooldown=1)
-    scheduled = [decay, reduce] if number % len(OPTIMIZERS) != 2 else []  # which has a schedule
+    has_schedule = isinstance(model.optimizer.get_config()["learning_rate"], dict)
+    scheduled = [] if has_schedule else [decay, reduce]
     stop = callbacks.EarlyStopping(patience=4, restore_best_weights=number % 3 > 0)
     model.fit(
-        X,
-        Y,
+        x,
+        y,
         epochs=EPOCHS,
         batch_size=32,
         steps_per_epoch=(None, 10)[number // len(OPTIMIZERS) % 2],
-        validation_data=(X[:100], Y[:100]),
+        validation_data=(first_samples(x, 100), first_samples(y, 100)),
         callbacks=[*scheduled, backup, stop, *more],
         verbose=0,
     )
     return model
 
 
-def train_in_child(number: int, folder: Path, result: Path) -> int:
+def train_in_child(kind: str, number: int, folder: Path, result: Path) -> int:
     """Train in a forked process; return its id."""
     child = os.fork()
     if child:
         return child
     try:
-        train(number, folder).save(result)
+        train(kind, number, folder).save(result)
         os._exit(0)
     except BaseException:  # noqa: BLE001 # of a child none must come back
         traceback.print_exc()
         os._exit(1)
 
 
-def test_every_killed_training_resumes(tmp_path: Path, amount: Amount, report: Report) -> None:
+@pytest.mark.parametrize("kind", ["chain", *GRAPHS])
+def test_every_killed_training_resumes(
+    tmp_path: Path, kind: str, amount: Amount, report: Report
+) -> None:
     delays = random.Random(1)
-    wanted, kills, resumed, number = amount(10, 40, 1000), 0, 0, 0
+    is_chain = kind == "chain"
+    wanted = amount(10, 40, 1000) if is_chain else amount(2, 5, 200)
+    kills, resumed, number = 0, 0, 0
     while kills < wanted:
         whole, killed, result = (tmp_path / f"{name}{number}" for name in ("whole", "killed", "at"))
         result = result.with_suffix(".safetensors")
         file = killed / "latest.safetensors"
         start = time.perf_counter()
         snapshots = Snapshots(whole / "latest.safetensors")
-        train(number, whole, snapshots).save(tmp_path / "whole.safetensors")
+        train(kind, number, whole, snapshots).save(tmp_path / "whole.safetensors")
         duration = time.perf_counter() - start
         killed_before = kills
         while not result.exists():
-            child = train_in_child(number, killed, result)
+            child = train_in_child(kind, number, killed, result)
             time.sleep(delays.uniform(0, duration / 2))
             os.kill(child, signal.SIGKILL)
             _, status = os.waitpid(child, 0)
@@ -137,7 +152,9 @@ def test_every_killed_training_resumes(tmp_path: Path, amount: Amount, report: R
         resumed += kills - killed_before
         number += 1
     assert resumed == kills
-    report(f"{kills} kills of {number} trainings: 0 files unreadable, {resumed} resumed to the bit")
+    report(
+        f"{kind}: {kills} kills of {number} trainings: 0 files unreadable, {resumed} resumed to the bit"
+    )
 
 
 PROGRAM = f"""
@@ -145,16 +162,17 @@ import sys
 sys.path.insert(0, {str(Path(__file__).parents[1])!r})
 from pathlib import Path
 from trust import test_kills
-test_kills.train(int(sys.argv[1]), Path(sys.argv[2])).save(sys.argv[3])
+test_kills.train(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])).save(sys.argv[4])
 """
 
 
 @pytest.mark.parametrize("number", [1, *in_ci(4)])
-def test_a_program_that_is_killed_and_run_again(tmp_path: Path, number: int) -> None:
+@pytest.mark.parametrize("kind", ["chain", *in_ci(*GRAPHS)])
+def test_a_program_that_is_killed_and_run_again(tmp_path: Path, kind: str, number: int) -> None:
     """The same with new programs, and with other numbers of threads."""
-    train(number, tmp_path / "whole").save(tmp_path / "whole.safetensors")
+    train(kind, number, tmp_path / "whole").save(tmp_path / "whole.safetensors")
     folder, result = tmp_path / "killed", tmp_path / "result.safetensors"
-    command = [sys.executable, "-c", PROGRAM, str(number), str(folder), str(result)]
+    command = [sys.executable, "-c", PROGRAM, kind, str(number), str(folder), str(result)]
     for threads in ("1", "2", "3"):
         child = subprocess.Popen(command, env=os.environ | {"CNET_NUM_THREADS": threads})
         written = (folder / "latest.safetensors").stat().st_mtime_ns if threads != "1" else 0
