@@ -20,16 +20,31 @@ import numpy as np
 import cnet
 from cnet import callbacks, layers
 
-when, count = json.loads(sys.argv[1])
+when, count, kind = json.loads(sys.argv[1])
 cnet.utils.set_random_seed(5)
 cnet.set_num_threads(3)
 X = (np.arange(500 * 40).reshape(500, 40) % 7 - 3).astype(np.float32)
 Y = np.arange(500) % 10
+if kind == "graph":
+    X, Y = [X, np.arange(1500).reshape(500, 3) % 50], [Y, X[:, :1]]
 
 def make():
-    model = cnet.Sequential([cnet.Input((40,)), layers.Dense(512, "relu"), layers.Dense(10, "softmax")])
-    model.compile(cnet.optimizers.SGD(0.01), "sparse_categorical_crossentropy")
+    hidden, top = layers.Dense(512, "relu"), layers.Dense(10, "softmax")
+    loss = "sparse_categorical_crossentropy"
+    if kind == "graph":
+        x, ids = cnet.Input((40,)), cnet.Input((3,), dtype="int32")
+        vectors = layers.Flatten()(layers.Embedding(50, 8)(ids))
+        h = hidden(layers.Concatenate()([x, vectors]))
+        model = cnet.Model([x, ids], [top(h), layers.Dense(1)(layers.Concatenate()([h, x]))])
+        loss = [loss, "mse"]
+    else:
+        model = cnet.Sequential([cnet.Input((40,)), hidden, top])
+    model.compile(cnet.optimizers.SGD(0.01), loss)
     return model
+
+def outputs(model, rows=500):
+    found = model.predict([x[:rows] for x in X] if kind == "graph" else X[:rows], verbose=0)
+    return b"".join(np.asarray(y).tobytes() for y in (found if kind == "graph" else [found]))
 
 def digest(model):
     return hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_weights())).digest()
@@ -49,14 +64,14 @@ def epoch(model, *hooks):
 epoch(model, Note())
 trained = digest(model)
 apart.set_weights(start)
-expected = apart.predict(X, verbose=0).tobytes()
+expected = outputs(apart)
 
 def child():
     if digest(model) not in whole:
         return 2
-    if apart.predict(X, verbose=0).tobytes() != expected:
+    if outputs(apart) != expected:
         return 3
-    if not np.isfinite(model.predict(X[:3], verbose=0)).all():
+    if not np.isfinite(np.frombuffer(outputs(model, 3), np.float32)).all():
         return 4
     if when != "callback":  # a callback runs during a fit of this thread
         epoch(model)
@@ -101,7 +116,7 @@ def background():
         if when == "fit":
             epoch(model)
         else:
-            assert apart.predict(X, verbose=0).tobytes() == expected
+            assert outputs(apart) == expected
 
 if when == "callback":
     while sum(results.values()) < count:
@@ -122,14 +137,22 @@ print(json.dumps(results))
 """
 
 
-@pytest.mark.parametrize("when", ["idle", "fit", "predict", "callback"])
+@pytest.mark.parametrize(
+    ("when", "kind"),
+    [
+        *((when, "chain") for when in ("idle", "fit", "predict", "callback")),
+        *(("fit", "graph"), ("callback", "graph")),
+    ],
+)
 def test_forked_children_work(
-    when: str, amount: Callable[[int, int, int], int], report: Callable[[str], None]
+    when: str, kind: str, amount: Callable[[int, int, int], int], report: Callable[[str], None]
 ) -> None:
     count = amount(15, 60, 2500)
     # Python 3.12 warns about any fork in a process with threads.
-    results = run_program(FORKS, when, count, timeout=3600, PYTHONWARNINGS="ignore")
-    report(f"forks, {when}: {count} children, {results.get('hang', 0)} hangs; exit codes {results}")
+    results = run_program(FORKS, when, count, kind, timeout=3600, PYTHONWARNINGS="ignore")
+    report(
+        f"forks, {when}, {kind}: {count} children, {results.get('hang', 0)} hangs; exit codes {results}"
+    )
     assert results == {"7": count}
 
 

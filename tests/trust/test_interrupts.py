@@ -28,7 +28,7 @@ sys.unraisablehook = swallowed
 class Look(callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         if batch % 50 == 0:
-            self.model.predict(x[:3], verbose=0)
+            self.model.predict(given(x[:3]), verbose=0)
 
 def interrupt(after):
     global sent
@@ -45,21 +45,37 @@ for number in range(count):
     looks, metrics = choices.random() < 0.3, choices.choice([[], ["accuracy"], ["mae"]])
     x = np.random.default_rng(number).normal(size=(5000, 20)).astype(np.float32)
     y = (x[:, :1] > 0).astype(np.float32)
+    is_graph = number % 3 == 0
+
+    def given(x):  # numbers, and for a graph ids as well
+        return [x, np.abs(x[:, :3] * 10).astype(np.int32) % 50] if is_graph else x
+
+    def repeated(rows):  # without memory for them
+        first = given(x[:1])
+        arrays = [np.broadcast_to(each[0], (rows, each.shape[1])) for each in (first if is_graph else [first])]
+        return arrays if is_graph else arrays[0]
 
     def make():
         cnet.utils.set_random_seed(number)
-        model = cnet.Sequential([cnet.Input((20,)), layers.Dense(width, "relu"), layers.Dense(1, "sigmoid")])
+        hidden, out = layers.Dense(width, "relu"), layers.Dense(1, "sigmoid")
+        if is_graph:
+            numbers, ids = cnet.Input((20,)), cnet.Input((3,), dtype="int32")
+            vectors = layers.Flatten()(layers.Embedding(50, 4)(ids))
+            h = hidden(layers.Concatenate()([numbers, vectors]))
+            model = cnet.Model([numbers, ids], out(layers.Concatenate()([h, numbers])))
+        else:
+            model = cnet.Sequential([cnet.Input((20,)), hidden, out])
         model.compile("adam", "binary_crossentropy", metrics=metrics)
         return model
 
     model = make()
-    endless = ((x[:batch], y[:batch]) for _ in itertools.count())
+    endless = ((given(x[:batch]), y[:batch]) for _ in itertools.count())
     if data == "batches":
         arguments, options = (endless,), {}
     elif call == "fit":
-        arguments, options = (x, y), {"batch_size": batch, "shuffle": False}
+        arguments, options = (given(x), y), {"batch_size": batch, "shuffle": False}
     else:  # with arrays that take no memory
-        arguments, options = (np.broadcast_to(x[0], (10**9, 20)), np.broadcast_to(y[0], (10**9, 1))), {}
+        arguments, options = (repeated(10**9), np.broadcast_to(y[0], (10**9, 1))), {}
     if call == "fit":
         options["epochs"] = 10**9
         if data == "batches":
@@ -69,10 +85,10 @@ for number in range(count):
     if call == "predict":
         arguments = arguments[:1]
         if data == "arrays":  # the output is of their length
-            arguments = (np.broadcast_to(x[0], (3 * 10**8 // (1 if width < 100 else 20), 20)),)
+            arguments = (repeated(3 * 10**8 // (1 if width < 100 else 20)),)
     thread = threading.Thread(target=interrupt, args=(choices.random() * 0.1,))
     faulthandler.dump_traceback_later(60, exit=True)  # if the interrupt was swallowed
-    what = f"{number}: {call} of {data}, batch {batch}, width {width}, metrics {metrics}"
+    what = f"{number}, {'graph' if is_graph else 'chain'}: {call} of {data}, batch {batch}, width {width}, metrics {metrics}"
     try:
         try:
             thread.start()
@@ -99,11 +115,11 @@ for number in range(count):
                 first = 0 if data == "batches" else step * batch % 5000 if 5000 % batch == 0 else None
                 if first is None:
                     first = step % -(-5000 // batch) * batch
-                again.train_on_batch(x[first : first + batch], y[first : first + batch])
+                again.train_on_batch(given(x[first : first + batch]), y[first : first + batch])
             for ours, theirs in zip(model.get_weights(), again.get_weights()):
                 assert ours.tobytes() == theirs.tobytes(), what
-    model.predict(x[:10], verbose=0)
-    model.fit(x[:64], y[:64], batch_size=32, verbose=0)
+    model.predict(given(x[:10]), verbose=0)
+    model.fit(given(x[:64]), y[:64], batch_size=32, verbose=0)
     assert model.optimizer.iterations == steps + 2, what
     assert len(model.history.history["loss"]) == 1
 

@@ -15,9 +15,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.graphs import GRAPHS, make_graph
 
 import cnet
-from cnet import Sequential, callbacks, layers
+from cnet import Input, Model, Sequential, callbacks, layers
+from cnet.models.nesting import leaves_of
 
 THREADS = 8
 X = (np.arange(600 * 24).reshape(600, 24) % 13).astype(np.float32)
@@ -230,3 +232,82 @@ def test_a_prediction_waits_for_at_most_a_batch() -> None:
         counts += 1
     fitting.join()
     assert counts > 20, "few other calls ran during an epoch of 2,500 batches"
+
+
+def outputs_of(model: Any, x: Any) -> bytes:
+    return b"".join(rows.tobytes() for rows in leaves_of(model.predict_on_batch(x)))
+
+
+class Outputs(callbacks.Callback):
+    """Collects the predictions after each batch."""
+
+    def __init__(self, x: Any) -> None:
+        super().__init__()
+        self.x, self.all = x, set[bytes]()
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        self.all.add(outputs_of(self.model, self.x))
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_predictions_of_a_graph_that_is_trained(
+    name: str, amount: Callable[[int, int, int], int]
+) -> None:
+    """Each is one of the weights between two steps. Only parts of it are, where a layer in Python divides it."""
+    graph = make_graph(name, 48)
+    epochs = amount(30, 30, 400)
+    options: dict[str, Any] = {"batch_size": 8, "epochs": epochs, "verbose": 0}
+    steps = Outputs(graph.x)
+    before = outputs_of(graph.model, graph.x)
+    graph.model.fit(graph.x, graph.y, callbacks=[steps], **options)
+    allowed = {before, *steps.all, outputs_of(graph.model, graph.x)}  # fit ends with the averages
+    assert len(allowed) > epochs
+
+    model, x, y = make_graph(name, 48)
+    assert outputs_of(model, x) == before
+    ended, seen = threading.Event(), Counter[bytes]()
+
+    def fit() -> None:
+        try:
+            model.fit(x, y, **options)
+        finally:
+            ended.set()
+
+    def predict() -> None:
+        seen[outputs_of(model, x)] += 1
+        while not ended.is_set():
+            seen[outputs_of(model, x)] += 1
+
+    run_together([fit, predict, predict, predict])
+    if model.in_engine:
+        assert set(seen) <= allowed
+    assert outputs_of(model, x) == outputs_of(graph.model, x)
+
+
+def test_two_models_that_share_trained_layers_never_train_concurrently() -> None:
+    table, dense = layers.Embedding(20, 4), layers.Dense(30, "relu")
+    ids = np.arange(3000).reshape(1000, 3) % 20
+    models = []
+    for name in ("one", "two"):
+        x = Input((3,), dtype="int32")
+        model = Model(x, layers.Dense(3)(dense(layers.Flatten()(table(x)))), name=name)
+        model.compile("sgd", "mse")
+        models.append(model)
+    counts = Counter[str]()
+    begun = threading.Barrier(2, timeout=60)
+
+    def fit(model: Any) -> None:
+        begun.wait()
+        for _ in range(20):
+            try:
+                model.fit(ids, np.ones((1000, 3)), batch_size=8, verbose=0)
+                counts["done"] += 1
+            except RuntimeError as error:
+                assert "in use by another call" in str(error)
+                counts["refused"] += 1
+
+    run_together([lambda model=model: fit(model) for model in models])  # type: ignore[misc]
+    assert counts["done"]
+    assert counts["refused"]
+    steps = sum(model.optimizer.iterations for model in models)
+    assert steps == 125 * counts["done"]
