@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from support.graphs import SquaredStep, make_graph
 
 import cnet
 
@@ -87,6 +88,44 @@ def test_class_ids_overwritten_in_a_tight_loop(
     assert changes[0] > 0
     assert refused > 0  # otherwise nothing was tested
     assert np.isfinite(model.get_weights()[0]).all()
+
+
+@pytest.mark.parametrize("kind", ["engine", "step"])
+@pytest.mark.parametrize("call", ["fit", "evaluate", "predict", "__call__"])
+def test_ids_of_a_table_overwritten_in_a_tight_loop(
+    call: str, kind: str, amount: Callable[[int, int, int], int]
+) -> None:
+    """Each id is checked when it is read: the table has rows for all that are used."""
+    x, y, ids = np.zeros((ROWS, 6), np.float32), np.ones((ROWS, 1)), np.arange(3 * ROWS) % 20
+    ids = ids.reshape(ROWS, 3)
+    good, refused = ids.copy(), 0
+    model = make_graph("wide_and_deep", 1).model
+    if kind == "step":
+        model = SquaredStep(model.input, model.output)
+        model.compile("sgd", "mse")
+    numbers = iter(range(2**62))
+
+    def overwrite() -> None:
+        ids[:] = GARBAGE[next(numbers) % len(GARBAGE)]
+        ids[:] = good
+
+    data = {"numbers": x, "ids": ids}
+    calls: dict[str, Callable[[], Any]] = {
+        "fit": lambda: model.fit(data, y, batch_size=200, verbose=0),
+        "evaluate": lambda: model.evaluate(data, y, batch_size=200, verbose=0),
+        "predict": lambda: model.predict(data, verbose=0),
+        "__call__": lambda: model(data),
+    }
+    with meanwhile(overwrite) as changes:
+        for _ in range(amount(60, 60, 3000)):
+            try:
+                calls[call]()
+            except ValueError as error:
+                assert "ids of 'table': " in str(error)
+                refused += 1
+    assert changes[0] > 0
+    assert refused > 0
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
 
 
 def test_samples_and_rows_overwritten(amount: Callable[[int, int, int], int]) -> None:

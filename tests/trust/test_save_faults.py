@@ -58,12 +58,19 @@ MUST_NOT_BE_IGNORED = (*MUST_SUCCEED, "rename", "link")
 MEMORY = {"mmap", "munmap", "mremap", "brk", "madvise"}
 
 
-def make(seed: int) -> cnet.Sequential:
-    """Return a model that takes several writes, and whose bytes depend on the seed only."""
+def make(seed: int) -> Any:
+    """Return a model that takes several writes, and whose bytes depend on the seed only: a chain or, for 1, a graph."""
     cnet.utils.set_random_seed(seed)
-    model = cnet.Sequential(
-        [layers.Input((100,)), layers.Dense(100, name="a"), layers.Dense(90, name="b")], "net"
+    x, first, second = (
+        layers.Input((100,), name="x"),
+        layers.Dense(100, name="a"),
+        layers.Dense(90, name="b"),
     )
+    if seed == 1:
+        joined = layers.Concatenate(name="joined")([first(x), x])
+        model: Any = cnet.Model(x, second(joined), name="net")
+    else:
+        model = cnet.Sequential([x, first, second], "net")
     model.compile("adam", "mse")
     return model
 
