@@ -288,7 +288,7 @@ def test_a_conversion_that_changes_its_container_is_safe() -> None:
 
 def test_objects_with_a_false_class_are_refused() -> None:
     class Pretender:
-        __class__ = _core.Optimizer  # type: ignore[assignment] # a lie
+        __class__ = _core.Optimizer  # a lie
 
     trainer = new_trainer(network())
     with pytest.raises(TypeError, match="apply: optimizer: expected Optimizer, got Pretender"):

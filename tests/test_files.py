@@ -381,4 +381,4 @@ def test_paths() -> None:
     )
     for wrong in (3, b"a", None, Bytes()):
         with pytest.raises(TypeError, match=r"^call: path: expected text or a path, got "):
-            _files.as_path("call: path", wrong)  # type: ignore[arg-type] # wrong on purpose
+            _files.as_path("call: path", wrong)

@@ -263,7 +263,7 @@ def test_a_function_is_called_with_shape_and_dtype() -> None:
 def test_the_result_of_a_function_is_checked(
     result: Any, error: type[Exception], message: str
 ) -> None:
-    dense = cnet.layers.Dense(3, kernel_initializer=lambda shape, dtype: result)  # noqa: ARG005
+    dense = cnet.layers.Dense(3, kernel_initializer=lambda shape, dtype: result)  # noqa: ARG005 # as it is called
     with pytest.raises(error, match=rf"initializer: {message}"):
         dense.build((None, 2))
     assert not dense.built

@@ -341,8 +341,8 @@ def test_assignment_does_not_call_the_constructor_of_a_custom_class() -> None:
 
     own = Own(2.0)
     own.factor = 3.0
-    own.activation = "relu"  # type: ignore[assignment] # the constructor's conversion
+    own.activation = "relu"  # the constructor's conversion
     assert made == [2.0]
     assert own.factor == 3.0
     with pytest.raises(ValueError, match="rely"):
-        own.activation = "rely"  # type: ignore[assignment] # which is refused
+        own.activation = "rely"  # which is refused

@@ -19,7 +19,7 @@ def overriding(base: type[Any], name: str) -> type[Any]:
         return getattr(super(mine, self), name)(*arguments, **options)
 
     mine: Any = type("Mine", (base,), {name: method})
-    return mine  # type: ignore[no-any-return]
+    return mine
 
 
 IGNORED = [

@@ -146,7 +146,7 @@ class AfterThirdBatch(cnet.callbacks.Callback):
     def __init__(self, action: Any) -> None:
         self.action = action
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002 # of all such hooks
         if batch == 2:
             self.action(self.model)
 

@@ -143,10 +143,10 @@ def test_random_streams_of_numpy_and_python_are_not_used() -> None:
     for seed in (1, 2):
         np.random.seed(seed)  # noqa: NPY002 # the legacy stream is the one that is global
         python_random.seed(seed)
-        before = repr(np.random.get_state()), python_random.getstate()  # noqa: NPY002
+        before = repr(np.random.get_state()), python_random.getstate()  # noqa: NPY002 # as above
         cnet.utils.set_random_seed(4)
         results.append(train_a_little())
-        assert (repr(np.random.get_state()), python_random.getstate()) == before  # noqa: NPY002
+        assert (repr(np.random.get_state()), python_random.getstate()) == before  # noqa: NPY002 # as above
     assert results[0] == results[1]
 
 
@@ -166,4 +166,4 @@ def test_wrong_shapes_are_refused() -> None:
     with pytest.raises(ValueError, match=r"random.uniform: shape: .* got \(2, -3\)"):
         random.uniform((2, -3))
     with pytest.raises(TypeError):
-        random.uniform(3)  # type: ignore[arg-type]
+        random.uniform(3)

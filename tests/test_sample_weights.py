@@ -127,7 +127,7 @@ def test_class_weights_of_a_single_output(
         cnet.utils.set_random_seed(1)
         model = Sequential([layers.Input((6,)), layers.Dense(1, "sigmoid")])
         model.compile("sgd", loss)
-        model.fit(X[:4], labels, epochs=2, verbose=0, **options)  # type: ignore[arg-type]
+        model.fit(X[:4], labels, epochs=2, verbose=0, **options)
         models.append(bits(model))
     assert models[0] == models[1]
 

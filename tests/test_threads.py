@@ -55,7 +55,7 @@ def test_hooks_of_batches_see_whole_steps() -> None:
     limit = cnet.get_num_threads()
 
     class Look(cnet.callbacks.Callback):
-        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002 # of all such hooks
             weights = self.model.get_weights()
             seen[threads].append(b"".join(w.tobytes() for w in weights))
 

@@ -138,9 +138,9 @@ def test_a_model_that_cannot_be_saved_raises_before_training(tmp_path: Path) -> 
 def test_invalid_arguments_of_backup_and_restore() -> None:
     for save_freq in (100, "batch", np.array(["epoch", "batch"])):
         with pytest.raises(ValueError, match="save_freq: expected 'epoch'"):
-            callbacks.BackupAndRestore("x", save_freq)  # type: ignore[arg-type] # wrong on purpose
+            callbacks.BackupAndRestore("x", save_freq)
     with pytest.raises(TypeError, match="BackupAndRestore: backup_dir: expected text or a path"):
-        callbacks.BackupAndRestore(3)  # type: ignore[arg-type] # wrong on purpose
+        callbacks.BackupAndRestore(3)
 
 
 @pytest.mark.parametrize("first", [False, True])

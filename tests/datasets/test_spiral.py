@@ -65,10 +65,10 @@ def test_equal_seeds_give_equal_points() -> None:
 def test_bounds(arguments: dict[str, float]) -> None:
     (value,) = arguments.values()
     with pytest.raises(ValueError, match=rf"^spiral: \w+: expected .* got {value}"):
-        spiral(**arguments)  # type: ignore[arg-type]
+        spiral(**arguments)
 
 
 @pytest.mark.parametrize("name", ["samples_per_class", "classes"])
 def test_counts_are_integers(name: str) -> None:
     with pytest.raises(TypeError):
-        spiral(**{name: 2.5})  # type: ignore[arg-type]
+        spiral(**{name: 2.5})

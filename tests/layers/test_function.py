@@ -239,7 +239,7 @@ def test_engines_are_reused() -> None:
     del tape, loss
     gc.collect()
     (network,) = model.function(training=False)._pieces
-    assert len(network._operation._free) == 2  # type: ignore[union-attr]
+    assert len(network._operation._free) == 2
 
 
 def test_a_layer_on_a_tape() -> None:

@@ -103,9 +103,9 @@ def test_labels_are_checked() -> None:
 
 def test_invalid_uses_are_refused() -> None:
     with pytest.raises(TypeError, match="Lambda: function: expected a function, got 3"):
-        layers.Lambda(3)  # type: ignore[arg-type]
+        layers.Lambda(3)
     with pytest.raises(ValueError, match="mask"):
-        layers.Lambda(abs, mask=abs)  # type: ignore[arg-type]
+        layers.Lambda(abs, mask=abs)
     with pytest.raises(ValueError, match=r"for each of 40 samples, got shape \(3, 6\)"):
         layers.Lambda(lambda x: x[:3], name="few", output_shape=(6,))(X)
     with pytest.raises(ValueError, match=r"expected an output \(batch, …\) for each of 2 samples"):

@@ -96,7 +96,7 @@ def test_get_accepts_names_classes_and_objects(name: str) -> None:
     assert type(losses.get(cls)) is type(losses.get(cls.__name__)) is cls
     assert type(losses.get(getattr(losses, name))) is cls
     config = {"class_name": cls.__name__, "config": {"from_logits": True}}
-    assert losses.get(config).from_logits  # type: ignore[attr-defined]
+    assert losses.get(config).from_logits
     assert losses.get(loss) is loss
 
 
@@ -125,7 +125,7 @@ def test_get_refuses_other_objects(identifier: Any) -> None:
 
 def test_unknown_options_are_refused_by_name() -> None:
     with pytest.raises(TypeError, match="ignore_class"):
-        cnet.losses.CategoricalCrossentropy(ignore_class=1)  # type: ignore[call-arg]
+        cnet.losses.CategoricalCrossentropy(ignore_class=1)
 
 
 # -- ignore_class ----------------------------------------------------------------------------------
@@ -167,7 +167,7 @@ def test_an_ignored_class_has_no_loss(ignored: int, from_logits: bool) -> None:
         ("mean", kept.sum()),
         ("mean_with_sample_weight", weights[kept].sum()),
     ):
-        loss.reduction = reduction  # type: ignore[assignment]
+        loss.reduction = reduction
         expected = (each * weights).sum() / divisor
         assert loss(ids, p, weights) == pytest.approx(expected, rel=1e-12)
 
@@ -216,7 +216,7 @@ def test_other_labels_outside_the_classes_are_refused() -> None:
 def test_the_weight_of_an_ignored_row_has_no_effect(ignored: int) -> None:
     ids, weights = np.where(IDS == 1, ignored, IDS), RNG.uniform(1, 2, 60)
     for reduction in ("mean", "mean_with_sample_weight", "sum"):
-        loss = losses.SparseCategoricalCrossentropy(True, ignored, reduction)  # type: ignore[arg-type]
+        loss = losses.SparseCategoricalCrossentropy(True, ignored, reduction)
         model = compiled(loss)
         expected = loss(ids, model.predict(X, verbose=0), weights)
         reported = model.evaluate(X, ids, len(X), verbose=0, sample_weight=weights)[0]

@@ -215,7 +215,7 @@ def weighted(y_true: Any, y_pred: Any, factor: float) -> Any:
 
 def test_invalid_functions_are_refused() -> None:
     with pytest.raises(TypeError, match="fn: expected a function"):
-        losses.LossFunctionWrapper(3)  # type: ignore[arg-type]
+        losses.LossFunctionWrapper(3)
     model = cnet.Sequential([cnet.Input((5,)), layers.Dense(3)])
     before = model.get_weights()
     cases: list[tuple[Any, type[Exception], str]] = [

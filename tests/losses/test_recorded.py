@@ -113,7 +113,7 @@ def test_functions_of_samples(cls: type[Loss], function: Any) -> None:
     grad = np.random.default_rng(1).normal(size=5)
     loss, found = gradient(lambda predictions: function(y, predictions), p, grad)
     assert loss.shape == (5,)
-    rows = [gradient(lambda q: function(y[n : n + 1], q), p[n : n + 1])[1] for n in range(5)]  # noqa: B023
+    rows = [gradient(lambda q: function(y[n : n + 1], q), p[n : n + 1])[1] for n in range(5)]  # noqa: B023 # called at once
     np.testing.assert_allclose(found, grad[:, None] * np.concatenate(rows), rtol=1e-14)
 
 

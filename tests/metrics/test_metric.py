@@ -43,7 +43,7 @@ def test_a_function_returns_a_number_for_each_sample() -> None:
     with pytest.raises(ValueError, match=r"'one': expected a number for each of 2 samples, got"):
         metric([1, 2], [1, 2])
     with pytest.raises(TypeError, match="MeanMetricWrapper: fn: expected a function, got 3"):
-        metrics.MeanMetricWrapper(3)  # type: ignore[arg-type]
+        metrics.MeanMetricWrapper(3)
 
 
 def test_predictions_are_rounded_to_the_dtype() -> None:

@@ -271,7 +271,7 @@ def test_get_and_set_weights(dtype: str) -> None:
 def test_a_model_computes_with_assigned_weights() -> None:
     model = small_model()
     model.predict(X, verbose=0)
-    model.layers[1].kernel = np.zeros((5, 3))  # type: ignore[attr-defined] # a Dense
+    model.layers[1].kernel = np.zeros((5, 3))
     np.testing.assert_array_equal(model(X), np.full((6, 3), 1 / 3, np.float32))
 
 

@@ -230,7 +230,7 @@ def test_regression_finds_the_line() -> None:
     model = Sequential([layers.Dense(1)])
     model.compile(optimizers.SGD(0.1), "mse")
     model.fit(x, y, 20, 60, verbose=0)
-    np.testing.assert_allclose(model.layers[0].kernel[:, 0], [1, -2, 0.5], atol=1e-5)  # type: ignore[attr-defined]
+    np.testing.assert_allclose(model.layers[0].kernel[:, 0], [1, -2, 0.5], atol=1e-5)
     assert model.evaluate(x, y, verbose=0) < 1e-9
 
 
@@ -293,7 +293,7 @@ def test_the_engine_counts_binary_accuracy(loss: losses.Loss, outputs: int) -> N
     x, y = RNG.normal(size=(50, 4)), RNG.integers(2, size=(50, outputs)).astype(float)
     y[0] = 0.25  # no prediction equals a soft label
     model = compiled(loss, outputs, metrics=["binary_accuracy"])
-    if not loss.from_logits:  # type: ignore[attr-defined]
+    if not loss.from_logits:
         model.add(layers.Activation("sigmoid"))
         model.compile("sgd", loss, metrics=["binary_accuracy"])
     predictions = model.predict(x, verbose=0)
@@ -340,21 +340,21 @@ def test_label_smoothing_equals_smoothed_labels(from_logits: bool) -> None:
 @pytest.mark.parametrize("name", ["mse", "MSE", "mean_squared_error", "MeanSquaredError"])
 def test_names(name: str) -> None:
     assert isinstance(losses.get(name), losses.MeanSquaredError)
-    assert compiled(name).loss.name == "mean_squared_error"  # type: ignore[union-attr]
+    assert compiled(name).loss.name == "mean_squared_error"
 
 
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
         (lambda: losses.Huber(0), ValueError, "Huber: delta: expected a number above 0, got 0"),
-        (lambda: losses.Huber("a"), TypeError, "Huber: delta: expected a number"),  # type: ignore[arg-type]
+        (lambda: losses.Huber("a"), TypeError, "Huber: delta: expected a number"),
         (
             lambda: losses.BinaryCrossentropy(label_smoothing=1.5),
             ValueError,
             "label_smoothing: expected a number in [0, 1], got 1.5",
         ),
         (
-            lambda: losses.SparseCategoricalCrossentropy(ignore_class=0.5),  # type: ignore[arg-type]
+            lambda: losses.SparseCategoricalCrossentropy(ignore_class=0.5),
             TypeError,
             "SparseCategoricalCrossentropy: ignore_class: expected an integer, got 0.5",
         ),
@@ -369,7 +369,7 @@ def test_names(name: str) -> None:
             "CategoricalFocalCrossentropy: gamma: expected a number of at least 0, got inf",
         ),
         (
-            lambda: losses.CategoricalFocalCrossentropy([0.25, 0.5]),  # type: ignore[arg-type]
+            lambda: losses.CategoricalFocalCrossentropy([0.25, 0.5]),
             TypeError,
             "CategoricalFocalCrossentropy: alpha: expected a number, got [0.25, 0.5]",
         ),
@@ -379,7 +379,7 @@ def test_names(name: str) -> None:
             "MeanSquaredError: y_true: expected shape (1, 1), got (1, 2)",
         ),
         (
-            lambda: losses.MeanSquaredError("max"),  # type: ignore[arg-type]
+            lambda: losses.MeanSquaredError("max"),
             ValueError,
             "MeanSquaredError: reduction: expected one of 'sum_over_batch_size'",
         ),

@@ -186,7 +186,7 @@ def test_a_rate_function_is_checked_and_may_be_replaced() -> None:
     optimizer.learning_rate = 0.25
     assert optimizer.learning_rate == 0.25
     with pytest.raises(TypeError, match="learning_rate: expected a number"):
-        optimizer.learning_rate = dict  # type: ignore[assignment]
+        optimizer.learning_rate = dict
 
 
 OPTIONS: dict[str, Any] = {
@@ -214,9 +214,9 @@ def test_common_options(name: str) -> None:
 def test_options_out_of_range_are_refused(key: str) -> None:
     for value in (-1, math.nan, math.inf, *([] if key == "weight_decay" else [0])):
         with pytest.raises(ValueError, match=rf"{key}: expected a number .*, got "):
-            optimizers.SGD(**{key: value})  # type: ignore[arg-type]
+            optimizers.SGD(**{key: value})
     with pytest.raises(TypeError, match=rf"{key}: expected a number, got 'a'"):
-        optimizers.SGD(**{key: "a"})  # type: ignore[arg-type]
+        optimizers.SGD(**{key: "a"})
 
 
 @pytest.mark.parametrize(
@@ -224,9 +224,9 @@ def test_options_out_of_range_are_refused(key: str) -> None:
 )
 def test_counts_out_of_range_are_refused(key: str, least: int) -> None:
     with pytest.raises(ValueError, match=rf"{key}: expected an integer in \[{least}, "):
-        optimizers.SGD(**{key: least - 1})  # type: ignore[arg-type]
+        optimizers.SGD(**{key: least - 1})
     with pytest.raises(TypeError, match=rf"{key}: expected an integer, got 2.0"):
-        optimizers.SGD(**{key: 2.0})  # type: ignore[arg-type]
+        optimizers.SGD(**{key: 2.0})
 
 
 def test_clipping_options_are_exclusive() -> None:
@@ -236,9 +236,9 @@ def test_clipping_options_are_exclusive() -> None:
 
 def test_unsupported_options_are_refused_by_name() -> None:
     with pytest.raises(ValueError, match=r"SGD: loss_scale_factor is not supported, got 2\.0"):
-        optimizers.SGD(loss_scale_factor=2.0)  # type: ignore[arg-type]
+        optimizers.SGD(loss_scale_factor=2.0)
     with pytest.raises(TypeError, match="weight_decay"):
-        optimizers.AdamW(weight_decay=None)  # type: ignore[arg-type]
+        optimizers.AdamW(weight_decay=None)
 
 
 @pytest.mark.parametrize("option", ["decay", "clip", "lr"])

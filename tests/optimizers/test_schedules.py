@@ -140,7 +140,7 @@ def test_a_schedule_can_only_be_replaced_by_a_schedule() -> None:
 def test_an_invalid_rate_leaves_the_model_unchanged(value: Any, error: type[Exception]) -> None:
     class Bad(LearningRateSchedule):
         def __call__(self, step: int) -> float:
-            return 0.5 if step < 2 else value  # type: ignore[no-any-return]
+            return 0.5 if step < 2 else value
 
     model = model_with(optimizers.SGD(Bad()))
     before = [weight.tobytes() for weight in model.get_weights()]

@@ -171,7 +171,7 @@ def test_slots_of_deleted_variables_are_freed() -> None:
     for _ in range(20):
         optimizer.apply_gradients([([1.0], Variable([1.0]))])
     gc.collect()
-    assert len(optimizer._updater._saved_slots) <= 1  # type: ignore[union-attr]
+    assert len(optimizer._updater._saved_slots) <= 1
 
 
 def test_apply_gradients_refuses_a_model_in_training() -> None:

@@ -30,7 +30,7 @@ MODES = ["int", "one_hot", "multi_hot", "count"]
 
 
 def both(name: str, *args: Any, **options: Any) -> tuple[Any, Any]:
-    return tuple(getattr(library.layers, name)(*args, **options) for library in (cnet, keras))  # type: ignore[return-value] # a pair
+    return tuple(getattr(library.layers, name)(*args, **options) for library in (cnet, keras))
 
 
 def array_of(result: Any) -> Array:

@@ -16,7 +16,7 @@ keras = pytest.importorskip("keras", reason="Keras is not installed")
 @pytest.mark.parametrize("k", [cnet, keras], ids=["cnet", "keras"])
 def test_registration(k: Any) -> None:
     @k.saving.register_keras_serializable("shop", "Half")
-    class Mine(k.layers.Rescaling):  # type: ignore[misc] # of either library
+    class Mine(k.layers.Rescaling):
         pass
 
     @k.utils.register_keras_serializable()

@@ -36,7 +36,7 @@ def classes_over(k: Any, tape: Any) -> dict[str, Any]:
     """Return classes that derive from those of a library."""
     ops = k.ops
 
-    class Linear(k.layers.Layer):  # type: ignore[misc] # of either library
+    class Linear(k.layers.Layer):
         def __init__(self, units: int = 4, **options: Any) -> None:
             super().__init__(**options)
             self.units = units
@@ -54,7 +54,7 @@ def classes_over(k: Any, tape: Any) -> dict[str, Any]:
         def call(self, x: Any) -> Any:
             return ops.tanh(ops.matmul(x, self.w) + self.b)
 
-    class Penalized(k.layers.Layer):  # type: ignore[misc] # as above
+    class Penalized(k.layers.Layer):
         def __init__(self, **options: Any) -> None:
             super().__init__(**options)
             self.inner = [Linear(6), k.layers.Dense(5)]
@@ -66,7 +66,7 @@ def classes_over(k: Any, tape: Any) -> dict[str, Any]:
             self.add_loss(0.125 * ops.mean(ops.square(x)))
             return ops.relu(x) * ops.sigmoid(ops.sum(x, axis=-1, keepdims=True))
 
-    class Called(k.Model):  # type: ignore[misc] # as above
+    class Called(k.Model):
         def __init__(self) -> None:
             super().__init__()
             self.first, self.second = Penalized(), k.layers.LayerNormalization()
@@ -77,7 +77,7 @@ def classes_over(k: Any, tape: Any) -> dict[str, Any]:
             hidden = ops.concatenate([self.first(left), self.first(right)], axis=-1)
             return self.top(self.second(hidden))
 
-    class Stepping(k.Model):  # type: ignore[misc] # as above
+    class Stepping(k.Model):
         def train_step(self, data: Any) -> dict[str, Any]:
             x, y = data
             with tape() as running:

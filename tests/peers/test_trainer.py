@@ -57,7 +57,7 @@ def generator(*arrays: Any) -> Iterator[tuple[Any, ...]]:
 
 
 def data_set(library: Any) -> Any:
-    class Dataset(library.utils.PyDataset):  # type: ignore[misc] # of either
+    class Dataset(library.utils.PyDataset):
         def __len__(self) -> int:
             return len(SIZES)
 

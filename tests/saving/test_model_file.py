@@ -179,7 +179,7 @@ def test_files_that_exist(tmp_path: Path, call: str) -> None:
     with pytest.raises(FileExistsError, match=str(path)):
         models.save_model(make_model(), path, overwrite=False)
     with pytest.raises(TypeError, match="save_model: expected a model, got str"):
-        models.save_model("model", path)  # type: ignore[arg-type] # wrong on purpose
+        models.save_model("model", path)
     with pytest.raises(FileNotFoundError, match="nowhere"):
         save(tmp_path / "nowhere" / "model.safetensors")
 
@@ -187,7 +187,7 @@ def test_files_that_exist(tmp_path: Path, call: str) -> None:
 def test_unsupported_keras_options_are_named(tmp_path: Path) -> None:
     path, model = tmp_path / "model.safetensors", make_model()
     with pytest.raises(ValueError, match="save: zipped is not supported, got True"):
-        model.save(path, zipped=True)  # type: ignore[arg-type]
+        model.save(path, zipped=True)
     assert not path.exists()
     model.save(path)
     with pytest.raises(ValueError, match="load_weights: skip_mismatch is not supported"):

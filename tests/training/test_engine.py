@@ -154,7 +154,7 @@ def test_evaluation_during_training_and_fit_under_a_tape() -> None:
 
 def test_a_callback_ends_the_epoch_after_its_batch() -> None:
     class Stop(callbacks.Callback):
-        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002 # of all such hooks
             self.model.stop_training = batch == 1
 
     model = make_model(squared)

@@ -199,7 +199,7 @@ def test_nan_in_the_data_ends_training_before_the_update(dtype: str) -> None:
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_the_first_layer_whose_weights_are_not_finite_is_named(value: float, layer: int) -> None:
     class Spoil(cnet.callbacks.Callback):
-        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 # of all such hooks
             if epoch == 1:
                 bias = self.model.weights[2 * layer + 1]
                 bias.assign(np.full(bias.shape, value))

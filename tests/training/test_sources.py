@@ -277,7 +277,7 @@ def test_infinite_data() -> None:
             yield from in_batches(X, IDS)
 
     class Endless(Dataset):
-        num_batches = None  # type: ignore[assignment] # as Keras says it
+        num_batches = None  # as Keras says it
 
         def __getitem__(self, index: int) -> Any:
             return self.batches[index % 6]

@@ -231,7 +231,7 @@ BATCHES: dict[str, Callable[[], Any]] = {
     "generator of Raising": lambda: batches_of((Raising(), Raising())),
 }
 HUGE: dict[str, Callable[[], Any]] = {
-    **{f"2**{n}": lambda n=n: 2**n for n in (31, 32, 33, 40, 61, 62, 64, 200)},  # type: ignore[misc]
+    **{f"2**{n}": lambda n=n: 2**n for n in (31, 32, 33, 40, 61, 62, 64, 200)},
     "2**63 - 1": lambda: 2**63 - 1,
     "2**63": lambda: 2**63,
     "-(2**63)": lambda: -(2**63),

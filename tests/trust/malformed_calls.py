@@ -115,7 +115,7 @@ def make(seed: int, number: int, *, tell: bool = False) -> tuple[str, str | None
         function, thing = call.prepare()
         arguments, spoiled, text = draw(call, rng)
     if tell:
-        print(text, file=sys.stderr, flush=True)  # noqa: T201
+        print(text, file=sys.stderr, flush=True)  # noqa: T201 # for its caller
     if call.name not in _before:
         _before[call.name] = state_of(thing)  # the same before every call
     before = _before[call.name]

@@ -279,19 +279,19 @@ def _instances() -> list[Call]:
         calls.append(
             Call(
                 f"{name_of(make)}.{method}",
-                lambda make=make, method=method: (getattr(make(), method), None),  # type: ignore[misc]
+                lambda make=make, method=method: (getattr(make(), method), None),
                 names,
                 required,
                 good,
             )
         )
     for make in instances.CATEGORY_LAYERS:
-        good = {"x": lambda make=make: categories(make())}  # type: ignore[misc]
+        good = {"x": lambda make=make: categories(make())}
         good |= {"data": good["x"], "values": good["x"]}
         calls += [
             Call(
                 f"{name_of(make)}.{method}",
-                lambda make=make, method=method: (getattr(make(), method), None),  # type: ignore[misc]
+                lambda make=make, method=method: (getattr(make(), method), None),
                 *parameters_of(getattr(make(), method)),
                 GOOD | good,
             )

@@ -150,7 +150,7 @@ def steps_of(calls: list[Call]) -> list[Step]:
     written: Counter[int] = Counter()
     for call in calls:
         texts = [text.strip('"') for text in call.arguments]
-        descriptor = int(re.match(r"\d*", texts[0])[0] or -1)  # type: ignore[index] # matches always
+        descriptor = int(re.match(r"\d*", texts[0])[0] or -1)  # matches always
         if call.name == "openat" and "O_CREAT" in texts[2]:
             number = paths[texts[1]] = len(paths) + 1
             step = Step("create", number, texts[1], mode=int(texts[3], 8) & ~UMASK)

@@ -182,7 +182,7 @@ def test_threads_that_make_all_calls_concurrently(
                     raise
                 refused[call] += 1
 
-    run_together([lambda seed=seed: work(seed) for seed in range(THREADS)])  # type: ignore[misc]
+    run_together([lambda seed=seed: work(seed) for seed in range(THREADS)])
     report(f"{THREADS} threads completed {json.dumps(done)}; refused {json.dumps(refused)}")
     assert set(refused) <= {
         "fit", "fit with callbacks", "fit a neighbour", "train_on_batch", "evaluate"
