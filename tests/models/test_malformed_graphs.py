@@ -80,7 +80,7 @@ def cycle() -> None:
         (
             lambda: Model(X5, layers.Dense(2, name="top")(NESTED_DOUBLE(X5))),
             ValueError,
-            "expected layers of one dtype, got float32 ('top') and float64 ('n')",
+            "expected layers of one dtype, got float64 ('n') and float32 ('top')",
         ),
         (cycle, ValueError, "the model 'inner' can't be a layer of itself"),
         (
