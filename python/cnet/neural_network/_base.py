@@ -17,6 +17,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from .._data import Array, FloatArray
 from ..callbacks import Callback
+from ._coefficients import HasCoefficients
 from ._lbfgs import minimize
 from ._network import ACTIVATIONS, Network, Shape
 from ._objectives import Objective
@@ -38,7 +39,7 @@ def dense(x: Any) -> Array:
     return array
 
 
-class BaseMultilayerPerceptron(BaseEstimator):
+class BaseMultilayerPerceptron(HasCoefficients, BaseEstimator):
     """Base of the estimators: fitting, the weights as arrays, and the outputs."""
 
     activation: str
@@ -110,65 +111,6 @@ class BaseMultilayerPerceptron(BaseEstimator):
         for name in self._get_param_names():
             setattr(self, name, given[name])
 
-    # The weights.
-
-    # The network, and the arrays that a user has of its weights, whose changes it takes over.
-    _network: Network | None = None
-    _arrays: tuple[list[Any], list[Any]] | None = None
-
-    @property
-    def coefs_(self) -> list[FloatArray]:
-        """The kernel of each layer, (inputs, units); changes have an effect."""
-        return self._weight_arrays("coefs_")[0]
-
-    @coefs_.setter
-    def coefs_(self, value: list[FloatArray]) -> None:
-        self._arrays = value, (self._arrays or self._arrays_of_network())[1]
-
-    @property
-    def intercepts_(self) -> list[FloatArray]:
-        """The bias of each layer, (units,); changes have an effect."""
-        return self._weight_arrays("intercepts_")[1]
-
-    @intercepts_.setter
-    def intercepts_(self, value: list[FloatArray]) -> None:
-        self._arrays = (self._arrays or self._arrays_of_network())[0], value
-
-    def _arrays_of_network(self) -> tuple[list[Any], list[Any]]:
-        return self._network.coefficients() if self._network is not None else ([], [])
-
-    def _weight_arrays(self, name: str) -> tuple[list[Any], list[Any]]:
-        if self._arrays is None:
-            if self._network is None:
-                raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
-            self._arrays = self._arrays_of_network()
-        return self._arrays
-
-    def _current_network(self) -> Network:
-        """Return the network with the user's changes of the arrays."""
-        if self._network is None:
-            self._network = Network(self._shape(self.n_features_in_, np.dtype(np.float64)))
-        if self._arrays is not None:
-            self._network.set_coefficients(*self._arrays)
-        return self._network
-
-    def _refresh_arrays(self) -> None:
-        """Write the weights into the arrays that the user has."""
-        if self._arrays is None or self._network is None:
-            return
-        for arrays, values in zip(self._arrays, self._arrays_of_network(), strict=True):
-            for number, (array, value) in enumerate(zip(arrays, values, strict=True)):
-                if isinstance(array, np.ndarray) and array.dtype == value.dtype:
-                    array[...] = value
-                else:
-                    arrays[number] = value
-
-    def __getstate__(self) -> dict[str, Any]:
-        if self._arrays is not None and self._network is not None:
-            self._current_network()
-        state: dict[str, Any] = super().__getstate__()
-        return state | ({} if self._network is None else {"_arrays": None})
-
     @property
     def _optimizer(self) -> Any:
         """The optimizer of sgd and adam."""
@@ -192,6 +134,16 @@ class BaseMultilayerPerceptron(BaseEstimator):
             bool(self.batch_norm),
             precision,
         )
+
+    def _network_for(self, x: Array) -> Network:
+        """Return the network to train; after a change of parameters a new one with the same coefficients."""
+        network = self._current_network()
+        precision = x.dtype if self.solver == "lbfgs" else network.shape.dtype
+        shape = self._shape(x.shape[1], precision)
+        if shape != network.shape:
+            self._network = Network(shape)
+            self._network.set_coefficients(*network.coefficients())
+        return self._network or network
 
     def _out_activation(self) -> str:
         raise NotImplementedError
@@ -220,7 +172,7 @@ class BaseMultilayerPerceptron(BaseEstimator):
     ) -> Any:
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
-        first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
+        first = not self.__sklearn_is_fitted__() or not (self.warm_start or incremental)
         given_labels = y
         x, y = self._validate_input(x, y, incremental, reset=first)
         if sample_weight is not None:
@@ -230,7 +182,7 @@ class BaseMultilayerPerceptron(BaseEstimator):
         random = check_random_state(self.random_state)
         if first:
             self._initialize(x, y, random)
-        network = self._current_network()
+        network = self._network_for(x)
         if self.solver == "lbfgs":
             minimize(self, network, self._objective(), x, self._engine_targets(y), weights)
         else:
@@ -390,9 +342,23 @@ class BaseMultilayerPerceptron(BaseEstimator):
 
     def _outputs(self, x: Any) -> FloatArray:
         """Return the outputs (samples, outputs) for data of the user."""
+        if self._arrays is None and self._network is not None and self._is_plain(x):
+            return self._network(x)
         check_is_fitted(self)
         x = validate_data(self, x, accept_sparse=["csr", "csc"], reset=False)
         return self._current_network()(dense(x))
+
+    def _is_plain(self, x: Any) -> bool:
+        """Whether `validate_data` would return the array as it is; it takes longer than the network for a row."""
+        return (
+            type(x) is np.ndarray
+            and x.dtype.type in (np.float64, np.float32)
+            and x.ndim == 2
+            and len(x) > 0
+            and x.shape[1] == self.n_features_in_
+            and "feature_names_in_" not in vars(self)
+            and bool(np.isfinite(x).all())
+        )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

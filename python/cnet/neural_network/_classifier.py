@@ -80,7 +80,8 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
     dropout : float in [0, 1), default 0
         Fraction of the outputs of each hidden layer that training sets to 0. Not for "lbfgs".
     batch_norm : bool, default False
-        Whether a `BatchNormalization` precedes the activation of each hidden layer. Not for "lbfgs".
+        Whether a `BatchNormalization` with momentum 0.9 precedes the activation of each hidden layer. Not
+        for "lbfgs".
     class_weight : dict, "balanced", list of dict or None, default None
         Factors of the sample weights: see `sklearn.utils.class_weight.compute_sample_weight`. The scores
         of early stopping ignore them.
@@ -298,6 +299,11 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         ValueError
             As for `fit`, or with early stopping.
         """
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' is not supported for partial_fit: the classes' "
+                "numbers of samples are unknown; pass a dict, or sample weights"
+            )
         if _check_partial_fit_first_call(self, classes):
             is_multilabel = type_of_target(y).startswith("multilabel")
             self._label_binarizer = LabelBinarizer().fit(y if is_multilabel else classes)

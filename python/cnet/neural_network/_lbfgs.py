@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import sys
 import warnings
 from typing import Any
 
@@ -9,7 +11,7 @@ import numpy as np
 import scipy.optimize
 from sklearn.exceptions import ConvergenceWarning
 
-from .._data import Array, FloatArray
+from .._data import Array, FloatArray, as_type
 from ..autodiff import GradientTape
 from ._network import Network
 from ._objectives import Objective
@@ -72,6 +74,7 @@ def minimize(
     if network.shape.dropout or network.shape.batch_norm:
         raise ValueError("dropout and batch_norm need a stochastic solver, 'sgd' or 'adam'")
     model = network.model
+    x = as_type(x, model.dtype)
     shapes = [weight.shape for weight in model.weights]
     ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
 
@@ -86,11 +89,18 @@ def minimize(
         )
         return loss, np.concatenate([gradient.ravel() for gradient in gradients])
 
+    iterations = itertools.count(1)
+
+    def report(intermediate_result: scipy.optimize.OptimizeResult) -> None:
+        loss = intermediate_result.fun
+        sys.stdout.write(f"Iteration {next(iterations)}, loss = {loss:.8f}\n")
+
     result = scipy.optimize.minimize(
         evaluate,
         np.concatenate([array.ravel() for array in model.get_weights()]),
         method="L-BFGS-B",
         jac=True,
+        callback=report if estimator.verbose else None,
         options={
             "maxfun": estimator.max_fun,
             "maxiter": estimator.max_iter,

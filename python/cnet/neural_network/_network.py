@@ -63,7 +63,9 @@ class Network:
             dense.append(layers.Dense(units, fused, kernel_initializer="zeros", **dtype))
             stack.append(dense[-1])
             if shape.batch_norm:
-                stack += [layers.BatchNormalization(**dtype), layers.Activation(function, **dtype)]
+                # Keras's momentum of 0.99 suits more batches than small sets have.
+                stack.append(layers.BatchNormalization(momentum=0.9, **dtype))
+                stack.append(layers.Activation(function, **dtype))
             if shape.dropout:
                 stack.append(layers.Dropout(shape.dropout, seed=seed + number, **dtype))
         dense.append(layers.Dense(shape.units[-1], kernel_initializer="zeros", **dtype))
