@@ -18,7 +18,7 @@ FOLDERS = ["bind", "train", "network", "ops", "kernels", "core"]
 # A module may import modules of lower rows.
 MODULES = [
     {"__init__"},
-    {"neural_network"},
+    {"neural_network", "wrappers"},
     {"backend"},
     {"utils"},
     {"models"},

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         regularizers,
         saving,
         utils,
+        wrappers,
     )
     from .layers import Input
     from .models import Model, Sequential
@@ -110,4 +111,5 @@ __all__ = [
     "saving",
     "set_num_threads",
     "utils",
+    "wrappers",
 ]

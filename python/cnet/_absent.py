@@ -32,7 +32,6 @@ _ALTERNATIVES: dict[str, dict[str, str]] = {
             device distribution legacy name_scope RematScope remat StatelessScope SymbolicScope tree
             version""",
         _KERAS: "applications distillation preprocessing visualization",
-        _SCIKIT_LEARN: "wrappers",
     },
     "cnet.layers": {
         _KERAS: """

@@ -18,7 +18,7 @@ keras = pytest.importorskip("keras", reason="Keras is not installed")
 MODULES = (
     *("activations", "callbacks", "config", "constraints", "initializers", "layers", "losses"),
     *("metrics", "models", "optimizers", "optimizers.schedules", "regularizers", "saving"),
-    "utils",
+    *("utils", "wrappers"),
 )
 OURS_ALONE = {
     "models.Functional": "Keras has it, but does not export it",

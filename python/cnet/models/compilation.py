@@ -72,6 +72,11 @@ class Compiled(ModelInterface):
         return Setup.of(self.output_names, *arguments)
 
     @property
+    def compiled(self) -> bool:
+        """Whether `compile` was called."""
+        return self._setup is not None
+
+    @property
     def has_own_steps(self) -> bool:
         """Whether a subclass overrides a step of training or evaluation."""
         return False
