@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from support.estimator_checks import checks_of
 from support.subprocesses import run_program
 
 import cnet
@@ -49,11 +49,16 @@ def classifier(**options: Any) -> SKLearnClassifier:
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
-@parametrize_with_checks(
-    [classifier(), SKLearnRegressor(make, fit_kwargs=FIT), SKLearnTransformer(make, fit_kwargs=FIT)]
+@pytest.mark.parametrize(
+    ("estimator", "check"),
+    checks_of(
+        classifier(),
+        SKLearnRegressor(make, fit_kwargs=FIT),
+        SKLearnTransformer(make, fit_kwargs=FIT),
+    ),
 )
 def test_checks_of_scikit_learn(estimator: Any, check: Callable[[Any], None]) -> None:
-    check(estimator)
+    check(clone(estimator))
 
 
 def test_the_import_says_what_is_missing() -> None:

@@ -6,13 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.base import clone
+from support.estimator_checks import checks_of
 
 from cnet.neural_network import MLPClassifier, MLPRegressor
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
-@parametrize_with_checks([MLPClassifier(max_iter=100), MLPRegressor(max_iter=100)])
+@pytest.mark.parametrize(
+    ("estimator", "check"), checks_of(MLPClassifier(max_iter=100), MLPRegressor(max_iter=100))
+)
 def test_estimators(estimator: Any, check: Callable[[Any], None]) -> None:
-    check(estimator)
+    check(clone(estimator))

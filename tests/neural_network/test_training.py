@@ -188,6 +188,25 @@ def test_validation_data_without_early_stopping() -> None:
     assert same(regressor, twin)
 
 
+def test_validation_data_needs_epochs() -> None:
+    with pytest.raises(ValueError, match="validation_data needs a stochastic solver"):
+        MLPRegressor(solver="lbfgs").fit(X, SCORES, validation_data=(X, SCORES))
+
+
+def test_warm_starts_with_other_options() -> None:
+    """Early stopping begins and ends, and a stochastic solver follows lbfgs."""
+    regressor = MLPRegressor(solver="lbfgs", max_iter=2, warm_start=True, random_state=0)
+    regressor.fit(X, SCORES).set_params(solver="adam").fit(X, SCORES)
+    assert len(regressor.loss_curve_) == 2
+    assert regressor.best_loss_ == min(regressor.loss_curve_)
+    regressor.set_params(early_stopping=True).fit(X, SCORES)
+    assert len(regressor.validation_scores_) == 2
+    assert regressor.best_validation_score_ == max(regressor.validation_scores_)
+    regressor.set_params(early_stopping=False).fit(X, SCORES)
+    assert len(regressor.validation_scores_) == 2
+    assert len(regressor.loss_curve_) == 6
+
+
 @pytest.mark.parametrize("data", [X, (X,), (X, LABELS, None, None)])
 def test_malformed_validation_data(data: Any) -> None:
     with pytest.raises(ValueError, match=r"validation_data: expected \(X, y\) or"):

@@ -184,6 +184,8 @@ class BaseMultilayerPerceptron(HasCoefficients, BaseEstimator):
             self._initialize(x, y, random)
         network = self._network_for(x)
         if self.solver == "lbfgs":
+            if validation_data is not None:
+                raise ValueError("validation_data needs a stochastic solver, 'sgd' or 'adam'")
             minimize(self, network, self._objective(), x, self._engine_targets(y), weights)
         else:
             self._fit_stochastic(
@@ -209,14 +211,24 @@ class BaseMultilayerPerceptron(HasCoefficients, BaseEstimator):
         network.initialize(random)
         self._network, self._arrays = network, None
         self.n_iter_ = self.t_ = 0
-        if self.solver not in STOCHASTIC_SOLVERS:
-            return
+        if self.solver in STOCHASTIC_SOLVERS:
+            self._forget_figures()
+
+    def _forget_figures(self) -> None:
         self.loss_curve_: list[float] = []
         self._no_improvement_count = 0
-        early = self.early_stopping
-        self.best_loss_: float | None = None if early else np.inf
-        self.validation_scores_: list[float] | None = [] if early else None
-        self.best_validation_score_: float | None = -np.inf if early else None
+        self.best_loss_: float | None = None
+        self.validation_scores_: list[float] | None = None
+        self.best_validation_score_: float | None = None
+
+    def _begin_figures(self, *, validates: bool) -> None:
+        """Make the figures that this call adds to; earlier calls may have had others."""
+        if not hasattr(self, "loss_curve_"):
+            self._forget_figures()
+        if validates and self.validation_scores_ is None:
+            self.validation_scores_, self.best_validation_score_ = [], -np.inf
+        if not self.early_stopping and self.best_loss_ is None:
+            self.best_loss_ = np.inf
 
     def _fit_stochastic(
         self,
@@ -241,6 +253,7 @@ class BaseMultilayerPerceptron(HasCoefficients, BaseEstimator):
             validation = Validation(score, stops=True)
             x, y = x[rows], y[rows]
             weights = None if weights is None else weights[rows]
+        self._begin_figures(validates=validation is not None)
         monitor = Monitor(self, network, objective, validation, len(x))
         callbacks = self.callbacks or []
         try:
@@ -324,8 +337,6 @@ class BaseMultilayerPerceptron(HasCoefficients, BaseEstimator):
             )
         x, y, *weights = validation_data
         x = dense(validate_data(self, x, accept_sparse=["csr", "csc"], reset=False))
-        if self.validation_scores_ is None:
-            self.validation_scores_, self.best_validation_score_ = [], -np.inf
         return Validation(
             lambda: self._score(x, y, weights[0] if weights else None), stops=self.early_stopping
         )

@@ -109,12 +109,14 @@ def minimize(
     )
     model.set_weights(unpack(result.x))
     estimator.n_iter_ = min(result.nit, estimator.max_iter)
-    reported = loss_and_gradients(network, objective, estimator.alpha, x, y, sample_weight)[1]
-    estimator.loss_ = reported
+    estimator.loss_ = result.fun
+    if objective.reported_factor != objective.factor:
+        losses = loss_and_gradients(network, objective, estimator.alpha, x, y, sample_weight)
+        estimator.loss_ = losses[1]
     if result.status != 0:
         warnings.warn(
             f"lbfgs failed to converge after {result.nit} iterations (status={result.status}): "
-            f"{result.message}. It might help to increase the number of iterations (max_iter) or to scale the data.",
+            f"{result.message}. Increase max_iter or max_fun, or scale the samples.",
             ConvergenceWarning,
             stacklevel=5,
         )
