@@ -58,3 +58,18 @@ def test_both_wrappers_train_the_same_model(name: str) -> None:
     if name == "SKLearnClassifier":
         np.testing.assert_array_equal(found.classes_, expected.classes_)
         np.testing.assert_array_equal(found.decision_function(X), expected.decision_function(X))
+
+
+def test_scikeras_takes_functions_that_return_models() -> None:
+    scikeras = pytest.importorskip("scikeras.wrappers")
+
+    def of_meta(meta: dict[str, Any]) -> cnet.Sequential:
+        samples = np.empty((0, meta["n_features_in_"]))
+        return make(
+            samples, np.empty((0, meta["n_classes_"])), "sparse_categorical_crossentropy", "softmax"
+        )
+
+    found = scikeras.KerasClassifier(of_meta, epochs=40, verbose=0).fit(X, Y)
+    expected = make(X, np.empty((0, 3)), "sparse_categorical_crossentropy", "softmax")
+    expected.fit(X, Y, epochs=40, verbose=0, shuffle=True)
+    np.testing.assert_array_equal(found.predict_proba(X), expected.predict(X, verbose=0))
