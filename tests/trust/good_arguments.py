@@ -48,6 +48,24 @@ def unbuilt() -> Any:
     return made
 
 
+def ids() -> Any:
+    return np.arange(2 * ROWS).reshape(ROWS, 2) % 5
+
+
+def graph() -> Any:
+    """Return a model of numbers and ids, with two heads."""
+    numbers, given = cnet.Input((FEATURES,), name="numbers"), cnet.Input((2,), name="ids")
+    vectors = layers.Flatten(name="flat")(layers.Embedding(5, 3, name="table")(given))
+    joined = layers.Concatenate(name="joined")([numbers, vectors])
+    hidden = layers.Dropout(0.5, name="dropout")(layers.Dense(6, "relu", name="hidden")(joined))
+    top = layers.Dense(CLASSES, "softmax", name="kind")(hidden)
+    size = layers.Dense(1, name="size")(hidden)
+    made = cnet.Model([numbers, given], [top, size], name="graph")
+    loss = ["sparse_categorical_crossentropy", "mse"]
+    made.compile("adam", loss, metrics=[["accuracy"], ["mae"]])
+    return made
+
+
 def categories(layer: Any) -> Any:
     """Return values for a layer of categories."""
     text = np.array(["a", "b", ""])

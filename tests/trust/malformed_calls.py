@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 import cnet
+from cnet.models.graph_model import GraphModel
 
 from .hostile_values import Hostile, UserError, hostile
 from .public_calls import CALLS, NUMPY, Call, write_files
@@ -73,7 +74,7 @@ def bad(name: str, arguments: dict[str, Any], rng: Random, *, huge: bool) -> Hos
 
 def state_of(thing: Any) -> Any:
     """Return the state that a failed call must not change."""
-    if not isinstance(thing, cnet.Sequential):
+    if not isinstance(thing, GraphModel):
         return None
     flat = list(thing._flat_layers())
     build = (

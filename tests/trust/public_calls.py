@@ -48,6 +48,8 @@ from .good_arguments import (
     ROWS,
     categories,
     classes,
+    graph,
+    ids,
     model,
     probabilities,
     rows,
@@ -301,6 +303,29 @@ def _instances() -> list[Call]:
     return calls
 
 
+def _of_graph(name: str) -> Call:
+    """Return the call of a method of a model with several inputs and outputs, whose parts may be invalid."""
+    has_labels = name in ("fit", "evaluate", "train_on_batch", "test_on_batch")
+    good = {"numbers": rows, "ids": ids, "kind": classes, "size": lambda: np.ones(ROWS)}
+    good |= {f"{each}_weight": lambda: np.ones(ROWS) for each in ("kind", "size")}
+    parts = tuple(good) if has_labels else ("numbers", "ids")
+
+    def prepare() -> tuple[Callable[..., Any], Any]:
+        made = graph()
+
+        def call(**given: Any) -> Any:
+            inputs = [given["numbers"], given["ids"]]
+            if not has_labels:
+                return getattr(made, name)(inputs)
+            labels = {each: given[each] for each in ("kind", "size")}
+            weights = [given[f"{each}_weight"] for each in labels]
+            return getattr(made, name)(inputs, labels, sample_weight=weights)
+
+        return call, made
+
+    return Call(f"graph: {name}", prepare, parts, parts, good)
+
+
 def _methods() -> list[Call]:
     def first(made: Any) -> Any:
         return made.layers[0]
@@ -339,6 +364,9 @@ def _methods() -> list[Call]:
             _within("compute_output_shape", make, first),
             _within("__call__", make, first),
         ]
+    calls += [_of_graph(n) for n in ("fit", "evaluate", "train_on_batch", "test_on_batch")]
+    calls += [_of_graph(n) for n in ("predict", "__call__", "predict_on_batch")]
+    calls += [_method(n, graph) for n in ("compile", "set_weights", "get_layer", "from_config")]
     calls += [
         _setter("kernel", model, first),
         _setter("bias", model, first),
