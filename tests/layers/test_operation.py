@@ -131,3 +131,34 @@ def test_models_of_operations_learn() -> None:
 def test_errors(call: Callable[[Any], Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         call(cnet.Input((4,)))
+
+
+@pytest.mark.parametrize(
+    ("name", "constants", "parameters", "shapes"),
+    [
+        ("repeat", [None], {"repeats": 2**27, "axis": 1}, [(4,)]),
+        ("repeat", [None, 2**27, 1], {}, [(4,)]),
+        ("one_hot", [None, 2**28], {}, [(4,)]),
+        ("one_hot", [None], {"num_classes": 2**28}, [(4,)]),
+        ("tile", [None, [1, 2**24]], {}, [(4,)]),
+        ("pad", [None, [[0, 0], [0, 2**26]]], {}, [(4,)]),
+        ("tanh", [None], {}, [(2**28,)]),
+        ("add", [None, None], {}, [(2**13, 1), (1, 2**13)]),
+        ("matmul", [None, None], {}, [(2**13, 1), (1, 2**13)]),
+    ],
+)
+def test_results_that_take_much_memory(
+    name: str, constants: list[Any], parameters: Any, shapes: list[tuple[int, ...]]
+) -> None:
+    """A description in a file may ask for any; an operation is computed once when it is called."""
+    inputs = [cnet.Input(shape) for shape in shapes]
+    layer = Operation(name, constants, parameters, name="large")
+    with pytest.raises(ValueError, match=f"'large': {name}: expected at most 8388608 numbers"):
+        layer(inputs if len(inputs) > 1 else inputs[0])
+
+
+def test_large_results_that_are_no_larger_than_needed() -> None:
+    x = cnet.Input((1000, 1000))
+    assert ops.matmul(x, np.ones((1000, 3))).shape == (None, 1000, 3)
+    assert ops.reshape(x, (-1, 10**6)).shape == (None, 10**6)
+    assert ops.repeat(x[:, :10], 3, axis=1).shape == (None, 30, 1000)

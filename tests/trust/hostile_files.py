@@ -63,7 +63,7 @@ VALUES: list[Any] = [
 ]
 
 
-DOES_NOT_FIT = r"is outside|is not an id|expected (numbers|text|integers)"
+DOES_NOT_FIT = r"is outside|is not an id|expected (numbers|text|integers)|call adapt"
 LARGE = [2**17, 2**20, 2**24, 2**28, 2**31, 2**40, 2**62]  # candidates for sizes
 
 

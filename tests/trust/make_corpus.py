@@ -122,7 +122,10 @@ def make_graphs() -> dict[str, Any]:
     )
     result = nested(rows * 2.0 - 1.0)
     steps = layers.Add()([layers.Concatenate(axis=1)([rows, result["pooled"]]), result["pooled"]])
-    top = layers.Concatenate()([*encoded, layers.Reshape((-1,))(steps), result["flat"]])
+    part = cnet.ops.repeat(
+        cnet.ops.exp(rows[:, 1:3, 0]), 2, axis=1
+    )  # operations that the engine lacks
+    top = layers.Concatenate()([*encoded, part, layers.Reshape((-1,))(steps), result["flat"]])
     graph = cnet.Model(
         {"number": number, "code": code, "rows": rows},
         [layers.Dense(2)(top), layers.Dense(1, "sigmoid")(top)],

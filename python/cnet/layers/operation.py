@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import activations
-from .._data import as_text, shape_text
+from .._data import as_text, is_integer, shape_text
 from .._errors import short_repr
 from .._typing import Shape
 from ..autodiff.operations.operation import OPERATIONS, number_type
@@ -44,6 +46,8 @@ _RESCALINGS: dict[tuple[str, bool], Callable[[float], tuple[float, float]]] = {
     ("multiply", True): lambda number: (number, 0.0),
     ("divide", False): lambda number: (1 / number, 0.0),
 }
+# In the inputs and the result of two samples.
+MOST_NUMBERS = 2**24
 _ACTIVATIONS = ("relu", "sigmoid", "softplus", "tanh", "softmax", "log_softmax")
 
 
@@ -94,6 +98,7 @@ class Operation(Layer):
         shapes = input_shape if self.takes_list else [input_shape]
 
         def shape_for(known: Any) -> Any:
+            self._refuse_large([(samples, *sample_sizes(shape)) for shape in known])
             zeros = [np.zeros((samples, *sample_sizes(shape)), self.dtype) for shape in known]
             with np.errstate(all="ignore"):
                 return np.shape(self._compute(zeros if self.takes_list else zeros[0]))
@@ -107,6 +112,24 @@ class Operation(Layer):
             )
         return (None, *result[1:])
 
+    def _refuse_large(self, shapes: Sequence[tuple[int, ...]]) -> None:
+        """Raise unless the result can be computed to know its shape: files may ask for any."""
+        constants = [np.shape(each) for each in self.constants if each is not None]
+        numbers = [] if self.operation in ("reshape", "getitem") else _integers(self.parameters)
+        if self.operation in ("one_hot", "pad", "repeat", "tile"):
+            numbers += _integers(self.constants)
+        growth = math.prod(1 + abs(number) for number in numbers)
+        # Bounds of what is joined, and of what is broadcast or multiplied as matrices.
+        operands = [*shapes, *constants]
+        joined = sum(map(math.prod, operands))
+        aligned = itertools.zip_longest(*(shape[::-1] for shape in operands), fillvalue=1)
+        if growth * max(joined, math.prod(map(max, aligned))) > MOST_NUMBERS:
+            raise ValueError(
+                f"'{self.name}': {self.operation}: expected at most {MOST_NUMBERS // 2} numbers of each sample in inputs "
+                f"and result, got inputs {' and '.join(shape_text((None, *shape[1:])) for shape in shapes)}, "
+                f"parameters {short_repr(self.parameters)}"
+            )
+
     def python_function(self, *, training: bool) -> Callable[[Any], Any]:  # noqa: ARG002 # from Layer
         return self._compute
 
@@ -118,6 +141,15 @@ class Operation(Layer):
             for name, value in self.parameters.items()
         }
         return OPERATIONS[self.operation](*arguments, **parameters)
+
+
+def _integers(value: Any) -> list[int]:
+    """Return the integers in nested lists and dicts."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        return [number for each in value for number in _integers(each)]
+    return [int(value)] if is_integer(value) else []
 
 
 def _tuple(value: Any) -> Any:
