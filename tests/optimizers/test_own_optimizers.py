@@ -544,6 +544,27 @@ def test_variables_have_unique_names() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda o, _: o.build(3), TypeError, r"build: variables: expected a list of weights"),
+        (lambda o, _: o.build(["a"]), TypeError, r"expected weights or Variables, got 'a'"),
+        (lambda o, _: o.build([]), ValueError, r"build: expected at least one variable"),
+        (lambda o, _: o.add_variable((-1,)), ValueError, r"add_variable: shape"),
+        (lambda o, _: o.add_variable((2,), dtype="int32"), ValueError, r"Momentum: .*int32"),
+        (lambda o, _: o.add_variable((2,), "most"), ValueError, r"initializer: expected one of"),
+        (lambda o, _: o.add_variable_from_reference(3), TypeError, r"reference: expected weights"),
+        (lambda o, w: o.add_variable_from_reference(w), ValueError, r"Variable is none of the 0"),
+        (lambda o, w: o.apply([[1.0, 2.0]], [w]), ValueError, r"expected a gradient of shape \(\)"),
+    ],
+)
+def test_invalid_arguments(
+    call: Callable[[Any, Any], Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        call(Momentum(RATE), autodiff.Variable(1.0))
+
+
 def test_the_engines_optimizers_can_be_built_ahead() -> None:
     """As Keras's must be for loops of one's own."""
     variable, optimizer = autodiff.Variable([1.0]), optimizers.SGD(0.5, momentum=0.5)

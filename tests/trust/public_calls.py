@@ -185,7 +185,7 @@ def use(thing: Any) -> None:
         if type(thing) is not initializers.Initializer:
             thing((FEATURES, CLASSES), "float32")
     elif isinstance(thing, (regularizers.Regularizer, constraints.Constraint)):
-        if type(thing) is constraints.Constraint:
+        if type(thing) in (constraints.Constraint, regularizers.Regularizer):
             return
         thing(rows())
         name = "regularizer" if isinstance(thing, regularizers.Regularizer) else "constraint"

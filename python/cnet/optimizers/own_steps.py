@@ -11,7 +11,8 @@ import numpy as np
 from .. import initializers
 from .._data import as_shape, as_text
 from .._errors import missing
-from ..config import floatx
+from ..config import standardize_dtype
+from .updater import as_variables
 
 __all__ = ["OwnSteps", "Slot"]
 
@@ -69,7 +70,17 @@ class OwnSteps:
         ----------
         variables : list of Weight or Variable
             What the optimizer will train.
+
+        Raises
+        ------
+        TypeError
+            If they are anything else.
+        ValueError
+            If there are none.
         """
+        variables = as_variables(f"{type(self).__name__}.build: variables", variables)
+        if not variables:
+            raise ValueError(f"{type(self).__name__}.build: expected at least one variable")
         if self.in_engine:
             self.updater_of(variables)
             return
@@ -167,7 +178,8 @@ class OwnSteps:
         cnet.autodiff.Variable
         """
         del aggregation, layout
-        return self._add_slot(shape, initializer, dtype or floatx(), name or "variable", None)
+        dtype = standardize_dtype(dtype, type(self).__name__)
+        return self._add_slot(shape, initializer, dtype, name or "variable", None)
 
     def add_variable_from_reference(
         self, reference_variable: Any, name: str | None = None, initializer: Any = "zeros"
@@ -185,6 +197,8 @@ class OwnSteps:
         -------
         cnet.autodiff.Variable
         """
+        call = f"{type(self).__name__}.add_variable_from_reference"
+        as_variables(call, [reference_variable])
         shape, dtype = reference_variable.shape, reference_variable.dtype
         position = self._get_variable_index(reference_variable)
         return self._add_slot(shape, initializer, dtype, name or "var", position)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from .._errors import short_repr
 from .._updates import engine_shape, update_engine
 from .python_updates import PythonUpdates, with_projections
 
-__all__ = ["Updater"]
+__all__ = ["Updater", "as_variables", "is_variable"]
 
 
 class Updater:
@@ -164,6 +164,24 @@ def _gradient(gradient: Any, variable: Any) -> FloatArray:
     return array if array.ndim in (1, 2) else array.reshape(engine_shape(array.shape))
 
 
+def is_variable(thing: Any) -> bool:
+    """Whether an optimizer can train an object: it is a weight or a variable."""
+    return hasattr(thing, "trainable") and hasattr(thing, "assign") and hasattr(thing, "dtype")
+
+
+def as_variables(call: str, variables: Any) -> list[Any]:
+    """Return weights and variables as a list; raise `TypeError` for anything else."""
+    if not isinstance(variables, Iterable):
+        raise TypeError(
+            f"{call}: expected a list of weights or Variables, got {short_repr(variables)}"
+        )
+    found = list(variables)
+    for each in found:
+        if not is_variable(each):
+            raise TypeError(f"{call}: expected weights or Variables, got {short_repr(each)}")
+    return found
+
+
 def _pairs(given: Sequence[Any]) -> list[tuple[Any, Any]]:
     """Return the pairs whose gradient isn't None."""
     call = "apply_gradients: grads_and_vars"
@@ -172,7 +190,7 @@ def _pairs(given: Sequence[Any]) -> list[tuple[Any, Any]]:
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
             raise TypeError(f"{call}: expected pairs (gradient, variable), got {short_repr(pair)}")
         gradient, variable = pair
-        if not hasattr(type(variable), "trainable") or not hasattr(variable, "assign"):
+        if not is_variable(variable):
             raise TypeError(
                 f"{call}: expected pairs of a gradient and a weight or Variable, got {short_repr(variable)}"
             )
