@@ -241,6 +241,48 @@ def test_training_continues_after_a_backup(tmp_path: Path) -> None:
     assert_same_weights(whole, resumed)
 
 
+RULES: list[tuple[Any, dict[str, Any]]] = [
+    (optimizers.SGD, {"learning_rate": 0.1}),
+    (optimizers.SGD, {"learning_rate": 0.1, "momentum": 0.9, "nesterov": True, "clipvalue": 0.01}),
+    (
+        optimizers.Adam,
+        {"learning_rate": 0.01, "amsgrad": True, "use_ema": True, "ema_momentum": 0.5},
+    ),
+    (optimizers.AdamW, {"learning_rate": RATE, "weight_decay": 0.25}),
+    (optimizers.Nadam, {"learning_rate": 0.01, "gradient_accumulation_steps": 2}),
+    (optimizers.RMSprop, {"learning_rate": 0.01, "centered": True, "momentum": 0.5}),
+    (optimizers.Adagrad, {"learning_rate": 0.01, "initial_accumulator_value": 0.25}),
+    (optimizers.Adadelta, {"learning_rate": 0.5}),
+    (optimizers.Lion, {"learning_rate": 0.001}),
+]
+
+
+@pytest.mark.parametrize(
+    ("cls", "options"), RULES, ids=lambda value: getattr(value, "__name__", "")
+)
+def test_a_step_may_call_that_of_a_base_class(
+    cls: Any, options: dict[str, Any], tmp_path: Path
+) -> None:
+    class Own(cls):  # type: ignore[misc] # of many
+        def update_step(self, gradient: Any, variable: Any, learning_rate: float) -> None:
+            super().update_step(gradient, variable, learning_rate)
+
+    ours, theirs = make_model(Own(**options)), make_model(cls(**options))
+    for model in (ours, theirs):
+        fit(model, 2)
+        model.save(tmp_path / f"{type(model.optimizer).__name__}.safetensors")
+    loaded = models.load_model(tmp_path / "Own.safetensors", custom_objects={"Own": Own})
+    for model in (ours, theirs, loaded):
+        fit(model, 4, 2)
+    assert_same_weights(ours, theirs)
+    assert_same_weights(loaded, theirs)
+    names = []
+    for name in ("Own", cls.__name__):
+        with TensorFile(tmp_path / f"{name}.safetensors") as file:
+            names.append({each.split("/")[1] for each in file.entries if "optimizer/" in each})
+    assert names[0] == names[1]
+
+
 class Halved(optimizers.Adam):
     """Changes the gradients."""
 

@@ -53,7 +53,7 @@ def get(identifier: Any) -> Any:
     if isinstance(identifier, str):
         identifier = identifier.lower()
     optimizer = get_by_name("optimizer", Optimizer, _NAMES, identifier)
-    if optimizer.in_engine and type(optimizer).rule is Optimizer.rule:
+    if optimizer.in_engine and not optimizer.has_rule:
         lacks = missing(optimizer, "update_step(gradient, variable, learning_rate)")
         raise TypeError(f"optimizer: {lacks}")
     return optimizer

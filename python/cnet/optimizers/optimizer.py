@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeAlias, TypedDict
 
 from .. import _core
 from .._data import as_number, as_optional_count, as_text, require_default
-from .._errors import missing, reject_unknown_options, short_repr
+from .._errors import reject_unknown_options, short_repr
 from .._names import auto_name, snake_case
 from .._serialization import HasOptions, described, find_class, named_object, parameters_of
 from .._tracebacks import brief_traceback
@@ -284,9 +284,8 @@ class Optimizer(OwnSteps, HasOptions):
     @property
     def has_own_apply(self) -> bool:
         """Whether a subclass overrides `apply` or `apply_gradients`."""
-        cls = type(self)
         own = Optimizer.apply, Optimizer.apply_gradients
-        return (cls.apply, cls.apply_gradients) != own
+        return (type(self).apply, type(self).apply_gradients) != own
 
     def updater_of(self, variables: Sequence[Any]) -> Updater:
         """Return the state of `apply_gradients` for these variables."""
@@ -303,14 +302,6 @@ class Optimizer(OwnSteps, HasOptions):
     def __getstate__(self) -> dict[str, Any]:
         # The engine's state for variables of `apply_gradients` isn't copied, and weights belong to their layers.
         return vars(self) | {"_updater": None, "_trained": [], "_positions": {}}
-
-    def rule(self) -> _core.Optimizer:
-        """Return the engine's rule for the next steps; for an optimizer of one's own, its options alone."""
-        if self.in_engine:
-            raise NotImplementedError(
-                missing(self, "update_step(gradient, variable, learning_rate)")
-            )
-        return self._rule("sgd")
 
     @property
     def slot_names(self) -> list[str]:
@@ -365,6 +356,8 @@ class Optimizer(OwnSteps, HasOptions):
 
     def _rule(self, name: str, **numbers: Any) -> _core.Optimizer:
         """Return the engine's rule `name` with its numbers and the options of all rules."""
+        if not self.in_engine:  # then the options are applied around `update_step`
+            return _core.Optimizer(name, learning_rate=0.0, **numbers)
         rate = self._learning_rate
         return _core.Optimizer(
             name,

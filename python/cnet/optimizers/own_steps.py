@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from .. import initializers
+from .. import _core, initializers
 from .._data import as_shape, as_text
 from .._errors import missing
 from ..config import standardize_dtype
+from .rule_step import constant, first_slots, take_step
 from .updater import as_variables
 
 __all__ = ["OwnSteps", "Slot"]
+
+_UPDATE_STEP = "update_step(gradient, variable, learning_rate)"
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class OwnSteps:
 
     use_ema: bool
     gradient_accumulation_steps: int | None
+    iterations: Any  # a property of Optimizer
     #: Whether the variables have been made.
     built: bool
     _slots: list[Slot]
@@ -49,17 +53,34 @@ class OwnSteps:
     # The variables of `use_ema` and of `gradient_accumulation_steps`.
     _averages: list[Any]
     _accumulators: list[Any]
+    # Those of the engine's rule, of a subclass of one of cnet's optimizers, for each weight.
+    _rule_slots: list[list[Any]]
 
     @staticmethod
     def _unbuilt() -> dict[str, Any]:
         """Return these attributes before the optimizer is built."""
-        lists = ("_slots", "_trained", "_shapes", "_averages", "_accumulators")
+        lists = ("_slots", "_trained", "_shapes", "_averages", "_accumulators", "_rule_slots")
         return {"built": False, "_positions": {}} | {name: [] for name in lists}
 
     @property
     def in_engine(self) -> bool:
-        """Whether the engine computes the steps, and not `update_step`."""
+        """Whether the engine computes the steps, and not a user's `update_step`."""
         return type(self).update_step is OwnSteps.update_step
+
+    def rule(self) -> _core.Optimizer:
+        """Return the engine's rule for the next steps; each of cnet's optimizers overrides it."""
+        if self.in_engine:
+            raise NotImplementedError(missing(self, _UPDATE_STEP))
+        return self._rule("sgd")  # which nothing uses
+
+    def _rule(self, name: str, **numbers: Any) -> _core.Optimizer:
+        """Return the engine's rule of a name."""
+        raise NotImplementedError
+
+    @property
+    def has_rule(self) -> bool:
+        """Whether it is, or derives from, one of cnet's optimizers."""
+        return type(self).rule is not OwnSteps.rule
 
     def build(self, variables: Sequence[Any]) -> None:
         """Make the optimizer's variables for weights; called once, before the first step.
@@ -87,6 +108,7 @@ class OwnSteps:
         self._bind(variables)
         self._shapes = [tuple(variable.shape) for variable in variables]
         self._add_shared_slots()
+        self._add_rule_slots()
         self.built = True
 
     def updater_of(self, variables: Sequence[Any]) -> Any:
@@ -105,6 +127,15 @@ class OwnSteps:
                 average.assign(variable.numpy())
         if self.gradient_accumulation_steps and not self._accumulators:
             self._accumulators = self.add_optimizer_variables(self._trained, "gradient_accumulator")
+
+    def _add_rule_slots(self) -> None:
+        """Make the variables of the engine's rule, if there is one."""
+        for variable in self._trained if self.has_rule else []:
+            slots = [
+                self.add_variable_from_reference(variable, name, constant(value))
+                for name, value in first_slots(self.rule(), variable).items()
+            ]
+            self._rule_slots.append(slots)
 
     def prepare(self, variables: Sequence[Any]) -> None:
         """Build the optimizer for weights if it isn't; a copy continues with the weights of a copied model.
@@ -253,6 +284,8 @@ class OwnSteps:
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Change a weight by its gradient; an optimizer of one's own overrides it.
 
+        That of one of cnet's optimizers, which an override may call, is a step of the engine.
+
         Parameters
         ----------
         gradient : Tensor
@@ -261,4 +294,7 @@ class OwnSteps:
             It has decayed by `weight_decay` already.
         learning_rate : float
         """
-        raise NotImplementedError(missing(self, "update_step(gradient, variable, learning_rate)"))
+        if not self.has_rule:
+            raise NotImplementedError(missing(self, _UPDATE_STEP))
+        slots = self._rule_slots[self._get_variable_index(variable)]
+        take_step(self.rule(), self.iterations, slots, gradient, variable, learning_rate)
