@@ -152,15 +152,41 @@ def test_balanced_weights_need_all_samples() -> None:
         classifier.partial_fit(X, LABELS, classes=[0, 1, 2])
 
 
-def test_samples_without_weight_change_nothing() -> None:
+@pytest.mark.parametrize("first", [True, False])
+def test_samples_without_weight_change_nothing(first: bool) -> None:
     """Even where a batch has no other samples."""
-    weights = np.repeat([1.0, 0.0], [200, 130])
+    used = slice(200, 330) if first else slice(0, 200)
+    weights = np.zeros(330)
+    weights[used] = 1
     options: dict[str, Any] = {"shuffle": False, "random_state": 0, "solver": "sgd", "momentum": 0}
-    with_zeros = MLPClassifier(max_iter=3, batch_size=100, **options).fit(X, LABELS, weights)
-    assert np.isfinite(with_zeros.loss_curve_).all()
-    without = MLPClassifier(max_iter=3, batch_size=100, **options).fit(X[:200], LABELS[:200])
+    options |= {"max_iter": 3, "batch_size": 100, "alpha": 1.0}
+    with_zeros = MLPClassifier(**options).fit(X, LABELS, weights)
+    without = MLPClassifier(**options).fit(X[used], LABELS[used])
     for found, expected in zip(with_zeros.coefs_, without.coefs_, strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
+    # Batches without weight have no loss.
+    sums = np.multiply(with_zeros.loss_curve_, 330)
+    np.testing.assert_allclose(sums, np.multiply(without.loss_curve_, len(X[used])))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_penalty_of_shuffled_batches(weighted: bool) -> None:
+    weights = RNG.uniform(0.01, 2, size=330) if weighted else np.ones(330)
+    # A learning rate that changes nothing.
+    regressor = MLPRegressor(
+        hidden_layer_sizes=(), solver="sgd", learning_rate_init=1e-300, alpha=50.0, batch_size=7,
+        max_iter=3, random_state=0,
+    ).fit(X, SCORES[:, 0], weights if weighted else None)  # fmt: skip
+    errors = (regressor.predict(X) - SCORES[:, 0]) ** 2 / 2
+    penalty = 25.0 * np.sum(regressor.coefs_[0] ** 2)
+    shuffles = regressor._network.setup.shuffles
+    for epoch, loss in enumerate(regressor.loss_curve_):
+        order = shuffles.order(epoch, 330)
+        expected = 0.0
+        for rows in (order[first : first + 7] for first in range(0, 330, 7)):
+            divisor = weights[rows].sum()
+            expected += len(rows) * ((weights[rows] * errors[rows]).sum() + penalty) / divisor
+        assert loss == pytest.approx(expected / 330, rel=1e-12)
 
 
 def test_validation_data_is_scored() -> None:
@@ -281,6 +307,14 @@ def test_divergence_with_early_stopping_keeps_the_best_weights() -> None:
     assert np.isnan(regressor.validation_scores_[-1])
     assert len(regressor.loss_curve_) == len(regressor.validation_scores_) == regressor.n_iter_
     assert np.isfinite(regressor.predict(X)).all()
+
+
+def test_divergence_in_the_first_epoch_keeps_the_initial_weights() -> None:
+    options: dict[str, Any] = {"solver": "sgd", "early_stopping": True, "random_state": 0}
+    diverged = MLPRegressor(learning_rate_init=1e300, batch_size=50, **options).fit(X, SCORES)
+    assert diverged.n_iter_ == 1
+    initial = MLPRegressor(learning_rate_init=1e-300, max_iter=1, **options).fit(X, SCORES)
+    assert same(diverged, initial)
 
 
 def test_classes_are_split_in_proportion() -> None:

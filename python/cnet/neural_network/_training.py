@@ -17,6 +17,8 @@ from ..training.sources import Shuffles
 from ._network import Network
 from ._objectives import Objective
 
+SMALLEST = sys.float_info.min
+
 __all__ = ["Monitor", "Penalty", "new_optimizer", "train"]
 
 
@@ -53,7 +55,7 @@ class Penalty(Callback):
         self._starts = np.arange(0, samples, batch_size)
         self._shuffle, self._weights = shuffle, sample_weight
         self._divisors = np.diff(self._starts, append=samples).tolist()
-        self._divisor = 0.0
+        self._divisor = -1.0
         self._penalize(0)
         if sample_weight is not None or self._divisors[-1] != batch_size:
             hooks = {"on_train_batch_begin": lambda batch, _=None: self._penalize(batch)}
@@ -72,7 +74,8 @@ class Penalty(Callback):
         divisor = self._divisors[batch]
         if divisor != self._divisor:
             self._divisor = divisor
-            self._network.penalize(self._half_alpha / divisor if divisor else 0.0)
+            # Not 0 for a batch without weight: the engine plans an epoch with penalties or without.
+            self._network.penalize(self._half_alpha / divisor if divisor else SMALLEST)
 
 
 @dataclass
