@@ -15,6 +15,7 @@ import pytest
 
 import cnet
 from cnet import Input, Model, Sequential, autodiff, layers
+from cnet.models.nesting import leaves_of
 
 Array = npt.NDArray[Any]
 RNG = np.random.default_rng(0)
@@ -379,24 +380,21 @@ def test_outputs_in_any_order() -> None:
 @pytest.mark.parametrize("is_dict", [False, True])
 def test_data_nested_as_the_inputs_and_outputs(is_dict: bool) -> None:
     a, b, c = (Input((5,), name=name) for name in "abc")
-    x, other, third = NUMBERS, NUMBERS[::-1].copy(), NUMBERS * 2
+    x, y, z = NUMBERS, NUMBERS[::-1].copy(), NUMBERS * 2
     total = layers.Add()([layers.Rescaling(0.5)(a), b, c])
     u, v = layers.Dense(1, name="u")(total), layers.Dense(1, name="v")(total)
     inputs: Any = {"p": [a, b], "q": c} if is_dict else [a, (b, c)]
-    data: Any = {"p": [x, other], "q": third} if is_dict else [x, (other, third)]
+    data: Any = {"p": [x, y], "q": z} if is_dict else [x, (y, z)]
     labels: Any = {"r": {"s": TARGETS}, "t": TARGETS} if is_dict else [[TARGETS], TARGETS]
     model = Model(inputs, {"r": {"s": u}, "t": v} if is_dict else [[u], v])
     model.compile("sgd", ["mse", "mse"])
-    flat = [x, other, third]
+    flat = [x, y, z]
     assert model.evaluate(data, labels, verbose=0) == model.evaluate(flat, [TARGETS] * 2, verbose=0)
     model.fit(data, labels, sample_weight=labels, verbose=0)
-    first, second = model.predict(flat, verbose=0).values() if is_dict else model(flat)
-    first = first["s"] if is_dict else first[0]
     p, q, r = (Input((5,)) for _ in range(3))
     nested = model({"p": [p, q], "q": r} if is_dict else [p, (q, r)])
-    outer = Model([p, q, r], nested)
-    again = outer.predict(flat, verbose=0)
-    np.testing.assert_array_equal(again["r"]["s"] if is_dict else again[0][0], first)
-    np.testing.assert_array_equal(again["t"] if is_dict else again[1], second)
+    found = Model([p, q, r], nested).predict(flat, verbose=0)
+    for one, other in zip(leaves_of(found), leaves_of(model(data)), strict=True):
+        np.testing.assert_array_equal(one, other)
     with pytest.raises(ValueError, match="expected 3 arrays, for 'a', 'b', 'c', got 2"):
-        model.predict([x, other], verbose=0)
+        model.predict([x, y], verbose=0)
