@@ -221,6 +221,12 @@ class GraphModel(BaseModel):
                 self.in_engine
                 and setup.in_engine
                 and all(weight.in_engine for weight in self.weights)
+                # The engine's losses are those of one row for each sample.
+                and all(
+                    len(shape) == 2 and shape[1] is not None
+                    for output, shape in zip(setup.outputs, self.output_shapes, strict=True)
+                    if output.loss is not None
+                )
             )
         return self._trains_in_engine
 
@@ -350,6 +356,14 @@ class GraphModel(BaseModel):
         for call in calls.calls:
             shapes.append(call.output_shape(shapes))
         return [shapes[output] for output in outputs]
+
+    def masked_outputs(self) -> list[str]:
+        """Return the names of the outputs that have a mask."""
+        count = len(self.input_names)
+        calls = Calls(count)
+        outputs = self._add_calls(range(count), calls)
+        names = zip(self.output_names, outputs, strict=True)
+        return [name for name, output in names if output in calls.masks]
 
     def _not_trainable(self) -> set[Layer]:
         return {

@@ -20,6 +20,7 @@ from .._data import (
     as_type,
     as_weights,
     is_dataset,
+    shape_text,
     unwrap_single_input,
     yields_batches,
 )
@@ -29,6 +30,7 @@ from .._input_errors import describe_non_array
 from .._typing import ModelProtocol, Shape
 from ..autodiff.nested import leaves_of, map_leaves
 from ..layers.tokens import as_text_samples
+from .labels import classes_of, labels_of_rows, weights_of_rows
 from .output import Output
 from .setup import Setup
 from .sources import Arrays, Batches, Data, DatasetBatches, Shuffles, Source
@@ -252,6 +254,9 @@ class Adapter:
         assert loss is not None
         if not loss.in_engine:  # of any shape, as its function takes them
             return np.atleast_1d(as_array(y, argument))
+        sizes = self.model.output_shapes[number][1:]
+        if len(sizes) != 1:
+            return labels_of_rows(argument, y, sizes, sparse=loss.sparse)
         are_classes = not isinstance(loss, losses.PointwiseLoss)
         classes = self.model.output_shapes[number][-1] or 0
         return as_labels(y, argument, classes, sparse=loss.sparse, are_classes=are_classes)
@@ -263,9 +268,20 @@ class Adapter:
         dtype, weights = self.model.dtype, None
         loss = output.loss
         assert loss is not None
+        sizes = self.model.output_shapes[number][1:]
+        has_rows = loss.in_engine and len(sizes) > 1
         if sample_weight is not None:
             argument = f"{call}: sample_weight{name}"
-            weights = as_weights(sample_weight, argument, len(labels), dtype)
+            if has_rows:
+                of_losses = labels.shape[: len(sizes)]
+                weights = weights_of_rows(argument, sample_weight, of_losses, dtype)
+            else:
+                weights = as_weights(sample_weight, argument, len(labels), dtype)
+        if self.class_weight is not None and has_rows:
+            raise ValueError(
+                f"{call}: class_weight: expected an output of shape (batch, classes), got "
+                f"{shape_text((None, *sizes))}; use sample_weight"
+            )
         if self.class_weight is not None:
             if name:
                 raise ValueError(
@@ -273,7 +289,7 @@ class Adapter:
                 )
             rows = as_samples(labels, f"{call}: y")
             are_ids = loss.sparse or (not loss.in_engine and rows.shape[1:] == (1,))
-            classes, count = _classes_of(
+            classes, count = classes_of(
                 rows, self.model.output_shapes[number][-1] or 0, sparse=are_ids
             )
             by_class = as_class_weights(
@@ -372,14 +388,3 @@ def _raise_without_labels(call: str, x: Any) -> NoReturn:
     raise ValueError(
         f"{call}: y: expected labels for x ({kind}{shape}), got None; batches contain them: (x, y)"
     )
-
-
-def _classes_of(labels: Array, outputs: int, *, sparse: bool) -> tuple[Array, int | None]:
-    """Return the class of each sample, and the number of classes, None if unknown."""
-    if sparse:
-        return labels[:, 0], outputs
-    if outputs > 1:
-        return labels.argmax(axis=1), outputs
-    # A single output is 0 or 1, or −1 or 1: rounded, as in Keras.
-    with np.errstate(invalid="ignore"):
-        return np.round(labels[:, 0]).astype(np.int64), None

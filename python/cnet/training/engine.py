@@ -14,7 +14,7 @@ from .._typing import ModelProtocol
 from .._updates import engine_shape
 from ..autodiff import GradientTape
 from ..autodiff.recording import paused
-from ..layers.batch_shapes import as_shaped, sample_sizes
+from ..layers.batch_shapes import as_shaped
 from ..layers.calls import entered
 from ..layers.weight import penalties_of
 from ..optimizers.updates import updates_of
@@ -49,7 +49,7 @@ class Engine(Protocol):
         """Replace the weights by their running mean, if the optimizer keeps one."""
 
     def outputs(self) -> list[FloatArray]:
-        """Return each output with a loss for the latest batch as rows of numbers."""
+        """Return each output with a loss for the latest batch: a row of numbers, or several, for each sample."""
 
     def check(self, x: Sequence[Array], y: Sequence[Array]) -> None:
         """Raise `ValueError` if a label is not a class, or an id names no row of a table."""
@@ -199,11 +199,14 @@ class TapeEngine(BatchEngine):
         self._updates.finish()
 
     def outputs(self) -> list[FloatArray]:
-        return [outputs.reshape(len(outputs), -1) for outputs in self._outputs]
+        return [each if each.ndim > 2 else each.reshape(len(each), -1) for each in self._outputs]
 
     def check(self, x: Sequence[Array], y: Sequence[Array]) -> None:
         for (number, loss, _), of_head in zip(self._heads, y, strict=True):
-            sizes = sample_sizes(self._model.output_shapes[number])
+            shape = self._model.output_shapes[number]
+            sizes = [
+                of_head.shape[n] if shape[n] is None else shape[n] for n in range(1, len(shape))
+            ]
             for rows in batches_of(len(x[0]), 8192):
                 labels = of_head[rows]
                 loss(labels, np.zeros((len(labels), *sizes), self._model.dtype))
@@ -258,7 +261,12 @@ class TapeEngine(BatchEngine):
             if x.dtype.kind == "f":
                 x = as_type(x, self._model.dtype)
                 if weights is not None and all(each is not None for each in weights):
-                    without = np.all([each == 0 for each in weights], axis=0)
+                    unused = [
+                        np.equal(each, 0).reshape(len(x), -1).all(axis=1)
+                        for each in weights
+                        if each is not None
+                    ]
+                    without = np.all(unused, axis=0)
                     odd = without & ~np.isfinite(x.reshape(len(x), -1)).all(axis=1)
                     if odd.any():
                         x = x.copy()

@@ -7,10 +7,14 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from .. import _core, losses, metrics, optimizers
 from .._data import Array, FloatArray
 from .._typing import ModelProtocol
+from ..layers.batch_shapes import as_shaped
 from ..metrics import Metric
+from ..metrics.metric import MeanMetricWrapper
 from .engine import Engine, Heads, TapeEngine
 from .open_engine import OpenEngine
 from .output import Output
@@ -232,17 +236,22 @@ class Setup:
         if changes != self._loss_changes:
             self.drop_engine()
         if self.engine is None:
-            for output, shape in zip(self.outputs, model.output_shapes, strict=True):
-                if output.loss is not None and len(shape) != 2 and not self.has_steps:
-                    raise ValueError(
-                        f"{type(model).__name__}: expected an output of shape (batch, classes) for "
-                        f"'{output.loss.name}', got {shape}; add layers.Flatten()"
-                    )
             self.native = model.trains_in_engine
+            self._refuse_masks(model)
             self.engine = self._with_state(self._new_engine(model))
             self.pending_state = None
             self._loss_changes = changes
         return self.engine
+
+    def _refuse_masks(self, model: ModelProtocol) -> None:
+        if self.native or self.has_steps:
+            return
+        masked = set(model.masked_outputs()).intersection(output.name for output in self.heads)
+        for name in sorted(masked):
+            raise ValueError(
+                f"{type(model).__name__} '{model.name}': the output '{name}' has a mask, of an Embedding with "
+                "mask_zero=True, which losses don't support"
+            )
 
     def _new_engine(self, model: ModelProtocol) -> Engine:
         if self.has_steps:
@@ -316,11 +325,18 @@ class Setup:
         for output, labels, predicted, weight in zip(
             self.heads, part.y, predictions, weights, strict=True
         ):
+            rows_of = _as_rows(labels, predicted, weight)
             for metric in output.metrics:
                 if not self.is_counted_by_engine(output, metric):
-                    metric.update_state(labels, predicted)
+                    y_true, y_pred, _ = (
+                        rows_of if _takes_rows(metric) else (labels, predicted, None)
+                    )
+                    metric.update_state(y_true, y_pred)
             for metric in output.weighted_metrics:
-                metric.update_state(labels, predicted, sample_weight=weight)
+                y_true, y_pred, each = (
+                    rows_of if _takes_rows(metric) else (labels, predicted, weight)
+                )
+                metric.update_state(y_true, y_pred, sample_weight=each)
 
     def try_metrics(self, model: ModelProtocol, data: Data) -> None:
         """Update the Python metrics once on trial, so that one that cannot take the data fails early."""
@@ -329,8 +345,10 @@ class Setup:
         self.engine_for(model)  # checks the shape of the output
         x = data.x if self.native else model._engine_inputs(data.x)
         predictions = [
-            rows
-            for output, rows in zip(self.outputs, model._predict(x), strict=True)
+            rows if len(shape) == 2 else as_shaped(rows, shape)
+            for output, rows, shape in zip(
+                self.outputs, model._predict(x), model.output_shapes, strict=True
+            )
             if output.loss is not None
         ]
         self.update_metrics(data, slice(len(data)), predictions)
@@ -372,6 +390,21 @@ class Setup:
                     name = f"{prefix}weighted_{metric.name}"
                 figures[_unused(name, logs | figures)] = metric.result()
         return logs | (dict(sorted(figures.items())) if several else figures)
+
+
+def _takes_rows(metric: Metric) -> bool:
+    """Whether a metric is one of cnet's, which take a row of labels and predictions for each loss."""
+    return type(metric).__module__.startswith("cnet.") and type(metric) is not MeanMetricWrapper
+
+
+def _as_rows(labels: Array, predicted: Array, weight: Any) -> tuple[Array, Array, Any]:
+    """Return labels, predictions and weights of samples with several rows as rows."""
+    if predicted.ndim <= 2:
+        return labels, predicted, weight
+    classes = predicted.shape[-1]
+    columns = classes if labels.shape == predicted.shape else 1
+    rows = predicted.reshape(predicted.size // max(classes, 1), classes)
+    return labels.reshape(-1, columns), rows, None if weight is None else np.reshape(weight, -1)
 
 
 def _unused(name: str, logs: Mapping[str, Any]) -> str:
