@@ -234,8 +234,17 @@ def returning(value: Any) -> layers.Layer:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: returning(lambda _: None)(X), "^Returning 'it': call: expected one array or "),
-        (lambda: returning(lambda x: [x, x])(X), "^Returning 'it': call: expected one .* got list"),
+        (lambda: returning(lambda _: None)(X), "^Returning 'it': call: expected arrays or tensors"),
+        (lambda: returning(lambda x: [x, None])(X), "^Returning 'it': call: .* got NoneType"),
+        (lambda: returning(lambda _: [])(X), r"^Returning 'it': call: expected arrays .* got \[\]"),
+        (
+            lambda: returning(lambda x: x)(X, X),
+            "'it': expected the arguments x and training, got 2",
+        ),
+        (
+            lambda: layers.Dense(3, name="d")(X, mask=X),
+            "'d': expected the arguments x and .*, mask$",
+        ),
         (
             lambda: returning(autodiff.reduce_sum)(X),
             r"expected an output \(batch, …\) for each of 24",

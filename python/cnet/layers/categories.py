@@ -60,7 +60,11 @@ class CategoryLayer(Layer):
     output_mode = "int"
 
     @brief_traceback
-    def __call__(self, x: Any, training: bool | None = None) -> Array:  # noqa: ARG002 # from Layer
+    def __call__(  # type: ignore[override] # its subclasses have no call of a user
+        self,
+        x: Any,
+        training: bool | None = None,  # noqa: ARG002 # from Layer
+    ) -> Array:
         """Return ids (int64), encodings (of the layer's dtype) or tokens.
 
         Parameters

@@ -17,7 +17,7 @@ from .calls import in_training
 from .function import Function
 from .masks import mask_of_ids, merged_mask, step_weights
 from .pieces import Call
-from .python_call import PythonCall, shapes_of
+from .python_call import PythonCall, map_output_shapes, shapes_of
 from .symbolic import Node, Spec, has_symbolic, operands_of, record
 
 __all__ = ["LayerCalls"]
@@ -57,7 +57,7 @@ class LayerCalls(PythonCall):
         return input_shape
 
     @brief_traceback
-    def __call__(self, x: Any, training: bool | None = None) -> Any:
+    def __call__(self, x: Any, *others: Any, training: bool | None = None, **options: Any) -> Any:
         """Return the output for samples `x`, building the layer first if necessary.
 
         Parameters
@@ -69,7 +69,11 @@ class LayerCalls(PythonCall):
             Whether to run in training mode: `Dropout` and `GaussianNoise` change the input, and
             `BatchNormalization` uses the batch's statistics and updates the moving ones. Default: the mode of the
             layer or model whose `call` calls this one, else False.
+        *others, **options
+            Further arguments of a layer of one's own, whose `call` takes several tensors.
         """
+        if others or options:
+            x, training = self._in_one_argument(x, others, options, training)
         if has_symbolic(x):
             return self._symbolic(x)
         if self.is_in_python:
@@ -129,7 +133,10 @@ class LayerCalls(PythonCall):
                 raise TypeError(f"{call}: expected one input, got {len(operands)}")
             x, shape = operands[0], operands[0].shape
         self.build(shape)
-        return record(self, x, Spec(self.compute_output_shape(shape), self.output_dtype))
+        specs = map_output_shapes(
+            lambda each: Spec(each, self.output_dtype), self.compute_output_shape(shape)
+        )
+        return record(self, x, specs)
 
     @property
     def output_dtype(self) -> str:

@@ -87,10 +87,20 @@ def inferred_shape(function: Callable[[Any], Any], shapes: Any) -> Any:
     first = function(smaller)
     if smaller == shapes:
         return first
-    second = function(_with_size(shapes, 3))
+    return _common(first, function(_with_size(shapes, 3)))
+
+
+def _common(first: Any, second: Any) -> Any:
+    """Return nested shapes with None for sizes that differ between two of them."""
+    if isinstance(first, dict):
+        return {key: _common(shape, second[key]) for key, shape in first.items()}
     if len(first) != len(second):
         raise ValueError(f"the number of axes depends on the data: {first} or {second}")
-    return tuple(a if a == b else None for a, b in zip(first, second, strict=True))
+    pairs = zip(first, second, strict=True)
+    return type(first)(
+        (a if a == b else None) if a is None or isinstance(a, int) else _common(a, b)
+        for a, b in pairs
+    )
 
 
 def _with_size(shapes: Any, size: int) -> Any:

@@ -24,6 +24,7 @@ __all__ = [
     "Computable",
     "NetworkPiece",
     "PythonPiece",
+    "Result",
     "features",
     "require_sources_of_ids",
     "with_shape",
@@ -93,6 +94,47 @@ class Call(NamedTuple):
         """Return the layer's argument, given all values."""
         several = [values[operand] for operand in self.operands]
         return several if self.takes_list else several[0]
+
+
+class Result:
+    """One of the results of a call that has several, as a layer of a function."""
+
+    only_in_training = takes_ids = passes_ids = in_engine = is_in_python = False
+    takes_any_dtype = True
+
+    def __init__(self, layer: Any, number: int) -> None:
+        self.name, self.dtype, self._number = layer.name, layer.dtype, number
+        self.weights: list[Any] = []
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        """Return the shape of the result, (None, …), given those of all, nested."""
+        shapes: list[Shape] = []
+        _add_shapes(input_shape, shapes)
+        return shapes[self._number]
+
+    engine_output_shape = compute_output_shape
+
+    def own_function(self, *, training: bool) -> None:
+        """Return None: there is no `call` of a user."""
+
+    def python_function(self, *, training: bool) -> Callable[[Any], Any]:  # noqa: ARG002 # from Layer
+        """Return the choice among the results, a tuple."""
+        return lambda results: results[self._number]
+
+    def add_to(self, network: Any, x: Any, shape: Any, *, trainable: bool = True) -> int:
+        """Raise: the call is computed in Python."""
+        raise NotImplementedError
+
+
+def _add_shapes(nested: Any, shapes: list[Shape]) -> None:
+    """Append the shapes of nested results, of a dict in the order of its keys."""
+    if isinstance(nested, dict):
+        nested = [nested[key] for key in sorted(nested)]
+    if any(isinstance(each, (tuple, list, dict)) for each in nested):
+        for each in nested:
+            _add_shapes(each, shapes)
+    else:
+        shapes.append(tuple(nested))
 
 
 class NetworkPiece:
@@ -251,8 +293,12 @@ class PythonPiece:
 
     def predict(self, values: dict[int, Any], *, training: bool) -> None:  # noqa: ARG002 # as _Network
         """Add the result to the values."""
-        arrays = {n: np.asarray(values[n]) for n in self._call.operands}
-        for number, array in arrays.items():
+        # The results of a call with several are a tuple.
+        arrays = {n: values[n] for n in self._call.operands}
+        for number, value in arrays.items():
+            if isinstance(value, tuple):
+                continue
+            arrays[number] = array = np.asarray(value)
             if self._converts(array.dtype):
                 arrays[number] = array.astype(self._call.layer.dtype)
         values[self._number] = self._function(self._call.arguments(arrays))
@@ -262,9 +308,12 @@ class PythonPiece:
         from ..autodiff import cast
         from ..autodiff.tensor import Tensor
 
-        tensors = {}
+        tensors: dict[int, Any] = {}
         for number in self._call.operands:
             x = values[number]
+            if isinstance(x, tuple):
+                tensors[number] = x
+                continue
             tensors[number] = x if type(x) is Tensor else Tensor(x)
             if self._converts(tensors[number].dtype):
                 tensors[number] = cast(tensors[number], self._call.layer.dtype)

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 __all__ = [
     "PythonCall",
     "build_once",
+    "map_output_shapes",
     "map_shapes",
     "require_regularizer",
+    "results_of",
     "samples_as_tensors",
     "shapes_of",
     "sublayers_in",
@@ -41,6 +43,25 @@ def map_shapes(function: Callable[[Any], Any], shapes: Any, depth: int = 8) -> A
     if isinstance(shapes, list) and any(isinstance(each, (tuple, list, dict)) for each in shapes):
         return [map_shapes(function, shape, depth - 1) for shape in shapes]
     return function(shapes)
+
+
+def map_output_shapes(function: Callable[[Any], Any], shapes: Any) -> Any:
+    """Return the shapes of outputs, which may be nested in tuples, too, with a function applied to each."""
+    if isinstance(shapes, Mapping):
+        return {key: map_output_shapes(function, shape) for key, shape in shapes.items()}
+    if any(isinstance(each, (tuple, list, Mapping)) for each in shapes):
+        several = [map_output_shapes(function, shape) for shape in shapes]
+        return tuple(several) if isinstance(shapes, tuple) else several
+    return function(tuple(shapes))
+
+
+def results_of(outputs: Any) -> list[Any]:
+    """Return the leaves of nested outputs, of a dict in the order of its keys, as in Keras."""
+    if isinstance(outputs, Mapping):
+        return [leaf for key in sorted(outputs) for leaf in results_of(outputs[key])]
+    if isinstance(outputs, (list, tuple)):
+        return [leaf for each in outputs for leaf in results_of(each)]
+    return [outputs]
 
 
 def shapes_of(tensors: Any) -> Any:
@@ -99,7 +120,11 @@ def build_once(build: Callable[..., None]) -> Callable[..., None]:
                 return
             before = self._own_weights
             try:
-                build(self, input_shape)
+                if len(self._call_arguments) > 1:  # the shapes of all, or of the first, as in Keras
+                    taken = len(inspect.signature(build).parameters) - 1
+                    build(self, *(input_shape if taken > 1 else input_shape[:1]))
+                else:
+                    build(self, input_shape)
             except BaseException:
                 self._own_weights, self.input_shape = before, None
                 raise
@@ -119,6 +144,8 @@ class PythonCall:
     #: Whether a user's class overrides `call`.
     has_own_call: ClassVar[bool] = False
     _call_takes_training: ClassVar[bool] = True
+    # The arguments that `call` needs. Several are passed on as a list.
+    _call_arguments: ClassVar[tuple[str, ...]] = ()
     _own_weights: list[Weight]
     # Of the latest call in which it added some.
     _added_losses: Sequence[Any] = ()
@@ -135,16 +162,26 @@ class PythonCall:
                 parameter.name == "training" or parameter.kind is parameter.VAR_KEYWORD
                 for parameter in parameters
             )
+            cls._call_arguments = tuple(
+                parameter.name
+                for parameter in list(parameters)[1:]
+                if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+                and parameter.default is parameter.empty
+                and parameter.name != "training"
+            )
             if _is_of_cnet(cls, "compute_output_shape"):
                 cls.compute_output_shape = PythonCall._inferred_output_shape  # type: ignore[attr-defined] # as above
 
     def call(self, x: Any, training: bool | None = None) -> Any:
-        """Return the output for a batch of tensors, a tensor; a layer of one's own overrides it.
+        """Return the output for a batch of tensors; a layer of one's own overrides it.
+
+        It returns a tensor, or a list, tuple or dict of them.
 
         Parameters
         ----------
         x : Tensor, (batch, …)
-            Or lists and dicts of them, as the layer is called with.
+            Or lists and dicts of them, as the layer is called with. An override may have further arguments that are
+            tensors: ``call(self, query, value)``.
         training : bool, optional
             An override need not take it. Default: see `Layer.__call__`.
         """
@@ -216,7 +253,8 @@ class PythonCall:
         def compute(x: Any) -> Any:
             are_arrays = all(isinstance(leaf, np.ndarray) for leaf in leaves_of(x))
             outputs = self._computed(samples_as_tensors(x, self.name, self.dtype), training)
-            return outputs.value if are_arrays else outputs
+            results = [each.value if are_arrays else each for each in results_of(outputs)]
+            return results[0] if hasattr(type(outputs), "__tensor__") else tuple(results)
 
         return compute
 
@@ -228,7 +266,24 @@ class PythonCall:
         if not layer.built:
             layer.build(shapes_of(arguments))
         outputs = self._computed(arguments, training)
-        return outputs if is_taped else outputs.value
+        return outputs if is_taped else map_leaves(lambda tensor: tensor.value, outputs)
+
+    def _in_one_argument(
+        self, x: Any, others: tuple[Any, ...], options: dict[str, Any], training: bool | None
+    ) -> tuple[Any, bool | None]:
+        """Return the arguments of a call as one, a list if `call` takes several, and the mode."""
+        names = self._call_arguments
+        given = [x, *others]
+        if len(given) == max(len(names), 1) + 1 and not hasattr(given[-1], "shape"):
+            training = given.pop()
+        given += [options.pop(name) for name in names[len(given) :] if name in options]
+        if options or len(given) != max(len(names), 1):
+            wanted = ", ".join(names or ["x"])
+            passed = ", ".join([f"{len(others) + 1} by position", *options])
+            raise TypeError(
+                f"{type(self).__name__} '{self.name}': expected the arguments {wanted} and training, got {passed}"
+            )
+        return (given if len(names) > 1 else given[0]), training
 
     def _computed(self, arguments: Any, training: bool | None) -> Any:
         """Return the output for tensors, of the layer's dtype."""
@@ -239,25 +294,34 @@ class PythonCall:
         layer: Any = self
         with entered(training) as call:
             options = {"training": call.training} if self._call_takes_training else {}
-            outputs = layer.call(arguments, **options)
-            if isinstance(outputs, (list, tuple, dict)) or outputs is None:
-                raise TypeError(
-                    f"{where}: call: expected one array or tensor (batch, …), got {type(outputs).__name__}"
-                )
-            if hasattr(type(outputs), "__tensor__"):
-                outputs = outputs.__tensor__()
-            else:
-                outputs = Tensor(as_array(outputs, f"{where}: call"))
+            several = len(self._call_arguments) > 1
+            outputs = layer.call(*arguments if several else (arguments,), **options)
             samples = len(leaves_of(arguments)[0])
-            if outputs.ndim < 1 or len(outputs) != samples:
-                raise ValueError(
-                    f"{where}: call: expected an output (batch, …) for each of {samples} samples, got shape "
-                    f"{shape_text(outputs.shape)}"
+
+            def checked(output: Any) -> Any:
+                if output is None:
+                    raise TypeError(
+                        f"{where}: call: expected arrays or tensors (batch, …), got NoneType"
+                    )
+                if hasattr(type(output), "__tensor__"):
+                    output = output.__tensor__()
+                else:
+                    output = Tensor(as_array(output, f"{where}: call"))
+                if output.ndim < 1 or len(output) != samples:
+                    raise ValueError(
+                        f"{where}: call: expected an output (batch, …) for each of {samples} samples, got shape "
+                        f"{shape_text(output.shape)}"
+                    )
+                return output if output.dtype == self.dtype else cast(output, self.dtype)
+
+            outputs = map_leaves(checked, outputs)
+            if not leaves_of(outputs):
+                raise TypeError(
+                    f"{where}: call: expected arrays or tensors (batch, …), got {outputs!r}"
                 )
-            if outputs.dtype != self.dtype:
-                outputs = cast(outputs, self.dtype)
             if self.activity_regularizer is not None:
-                self.add_loss(self.activity_regularizer(outputs) / max(samples, 1))
+                for output in results_of(outputs):
+                    self.add_loss(self.activity_regularizer(output) / max(samples, 1))
         return outputs
 
     def _inferred_output_shape(self, input_shape: Any) -> Any:
@@ -272,7 +336,8 @@ class PythonCall:
 
         def result(shapes: Any) -> Any:
             arguments = samples_as_tensors(map_shapes(zeros, shapes), self.name, self.dtype)
-            return (None, *self._computed(arguments, False).shape[1:])
+            outputs = self._computed(arguments, False)
+            return map_leaves(lambda tensor: (None, *tensor.shape[1:]), outputs)
 
         layer: Any = self
         known = vars(self).setdefault("_output_shapes", {})

@@ -247,11 +247,13 @@ class CallModel(Model):
         return _CallFunction(self, training=bool(training))
 
     def _add_calls(self, operands: Sequence[int], calls: Calls) -> list[int]:
-        if len(self.output_shapes) != 1:
-            raise ValueError(
-                f"the model '{self.name}': its several outputs can't be used in another model"
-            )
-        return calls.add(_ModelLayer(self), operands, takes_list=len(operands) > 1)
+        count = len(self.output_shapes)
+        return calls.add(
+            _ModelLayer(self),
+            operands,
+            takes_list=len(operands) > 1,
+            results=count if count > 1 else None,
+        )
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments; a subclass with a `call` defines it.
@@ -333,8 +335,10 @@ class _ModelLayer:
     def own_function(self, *, training: bool) -> Callable[[Any], Any]:
         def compute(x: Any) -> Any:
             inputs = leaves_of(x)
-            (output,) = leaves_of(self.model._call_own(inputs, training))
-            return output.value if all(isinstance(each, np.ndarray) for each in inputs) else output
+            outputs = leaves_of(self.model._call_own(inputs, training))
+            if all(isinstance(each, np.ndarray) for each in inputs):
+                outputs = [output.value for output in outputs]
+            return tuple(outputs) if len(outputs) > 1 else outputs[0]
 
         return compute
 

@@ -200,8 +200,10 @@ class Functional(Model):
         for node in self._nodes_in_order:
             taken = [values[tensor] for tensor in leaves_of(node.arguments)]
             several = isinstance(node.arguments, (list, tuple))
-            results = calls.add(node.callee, taken, takes_list=several)
-            values.update(zip(leaves_of(node.outputs), results, strict=True))
+            outputs = leaves_of(node.outputs)
+            count = len(outputs) if isinstance(node.outputs, (list, tuple, dict)) else None
+            results = calls.add(node.callee, taken, takes_list=several, results=count)
+            values.update(zip(outputs, results, strict=True))
         return [values[tensor] for tensor in self.outputs]
 
     def remade(self, layers: Mapping[Any, Any]) -> Functional:

@@ -63,7 +63,8 @@ def describe(
             | {
                 "name": layer.name,
                 "inbound_nodes": [
-                    {"args": [_mapped(described, node.arguments)], "kwargs": {}} for node in found
+                    {"args": _mapped(described, _arguments_of(node)), "kwargs": {}}
+                    for node in found
                 ],
             }
             for layer, found in calls.items()
@@ -148,6 +149,12 @@ def restore(config: Any) -> tuple[Any, Any, str]:
         return _mapped(tensor, config[kind], _is_address)
 
     return tensors_of("input_layers"), tensors_of("output_layers"), config["name"]
+
+
+def _arguments_of(node: Node) -> list[Any]:
+    """Return the arguments of a call by position: several for a layer of one's own whose `call` takes several."""
+    takes_several = len(getattr(node.callee, "_call_arguments", ())) > 1
+    return list(node.arguments) if takes_several else [node.arguments]
 
 
 def layer_from_config(config: Any) -> Any:
@@ -270,9 +277,9 @@ def _called(call: str, layer: Any, arguments: Sequence[Any], tensor_at: Any) -> 
     try:
         if isinstance(layer, KerasOperation):
             return layer(*_mapped(value_of, arguments, _is_described))
-        if len(arguments) != 1:
-            raise ValueError(f"expected one argument in 'args', got {short_repr(arguments)}")
-        return layer(_mapped(value_of, arguments[0], _is_described))
+        if not arguments:
+            raise ValueError("expected an argument in 'args', got none")
+        return layer(*_mapped(value_of, arguments, _is_described))
     except (TypeError, ValueError) as error:
         raise type(error)(f"{call}: {error}") from None
 

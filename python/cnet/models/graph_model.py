@@ -15,7 +15,7 @@ from ..layers.batch_shapes import is_open, matches
 from ..layers.function import Function
 from ..layers.masks import StepWeights, merged_mask
 from ..layers.open_shapes import OpenFunction
-from ..layers.pieces import Call
+from ..layers.pieces import Call, Result
 from ..layers.symbolic import Spec, operands_of, record
 from ..training.structures import is_dict, keys_of, parts_of, unnested
 from .model import BaseModel
@@ -38,8 +38,15 @@ class Calls:
         # The mask of each value that has one: the ids of the embeddings that it comes from.
         self.masks: dict[int, tuple[int, ...]] = {}
 
-    def add(self, callee: Any, operands: Sequence[int], *, takes_list: bool = False) -> list[int]:
-        """Add a call of a layer or a model; return the values of its results.
+    def add(
+        self,
+        callee: Any,
+        operands: Sequence[int],
+        *,
+        takes_list: bool = False,
+        results: int | None = None,
+    ) -> list[int]:
+        """Add a call of a layer or a model; return the values of its results, of a layer None for a single one.
 
         Raises
         ------
@@ -60,6 +67,8 @@ class Calls:
         if layer.averages_unmasked and masks[0] is not None:
             operands = [self._without_masked(layer, operands[0], masks[0])]
         result = self._append(Call(layer, tuple(operands), takes_list))
+        if results is not None:
+            return [self._append(Call(Result(layer, n), (result,))) for n in range(results)]
         mask = (operands[0],) if layer.mask_zero else merged_mask(layer, masks)
         if mask is not None:
             self.masks[result] = mask
@@ -108,12 +117,19 @@ class Edges(Calls):
         self.edges: list[Edge] = []
         self.sources = [Source(None, 0, n) for n in range(inputs)]
 
-    def add(self, callee: Any, operands: Sequence[int], *, takes_list: bool = False) -> list[int]:  # noqa: ARG002 # from Calls
+    def add(
+        self,
+        callee: Any,
+        operands: Sequence[int],
+        *,
+        takes_list: bool = False,  # noqa: ARG002 # from Calls
+        results: int | None = None,
+    ) -> list[int]:
         call = self._number_of_call(callee)
         self.edges += [Edge(self.sources[x], callee, n) for n, x in enumerate(operands)]
-        results = len(callee.output_names) if isinstance(callee, GraphModel) else 1
-        self.sources += [Source(callee, call, n) for n in range(results)]
-        return list(range(len(self.sources) - results, len(self.sources)))
+        count = len(callee.output_names) if isinstance(callee, GraphModel) else results or 1
+        self.sources += [Source(callee, call, n) for n in range(count)]
+        return list(range(len(self.sources) - count, len(self.sources)))
 
 
 class GraphModel(BaseModel):
