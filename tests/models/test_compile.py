@@ -44,10 +44,12 @@ def test_compile_keeps_weights_and_resets_velocities() -> None:
     assert bits(model) == bits(twin)
 
 
-def test_a_loss_requires_rows_of_classes() -> None:
+def test_a_loss_requires_a_label_for_each_row() -> None:
     model = Sequential([layers.Input((2, 3)), layers.ReLU()])
     model.compile("sgd", SPARSE)
-    with pytest.raises(ValueError, match=r"expected an output of shape \(batch, classes\)"):
+    with pytest.raises(
+        ValueError, match=r"expected integer class ids of shape \(batch, 2\), got shape \(5,\)"
+    ):
         model.fit(np.ones((5, 2, 3)), np.zeros(5), verbose=0)
 
 
