@@ -611,7 +611,8 @@ def test_the_engines_optimizers_can_be_built_ahead() -> None:
     """As Keras's must be for loops of one's own."""
     variable, optimizer = autodiff.Variable([1.0]), optimizers.SGD(0.5, momentum=0.5)
     optimizer.build([variable])
-    optimizer.apply([[1.0]], [variable])
+    assert optimizer.built
+    optimizer.apply([[1.0]])
     assert variable.numpy().tolist() == [0.5]
     optimizer.apply([[1.0]])
     assert variable.numpy().tolist() == [-0.25]

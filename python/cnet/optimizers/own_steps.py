@@ -104,6 +104,7 @@ class OwnSteps:
             raise ValueError(f"{type(self).__name__}.build: expected at least one variable")
         if self.in_engine:
             self.updater_of(variables)
+            self.built = True
             return
         self._bind(variables)
         self._shapes = [tuple(variable.shape) for variable in variables]

@@ -113,15 +113,14 @@ class Updater:
                 f"{', '.join(sorted(dtypes))}"
             )
         (dtype,) = dtypes
-        self._expected, known = (
-            [(variable, engine_shape(variable.shape), np.dtype(dtype)) for variable in variables],
-            self._expected,
-        )
+        expected = [
+            (variable, engine_shape(variable.shape), np.dtype(dtype)) for variable in variables
+        ]
         if not optimizer.in_engine:
-            self._engine = PythonUpdates(optimizer, variables)
+            self._engine, self._expected = PythonUpdates(optimizer, variables), expected
             return
         rule, batches = optimizer.rule(), self.batches
-        self._save_slots(known)
+        self._save_slots()
         stand_ins, owned = [], []
         for variable in variables:
             own = getattr(variable, "variable", None)
@@ -139,14 +138,14 @@ class Updater:
             if len(saved) == len(names):
                 slots[index * len(names) : (index + 1) * len(names)] = saved
         engine.set_slots(rule, batches, slots)
-        self._engine, self._stand_ins = engine, stand_ins
+        self._engine, self._stand_ins, self._expected = engine, stand_ins, expected
 
-    def _save_slots(self, known: Sequence[tuple[Any, ...]]) -> None:
-        """Save the engine's slots of its variables."""
+    def _save_slots(self) -> None:
+        """Save the engine's slots of the current variables."""
         if self._engine is None:
             return
         names, slots = self._engine.slots()
-        for index, (variable, *_) in enumerate(known):
+        for index, (variable, _, _) in enumerate(self._expected):
             of_variable = slots[index * len(names) : (index + 1) * len(names)]
             forget = partial(self._saved_slots.pop, id(variable))
             self._saved_slots[id(variable)] = weakref.ref(variable, forget), of_variable
