@@ -256,6 +256,10 @@ def returning(value: Any) -> layers.Layer:
             lambda: Linear(3).add_weight((2,), dtype="float64"),
             "expected that of the layer, float32",
         ),
+        (
+            lambda: Linear(3).add_weight((2,), dtype="int32"),
+            "'linear.*add_weight: expected trainable=False for integers, of dtype int32",
+        ),
         (lambda: layers.Dense(3, activity_regularizer="l5"), "^Dense: activity_regularizer: "),
         (lambda: returning(lambda x: Linear.add_loss(Linear(), x))(X), "expected a single number"),
     ],
@@ -278,3 +282,34 @@ def test_regularizers_of_weights_of_one_s_own() -> None:
     layer = Penalized()
     layer(X)
     assert layer.losses == [regularizers.L1(0.01)(np.ones(5))]
+
+
+def test_counters(tmp_path: Path) -> None:
+    class Counting(layers.Layer):
+        def build(self, input_shape: Any) -> None:
+            del input_shape
+            self.count = self.add_weight(dtype="int32", trainable=False, name="count")
+
+        def call(self, x: Any, training: bool | None = None) -> Any:
+            if training:
+                self.count.assign_add(1)
+            return x
+
+    model = compiled(Counting(name="counting"))
+    model.fit(X, Y, batch_size=8, epochs=2, verbose=0)
+    count = model.get_layer("counting").count
+    assert (count.numpy(), count.numpy().dtype, count.dtype) == (6, np.int32, "int32")
+    assert [weight.dtype.name for weight in model.get_weights()] == ["int32", "float32", "float32"]
+    model.save(tmp_path / "model.safetensors")
+    loaded = cnet.models.load_model(
+        tmp_path / "model.safetensors", custom_objects={"Counting": Counting}
+    )
+    for twin in (loaded, copy.deepcopy(model)):
+        assert twin.get_layer("counting").count.numpy() == 6
+    count.assign(2**24)
+    for wrong in (0.5, 2**24 + 2, np.nan):
+        with pytest.raises(
+            ValueError, match=r"^Counting.count: expected whole numbers in \[-16777"
+        ):
+            count.assign(wrong)
+    assert count.numpy() == 2**24

@@ -25,7 +25,7 @@ from .function import Function
 from .layer_calls import LayerCalls
 from .python_call import map_shapes, require_regularizer
 from .symbolic import Node
-from .weight import HasWeights, Weight
+from .weight import INTEGERS, HasWeights, Weight
 
 __all__ = ["Layer", "LayerOptions"]
 
@@ -225,9 +225,10 @@ class Layer(LayerCalls, Configurable, HasBuildConfig, HasWeights):
         Parameters
         ----------
         shape : tuple or list of int, default ()
-        initializer : str or Initializer, default "glorot_uniform"
-        dtype : {"float32", "float64"}, default that of the layer
-            Others are not supported.
+        initializer : str or Initializer, default "glorot_uniform", for integers "zeros"
+        dtype : str, default that of the layer
+            Or that of integers, such as "int32", for weights that are not trainable: counters. Their numbers are at
+            most 2²⁴, in layers of float64 2⁵³.
         trainable : bool, default True
             Whether training changes it.
         regularizer : str, Regularizer or function, optional
@@ -248,12 +249,16 @@ class Layer(LayerCalls, Configurable, HasBuildConfig, HasWeights):
             )
         if isinstance(shape, (int, np.integer)):
             shape = (int(shape),)
-        if dtype is not None and standardize_dtype(dtype, call) != self.dtype:
+        is_integer = isinstance(dtype, str) and dtype in INTEGERS
+        if is_integer and trainable:
+            raise ValueError(f"{call}: expected trainable=False for integers, of dtype {dtype}")
+        if dtype is not None and not is_integer and standardize_dtype(dtype, call) != self.dtype:
             raise ValueError(
-                f"{call}: dtype: expected that of the layer, {self.dtype}, got {dtype}"
+                f"{call}: dtype: expected that of the layer, {self.dtype}, or integers, got {dtype}"
             )
         shape = as_shape(f"{call}: shape", shape, least=1)
-        initializer = initializers.get("glorot_uniform" if initializer is None else initializer)
+        default = "zeros" if is_integer else "glorot_uniform"
+        initializer = initializers.get(default if initializer is None else initializer)
         names = {weight.name for weight in self._own_weights}
         if name is None:
             name = next(
@@ -262,7 +267,7 @@ class Layer(LayerCalls, Configurable, HasBuildConfig, HasWeights):
                 if (each := f"variable_{n}" if n else "variable") not in names
             )
         value = initializers.make(initializer, shape, self.dtype)
-        weight = Weight(self, name, shape, trainable=trainable)
+        weight = Weight(self, name, shape, trainable=trainable, dtype=dtype if is_integer else None)
         weight.assign(value)
         weight.regulate(regularizers.get(regularizer), constraints.get(constraint))
         self._own_weights = [*self._own_weights, weight]

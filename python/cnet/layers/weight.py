@@ -7,17 +7,22 @@ import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
+import numpy as np
 import numpy.typing as npt
 
 from .. import _core, constraints, regularizers
-from .._data import FloatArray, as_array, as_shape, as_text, as_type, shape_text
+from .._data import Array, FloatArray, as_array, as_shape, as_text, as_type, shape_text
 from .._errors import short_repr
 from .._tapes import running
 from .._tracebacks import brief_traceback
 from .._updates import engine_shape
 from ..autodiff.operators import Operators
 
-__all__ = ["HasWeights", "Weight", "assign_all", "penalties_of", "read_all"]
+__all__ = ["INTEGERS", "HasWeights", "Weight", "assign_all", "penalties_of", "read_all"]
+
+
+# The dtypes of integers that weights may have.
+INTEGERS = frozenset(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
 
 
 class Owner(Protocol):
@@ -41,6 +46,9 @@ class Weight(Operators):
     name : str
     shape : tuple of int
     dtype : str
+        An integer type for counters and the like, which are not trained.
+    engine_dtype : str
+        The dtype of the layer, in which the engine, and files, hold the numbers.
     learnable : bool
         Whether training changes the weight if its layer is trainable.
     regularizer : Regularizer, function or None
@@ -52,14 +60,21 @@ class Weight(Operators):
     """
 
     def __init__(
-        self, layer: Owner, name: str, shape: tuple[int, ...], *, trainable: bool = True
+        self,
+        layer: Owner,
+        name: str,
+        shape: tuple[int, ...],
+        *,
+        trainable: bool = True,
+        dtype: str | None = None,
     ) -> None:
         # Models have weights too, but only layers add them.
         if not isinstance(layer, HasWeights) or not hasattr(layer, "add_weight"):
             raise TypeError(f"Weight: layer: expected a Layer, got {short_repr(layer)}")
         self.name = as_text("Weight: name", name)
         self.shape = as_shape("Weight: shape", shape, least=1)
-        self.dtype = layer.dtype
+        self.engine_dtype = layer.dtype
+        self.dtype = layer.dtype if dtype is None else dtype
         self.variable = _core.Variable[layer.dtype](list(engine_shape(self.shape)))
         self.learnable = trainable
         self.regularizer: Any = None
@@ -95,7 +110,7 @@ class Weight(Operators):
 
     def numpy(self) -> FloatArray:
         """Return a copy of the numbers."""
-        return self.variable.numpy().reshape(self.shape)
+        return self.variable.numpy().reshape(self.shape).astype(self.dtype, copy=False)
 
     @property
     def ndim(self) -> int:
@@ -115,12 +130,26 @@ class Weight(Operators):
             raise ValueError(
                 f"{argument}: expected {self.dtype} {self.shape}, got {array.dtype} {array.shape}"
             )
+        if self.dtype != self.engine_dtype:
+            self._require_integers(array, argument)
         return as_type(array, self.dtype)
+
+    def _require_integers(self, array: Array, argument: str) -> None:
+        """Raise `ValueError` unless all numbers are whole, and so small that the engine's floats hold them."""
+        known = np.iinfo(self.dtype)
+        most = 2 ** (24 if self.engine_dtype == "float32" else 53)
+        least, most = max(known.min, -most), min(known.max, most)
+        with np.errstate(invalid="ignore"):
+            if not np.all((array >= least) & (array <= most) & (np.floor(array) == array)):
+                raise ValueError(
+                    f"{argument}: expected whole numbers in [{least}, {most}], got {short_repr(array)}"
+                )
 
     @brief_traceback
     def assign(self, value: npt.ArrayLike) -> None:
         """Set the numbers to an array of the same shape, rounded to the weight's dtype."""
-        self.variable.assign(self.checked(value).reshape(engine_shape(self.shape)))
+        array = self.checked(value).astype(self.engine_dtype, copy=False)
+        self.variable.assign(array.reshape(engine_shape(self.shape)))
 
     def assign_add(self, delta: npt.ArrayLike) -> None:
         """Add an array of the weight's shape."""
@@ -158,7 +187,7 @@ class Weight(Operators):
         rules = state.pop("_rules")
         vars(self).update(state)
         value: Any = self.variable
-        self.variable = _core.Variable[self.dtype](list(engine_shape(self.shape)))
+        self.variable = _core.Variable[self.engine_dtype](list(engine_shape(self.shape)))
         self.assign(value)
         self.regulate(*rules)
 
@@ -229,7 +258,9 @@ class HasWeights:
 
     def get_weights(self) -> list[FloatArray]:
         """Return copies of all weights, layer by layer: [kernel, bias, kernel, …]."""
-        return read_all(self.weights)
+        weights = self.weights
+        arrays = zip(read_all(weights), weights, strict=True)
+        return [array.astype(weight.dtype, copy=False) for array, weight in arrays]
 
     @brief_traceback
     def set_weights(self, weights: Sequence[npt.ArrayLike]) -> None:
@@ -264,11 +295,11 @@ def penalties_of(weights: Iterable[Weight]) -> list[Any]:
 
 
 def read_all(weights: list[Weight]) -> list[FloatArray]:
-    """Return copies of all weights, read atomically."""
+    """Return copies of all weights as the engine holds them, read atomically."""
     if not weights:
         return []
     variables = [weight.variable for weight in weights]
-    arrays = _core.Variable[weights[0].dtype].all_numpy(variables)
+    arrays = _core.Variable[weights[0].engine_dtype].all_numpy(variables)
     return [array.reshape(weight.shape) for array, weight in zip(arrays, weights, strict=True)]
 
 
@@ -282,5 +313,8 @@ def assign_all(weights: list[Weight], values: Iterable[npt.ArrayLike], call: str
     checked = [weight.checked(value) for weight, value in zip(weights, values, strict=True)]
     if weights:
         variables = [weight.variable for weight in weights]
-        arrays = [array.reshape(engine_shape(array.shape)) for array in checked]
-        _core.Variable[weights[0].dtype].assign_all(variables, arrays)
+        dtype = weights[0].engine_dtype
+        arrays = [
+            array.astype(dtype, copy=False).reshape(engine_shape(array.shape)) for array in checked
+        ]
+        _core.Variable[dtype].assign_all(variables, arrays)

@@ -117,7 +117,7 @@ def read_fit(
         if not _is_state(matches[0], each["state"]):
             file.refuse(f"fit: {each['state']!r} is not a state of {_describe(matches[0])}")
         for name, weight in zip(names, weights.values(), strict=False):
-            file.check(name, weight.dtype, weight.shape)
+            file.check(name, weight.engine_dtype, weight.shape)
         best_weights = [file.read(name) for name in names] if names else None
         restored.append((matches[0], each["state"], best_weights))
     if document.get("callbacks", []) != tensors:

@@ -228,7 +228,7 @@ def _read_weights(
 ) -> Callable[[], None]:
     """Read and check all weights; return a function that assigns them."""
     for name, weight in weights.items():
-        file.check(name, weight.dtype, weight.shape)
+        file.check(name, weight.engine_dtype, weight.shape)
     if extra := [name for name in in_file if name not in weights]:
         file.refuse(f"the model has no weight '{extra[0]}'")
     arrays = [file.read(name) for name in weights]
