@@ -118,9 +118,8 @@ class SKLBase(BaseEstimator):
         return model
 
     def _fit_targets(self, y: Array) -> Array:
-        """Return targets (samples, outputs) for the model, and keep what turns them back."""
+        """Return targets (samples, outputs) for the model."""
         type_of_target(y, raise_unknown=True)
-        self._is_flat = y.ndim == 1
         return y.reshape(len(y), -1)
 
     def _outputs(self, X: Any) -> FloatArray:
@@ -293,7 +292,7 @@ class SKLearnRegressor(RegressorMixin, SKLBase):
         X : array_like or data frame, (samples, features)
         """
         outputs = self._outputs(X)
-        return outputs[:, 0] if self._is_flat and outputs.shape[1] == 1 else outputs
+        return outputs[:, 0] if outputs.shape[1] == 1 else outputs
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

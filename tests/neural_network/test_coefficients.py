@@ -43,8 +43,9 @@ def test_changes_take_effect() -> None:
     regressor.intercepts_[1] = np.array([7.0])  # in a list
     np.testing.assert_allclose(regressor.predict(X), by_hand(regressor, X))
     regressor.coefs_ = [np.zeros((3, 5)), np.ones((5, 1))]  # both
+    twins = copy.deepcopy(regressor), pickle.loads(pickle.dumps(regressor))
     np.testing.assert_allclose(regressor.predict(X), by_hand(regressor, X))
-    for twin in (copy.deepcopy(regressor), pickle.loads(pickle.dumps(regressor))):
+    for twin in (*twins, copy.deepcopy(regressor), pickle.loads(pickle.dumps(regressor))):
         np.testing.assert_array_equal(twin.predict(X), regressor.predict(X))
     before = regressor.predict(X)
     regressor.partial_fit(X, Y)
@@ -94,6 +95,15 @@ def test_pickles_continue(dtype: Any) -> None:
         assert regressor.coefs_[0].dtype == dtype
     np.testing.assert_array_equal(first.coefs_[0], second.coefs_[0])
     np.testing.assert_array_equal(first.predict(X), second.predict(X))
+
+
+def test_the_first_samples_decide_the_dtype() -> None:
+    regressor = MLPRegressor(max_iter=1, random_state=0).fit(X.astype(np.float32), Y)
+    regressor.partial_fit(X, Y)
+    assert {array.dtype for array in regressor.coefs_ + regressor.intercepts_} == {
+        np.dtype("float32")
+    }
+    assert regressor.predict(X).dtype == np.float32
 
 
 def test_clones_are_not_fitted() -> None:

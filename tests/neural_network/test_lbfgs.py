@@ -75,6 +75,16 @@ def test_several_outputs_are_minimized_together() -> None:
     assert regressor.loss_ < 1e-12
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_weights_are_those_of_the_loss() -> None:
+    """Even if `max_fun` ends a line search."""
+    for max_fun in range(1, 15):
+        regressor = MLPRegressor(solver="lbfgs", max_fun=max_fun, random_state=0, alpha=0)
+        regressor.fit(X, 100 * SCORES[:, 0])
+        errors = regressor.predict(X) - 100 * SCORES[:, 0]
+        assert regressor.loss_ == pytest.approx(np.mean(errors**2) / 2, rel=1e-9)
+
+
 @pytest.mark.parametrize("option", [{"dropout": 0.5}, {"batch_norm": True}])
 def test_layers_without_a_loss_of_the_whole_set(option: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="dropout and batch_norm need a stochastic solver"):

@@ -201,6 +201,20 @@ def test_validation_data_is_scored() -> None:
     assert classifier.t_ == 200 * classifier.n_iter_
 
 
+def test_early_stopping_keeps_the_best_weights() -> None:
+    regressor = MLPRegressor(
+        solver="sgd",
+        learning_rate_init=0.1,
+        batch_size=10,
+        max_iter=12,
+        early_stopping=True,
+        random_state=0,
+    ).fit(X[:200], SCORES[:200], validation_data=(X[200:], SCORES[200:]))
+    assert regressor.validation_scores_[-1] < regressor.best_validation_score_
+    score = regressor.score(X[200:], SCORES[200:])
+    assert score == pytest.approx(regressor.best_validation_score_, rel=1e-12)
+
+
 def test_validation_data_without_early_stopping() -> None:
     regressor = MLPRegressor(max_iter=4, random_state=0)
     weights = RNG.uniform(size=130)
@@ -332,6 +346,8 @@ def test_classes_are_split_in_proportion() -> None:
     assert held_out == [[28, 3, 2]] * 3
     labels[0] = 3  # a class of one sample can't be split
     MLPClassifier(max_iter=1, early_stopping=True).fit(X, labels)
+    # Nor can two held-out samples be of three classes.
+    MLPClassifier(max_iter=1, early_stopping=True).fit(X[:20], np.arange(20) % 3)
 
 
 def test_verbose(capsys: pytest.CaptureFixture[str]) -> None:
