@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from estimators import fit
 from networks import chain_weights, jax_network, keras_model, torch_module
 from workloads import ID_COLUMNS, TABLE, WORKLOADS, Workload
 
@@ -28,6 +29,8 @@ MEASURED_SECONDS = 0.25
 
 def data(workload: Workload) -> tuple[list[Array], Array, int]:
     """Return inputs, class ids, and the number of batches: about 16 MiB, 8 to 2,048 batches."""
+    if workload.task == "estimator":
+        raise KeyError(workload.task)
     sample_bytes = workload.widths[0] * np.dtype(workload.dtype).itemsize
     batches = min(max(8, 2**24 // (sample_bytes * workload.batch)), 2048)
     if workload.task == "predict":
@@ -57,7 +60,9 @@ def compiled_model(k: Any, workload: Workload) -> Any:
 
 
 def cnet(workload: Workload) -> Prepared:
-    """`fit(verbose=0)` with its shuffling; `model(x)` and `predict`."""
+    """`fit(verbose=0)` with its shuffling; `model(x)` and `predict`; the estimator."""
+    if workload.task == "estimator":
+        return fit("cnet", workload)
     import cnet
 
     (x, y, batches), model = data(workload), compiled_model(cnet, workload)
@@ -244,7 +249,9 @@ def keras(workload: Workload) -> Prepared:
 
 
 def scikit_learn(workload: Workload) -> Prepared:
-    """MLPClassifier, an epoch of `partial_fit`."""
+    """MLPClassifier, an epoch of `partial_fit`; `fit` of the estimator."""
+    if workload.task == "estimator":
+        return fit("scikit-learn", workload)
     from sklearn.neural_network import MLPClassifier
 
     x, y, batches = chain_data(workload)

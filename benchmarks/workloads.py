@@ -15,7 +15,8 @@ class Workload:
 
     A network is a "chain" of dense layers; "residual": blocks of layer normalization and two dense
     layers, which are added to their input; or "wide and deep": a chain of the features and of embedded
-    ids, whose last layer reads the features as well.
+    ids, whose last layer reads the features as well. The task "estimator" is `fit` of scikit-learn's MLPClassifier
+    on a data set.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Workload:
     optimizer: str = "sgd"
     dtype: str = "float32"
     network: str = "chain"
+    data_set: str = ""
 
     @property
     def dense_layers(self) -> list[tuple[int, int]]:
@@ -59,6 +61,15 @@ WORKLOADS = {
         Workload("784-512-10, float64", MNIST, 128, dtype="float64"),
         Workload("wide and deep, batch 128", (16, 64, 64, 4), 128, network="wide and deep"),
         Workload("residual, batch 128", (*[64] * 7, 10), 128, network="residual"),
+        Workload("MLPClassifier, digits", (64, 100, 10), 200, "estimator", data_set="digits"),
+        Workload(
+            "MLPClassifier, Fashion-MNIST",
+            (784, 100, 10),
+            200,
+            "estimator",
+            data_set="fashion_mnist",
+        ),
+        Workload("MLPClassifier, table", (30, 100, 1), 200, "estimator", data_set="table"),
         Workload("predict 8-64-64-4, 1 row", SMALL, 1, "predict"),
         Workload("predict 784-512-10, 1 row", MNIST, 1, "predict"),
         Workload("predict 784-512-10, 1024 rows", MNIST, 1024, "predict"),
