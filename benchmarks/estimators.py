@@ -20,7 +20,7 @@ Array = npt.NDArray[Any]
 #: Where Debian's package dataset-fashion-mnist has its files.
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 #: Epochs of a fit for compare.py, and for scores.
-EPOCHS = {"digits": (50, 50), "fashion_mnist": (1, 5), "table": (1, 5)}
+EPOCHS = {"digits": (50, 50), "fashion_mnist": (2, 5), "table": (5, 5)}
 
 
 def data_set(name: str) -> tuple[Array, Array, Array, Array]:
