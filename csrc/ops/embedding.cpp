@@ -10,7 +10,8 @@ namespace cnet::ops {
 
 namespace {
 
-constexpr int digit_bits = 8;
+/// Counts of a digit's values stay in the first-level cache.
+constexpr int most_digit_bits = 11;
 
 template <class T>
 kernels::RowSums<T> row_sums(PanelView<const T> grad, const RowsOfIds& grouped, Index first, Index last) {
@@ -26,15 +27,22 @@ kernels::RowSums<T> row_sums(PanelView<const T> grad, const RowsOfIds& grouped, 
   return task;
 }
 
+/// The bits [first, last) of ids.
+struct Digit {
+  int first;
+  int last;
+  std::size_t of(Index id) const {
+    return static_cast<std::size_t>(id >> first) & ((std::size_t(1) << (last - first)) - 1);
+  }
+};
+
 /// Sorts rows by a digit of their ids; rows of the same digit stay in order.
-void sort_by_digit(const Index* ids, int shift, const std::vector<std::uint32_t>& rows,
+void sort_by_digit(const Index* ids, Digit digit, const std::vector<std::uint32_t>& rows,
                    std::vector<std::uint32_t>& sorted) {
-  constexpr std::size_t digits = std::size_t(1) << digit_bits;
-  const auto digit_of = [&](std::uint32_t row) { return static_cast<std::size_t>(ids[row] >> shift) % digits; };
-  std::array<std::uint32_t, digits> next{};
-  for (const std::uint32_t row : rows) ++next[digit_of(row)];
+  std::vector<std::uint32_t> next(std::size_t(1) << (digit.last - digit.first));
+  for (const std::uint32_t row : rows) ++next[digit.of(ids[row])];
   std::exclusive_scan(next.begin(), next.end(), next.begin(), 0U);
-  for (const std::uint32_t row : rows) sorted[next[digit_of(row)]++] = row;
+  for (const std::uint32_t row : rows) sorted[next[digit.of(ids[row])]++] = row;
 }
 
 } // namespace
@@ -50,23 +58,32 @@ template <class T> void embedding_forward(PanelView<const T> table, const Index*
 }
 
 void group_rows(const Index* ids, Index rows, RowsOfIds& grouped) {
-  grouped.ids.clear();
-  grouped.starts.clear();
   grouped.rows.resize(static_cast<std::size_t>(rows));
   std::iota(grouped.rows.begin(), grouped.rows.end(), 0U);
   const Index largest = rows == 0 ? 0 : *std::max_element(ids, ids + rows);
   std::vector<std::uint32_t> sorted(grouped.rows.size());
-  for (int shift = 0; largest >> shift > 0; shift += digit_bits) {
-    sort_by_digit(ids, shift, grouped.rows, sorted);
+  int bits = 0;
+  while (largest >> bits > 0) ++bits;
+  const int digits = (bits + most_digit_bits - 1) / most_digit_bits;
+  for (int n = 0; n < digits; ++n) {
+    sort_by_digit(ids, {n * bits / digits, (n + 1) * bits / digits}, grouped.rows, sorted);
     std::swap(grouped.rows, sorted);
   }
-  for (std::size_t i = 0; i < grouped.rows.size(); ++i) {
+  const std::size_t size = grouped.rows.size();
+  grouped.ids.resize(size);
+  grouped.starts.resize(size + 1);
+  std::size_t count = 0; // of distinct ids
+  for (std::size_t i = 0; i < size; ++i) {
     const auto id = static_cast<std::uint32_t>(ids[grouped.rows[i]]);
-    if (i > 0 && id == grouped.ids.back()) continue;
-    grouped.ids.push_back(id);
-    grouped.starts.push_back(static_cast<std::uint32_t>(i));
+    // Without a branch, which the CPU could not predict: the next id overwrites one that is not new.
+    const bool is_new = i == 0 || id != grouped.ids[count - 1];
+    grouped.ids[count] = id;
+    grouped.starts[count] = static_cast<std::uint32_t>(i);
+    count += is_new;
   }
-  grouped.starts.push_back(static_cast<std::uint32_t>(rows));
+  grouped.ids.resize(count);
+  grouped.starts.resize(count + 1);
+  grouped.starts[count] = static_cast<std::uint32_t>(size);
 }
 
 template <class T>

@@ -1,6 +1,7 @@
 #include "train/samples.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <stdexcept>
 #include <string>
@@ -30,6 +31,27 @@ template <class F> void with_integer(ElementType type, F f) {
   }
 }
 
+/// The rows to prefetch while those of a batch are read, since shuffled rows are strangers to the hardware's
+/// prefetcher: some kilobytes ahead, those of the next batch among them.
+class RowsAhead {
+public:
+  RowsAhead(const Samples& samples, Selection selection) : samples_(samples), selection_(selection) {
+    constexpr Index bytes_ahead = 4096, fewest = 8, most = 64;
+    const Index row_size = std::max(samples.features * std::abs(samples.feature_stride), Index(1));
+    distance_ = std::clamp(bytes_ahead / row_size, fewest, most);
+  }
+  /// The data to prefetch for row i of the batch.
+  const std::byte* operator[](Index i) const {
+    const Index last = samples_.rows - 1 - selection_.first;
+    return samples_.data + selection_[std::min(i + distance_, last)] * samples_.row_stride;
+  }
+
+private:
+  const Samples& samples_;
+  Selection selection_;
+  Index distance_;
+};
+
 } // namespace
 
 template <class T>
@@ -42,17 +64,15 @@ void gather(const Samples& samples, Selection selection, T scale, T offset, RowR
   task.scale = scale;
   task.offset = offset;
   task.out_stride = out.stride();
-  const auto sample = [&](Index row) {
-    return samples.data + selection[std::min(row, rows.last - 1)] * samples.row_stride;
-  };
+  const RowsAhead rows_ahead(samples, selection);
   const void *from[group], *ahead[group];
   task.from = from;
-  task.prefetch = ahead; // shuffled rows are strangers to the hardware's prefetcher
+  task.prefetch = ahead;
   for (Index first = rows.first; first < rows.last; first += group) {
     task.rows = std::min(group, rows.last - first);
     for (Index r = 0; r < task.rows; ++r) {
-      from[r] = sample(first + r);
-      ahead[r] = sample(first + group + r);
+      from[r] = samples.data + selection[first + r] * samples.row_stride;
+      ahead[r] = rows_ahead[first + r];
     }
     task.out = out.row(first);
     kernels::table<T>().gather[static_cast<int>(samples.type)](task);
@@ -74,7 +94,9 @@ void for_each_id(const Samples& samples, Selection selection, const IdRange& ran
   with_integer(samples.type, [&](auto source) {
     using Source = decltype(source);
     const auto bound = static_cast<std::uint64_t>(range.bound);
+    const RowsAhead rows_ahead(samples, selection);
     for (Index i = rows.first; i < rows.last; ++i) {
+      __builtin_prefetch(rows_ahead[i]);
       const Index row = selection[i];
       const std::byte* from = samples.data + row * samples.row_stride;
       for (Index j = 0; j < samples.features; ++j, from += samples.feature_stride) {
