@@ -38,6 +38,7 @@ from measuring import (
     samples,
     seconds,
 )
+from scaling import scaling, tables
 
 # -- Importing -------------------------------------------------------------------------------------
 
@@ -119,38 +120,6 @@ def memmap_memory() -> list[Figure]:
             for count, growth in zip(("10⁴", "10⁵", "10⁶"), growths, strict=True)
         ),
         Figure("memmap: most growth over least", max(growths) - min(growths), "MiB", 16),
-    ]
-
-
-# -- Time per sample -------------------------------------------------------------------------------
-
-
-def scaling(rounds: int = 9) -> list[Figure]:
-    """Train on ever more samples: the time per sample must stay the same."""
-    widths = (8, 64, 64, 4)
-    x, y = samples(10**6, widths)
-    counts = {"10³": 10**3, "10⁴": 10**4, "10⁵": 10**5, "10⁶": 10**6}
-    times: dict[str, list[float]] = {name: [] for name in counts}
-    model = classifier(*widths)
-    model.fit(x[:1000], y[:1000], verbose=0)
-
-    def nanoseconds(count: int) -> float:
-        epochs = max(1, 10**5 // count)
-        data = x[:count], y[:count]
-        took = seconds(lambda: model.fit(*data, batch_size=32, epochs=epochs, verbose=0))
-        return 1e9 * took / (count * epochs)
-
-    for _ in range(rounds):
-        for name, count in counts.items():
-            times[name].append(nanoseconds(count))
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    ratio = max(medians.values()) / min(medians.values())
-    return [
-        *(
-            Figure(f"8-64-64-4, {name} samples: time of each", t, "ns")
-            for name, t in medians.items()
-        ),
-        Figure("8-64-64-4: most over least", ratio, "×", 1.25),
     ]
 
 
@@ -339,6 +308,7 @@ SECTIONS: dict[str, Callable[[], list[Figure]]] = {
     "memory": training_memory,
     "memmap": memmap_memory,
     "scaling": scaling,
+    "tables": tables,
     "accuracy": accuracy,
     "threads": threads,
     "features": features,
