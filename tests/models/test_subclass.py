@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import cnet
-from cnet import Input, Model, Sequential, autodiff, layers, metrics, optimizers
+from cnet import Input, Model, Sequential, autodiff, layers, metrics, ops, optimizers
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(48, 5)).astype(np.float32)
@@ -292,3 +292,81 @@ def test_a_step_that_returns_no_figures_or_no_finite_loss() -> None:
         cls = type("Wrong", (Model,), {"train_step": lambda _, __, value=value: value})
         with pytest.raises(error, match=message):
             functional(cls).fit(X, Y, verbose=0)
+
+
+class Reconstructing(Model):
+    """Makes a layer in `build`, as wide as the input, and tracks a metric of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden = [layers.Dense(4, "relu") for _ in range(2)]
+        self.out = layers.Dense(1)
+        self.error = metrics.Mean(name="error")
+        self.builds = 0
+
+    def build(self, input_shape: Any) -> None:
+        super().build(input_shape)
+        self.builds += 1
+        self.reconstruct = layers.Dense(input_shape[-1])
+        self.built = True
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
+        h = x
+        for layer in self.hidden:
+            h = layer(h)
+        error = ops.mean(ops.square(self.reconstruct(h) - x))
+        self.add_loss(0.05 * error)
+        if training:
+            self.error.update_state(error)
+        return self.out(h)
+
+
+@pytest.mark.parametrize("is_built_first", [False, True])
+def test_a_build_of_ones_own_runs_once(is_built_first: bool) -> None:
+    model = Reconstructing()
+    if is_built_first:
+        model.build((None, 5))
+    model.compile("sgd", "mse")
+    before = model.fit(X, Y, verbose=0).history
+    assert sorted(before) == ["error", "loss"]
+    assert model.fit(X, Y, epochs=3, verbose=0).history["error"][-1] < before["error"][0]
+    assert model.builds == 1
+    assert model.reconstruct.kernel.shape == (4, 5)
+
+
+def test_a_build_that_fails_can_be_repeated() -> None:
+    class Late(Model):
+        def build(self, input_shape: Any) -> None:
+            self.dense = layers.Dense(width + input_shape[-1])
+
+        def call(self, x: Any) -> Any:
+            return self.dense(x)
+
+    model = Late()
+    with pytest.raises(NameError):
+        model(X)
+    width = 3
+    assert model(X).shape == (48, 8)
+
+
+def test_a_model_adds_losses() -> None:
+    class Penalized(Twice):
+        def call(self, x: Any, training: bool | None = None) -> Any:
+            self.add_loss(0.5)
+            return super().call(x, training)
+
+    cnet.utils.set_random_seed(0)
+    plain, penalized = Twice(), Penalized()
+    for model in plain, penalized:
+        model(X)
+        model.compile("sgd", "mse")
+    penalized.set_weights(plain.get_weights())
+    assert penalized.losses == [0.5]
+    assert penalized.evaluate(X, Y, verbose=0) == pytest.approx(
+        plain.evaluate(X, Y, verbose=0) + 0.5
+    )
+    nested = Sequential([Input((5,)), penalized])
+    nested.compile("sgd", "mse")
+    assert nested.evaluate(X, Y, verbose=0) == penalized.evaluate(X, Y, verbose=0)
+    assert nested.losses == [0.5]
+    assert copy.deepcopy(penalized).losses == []

@@ -6,6 +6,7 @@ import io
 from contextlib import redirect_stdout
 from typing import Any
 
+import numpy as np
 import pytest
 
 from cnet import Input, Model, Sequential, layers
@@ -158,3 +159,35 @@ def test_connections_name_the_call_and_the_result() -> None:
     middle = two(left)
     model = Model([middle[1], right], layers.Add(name="sum")([middle[1], right]))
     assert connected_to(model) == {"right": "-", "sum": "two[0][1], right[0][0]"}
+
+
+class Wide(Model):
+    """Two inputs, two outputs, two layers."""
+
+    def __init__(self) -> None:
+        super().__init__(name="wide")
+        self.hidden, self.out = layers.Dense(3, name="hidden"), layers.Dense(1, name="out")
+
+    def call(self, inputs: Any) -> Any:
+        x, shortcut = inputs
+        return self.out(self.hidden(x)), self.out(self.hidden(shortcut))
+
+
+def test_summary_of_a_call_with_several_inputs() -> None:
+    lines: list[str] = []
+    model = Wide()
+    model.summary(print_fn=lines.append)  # before it is built
+    assert [line.split("│")[1:4] for line in lines[4:6]] == [
+        *(
+            [" hidden (Dense) ", " ?            ", " not built "],
+            [" out (Dense)    ", " ?            ", " not built "],
+        )
+    ]
+    lines.clear()
+    model([np.zeros((1, 2)), np.zeros((1, 2))])
+    model.summary(print_fn=lines.append)
+    assert lines[2].split("│")[1:-1] == [" Layer (type)   ", " Output Shape ", " Param # "]
+    assert [line.split("│")[2:4] for line in lines[4:6]] == [
+        [" (None, 3)    ", "       9 "],
+        [" (None, 1)    ", "       4 "],
+    ]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["CallContext", "current_call", "entered", "in_training"]
+import numpy as np
+
+from .._data import shape_text
+
+__all__ = ["AddsLosses", "CallContext", "current_call", "entered", "in_training"]
 
 
 class CallContext:
@@ -17,7 +21,7 @@ class CallContext:
     ----------
     training : bool
     losses : list of Tensor or float
-        What `Layer.add_loss` was called with.
+        What `add_loss` was called with.
     """
 
     __slots__ = ("losses", "training")
@@ -56,3 +60,47 @@ def entered(training: bool | None) -> Iterator[CallContext]:
         yield call
     finally:
         _current.call = outer
+
+
+class AddsLosses:
+    """The part of layers and models that adds terms to the loss.
+
+    Attributes
+    ----------
+    _added_losses : sequence of Tensor or float
+        The terms of the latest call in which it added some.
+    _added_in : CallContext or None
+        That call.
+    """
+
+    name: str
+    _added_losses: Sequence[Any] = ()
+    _added_in: CallContext | None = None
+
+    def add_loss(self, loss: Any) -> None:
+        """Add a term to the model's loss, from within `call`.
+
+        Parameters
+        ----------
+        loss : Tensor or float, or a list of them
+            A single number each, computed from the inputs and weights.
+
+        Raises
+        ------
+        ValueError
+            If one is not a single number.
+        """
+        call = current_call()
+        if self._added_in is not call or call is None:
+            self._added_losses, self._added_in = [], call
+        terms = loss if isinstance(loss, (list, tuple)) else [loss]
+        for term in terms:
+            shape = np.shape(getattr(term, "value", term))  # type: ignore[arg-type] # any number
+            if shape:
+                raise ValueError(
+                    f"{type(self).__name__} '{self.name}': add_loss: expected a single number, got shape "
+                    f"{shape_text(shape)}"
+                )
+        self._added_losses = [*self._added_losses, *terms]
+        if call is not None:
+            call.losses.extend(terms)

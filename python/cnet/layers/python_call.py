@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -14,7 +14,7 @@ from .._tapes import is_recorded
 from ..autodiff.nested import leaves_of, map_leaves
 from ._build_lock import build_lock
 from .batch_shapes import as_batch_shape
-from .calls import current_call, entered
+from .calls import AddsLosses, entered
 from .open_shapes import inferred_shape
 from .weight import penalties_of
 
@@ -134,7 +134,7 @@ def build_once(build: Callable[..., None]) -> Callable[..., None]:
     return wrapper
 
 
-class PythonCall:
+class PythonCall(AddsLosses):
     """The part of `Layer` that computes a layer in Python, if a subclass overrides `call`."""
 
     name: str
@@ -147,9 +147,6 @@ class PythonCall:
     # The arguments that `call` needs. Several are passed on as a list.
     _call_arguments: ClassVar[tuple[str, ...]] = ()
     _own_weights: list[Weight]
-    # Of the latest call in which it added some.
-    _added_losses: Sequence[Any] = ()
-    _added_in: Any = None
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -203,34 +200,6 @@ class PythonCall:
                 found[layer] = None
                 layer._owner = layer._owner or (self, attribute)
         return list(found)
-
-    def add_loss(self, loss: Any) -> None:
-        """Add a term to the model's loss, from within `call`.
-
-        Parameters
-        ----------
-        loss : Tensor or float, or a list of them
-            A single number each, computed from the inputs and weights.
-
-        Raises
-        ------
-        ValueError
-            If one is not a single number.
-        """
-        call = current_call()
-        if self._added_in is not call or call is None:
-            self._added_losses, self._added_in = [], call
-        terms = loss if isinstance(loss, (list, tuple)) else [loss]
-        for term in terms:
-            shape = np.shape(getattr(term, "value", term))  # type: ignore[arg-type] # any number
-            if shape:
-                raise ValueError(
-                    f"{type(self).__name__} '{self.name}': add_loss: expected a single number, got shape "
-                    f"{shape_text(shape)}"
-                )
-        self._added_losses = [*self._added_losses, *terms]
-        if call is not None:
-            call.losses.extend(terms)
 
     @property
     def losses(self) -> list[Any]:

@@ -77,6 +77,8 @@ def trainable_text(layer: Any) -> str:
 def _connected_to(model: Any) -> dict[Any, list[str]]:
     """Return the sources of each layer, ``name[call][result]``, or "-"; nothing for a mere chain."""
     edges, outputs = model.connections()
+    if not edges:
+        return {}
     if len(model.input_names) == len(outputs) == 1 and not any(edge.argument for edge in edges):
         return {}
     names: dict[Any, list[str]] = {layer: [] for layer in model.layers}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, wraps
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -17,25 +17,46 @@ from ..autodiff.recording import paused
 from ..autodiff.tensor import Tensor
 from ..layers import InputLayer, Layer
 from ..layers.batch_shapes import as_batch_shape, sample_sizes
-from ..layers.calls import entered
+from ..layers.calls import AddsLosses, entered
 from ..layers.function import PREDICTION_BLOCK
 from ..layers.python_call import map_shapes, samples_as_tensors, sublayers_in
-from .graph_model import Calls, GraphModel
+from ..metrics import Metric
+from .graph_model import Calls, Edge, GraphModel, Source
 from .nesting import leaves_of, nested_as
 from .subclass import Model
 
 __all__ = ["CallModel"]
 
 
-class CallModel(Model):
+class CallModel(AddsLosses, Model):
     """A model with a user's `call`."""
+
+    #: Whether a user's class overrides `build`.
+    _has_own_build: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.build is not CallModel.build and not cls._has_own_build:
+            cls._has_own_build = True
+            cls.build = _build_once(cls.build)  # type: ignore[method-assign] # it calls the user's
 
     def __init__(self, name: str | None = None, dtype: str | None = None) -> None:
         GraphModel.__init__(self, name)
+        self._own_build_ran = False
         self._shapes: tuple[list[Shape], list[Shape]] | None = None
         self._structures: tuple[Any, Any] = None, None
         self._told_names = ["output"]
         self._wanted_dtype = dtype
+
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__() | {"_added_losses": (), "_added_in": None}
+
+    @property
+    def has_own_steps(self) -> bool:
+        """Whether Python takes the steps: if a subclass overrides one, or has metrics, which `call` updates."""
+        return super().has_own_steps or any(
+            isinstance(each, Metric) for each in vars(self).values()
+        )
 
     # The layers.
 
@@ -64,6 +85,10 @@ class CallModel(Model):
     def dtype(self) -> str:
         """The dtype of the weights and outputs."""
         return self._wanted_dtype or super().dtype
+
+    def connections(self) -> tuple[list[Edge], list[Source]]:
+        """Return nothing: only `call` knows how the layers are connected."""
+        return [], []
 
     # The shapes of inputs and outputs.
 
@@ -163,6 +188,12 @@ class CallModel(Model):
         input_shape : tuple, or lists and dicts of them
             (None, …) for each input.
         """
+        if (
+            not self._has_own_build
+        ):  # else `_build_once` finds them, after all of the user's `build`
+            self._find_shapes(input_shape)
+
+    def _find_shapes(self, input_shape: Any) -> None:
         if self._shapes is not None or input_shape is None:
             return
         shapes = map_shapes(lambda shape: as_batch_shape("build", shape), input_shape)
@@ -344,6 +375,22 @@ class _ModelLayer:
 
     def occurrence(self, number: int) -> _ModelLayer:  # noqa: ARG002 # from Layer
         return self
+
+
+def _build_once(own_build: Callable[..., None]) -> Callable[..., None]:
+    """Return a user's `build` that runs once, and finds the shapes of the outputs afterwards."""
+
+    @wraps(own_build)
+    @brief_traceback
+    def build(self: CallModel, input_shape: Any = None) -> None:
+        if self.built or input_shape is None:
+            return
+        if not self._own_build_ran:
+            own_build(self, input_shape)
+            self._own_build_ran = True
+        self._find_shapes(input_shape)
+
+    return build
 
 
 @lru_cache(maxsize=256)

@@ -144,6 +144,8 @@ class GraphModel(BaseModel):
     # What the network was made of: the function, and the layers that are not trained.
     _native: Function | None = None
     _network_frozen: set[Layer] | None = None
+    # What a user's `call` added.
+    _added_losses: Sequence[Any] = ()
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name)
@@ -200,7 +202,8 @@ class GraphModel(BaseModel):
 
         `fit` adds them to the loss.
         """
-        return [loss for layer in self._flat_layers() for loss in layer.losses]
+        of_layers = [loss for layer in self._flat_layers() for loss in layer.losses]
+        return [*of_layers, *(loss for model in self._models() for loss in model._added_losses)]
 
     def _models(self) -> Iterator[GraphModel]:
         """Yield the model and all nested models."""
