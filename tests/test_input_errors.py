@@ -49,7 +49,7 @@ NO_ARRAYS: list[tuple[Any, str]] = [
     (None, "got None$"),
     ("data.csv", "got str 'data.csv'"),
     (Path("data.csv"), "got the path 'data.csv'; read the file first"),
-    ({"a": X}, "got a dict; models have one input, so pass one array"),
+    ({"a": X}, "got a dict with 'a'; pass one array"),
     ({1, 2}, "got a set, which has no order; pass a list"),
     *(
         (make_sparse(X), rf"got a {make_sparse.__name__}, which is sparse; pass its toarray\(\)")
@@ -125,7 +125,7 @@ def test_the_error_for_a_missing_label_names_its_row(missing: Any) -> None:
         (
             iter([{"x": X, "y": Y}]),
             TypeError,
-            "batch 1: expected .*got a dict with 'x', 'y'; pass a t",
+            r"batch 1: x: expected .*got a dict with 'x', 'y'; .* batches \(x, y\)",
         ),
         (
             iter([X]),

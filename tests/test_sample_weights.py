@@ -145,15 +145,17 @@ def test_the_loss_is_weighted_and_the_accuracy_is_not() -> None:
     assert history["val_loss"] == [model.evaluate(X, IDS, verbose=0, sample_weight=COUNTS)[0]]
 
 
-def test_validation_split_splits_the_weights() -> None:
+@pytest.mark.parametrize("options", [{}, {"class_weight": {0: 9}}])
+def test_validation_split_splits_the_weights(options: dict[str, Any]) -> None:
     split, apart = make_model(), make_model()
-    first = split.fit(X, IDS, verbose=0, validation_split=0.25, sample_weight=COUNTS)
+    first = split.fit(X, IDS, verbose=0, validation_split=0.25, sample_weight=COUNTS, **options)
     second = apart.fit(
         X[:30],
         IDS[:30],
         verbose=0,
         sample_weight=COUNTS[:30],
         validation_data=(X[30:], IDS[30:], COUNTS[30:]),
+        **options,
     )
     assert first.history == second.history
     assert bits(split) == bits(apart)

@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -28,9 +29,8 @@ def describe_non_array(value: Any) -> str | None:
     if hasattr(value, "tocsr"):
         return f"a {kind}, which is sparse; pass its toarray()"
     if isinstance(value, Mapping):
-        return (
-            f"a {kind}; models have one input, so pass one array (numpy.column_stack joins columns)"
-        )
+        keys = ", ".join(map(short_repr, islice(value, 8)))
+        return f"a {kind} with {keys}; pass one array (numpy.column_stack joins columns), or batches (x, y)"
     if isinstance(value, AbstractSet):
         return f"a {kind}, which has no order; pass a list"
     if getattr(value, "requires_grad", False) is True:

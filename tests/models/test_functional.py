@@ -106,6 +106,45 @@ def test_predictions_do_not_depend_on_the_batch() -> None:
             np.testing.assert_array_equal(output[row : row + 1], part)
 
 
+@pytest.mark.parametrize("as_dict", [False, True])
+def test_validation_split_of_several_inputs_and_outputs(as_dict: bool) -> None:
+    weights = np.arange(48.0)
+    names = ("numbers", "ids"), ("kind", "size")
+
+    def data(rows: slice) -> list[Any]:
+        arrays = [[NUMBERS[rows], IDS[rows]], [CLASSES[rows], TARGETS[rows]], [weights[rows]] * 2]
+        if not as_dict:
+            return arrays
+        return [
+            dict(zip(keys, each, strict=True))
+            for keys, each in zip((*names, names[1]), arrays, strict=True)
+        ]
+
+    histories = []
+    for is_split in (False, True):
+        cnet.utils.set_random_seed(4)
+        x, y, sample_weight = data(slice(None) if is_split else slice(36))
+        options: dict[str, Any] = (
+            {"validation_split": 0.25} if is_split else {"validation_data": data(slice(36, None))}
+        )
+        model = compiled()
+        model.fit(x, y, sample_weight=sample_weight, epochs=2, verbose=0, **options)
+        histories.append(model.history.history)
+    assert histories[0] == histories[1]
+
+
+def test_batches_are_dicts_of_inputs() -> None:
+    model = compiled()
+    batch = {"numbers": NUMBERS, "ids": IDS}
+    for output, rows in zip(model.predict(iter([batch]), verbose=0), model.predict(X), strict=True):
+        np.testing.assert_array_equal(output, rows)
+    for x in batch, iter([batch]):
+        with pytest.raises(
+            ValueError, match=r"^fit: .*y: expected labels for x \(dict.*, got None"
+        ):
+            model.fit(x, verbose=0)
+
+
 def test_figures_have_kerass_names() -> None:
     model = compiled()
     history = model.fit(X, Y, validation_data=(X, Y), verbose=0).history

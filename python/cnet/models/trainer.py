@@ -14,7 +14,7 @@ from .._frames import column_names
 from .._progress import Progress
 from .._tracebacks import brief_traceback
 from ..callbacks import Callback, CallbackList, History
-from ..training.data import Adapter, check_feature_names, split, validation_parts
+from ..training.data import Adapter, validation_parts
 from ..training.loop import Loop
 from ..training.setup import Setup, Totals
 from ..training.sources import Chunk
@@ -140,13 +140,12 @@ class Trainer(Compiled):
             if not isinstance(shuffle, (bool, np.bool_)):
                 raise TypeError(f"fit: shuffle: expected True or False, got {short_repr(shuffle)}")
             validation_split = as_number("fit: validation_split", validation_split)
-            check_feature_names(self, "fit: x", x)  # of the frame: split() makes arrays of it
             feature_names = column_names(x)
+            adapter = Adapter(self, setup, class_weight)
             if validation_data is None and validation_split != 0:
-                (x, y, sample_weight), validation_data = split(
-                    x, y, sample_weight, validation_split
-                )
-            source = Adapter(self, setup, class_weight).source(
+                x, validation_data = adapter.split(x, y, sample_weight, validation_split)
+                y = sample_weight = None
+            source = adapter.source(
                 "fit",
                 *(x, y, sample_weight),
                 batch_size=batch_size,

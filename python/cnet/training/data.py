@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -36,7 +36,7 @@ from .setup import Setup
 from .sources import Arrays, Batches, Data, DatasetBatches, Shuffles, Source
 from .structures import is_dict, keys_of, parts_of, unnested
 
-__all__ = ["Adapter", "as_rows", "check_feature_names", "split", "validation_parts"]
+__all__ = ["Adapter", "as_rows", "validation_parts"]
 
 DEFAULT_BATCH_SIZE = 32
 
@@ -81,8 +81,8 @@ class Adapter:
             If arrays do not fit the model; if `x` yields batches, and labels or weights are passed as well, or
             it uses workers.
         """
-        if not yields_batches(x):
-            data = self.adapt(call, x, y, sample_weight)
+        if isinstance(x, Data) or not yields_batches(x):
+            data = x if isinstance(x, Data) else self.adapt(call, x, y, sample_weight)
             if batch_size is None:
                 batch_size = math.ceil(len(data) / steps) if steps else DEFAULT_BATCH_SIZE
             return Arrays(data, max(batch_size, 1), shuffles, shuffle=shuffle)
@@ -102,6 +102,24 @@ class Adapter:
                 )
         return DatasetBatches(x, self.adapt, shuffles, shuffle=shuffle)
 
+    def split(self, x: Any, y: Any, sample_weight: Any, fraction: float) -> tuple[Data, Data]:
+        """Return the data for training and, from its end, for validation, where class weights don't count."""
+        if not 0 < fraction < 1:
+            raise ValueError(f"fit: validation_split: expected a number in [0, 1), got {fraction}")
+        if yields_batches(x):
+            raise ValueError(
+                f"fit: validation_split: expected arrays to split, got batches of {type(x).__name__}"
+            )
+        data = held_out = self.adapt("fit", x, y, sample_weight)
+        at = math.floor(len(data) * (1 - fraction))
+        if at in (0, len(data)):
+            raise ValueError(
+                f"fit: validation_split={fraction} of {len(data)} samples leaves one side empty"
+            )
+        if self.class_weight is not None:
+            held_out = replace(self, class_weight=None).adapt("fit", x, y, sample_weight)
+        return data[:at], held_out[at:]
+
     def adapt(
         self,
         call: str,
@@ -117,7 +135,7 @@ class Adapter:
             return self._as_given(call, x, y, sample_weight)
         setup.require_loss(call)
         if y is None:
-            _raise_without_labels(call, x)
+            _raise_without_labels(call, x, model.input_names)
         samples = self.samples(f"{call}: x", x)
         count = len(samples[0])
         outputs = self._outputs(f"{call}: y", y)
@@ -203,7 +221,7 @@ class Adapter:
         Builds the model if necessary.
         """
         model = self.model
-        check_feature_names(model, argument, x)
+        _check_feature_names(model, argument, x)
         if not model.built:
             model._build_from(argument, x)
         names, shapes, keys = model.input_names, model.input_shapes, keys_of(model.input_structure)
@@ -310,7 +328,7 @@ def _is_keyed(value: Any, names: Sequence[str]) -> bool:
     return is_dict(value) and set(names) <= set(value)
 
 
-def check_feature_names(model: ModelProtocol, argument: str, x: Any) -> None:
+def _check_feature_names(model: ModelProtocol, argument: str, x: Any) -> None:
     """Raise `ValueError` if the columns of a data frame are not those that the model was fitted on."""
     known, given = model._feature_names, column_names(x)
     if known is None or given is None or given == known:
@@ -329,36 +347,9 @@ def check_feature_names(model: ModelProtocol, argument: str, x: Any) -> None:
     )
 
 
-def split(x: Any, y: Any, sample_weight: Any, fraction: float) -> tuple[tuple[Any, ...], ...]:
-    """Split off the last part of the data for validation."""
-    if not 0 < fraction < 1:
-        raise ValueError(f"fit: validation_split: expected a number in [0, 1), got {fraction}")
-    if yields_batches(x):
-        raise ValueError(
-            f"fit: validation_split: expected arrays to split, got batches of {type(x).__name__}"
-        )
-    if y is None:
-        _raise_without_labels("fit", x)
-    samples, labels = as_samples(unwrap_single_input(x), "fit: x"), as_samples(y, "fit: y")
-    if len(samples) != len(labels):
-        raise ValueError(f"fit: x has {len(samples)} samples, y has {len(labels)}")
-    at = math.floor(len(samples) * (1 - fraction))
-    if at in (0, len(samples)):
-        raise ValueError(
-            f"fit: validation_split={fraction} of {len(samples)} samples leaves one side empty"
-        )
-    weights: Array | None = None
-    if sample_weight is not None:
-        weights = as_weights(sample_weight, "fit: sample_weight", len(samples), "float64")
-    return tuple(
-        (samples[side], labels[side], None if weights is None else weights[side])
-        for side in (slice(at), slice(at, None))
-    )
-
-
 def validation_parts(data: Any) -> tuple[Any, ...]:
     """Return `validation_data` as x, y and weights."""
-    if yields_batches(data):
+    if isinstance(data, Data) or yields_batches(data):
         return (data,)
     if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
         raise ValueError(
@@ -368,10 +359,10 @@ def validation_parts(data: Any) -> tuple[Any, ...]:
     return tuple(data)
 
 
-def _raise_without_labels(call: str, x: Any) -> NoReturn:
+def _raise_without_labels(call: str, x: Any, inputs: Sequence[str]) -> NoReturn:
     """Raise the error for samples without labels, with a hint at what may have been meant."""
     kind = type(x).__name__
-    if what := describe_non_array(x):
+    if not _is_keyed(x, inputs) and (what := describe_non_array(x)):
         raise TypeError(f"{call}: x: expected numbers, or batches of them, got {what}")
     if isinstance(x, (tuple, list)) and len(x) in (2, 3) and hasattr(x[0], "shape"):
         parts = "x, y" if len(x) == 2 else "x, y, sample_weight"

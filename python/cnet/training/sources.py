@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,6 @@ import numpy as np
 
 from .. import _core, random
 from .._data import Array, FloatArray
-from .._errors import short_repr
 from .._tracebacks import warn
 
 __all__ = [
@@ -225,7 +224,7 @@ class Batches(Source):
 
     Parameters
     ----------
-    source : iterable of (x,), (x, y) or (x, y, sample_weight)
+    source : iterable of (x,), (x, y) or (x, y, sample_weight); what is no tuple or list is x
         An iterator makes one pass; other iterables begin again with each pass.
     adapt : function (call, x[, y[, sample_weight]])
         Returns a batch as `Data`; `call` begins its error messages.
@@ -323,12 +322,6 @@ def warn_of_end(call: str, when: str) -> None:
 
 def _parts(call: str, batch: Any) -> tuple[Any, ...]:
     """Return the arguments of `adapt` for a batch."""
-    if isinstance(batch, Mapping):
-        keys = ", ".join(map(short_repr, batch))
-        raise TypeError(
-            f"{call}: expected (x,), (x, y) or (x, y, sample_weight), got a {type(batch).__name__} with {keys}; "
-            "pass a tuple of its values"
-        )
     parts = tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
     if not 1 <= len(parts) <= 3:
         raise ValueError(
