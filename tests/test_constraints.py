@@ -10,6 +10,7 @@ from support.tolerances import relative_bound
 
 import cnet
 from cnet import constraints, layers
+from cnet._objects import ACCESSORS
 
 CONSTRAINTS = {
     "MaxNorm": constraints.MaxNorm(0.5),
@@ -106,6 +107,8 @@ def test_constraints_of_integer_arrays_do_not_overflow() -> None:
     )
 
 
-@pytest.mark.parametrize("name", [n for n in constraints.__all__ if n.islower() and n != "get"])
+@pytest.mark.parametrize(
+    "name", [n for n in constraints.__all__ if n.islower() and n not in ACCESSORS]
+)
 def test_lower_case_names_are_aliases_of_the_classes(name: str) -> None:
     assert getattr(constraints, name) is type(constraints.get(name))

@@ -12,6 +12,7 @@ from support.tolerances import gamma, mean_bound
 
 import cnet
 from cnet import initializers
+from cnet._objects import ACCESSORS
 
 FAN_IN, FAN_OUT = 400, 600
 SAMPLES = FAN_IN * FAN_OUT
@@ -269,6 +270,8 @@ def test_the_result_of_a_function_is_checked(
     assert not dense.built
 
 
-@pytest.mark.parametrize("name", [n for n in initializers.__all__ if n.islower() and n != "get"])
+@pytest.mark.parametrize(
+    "name", [n for n in initializers.__all__ if n.islower() and n not in ACCESSORS]
+)
 def test_lower_case_names_are_aliases_of_the_classes(name: str) -> None:
     assert getattr(initializers, name) is type(initializers.get(name))

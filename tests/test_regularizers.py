@@ -11,6 +11,7 @@ from support.tolerances import relative_bound
 
 import cnet
 from cnet import layers, regularizers
+from cnet._objects import ACCESSORS
 
 
 def penalized(trainable: bool = True) -> cnet.Sequential:
@@ -116,6 +117,8 @@ def test_invalid_arguments_are_refused(make: Any, error: Any) -> None:
         make()
 
 
-@pytest.mark.parametrize("name", [n for n in regularizers.__all__ if n.islower() and n != "get"])
+@pytest.mark.parametrize(
+    "name", [n for n in regularizers.__all__ if n.islower() and n not in ACCESSORS]
+)
 def test_lower_case_names_are_aliases_of_the_classes(name: str) -> None:
     assert getattr(regularizers, name) is type(regularizers.get(name))

@@ -25,8 +25,10 @@ from cnet import (
     constraints,
     initializers,
     layers,
+    losses,
     metrics,
     models,
+    optimizers,
     regularizers,
 )
 
@@ -140,6 +142,40 @@ def test_every_initializer_regularizer_and_constraint(make: Maker) -> None:
     assert type(copy) is make.func
     assert copy.get_config() == config
     assert make.keywords.items() <= config.items()
+
+
+@pytest.mark.parametrize(
+    ("module", "value"),
+    [
+        (activations, activations.relu),
+        (activations, partial(activations.leaky_relu, negative_slope=0.1)),
+        (constraints, constraints.MaxNorm(3.0)),
+        (initializers, initializers.Constant(0.5)),
+        (losses, losses.Huber(2.0)),
+        (metrics, metrics.Precision(0.7)),
+        (optimizers, optimizers.Adam(0.3)),
+        (optimizers.schedules, optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)),
+        (regularizers, regularizers.L2(0.5)),
+    ],
+)
+def test_the_functions_of_modules(module: Any, value: Any) -> None:
+    described = json.loads(json.dumps(module.serialize(value)))
+    copy = module.deserialize(described)
+    assert type(copy) is type(value)
+    assert module.serialize(copy) == described
+
+
+def test_own_classes_among_the_custom_objects_of_modules() -> None:
+    class Half(initializers.Initializer):
+        def __call__(self, shape: Any, dtype: Any = None) -> Any:
+            return np.full(shape, 0.5, dtype)
+
+    described = initializers.serialize(Half())
+    assert type(initializers.deserialize(described, {"Half": Half})) is Half
+    with pytest.raises(ValueError, match="Half"):
+        initializers.deserialize(described)
+    with pytest.raises(TypeError, match=r"^serialize: .* can't be described"):
+        activations.serialize(lambda x: x)
 
 
 # -- Models ----------------------------------------------------------------------------------------

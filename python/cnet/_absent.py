@@ -9,7 +9,6 @@ __all__ = ["absent", "alternatives_of"]
 
 _KERAS = "Keras and PyTorch have it"
 _SCIKIT_LEARN = "scikit-learn has it"
-_NOT_NEEDED = "cnet finds its classes by name, and saves them, without it"
 _MODELS = "Input returns symbolic tensors, and cnet.Model makes models of them"
 _BACKEND = "cnet is its own backend"
 _VERBOSE = "fit(verbose=...) controls the output"
@@ -66,7 +65,6 @@ _ALTERNATIVES: dict[str, dict[str, str]] = {
         "compile accepts a function as a loss": """
             CTC CategoricalGeneralizedCrossEntropy CategoricalHinge Circle CosineSimilarity Dice Tversky
             categorical_generalized_cross_entropy categorical_hinge circle cosine_similarity ctc dice tversky""",
-        _NOT_NEEDED: "deserialize serialize",
     },
     "cnet.metrics": {
         "compile accepts a function as a metric": """
@@ -75,13 +73,11 @@ _ALTERNATIVES: dict[str, dict[str, str]] = {
         "Precision and Recall have thresholds": """
             PrecisionAtRecall RecallAtPrecision
             SensitivityAtSpecificity SpecificityAtSensitivity""",
-        _NOT_NEEDED: "deserialize serialize",
     },
     "cnet.optimizers": {
         _KERAS: """
             Adafactor Adamax Ftrl Lamb LossScaleOptimizer MultiOptimizer Muon OptimizerMap ScheduleFreeAdamW""",
         "cnet.optimizers has the optimizers of Keras 3": "legacy",
-        _NOT_NEEDED: "deserialize serialize",
     },
     "cnet.callbacks": {
         "fit(verbose=1) shows a bar": "ProgbarLogger",
@@ -91,19 +87,16 @@ _ALTERNATIVES: dict[str, dict[str, str]] = {
     },
     "cnet.initializers": {
         _KERAS: "STFT STFTInitializer stft",
-        _NOT_NEEDED: "deserialize serialize",
     },
     "cnet.regularizers": {
         "kernel_regularizer takes a function that computes it": """
             OrthogonalRegularizer orthogonal_regularizer""",
-        _NOT_NEEDED: "deserialize serialize",
     },
-    "cnet.constraints": {_NOT_NEEDED: "deserialize serialize"},
+    "cnet.constraints": {},
     "cnet.activations": {
         "use layers.Lambda with operations of cnet.ops": """
             celu glu hard_shrink hard_silu hard_swish hard_tanh log_sigmoid soft_shrink sparse_plus
             sparse_sigmoid sparsemax squareplus tanh_shrink threshold""",
-        _NOT_NEEDED: "deserialize serialize",
     },
     "cnet.utils": {
         "use cnet.ops.normalize": "normalize",
@@ -193,7 +186,7 @@ _ALTERNATIVES: dict[str, dict[str, str]] = {
         "use numpy's copy or view": "copy view",
         "all are in cnet.ops": "nn",
     },
-    "cnet.optimizers.schedules": {_NOT_NEEDED: "deserialize serialize"},
+    "cnet.optimizers.schedules": {},
 }
 
 

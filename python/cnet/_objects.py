@@ -16,9 +16,16 @@ import numpy as np
 
 from ._errors import short_repr
 from ._registry import get_registered_name, with_custom_objects
-from ._serialization import described, find_class, named_object, of_function
+from ._serialization import as_config, described, find_class, named_object, of_function
 
-__all__ = ["deserialize_keras_object", "plain_value", "serialize_keras_object"]
+__all__ = [
+    "ACCESSORS",
+    "deserialize_keras_object",
+    "deserializer",
+    "plain_value",
+    "serialize",
+    "serialize_keras_object",
+]
 
 # By the module in a description: cnet's module with the classes, and its function that reads descriptions, if any.
 _FAMILIES: dict[str, tuple[str, str | None]] = {
@@ -35,6 +42,8 @@ _FAMILIES: dict[str, tuple[str, str | None]] = {
     ),
     "src.losses.losses": ("losses", None),
 }
+#: What modules of such functions have besides.
+ACCESSORS = frozenset({"deserialize", "get", "serialize"})
 # Where functions are looked for, as these have no module.
 _FUNCTIONS = ("activations", "losses", "metrics")
 
@@ -125,6 +134,61 @@ def deserialize_keras_object(
         return _deserialized(config)
 
 
+def serialize(value: Any) -> Any:
+    """Return an object, or a function, of the module's kind as plain values, as layers describe it.
+
+    Parameters
+    ----------
+    value : object with a `get_config`, function or None
+
+    Returns
+    -------
+    dict or str
+        The name of a function of cnet, as in Keras. `deserialize` and `get` read it.
+
+    Raises
+    ------
+    TypeError
+        If it has no such form, such as a function that isn't registered.
+
+    Examples
+    --------
+    >>> from cnet import activations, initializers
+    >>> activations.serialize(activations.relu)
+    'relu'
+    >>> initializers.serialize(initializers.Constant(2.0))["config"]
+    {'value': 2.0}
+    """
+    if hasattr(value, "get_config") and not isinstance(value, type):
+        return described(value, value.get_config())
+    return as_config(value, "serialize")
+
+
+def deserializer(get: Callable[[Any], Any]) -> Callable[..., Any]:
+    """Return the function `deserialize` of the module with this `get`."""
+
+    def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+        """Return the object or function for a result of `serialize`, of cnet or Keras.
+
+        Parameters
+        ----------
+        config : dict, str or None
+            All that `get` accepts.
+        custom_objects : dict, optional
+            The user's classes and functions by name, besides the registered ones.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `get`.
+        """
+        with with_custom_objects(custom_objects):
+            return get(config)
+
+    deserialize.__module__ = get.__module__
+    return deserialize
+
+
 def plain_value(config: Any, call: str) -> Any:
     """Return an array, bytes, a slice or an ellipsis that ``{"class_name": "__…__", "config": …}`` describes."""
     kind, options = config["class_name"], config.get("config")
@@ -190,7 +254,7 @@ def _function(config: Any, call: str) -> Any:
     found = named_object(config)
     for family in _FUNCTIONS:
         known = importlib.import_module(f"cnet.{family}")
-        if isinstance(found, str) and found in known.__all__ and found != "get":
+        if isinstance(found, str) and found in known.__all__ and found not in ACCESSORS:
             found = getattr(known, found)
     if not callable(found) or isinstance(found, type):
         raise ValueError(f"{call}: the function {short_repr(found)} is not known")  # noqa: TRY004 # of a file

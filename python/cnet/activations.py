@@ -24,9 +24,11 @@ from ._absent import absent, alternatives_of
 from ._data import FloatArray, as_floats, is_integer
 from ._elementwise import NAMES, engine_layer
 from ._errors import short_repr
+from ._objects import deserializer, serialize
 from ._serialization import find_class, named_object
 
 __all__ = [
+    "deserialize",
     "elu",
     "exponential",
     "gelu",
@@ -39,6 +41,7 @@ __all__ = [
     "relu",
     "relu6",
     "selu",
+    "serialize",
     "sigmoid",
     "silu",
     "softmax",
@@ -439,6 +442,9 @@ def get(identifier: str | ActivationFunction | dict[str, Any] | None) -> Activat
     known = ", ".join(_FUNCTIONS)
     error = ValueError if isinstance(identifier, str) else TypeError
     raise error(f"activation: expected one of {known}, got {short_repr(identifier)}")
+
+
+deserialize = deserializer(get)
 
 
 if not TYPE_CHECKING:

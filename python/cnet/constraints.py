@@ -10,6 +10,7 @@ import numpy.typing as npt
 from ._absent import absent
 from ._data import FloatArray, as_array, as_number
 from ._errors import missing, short_repr
+from ._objects import deserializer, serialize
 from ._serialization import Configurable, get_by_name, named_object
 
 __all__ = [
@@ -18,10 +19,12 @@ __all__ = [
     "MinMaxNorm",
     "NonNeg",
     "UnitNorm",
+    "deserialize",
     "get",
     "max_norm",
     "min_max_norm",
     "non_neg",
+    "serialize",
     "unit_norm",
 ]
 
@@ -260,6 +263,9 @@ def engine_projection(constraint: Any) -> tuple[str, float, float, float] | None
     if isinstance(constraint, _OfEngine) and type(constraint).__call__ in known:
         return constraint.engine_constraint()
     return None
+
+
+deserialize = deserializer(get)
 
 
 if not TYPE_CHECKING:

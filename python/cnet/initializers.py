@@ -14,6 +14,7 @@ from . import ops, random
 from ._absent import absent
 from ._data import FloatArray, as_array, as_number, as_shape, as_type
 from ._errors import missing, short_repr
+from ._objects import ACCESSORS, deserializer, serialize
 from ._serialization import Configurable, get_by_name, named_object
 from .config import standardize_dtype
 
@@ -37,6 +38,7 @@ __all__ = [
     "VarianceScaling",
     "Zeros",
     "constant",
+    "deserialize",
     "get",
     "glorot_normal",
     "glorot_uniform",
@@ -49,6 +51,7 @@ __all__ = [
     "orthogonal",
     "random_normal",
     "random_uniform",
+    "serialize",
     "truncated_normal",
     "variance_scaling",
     "zeros",
@@ -380,7 +383,7 @@ variance_scaling = VarianceScaling
 zeros = Zeros
 
 _CLASSES: dict[str, type[Initializer]] = {
-    name: globals()[name] for name in __all__ if name not in ("Initializer", "get")
+    name: globals()[name] for name in __all__ if name not in ("Initializer", *ACCESSORS)
 }
 _CLASSES |= {"normal": RandomNormal, "one": Ones, "uniform": RandomUniform, "zero": Zeros}
 
@@ -424,6 +427,9 @@ def make(initializer: Any, shape: tuple[int, ...], dtype: str) -> FloatArray:
     if value.shape != shape:
         raise ValueError(f"initializer: expected shape {shape}, got {value.shape}")
     return as_type(value, dtype)
+
+
+deserialize = deserializer(get)
 
 
 if not TYPE_CHECKING:

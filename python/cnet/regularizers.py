@@ -10,6 +10,7 @@ import numpy.typing as npt
 from ._absent import absent
 from ._data import as_array, as_number
 from ._errors import missing
+from ._objects import deserializer, serialize
 from ._serialization import Configurable, get_by_name, named_object
 from ._tapes import running
 
@@ -18,10 +19,12 @@ __all__ = [
     "L1L2",
     "L2",
     "Regularizer",
+    "deserialize",
     "get",
     "l1",
     "l1_l2",
     "l2",
+    "serialize",
 ]
 
 
@@ -195,6 +198,9 @@ def engine_penalty(regularizer: Any) -> tuple[float, float] | None:
     if isinstance(regularizer, _Norms) and type(regularizer).__call__ is _Norms.__call__:
         return regularizer.l1, regularizer.l2
     return None
+
+
+deserialize = deserializer(get)
 
 
 if not TYPE_CHECKING:

@@ -11,6 +11,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 import cnet
+from cnet._objects import ACCESSORS
 from cnet.neural_network import MLPClassifier, MLPRegressor
 
 RNG = np.random.default_rng(0)
@@ -76,7 +77,7 @@ def test_batches_are_in_a_new_order_in_each_epoch() -> None:
     np.testing.assert_allclose(np.sort(first), np.sort(second), atol=1e-12)
 
 
-@pytest.mark.parametrize("activation", sorted(set(cnet.activations.__all__) - {"get"}))
+@pytest.mark.parametrize("activation", sorted(set(cnet.activations.__all__) - ACCESSORS))
 def test_activations(activation: str) -> None:
     regressor = MLPRegressor(
         activation=activation, hidden_layer_sizes=6, max_iter=3, random_state=0

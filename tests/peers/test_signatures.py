@@ -40,6 +40,16 @@ DIFFERENCES: dict[str, dict[str, str]] = {
             *("VarianceScaling", "variance_scaling"),
         )
     },
+    **{
+        f"{module}.serialize": dict.fromkeys(("value", name), "one function for all modules")
+        for module, name in (
+            *(("activations", "activation"), ("constraints", "constraint")),
+            *(("initializers", "initializer"), ("losses", "loss"), ("metrics", "metric")),
+            *(("optimizers", "optimizer"), ("regularizers", "regularizer")),
+            ("optimizers.schedules", "learning_rate_schedule"),
+        )
+    },
+    "losses.deserialize": dict.fromkeys(("config", "name"), "one function for all modules"),
     "callbacks.CallbackList": {"": "made by fit alone, from what fit knows"},
     "layers.InputLayer": dict.fromkeys(("input_shape", "trainable"), "all layers have it"),
     "layers.Layer": {"": "Keras's are behind **kwargs"},

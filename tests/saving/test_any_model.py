@@ -12,12 +12,11 @@ from support.instances import INNER_LAYERS
 
 import cnet
 from cnet import activations, constraints, initializers, layers, models, regularizers
+from cnet._objects import ACCESSORS
 
 SOME = st.floats(0.125, 4)
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
-ACTIVATIONS = st.sampled_from(
-    sorted(set(activations.__all__) - {"get", "deserialize", "serialize"})
-)
+ACTIVATIONS = st.sampled_from(sorted(set(activations.__all__) - ACCESSORS))
 INITIALIZERS = st.one_of(
     st.sampled_from(["glorot_uniform", "he_normal", "lecun_normal", "zeros", "ones"]),
     st.builds(initializers.Constant, SOME),

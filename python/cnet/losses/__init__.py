@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._absent import absent
+from .._objects import deserializer, serialize
 from .._serialization import get_by_name, named_object
 from .binary import (
     BinaryCrossentropy,
@@ -72,6 +73,7 @@ __all__ = [
     "binary_focal_crossentropy",
     "categorical_crossentropy",
     "categorical_focal_crossentropy",
+    "deserialize",
     "get",
     "hinge",
     "huber",
@@ -82,6 +84,7 @@ __all__ = [
     "mean_squared_error",
     "mean_squared_logarithmic_error",
     "poisson",
+    "serialize",
     "sparse_categorical_crossentropy",
     "squared_hinge",
 ]
@@ -155,6 +158,9 @@ def get(identifier: Any) -> Loss:
     if not loss.in_engine and type(loss).call is Loss.call:
         raise TypeError(f"loss: {type(loss).__name__} doesn't define call(y_true, y_pred)")
     return loss
+
+
+deserialize = deserializer(get)
 
 
 def __getattr__(name: str) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 
 from .. import losses
 from .._absent import absent
+from .._objects import deserializer, serialize
 from .._serialization import get_by_name, named_object
 from .accuracy import (
     Accuracy,
@@ -80,7 +81,9 @@ __all__ = [
     "TruePositives",
     "binary_accuracy",
     "categorical_accuracy",
+    "deserialize",
     "get",
+    "serialize",
     "sparse_categorical_accuracy",
     "sparse_top_k_categorical_accuracy",
     "top_k_categorical_accuracy",
@@ -183,6 +186,9 @@ def for_model(identifier: Any, *, sparse: bool | None) -> Metric:
             f"the loss for {kinds[bool(sparse)]}"
         )
     return metric
+
+
+deserialize = deserializer(get)
 
 
 def __getattr__(name: str) -> Any:

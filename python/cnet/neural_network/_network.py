@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import activations, layers, regularizers
 from .._data import FloatArray
+from .._objects import ACCESSORS
 from ..layers.weight import Weight, assign_all, read_all
 from ..models import Sequential
 from ..training.setup import Setup
@@ -19,7 +20,7 @@ from ._objectives import OUTPUT_ACTIVATIONS
 __all__ = ["ACTIVATIONS", "Network", "Shape"]
 
 # The values of the parameter `activation`, and cnet's names of them.
-_KNOWN = sorted(set(activations.__all__) - {"get"})
+_KNOWN = sorted(set(activations.__all__) - ACCESSORS)
 ACTIVATIONS = {name: name for name in _KNOWN} | {"identity": "linear", "logistic": "sigmoid"}
 
 

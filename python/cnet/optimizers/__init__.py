@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._absent import absent
 from .._errors import missing
+from .._objects import deserializer, serialize
 from .._serialization import get_by_name
 from . import schedules
 from .adam import Adam, AdamW, Nadam
@@ -23,8 +24,10 @@ __all__ = [
     "Nadam",
     "Optimizer",
     "RMSprop",
+    "deserialize",
     "get",
     "schedules",
+    "serialize",
 ]
 
 
@@ -57,6 +60,9 @@ def get(identifier: Any) -> Any:
         lacks = missing(optimizer, "update_step(gradient, variable, learning_rate)")
         raise TypeError(f"optimizer: {lacks}")
     return optimizer
+
+
+deserialize = deserializer(get)
 
 
 if not TYPE_CHECKING:

@@ -22,7 +22,7 @@ __all__ = ["BELOW_1", "BaseOptions", "LearningRate", "Optimizer", "Options", "in
 
 LearningRate: TypeAlias = float | LearningRateSchedule | Callable[[], float]
 
-_SCHEDULES = {name: getattr(schedules, name) for name in schedules.__all__}
+_SCHEDULES = {name: getattr(schedules, name) for name in schedules.__all__ if name[0].isupper()}
 
 # The largest number below 1.
 BELOW_1 = math.nextafter(1.0, 0.0)

@@ -15,7 +15,8 @@ import numpy as np
 from .._absent import absent
 from .._data import as_array, as_number, as_numbers
 from .._errors import missing, short_repr
-from .._serialization import HasOptions
+from .._objects import deserializer, serialize
+from .._serialization import HasOptions, get_by_name
 
 __all__ = [
     "CosineDecay",
@@ -25,6 +26,8 @@ __all__ = [
     "LearningRateSchedule",
     "PiecewiseConstantDecay",
     "PolynomialDecay",
+    "deserialize",
+    "serialize",
 ]
 
 
@@ -401,6 +404,14 @@ def _half_cosine(fraction: float) -> float:
 def _rounded(rate: float) -> float:
     with np.errstate(over="ignore"):
         return float(np.float32(rate))
+
+
+def _get(identifier: Any) -> Any:
+    known = {name: globals()[name] for name in __all__ if name[0].isupper()}
+    return get_by_name("schedule", LearningRateSchedule, known, identifier)
+
+
+deserialize = deserializer(_get)
 
 
 if not TYPE_CHECKING:
