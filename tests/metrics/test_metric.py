@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
 import pytest
 
-from cnet import losses, metrics
+import cnet
+from cnet import layers, losses, metrics, ops
 
 
 def test_mean() -> None:
@@ -53,3 +55,57 @@ def test_predictions_are_rounded_to_the_dtype() -> None:
     assert (exact, rounded) == (1 / 3, float(np.float32(1 / 3)))
     with pytest.raises(ValueError, match="float16"):
         metrics.MeanAbsoluteError(dtype="float16")
+
+
+class Distance(metrics.Metric):
+    """The example of Keras's guides: the mean distance."""
+
+    def __init__(self, name: str = "distance", **options: Any) -> None:
+        super().__init__(name=name, **options)
+        self.total = self.add_weight(name="total", initializer="zeros")
+        self.count = self.add_weight(name="count")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        del sample_weight
+        self.total.assign_add(ops.sum(ops.abs(y_true - y_pred)))
+        self.count.assign_add(ops.cast(ops.size(y_true), "float32"))
+
+    def result(self) -> Any:
+        return self.total / self.count
+
+
+class AssigningDistance(Distance):
+    """Resets by `assign`, in a method that the constructor of the base class calls too early."""
+
+    def reset_state(self) -> None:
+        self.total.assign(0.0)
+        self.count.assign(0.0)
+
+
+@pytest.mark.parametrize("cls", [Distance, AssigningDistance])
+def test_metrics_of_variables(cls: Any) -> None:
+    metric = cls()
+    assert [variable.name for variable in metric.variables] == ["total", "count"]
+    assert float(metric([[1.0], [2.0]], np.array([[2.0], [4.0]]))) == 1.5
+    metric.reset_state()
+    assert [float(variable.value) for variable in metric.variables] == [0.0, 0.0]
+    model = cnet.Sequential([layers.Input((2,)), layers.Dense(1)])
+    model.compile("sgd", "mse", metrics=[metric, "mae"])
+    x, y = np.ones((40, 2), np.float32), np.arange(40.0, dtype=np.float32)[:, None]
+    for trained in model, copy.deepcopy(model):
+        history = trained.fit(x, y, epochs=2, verbose=0).history
+        np.testing.assert_allclose(history["distance"], history["mae"], rtol=1e-6)
+        assert type(history["distance"][0]) is float
+
+
+def test_variables_of_a_metric() -> None:
+    metric = Distance(dtype="float64")
+    assert metric.add_weight(2, "ones").value.tolist() == [1.0, 1.0]
+    assert {variable.dtype for variable in metric.variables} == {np.dtype("float64")}
+
+    class Nothing(metrics.Metric):
+        """Defines nothing."""
+
+    assert Nothing().name == "nothing"
+    with pytest.raises(NotImplementedError, match="Nothing: expected a method reset_state"):
+        Nothing().reset_state()

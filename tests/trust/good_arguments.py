@@ -195,6 +195,14 @@ OWN: dict[str, dict[str, Callable[[], Any]]] = {
     "ops.log_softmax_backward": {"grad": probabilities},
     "ops.rmsprop_centered_update": {"mean": lambda: 0 * rows()},
     "ops.activation_backward": {"y": rows},
+    **{
+        f"{module}.{name}": {argument: lambda thing=thing: thing}
+        for module, thing in (
+            *(("activations", "relu"), ("constraints", "non_neg"), ("initializers", "zeros")),
+            *(("losses", "mse"), ("metrics", "mae"), ("optimizers", "sgd"), ("regularizers", "l2")),
+        )
+        for name, argument in (("deserialize", "config"), ("serialize", "value"))
+    },
     "layers.deserialize": {"config": lambda: layers.serialize(layers.Dense(2))},
     "layers.serialize": {"layer": lambda: layers.Dense(2)},
     "layers.Weight": {"layer": lambda: layers.Dense(2), "shape": lambda: (3,)},

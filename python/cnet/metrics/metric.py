@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from .. import initializers
 from .._data import Array, as_array, as_samples, as_text
 from .._errors import missing, short_repr
+from .._names import snake_case
 from .._serialization import Configurable
 from .._tracebacks import brief_traceback
-from ..config import standardize_dtype
+from ..autodiff import Variable
+from ..config import floatx, standardize_dtype
 
 __all__ = ["Mean", "MeanMetricWrapper", "Metric"]
 
@@ -22,7 +26,7 @@ Float64Array = npt.NDArray[np.float64]
 class Metric(Configurable):
     """Base of metrics, which accumulate over batches.
 
-    A subclass defines `reset_state`, `update_state` and `result`.
+    A subclass defines `update_state` and `result`, and `reset_state` unless its numbers are those of `add_weight`.
 
     Parameters
     ----------
@@ -56,15 +60,50 @@ class Metric(Configurable):
     sparse: ClassVar[bool | None] = None
 
     def __init__(self, dtype: str | None = None, name: str | None = None) -> None:
-        self.name = (
-            type(self).name if name is None else as_text(f"{type(self).__name__}: name", name)
-        )
+        cls = type(self)
+        default = snake_case(cls.__name__) if cls.name == Metric.name else cls.name
+        self.name = default if name is None else as_text(f"{cls.__name__}: name", name)
         self.dtype = None if dtype is None else standardize_dtype(dtype, type(self).__name__)
-        self.reset_state()
+        self._variables: list[Variable] = []
+        if type(self).reset_state is not Metric.reset_state:
+            with suppress(AttributeError):  # of variables that its constructor adds after this one
+                self.reset_state()
+
+    @property
+    def variables(self) -> list[Variable]:
+        """What `add_weight` returned."""
+        return list(self._variables)
+
+    def add_weight(
+        self,
+        shape: int | Sequence[int] = (),
+        initializer: Any = None,
+        dtype: str | None = None,
+        name: str | None = None,
+    ) -> Variable:
+        """Return a variable that `update_state` changes, and `reset_state` sets to 0.
+
+        Parameters
+        ----------
+        shape : tuple of int, default ()
+        initializer : str, Initializer or function, default "zeros"
+        dtype : {"float32", "float64"}, optional
+            Default: the metric's, else `cnet.config.floatx()`.
+        name : str, optional
+        """
+        dtype = standardize_dtype(dtype or self.dtype or floatx(), type(self).__name__)
+        sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+        make = initializers.get("zeros" if initializer is None else initializer)
+        variable = Variable(initializers.make(make, sizes, dtype), trainable=False, name=name)
+        self._variables.append(variable)
+        return variable
 
     def reset_state(self) -> None:
         """Discard all samples."""
-        raise NotImplementedError(missing(self, "reset_state()"))
+        if not self._variables:
+            raise NotImplementedError(missing(self, "reset_state()"))
+        for variable in self._variables:
+            variable.assign(np.zeros(variable.shape))
 
     @brief_traceback
     def update_state(
@@ -92,6 +131,14 @@ class Metric(Configurable):
     def result(self) -> Any:
         """Return the value so far; before the first sample, the value that Keras returns."""
         raise NotImplementedError(missing(self, "result()"))
+
+    def figure(self) -> Any:
+        """Return `result` as `History` has it: numbers of a tensor that a subclass returns."""
+        value = self.result()
+        if not hasattr(type(value), "__tensor__"):
+            return value
+        numbers = value.__tensor__().value
+        return numbers if numbers.ndim else float(numbers)
 
     @brief_traceback
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -47,7 +47,7 @@ class Steps(GraphModel):
         """Return the loss and metrics of the latest call by name; after `fit`, those of validation."""
         if self._setup is None or not self._setup.has_steps:
             return super().get_metrics_result()
-        return {metric.name: metric.result() for metric in self.metrics}
+        return {metric.name: metric.figure() for metric in self.metrics}
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """Take a step with a batch; return what `fit` reports.

@@ -383,12 +383,12 @@ class Setup:
             for metric in output.metrics:
                 counted = self.is_counted_by_engine(output, metric)
                 name = _unused(f"{prefix}{metric.name}", logs | figures)
-                figures[name] = correct / rows if counted else metric.result()
+                figures[name] = correct / rows if counted else metric.figure()
             for metric in output.weighted_metrics:
                 name = f"{prefix}{metric.name}"
                 if name in figures:
                     name = f"{prefix}weighted_{metric.name}"
-                figures[_unused(name, logs | figures)] = metric.result()
+                figures[_unused(name, logs | figures)] = metric.figure()
         return logs | (dict(sorted(figures.items())) if several else figures)
 
 
