@@ -370,3 +370,17 @@ def test_a_model_adds_losses() -> None:
     assert nested.evaluate(X, Y, verbose=0) == penalized.evaluate(X, Y, verbose=0)
     assert nested.losses == [0.5]
     assert copy.deepcopy(penalized).losses == []
+
+
+def test_the_shape_of_an_output_does_not_change() -> None:
+    class Changing(Model):
+        def call(self, x: Any) -> Any:
+            return x if len(x) == 2 else x[:, :1]
+
+    model = Changing()
+    message = r"^Changing.call: expected outputs of the shapes .* \(batch, 5\), got \(batch, 1\)$"
+    with pytest.raises(ValueError, match=message):
+        model.predict(X, verbose=0)
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=message):
+        model.fit(X, X, verbose=0)

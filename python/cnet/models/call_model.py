@@ -16,7 +16,7 @@ from ..autodiff import cast
 from ..autodiff.recording import paused
 from ..autodiff.tensor import Tensor
 from ..layers import InputLayer, Layer
-from ..layers.batch_shapes import as_batch_shape, sample_sizes
+from ..layers.batch_shapes import as_batch_shape, matches, sample_sizes
 from ..layers.calls import AddsLosses, entered
 from ..layers.function import PREDICTION_BLOCK
 from ..layers.python_call import map_shapes, samples_as_tensors, sublayers_in
@@ -271,6 +271,17 @@ class CallModel(AddsLosses, Model):
                     f"{shape_text(result.shape)}"
                 )
             results.append(result if result.dtype == self.dtype else cast(result, self.dtype))
+        if self._shapes is not None:
+            shapes = [(None, *result.shape[1:]) for result in results]
+            if not all(map(matches, shapes, self._shapes[1])) or len(shapes) != len(
+                self._shapes[1]
+            ):
+                expected, got = (
+                    " and ".join(map(shape_text, s)) for s in (self._shapes[1], shapes)
+                )
+                raise ValueError(
+                    f"{where}: expected outputs of the shapes that it had first, {expected}, got {got}"
+                )
         return nested_as(outputs, results)
 
     def _new_function(self, frozen: set[Layer], *, training: bool | None) -> Any:
