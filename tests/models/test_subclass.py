@@ -384,3 +384,30 @@ def test_the_shape_of_an_output_does_not_change() -> None:
     model.compile("sgd", "mse")
     with pytest.raises(ValueError, match=message):
         model.fit(X, X, verbose=0)
+
+
+class Bag(Model):
+    """A bag of words, and the ids themselves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = layers.Embedding(10, 4)
+        self.mean = layers.GlobalAveragePooling1D()
+
+    def call(self, ids: Any) -> Any:
+        return self.mean(self.embedding(ids)), ids * 2
+
+
+def test_sizes_that_differ_from_call_to_call() -> None:
+    model = Bag()
+    model.build((None, None))
+    assert (model.input_shape, model.output_shape) == ((None, None), ((None, 4), (None, None)))
+    for length in 3, 7:
+        ids = RNG.integers(10, size=(5, length))
+        mean, doubled = model.predict(ids, verbose=0)
+        np.testing.assert_allclose(mean, model.embedding(ids).mean(axis=1), rtol=1e-6)
+        np.testing.assert_array_equal(doubled, ids * 2)
+        np.testing.assert_array_equal(model(ids)[1], doubled)
+    model.compile("sgd", ["mse", None])
+    batches = ((RNG.integers(10, size=(5, n)), [np.ones((5, 4))]) for n in (2, 6))
+    assert len(model.fit(batches, verbose=0).history["loss"]) == 1

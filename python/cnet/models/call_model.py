@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .._data import Array, FloatArray, as_array, as_samples, shape_text
+from .._data import as_array, as_samples, shape_text
 from .._tracebacks import brief_traceback
 from .._typing import Shape
 from ..autodiff import cast
@@ -18,9 +18,10 @@ from ..autodiff.tensor import Tensor
 from ..layers import InputLayer, Layer
 from ..layers.batch_shapes import as_batch_shape, matches, sample_sizes
 from ..layers.calls import AddsLosses, entered
-from ..layers.function import PREDICTION_BLOCK
+from ..layers.open_shapes import inferred_shape
 from ..layers.python_call import map_shapes, samples_as_tensors, sublayers_in
 from ..metrics import Metric
+from .call_function import CallFunction, ModelLayer
 from .graph_model import Calls, Edge, GraphModel, Source
 from .nesting import leaves_of, nested_as
 from .subclass import Model
@@ -209,23 +210,26 @@ class CallModel(AddsLosses, Model):
         )
         in_order(shapes)
         flat = [(None, *shape[1:]) for shape in flat]
-        samples = 2  # with 1, a mean over the batch would look like an output for each sample
-        zeros = [
-            np.zeros((samples, *(size or 1 for size in shape[1:])), self.dtype) for shape in flat
-        ]
+        found: list[Any] = []
+
+        def shapes_of_outputs(shapes: list[Shape]) -> list[Shape]:
+            samples = 2  # with 1, a mean over the batch would look like an output for each sample
+            zeros = [np.zeros((samples, *sample_sizes(shape)), self.dtype) for shape in shapes]
+            found[:] = [self._call_own(zeros, training=False)]
+            return [(None, *output.shape[1:]) for output in leaves_of(found[0])]
+
         self._structures = structure, None
         try:
             before = {weight: weight.numpy() for weight in self.weights}
             with paused(), np.errstate(all="ignore"):
-                outputs = self._call_own(zeros, training=False)
+                output_shapes = inferred_shape(shapes_of_outputs, flat)
             for weight, value in before.items():
                 if not np.array_equal(weight.numpy(), value, equal_nan=True):
                     weight.assign(value)  # `call` assigned it
         except BaseException:
             self._structures = None, None
             raise
-        output_shapes: list[Shape] = [(None, *output.shape[1:]) for output in leaves_of(outputs)]
-        self._structures = structure, nested_as(outputs, [0] * len(output_shapes))
+        self._structures = structure, nested_as(found[0], [0] * len(output_shapes))
         self._shapes = flat, output_shapes
         for layer in self.layers:
             layer._parents.add(self)
@@ -286,12 +290,12 @@ class CallModel(AddsLosses, Model):
 
     def _new_function(self, frozen: set[Layer], *, training: bool | None) -> Any:
         del frozen  # the layers that `call` calls know it
-        return _CallFunction(self, training=bool(training))
+        return CallFunction(self, training=bool(training))
 
     def _add_calls(self, operands: Sequence[int], calls: Calls) -> list[int]:
         count = len(self.output_shapes)
         return calls.add(
-            _ModelLayer(self),
+            ModelLayer(self),
             operands,
             takes_list=len(operands) > 1,
             results=count if count > 1 else None,
@@ -328,64 +332,6 @@ class CallModel(AddsLosses, Model):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
-
-
-class _CallFunction:
-    """A model's `call`, with the interface of `Function`."""
-
-    network = None
-
-    def __init__(self, model: CallModel, *, training: bool) -> None:
-        self._model, self.training = model, training
-
-    def predict(
-        self, x: Sequence[Array], on_progress: Callable[..., Any] | None = None
-    ) -> list[FloatArray]:
-        """Return the outputs for samples; all are matrices with a row per sample."""
-        samples = len(x[0])
-        size = samples if self.training else PREDICTION_BLOCK
-        shapes = [sample_sizes(shape) for shape in self._model.input_shapes]
-        blocks = []
-        for first in range(0, samples, size) if samples else [0]:
-            rows = [each[first : first + size] for each in x]
-            shaped = [r.reshape(len(r), *shape) for r, shape in zip(rows, shapes, strict=True)]
-            outputs = leaves_of(self._model._call_own(shaped, self.training))
-            blocks.append([tensor.value.reshape(len(tensor), -1) for tensor in outputs])
-            if on_progress is not None:
-                on_progress(min(first + size, samples))
-        return [np.concatenate(each) for each in zip(*blocks, strict=True)]
-
-    def record(self, x: Sequence[Any]) -> list[Any]:
-        """Return the outputs for samples (batch, …) as tensors, recorded on the running tapes."""
-        return leaves_of(self._model._call_own(x, self.training))
-
-
-class _ModelLayer:
-    """A model with a `call`, as a layer of a function."""
-
-    only_in_training = takes_any_dtype = takes_ids = passes_ids = in_engine = False
-    supports_masking = refuses_mask = averages_unmasked = mask_zero = False
-    is_in_python = True
-
-    def __init__(self, model: CallModel) -> None:
-        self.model, self.name, self.dtype = model, model.name, model.dtype
-        self.weights = model.weights
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return self.model.compute_output_shape(input_shape)
-
-    def own_function(self, *, training: bool) -> Callable[[Any], Any]:
-        def compute(x: Any) -> Any:
-            inputs = leaves_of(x)
-            outputs = leaves_of(self.model._call_own(inputs, training))
-            if all(isinstance(each, np.ndarray) for each in inputs):
-                outputs = [output.value for output in outputs]
-            return tuple(outputs) if len(outputs) > 1 else outputs[0]
-
-        return compute
-
-    def occurrence(self, number: int) -> _ModelLayer:  # noqa: ARG002 # from Layer
-        return self
 
 
 def _build_once(own_build: Callable[..., None]) -> Callable[..., None]:
