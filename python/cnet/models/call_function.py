@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,9 +11,6 @@ from .._data import Array, FloatArray
 from ..layers.batch_shapes import as_shaped
 from ..layers.function import PREDICTION_BLOCK
 from .nesting import leaves_of
-
-if TYPE_CHECKING:
-    from .call_model import CallModel
 
 __all__ = ["CallFunction", "ModelLayer"]
 
@@ -23,7 +20,7 @@ class CallFunction:
 
     network = None
 
-    def __init__(self, model: CallModel, *, training: bool) -> None:
+    def __init__(self, model: Any, *, training: bool) -> None:
         self._model, self.training = model, training
 
     def predict(
@@ -55,7 +52,7 @@ class ModelLayer:
     supports_masking = refuses_mask = averages_unmasked = mask_zero = False
     is_in_python = True
 
-    def __init__(self, model: CallModel) -> None:
+    def __init__(self, model: Any) -> None:
         self.model, self.name, self.dtype = model, model.name, model.dtype
         self.weights = model.weights
 
