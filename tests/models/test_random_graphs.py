@@ -14,7 +14,7 @@ from support.tolerances import relative_bound
 
 import cnet
 from cnet import layers
-from cnet.models.graph_model import Calls
+from cnet.models.graph_calls import Calls
 
 Array = npt.NDArray[Any]
 

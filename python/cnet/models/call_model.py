@@ -22,7 +22,8 @@ from ..layers.open_shapes import inferred_shape
 from ..layers.python_call import map_shapes, samples_as_tensors, sublayers_in
 from ..metrics import Metric
 from .call_function import CallFunction, ModelLayer
-from .graph_model import Calls, Edge, GraphModel, Source
+from .graph_calls import Calls, Edge, Source
+from .graph_model import GraphModel
 from .nesting import leaves_of, nested_as
 from .subclass import Model
 

@@ -15,8 +15,9 @@ from ..layers import Input, InputLayer
 from ..layers.batch_shapes import matches
 from ..layers.pieces import require_sources_of_ids
 from ..layers.symbolic import Node, SymbolicTensor
+from .graph_calls import Calls
 from .graph_config import describe, restore
-from .graph_model import Calls, GraphModel
+from .graph_model import GraphModel
 from .nesting import leaves_of, nested_as
 from .subclass import Model
 

@@ -15,8 +15,9 @@ from ..layers._build_lock import build_lock
 from ..layers.batch_shapes import as_batch_shape, matches
 from ..layers.symbolic import SymbolicTensor
 from ..layers.tokens import as_tokens, is_text
+from .graph_calls import Calls
 from .graph_config import layers_from_config
-from .graph_model import Calls, GraphModel, flat_layers
+from .graph_model import GraphModel, flat_layers
 from .subclass import Model
 
 __all__ = ["Sequential"]
