@@ -313,3 +313,16 @@ def test_counters(tmp_path: Path) -> None:
         ):
             count.assign(wrong)
     assert count.numpy() == 2**24
+
+
+def test_an_output_of_another_shape_than_before_is_refused() -> None:
+    class Changing(layers.Layer):
+        def call(self, x: Any) -> Any:
+            return x if len(x) == 2 else x[:, :2]
+
+    model = Sequential([Input((5,)), Changing(name="changing"), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    message = r"Changing 'changing': expected an output of shape \(batch, 5\), got \(batch, 2\)$"
+    for call in model.predict, lambda x, verbose: model.fit(x, Y, verbose=verbose):
+        with pytest.raises(ValueError, match=message):
+            call(X, verbose=0)

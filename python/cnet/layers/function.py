@@ -97,7 +97,9 @@ class Function:
         self._pieces: list[NetworkPiece | PythonPiece] = []
         for (_, in_engine), numbers in sorted(pieces.items()):
             if not in_engine:
-                self._pieces += [PythonPiece(resolved[n], n, functions[n]) for n in numbers]
+                self._pieces += [
+                    PythonPiece(resolved[n], n, functions[n], self._shapes[n]) for n in numbers
+                ]
                 continue
             others = [call.operands for n, call in resolved.items() if n not in numbers]
             # The function's outputs in their order, as heads have their numbers, even if one occurs twice.

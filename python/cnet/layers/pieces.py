@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from .. import _core
-from .._data import Array, as_ids
+from .._data import Array, as_ids, shape_text
 from .._tapes import is_explicitly_watched
 from .._typing import Shape
-from .batch_shapes import sample_size, sample_sizes
+from .batch_shapes import matches, sample_size, sample_sizes
 
 if TYPE_CHECKING:
     from ..autodiff.network import NetworkOperation
@@ -282,8 +282,10 @@ def require_sources_of_ids(calls: dict[int, Call]) -> None:
 class PythonPiece:
     """A call that is computed in Python."""
 
-    def __init__(self, call: Call, number: int, function: Callable[[Any], Any]) -> None:
-        self._call, self._number, self._function = call, number, function
+    def __init__(
+        self, call: Call, number: int, function: Callable[[Any], Any], shape: Shape
+    ) -> None:
+        self._call, self._number, self._function, self._shape = call, number, function, shape
 
     def _converts(self, dtype: Any) -> bool:
         """Whether an operand is converted: a user's `call` gets integers as they are."""
@@ -301,7 +303,7 @@ class PythonPiece:
             arrays[number] = array = np.asarray(value)
             if self._converts(array.dtype):
                 arrays[number] = array.astype(self._call.layer.dtype)
-        values[self._number] = self._function(self._call.arguments(arrays))
+        values[self._number] = self._checked(self._function(self._call.arguments(arrays)))
 
     def record(self, values: dict[int, Any]) -> None:
         """Add the result to the values, as a tensor."""
@@ -317,7 +319,17 @@ class PythonPiece:
             tensors[number] = x if type(x) is Tensor else Tensor(x)
             if self._converts(tensors[number].dtype):
                 tensors[number] = cast(tensors[number], self._call.layer.dtype)
-        values[self._number] = self._function(self._call.arguments(tensors))
+        values[self._number] = self._checked(self._function(self._call.arguments(tensors)))
+
+    def _checked(self, result: Any) -> Any:
+        """Return a result; raise for one of another shape than the layer said, which others were built for."""
+        if not isinstance(result, tuple) and not matches(result.shape, self._shape):
+            layer = self._call.layer
+            raise ValueError(
+                f"{type(layer).__name__} '{layer.name}': expected an output of shape "
+                f"{shape_text(self._shape)}, got {shape_text((None, *result.shape[1:]))}"
+            )
+        return result
 
 
 def with_shape(network: Any, x: int, rows: int, columns: int) -> int:
