@@ -11,7 +11,7 @@ from .._data import Array, FloatArray, as_array, as_ids, as_weights, shape_text
 from .._typing import Shape
 from ..layers.batch_shapes import matches
 
-__all__ = ["classes_of", "labels_of_rows", "weights_of_rows"]
+__all__ = ["as_rows_of_samples", "classes_of", "labels_of_rows", "weights_of_rows"]
 
 
 def labels_of_rows(argument: str, y: Any, sizes: Shape, *, sparse: bool) -> Array:
@@ -46,6 +46,16 @@ def weights_of_rows(argument: str, value: Any, shape: tuple[int, ...], dtype: st
         np.broadcast_to(array, shape).reshape(-1), argument, math.prod(shape), dtype
     )
     return weights.reshape(shape)
+
+
+def as_rows_of_samples(labels: Array, predicted: Array, weight: Any) -> tuple[Array, Array, Any]:
+    """Return labels, predictions and weights of samples with several rows as rows."""
+    if predicted.ndim <= 2:
+        return labels, predicted, weight
+    classes = predicted.shape[-1]
+    columns = classes if labels.shape == predicted.shape else 1
+    rows = predicted.reshape(predicted.size // max(classes, 1), classes)
+    return labels.reshape(-1, columns), rows, None if weight is None else np.reshape(weight, -1)
 
 
 def classes_of(labels: Array, outputs: int, *, sparse: bool) -> tuple[Array, int | None]:

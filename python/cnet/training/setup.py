@@ -7,8 +7,6 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
 from .. import _core, losses, metrics, optimizers
 from .._data import Array, FloatArray
 from .._typing import ModelProtocol
@@ -16,6 +14,7 @@ from ..layers.batch_shapes import as_shaped
 from ..metrics import Metric
 from ..metrics.metric import MeanMetricWrapper
 from .engine import Engine, Heads, TapeEngine
+from .labels import as_rows_of_samples
 from .open_engine import OpenEngine
 from .output import Output
 from .setup_config import compile_arguments, describe_setup
@@ -325,7 +324,7 @@ class Setup:
         for output, labels, predicted, weight in zip(
             self.heads, part.y, predictions, weights, strict=True
         ):
-            rows_of = _as_rows(labels, predicted, weight)
+            rows_of = as_rows_of_samples(labels, predicted, weight)
             for metric in output.metrics:
                 if not self.is_counted_by_engine(output, metric):
                     y_true, y_pred, _ = (
@@ -395,16 +394,6 @@ class Setup:
 def _takes_rows(metric: Metric) -> bool:
     """Whether a metric is one of cnet's, which take a row of labels and predictions for each loss."""
     return type(metric).__module__.startswith("cnet.") and type(metric) is not MeanMetricWrapper
-
-
-def _as_rows(labels: Array, predicted: Array, weight: Any) -> tuple[Array, Array, Any]:
-    """Return labels, predictions and weights of samples with several rows as rows."""
-    if predicted.ndim <= 2:
-        return labels, predicted, weight
-    classes = predicted.shape[-1]
-    columns = classes if labels.shape == predicted.shape else 1
-    rows = predicted.reshape(predicted.size // max(classes, 1), classes)
-    return labels.reshape(-1, columns), rows, None if weight is None else np.reshape(weight, -1)
 
 
 def _unused(name: str, logs: Mapping[str, Any]) -> str:
