@@ -66,7 +66,7 @@ LAYER = {"module": "keras.layers", "class_name": "Dense", "config": {"units": 3}
         ({"class_name": "__typespec__", "config": []}, "can't read"),
         ({"class_name": "function", "config": "system", "module": "os"}, "'system' is not known"),
         ({"class_name": "function", "config": "get", "module": "builtins"}, "not known"),
-        (LAYER | {"module": "os"}, "known classes"),
+        (LAYER | {"module": "os"}, "got 'Dense' of module 'os'.* known classes"),
         (LAYER | {"class_name": "Conv2D"}, "known classes: .*Dense"),
         (LAYER | {"config": [3]}, "config: expected a dict"),
         (LAYER | {"build_config": [4]}, "build_config: expected a dict with an input_shape"),

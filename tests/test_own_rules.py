@@ -196,7 +196,9 @@ def test_files_and_copies(tmp_path: Path) -> None:
             fit(each, 4, 2)
         for each in others:
             assert_same_weights(model, each)
-        with pytest.raises(cnet.FormatError, match=r"(regularizer|constraint): expected a dict"):
+        with pytest.raises(
+            cnet.FormatError, match=r"(regularizer|constraint): expected a known class"
+        ):
             models.load_model(tmp_path / "model.safetensors")
 
 

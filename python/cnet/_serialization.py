@@ -234,9 +234,15 @@ def find_class(config: Any, known: Mapping[str, Any], call: str) -> tuple[Any, d
     if found is None and isinstance(name, str) and registered in (None, name) and _is_own(given):
         found = known.get(name)
     if not isinstance(found, type) or not hasattr(found, "from_config"):
+        if names:
+            module = "" if _is_own(given) else f" of module {short_repr(given['module'])}"
+            raise ValueError(
+                f"{call}: expected a known class, got {short_repr(names[0])}{module}; pass your own in "
+                "custom_objects, or register it by utils.register_keras_serializable; known classes: "
+                f"{', '.join(known)}"
+            )
         raise ValueError(
-            f"{call}: expected a dict with 'class_name' and 'config', got {short_repr(config)}; known classes: "
-            f"{', '.join(known)}, and those that are registered or among the custom_objects"
+            f"{call}: expected a dict with 'class_name' and 'config', got {short_repr(config)}"
         )
     arguments = given.get("config") or {}
     if not isinstance(arguments, Mapping):
