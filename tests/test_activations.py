@@ -302,7 +302,6 @@ def test_swish_is_silu() -> None:
         (partial(activations.log_softmax, axis=2), ValueError, "log_softmax: expected axis=-1"),
         (partial(activations.relu, threshold=-1.0), ValueError, "relu: threshold: expected"),
         (partial(activations.elu, [1.0]), TypeError, "the parameters of elu by name"),
-        (partial(np.tanh), TypeError, "expected one of linear, relu"),
         ("celu", ValueError, "Keras's 'celu' is not supported"),
         ("hard_swish", ValueError, "Keras's 'hard_swish' is not supported"),
     ],
@@ -314,7 +313,7 @@ def test_get_refuses_functions_that_the_engine_lacks(
         activations.get(identifier)
 
 
-@pytest.mark.parametrize("identifier", ["", "ReLU", 3, np.tanh, lambda x: x, ["relu"]])
+@pytest.mark.parametrize("identifier", ["", "ReLU", 3, ["relu"]])
 def test_get_refuses_unknown_names(identifier: Any) -> None:
     error = ValueError if isinstance(identifier, str) else TypeError
     with pytest.raises(error, match=r"activation: expected one of linear, relu, .*, got"):

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from . import ops
 from ._absent import absent, alternatives_of
 from ._data import FloatArray, as_floats, is_integer
-from ._elementwise import NAMES, engine_layer
+from ._elementwise import NAMES, engine_layer, unwrapped
 from ._errors import short_repr
 from ._objects import deserializer, serialize
 from ._serialization import find_class, named_object
@@ -406,8 +406,9 @@ def get(identifier: str | ActivationFunction | dict[str, Any] | None) -> Activat
     Parameters
     ----------
     identifier : str, function, dict or None
-        A `functools.partial` of a function of this module sets its parameters by name. A dict is the
-        form that partials have in the `get_config` of layers.
+        A function of one's own takes a tensor and returns one of the same shape, by `cnet.ops` and Python's
+        operators. A `functools.partial` of a function of this module sets its parameters by name. A dict is the
+        form that partials have in the `get_config` of layers. A layer like `LeakyReLU` stands for its function.
 
     Raises
     ------
@@ -422,7 +423,7 @@ def get(identifier: str | ActivationFunction | dict[str, Any] | None) -> Activat
     >>> activations.get("relu") is activations.relu
     True
     """
-    identifier = named_object(identifier)
+    identifier = getattr(identifier, "as_activation", named_object(identifier))
     if identifier is None:
         return linear
     if isinstance(identifier, str) and identifier in _FUNCTIONS:
@@ -439,9 +440,16 @@ def get(identifier: str | ActivationFunction | dict[str, Any] | None) -> Activat
         raise ValueError(
             f"activation: Keras's {short_repr(identifier)} is not supported; {unsupported[identifier]}"
         )
+    if callable(identifier):
+        return identifier
     known = ", ".join(_FUNCTIONS)
     error = ValueError if isinstance(identifier, str) else TypeError
     raise error(f"activation: expected one of {known}, got {short_repr(identifier)}")
+
+
+def is_in_engine(function: Any) -> bool:
+    """Whether the engine computes an activation: one of this module, or a partial of one."""
+    return any(unwrapped(function) is known for known in _FUNCTIONS.values())
 
 
 deserialize = deserializer(get)

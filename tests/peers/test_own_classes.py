@@ -57,7 +57,11 @@ def classes_over(k: Any, tape: Any) -> dict[str, Any]:
     class Penalized(k.layers.Layer):
         def __init__(self, **options: Any) -> None:
             super().__init__(**options)
-            self.inner = [Linear(6), k.layers.Dense(5)]
+            self.inner = [
+                Linear(6),
+                k.layers.Dense(7, activation=lambda x: ops.log(ops.exp(x) + 1)),
+                k.layers.Dense(5, activation=k.layers.LeakyReLU(0.25)),
+            ]
 
         def call(self, x: Any, training: bool | None = None) -> Any:
             del training

@@ -23,7 +23,7 @@ class Activation(Layer):
     Parameters
     ----------
     activation : str or function
-        One of `cnet.activations`, or its name.
+        One of `cnet.activations`, its name, or a function of a tensor.
     **options
         See `Layer`.
 
@@ -44,10 +44,15 @@ class Activation(Layer):
         super().__init__(**options)
         self.activation = activations.get(activation)
 
+    @property
+    def as_activation(self) -> activations.ActivationFunction:
+        """The function, for layers that are given this one as their activation."""
+        return self.activation
+
     def add_to(self, network: Any, x: Any, shape: Any, *, trainable: bool = True) -> int:  # noqa: ARG002 # from Layer
-        if is_rowwise(self.activation):
+        if is_rowwise(self.engine_activation):
             x = features(network, x, shape)
-        return add_activation(network, x, self.activation, self.name)
+        return add_activation(network, x, self.engine_activation, self.name)
 
 
 class ReLU(Activation):

@@ -29,7 +29,7 @@ class Dense(Layer):
     units : int
         Number of outputs.
     activation : str or function, optional
-        One of `cnet.activations`, or its name; None is "linear".
+        One of `cnet.activations`, its name, or a function of a tensor; None is "linear".
     use_bias : bool, default True
     kernel_initializer : str or Initializer, default "glorot_uniform"
     bias_initializer : str or Initializer, default "zeros"
@@ -151,4 +151,4 @@ class Dense(Layer):
         kernel, bias = [*(weight.variable for weight in self.weights), None][:2]
         x = features(network, x, shape)
         x = network.add_dense(self.name, x, kernel, bias, trainable)
-        return add_activation(network, x, self.activation, self.name)
+        return add_activation(network, x, self.engine_activation, self.name)

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from .. import activations
 from .._data import as_array, as_type, shape_text
+from .._errors import short_repr
 from .._tapes import is_recorded
 from ..autodiff.nested import leaves_of, map_leaves
 from ._build_lock import build_lock
@@ -183,12 +185,36 @@ class PythonCall(AddsLosses):
             An override need not take it. Default: see `Layer.__call__`.
         """
         layer: Any = self
-        return layer.engine_call(x, training)
+        output = layer.engine_call(x, training)
+        if (activation := self.own_activation) is None:
+            return output
+        activated = activation(output)
+        if not hasattr(type(activated), "__tensor__"):
+            raise TypeError(
+                f"{type(self).__name__} '{self.name}': activation: expected {short_repr(activation)} to return a tensor, "
+                f"got {type(activated).__name__}: it needs the operations of cnet.ops, or Python's operators"
+            )
+        return activated
+
+    @property
+    def own_activation(self) -> Callable[[Any], Any] | None:
+        """The activation, if it is a function of the user."""
+        activation = getattr(self, "activation", activations.linear)
+        return None if activations.is_in_engine(activation) else activation
+
+    @property
+    def engine_activation(self) -> Callable[..., Any]:
+        """The activation that the engine computes: linear, if it is a function of the user."""
+        return activations.linear if self.own_activation else self.activation  # type: ignore[attr-defined] # of a subclass
 
     @property
     def is_in_python(self) -> bool:
-        """Whether a user's `call`, or a penalty of the output, is computed."""
-        return self.has_own_call or self.activity_regularizer is not None
+        """Whether a user's `call` or activation, or a penalty of the output, is computed."""
+        return (
+            self.has_own_call
+            or self.activity_regularizer is not None
+            or self.own_activation is not None
+        )
 
     def sublayers(self) -> list[Any]:
         """Return the layers and models that the attributes hold."""
