@@ -1,4 +1,4 @@
-"""Subclasses that override methods that are never called."""
+"""Mistakes of subclasses: methods that are never called, constructors that forget the base class."""
 
 from __future__ import annotations
 
@@ -67,3 +67,28 @@ def test_overrides_of_cnet_itself_are_allowed() -> None:
     for made in (layers.Lambda(abs), constraints.UnitNorm(), losses.KLDivergence()):
         assert type(copy.deepcopy(made)) is type(made)
     assert isinstance(pickle.loads(pickle.dumps(optimizers.Adam())), optimizers.Adam)
+
+
+@pytest.mark.parametrize(
+    "base",
+    [layers.Layer, layers.Dense, cnet.Model, cnet.Sequential, metrics.Metric, optimizers.Optimizer],
+)
+def test_a_constructor_that_forgets_the_base_class(base: type[Any]) -> None:
+    class Forgets(base):  # type: ignore[misc] # any class
+        def __init__(self) -> None:
+            self.number = 3
+
+    class Child(Forgets):
+        pass
+
+    class Remembers(Forgets):
+        def __init__(self, *arguments: Any) -> None:
+            super(Forgets, self).__init__(*arguments)
+
+    for cls in (Forgets, Child):
+        message = rf"^{cls.__name__}: __init__ must call super\(\).__init__\(\)"
+        with pytest.raises(RuntimeError, match=message):
+            cls()
+    x = cnet.Input((2,))
+    arguments = {layers.Dense: [1], optimizers.Optimizer: [0.1], cnet.Model: [x, x]}
+    assert isinstance(Remembers(*arguments.get(base, [])), base)

@@ -75,6 +75,7 @@ class Layer(LayerCalls, Configurable, HasBuildConfig, HasWeights):
     """
 
     _not_overridable: ClassVar = {"__call__": "override call(x), the output, instead"}
+    _set_by_init: ClassVar = "_nodes"
     #: True if the layer is the identity outside of training.
     only_in_training = False
     #: True if steps that the input's mask leaves out are left out of the output, too.

@@ -58,6 +58,7 @@ class Metric(Configurable):
     direction: str | None = None
     # Whether labels are class ids (True), rows like the predictions (False), or both work (None).
     sparse: ClassVar[bool | None] = None
+    _set_by_init: ClassVar = "_variables"
 
     def __init__(self, dtype: str | None = None, name: str | None = None) -> None:
         cls = type(self)

@@ -42,6 +42,8 @@ class BaseModel(HasWeights, RejectsOverrides, Trainer, Predictor, Saver):
         "override train_step, test_step or predict_step instead",
     )
 
+    _set_by_init: ClassVar = "_nodes"
+
     history: History
     stop_training: bool = False
     stop_evaluating: bool = False

@@ -118,6 +118,8 @@ class Optimizer(OwnSteps, HasOptions):
 
     _stored_as: ClassVar[dict[str, str]] = {"learning_rate": "_learning_rate"}
 
+    _set_by_init: ClassVar = "_learning_rate"
+
     def __init__(
         self,
         learning_rate: LearningRate,
