@@ -166,3 +166,18 @@ def test_damaged_descriptions(text: str) -> None:
         except (TypeError, ValueError):
             refused += 1
     assert refused > 100
+
+
+@pytest.mark.parametrize("config", [None, {}, {"layers": []}, 3])
+def test_configurations_that_are_none(config: Any) -> None:
+    with pytest.raises(ValueError, match=r"from_config: expected a dict with input_layers, "):
+        cnet.Model.from_config(config)
+
+
+def test_the_configuration_of_ones_own_class_is_a_dict() -> None:
+    class Own(cnet.Model):
+        def call(self, x: Any) -> Any:
+            return x
+
+    with pytest.raises(ValueError, match=r"^Own.from_config: expected a dict of .*, got None"):
+        Own.from_config(None)

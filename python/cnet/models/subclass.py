@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, ClassVar
 
-from .._errors import missing
+from .._errors import missing, short_repr
 from .steps import Steps
 
 __all__ = ["Model"]
@@ -95,10 +95,20 @@ class Model(Steps):
             Of layers and calls, as `Functional` has; else arguments of the constructor.
         custom_objects : dict of str to type, optional
             User-defined layers by class name.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the configuration is malformed.
         """
-        if isinstance(config, Mapping) and {"input_layers", "output_layers"} <= set(config):
+        is_mapping = isinstance(config, Mapping)
+        if cls is Model or (is_mapping and {"input_layers", "output_layers"} <= set(config)):
             make: Any = _as_kind
             return make(cls, cls._kinds["functional"]).from_config(config, custom_objects)
+        if not is_mapping:
+            raise ValueError(  # as of any malformed configuration
+                f"{cls.__name__}.from_config: expected a dict of the constructor's arguments, got {short_repr(config)}"
+            )
         return cls(**config)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
