@@ -9,6 +9,7 @@ import numpy as np
 
 from .._data import Array, FloatArray, shape_text
 from .._typing import Shape
+from .pieces import PythonStep
 
 __all__ = ["StepWeights", "mask_of_ids", "merged_mask", "step_weights"]
 
@@ -52,21 +53,8 @@ def merged_mask(layer: Any, masks: Sequence[Any]) -> Any:
     return tuple({id(part): part for mask in masks for part in mask}.values())
 
 
-class StepWeights:
-    """`step_weights` for the ids of embeddings, as a layer of a function.
-
-    Parameters
-    ----------
-    name, dtype : str
-        Those of the layer that averages.
-    """
-
-    only_in_training = takes_ids = passes_ids = in_engine = is_in_python = has_own_call = False
-    takes_any_dtype = trainable = True
-    weights: Sequence[Any] = ()
-
-    def __init__(self, name: str, dtype: str) -> None:
-        self.name, self.dtype = name, dtype
+class StepWeights(PythonStep):
+    """`step_weights` for the ids of embeddings; `name` and `dtype` are those of the layer that averages."""
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         """Return (None, steps, 1) for ids of (None, steps), or several of them."""
@@ -76,18 +64,9 @@ class StepWeights:
             raise ValueError(f"'{self.name}': expected a mask of shape (batch, steps), got {given}")
         return (*shapes[0], 1)
 
-    engine_output_shape = compute_output_shape
-
-    def own_function(self, *, training: bool) -> None:
-        """Return None: there is no `call` of a user."""
-
-    def python_function(self, *, training: bool) -> Callable[[Any], Any]:  # noqa: ARG002 # from Layer
+    def python_function(self, *, training: bool) -> Callable[[Any], Any]:  # noqa: ARG002 # as of Layer
         """Return the computation, which the engine does not know."""
         return self._compute
-
-    def add_to(self, network: Any, x: Any, shape: Any, *, trainable: bool = True) -> int:
-        """Raise: it is computed in Python."""
-        raise NotImplementedError
 
     def _compute(self, x: Any) -> Any:
         from ..autodiff.tensor import Tensor

@@ -24,6 +24,7 @@ __all__ = [
     "Computable",
     "NetworkPiece",
     "PythonPiece",
+    "PythonStep",
     "Result",
     "features",
     "require_sources_of_ids",
@@ -96,15 +97,49 @@ class Call(NamedTuple):
         return several if self.takes_list else several[0]
 
 
-class Result:
-    """One of the results of a call that has several, as a layer of a function."""
+class PythonStep:
+    """Base of what stands for a layer in a function, and is computed in Python.
+
+    Parameters
+    ----------
+    name, dtype : str
+    weights : sequence of Weight, default none
+    """
 
     only_in_training = takes_ids = passes_ids = in_engine = is_in_python = False
+    supports_masking = refuses_mask = averages_unmasked = mask_zero = False
     takes_any_dtype = True
 
+    def __init__(self, name: str, dtype: str, weights: Sequence[Weight] = ()) -> None:
+        self.name, self.dtype, self.weights = name, dtype, list(weights)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the shape of the result, (None, …), for an input of `input_shape`."""
+        raise NotImplementedError
+
+    def engine_output_shape(self, input_shape: Any) -> Any:
+        """Return the same."""
+        return self.compute_output_shape(input_shape)
+
+    def own_function(self, *, training: bool) -> Callable[[Any], Any] | None:  # noqa: ARG002 # as of Layer
+        """Return None: there is no `call` of a user."""
+        return None
+
+    def python_function(self, *, training: bool) -> Callable[[Any], Any]:
+        """Return a function of arrays or tensors."""
+        raise NotImplementedError
+
+    def add_to(self, network: Any, x: Any, shape: Any, *, trainable: bool = True) -> int:
+        """Raise: the engine does not know it."""
+        raise NotImplementedError
+
+
+class Result(PythonStep):
+    """One of the results of a call that has several."""
+
     def __init__(self, layer: Any, number: int) -> None:
-        self.name, self.dtype, self._number = layer.name, layer.dtype, number
-        self.weights: list[Any] = []
+        super().__init__(layer.name, layer.dtype)
+        self._number = number
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         """Return the shape of the result, (None, …), given those of all, nested."""
@@ -112,18 +147,9 @@ class Result:
         _add_shapes(input_shape, shapes)
         return shapes[self._number]
 
-    engine_output_shape = compute_output_shape
-
-    def own_function(self, *, training: bool) -> None:
-        """Return None: there is no `call` of a user."""
-
-    def python_function(self, *, training: bool) -> Callable[[Any], Any]:  # noqa: ARG002 # from Layer
+    def python_function(self, *, training: bool) -> Callable[[Any], Any]:  # noqa: ARG002 # as of Layer
         """Return the choice among the results, a tuple."""
         return lambda results: results[self._number]
-
-    def add_to(self, network: Any, x: Any, shape: Any, *, trainable: bool = True) -> int:
-        """Raise: the call is computed in Python."""
-        raise NotImplementedError
 
 
 def _add_shapes(nested: Any, shapes: list[Shape]) -> None:
@@ -293,7 +319,7 @@ class PythonPiece:
         is_kept = layer.takes_any_dtype or (layer.is_in_python and dtype.kind != "f")
         return dtype != layer.dtype and not is_kept
 
-    def predict(self, values: dict[int, Any], *, training: bool) -> None:  # noqa: ARG002 # as _Network
+    def predict(self, values: dict[int, Any], *, training: bool) -> None:  # noqa: ARG002 # as of NetworkPiece
         """Add the result to the values."""
         # The results of a call with several are a tuple.
         arrays = {n: values[n] for n in self._call.operands}

@@ -10,6 +10,7 @@ import numpy as np
 from .._data import Array, FloatArray
 from ..layers.batch_shapes import as_shaped
 from ..layers.function import PREDICTION_BLOCK
+from ..layers.pieces import PythonStep
 from .nesting import leaves_of
 
 __all__ = ["CallFunction", "ModelLayer"]
@@ -45,16 +46,15 @@ class CallFunction:
         return leaves_of(self._model._call_own(x, self.training))
 
 
-class ModelLayer:
+class ModelLayer(PythonStep):
     """A model with a `call`, as a layer of a function."""
 
-    only_in_training = takes_any_dtype = takes_ids = passes_ids = in_engine = False
-    supports_masking = refuses_mask = averages_unmasked = mask_zero = False
+    takes_any_dtype = False
     is_in_python = True
 
     def __init__(self, model: Any) -> None:
-        self.model, self.name, self.dtype = model, model.name, model.dtype
-        self.weights = model.weights
+        super().__init__(model.name, model.dtype, model.weights)
+        self.model = model
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return self.model.compute_output_shape(input_shape)
