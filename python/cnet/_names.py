@@ -1,11 +1,12 @@
-"""Default names of layers, models and optimizers, numbered as in Keras."""
+"""Default names of layers, models and optimizers, and others that must differ, numbered as in Keras."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Container
 
-__all__ = ["auto_name", "clear", "snake_case"]
+__all__ = ["auto_name", "clear", "snake_case", "unused_name"]
 
 _names: Counter[str] = Counter()
 
@@ -15,6 +16,15 @@ def auto_name(prefix: str) -> str:
     count = _names[prefix]
     _names[prefix] += 1
     return prefix if count == 0 else f"{prefix}_{count}"
+
+
+def unused_name(name: str, taken: Container[str]) -> str:
+    """Return the name, or name_1, name_2, … if it is taken."""
+    unused, number = name, 0
+    while unused in taken:
+        number += 1
+        unused = f"{name}_{number}"
+    return unused
 
 
 def clear() -> None:

@@ -276,7 +276,10 @@ class NetworkPiece:
 
 
 def _readings(calls: dict[int, Call], outputs: Sequence[int]) -> dict[int, set[bool]]:
-    """Return whether the calls of a network read each value as ids, as numbers, or both; outputs are numbers."""
+    """Return for each value whether the calls of a network read it as ids (True), as numbers (False), or both.
+
+    Outputs are read as numbers.
+    """
     found: dict[int, set[bool]] = {max(number, ~number): {False} for number in outputs}
     for number, call in reversed(calls.items()):
         of_ids = {False}

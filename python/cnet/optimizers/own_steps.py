@@ -11,6 +11,7 @@ import numpy as np
 from .. import _core, initializers
 from .._data import as_shape, as_text
 from .._errors import missing
+from .._names import unused_name
 from ..config import standardize_dtype
 from .rule_step import constant, first_slots, take_step
 from .updater import as_variables
@@ -262,12 +263,9 @@ class OwnSteps:
         shape = as_shape(f"{call}: shape", shape, least=1)
         value = initializers.get(initializer)(shape, dtype=str(np.dtype(dtype)))
         taken = {slot.name for slot in self._slots if slot.position == position}
-        unique, number = name, 0
-        while unique in taken:
-            number += 1
-            unique = f"{name}_{number}"
-        variable = Variable(value, trainable=False, name=unique, dtype=dtype)
-        self._slots.append(Slot(unique, variable, position))
+        name = unused_name(name, taken)
+        variable = Variable(value, trainable=False, name=name, dtype=dtype)
+        self._slots.append(Slot(name, variable, position))
         return variable
 
     def assign(self, variable: Any, value: Any) -> None:

@@ -15,7 +15,7 @@ __all__ = ["AppliedUpdates", "updates_of"]
 
 
 def updates_of(optimizer: Any, variables: Sequence[Any], dtype: str) -> Any:
-    """Return what takes an optimizer's steps for weights: an `update_engine`, or an object with its methods."""
+    """Return the object that applies an optimizer to weights: an `update_engine`, or one with its methods."""
     if optimizer.has_own_apply:
         return AppliedUpdates(optimizer, variables)
     if not optimizer.in_engine:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .. import _core, losses, metrics, optimizers
 from .._data import Array, FloatArray
+from .._names import unused_name
 from .._typing import ModelProtocol
 from ..layers.batch_shapes import as_shaped
 from ..metrics import Metric
@@ -381,25 +382,16 @@ class Setup:
             prefix = f"{output.name}_" if several else ""
             for metric in output.metrics:
                 counted = self.is_counted_by_engine(output, metric)
-                name = _unused(f"{prefix}{metric.name}", logs | figures)
+                name = unused_name(f"{prefix}{metric.name}", logs | figures)
                 figures[name] = correct / rows if counted else metric.figure()
             for metric in output.weighted_metrics:
                 name = f"{prefix}{metric.name}"
                 if name in figures:
                     name = f"{prefix}weighted_{metric.name}"
-                figures[_unused(name, logs | figures)] = metric.figure()
+                figures[unused_name(name, logs | figures)] = metric.figure()
         return logs | (dict(sorted(figures.items())) if several else figures)
 
 
 def _takes_rows(metric: Metric) -> bool:
     """Whether a metric is one of cnet's, which take a row of labels and predictions for each loss."""
     return type(metric).__module__.startswith("cnet.") and type(metric) is not MeanMetricWrapper
-
-
-def _unused(name: str, logs: Mapping[str, Any]) -> str:
-    """Return the name, numbered if it is in use."""
-    unused, number = name, 0
-    while unused in logs:
-        number += 1
-        unused = f"{name}_{number}"
-    return unused
