@@ -76,7 +76,7 @@ template <class T> void compute_gradient(Uses<T>, Block, bool with_penalties, No
 
 /// Return true if update_rows() updates the node's table: only the rows that a batch names, with the bits of update().
 template <class T> bool updates_named_rows(const Node<T>&, std::size_t uses, const ops::Optimizer&);
-/// Updates the rows of the ids that begin in [first, last) of the sorted ids.
+/// Updates the rows of the ids whose rows of the batch begin in [first, last), grouped by id.
 template <class T> void update_rows(const Use<T>&, Index first, Index last, const ops::Update<T>& update);
 
 /// Applies a stored gradient, with the same bits as update().

@@ -105,7 +105,10 @@ void embedding_backward(PanelView<const T> grad, const RowsOfIds& grouped, Block
 template <class T>
 void embedding_fused_sgd(PanelView<const T> grad, const RowsOfIds& grouped, Index first, Index last, T learning_rate,
                          PanelView<T> table) {
-  kernels::RowSums<T> task = row_sums(grad, grouped, first, last);
+  const auto number_of = [&](Index start) {
+    return std::lower_bound(grouped.starts.begin(), grouped.starts.end() - 1, start) - grouped.starts.begin();
+  };
+  kernels::RowSums<T> task = row_sums(grad, grouped, number_of(first), number_of(last));
   task.out = table.data;
   task.out_stride = table.stride();
   task.fused_sgd = true;

@@ -26,7 +26,7 @@ void group_rows(const Index* ids, Index rows, RowsOfIds& grouped);
 template <class T>
 void embedding_backward(PanelView<const T> grad, const RowsOfIds& grouped, Block, T* out, Index stride);
 
-/// table −= learning_rate · gradient, for the ids with numbers in [first, last) of `grouped`.
+/// table −= learning_rate · gradient, for the ids whose rows begin in [first, last) of grouped.rows.
 template <class T>
 void embedding_fused_sgd(PanelView<const T> grad, const RowsOfIds& grouped, Index first, Index last, T learning_rate,
                          PanelView<T> table);

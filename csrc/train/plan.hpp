@@ -34,7 +34,7 @@ struct Stage {
 
   /// Return true if a thread that has done its pieces of this stage may start with the next at once.
   bool flows_into(const Stage& next) const {
-    const bool is_of_weights = split == Split::weights || split == Split::weight_panels || split == Split::distinct_ids;
+    const bool is_of_weights = split == Split::weights || split == Split::weight_panels || split == Split::grouped_rows;
     return split == next.split && (split == Split::rows || (is_of_weights && kind == next.kind));
   }
 };
@@ -47,14 +47,13 @@ template <class T> PanelView<T> result(const Stage& stage, const BatchContext<T>
 
 template <class T> Tiling tiling(const Stage& stage, const BatchContext<T>& batch, int threads) {
   const auto weights_of_node = [&] { return weights(batch.network.node(stage.subject)); };
-  const auto distinct_ids = [&] { return static_cast<Index>(batch.view(stage.subject).rows_of_ids->ids.size()); };
   switch (stage.split) {
   case Split::rows: return rows_tiling(batch.rows, batch.network.most_rows(), threads);
   case Split::columns: break;
   case Split::panels: return panels_tiling(result(stage, batch));
   case Split::weights: return weights_tiling(weights_of_node(), batch.rows_of(stage.subject));
   case Split::weight_panels: return panels_tiling(weights_of_node());
-  case Split::distinct_ids: return distinct_ids_tiling(distinct_ids());
+  case Split::grouped_rows: return grouped_rows_tiling(batch.rows_of(stage.subject));
   case Split::whole: return whole_tiling;
   }
   const PanelView<T> matrix = result(stage, batch);
@@ -126,7 +125,7 @@ public:
       const Node<T>& node = network_.node(n);
       if (!flow_.computes(n) || !node.updates_variables()) continue;
       const bool only_rows = updates_named_rows(node, network_.uses(n).size(), optimizer);
-      add(only_rows ? Kind::update_rows : Kind::update, n, only_rows ? Split::distinct_ids : Split::weights);
+      add(only_rows ? Kind::update_rows : Kind::update, n, only_rows ? Split::grouped_rows : Split::weights);
     }
   }
   void add_constraints() { add_nodes(Kind::constrain, Split::weight_panels, is_constrained<T>); }

@@ -17,7 +17,7 @@ enum class Split {
   panels,        ///< the same for layers that need all rows of a column
   weights,       ///< blocks of a node's weights
   weight_panels, ///< whole panels of a node's weights
-  distinct_ids,  ///< ranges of the distinct ids of a batch
+  grouped_rows,  ///< ranges of the rows of a batch, grouped by their ids
   whole,         ///< not divided
 };
 
@@ -63,8 +63,9 @@ inline Tiling rows_tiling(Index samples, Index most_rows, int threads) {
   return {samples, 1, std::max(rounded, row_group), std::max(samples, Index(1))};
 }
 
-/// Ranges of distinct ids, each of which names a row of a table.
-inline Tiling distinct_ids_tiling(Index count) {
+/// Ranges of the rows of a batch, grouped by their ids: how many ids there are is not known to a thread that is late,
+/// when others have begun the next batch.
+inline Tiling grouped_rows_tiling(Index count) {
   constexpr Index piece = 256;
   return {count, 1, piece, std::max(count, Index(1))};
 }
