@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.subprocesses import run_program
 
 import cnet
 from cnet import layers
@@ -50,3 +51,35 @@ def test_threads_do_not_change_the_bits() -> None:
     finally:
         cnet.set_num_threads(limit)
     assert weights[0] == weights[1]
+
+
+# In a process, as a thread that counts other pieces than the others do waits forever.
+MANY_THREADS = """
+import hashlib, json
+import numpy as np
+import cnet
+from cnet import layers
+
+digests = []
+rng = np.random.default_rng(0)
+batches, batch = 20, 256
+names = np.repeat(rng.integers(1, 51, batches), batch)[:, None]  # how many ids each batch names at most
+ids, numbers = rng.integers(50, size=(batches * batch, 3)) % names, rng.normal(size=(batches * batch, 40))
+classes = rng.integers(10, size=len(ids))
+for threads in (1, 8):
+    cnet.set_num_threads(threads)
+    cnet.utils.set_random_seed(0)
+    x, i = cnet.Input((40,)), cnet.Input((3,), dtype="int32")
+    h = layers.Concatenate()([x, layers.Flatten()(layers.Embedding(50, 8)(i))])
+    model = cnet.Model([x, i], layers.Dense(10, "softmax")(layers.Dense(512, "relu")(h)))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.fit([numbers, ids], classes, batch_size=batch, epochs=5, verbose=0)
+    weights = b"".join(weight.tobytes() for weight in model.get_weights())
+    digests.append(hashlib.sha256(weights).hexdigest())
+print(json.dumps(digests))
+"""
+
+
+def test_batches_that_name_more_or_fewer_ids_with_more_threads_than_processors() -> None:
+    first, second = run_program(MANY_THREADS, timeout=600)
+    assert first == second
