@@ -295,3 +295,10 @@ def test_repr_of_nested_schedules_and_of_history() -> None:
     assert repr(history) == "<History epochs=0, no figures>"
     history.on_epoch_end(0, {"loss": 0.5, "accuracy": 1.0})
     assert repr(history) == "<History epochs=1, loss, accuracy>"
+
+
+def test_lists_without_an_end_cannot_be_described() -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    with pytest.raises(TypeError, match=r"serialize: .* can't be described in a config"):
+        losses.serialize(endless)  # type: ignore[arg-type]

@@ -168,16 +168,16 @@ class Configurable(HasOptions):
         return cls(**named_options(cls, config))
 
 
-def as_config(value: Any, argument: str) -> Any:
-    """Return an argument as plain values; an object as `described`."""
+def as_config(value: Any, argument: str, depth: int = 32) -> Any:
+    """Return an argument as plain values, lists and dicts of at most `depth` levels; an object as `described`."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, (np.generic, np.ndarray)):
         return value.tolist()
-    if isinstance(value, (list, tuple)):
-        return [as_config(each, argument) for each in value]
-    if isinstance(value, dict):
-        return {str(key): as_config(each, argument) for key, each in value.items()}
+    if depth > 0 and isinstance(value, (list, tuple)):
+        return [as_config(each, argument, depth - 1) for each in value]
+    if depth > 0 and isinstance(value, dict):
+        return {str(key): as_config(each, argument, depth - 1) for key, each in value.items()}
     if isinstance(value, Configurable):
         return described(value, value.get_config())
     if inspect.isfunction(value):
