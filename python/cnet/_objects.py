@@ -161,7 +161,11 @@ def serialize(value: Any) -> Any:
     """
     if hasattr(value, "get_config") and not isinstance(value, type):
         return described(value, value.get_config())
-    return as_config(value, "serialize")
+    if value is None or isinstance(value, (str, Mapping)) or callable(value):
+        return as_config(value, "serialize")
+    raise TypeError(
+        f"serialize: expected an object with a get_config, a function or a name, got {short_repr(value)}"
+    )
 
 
 def deserializer(get: Callable[[Any], Any]) -> Callable[..., Any]:

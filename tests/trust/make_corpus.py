@@ -145,7 +145,7 @@ def inputs(model: Any, ids: int = 3) -> Any:
     """Return two samples for a model, with integers below a bound where it takes these."""
 
     def values(shape: tuple[int | None, ...], dtype: str) -> Any:
-        sizes = (2, *(size or 0 for size in shape[1:]))
+        sizes = (2, *(3 if size is None else size for size in shape[1:]))
         count = int(np.prod(sizes))
         if dtype == "string":
             return np.resize(["red", "blue", ""], sizes)

@@ -27,7 +27,7 @@ import cnet
 from cnet import callbacks, layers, optimizers
 from cnet.optimizers import schedules
 
-EPOCHS = 12
+EPOCHS, BATCH_SIZE, GRAPH_ROWS = 12, 32, 400
 X = np.random.default_rng(0).normal(size=(1600, 20))
 Y = np.arange(1600) % 4
 
@@ -62,7 +62,7 @@ OPTIMIZERS: list[Callable[[], optimizers.Optimizer]] = [
 def make(kind: str, number: int) -> Graph:
     """Return model `number` of a kind, which follows from them."""
     if kind != "chain":
-        return make_graph(kind, 400, number)
+        return make_graph(kind, GRAPH_ROWS, number)
     cnet.utils.clear_session()  # names in the files must be those of a new process
     cnet.utils.set_random_seed(number)
     model = cnet.Sequential(
@@ -87,6 +87,7 @@ def make(kind: str, number: int) -> Graph:
 def train(kind: str, number: int, folder: Path, *more: callbacks.Callback) -> Any:
     """Train a model to its end, with a backup in the folder."""
     model, x, y = make(kind, number)
+    rows = len(X) if kind == "chain" else GRAPH_ROWS
     backup = callbacks.BackupAndRestore(folder, delete_checkpoint=False)
     decay = callbacks.LearningRateScheduler(lambda _, rate: rate * 0.9)
     reduce = callbacks.ReduceLROnPlateau(patience=2, min_delta=0.01, cooldown=1)
@@ -97,8 +98,8 @@ def train(kind: str, number: int, folder: Path, *more: callbacks.Callback) -> An
         x,
         y,
         epochs=EPOCHS,
-        batch_size=32,
-        steps_per_epoch=(None, 10)[number // len(OPTIMIZERS) % 2],
+        batch_size=BATCH_SIZE,
+        steps_per_epoch=(None, rows // (BATCH_SIZE * EPOCHS))[number // len(OPTIMIZERS) % 2],
         validation_data=(first_samples(x, 100), first_samples(y, 100)),
         callbacks=[*scheduled, backup, stop, *more],
         verbose=0,
