@@ -101,3 +101,17 @@ def test_refused(config: Any, message: str) -> None:
 def test_what_has_no_form(thing: Any) -> None:
     with pytest.raises(TypeError, match=r"serialize_keras_object: .*get_config"):
         utils.serialize_keras_object(thing)
+
+
+def test_what_has_no_end_or_is_too_large_is_refused() -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    deep: Any = 1
+    for _ in range(100_000):
+        deep = [deep]
+    for value in (endless, deep):
+        for call in (utils.serialize_keras_object, utils.deserialize_keras_object):
+            with pytest.raises(ValueError, match=rf"^{call.__name__}: expected lists and dicts of"):
+                call(value)
+    with pytest.raises(ValueError, match=r"^serialize_keras_object: expected an array of at most"):
+        utils.serialize_keras_object(np.broadcast_to(1.0, (10**6, 10**6)))

@@ -300,5 +300,8 @@ def test_repr_of_nested_schedules_and_of_history() -> None:
 def test_lists_without_an_end_cannot_be_described() -> None:
     endless: list[Any] = []
     endless.append(endless)
-    with pytest.raises(TypeError, match=r"serialize: expected an object with a get_config, a function or a name, got"):
+    with pytest.raises(
+        TypeError,
+        match=r"serialize: expected an object with a get_config, a function or a name, got",
+    ):
         losses.serialize(endless)  # type: ignore[arg-type]

@@ -44,6 +44,9 @@ _FAMILIES: dict[str, tuple[str, str | None]] = {
 }
 #: What modules of such functions have besides.
 ACCESSORS = frozenset({"deserialize", "get", "serialize"})
+# In an array that is described by plain values.
+MOST_NUMBERS = 2**24
+_TOO_DEEP = "expected lists and dicts of fewer levels"
 # Where functions are looked for, as these have no module.
 _FUNCTIONS = ("activations", "losses", "metrics")
 
@@ -64,6 +67,8 @@ def serialize_keras_object(obj: Any) -> Any:
     ------
     TypeError
         If something has no such form, such as a function without a name.
+    ValueError
+        If an array has more than 2²⁴ numbers, or there are too many levels of lists and dicts.
 
     Examples
     --------
@@ -71,21 +76,32 @@ def serialize_keras_object(obj: Any) -> Any:
     >>> utils.serialize_keras_object({"penalty": regularizers.L2(0.5)})["penalty"]["config"]
     {'l2': 0.5}
     """
+    try:
+        return _serialized(obj)
+    except RecursionError:
+        raise ValueError(f"serialize_keras_object: {_TOO_DEEP}") from None
+
+
+def _serialized(obj: Any) -> Any:
     if obj is None or isinstance(obj, (bool, int, float, str)):
         return obj
     if isinstance(obj, (list, tuple)):
-        items = [serialize_keras_object(each) for each in obj]
+        items = [_serialized(each) for each in obj]
         return tuple(items) if isinstance(obj, tuple) else items
     if isinstance(obj, Mapping):
-        return {key: serialize_keras_object(value) for key, value in obj.items()}
+        return {key: _serialized(value) for key, value in obj.items()}
     if isinstance(obj, bytes):
         return {"class_name": "__bytes__", "config": {"value": obj.decode()}}
     if isinstance(obj, slice):
         config = {"start": obj.start, "stop": obj.stop, "step": obj.step}
-        return {"class_name": "__slice__", "config": serialize_keras_object(config)}
+        return {"class_name": "__slice__", "config": _serialized(config)}
     if obj is Ellipsis:
         return {"class_name": "__ellipsis__", "config": {}}
     if isinstance(obj, np.ndarray) and obj.ndim:
+        if obj.size > MOST_NUMBERS:
+            raise ValueError(
+                f"serialize_keras_object: expected an array of at most {MOST_NUMBERS} numbers, got {obj.size}"
+            )
         config = {"value": obj.tolist(), "dtype": obj.dtype.name}
         return {"class_name": "__numpy__", "config": config}
     if isinstance(obj, (np.generic, np.ndarray)):
@@ -96,9 +112,9 @@ def serialize_keras_object(obj: Any) -> Any:
         raise TypeError(
             f"serialize_keras_object: expected an object with a method get_config(), got {short_repr(obj)}"
         )
-    entry = described(obj, serialize_keras_object(obj.get_config()))
+    entry = described(obj, _serialized(obj.get_config()))
     if hasattr(obj, "get_compile_config"):
-        entry["compile_config"] = serialize_keras_object(obj.get_compile_config())
+        entry["compile_config"] = _serialized(obj.get_compile_config())
     return entry
 
 
@@ -130,8 +146,11 @@ def deserialize_keras_object(
     <Dense name=top, built=False>
     """
     del safe_mode
-    with with_custom_objects(custom_objects):
-        return _deserialized(config)
+    try:
+        with with_custom_objects(custom_objects):
+            return _deserialized(config)
+    except RecursionError:
+        raise ValueError(f"deserialize_keras_object: {_TOO_DEEP}") from None
 
 
 def serialize(value: Any) -> Any:
