@@ -69,7 +69,7 @@ class Layer(LayerCalls, Configurable, HasBuildConfig, HasWeights):
     ...         self.factor = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="factor")
     ...     def call(self, x):
     ...         return x * self.factor
-    >>> scale = Scale()
+    >>> scale = Scale(name="scale")
     >>> scale(np.array([[1.0, 2.0]])), [weight.path for weight in scale.weights]
     (array([[1., 2.]], dtype=float32), ['scale/factor'])
     """
