@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ import cnet
 keras = pytest.importorskip("keras", reason="Keras is not installed")
 tensorflow = pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 
+pytestmark = pytest.mark.usefixtures("in_float64")
+
 ROWS, STEPS, RATE = 24, 50, 0.01
 RNG = np.random.default_rng(0)
 WIDE, DEEP, OTHER = (RNG.normal(size=(ROWS, size)) for size in (7, 5, 5))
@@ -23,16 +25,6 @@ WORDS = np.array([f"word {n}" for n in range(2 * ROWS)])
 CLASSES, TARGETS = RNG.integers(3, size=ROWS), RNG.normal(size=(ROWS, 1))
 # Sums over at most 100 terms in a dozen layers, forward and backward, and over the batch.
 BOUND = 2 * training_bound(STEPS, RATE, 2 * 12 * 100 + ROWS + ELEMENTARY_ROUNDINGS, np.float64)
-
-
-@pytest.fixture(autouse=True)
-def _in_float64() -> Iterator[None]:
-    for dtype in ("float64", "float32"):
-        for library in (cnet, keras):
-            library.config.set_floatx(dtype)
-        keras.config.set_dtype_policy(dtype)  # which another test may have set
-        if dtype == "float64":
-            yield
 
 
 def wide_and_deep(k: Any) -> Any:

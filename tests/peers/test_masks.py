@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,12 @@ from support.tolerances import ELEMENTARY_ROUNDINGS, training_bound
 import cnet
 
 keras = pytest.importorskip("keras", reason="Keras is not installed")
-# Of Keras, for each layer that drops a mask.
-pytestmark = pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")
+
+pytestmark = [
+    pytest.mark.usefixtures("in_float64"),
+    # Of Keras, for each layer that drops a mask.
+    pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask"),
+]
 
 ROWS, STEPS, RATE = 8, 50, 0.01
 RNG = np.random.default_rng(0)
@@ -24,16 +28,6 @@ ONCE[3, 4] = 0
 IDS[np.arange(6) >= RNG.integers(1, 7, size=(ROWS, 1))] = 0
 LABELS = RNG.integers(3, size=ROWS)
 BOUND = 2 * training_bound(STEPS, RATE, 2 * 12 * 100 + ROWS + ELEMENTARY_ROUNDINGS, np.float64)
-
-
-@pytest.fixture(autouse=True)
-def _in_float64() -> Iterator[None]:
-    for dtype in ("float64", "float32"):
-        for library in (cnet, keras):
-            library.config.set_floatx(dtype)
-        keras.config.set_dtype_policy(dtype)
-        if dtype == "float64":
-            yield
 
 
 def plain(_: Any, x: Any) -> Any:

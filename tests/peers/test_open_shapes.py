@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,20 +14,12 @@ import cnet
 
 keras = pytest.importorskip("keras", reason="Keras is not installed")
 
+pytestmark = pytest.mark.usefixtures("in_float64")
+
 ROWS, STEPS, RATE = 8, 50, 0.01
 RNG = np.random.default_rng(0)
 LENGTHS = RNG.integers(1, 7, size=STEPS)
 BOUND = 2 * training_bound(STEPS, RATE, 2 * 12 * 100 + ROWS + ELEMENTARY_ROUNDINGS, np.float64)
-
-
-@pytest.fixture(autouse=True)
-def _in_float64() -> Iterator[None]:
-    for dtype in ("float64", "float32"):
-        for library in (cnet, keras):
-            library.config.set_floatx(dtype)
-        keras.config.set_dtype_policy(dtype)
-        if dtype == "float64":
-            yield
 
 
 def bag_of_words(k: Any) -> Any:

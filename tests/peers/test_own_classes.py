@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,21 +15,13 @@ from cnet import autodiff
 keras = pytest.importorskip("keras", reason="Keras is not installed")
 tensorflow = pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 
+pytestmark = pytest.mark.usefixtures("in_float64")
+
 ROWS, STEPS, RATE = 24, 50, 0.01
 RNG = np.random.default_rng(0)
 X, OTHER = RNG.normal(size=(ROWS, 5)), RNG.normal(size=(ROWS, 5))
 CLASSES, TARGETS = RNG.integers(3, size=ROWS), RNG.normal(size=(ROWS, 1))
 BOUND = 2 * training_bound(STEPS, RATE, 2 * 12 * 100 + ROWS + ELEMENTARY_ROUNDINGS, np.float64)
-
-
-@pytest.fixture(autouse=True)
-def _in_float64() -> Iterator[None]:
-    for dtype in ("float64", "float32"):
-        for library in (cnet, keras):
-            library.config.set_floatx(dtype)
-        keras.config.set_dtype_policy(dtype)  # which another test may have set
-        if dtype == "float64":
-            yield
 
 
 def classes_over(k: Any, tape: Any) -> dict[str, Any]:

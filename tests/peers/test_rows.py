@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,8 @@ import cnet
 
 keras = pytest.importorskip("keras", reason="Keras is not installed")
 
+pytestmark = pytest.mark.usefixtures("in_float64")
+
 ROWS, STEPS, RATE = 12, 50, 0.01
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(ROWS, 5, 4))
@@ -20,16 +21,6 @@ NUMBERS, IDS = RNG.normal(size=(ROWS, 5, 3)), RNG.integers(3, size=(ROWS, 5))
 ONE_HOT = np.eye(3)[IDS]
 OF_SAMPLES, OF_ROWS = RNG.uniform(size=(ROWS, 1)), RNG.uniform(size=(ROWS, 5))
 BOUND = 2 * training_bound(STEPS, RATE, 2 * 12 * 100 + 5 * ROWS + ELEMENTARY_ROUNDINGS, np.float64)
-
-
-@pytest.fixture(autouse=True)
-def _in_float64() -> Iterator[None]:
-    for dtype in ("float64", "float32"):
-        for library in (cnet, keras):
-            library.config.set_floatx(dtype)
-        keras.config.set_dtype_policy(dtype)
-        if dtype == "float64":
-            yield
 
 
 CASES: dict[str, tuple[Any, Any, Any, list[str]]] = {
