@@ -5,10 +5,10 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
@@ -22,6 +22,9 @@ from ._lbfgs import minimize
 from ._network import ACTIVATIONS, Network, Shape
 from ._objectives import Objective
 from ._training import Monitor, Validation, new_optimizer, train
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ["STOCHASTIC_SOLVERS", "BaseMultilayerPerceptron", "dense"]
 
@@ -160,6 +163,34 @@ class BaseMultilayerPerceptron(HasCoefficients, BaseEstimator):
 
     def _score(self, x: Any, y: Any, sample_weight: FloatArray | None) -> float:
         raise NotImplementedError
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, validation_data: Any = None
+    ) -> Self:
+        """Train.
+
+        Parameters
+        ----------
+        X : array_like, data frame or sparse matrix, (samples, features)
+        y : array_like, (samples,) or (samples, outputs)
+            Labels or numbers
+        sample_weight : array_like, (samples,), optional
+            The loss of a batch is the weighted mean over its samples.
+        validation_data : tuple (X, y) or (X, y, sample_weight), optional
+            Samples to score after each epoch of "adam" or "sgd". With early stopping none are held out.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If an argument is invalid, or the loss is not finite.
+        """
+        fitted: Self = self._fit(X, y, sample_weight, validation_data=validation_data)
+        return fitted
 
     def _fit(
         self,

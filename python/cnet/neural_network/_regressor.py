@@ -157,33 +157,6 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         score: float = r2_score(y, outputs, sample_weight=sample_weight)
         return score
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, *, validation_data: Any = None
-    ) -> MLPRegressor:
-        """Train.
-
-        Parameters
-        ----------
-        X : array_like, data frame or sparse matrix, (samples, features)
-        y : array_like, (samples,) or (samples, outputs)
-        sample_weight : array_like, (samples,), optional
-            The loss of a batch is the weighted mean over its samples.
-        validation_data : tuple (X, y) or (X, y, sample_weight), optional
-            Samples to score after each epoch of "adam" or "sgd". With early stopping none are held out.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If an argument is invalid, or the loss is not finite.
-        """
-        fitted: MLPRegressor = self._fit(X, y, sample_weight, validation_data=validation_data)
-        return fitted
-
     @available_if(BaseMultilayerPerceptron._check_solver)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
