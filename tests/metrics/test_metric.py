@@ -109,3 +109,21 @@ def test_variables_of_a_metric() -> None:
     assert Nothing().name == "nothing"
     with pytest.raises(NotImplementedError, match="Nothing: expected a method reset_state"):
         Nothing().reset_state()
+
+
+def test_mistakes_in_reset_state_are_shown_when_a_metric_is_made() -> None:
+    class Mistaken(metrics.Metric):
+        def reset_state(self) -> None:
+            self.count = np.no_such_name
+
+    class Later(metrics.Metric):
+        def __init__(self) -> None:
+            super().__init__()
+            self.count = self.add_weight(shape=(), initializer="zeros", name="count")
+
+        def reset_state(self) -> None:
+            self.count.assign(0)
+
+    with pytest.raises(AttributeError, match="no_such_name"):
+        Mistaken()
+    assert float(Later().count) == 0

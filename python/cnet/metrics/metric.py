@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any, ClassVar
 
 import numpy as np
@@ -67,8 +66,13 @@ class Metric(Configurable):
         self.dtype = None if dtype is None else standardize_dtype(dtype, type(self).__name__)
         self._variables: list[Variable] = []
         if type(self).reset_state is not Metric.reset_state:
-            with suppress(AttributeError):  # of variables that its constructor adds after this one
+            try:
                 self.reset_state()
+            except AttributeError as error:
+                if (
+                    error.obj is not self
+                ):  # else a variable that its constructor adds after this one
+                    raise
 
     @property
     def variables(self) -> list[Variable]:
